@@ -1,0 +1,100 @@
+package batch
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Status says what became of a row.
+type Status string
+
+// The statuses. All but failed and pending are settled: the row is not asked
+// again unless the user says so.
+const (
+	OK        Status = "ok"        // answered
+	Blocked   Status = "blocked"   // prompt or answer held back by a filter
+	Truncated Status = "truncated" // the answer was cut at a token limit
+	Empty     Status = "empty"     // answered without content, every time
+	Invalid   Status = "invalid"   // the answer failed the label or schema check
+	Failed    Status = "failed"    // retries used up; asked again by the next run
+	Rejected  Status = "rejected"  // the API refuses this row
+	Skipped   Status = "skipped"   // the row could not be read or rendered
+	Pending   Status = "pending"   // no outcome yet
+)
+
+// Statuses lists every status, in the order in which summaries show them.
+var Statuses = []Status{OK, Truncated, Blocked, Empty, Invalid, Rejected, Failed, Skipped, Pending}
+
+// Settled reports whether a row with this status is not asked again.
+func (s Status) Settled() bool { return s != Failed && s != Pending && s != "" }
+
+// Usage is the API's usageMetadata. Counts are tokens; a missing count is 0.
+// https://ai.google.dev/api/generate-content#UsageMetadata
+type Usage struct {
+	PromptTokenCount        int64 `json:"promptTokenCount,omitzero"`        // includes the cached part
+	CachedContentTokenCount int64 `json:"cachedContentTokenCount,omitzero"` // part of the prompt
+	ToolUsePromptTokenCount int64 `json:"toolUsePromptTokenCount,omitzero"`
+	ThoughtsTokenCount      int64 `json:"thoughtsTokenCount,omitzero"`
+	CandidatesTokenCount    int64 `json:"candidatesTokenCount,omitzero"`
+	TotalTokenCount         int64 `json:"totalTokenCount,omitzero"`
+
+	PromptTokensDetails        []ModalityTokens `json:"promptTokensDetails,omitempty"`
+	CacheTokensDetails         []ModalityTokens `json:"cacheTokensDetails,omitempty"`
+	CandidatesTokensDetails    []ModalityTokens `json:"candidatesTokensDetails,omitempty"`
+	ToolUsePromptTokensDetails []ModalityTokens `json:"toolUsePromptTokensDetails,omitempty"`
+
+	TrafficType string `json:"trafficType,omitzero"` // Vertex AI
+	ServiceTier string `json:"serviceTier,omitzero"` // Google AI
+}
+
+// ModalityTokens is the count of one modality: TEXT, IMAGE, VIDEO, AUDIO, DOCUMENT.
+type ModalityTokens struct {
+	Modality   string `json:"modality"`
+	TokenCount int64  `json:"tokenCount"`
+}
+
+// Thoughts returns the thinking tokens that are billed: thoughtsTokenCount, or,
+// where a gateway drops that field but keeps them in the total, what the total
+// has beyond its parts.
+func (u *Usage) Thoughts() int64 {
+	if u.ThoughtsTokenCount > 0 {
+		return u.ThoughtsTokenCount
+	}
+	return max(0, u.TotalTokenCount-u.PromptTokenCount-u.CandidatesTokenCount-u.ToolUsePromptTokenCount)
+}
+
+// A Spend is what one attempt reported to have used.
+type Spend struct {
+	At    time.Time `json:"at"`              // when the attempt began
+	Model string    `json:"model"`           // modelVersion of the answer, else the model that was asked
+	Tier  string    `json:"tier,omitempty"`  // serviceTier or trafficType that served it
+	Usage *Usage    `json:"usage,omitempty"` // nil: the attempt was cut and may have been billed
+}
+
+// A Result is what became of one row: one record of the journal, and enough to
+// derive the row's output and cost from. A Result is read-only once handed on.
+type Result struct {
+	Seq         int64       `json:"seq"` // place in the journal, from 1; given by the journal
+	Fingerprint Fingerprint `json:"fingerprint"`
+	Occurrence  int         `json:"occurrence,omitzero"` // from 0
+	Row         int64       `json:"row"`                 // the row's number when it was asked
+	Key         string      `json:"key,omitempty"`
+
+	Status   Status `json:"status"`
+	Error    string `json:"error,omitempty"`
+	Endpoint string `json:"endpoint"`
+	Model    string `json:"model"` // the model that was asked
+
+	FinishReason string `json:"finishReason,omitempty"`
+	ModelVersion string `json:"modelVersion,omitempty"`
+	ResponseID   string `json:"responseId,omitempty"`
+
+	At        time.Time `json:"at"`         // end of the last attempt
+	LatencyMS int64     `json:"latency_ms"` // of the last attempt
+	Attempts  int       `json:"attempts"`
+	Spent     []Spend   `json:"spent,omitempty"` // every attempt that was or may have been billed
+
+	// Response is the API's answer as it came: a GenerateContentResponse, or an
+	// array of them when it was streamed.
+	Response json.RawMessage `json:"response,omitempty"`
+}

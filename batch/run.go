@@ -1,0 +1,205 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Config configures [Run]. Model and Sink are required; the zero value of every
+// other field is useful.
+type Config struct {
+	Model   Model
+	Limiter Limiter // nil: Concurrency alone limits
+	Sink    Sink
+
+	// Skip reports whether a request is settled already and must not be asked. It
+	// is called from one goroutine, once for each request, in input order.
+	Skip func(*Request) bool
+
+	Endpoint    string        // named in each result
+	Concurrency int           // most calls under way; 0 = 64
+	MaxAttempts int           // of one row in one run; 0 = 6
+	Drain       time.Duration // how long calls under way may finish after ctx ends; 0 = 30 s
+	MaxFailures FailureLimit
+
+	// OnResult is called with each result once it is durable, from one goroutine.
+	// Results of status pending, which record only what attempts cost, come too.
+	OnResult func(*Result)
+
+	Gauges *Gauges // what is going on, for progress; nil: not wanted
+}
+
+// Gauges count what is going on in a run. They are safe to read at any time.
+type Gauges struct {
+	Calls    atomic.Int64 // attempts under way
+	Attempts atomic.Int64 // attempts made
+	Waiting  atomic.Int64 // rows that wait for their next attempt
+}
+
+// A FailureLimit says after how many rows without an answer a run stops. The
+// zero value stops when the first 50 rows of the run all end so.
+type FailureLimit struct {
+	Rows    int     // 0: not by number
+	Percent float64 // of the rows that have ended, from the 50th on; 0: not by share
+}
+
+// Errors that end a run before its last row. They are reasons, not faults: all
+// that was answered is in the Sink.
+var (
+	// ErrInterrupted means that ctx ended.
+	ErrInterrupted = errors.New("interrupted")
+	// ErrMaxFailures means that the FailureLimit is reached.
+	ErrMaxFailures = errors.New("too many rows ended without an answer")
+	// ErrSink wraps what the Sink reported: results could not be made durable.
+	ErrSink = errors.New("the journal cannot be written")
+	// ErrSource wraps what the sequence of requests reported.
+	ErrSource = errors.New("the input cannot be read")
+)
+
+// A StopError ends a run because every other request would be refused too.
+type StopError struct {
+	Err   *Error
+	Times int // how many identical refusals it took; 1 when the text leaves no doubt
+}
+
+func (e *StopError) Error() string {
+	text := e.Err.Message
+	if e.Times > 1 {
+		text = fmt.Sprintf("%d identical refusals in a row: %s", e.Times, text)
+	}
+	if e.Err.Hint != "" {
+		text += "; " + e.Err.Hint
+	}
+	return text
+}
+
+func (e *StopError) Unwrap() error { return e.Err }
+
+const (
+	maxRefusals   = 10 // identical ones in a row that stop a run
+	failureWindow = 50 // rows that must have ended before a share of them counts
+
+	commitWait  = 10 * time.Millisecond
+	commitRows  = 256
+	commitBytes = 4 << 20
+)
+
+// run is the state of one Run.
+type run struct {
+	Config
+	soft context.Context // ends: nothing new is sent
+	stop context.CancelCauseFunc
+	hard context.Context // ends: calls under way are cut
+	kill context.CancelFunc
+
+	fresh  chan *call // feed → dispatch, closed by feed
+	work   chan *call // dispatch → workers, closed by dispatch
+	back   chan *call // workers → dispatch: the call ended, or waits until call.due
+	events chan event // workers → collect, closed by Run
+}
+
+// Run asks every request of the sequence that Skip does not know, and returns
+// when everything that it started has ended. The error is nil when each row has
+// a result in the Sink; otherwise it says why the run ended early (one of the
+// errors above, or what the Limiter returned).
+//
+// When ctx ends, nothing new is sent, calls under way have Drain to finish, and
+// rows without an outcome are left untouched. The sequence is ranged over once,
+// from one goroutine; a request that comes with an error ends the run.
+//
+// Config is not changed and may be used for several runs, also at once if its
+// parts allow that.
+func Run(ctx context.Context, c Config, requests iter.Seq2[*Request, error]) error {
+	r := &run{
+		Config: c,
+		fresh:  make(chan *call),
+		work:   make(chan *call),
+		back:   make(chan *call),
+		events: make(chan event, commitRows),
+	}
+	if r.Concurrency == 0 {
+		r.Concurrency = 64
+	}
+	if r.MaxAttempts == 0 {
+		r.MaxAttempts = 6
+	}
+	if r.Drain == 0 {
+		r.Drain = 30 * time.Second
+	}
+	if r.Limiter == nil {
+		r.Limiter = unlimited{}
+	}
+	if r.Gauges == nil {
+		r.Gauges = new(Gauges)
+	}
+	r.soft, r.stop = context.WithCancelCause(ctx)
+	defer r.stop(nil)
+	r.hard, r.kill = context.WithCancel(context.WithoutCancel(ctx))
+	defer r.kill()
+	// Calls under way are cut Drain after the end begins, however it began.
+	undo := context.AfterFunc(r.soft, func() {
+		timer := time.NewTimer(r.Drain)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			r.kill()
+		case <-r.hard.Done():
+		}
+	})
+	defer undo()
+
+	var senders errgroup.Group
+	senders.Go(func() error { r.feed(requests); return nil })
+	senders.Go(func() error { r.dispatch(); return nil })
+	for range r.Concurrency {
+		senders.Go(func() error { r.worker(); return nil })
+	}
+	var collector sync.WaitGroup
+	collector.Go(r.collect)
+	senders.Wait()
+	close(r.events) // every sender of events has returned
+	collector.Wait()
+
+	if cause := context.Cause(r.soft); cause != nil {
+		if cause == context.Cause(ctx) {
+			return fmt.Errorf("%w: %w", ErrInterrupted, cause)
+		}
+		return cause
+	}
+	return nil
+}
+
+// feed hands the requests on that are not settled.
+func (r *run) feed(requests iter.Seq2[*Request, error]) {
+	defer close(r.fresh)
+	for req, err := range requests {
+		if err != nil {
+			r.stop(fmt.Errorf("%w: %w", ErrSource, err))
+			return
+		}
+		if r.Skip != nil && r.Skip(req) {
+			if r.soft.Err() != nil {
+				return
+			}
+			continue
+		}
+		select {
+		case r.fresh <- &call{req: req}:
+		case <-r.soft.Done():
+			return
+		}
+	}
+}
+
+// unlimited is the Limiter of a run without one.
+type unlimited struct{}
+
+func (unlimited) Acquire(ctx context.Context, _ *Request) error { return ctx.Err() }
+func (unlimited) Release(*Request, *Outcome)                    {}

@@ -1,0 +1,488 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// modelFunc is a Model. The row's number and the number of its attempt (from 1)
+// decide the outcome.
+type fakeModel struct {
+	attempt func(ctx context.Context, row int64, n int) Outcome
+
+	mu    sync.Mutex
+	tries map[int64]int
+	times map[int64][]time.Duration
+	begin time.Time
+}
+
+func newModel(f func(ctx context.Context, row int64, n int) Outcome) *fakeModel {
+	return &fakeModel{attempt: f, tries: map[int64]int{}, times: map[int64][]time.Duration{}, begin: time.Now()}
+}
+
+func (m *fakeModel) Attempt(ctx context.Context, r *Request) Outcome {
+	m.mu.Lock()
+	m.tries[r.Row]++
+	n := m.tries[r.Row]
+	m.times[r.Row] = append(m.times[r.Row], time.Since(m.begin))
+	m.mu.Unlock()
+	return m.attempt(ctx, r.Row, n)
+}
+
+func (m *fakeModel) total() (n int) {
+	for _, tries := range m.tries {
+		n += tries
+	}
+	return n
+}
+
+// memSink is a Sink that holds results and polices its contract.
+type memSink struct {
+	t       *testing.T
+	err     error
+	groups  [][]*Result
+	at      []time.Time
+	busy    bool
+	results map[int64]*Result
+}
+
+func newSink(t *testing.T) *memSink { return &memSink{t: t, results: map[int64]*Result{}} }
+
+func (s *memSink) Write(results []*Result) error {
+	if s.busy || len(results) == 0 {
+		s.t.Error("Write is called twice at a time, or without results")
+	}
+	s.busy = true
+	defer func() { s.busy = false }()
+	if s.err != nil {
+		return s.err
+	}
+	for _, r := range results {
+		if old := s.results[r.Row]; old != nil && old.Status.Settled() {
+			s.t.Errorf("row %d has two results", r.Row)
+		}
+		s.results[r.Row] = r
+	}
+	s.groups = append(s.groups, slices.Clone(results))
+	s.at = append(s.at, time.Now())
+	return nil
+}
+
+func (s *memSink) count(status Status) (n int) {
+	for _, r := range s.results {
+		if r.Status == status {
+			n++
+		}
+	}
+	return n
+}
+
+func rows(n int) iter.Seq2[*Request, error] {
+	return func(yield func(*Request, error) bool) {
+		for i := range n {
+			if !yield(&Request{Row: int64(i + 1), Model: "m", Body: []byte(`{}`)}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func answer(context.Context, int64, int) Outcome {
+	return Outcome{Consequence: Answered, Status: OK, Response: []byte(`{}`), Usage: &Usage{PromptTokenCount: 3}}
+}
+
+func TestRunAnswersEveryRow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newModel(func(ctx context.Context, row int64, n int) Outcome {
+			time.Sleep(time.Second)
+			return answer(ctx, row, n)
+		})
+		s := newSink(t)
+		var seen int
+		c := Config{Model: m, Sink: s, Concurrency: 10, OnResult: func(*Result) { seen++ }}
+		begin := time.Now()
+		if err := Run(t.Context(), c, rows(100)); err != nil {
+			t.Fatal(err)
+		}
+		if s.count(OK) != 100 || seen != 100 || m.total() != 100 {
+			t.Errorf("%d ok, %d seen, %d attempts; want 100 each", s.count(OK), seen, m.total())
+		}
+		// Ten rounds of ten calls; the last group does not wait to fill.
+		if got, want := time.Since(begin), 10*time.Second; got != want {
+			t.Errorf("the run took %v, want %v", got, want)
+		}
+		// The engine is reusable: all state is the run's.
+		s2 := newSink(t)
+		c.Sink = s2
+		if err := Run(t.Context(), c, rows(3)); err != nil || s2.count(OK) != 3 {
+			t.Errorf("second run: %v, %d ok", err, s2.count(OK))
+		}
+	})
+}
+
+func TestRunSkipsSettledRows(t *testing.T) {
+	m, s := newModel(answer), newSink(t)
+	c := Config{Model: m, Sink: s, Skip: func(r *Request) bool { return r.Row%2 == 0 }}
+	if err := Run(t.Context(), c, rows(10)); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.results) != 5 || s.results[2] != nil {
+		t.Errorf("%d results, want the 5 odd rows", len(s.results))
+	}
+}
+
+func TestRunCommitsInGroups(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newModel(func(ctx context.Context, row int64, n int) Outcome {
+			time.Sleep(time.Duration(row) * 4 * time.Millisecond)
+			return answer(ctx, row, n)
+		})
+		s := newSink(t)
+		begin := time.Now()
+		if err := Run(t.Context(), Config{Model: m, Sink: s}, rows(5)); err != nil {
+			t.Fatal(err)
+		}
+		// Answers at 4, 8, 12, 16, 20 ms: the first group closes at 14 ms, the second
+		// (begun at 16 ms) when the run is over, at 20 ms.
+		var got []string
+		for i, g := range s.groups {
+			got = append(got, fmt.Sprint(len(g), " at ", s.at[i].Sub(begin)))
+		}
+		if want := []string{"3 at 14ms", "2 at 20ms"}; !slices.Equal(got, want) {
+			t.Errorf("groups %v, want %v", got, want)
+		}
+	})
+}
+
+// A row that waits for its next attempt holds no worker, and its attempts are
+// made when the server allows them.
+func TestRunRetries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newModel(func(ctx context.Context, row int64, n int) Outcome {
+			time.Sleep(time.Second)
+			if row == 1 && n < 3 {
+				return Outcome{RetryAfter: 30 * time.Second, Err: &Error{Message: "busy"}, MaybeBilled: true}
+			}
+			return answer(ctx, row, n)
+		})
+		s := newSink(t)
+		if err := Run(t.Context(), Config{Model: m, Sink: s, Concurrency: 1}, rows(5)); err != nil {
+			t.Fatal(err)
+		}
+		want := []time.Duration{0, 31 * time.Second, 62 * time.Second}
+		if !slices.Equal(m.times[1], want) {
+			t.Errorf("attempts at %v, want %v", m.times[1], want)
+		}
+		if m.times[5][0] != 4*time.Second {
+			t.Errorf("row 5 was asked at %v: the waiting row held the worker", m.times[5][0])
+		}
+		r := s.results[1]
+		if r.Status != OK || r.Attempts != 3 || len(r.Spent) != 3 || r.Spent[0].Usage != nil || r.Spent[2].Usage == nil {
+			t.Errorf("row 1: %+v", r)
+		}
+	})
+}
+
+func TestRunGivesUp(t *testing.T) {
+	tests := []struct {
+		name     string
+		outcome  Outcome
+		attempts int
+		status   Status
+	}{
+		{"retry", Outcome{}, 6, Failed},
+		{"retry with its own bound and status", Outcome{Status: Empty, MaxRetries: 2}, 3, Empty},
+		{"slowed down", Outcome{Consequence: SlowDown}, 60, Failed},
+		{"settled", Outcome{Consequence: Settled, Status: Blocked}, 1, Blocked},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tt.outcome.Err = &Error{Message: "why"}
+				m := newModel(func(context.Context, int64, int) Outcome { return tt.outcome })
+				s := newSink(t)
+				if err := Run(t.Context(), Config{Model: m, Sink: s}, rows(1)); err != nil {
+					t.Fatal(err)
+				}
+				r := s.results[1]
+				if r == nil || r.Status != tt.status || r.Attempts != tt.attempts || r.Error != "why" {
+					t.Errorf("got %+v, want %s after %d attempts", r, tt.status, tt.attempts)
+				}
+			})
+		})
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	for n := 1; n < 20; n++ {
+		limit := min(maxBackoff, firstBackoff*time.Duration(1<<(n-1)))
+		for range 100 {
+			if d := backoff(n, 0); d < 0 || d >= limit {
+				t.Fatalf("backoff(%d) = %v, want below %v", n, d, limit)
+			}
+		}
+	}
+	if d := backoff(1, 40*time.Second); d != 40*time.Second {
+		t.Errorf("backoff = %v, want the server's 40s", d)
+	}
+	if d := backoff(1, 9*time.Hour); d != maxRetryAfter {
+		t.Errorf("backoff = %v, want at most %v", d, maxRetryAfter)
+	}
+}
+
+// The first interrupt: calls under way finish and count, nothing new is sent,
+// other rows stay untouched.
+func TestRunInterrupted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newModel(func(ctx context.Context, row int64, n int) Outcome {
+			if row == 1 {
+				return Outcome{RetryAfter: time.Minute, MaybeBilled: true} // waits when the end comes
+			}
+			time.Sleep(10 * time.Second)
+			return answer(ctx, row, n)
+		})
+		s := newSink(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(15*time.Second, cancel)
+		err := Run(ctx, Config{Model: m, Sink: s, Concurrency: 4}, rows(1000))
+		if !errors.Is(err, ErrInterrupted) {
+			t.Fatalf("error %v", err)
+		}
+		if s.count(OK) != 8 || s.count(Failed) != 0 {
+			t.Errorf("%d ok, %d failed, want 8 and 0", s.count(OK), s.count(Failed))
+		}
+		if r := s.results[1]; r == nil || r.Status != Pending || len(r.Spent) != 1 {
+			t.Errorf("the waiting row's cost was not recorded: %+v", r)
+		}
+		if len(s.results) != 9 {
+			t.Errorf("%d rows were touched, want 9", len(s.results))
+		}
+	})
+}
+
+// Calls that do not finish within Drain are cut, and their rows have no outcome.
+func TestRunDrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newModel(func(ctx context.Context, row int64, n int) Outcome {
+			<-ctx.Done()
+			return Outcome{Err: &Error{Message: "cut"}}
+		})
+		s := newSink(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		begin := time.Now()
+		err := Run(ctx, Config{Model: m, Sink: s, Drain: 20 * time.Second}, rows(100))
+		if got := time.Since(begin); !errors.Is(err, ErrInterrupted) || got != 21*time.Second || len(s.results) != 0 {
+			t.Errorf("error %v after %v with %d results", err, got, len(s.results))
+		}
+	})
+}
+
+func TestRunStops(t *testing.T) {
+	refuse := func(c Consequence, text string) Outcome {
+		return Outcome{Consequence: c, Status: Rejected, Refusal: text, Err: &Error{Message: text, Hint: "do this"}}
+	}
+	tests := []struct {
+		name    string
+		attempt func(ctx context.Context, row int64, n int) Outcome
+		rows    int
+		stops   string // text in the error; "" = the run finishes
+		results int    // rows with a settled result
+	}{
+		{"unmistakable", func(ctx context.Context, row int64, n int) Outcome {
+			if row == 5 {
+				return Outcome{Consequence: Stop, Err: &Error{Message: "key not valid", Hint: "do this"}}
+			}
+			return answer(ctx, row, n)
+		}, 1000, "key not valid; do this", 4},
+		{"ten identical rejections", func(ctx context.Context, row int64, n int) Outcome {
+			return refuse(Settled, "no such field")
+		}, 1000, "10 identical refusals in a row: no such field; do this", 0},
+		{"nine identical rejections", func(ctx context.Context, row int64, n int) Outcome {
+			return refuse(Settled, "no such field")
+		}, 9, "", 9},
+		{"an answer between", func(ctx context.Context, row int64, n int) Outcome {
+			if row%10 == 0 {
+				return answer(ctx, row, n)
+			}
+			return refuse(Settled, "bad")
+		}, 100, "", 100},
+		{"another refusal between", func(ctx context.Context, row int64, n int) Outcome {
+			return refuse(Settled, fmt.Sprint("bad ", row/9))
+		}, 45, "", 45},
+		{"identical refusals that would be retried", func(ctx context.Context, row int64, n int) Outcome {
+			return refuse(Retry, "no channel")
+		}, 1000, "10 identical refusals in a row: no channel", 0},
+		{"a few odd refusals", func(ctx context.Context, row int64, n int) Outcome {
+			if row%20 == 0 && n == 1 {
+				return refuse(Retry, "no channel")
+			}
+			return answer(ctx, row, n)
+		}, 100, "", 100},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m, s := newModel(tt.attempt), newSink(t)
+				err := Run(t.Context(), Config{Model: m, Sink: s, Concurrency: 1}, rows(tt.rows))
+				var stop *StopError
+				switch {
+				case tt.stops == "" && err != nil:
+					t.Errorf("error %v", err)
+				case tt.stops != "" && (!errors.As(err, &stop) || !strings.Contains(err.Error(), tt.stops)):
+					t.Errorf("error %v, want a StopError with %q", err, tt.stops)
+				}
+				if len(s.results) != tt.results || s.count(Failed) > 0 {
+					t.Errorf("%d results (%d failed), want %d (0)", len(s.results), s.count(Failed), tt.results)
+				}
+			})
+		})
+	}
+}
+
+func TestRunMaxFailures(t *testing.T) {
+	every := func(k int64) func(context.Context, int64, int) Outcome {
+		return func(ctx context.Context, row int64, n int) Outcome {
+			if row%k == 0 {
+				return Outcome{Consequence: Settled, Status: Invalid, Err: &Error{Message: "not a label"}}
+			}
+			return answer(ctx, row, n)
+		}
+	}
+	tests := []struct {
+		name  string
+		limit FailureLimit
+		model func(context.Context, int64, int) Outcome
+		after int // rows that ended; 0 = all
+	}{
+		{"the first 50 rows", FailureLimit{}, every(1), 50},
+		{"half of all rows", FailureLimit{}, every(2), 0},
+		{"10 rows", FailureLimit{Rows: 10}, every(4), 40},
+		{"20 %", FailureLimit{Percent: 20}, every(5), 50},
+		{"more than 20 %", FailureLimit{Percent: 20.1}, every(5), 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSink(t)
+				c := Config{Model: newModel(tt.model), Sink: s, Concurrency: 1, MaxFailures: tt.limit}
+				// A call takes longer than the judge, so that it sees each before the next.
+				m := newModel(tt.model)
+				m.attempt = func(ctx context.Context, row int64, n int) Outcome {
+					time.Sleep(time.Second)
+					return tt.model(ctx, row, n)
+				}
+				c.Model = m
+				err := Run(t.Context(), c, rows(200))
+				if tt.after == 0 {
+					if err != nil {
+						t.Errorf("error %v", err)
+					}
+				} else if !errors.Is(err, ErrMaxFailures) || !strings.Contains(err.Error(), "not a label") {
+					t.Errorf("error %v", err)
+				} else if n := len(s.results); n < tt.after || n > tt.after+1 {
+					t.Errorf("stopped after %d rows, want %d", n, tt.after)
+				}
+			})
+		})
+	}
+}
+
+func TestRunSinkFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newModel(func(ctx context.Context, row int64, n int) Outcome {
+			select {
+			case <-time.After(time.Duration(row) * time.Second):
+				return answer(ctx, row, n)
+			case <-ctx.Done():
+				return Outcome{Err: &Error{Message: "cut"}}
+			}
+		})
+		s := newSink(t)
+		s.err = errors.New("no space left on device")
+		begin := time.Now()
+		err := Run(t.Context(), Config{Model: m, Sink: s}, rows(1000))
+		if !errors.Is(err, ErrSink) || !strings.Contains(err.Error(), "no space") {
+			t.Errorf("error %v", err)
+		}
+		if got, want := time.Since(begin), time.Second+commitWait; got != want {
+			t.Errorf("the run ended after %v, want %v", got, want)
+		}
+	})
+}
+
+func TestRunSourceFails(t *testing.T) {
+	broken := errors.New("page 7 is corrupt")
+	seq := func(yield func(*Request, error) bool) {
+		for r := range rows(20) {
+			if !yield(r, nil) {
+				return
+			}
+		}
+		time.Sleep(500 * time.Millisecond) // the calls are under way by now
+		yield(nil, broken)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		m := newModel(func(ctx context.Context, row int64, n int) Outcome {
+			time.Sleep(time.Second)
+			return answer(ctx, row, n)
+		})
+		s := newSink(t)
+		err := Run(t.Context(), Config{Model: m, Sink: s}, seq)
+		if !errors.Is(err, ErrSource) || !errors.Is(err, broken) {
+			t.Errorf("error %v", err)
+		}
+		if s.count(OK) != 20 {
+			t.Errorf("%d answers are safe, want the 20 under way", s.count(OK))
+		}
+	})
+}
+
+// A Limiter's error that is not the context's ends the run and is returned as it
+// is.
+func TestRunLimiterEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &countingLimiter{t: t, most: 7}
+		s := newSink(t)
+		err := Run(t.Context(), Config{Model: newModel(answer), Sink: s, Limiter: l}, rows(100))
+		if err != errDay {
+			t.Errorf("error %v", err)
+		}
+		if s.count(OK) != 7 || l.open != 0 {
+			t.Errorf("%d ok, %d grants not released", s.count(OK), l.open)
+		}
+	})
+}
+
+var errDay = errors.New("the day is over")
+
+type countingLimiter struct {
+	t          *testing.T
+	mu         sync.Mutex
+	most, open int
+}
+
+func (l *countingLimiter) Acquire(context.Context, *Request) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.most == 0 {
+		return errDay
+	}
+	l.most--
+	l.open++
+	return nil
+}
+
+func (l *countingLimiter) Release(*Request, *Outcome) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open--
+}

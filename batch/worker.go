@@ -1,0 +1,156 @@
+package batch
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+const (
+	firstBackoff = 500 * time.Millisecond
+	maxBackoff   = time.Minute
+	// maxRetryAfter bounds what a server can ask us to wait between two attempts of
+	// one row.
+	maxRetryAfter = 10 * time.Minute
+	// slowedPerAttempt is how many refusals for asking too much a row may meet for
+	// each attempt that it has. They are no fault of the row's, but a row must end.
+	slowedPerAttempt = 10
+)
+
+// worker makes attempts, one at a time, until dispatch closes work.
+func (r *run) worker() {
+	for c := range r.work {
+		r.attempt(c)
+		r.back <- c
+	}
+}
+
+// attempt makes one attempt of the call and settles it, or sets when the next
+// one is due.
+func (r *run) attempt(c *call) {
+	req := c.req
+	if c.body != nil {
+		changed := *req
+		changed.Body = c.body
+		req = &changed
+	}
+	// The limiter may have granted the slot in the moment in which the run ended;
+	// nothing is sent after that.
+	err := r.Limiter.Acquire(r.soft, req)
+	if err == nil && r.soft.Err() != nil {
+		r.Limiter.Release(req, &Outcome{})
+		err = r.soft.Err()
+	}
+	if err != nil {
+		r.stop(err) // no effect when the run is ending already
+		c.due = time.Now()
+		return
+	}
+	begin := time.Now()
+	r.Gauges.Calls.Add(1)
+	r.Gauges.Attempts.Add(1)
+	o := r.Model.Attempt(r.hard, req)
+	r.Gauges.Calls.Add(-1)
+	end := time.Now()
+	r.Limiter.Release(req, &o)
+
+	c.attempts++
+	if o.Usage != nil || o.MaybeBilled {
+		s := Spend{At: begin, Model: o.ModelVersion, Tier: o.Tier, Usage: o.Usage}
+		if s.Model == "" {
+			s.Model = req.Model
+		}
+		c.spent = append(c.spent, s)
+	}
+
+	switch {
+	case o.Consequence == Answered || o.Consequence == Settled:
+		r.settle(c, &o, begin, end)
+	case o.Consequence == Stop:
+		r.stop(&StopError{Err: o.Err, Times: 1})
+		c.due = end
+	case r.soft.Err() != nil:
+		c.due = end // the run ends; the row stays untouched
+	case o.Consequence == Park:
+		// The limiter knows; it makes the row wait or ends the run.
+		c.slowed++
+		c.due = end
+	default:
+		r.retry(c, &o, begin, end)
+	}
+}
+
+// retry sets when the call's next attempt is due, or settles it when it has none
+// left.
+func (r *run) retry(c *call, o *Outcome, begin, end time.Time) {
+	if o.Consequence == SlowDown {
+		c.slowed++
+	}
+	if o.MaxRetries > 0 {
+		c.changed++
+	}
+	switch {
+	case c.attempts-c.slowed >= r.MaxAttempts,
+		c.slowed >= slowedPerAttempt*r.MaxAttempts,
+		o.MaxRetries > 0 && c.changed > o.MaxRetries:
+		if o.Status == "" {
+			o.Status = Failed
+		}
+		r.settle(c, o, begin, end)
+		return
+	}
+	if o.Refusal != "" {
+		r.events <- event{refusal: o.Refusal, err: o.Err}
+	}
+	c.body = o.Next
+	c.due = end.Add(backoff(c.attempts, o.RetryAfter))
+}
+
+// backoff returns how long to wait after the n-th attempt: exponential with full
+// jitter, or what the server asked for when that is more.
+func backoff(n int, retryAfter time.Duration) time.Duration {
+	limit := maxBackoff
+	if n < 8 {
+		limit = min(limit, firstBackoff<<(n-1))
+	}
+	return max(rand.N(limit), min(retryAfter, maxRetryAfter))
+}
+
+func (r *run) settle(c *call, o *Outcome, begin, end time.Time) {
+	c.ended = true
+	res := r.result(c, o.Status)
+	res.FinishReason = o.FinishReason
+	res.ModelVersion = o.ModelVersion
+	res.ResponseID = o.ResponseID
+	res.At = end
+	res.LatencyMS = end.Sub(begin).Milliseconds()
+	res.Response = o.Response
+	e := event{result: res, refusal: o.Refusal, err: o.Err}
+	if o.Err != nil {
+		res.Error = o.Err.Message
+	}
+	r.events <- e
+}
+
+// abandon leaves a row without outcome, because the run ends. What its attempts
+// have cost is recorded all the same.
+func (r *run) abandon(c *call) {
+	if len(c.spent) > 0 {
+		res := r.result(c, Pending)
+		res.At = time.Now()
+		r.events <- event{result: res}
+	}
+}
+
+func (r *run) result(c *call, s Status) *Result {
+	return &Result{
+		Fingerprint: c.req.Fingerprint,
+		Occurrence:  c.req.Occurrence,
+		Row:         c.req.Row,
+		Key:         c.req.Key,
+		Status:      s,
+		Endpoint:    r.Endpoint,
+		Model:       c.req.Model,
+		Attempts:    c.attempts,
+		Spent:       c.spent,
+	}
+}
