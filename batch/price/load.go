@@ -1,0 +1,307 @@
+package price
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"time"
+)
+
+// The schema of prices.json. All keys are listed, so that a slip of the pen in a
+// user's file is found; what Cost does not use is only skipped.
+type file struct {
+	SchemaVersion int               `json:"schema_version"`
+	Generated     string            `json:"generated"`
+	Currency      string            `json:"currency"`
+	Unit          string            `json:"unit"`
+	Sources       map[string]Source `json:"sources"`
+	Models        []fileModel       `json:"models"`
+
+	HowToUse    json.RawMessage `json:"how_to_use"`
+	Multipliers json.RawMessage `json:"service_multipliers_if_unknown"`
+	OtherPrices json.RawMessage `json:"other_prices"`
+	FreeOnly    json.RawMessage `json:"free_only"`
+	DoNotUse    json.RawMessage `json:"do_not_use"`
+}
+
+type fileModel struct {
+	ID         string       `json:"id"`
+	Aliases    []string     `json:"aliases"`
+	Kind       string       `json:"kind"`
+	Status     string       `json:"status"`
+	Confidence string       `json:"confidence"`
+	Notes      []string     `json:"notes"`
+	Sources    []string     `json:"sources"`
+	Periods    []filePeriod `json:"periods"`
+	RoutedTo   *struct {
+		Model string `json:"model"`
+		From  string `json:"from"`
+	} `json:"routed_to"`
+
+	Grounding json.RawMessage `json:"grounding"`
+	PerImage  json.RawMessage `json:"per_image"`
+	Limits    json.RawMessage `json:"limits"`
+}
+
+type filePeriod struct {
+	From  string     `json:"from"`
+	Until string     `json:"until"`
+	Note  string     `json:"note"`
+	Tiers []fileTier `json:"tiers"`
+
+	CacheStorage json.RawMessage `json:"cache_storage_per_1m_token_hours"`
+}
+
+type fileTier struct {
+	MaxPromptTokens *int64                 `json:"max_prompt_tokens"`
+	Standard        map[string]json.Number `json:"standard"`
+	Batch           map[string]json.Number `json:"batch"`
+	Flex            map[string]json.Number `json:"flex"`
+	Priority        map[string]json.Number `json:"priority"`
+}
+
+// LoadFile is [Load] for a file.
+func LoadFile(name string) (*Table, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("price file: %w", err)
+	}
+	defer f.Close()
+	t, err := Load(f)
+	if err != nil {
+		return nil, fmt.Errorf("price file %s: %w", name, err)
+	}
+	return t, nil
+}
+
+// Load returns the built-in table with the entries of r added; an entry whose id is
+// a name in the built-in table replaces what stood under that name. The schema is
+// that of prices.json; from and until may be left out. A gateway's file can be as short as
+//
+//	{"models": [{"id": "gemini-2.5-flash", "periods": [{"tiers": [
+//	  {"standard": {"input_text": 0.2, "output_text": 1.8, "cached_input": 0.02}}]}]}]}
+func Load(r io.Reader) (*Table, error) {
+	d := Default()
+	t := &Table{generated: d.generated, models: slices.Clone(d.models), byName: maps.Clone(d.byName)}
+	if err := t.add(r, true); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+func (t *Table) add(r io.Reader, custom bool) error {
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	var f file
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&f); err != nil {
+		return positioned(err, data, d.InputOffset())
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return positioned(errors.New("more follows after the closing brace"), data, d.InputOffset())
+	}
+	if f.SchemaVersion > 1 {
+		return fmt.Errorf("schema_version %d is newer than this genbatch, which reads 1", f.SchemaVersion)
+	}
+	if f.Currency != "" && f.Currency != "USD" {
+		return fmt.Errorf("currency %q: prices must be in USD", f.Currency)
+	}
+	if len(f.Models) == 0 {
+		return errors.New("no models in it")
+	}
+	if !custom {
+		t.generated = f.Generated
+	}
+	pacific := pacific()
+	seen := make(map[string]bool)
+	for i := range f.Models {
+		m, err := f.Models[i].model(f.Sources, pacific)
+		if err != nil {
+			return fmt.Errorf("model %d (%q): %w", i+1, f.Models[i].ID, err)
+		}
+		m.Custom = custom
+		for _, name := range append([]string{m.ID}, m.Aliases...) {
+			if seen[name] {
+				return fmt.Errorf("model %d: the name %q is there twice", i+1, name)
+			}
+			seen[name] = true
+		}
+		t.put(m)
+	}
+	return nil
+}
+
+// put adds a model, in place of one with its id. That one's aliases are its own
+// from now on, so that no list price stays behind under another name.
+func (t *Table) put(m *Model) {
+	if i := slices.IndexFunc(t.models, func(o *Model) bool { return o.ID == m.ID }); i >= 0 {
+		old := t.models[i]
+		t.models = slices.Delete(t.models, i, i+1)
+		for _, name := range old.Aliases {
+			if t.byName[name] == old && !slices.Contains(m.Aliases, name) {
+				m.Aliases = append(m.Aliases, name)
+			}
+		}
+	}
+	t.models = append(t.models, m)
+	for _, name := range append([]string{m.ID}, m.Aliases...) {
+		t.byName[name] = m
+	}
+}
+
+// positioned adds the line to an error in the JSON.
+func positioned(err error, data []byte, offset int64) error {
+	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
+		offset = e.Offset
+	}
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		offset = e.Offset
+		err = fmt.Errorf("the value of %[2]s cannot be of type %[1]s", e.Value, cmp.Or(e.Field, "the file")) // its own text speaks of Go types
+	}
+	offset = min(offset, int64(len(data)))
+	return fmt.Errorf("line %d: %w", 1+bytes.Count(data[:offset], []byte("\n")), err)
+}
+
+func (f *fileModel) model(sources map[string]Source, pacific *time.Location) (*Model, error) {
+	if f.ID == "" {
+		return nil, errors.New("it has no id")
+	}
+	m := &Model{
+		ID: f.ID, Aliases: f.Aliases, Type: f.Kind, Status: f.Status, Confidence: f.Confidence, Notes: f.Notes,
+	}
+	for _, key := range f.Sources {
+		s := sources[key]
+		s.Key = key
+		m.Sources = append(m.Sources, s)
+	}
+	var err error
+	if f.RoutedTo != nil {
+		m.RoutedTo, m.RoutedFrom = f.RoutedTo.Model, f.RoutedTo.From
+		if m.routed, err = day(m.RoutedFrom, 0, pacific); err != nil {
+			return nil, fmt.Errorf("routed_to: %w", err)
+		}
+	}
+	for i := range f.Periods {
+		p, err := f.Periods[i].period(pacific)
+		if err != nil {
+			return nil, fmt.Errorf("period %d: %w", i+1, err)
+		}
+		m.Periods = append(m.Periods, p)
+	}
+	slices.SortStableFunc(m.Periods, func(a, b Period) int { return a.from.Compare(b.from) })
+	for i := 1; i < len(m.Periods); i++ {
+		before := &m.Periods[i-1]
+		if before.end.IsZero() || before.end.After(m.Periods[i].from) {
+			return nil, fmt.Errorf("the period from %q overlaps the one from %q: give that one an earlier until", m.Periods[i].From, before.From)
+		}
+	}
+	return m, nil
+}
+
+func (f *filePeriod) period(pacific *time.Location) (Period, error) {
+	p := Period{From: f.From, Until: f.Until, Note: f.Note}
+	var err error
+	if p.from, err = day(f.From, 0, pacific); err != nil {
+		return p, fmt.Errorf("from: %w", err)
+	}
+	if p.end, err = day(f.Until, 1, pacific); err != nil {
+		return p, fmt.Errorf("until: %w", err)
+	}
+	if !p.end.IsZero() && !p.end.After(p.from) {
+		return p, fmt.Errorf("until %s is before from %s", f.Until, f.From)
+	}
+	for i := range f.Tiers {
+		t, err := f.Tiers[i].tier()
+		if err != nil {
+			return p, fmt.Errorf("tier %d: %w", i+1, err)
+		}
+		p.Tiers = append(p.Tiers, t)
+	}
+	size := func(t Tier) uint64 { return uint64(t.MaxPromptTokens) - 1 } // 0, any size, is the largest
+	slices.SortStableFunc(p.Tiers, func(a, b Tier) int { return cmp.Compare(size(a), size(b)) })
+	for i := 1; i < len(p.Tiers); i++ {
+		if size(p.Tiers[i-1]) == size(p.Tiers[i]) {
+			return p, errors.New("two tiers have the same max_prompt_tokens")
+		}
+	}
+	return p, nil
+}
+
+func (f *fileTier) tier() (Tier, error) {
+	t := Tier{Rates: make(map[Service]*Rates)}
+	if f.MaxPromptTokens != nil {
+		if t.MaxPromptTokens = *f.MaxPromptTokens; t.MaxPromptTokens <= 0 {
+			return t, fmt.Errorf("max_prompt_tokens is %d: write null for any size", t.MaxPromptTokens)
+		}
+	}
+	for i, prices := range []map[string]json.Number{f.Standard, f.Batch, f.Flex, f.Priority} {
+		if prices == nil {
+			continue
+		}
+		r, err := ratesOf(prices)
+		if err != nil {
+			return t, fmt.Errorf("%s: %w", Services[i], err)
+		}
+		t.Rates[Services[i]] = r
+	}
+	return t, nil
+}
+
+// ratesOf reads prices in USD per million tokens. Sorted, so that of two errors
+// always the same one is told.
+func ratesOf(prices map[string]json.Number) (*Rates, error) {
+	r := new(Rates)
+	for _, name := range slices.Sorted(maps.Keys(prices)) {
+		k := slices.Index(kindNames[:], name)
+		if k < 0 {
+			return nil, fmt.Errorf("unknown price %q: the known ones are %q", name, kindNames)
+		}
+		if prices[name] == "" { // null
+			continue
+		}
+		perMillion, err := ParseUSD(prices[name].String())
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if perMillion < 0 {
+			return nil, fmt.Errorf("%s: %s is below 0", name, perMillion)
+		}
+		if perMillion%1e6 != 0 {
+			return nil, fmt.Errorf("%s: %s per million tokens is finer than a pico-dollar a token (6 decimals)", name, perMillion)
+		}
+		r.token[k], r.known[k] = int64(perMillion/1e6), true
+	}
+	return r, nil
+}
+
+// day returns the midnight in Los Angeles with which a day begins, plus more days;
+// zero for no day.
+func day(s string, more int, pacific *time.Location) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.ParseInLocation(time.DateOnly, s, pacific)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%q is not a day like 2026-12-31", s)
+	}
+	return t.AddDate(0, 0, more), nil
+}
+
+// pacific is where Google's days begin; for prices the zone is not published, and
+// this one assumed.
+func pacific() *time.Location {
+	l, err := time.LoadLocation("America/Los_Angeles")
+	if err != nil { // tzdata is linked in, so this is out of reach
+		return time.FixedZone("PST", -8*60*60)
+	}
+	return l
+}

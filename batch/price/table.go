@@ -1,0 +1,238 @@
+package price
+
+import (
+	"bytes"
+	_ "embed" // prices.json
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	_ "time/tzdata" // a static binary finds Los Angeles on any machine
+)
+
+// A Service is a class of serving with prices of its own.
+type Service string
+
+// The services, as prices.json names them.
+const (
+	Standard Service = "standard"
+	Batch    Service = "batch"
+	Flex     Service = "flex"
+	Priority Service = "priority"
+)
+
+// Services lists the services in the order in which they are shown.
+var Services = []Service{Standard, Batch, Flex, Priority}
+
+// A Kind is what tokens are billed as.
+type Kind uint8
+
+// The kinds.
+const (
+	InputText Kind = iota
+	InputImage
+	InputVideo
+	InputAudio
+	OutputText // thinking included
+	OutputImage
+	OutputVideo
+	OutputAudio
+	CachedInput // text, image and video
+	CachedInputAudio
+	kinds
+)
+
+// Kinds lists the kinds in the order in which they are shown.
+var Kinds = []Kind{
+	InputText, InputImage, InputVideo, InputAudio, CachedInput, CachedInputAudio,
+	OutputText, OutputImage, OutputVideo, OutputAudio,
+}
+
+var kindNames = [kinds]string{
+	"input_text", "input_image", "input_video", "input_audio",
+	"output_text", "output_image", "output_video", "output_audio",
+	"cached_input", "cached_input_audio",
+}
+
+// String returns the kind's key in prices.json.
+func (k Kind) String() string {
+	if k < kinds {
+		return kindNames[k]
+	}
+	return "unknown kind"
+}
+
+// Rates are the prices of one service. The zero value knows none.
+type Rates struct {
+	token [kinds]int64 // pico-dollars a token
+	known [kinds]bool
+}
+
+// PerMillion returns the price of a million tokens; false means that it is not
+// offered or not known, and 0 that it is free.
+func (r *Rates) PerMillion(k Kind) (USD, bool) {
+	if k >= kinds || !r.known[k] {
+		return 0, false
+	}
+	return USD(r.token[k] * 1e6), true
+}
+
+// A Tier holds the prices of requests up to a size. All of a request is priced by
+// the tier that its prompt falls in.
+type Tier struct {
+	MaxPromptTokens int64 // 0 = any size
+	Rates           map[Service]*Rates
+}
+
+// A Period holds the prices of a range of days in Los Angeles.
+type Period struct {
+	From, Until string // first and last day, "2026-12-31"; empty = open
+	Note        string
+	Tiers       []Tier // by size; empty = no price is known for these days
+
+	from, end time.Time // midnights: the first instant, and the first after; zero = open
+}
+
+// A Source says where a price was read.
+type Source struct {
+	Key  string
+	What string `json:"what"`
+	Date string `json:"date"`
+	Via  string `json:"via"`
+	Rank string `json:"rank"`
+}
+
+// A Model is an entry of the table. Its slices and maps are read-only.
+type Model struct {
+	ID         string
+	Aliases    []string
+	Type       string // text, image, tts, embedding, video, alias
+	Status     string // available, or what has become of it
+	Confidence string // in the prices
+	Notes      []string
+	Sources    []Source
+	Periods    []Period // by date
+
+	// RoutedTo names the model that answers, and is billed, in place of this one from
+	// the day RoutedFrom on; empty = none. An answer's modelVersion says what was
+	// really the case, so Cost does not follow it.
+	RoutedTo   string
+	RoutedFrom string
+
+	Custom bool // from the user's file
+
+	routed time.Time
+}
+
+// At returns the period that t lies in; nil: the table knows none.
+func (m *Model) At(t time.Time) *Period {
+	for i := range m.Periods {
+		p := &m.Periods[i]
+		if !t.Before(p.from) && (p.end.IsZero() || t.Before(p.end)) {
+			return p
+		}
+	}
+	return nil
+}
+
+// A Table is a set of dated prices. It is read-only and safe for concurrent use.
+// Get one from [Default], [Load] or [LoadFile].
+type Table struct {
+	generated string
+	models    []*Model // by the order of the file, the user's own last
+	byName    map[string]*Model
+}
+
+//go:embed prices.json
+var defaultJSON []byte
+
+var defaultTable = sync.OnceValue(func() *Table {
+	t := &Table{byName: make(map[string]*Model)}
+	if err := t.add(bytes.NewReader(defaultJSON), false); err != nil {
+		panic("price: internal error: prices.json: " + err.Error()) // TestDefault reads the same bytes
+	}
+	return t
+})
+
+// Default returns the table that genbatch comes with.
+func Default() *Table { return defaultTable() }
+
+// Generated returns the day on which the built-in table was put together.
+func (t *Table) Generated() string { return t.generated }
+
+// Models returns all entries, sorted by name.
+func (t *Table) Models() []Model {
+	all := make([]Model, len(t.models))
+	for i, m := range t.models {
+		all[i] = *m
+	}
+	slices.SortFunc(all, func(a, b Model) int { return strings.Compare(a.ID, b.ID) })
+	return all
+}
+
+// An Entry is what the table says of a model at a time.
+type Entry struct {
+	Model
+	Period   *Period // nil, or without tiers: no price is known
+	Warnings []string
+}
+
+// Lookup returns the entry that a model's name stands for; false: none.
+func (t *Table) Lookup(model string, at time.Time) (Entry, bool) {
+	m := t.find(model)
+	if m == nil {
+		return Entry{}, false
+	}
+	return Entry{Model: *m, Period: m.At(at), Warnings: m.warnings(at)}, true
+}
+
+// find resolves a name: as it is listed, then without what Google and gateways put
+// around it, piece by piece. It never guesses: a name with anything else in it is
+// another model.
+func (t *Table) find(name string) *Model {
+	if i := strings.LastIndex(name, "models/"); i == 0 || i > 0 && name[i-1] == '/' {
+		name = name[i+len("models/"):]
+	}
+	for {
+		if m := t.byName[name]; m != nil {
+			return m
+		}
+		short := cutSuffix(name)
+		if short == name {
+			return nil
+		}
+		name = short
+	}
+}
+
+// cutSuffix cuts one suffix that does not change the price:
+//
+//	-simulated                               our simulator
+//	@001, @default                           a version on Vertex AI
+//	-nothinking, -thinking, -thinking-1024   gateways of the new-api family
+//	-001                                     Google's name for a fixed stable version
+func cutSuffix(name string) string {
+	if i := strings.LastIndexByte(name, '@'); i > 0 {
+		return name[:i]
+	}
+	for _, s := range []string{"-simulated", "-nothinking", "-thinking"} {
+		if short, ok := strings.CutSuffix(name, s); ok {
+			return short
+		}
+	}
+	i := strings.LastIndexByte(name, '-')
+	if i < 0 {
+		return name
+	}
+	number := name[i+1:]
+	if number == "" || strings.Trim(number, "0123456789") != "" {
+		return name
+	}
+	if short, ok := strings.CutSuffix(name[:i], "-thinking"); ok {
+		return short
+	}
+	if len(number) == 3 && strings.HasPrefix(number, "00") {
+		return name[:i]
+	}
+	return name
+}

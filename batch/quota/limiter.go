@@ -1,0 +1,134 @@
+package quota
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+)
+
+// DefaultConcurrency is the most calls in flight where [Config] names no other
+// number.
+const DefaultConcurrency = 64
+
+// A DayPolicy says what [Limiter.Acquire] does once a model's quota of the day is
+// used up.
+type DayPolicy uint8
+
+// The day policies.
+const (
+	DayStop DayPolicy = iota // Acquire returns a *DayError
+	DayWait                  // Acquire waits for the reset
+)
+
+// Config is what the user gives. Its zero value gives nothing: 64 calls in
+// flight, and everything else is learned.
+type Config struct {
+	RPM int // requests a minute; 0 = not given, learned from refusals
+	TPM int // input tokens a minute; 0 = not given, learned from refusals
+	RPD int // requests a day, which begins at midnight in Los Angeles; 0 = not given
+
+	Concurrency  int       // most calls in flight; 0 = DefaultConcurrency
+	OnDailyQuota DayPolicy // default DayStop
+}
+
+// A Limiter is a [batch.Limiter]. Each model has its own limits, made when it is
+// first asked for. A Limiter holds nothing that must be closed, and is safe for
+// concurrent use. Make it with [New].
+type Limiter struct {
+	config  Config
+	started time.Time
+	pacific *time.Location
+
+	mu     sync.Mutex // guards models and all that is reached through it
+	models map[string]*model
+}
+
+var _ batch.Limiter = (*Limiter)(nil)
+
+// New returns a Limiter. Numbers below 0 count as not given.
+func New(c Config) *Limiter {
+	c.RPM, c.TPM, c.RPD = max(0, c.RPM), max(0, c.TPM), max(0, c.RPD)
+	if c.Concurrency <= 0 {
+		c.Concurrency = DefaultConcurrency
+	}
+	return &Limiter{config: c, started: time.Now(), pacific: pacific(), models: make(map[string]*model)}
+}
+
+// Acquire waits until r may be sent; waiters of one model are served in the order
+// in which they came. It returns ctx.Err() as soon as ctx ends, and a [*DayError]
+// under [DayStop] when the model's quota of the day is used up.
+func (l *Limiter) Acquire(ctx context.Context, r *batch.Request) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	m := l.model(r.Model)
+	now := time.Now()
+	if err := m.dayError(now); err != nil {
+		l.mu.Unlock()
+		return err
+	}
+	if m.queue.Len() == 0 {
+		if at, by := m.earliest(now, r); by != byFlight && !at.After(now) {
+			// Time that nobody waited is never made up for: the slot counts from now.
+			m.grant(now, now, r)
+			l.mu.Unlock()
+			return nil
+		}
+	}
+	w := &waiter{request: r, done: make(chan error, 1)}
+	e := m.queue.PushBack(w)
+	m.dispatch(now)
+	l.mu.Unlock()
+
+	select {
+	case err := <-w.done:
+		return err
+	case <-ctx.Done():
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	select {
+	case err := <-w.done:
+		if err == nil {
+			m.undo(r)
+		}
+	default:
+		m.queue.Remove(e)
+	}
+	m.dispatch(time.Now())
+	return ctx.Err()
+}
+
+// Release gives back the slot that Acquire gave to this same r, and learns from
+// what came of the attempt. A nil o teaches nothing.
+func (l *Limiter) Release(r *batch.Request, o *batch.Outcome) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	m := l.models[r.Model]
+	if m == nil {
+		return
+	}
+	g, ok := m.flight[r]
+	if !ok {
+		return
+	}
+	delete(m.flight, r)
+	if o != nil {
+		m.learn(g, r, o)
+	}
+	if m.queue.Len() > 0 {
+		m.dispatch(time.Now())
+	}
+}
+
+func (l *Limiter) model(name string) *model {
+	m := l.models[name]
+	if m == nil {
+		m = newModel(l, name)
+		l.models[name] = m
+	}
+	return m
+}

@@ -1,0 +1,316 @@
+package quota
+
+import (
+	"container/list"
+	"math/rand/v2"
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+)
+
+const (
+	startWindow = 4 // calls in flight while nothing is known
+
+	maxPause    = 5 * time.Minute        // longest that a server's RetryAfter is heeded
+	firstPause  = 500 * time.Millisecond // after a second burst of refusals that name no time
+	longestWait = time.Minute            // where the doubling of firstPause ends
+
+	// decay is how much the correction of estimates forgets with each answer: it
+	// stands for the last 32 or so.
+	decay = 1 - 1.0/32
+)
+
+// A model is the state of one model. The Limiter's mu guards it.
+type model struct {
+	limiter *Limiter
+	name    string
+
+	requests pace
+	tokens   pace
+	ledger   ledger // of tokens, while their limit is known
+
+	window int       // most calls in flight: slow start, and cut by bursts of refusals
+	cutSeq uint64    // refusals of grants up to this one belong to a burst that was counted
+	bursts int       // bursts in a row without an answer between
+	paused time.Time // nothing is sent before
+
+	parked   time.Time // the day's quota is used up until then
+	parkedBy int       // the RPD that was reached; 0 = the server parked it
+	dayEnd   time.Time // end of the day that daySent counts
+	daySent  int
+
+	seq    uint64 // of the last grant
+	flight map[*batch.Request]grant
+
+	// Estimated tokens and those that usage reported for them, both decaying.
+	estimated, reported float64
+
+	queue  list.List // of *waiter, the first come first
+	timer  *time.Timer
+	wakeAt time.Time // when timer fires; zero = it does not run
+}
+
+// A grant is a call in flight.
+type grant struct {
+	seq    uint64
+	at     time.Time
+	tokens int64 // reserved; 0 = no limit was known
+	entry  int64 // its number in the ledger, if tokens are reserved
+}
+
+type waiter struct {
+	request *batch.Request
+	done    chan error // has room for the one answer, so that giving it never blocks
+}
+
+// A bound is what keeps the next request waiting.
+type bound uint8
+
+const (
+	byNothing bound = iota
+	byRequests
+	byTokens
+	byPause
+	byDay
+	byFlight
+)
+
+func newModel(l *Limiter, name string) *model {
+	m := &model{
+		limiter:  l,
+		name:     name,
+		requests: pace{limit: int64(l.config.RPM), since: l.started},
+		tokens:   pace{limit: int64(l.config.TPM), since: l.started},
+		window:   min(startWindow, l.config.Concurrency),
+		flight:   make(map[*batch.Request]grant),
+	}
+	if m.limited() {
+		m.window = l.config.Concurrency
+	}
+	return m
+}
+
+// limited reports whether a limit of the minute is known.
+func (m *model) limited() bool { return m.requests.limit > 0 || m.tokens.limit > 0 }
+
+// earliest returns when r may be sent at the earliest, and what decides that. For
+// byFlight there is no time: a Release decides.
+func (m *model) earliest(now time.Time, r *batch.Request) (at time.Time, by bound) {
+	if len(m.flight) >= m.window {
+		return time.Time{}, byFlight
+	}
+	later := func(t time.Time, b bound) {
+		if t.After(at) {
+			at, by = t, b
+		}
+	}
+	if m.requests.limit > 0 {
+		later(m.requests.free, byRequests)
+	}
+	if m.tokens.limit > 0 {
+		later(m.tokens.free, byTokens)
+		later(m.ledger.earliest(now, m.reserve(r), m.tokens.limit), byTokens)
+	}
+	later(m.paused, byPause)
+	later(m.parked, byDay)
+	return at, by
+}
+
+// reserve returns the tokens to count for r. A row above the limit counts as all
+// of it, and so gets a minute of its own instead of waiting for ever.
+func (m *model) reserve(r *batch.Request) int64 {
+	n := float64(max(1, r.InputTokens))
+	if m.estimated > 0 {
+		n *= m.reported / m.estimated
+	}
+	return int64(min(max(1, n), float64(m.tokens.limit)))
+}
+
+// grant counts r as sent now, in the slot.
+func (m *model) grant(now, slot time.Time, r *batch.Request) {
+	m.seq++
+	g := grant{seq: m.seq, at: now}
+	if m.requests.limit > 0 {
+		m.requests.take(slot, 1)
+	}
+	if m.tokens.limit > 0 {
+		g.tokens = m.reserve(r)
+		g.entry = m.ledger.add(slot, g.tokens)
+		m.tokens.take(slot, g.tokens)
+	}
+	if m.limiter.config.RPD > 0 {
+		m.daySent++
+	}
+	m.flight[r] = g
+}
+
+// undo takes back a grant that was not used. Its slot is not given to another,
+// which keeps the spacing without a second look.
+func (m *model) undo(r *batch.Request) {
+	g := m.flight[r]
+	delete(m.flight, r)
+	m.correct(g, 0)
+	if m.limiter.config.RPD > 0 && g.at.Before(m.dayEnd) {
+		m.daySent = max(0, m.daySent-1)
+	}
+}
+
+// correct replaces what g has reserved by what it used.
+func (m *model) correct(g grant, tokens int64) {
+	if g.tokens == 0 {
+		return
+	}
+	tokens = min(tokens, m.tokens.limit)
+	m.ledger.set(g.entry, tokens)
+	m.tokens.free = m.tokens.free.Add(m.tokens.cost(tokens) - m.tokens.cost(g.tokens))
+}
+
+// dispatch gives slots to waiters, one by one, until the first of them has to wait,
+// and sets the timer for it.
+func (m *model) dispatch(now time.Time) {
+	for m.queue.Len() > 0 {
+		if err := m.dayError(now); err != nil {
+			m.refuse(err)
+			break
+		}
+		front := m.queue.Front()
+		w := front.Value.(*waiter)
+		at, by := m.earliest(now, w.request)
+		if by == byFlight {
+			break
+		}
+		if at.After(now) {
+			m.wake(now, at)
+			return
+		}
+		if late := now.Add(-slack); at.Before(late) {
+			at = late
+		}
+		m.queue.Remove(front)
+		m.grant(now, at, w.request)
+		w.done <- nil
+	}
+	if !m.wakeAt.IsZero() {
+		m.timer.Stop()
+		m.wakeAt = time.Time{}
+	}
+}
+
+// wake sees to it that dispatch runs at the time.
+func (m *model) wake(now, at time.Time) {
+	if m.wakeAt.Equal(at) {
+		return
+	}
+	m.wakeAt = at
+	if m.timer == nil {
+		m.timer = time.AfterFunc(at.Sub(now), m.awake)
+		return
+	}
+	m.timer.Reset(at.Sub(now))
+}
+
+func (m *model) awake() {
+	m.limiter.mu.Lock()
+	defer m.limiter.mu.Unlock()
+	m.wakeAt = time.Time{} // a call that came while the timer was set anew does no harm: the first waiter is looked at again
+	m.dispatch(time.Now())
+}
+
+// refuse ends the wait of everyone.
+func (m *model) refuse(err error) {
+	for e := m.queue.Front(); e != nil; e = m.queue.Front() {
+		m.queue.Remove(e)
+		e.Value.(*waiter).done <- err
+	}
+}
+
+// dayError parks the model when the given number of requests a day is reached, and
+// returns the error for a parked one that nobody wants to wait for.
+func (m *model) dayError(now time.Time) error {
+	c := &m.limiter.config
+	if c.RPD > 0 {
+		if !now.Before(m.dayEnd) {
+			m.dayEnd, m.daySent = nextMidnight(now, m.limiter.pacific), 0
+		}
+		if m.daySent >= c.RPD {
+			m.parked, m.parkedBy = m.dayEnd, c.RPD
+		}
+	}
+	if c.OnDailyQuota == DayWait || !now.Before(m.parked) {
+		return nil
+	}
+	return &DayError{Model: m.name, Until: m.parked, RPD: m.parkedBy}
+}
+
+// learn takes from an outcome what it says about the limits.
+func (m *model) learn(g grant, r *batch.Request, o *batch.Outcome) {
+	if u := o.Usage; u != nil && u.PromptTokenCount > 0 {
+		m.estimated = decay*m.estimated + float64(max(1, r.InputTokens))
+		m.reported = decay*m.reported + float64(u.PromptTokenCount)
+		m.correct(g, u.PromptTokenCount)
+	}
+	switch o.Consequence {
+	case batch.Answered, batch.Settled:
+		if g.seq > m.cutSeq { // answers to calls from before a cut say nothing about the time after it
+			m.window = min(m.window+1, m.limiter.config.Concurrency)
+			m.bursts = 0
+		}
+	case batch.SlowDown:
+		m.slowDown(time.Now(), g, o)
+	case batch.Park:
+		m.adopt(time.Now(), o.Limits)
+		// The day is that of the sending: a refusal that arrives after midnight must
+		// not close the new day.
+		if until := nextMidnight(g.at, m.limiter.pacific); until.After(m.parked) {
+			m.parked, m.parkedBy = until, 0
+		}
+	}
+}
+
+// slowDown learns from a refusal.
+func (m *model) slowDown(now time.Time, g grant, o *batch.Outcome) {
+	adopted := m.adopt(now, o.Limits)
+	fresh := g.seq > m.cutSeq
+	if fresh {
+		m.cutSeq = m.seq
+		m.bursts++
+		if !adopted { // else the new pace is the cut
+			m.window = max(1, m.window/2)
+		}
+	}
+	switch {
+	case o.RetryAfter > 0:
+		d := min(o.RetryAfter, maxPause)
+		m.pause(now, d+rand.N(min(d/20, time.Second)+1))
+	case fresh && m.bursts > 1:
+		// The server says no again and no time: fewer calls at once are not enough.
+		d := min(longestWait, firstPause<<min(m.bursts-2, 16))
+		m.pause(now, d/2+rand.N(d/2+1))
+	}
+}
+
+// adopt takes over the limits of the minute that a refusal names, and reports
+// whether one of them was new.
+func (m *model) adopt(now time.Time, limits []batch.Limit) bool {
+	changed := false
+	for _, l := range limits {
+		if l.Per != time.Minute {
+			continue
+		}
+		p := &m.requests
+		if l.Tokens {
+			p = &m.tokens
+		}
+		changed = p.adopt(l.Value, now) || changed
+	}
+	if changed {
+		m.window = m.limiter.config.Concurrency
+	}
+	return changed
+}
+
+func (m *model) pause(now time.Time, d time.Duration) {
+	if until := now.Add(d); until.After(m.paused) {
+		m.paused = until
+	}
+}

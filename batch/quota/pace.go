@@ -1,0 +1,108 @@
+package quota
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	// share is the part of a limit that is used. What is left takes up what lies
+	// between our clock and the server's: with 2 % a minute of calls may reach the
+	// server 1.2 s closer together than it was sent.
+	share = 0.98
+
+	// slack is how much of its own lateness the pace makes up for, so that timers
+	// that fire a little late cost no throughput at 500 calls a second. It must stay
+	// below (1/share - 1) minutes for the limit to hold.
+	slack = 100 * time.Millisecond
+
+	// window is the minute over which the ledger counts tokens, with half a second
+	// for the network. It is shorter than a minute over share, so that the pace and
+	// not the ledger decides for rows up to 1 % of the limit.
+	window = time.Minute + 500*time.Millisecond
+)
+
+// A pace spaces what is granted evenly over the minute. A bucket (x/time/rate)
+// would give credit for idle time, cannot take an amount above its size, and
+// cannot correct an amount later; all a pace needs is the next slot's time.
+//
+// Slots are at least cost apart and a grant comes at most slack after its slot, so
+// any minute holds at most (1 min + slack) / cost + 1 grants of one, which is
+// below the limit plus 1.
+type pace struct {
+	limit   int64 // a minute; 0 = not known
+	learned bool
+	since   time.Time
+	free    time.Time // when the next grant is due
+}
+
+// cost is the time that n take.
+func (p *pace) cost(n int64) time.Duration {
+	if p.limit == 0 {
+		return 0
+	}
+	return time.Duration(math.Ceil(float64(n) / float64(p.limit) * float64(time.Minute) / share))
+}
+
+// take counts n at the slot.
+func (p *pace) take(slot time.Time, n int64) { p.free = slot.Add(p.cost(n)) }
+
+// adopt takes over a limit that the server named. It reports whether that changed
+// anything: a limit that the user gave is only ever lowered.
+func (p *pace) adopt(limit int64, now time.Time) bool {
+	if limit <= 0 || limit == p.limit || p.limit > 0 && !p.learned && limit > p.limit {
+		return false
+	}
+	p.limit, p.learned, p.since = limit, true, now
+	p.free = now.Add(p.cost(1))
+	return true
+}
+
+// A ledger holds the tokens granted in the last window, in order of their slots.
+// It is what keeps large rows, which the pace alone could let overlap, below the
+// limit in every minute.
+type ledger struct {
+	entries []entry
+	first   int64 // the number of entries[0]
+	sum     int64
+}
+
+type entry struct {
+	slot   time.Time
+	tokens int64
+}
+
+// add counts tokens at the slot and returns the entry's number.
+func (l *ledger) add(slot time.Time, tokens int64) int64 {
+	l.entries = append(l.entries, entry{slot, tokens})
+	l.sum += tokens
+	return l.first + int64(len(l.entries)) - 1
+}
+
+// set corrects an entry, which may have left the ledger meanwhile.
+func (l *ledger) set(number, tokens int64) {
+	if i := number - l.first; i >= 0 && i < int64(len(l.entries)) {
+		l.sum += tokens - l.entries[i].tokens
+		l.entries[i].tokens = tokens
+	}
+}
+
+// earliest returns when tokens more fit below the limit; the zero time is now.
+// Entries that have left the window are dropped.
+func (l *ledger) earliest(now time.Time, tokens, limit int64) time.Time {
+	for len(l.entries) > 0 && now.Sub(l.entries[0].slot) >= window {
+		l.sum -= l.entries[0].tokens
+		l.entries = l.entries[1:]
+		l.first++
+	}
+	var at time.Time
+	over := l.sum + tokens - limit
+	for _, e := range l.entries {
+		if over <= 0 {
+			break
+		}
+		at = e.slot.Add(window)
+		over -= e.tokens
+	}
+	return at
+}

@@ -1,0 +1,135 @@
+package quota
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// The values of [State.Limit].
+const (
+	LimitRPM         = "rpm"         // requests a minute
+	LimitTPM         = "tpm"         // input tokens a minute
+	LimitRPD         = "rpd"         // requests a day
+	LimitConcurrency = "concurrency" // calls in flight
+	LimitPause       = "pause"       // the server refused and nothing is sent for a while
+)
+
+// A State is a moment of the model that has the most requests waiting: the answer
+// to "why not faster?".
+type State struct {
+	Model string // empty: no model was asked yet
+
+	Limit   string    // what the first waiter waits for: one of the Limit constants; empty = nobody waits
+	Value   int64     // the limit's number; 0 = it has none, or it is not known
+	Learned bool      // learned from refusals or still being felt for, not given by the user
+	Since   time.Time // since when the limit is known; zero for concurrency and pause
+
+	Next     time.Duration // until the next slot; 0 = not known, a call in flight must end first
+	InFlight int
+	Oldest   time.Duration // since the oldest call in flight was sent
+	Waiting  int           // requests that wait
+}
+
+// State returns how the limiter stands. It looks at every call in flight: call it
+// for people to read, not for every request.
+func (l *Limiter) State() State {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var most *model
+	for _, m := range l.models {
+		if most == nil || m.busier(most) {
+			most = m
+		}
+	}
+	if most == nil {
+		return State{}
+	}
+	return most.state(time.Now())
+}
+
+// busier orders models by who waits, then by calls in flight, then by name so that
+// the line does not flicker.
+func (m *model) busier(o *model) bool {
+	if d := m.queue.Len() - o.queue.Len(); d != 0 {
+		return d > 0
+	}
+	if d := len(m.flight) - len(o.flight); d != 0 {
+		return d > 0
+	}
+	return m.name < o.name
+}
+
+func (m *model) state(now time.Time) State {
+	s := State{Model: m.name, InFlight: len(m.flight), Waiting: m.queue.Len()}
+	for _, g := range m.flight {
+		s.Oldest = max(s.Oldest, now.Sub(g.at))
+	}
+	if s.Waiting == 0 {
+		return s
+	}
+	at, by := m.earliest(now, m.queue.Front().Value.(*waiter).request)
+	switch by {
+	case byRequests:
+		s.Limit, s.Value, s.Learned, s.Since = LimitRPM, m.requests.limit, m.requests.learned, m.requests.since
+	case byTokens:
+		s.Limit, s.Value, s.Learned, s.Since = LimitTPM, m.tokens.limit, m.tokens.learned, m.tokens.since
+	case byDay:
+		s.Limit, s.Value, s.Learned, s.Since = LimitRPD, int64(m.parkedBy), m.parkedBy == 0, m.limiter.started
+	case byPause:
+		s.Limit = LimitPause
+	case byFlight:
+		s.Limit, s.Value, s.Learned = LimitConcurrency, int64(m.window), m.window < m.limiter.config.Concurrency
+	}
+	s.Next = max(0, at.Sub(now))
+	if by == byFlight {
+		s.Next = 0
+	}
+	return s
+}
+
+// String returns the line for people, such as
+//
+//	waiting: 5 rpm (learned), next slot 8.1 s, 12 in flight, oldest 41 s
+func (s State) String() string {
+	var parts []string
+	if what := s.limit(); what != "" {
+		if s.Learned {
+			what += " (learned)"
+		}
+		parts = append(parts, "waiting: "+what)
+	}
+	if s.Next > 0 {
+		parts = append(parts, "next slot "+seconds(s.Next, 1))
+	}
+	parts = append(parts, fmt.Sprintf("%d in flight", s.InFlight))
+	if s.InFlight > 0 {
+		parts = append(parts, "oldest "+seconds(s.Oldest, 0))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (s State) limit() string {
+	switch s.Limit {
+	case LimitRPM, LimitTPM:
+		return fmt.Sprintf("%d %s", s.Value, s.Limit)
+	case LimitRPD:
+		if s.Value == 0 {
+			return "quota of the day"
+		}
+		return fmt.Sprintf("%d rpd", s.Value)
+	case LimitConcurrency:
+		return fmt.Sprintf("%d calls at a time", s.Value)
+	case LimitPause:
+		return "pause after a refusal"
+	}
+	return ""
+}
+
+// seconds prints short waits in seconds and long ones in minutes and hours.
+func seconds(d time.Duration, digits int) string {
+	if d >= 2*time.Minute {
+		return d.Round(time.Second).String()
+	}
+	return fmt.Sprintf("%.*f s", digits, d.Seconds())
+}

@@ -1,0 +1,83 @@
+package quota
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+)
+
+func TestState(t *testing.T) {
+	wait := func(t *testing.T, l *Limiter, n int) {
+		for range n {
+			go func() { _ = l.Acquire(t.Context(), request(1)) }() // t.Context ends it
+		}
+		synctest.Wait()
+	}
+	for _, tt := range []struct {
+		name   string
+		config Config
+		first  *batch.Outcome // of a first call
+		wait   time.Duration
+		want   string
+	}{
+		{"idle", Config{}, nil, 0, "4 in flight, oldest 0 s"},
+		{"slow start", Config{}, nil, 0, "waiting: 4 calls at a time (learned), 4 in flight, oldest 0 s"},
+		{"given", Config{RPM: 5}, nil, 4 * time.Second, "waiting: 5 rpm, next slot 8.2 s, 1 in flight, oldest 4 s"},
+		{"tokens", Config{TPM: 10}, nil, 0, "waiting: 10 tpm, next slot 6.1 s, 1 in flight, oldest 0 s"},
+		{"concurrency", Config{RPM: 1e12, Concurrency: 2}, nil, 3 * time.Second, "waiting: 2 calls at a time, 2 in flight, oldest 3 s"},
+		{
+			"learned", Config{},
+			&batch.Outcome{Consequence: batch.SlowDown, Limits: []batch.Limit{{Value: 5, Per: time.Minute}}},
+			10 * time.Second, "waiting: 5 rpm (learned), next slot 2.2 s, 0 in flight",
+		},
+		{
+			"day", Config{OnDailyQuota: DayWait}, &batch.Outcome{Consequence: batch.Park},
+			time.Hour, "waiting: quota of the day (learned), next slot 7h0m0s, 0 in flight",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := New(tt.config)
+				if tt.first != nil {
+					r := request(1)
+					if err := l.Acquire(t.Context(), r); err != nil {
+						t.Fatal(err)
+					}
+					l.Release(r, tt.first)
+				}
+				n := 10
+				if tt.name == "idle" {
+					n = 4
+				}
+				wait(t, l, n)
+				time.Sleep(tt.wait)
+				s := l.State()
+				if got := s.String(); got != tt.want {
+					t.Errorf("got  %s\nwant %s", got, tt.want)
+				}
+				if s.Model != testModel || s.InFlight+s.Waiting != n {
+					t.Errorf("%+v", s)
+				}
+			})
+		})
+	}
+	t.Run("pause", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l := New(Config{})
+			r := request(1)
+			if err := l.Acquire(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			l.Release(r, &batch.Outcome{Consequence: batch.SlowDown, RetryAfter: 20 * time.Second})
+			wait(t, l, 1)
+			if s := l.State(); s.Limit != LimitPause || s.Next < 20*time.Second || s.Next > 21*time.Second {
+				t.Errorf("%+v", s)
+			}
+		})
+	})
+	if got := New(Config{}).State().String(); got != "0 in flight" {
+		t.Errorf("before anything: %q", got)
+	}
+}
