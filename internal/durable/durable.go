@@ -1,0 +1,305 @@
+// Package durable holds every rule about making files survive a crash: of the
+// process, and of the machine. Nothing else in genbatch calls fsync or rename.
+//
+// What each operation asks of the kernel when all goes well:
+//
+//	CreateFile .. Commit  open(path.tmp-N, O_EXCL), write.., fsync, close, rename, fsync(folder)
+//	WriteFile             the same, with fchmod before the fsync
+//	MkdirAll              for each missing folder: mkdir, fsync(parent); fsync(parent of path)
+//	OpenAppend            open(path, O_CREAT|O_APPEND)
+//	Appender.Write        write
+//	Appender.Sync         fdatasync (Linux), F_FULLFSYNC (macOS), fsync elsewhere
+//	Appender.Truncate     truncate, and as Sync
+//	SyncDir               open(folder), fsync, close
+//	Lock                  open(path, O_CREAT), flock, ftruncate, write
+//
+// A file whose name is new is durable only when its folder has been synced too:
+// Commit and WriteFile do so, after OpenAppend it is the caller's task, who can do
+// it once for several files.
+//
+// A failed fsync is final. Linux marks the pages clean that it could not write, so
+// that a second fsync on the same descriptor succeeds without having written them
+// (https://wiki.postgresql.org/wiki/Fsync_Errors). Hence errors are sticky here.
+//
+// BUG: after a failed fsync the page cache may show data that the disk does not
+// have, to other descriptors and later processes as well, until the machine is
+// restarted. No call tells. Who reads back such data must be able to check it
+// (the journal has a checksum in each line) and to bear its loss.
+package durable
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// An Op names a kind of operation to [FS.Hook].
+type Op string
+
+// The operations. The path that goes with one is the path the caller named: that
+// of the file to be, not of the temporary one.
+const (
+	OpMkdir    Op = "mkdir"
+	OpCreate   Op = "create" // of a temporary file
+	OpOpen     Op = "open"   // for appending
+	OpWrite    Op = "write"
+	OpSync     Op = "sync"
+	OpRename   Op = "rename"
+	OpTruncate Op = "truncate"
+	OpSyncDir  Op = "syncdir" // path is the folder
+)
+
+// An FS makes durable changes to the file system. The zero value is ready, and is
+// what everything but a test uses. It is safe for concurrent use if Hook is.
+type FS struct {
+	// Hook, when not nil, is called before each operation and can make it fail: it
+	// says whether the operation is carried out nevertheless, and the error that is
+	// reported. So both kinds of failure can be had, the one that changed nothing
+	// and the one that changed everything. apply is true where err is nil.
+	Hook func(op Op, path string) (apply bool, err error)
+}
+
+func (s FS) do(op Op, path string, f func() error) error {
+	if s.Hook == nil {
+		return f()
+	}
+	apply, err := s.Hook(op, path)
+	if apply {
+		if ferr := f(); ferr != nil {
+			return ferr
+		}
+	}
+	return err
+}
+
+// CreateFile is [FS.CreateFile] of the zero FS.
+func CreateFile(path string) (*File, error) { return FS{}.CreateFile(path) }
+
+// WriteFile is [FS.WriteFile] of the zero FS.
+func WriteFile(path string, data []byte, perm fs.FileMode) error {
+	return FS{}.WriteFile(path, data, perm)
+}
+
+// MkdirAll is [FS.MkdirAll] of the zero FS.
+func MkdirAll(path string) error { return FS{}.MkdirAll(path) }
+
+// A File is a file in the making: it is written under a temporary name beside its
+// own, and takes its place by Commit, all at once. One of Commit and Abort must be
+// called; a deferred Abort is always right. A File is for one goroutine.
+type File struct {
+	fs     FS
+	path   string
+	f      *os.File
+	err    error // sticky: the first failed write, or that the file is closed
+	closed bool
+}
+
+// CreateFile begins the file path with mode 0600, in a folder that exists. What a
+// killed process leaves behind is called path + ".tmp-" + digits. A file that is
+// there already stays as it is until Commit.
+func (s FS) CreateFile(path string) (*File, error) {
+	file := &File{fs: s, path: path}
+	err := s.do(OpCreate, path, func() (err error) {
+		file.f, err = os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp-*")
+		return err
+	})
+	if err != nil {
+		if file.f != nil {
+			file.Abort()
+		}
+		return nil, err
+	}
+	return file, nil
+}
+
+// Write implements io.Writer. After an error every later Write and Commit fails
+// with the same error.
+func (f *File) Write(p []byte) (n int, err error) {
+	if f.err != nil {
+		return 0, f.err
+	}
+	f.err = f.fs.do(OpWrite, f.path, func() (err error) {
+		n, err = f.f.Write(p)
+		return err
+	})
+	return n, f.err
+}
+
+// Commit makes the file durable and gives it its name, in place of a file that had
+// it. When it fails, the old file is still there or the new one is, whole in either
+// case, and no temporary file.
+func (f *File) Commit() error {
+	if f.err != nil {
+		return errors.Join(f.err, f.Abort())
+	}
+	if err := f.fs.do(OpSync, f.path, f.f.Sync); err != nil {
+		f.err = err
+		return errors.Join(err, f.Abort())
+	}
+	f.closed, f.err = true, os.ErrClosed
+	err := f.f.Close() // before the rename: Windows renames no open file
+	if err == nil {
+		err = f.fs.do(OpRename, f.path, func() error { return os.Rename(f.f.Name(), f.path) })
+	}
+	if err != nil {
+		return errors.Join(err, remove(f.f.Name()))
+	}
+	return f.fs.SyncDir(filepath.Dir(f.path))
+}
+
+// Abort gives the file up and removes what was written. After Commit, or when it is
+// called again, it does nothing.
+func (f *File) Abort() error {
+	if f.closed {
+		return nil
+	}
+	f.closed = true
+	if f.err == nil {
+		f.err = os.ErrClosed
+	}
+	return errors.Join(f.f.Close(), remove(f.f.Name()))
+}
+
+func remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// WriteFile writes a whole file as [FS.CreateFile] and Commit do: afterwards path
+// holds data, or what it held before.
+func (s FS) WriteFile(path string, data []byte, perm fs.FileMode) error {
+	f, err := s.CreateFile(path)
+	if err != nil {
+		return err
+	}
+	defer f.Abort()
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	if err := f.f.Chmod(perm); err != nil {
+		return err
+	}
+	return f.Commit()
+}
+
+// MkdirAll makes the folder path and the missing ones above it, all with mode 0700.
+// The entry of path is synced even where path exists: the process that made it may
+// have died before it could.
+func (s FS) MkdirAll(path string) error {
+	path = filepath.Clean(path)
+	parent := filepath.Dir(path)
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && !info.IsDir():
+		return fmt.Errorf("%s is a file, and a folder is needed there", path)
+	case err == nil:
+		// Somebody else's folder may be one that we cannot read. Then we have not
+		// made anything in it.
+		if err := s.SyncDir(parent); err != nil && !errors.Is(err, fs.ErrPermission) {
+			return err
+		}
+		return nil
+	case !errors.Is(err, fs.ErrNotExist) || parent == path:
+		return err
+	}
+	if _, err := os.Stat(parent); err != nil {
+		if err := s.MkdirAll(parent); err != nil {
+			return err
+		}
+	}
+	err = s.do(OpMkdir, path, func() error { return os.Mkdir(path, 0o700) })
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return s.SyncDir(parent)
+}
+
+// SyncDir makes the names in a folder durable: files made, renamed and removed in
+// it. Where the system cannot do that (Windows, some network file systems), it does
+// nothing.
+func (s FS) SyncDir(path string) error {
+	return s.do(OpSyncDir, path, func() error { return syncDir(path) })
+}
+
+// An Appender writes at the end of a file. Once a call has failed all later ones
+// fail with the same error and touch nothing, since what stands in the file is not
+// known any more. An Appender is for one goroutine.
+type Appender struct {
+	fs   FS
+	f    *os.File
+	size int64
+	err  error
+}
+
+// OpenAppend opens the file path for appending, and makes it, with mode 0600, if it
+// does not exist. See [FS.SyncDir] for a new one.
+func (s FS) OpenAppend(path string) (*Appender, error) {
+	a := &Appender{fs: s}
+	err := s.do(OpOpen, path, func() (err error) {
+		if a.f, err = os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
+			return err
+		}
+		info, err := a.f.Stat()
+		if err == nil {
+			a.size = info.Size()
+		}
+		return err
+	})
+	if err != nil {
+		if a.f != nil {
+			a.f.Close()
+		}
+		return nil, err
+	}
+	return a, nil
+}
+
+// Size is the length of the file in bytes, as far as this Appender has written it.
+func (a *Appender) Size() int64 { return a.size }
+
+func (a *Appender) do(op Op, f func() error) error {
+	if a.err == nil {
+		a.err = a.fs.do(op, a.f.Name(), f)
+	}
+	return a.err
+}
+
+// Write implements io.Writer. What it has written is safe after the next Sync.
+func (a *Appender) Write(p []byte) (n int, err error) {
+	err = a.do(OpWrite, func() (err error) {
+		n, err = a.f.Write(p)
+		return err
+	})
+	a.size += int64(n)
+	return n, err
+}
+
+// Sync makes all that was written durable, also what earlier processes wrote.
+func (a *Appender) Sync() error {
+	return a.do(OpSync, func() error { return datasync(a.f) })
+}
+
+// Truncate cuts the file to size bytes, durably.
+func (a *Appender) Truncate(size int64) error {
+	err := a.do(OpTruncate, func() error {
+		// By name: Windows cuts no file that is open for appending only.
+		return os.Truncate(a.f.Name(), size)
+	})
+	if err != nil {
+		return err
+	}
+	a.size = size
+	return a.Sync()
+}
+
+// Close closes the file without syncing it. All later calls fail.
+func (a *Appender) Close() error {
+	if a.err == nil {
+		a.err = os.ErrClosed
+	}
+	return a.f.Close()
+}

@@ -1,0 +1,106 @@
+package durable
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// An Owner is who holds a lock, as the lock file tells.
+type Owner struct {
+	PID     int       `json:"pid"`
+	Host    string    `json:"host"`
+	Since   time.Time `json:"since"`
+	Command string    `json:"command"` // the program's name; its arguments may hold secrets
+}
+
+// A LockedError says that another process, or another part of this one, has the
+// lock. Owner is the zero value if it had not yet written who it is.
+type LockedError struct {
+	Path  string
+	Owner Owner
+}
+
+func (e *LockedError) Error() string {
+	if e.Owner.PID == 0 {
+		return fmt.Sprintf("%s is locked by another process", e.Path)
+	}
+	return fmt.Sprintf("%s is locked by %s, process %d on %s, since %s", e.Path, e.Owner.Command,
+		e.Owner.PID, e.Owner.Host, e.Owner.Since.Local().Format(time.DateTime))
+}
+
+// A Lock is a lock file that is held.
+type Lock struct {
+	f *os.File
+}
+
+// Lock takes the lock file path, which it makes if need be, or fails at once with a
+// [*LockedError] when it is held. A lock ends with its process, killed or not: there
+// are no stale ones, only the stale text of an owner, which is replaced.
+func (s FS) Lock(path string) (*Lock, error) {
+	f, held, err := openLocked(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot lock (the folder must be writable, and its file system must support locks): %w", err)
+	}
+	if held {
+		defer f.Close()
+		e := &LockedError{Path: path}
+		text, err := io.ReadAll(io.LimitReader(f, 1<<16))
+		if err != nil || json.Unmarshal(text, &e.Owner) != nil {
+			e.Owner = Owner{}
+		}
+		return nil, e
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown host"
+	}
+	text, err := json.Marshal(Owner{
+		PID:     os.Getpid(),
+		Host:    host,
+		Since:   time.Now().UTC().Truncate(time.Second),
+		Command: filepath.Base(os.Args[0]),
+	})
+	if err == nil {
+		// Not synced: it says who is alive, and after a power cut nobody is.
+		err = s.do(OpWrite, path, func() error {
+			if err := f.Truncate(0); err != nil {
+				return err
+			}
+			_, err := f.WriteAt(append(text, '\n'), 0)
+			return err
+		})
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &Lock{f: f}, nil
+}
+
+// Unlock gives the lock back. The file stays, empty: were it removed, one process
+// could lock the removed file while another locks its successor.
+func (l *Lock) Unlock() error {
+	return errors.Join(l.f.Truncate(0), l.f.Close())
+}
+
+// LockOwner returns who holds the lock file path, without touching the lock: nil
+// when nobody does. A process that was killed on another host cannot be told from
+// one that runs there; it counts as running.
+func LockOwner(path string) (*Owner, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var o Owner
+	if json.Unmarshal(text, &o) != nil || o.PID == 0 {
+		return nil, nil // empty once the lock is given back
+	}
+	if host, err := os.Hostname(); err == nil && host == o.Host && !isRunning(o.PID) {
+		return nil, nil
+	}
+	return &o, nil
+}

@@ -1,0 +1,50 @@
+//go:build unix
+
+package durable
+
+import (
+	"errors"
+	"os"
+	"syscall"
+)
+
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	// Some file systems (CIFS, several in user space) have no fsync for folders.
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
+		err = nil
+	}
+	return errors.Join(err, d.Close())
+}
+
+// openLocked opens or makes the file and takes its flock, which the kernel gives
+// back when the process ends, however it ends. held is true, and f open for
+// reading, when another has it.
+func openLocked(path string) (f *os.File, held bool, err error) {
+	f, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, false, err
+	}
+	for {
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err != syscall.EINTR {
+			break
+		}
+	}
+	switch {
+	case err == nil:
+		return f, false, nil
+	case err == syscall.EWOULDBLOCK:
+		return f, true, nil
+	}
+	return nil, false, errors.Join(&os.PathError{Op: "flock", Path: path, Err: err}, f.Close())
+}
+
+func isRunning(pid int) bool {
+	err := syscall.Kill(pid, 0)
+	return err == nil || err == syscall.EPERM
+}

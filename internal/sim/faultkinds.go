@@ -1,0 +1,240 @@
+package sim
+
+import (
+	"cmp"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// edits are what faults change about an answer.
+type edits struct {
+	answer     *string             // instead of the computed one
+	edit       func(string) string // applied to it
+	version    string              // modelVersion
+	block      string              // blockReason
+	finish     string              // finishReason
+	message    string              // finishMessage
+	silent     bool                // no text at all
+	unmeasured bool                // no usageMetadata
+	cut        bool                // break off half way
+	drip       time.Duration       // pause between the pieces
+
+	// failed marks an answer that no caller can use, so that it does not count.
+	failed bool
+}
+
+// A faultKind does something to an exchange. run reports whether it has answered;
+// if not, the answer goes on with what it changed. check tells whether a value is
+// right; nil means that the kind takes none.
+type faultKind struct {
+	name, help string
+	check      func(string) error
+	run        func(x *exchange, value string) (ended bool)
+}
+
+var faultTable = []faultKind{
+	{"400", "400 INVALID_ARGUMENT", nil, refusal(func(*exchange) *apiError { return invalid("Request contains an invalid argument.") })},
+	{"401", "401, the key or token is not accepted", nil, refusal(func(x *exchange) *apiError {
+		if x.s.config.Dialect.gateway() {
+			return gatewayError(http.StatusUnauthorized, "", "Invalid token")
+		}
+		return errBadToken()
+	})},
+	{"402", "402 (403 from a gateway), the balance is used up", nil, refusal(func(x *exchange) *apiError { return errBalance(x.s.config.Dialect) })},
+	{"403", "403 PERMISSION_DENIED CONSUMER_SUSPENDED, whose text prints the key", nil, refusal(func(x *exchange) *apiError { return errSuspended(x.key) })},
+	{"404", "404, the model is not found (503 model_not_found from a gateway)", nil, refusal(func(x *exchange) *apiError { return errModel(x.s.config.Dialect, x.route) })},
+	{"408", "408 with an HTML page", nil, page(http.StatusRequestTimeout, "Request Timeout")},
+	{"429", "429 with QuotaFailure and RetryInfo, of =DURATION (1s)", checkDuration, (*exchange).fault429},
+	{"429bare", "429 that says neither which limit nor how long", nil, refusal(func(x *exchange) *apiError { return errBareQuota(x.s.config.Dialect) })},
+	{"429day", "429, the quota of the day is used up", nil, refusal(func(x *exchange) *apiError {
+		return errQuota([]violation{{metricRequests, idDay, dimensions{"global", x.model.name}, "250"}}, 27*time.Second)
+	})},
+	{"429empty", "429 with an empty body", nil, func(x *exchange, _ string) bool {
+		x.w.WriteHeader(http.StatusTooManyRequests)
+		return true
+	}},
+	{"429zero", "429, limit: 0: the model is not on this tier", nil, refusal(func(x *exchange) *apiError {
+		return errQuota([]violation{{metricRequests, idMinute, dimensions{"global", x.model.name}, "0"}}, 20*time.Second)
+	})},
+	{"499", "499 CANCELLED", nil, refusal(func(*exchange) *apiError {
+		return &apiError{http: 499, status: "CANCELLED", message: "The operation was cancelled."}
+	})},
+	{"500", "500 INTERNAL", nil, refusal(func(*exchange) *apiError { return errInternal() })},
+	{"502", "502 with an HTML page", nil, page(http.StatusBadGateway, "502 Bad Gateway")},
+	{"503", "503 UNAVAILABLE, the model is overloaded", nil, refusal(func(*exchange) *apiError { return errOverloaded() })},
+	{"504", "504 DEADLINE_EXCEEDED", nil, refusal(func(*exchange) *apiError {
+		return &apiError{http: http.StatusGatewayTimeout, status: "DEADLINE_EXCEEDED", message: "Deadline expired before operation could complete."}
+	})},
+	{"524", "524, Cloudflare's page for a slow origin", nil, page(524, "524: A timeout occurred")},
+
+	{"slow", "answers =DURATION (2s) later", checkDuration, func(x *exchange, value string) bool { return !x.sleep(duration(value, 2*time.Second)) }},
+	{"hang", "never answers", nil, func(x *exchange, _ string) bool {
+		<-x.r.Context().Done()
+		return true
+	}},
+	{"drip", "answers in 20 pieces, =DURATION (100ms) apart", checkDuration, func(x *exchange, value string) bool {
+		x.edits.drip = duration(value, 100*time.Millisecond)
+		return false
+	}},
+	{"cut", "breaks off half way through the answer, or after a stream's first event", nil, func(x *exchange, _ string) bool {
+		x.edits.cut, x.edits.failed = true, true
+		return false
+	}},
+	{"reset", "resets the connection without an answer", nil, (*exchange).faultReset},
+	{"giant", "sends =BYTES (256 MiB) of one JSON string, or as much as is read", checkSize, (*exchange).faultGiant},
+
+	{"html", "200 with an HTML page", nil, page(http.StatusOK, "Welcome to nginx!")},
+	{"garbage", "200 that is no JSON", nil, func(x *exchange, _ string) bool {
+		x.writeBody(http.StatusOK, x.contentType(), []byte("{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"\x00\xff\xfe}}{{"))
+		return true
+	}},
+	{"nobody", "200 with an empty body", nil, func(x *exchange, _ string) bool {
+		x.writeBody(http.StatusOK, x.contentType(), nil)
+		return true
+	}},
+	{"nocandidates", "200 with {}", nil, func(x *exchange, _ string) bool { return x.sendRaw("{}") }},
+	{"errorbody", "200 whose body, or the event after a stream's first, is an error 503", nil, (*exchange).faultErrorBody},
+	{"empty", "STOP without any text", nil, func(x *exchange, _ string) bool {
+		x.edits.silent, x.edits.failed = true, true
+		return false
+	}},
+	{"nousage", "an answer without usageMetadata", nil, func(x *exchange, _ string) bool {
+		x.edits.unmeasured = true
+		return false
+	}},
+	{"fenced", "an answer in ```json fences", nil, func(x *exchange, _ string) bool {
+		x.edits.edit = func(s string) string { return "```json\n" + s + "\n```" }
+		return false
+	}},
+	{"invalid", "an answer that breaks its schema or is none of the labels", nil, func(x *exchange, _ string) bool {
+		x.edits.edit = func(s string) string { return s[:len(s)/2] + " I am not sure" }
+		return false
+	}},
+	{"answer", "the answer =TEXT", checkAny, func(x *exchange, value string) bool {
+		x.edits.answer = &value
+		return false
+	}},
+	{"version", "another model answers, =MODEL (gemini-3.5-flash-lite)", checkAny, func(x *exchange, value string) bool {
+		x.edits.version = cmp.Or(value, "gemini-3.5-flash-lite")
+		return false
+	}},
+
+	{"block", "the prompt is blocked for =REASON (PROHIBITED_CONTENT)", checkAny, func(x *exchange, value string) bool {
+		x.edits.block = cmp.Or(value, "PROHIBITED_CONTENT")
+		return false
+	}},
+	{"safety", "finish reason SAFETY, without text", nil, func(x *exchange, _ string) bool {
+		x.edits.finish, x.edits.silent = "SAFETY", true
+		return false
+	}},
+	{"recitation", "finish reason RECITATION, after half the text", nil, func(x *exchange, _ string) bool {
+		x.edits.finish, x.edits.message = "RECITATION", "The answer was too close to existing text."
+		x.edits.edit = func(s string) string { return clip(s, len(s)/2) }
+		return false
+	}},
+	{"maxtokens", "finish reason MAX_TOKENS, all of it spent on thinking", nil, func(x *exchange, _ string) bool {
+		x.edits.finish, x.edits.silent = "MAX_TOKENS", true
+		return false
+	}},
+	{"finish", "any finish reason, =REASON (OTHER), after the text", checkAny, func(x *exchange, value string) bool {
+		x.edits.finish = cmp.Or(value, "OTHER")
+		return false
+	}},
+}
+
+func refusal(e func(*exchange) *apiError) func(*exchange, string) bool {
+	return func(x *exchange, _ string) bool {
+		x.fail(e(x))
+		return true
+	}
+}
+
+func page(status int, title string) func(*exchange, string) bool {
+	body := []byte(htmlPage(status, title))
+	return func(x *exchange, _ string) bool {
+		x.writeBody(status, "text/html; charset=UTF-8", body)
+		return true
+	}
+}
+
+// fault429 names no value, since a caller may take it for the real limit.
+func (x *exchange) fault429(value string) bool {
+	if x.s.config.Dialect != Google {
+		x.fail(errBareQuota(x.s.config.Dialect))
+		return true
+	}
+	v := violation{Metric: metricRequests, ID: idMinute, Dimensions: dimensions{"global", x.model.name}}
+	x.fail(errQuota([]violation{v}, duration(value, time.Second)))
+	return true
+}
+
+// sendRaw sends one JSON text in the frame of the call.
+func (x *exchange) sendRaw(text string) bool {
+	switch {
+	case x.sse:
+		text = "data: " + text + "\r\n\r\n"
+	case x.stream:
+		text = "[" + text + "]\n"
+	}
+	x.writeBody(http.StatusOK, x.contentType(), []byte(text))
+	return true
+}
+
+func (x *exchange) faultErrorBody(string) bool {
+	const text = `{"error":{"code":503,"message":"The model is overloaded. Please try again later.","status":"UNAVAILABLE"}}`
+	if !x.stream {
+		return x.sendRaw(text)
+	}
+	frames, err := x.frames(x.responses(x.compose()))
+	if err != nil {
+		x.fail(errInternal())
+		return true
+	}
+	first := strings.TrimSuffix(strings.TrimSpace(string(frames[0])), "]")
+	if x.sse {
+		x.writeBody(http.StatusOK, x.contentType(), []byte(first+"\r\n\r\ndata: "+text+"\r\n\r\n"))
+	} else {
+		x.writeBody(http.StatusOK, x.contentType(), []byte(first+",\r\n"+text+"]\n"))
+	}
+	return true
+}
+
+// faultReset closes the connection so that the other side sees a reset, where the
+// connection can be had; else it breaks off.
+func (x *exchange) faultReset(string) bool {
+	conn, _, err := http.NewResponseController(x.w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler) // the documented way to break a connection
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // without it the connection ends in order, which is a fault too
+	}
+	_ = conn.Close()
+	return true
+}
+
+// faultGiant writes a JSON text that goes on and on, from one small buffer.
+func (x *exchange) faultGiant(value string) bool {
+	size, err := strconv.ParseInt(value, 10, 64)
+	if err != nil {
+		size = 256 << 20
+	}
+	x.w.Header().Set("Content-Type", x.contentType())
+	if _, err := io.WriteString(x.w, `{"candidates":[{"content":{"parts":[{"text":"`); err != nil {
+		return true
+	}
+	block := []byte(strings.Repeat("the same again and ", 1<<10))
+	for size > 0 {
+		n := min(size, int64(len(block)))
+		if _, err := x.w.Write(block[:n]); err != nil {
+			return true
+		}
+		size -= n
+	}
+	_, _ = io.WriteString(x.w, `"}],"role":"model"},"finishReason":"STOP"}]}`)
+	return true
+}

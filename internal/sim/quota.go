@@ -1,0 +1,191 @@
+package sim
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A Quota limits one model. Zero means no limit; a negative RPM means that the
+// model is not offered at all, which is refused with "limit: 0".
+type Quota struct {
+	RPM int // requests in any 60 seconds
+	TPM int // input tokens in any 60 seconds
+	RPD int // requests a day, which ends at midnight in Los Angeles
+
+	// CountRefused makes refused requests count as requests too.
+	CountRefused bool
+	// Bare makes refusals say neither which limit nor when to come back.
+	Bare bool
+}
+
+const window = time.Minute
+
+// A meter counts what one model was asked. mu guards all of it.
+type meter struct {
+	mu       sync.Mutex
+	requests []time.Time // in the window, oldest first
+	tokens   []stamp     // likewise
+	sum      int         // of tokens
+	day      string      // the day that today counts
+	today    int
+}
+
+type stamp struct {
+	at time.Time
+	n  int
+}
+
+// A violation is one limit that was reached.
+type violation struct {
+	Metric     string     `json:"quotaMetric,omitempty"`
+	ID         string     `json:"quotaId"`
+	Dimensions dimensions `json:"quotaDimensions"`
+	Value      string     `json:"quotaValue,omitempty"`
+}
+
+type dimensions struct {
+	Location string `json:"location"`
+	Model    string `json:"model"`
+}
+
+type quotaFailure struct {
+	Type       string      `json:"@type"`
+	Violations []violation `json:"violations"`
+}
+
+const (
+	metricRequests = service + "/generate_content_free_tier_requests"
+	metricTokens   = service + "/generate_content_free_tier_input_token_count"
+	idMinute       = "GenerateRequestsPerMinutePerProjectPerModel-FreeTier"
+	idDay          = "GenerateRequestsPerDayPerProjectPerModel-FreeTier"
+	idTokens       = "GenerateContentInputTokensPerModelPerMinute-FreeTier"
+)
+
+// pacific is where the day of a quota ends.
+var pacific = sync.OnceValue(func() *time.Location {
+	l, err := time.LoadLocation("America/Los_Angeles")
+	if err != nil {
+		return time.FixedZone("PST", -8*60*60) // without a time zone database, standard time
+	}
+	return l
+})
+
+// admit counts a request, or returns the limits that it would break and how long
+// it is until the ones of the minute allow it.
+func (m *meter) admit(now time.Time, q Quota, model string, tokens int) (broken []violation, wait time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.expire(now)
+
+	breaks := func(metric, id string, limit int, until time.Time) {
+		broken = append(broken, violation{metric, id, dimensions{"global", model}, strconv.Itoa(limit)})
+		wait = max(wait, until.Sub(now))
+	}
+	switch {
+	case q.RPM < 0:
+		breaks(metricRequests, idMinute, 0, now.Add(window))
+	case q.RPM > 0 && len(m.requests) >= q.RPM:
+		breaks(metricRequests, idMinute, q.RPM, m.requests[len(m.requests)-q.RPM].Add(window))
+	}
+	if q.TPM > 0 && m.sum+tokens > q.TPM {
+		breaks(metricTokens, idTokens, q.TPM, m.roomFor(tokens, q.TPM, now))
+	}
+	if q.RPD > 0 && m.today >= q.RPD {
+		// The delay says seconds although the day is used up: so does the real one.
+		breaks(metricRequests, idDay, q.RPD, now.Add(window-now.Sub(now.Truncate(window))))
+	}
+
+	if len(broken) > 0 {
+		if q.CountRefused {
+			m.requests = append(m.requests, now)
+			if q.RPM > 0 && len(m.requests) > q.RPM { // older ones decide nothing any more
+				m.requests = m.requests[len(m.requests)-q.RPM:]
+			}
+			m.today++
+		}
+		return broken, wait
+	}
+	if q.RPM > 0 {
+		m.requests = append(m.requests, now)
+	}
+	if q.TPM > 0 && tokens > 0 {
+		m.tokens = append(m.tokens, stamp{now, tokens})
+		m.sum += tokens
+	}
+	m.today++
+	return nil, 0
+}
+
+func (m *meter) expire(now time.Time) {
+	for len(m.requests) > 0 && now.Sub(m.requests[0]) >= window {
+		m.requests = m.requests[1:]
+	}
+	for len(m.tokens) > 0 && now.Sub(m.tokens[0].at) >= window {
+		m.sum -= m.tokens[0].n
+		m.tokens = m.tokens[1:]
+	}
+	if day := now.In(pacific()).Format(time.DateOnly); day != m.day {
+		m.day, m.today = day, 0
+	}
+}
+
+// roomFor returns when enough tokens have left the window.
+func (m *meter) roomFor(tokens, limit int, now time.Time) time.Time {
+	sum := m.sum
+	for _, s := range m.tokens {
+		if sum -= s.n; sum+tokens <= limit {
+			return s.at.Add(window)
+		}
+	}
+	return now.Add(window)
+}
+
+// admit applies the model's quota.
+func (s *Server) admit(d Dialect, m *model, tokens int) *apiError {
+	q, ok := s.config.ModelQuotas[m.name]
+	if !ok {
+		q = s.config.Quota
+	}
+	if q.RPM == 0 && q.TPM == 0 && q.RPD == 0 {
+		return nil
+	}
+	v, ok := s.meters.Load(m.name)
+	if !ok {
+		v, _ = s.meters.LoadOrStore(m.name, new(meter))
+	}
+	broken, wait := v.(*meter).admit(time.Now(), q, m.name, tokens)
+	switch {
+	case len(broken) == 0:
+		return nil
+	case q.Bare || d != Google:
+		return errBareQuota(d)
+	}
+	return errQuota(broken, wait)
+}
+
+// errQuota is Google's refusal in full:
+// https://ai.google.dev/gemini-api/docs/rate-limits
+func errQuota(broken []violation, wait time.Duration) *apiError {
+	var b strings.Builder
+	b.WriteString("You exceeded your current quota, please check your plan and billing details. For more information on this error, head to: https://ai.google.dev/gemini-api/docs/rate-limits. To monitor your current usage, head to: https://ai.dev/rate-limit. ")
+	for _, v := range broken {
+		fmt.Fprintf(&b, "\n* Quota exceeded for metric: %s", v.Metric)
+		if v.Value != "" {
+			fmt.Fprintf(&b, ", limit: %s", v.Value)
+		}
+		fmt.Fprintf(&b, ", model: %s", v.Dimensions.Model)
+	}
+	fmt.Fprintf(&b, "\nPlease retry in %s.", seconds(wait))
+	return &apiError{
+		http: http.StatusTooManyRequests, status: "RESOURCE_EXHAUSTED", message: b.String(),
+		details: []any{
+			help{rpcType + "Help", []helpLink{{"Learn more about Gemini API quotas", "https://ai.google.dev/gemini-api/docs/rate-limits"}}},
+			quotaFailure{rpcType + "QuotaFailure", broken},
+			retryInfo{rpcType + "RetryInfo", seconds(wait)},
+		},
+	}
+}

@@ -1,0 +1,134 @@
+package sim
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"sync"
+	"sync/atomic"
+)
+
+// Stats is what a server has done so far.
+type Stats struct {
+	Requests int64 `json:"requests"` // all that arrived
+	// Answered counts complete replies with status 200 to generateContent and
+	// streamGenerateContent that a caller can use: blocked and truncated ones are
+	// among them, garbage and empty ones are not.
+	Answered int64 `json:"answered"`
+	// Refused counts refusals by reason: auth, path, model, invalid, quota, overload.
+	Refused map[string]int64 `json:"refused"`
+	Faults  map[string]int64 `json:"faults"` // by kind
+
+	// What all computed answers used, the ones included that were cut on their way.
+	PromptTokens     int64 `json:"promptTokens"`
+	CandidatesTokens int64 `json:"candidatesTokens"`
+	ThoughtsTokens   int64 `json:"thoughtsTokens"`
+
+	InFlight    int64 `json:"inFlight"`
+	MaxInFlight int64 `json:"maxInFlight"`
+
+	// Answers counts the answers by the SHA-256 of the request's body, in
+	// hexadecimal digits; nil without [Config.CountAnswers].
+	Answers map[string]int `json:"answers,omitempty"`
+}
+
+type counters struct {
+	requests, answered, inFlight, maxInFlight      atomic.Int64
+	promptTokens, candidatesTokens, thoughtsTokens atomic.Int64
+
+	refused, faults tally
+
+	mu      sync.Mutex // guards answers, and writes to the log
+	answers map[[32]byte]int
+}
+
+// A tally counts by name. The names are few and known, so it stays small.
+type tally struct{ m sync.Map } // string to *atomic.Int64
+
+func (t *tally) add(name string) {
+	v, ok := t.m.Load(name)
+	if !ok {
+		v, _ = t.m.LoadOrStore(name, new(atomic.Int64))
+	}
+	v.(*atomic.Int64).Add(1)
+}
+
+func (t *tally) snapshot() map[string]int64 {
+	m := map[string]int64{}
+	for name, v := range t.m.Range {
+		m[name.(string)] = v.(*atomic.Int64).Load()
+	}
+	return m
+}
+
+// enter counts a request in, and returns how many there are with it.
+func (c *counters) enter() int64 {
+	n := c.inFlight.Add(1)
+	for {
+		top := c.maxInFlight.Load()
+		if n <= top || c.maxInFlight.CompareAndSwap(top, n) {
+			return n
+		}
+	}
+}
+
+// Stats returns a snapshot. Counts of one moment need not fit together while
+// requests are served.
+func (s *Server) Stats() Stats {
+	c := &s.stats
+	st := Stats{
+		Requests: c.requests.Load(), Answered: c.answered.Load(),
+		Refused: c.refused.snapshot(), Faults: c.faults.snapshot(),
+		PromptTokens: c.promptTokens.Load(), CandidatesTokens: c.candidatesTokens.Load(), ThoughtsTokens: c.thoughtsTokens.Load(),
+		InFlight: c.inFlight.Load(), MaxInFlight: c.maxInFlight.Load(),
+	}
+	if s.config.CountAnswers {
+		st.Answers = map[string]int{}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for sum, n := range c.answers {
+			st.Answers[hex.EncodeToString(sum[:])] = n
+		}
+	}
+	return st
+}
+
+func (s *Server) serveStats(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
+	// The reader is gone if this fails; there is nobody to tell.
+	_ = json.NewEncoder(w).Encode(s.Stats())
+}
+
+// A logLine is one answer in Config.AnswerLog.
+type logLine struct {
+	SHA256 string `json:"sha256"` // of the body
+	Model  string `json:"model"`
+	Body   string `json:"body"` // its first bytes
+}
+
+// logBytes is how much of a body the log shows.
+const logBytes = 200
+
+// answered records a complete answer.
+func (x *exchange) answered() {
+	s := x.s
+	s.stats.answered.Add(1)
+	if !s.config.CountAnswers && s.config.AnswerLog == nil {
+		return
+	}
+	var line []byte
+	if s.config.AnswerLog != nil {
+		l := logLine{hex.EncodeToString(x.sum[:]), x.model.name, clip(string(x.body[:min(len(x.body), logBytes)]), logBytes)}
+		line, _ = json.Marshal(l) // strings always marshal
+		line = append(line, '\n')
+	}
+	s.stats.mu.Lock()
+	defer s.stats.mu.Unlock()
+	if s.config.CountAnswers {
+		s.stats.answers[x.sum]++
+	}
+	if line != nil {
+		// A log that cannot be written must not change what is simulated.
+		_, _ = s.config.AnswerLog.Write(line)
+	}
+}
