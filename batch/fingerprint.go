@@ -113,7 +113,7 @@ func (c *canonicalizer) value(s scope, parent string) error {
 		}
 		return c.object(s, parent)
 	case string:
-		c.out = appendCanonicalString(c.out, t)
+		c.out = AppendString(c.out, t)
 	case json.Number:
 		c.out = append(c.out, t...)
 	case bool:
@@ -157,7 +157,7 @@ func (c *canonicalizer) object(s scope, parent string) error {
 		inner := s
 		switch s {
 		case apiFields:
-			name = camelCase(name)
+			name = FieldName(name)
 			inner = userScopes[name]
 		case userNames:
 			inner = apiFields
@@ -185,7 +185,7 @@ func (c *canonicalizer) object(s scope, parent string) error {
 			}
 			sorted = append(sorted, ',')
 		}
-		sorted = appendCanonicalString(sorted, m.name)
+		sorted = AppendString(sorted, m.name)
 		sorted = append(sorted, ':')
 		sorted = append(sorted, c.out[m.start:m.end]...)
 	}
@@ -213,8 +213,9 @@ func compareUTF16(a, b string) int {
 	return cmp.Compare(len(a), len(b))
 }
 
-// appendCanonicalString appends s as RFC 8785 section 3.2.2.2 writes strings.
-func appendCanonicalString(dst []byte, s string) []byte {
+// AppendString appends s, which must be valid UTF-8, as a JSON string to dst and
+// returns it: with as few escapes as JSON allows, as in RFC 8785 section 3.2.2.2.
+func AppendString(dst []byte, s string) []byte {
 	const digits = "0123456789abcdef"
 	dst = append(dst, '"')
 	for i := range len(s) {
@@ -257,9 +258,9 @@ func appendMedia(dst, quoted []byte) []byte {
 	return fmt.Appendf(dst, `{"sha256":"%x"}`, sum)
 }
 
-// camelCase returns the camelCase form of an API field given in snake_case, and
+// FieldName returns the camelCase form of an API field given in snake_case, and
 // any other name as it is.
-func camelCase(name string) string {
+func FieldName(name string) string {
 	if !strings.Contains(name, "_") {
 		return name
 	}

@@ -1,0 +1,170 @@
+package gemini
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/genbatch/genbatch/batch"
+)
+
+// An Answer is what a raw answer says, of its first candidate.
+type Answer struct {
+	Text          string         // the text parts joined, thoughts left out
+	Thoughts      string         // the thought summaries joined
+	FunctionCalls []FunctionCall // in order
+	Parts         []string       // what each part with data holds: text, thought, functionCall, inlineData, ...
+
+	FinishReason  string // as the API says; numbers that both APIs agree on are named
+	FinishMessage string
+	BlockReason   string // why the prompt was blocked; empty: it was not
+	BlockMessage  string
+
+	Usage        *batch.Usage // nil: not reported
+	ModelVersion string
+	ResponseID   string
+	Candidates   int // how many there are
+}
+
+// A FunctionCall is a call that the model wants made.
+type FunctionCall struct {
+	ID   string          `json:"id,omitempty"`
+	Name string          `json:"name"`
+	Args json.RawMessage `json:"args,omitempty"` // a JSON object
+}
+
+// Parse reads a raw answer: one GenerateContentResponse, or an array of the
+// chunks of a stream. Unknown fields and values of a wrong type are passed over;
+// the error says that raw is not JSON of these forms at all.
+func Parse(raw json.RawMessage) (*Answer, error) {
+	d := split(raw)
+	if d.form != formObject && d.form != formList {
+		return nil, errors.New("the answer is not a JSON object or array")
+	}
+	if d.cut {
+		return nil, errors.New("the answer is not valid JSON")
+	}
+	return &d.answer().Answer, nil
+}
+
+// A reading is an answer in the making, and what the classification wants to
+// know beyond it.
+type reading struct {
+	Answer
+
+	text, thoughts strings.Builder
+	chosen         int             // the index of the first candidate; -1: none yet
+	seen           []int           // the indexes seen
+	refusal        json.RawMessage // the chunk that holds an error
+	known          bool            // some field of a GenerateContentResponse was there
+	objects        int             // chunks that have any field at all
+}
+
+// answer reads what the chunks say together.
+func (d *document) answer() *reading {
+	a := &reading{chosen: -1}
+	for _, raw := range d.chunks {
+		var c chunk
+		if err := json.Unmarshal(raw, &c); err != nil && !tolerable(err) {
+			d.cut = true
+			continue
+		}
+		a.note(raw)
+		if len(c.Error) > 0 && string(c.Error) != "null" && a.refusal == nil {
+			a.refusal = raw
+		}
+		a.add(&c)
+	}
+	a.Text, a.Thoughts = a.text.String(), a.thoughts.String()
+	return a
+}
+
+// note records whether a chunk has fields, and any that an answer would have.
+func (a *reading) note(raw json.RawMessage) {
+	var fields map[string]present
+	if json.Unmarshal(raw, &fields) != nil || len(fields) == 0 {
+		return
+	}
+	a.objects++
+	for _, name := range []string{"candidates", "promptFeedback", "usageMetadata", "modelVersion", "responseId"} {
+		if _, ok := fields[name]; ok {
+			a.known = true
+		}
+	}
+	if _, ok := fields["message"]; ok && !a.known && a.refusal == nil {
+		a.refusal = raw // a gateway's {"code","message"}
+	}
+}
+
+func (a *reading) add(c *chunk) {
+	if r := c.PromptFeedback.BlockReason; r != "" {
+		a.BlockReason = r.name(blockNumbers)
+		a.BlockMessage = c.PromptFeedback.BlockReasonMessage
+	}
+	if c.ModelVersion != "" {
+		a.ModelVersion = c.ModelVersion
+	}
+	if c.ResponseID != "" {
+		a.ResponseID = c.ResponseID
+	}
+	if c.UsageMetadata != nil && c.UsageMetadata.fields > 0 {
+		if a.Usage == nil {
+			a.Usage = new(batch.Usage)
+		}
+		c.UsageMetadata.addTo(a.Usage)
+	}
+	for i := range c.Candidates {
+		candidate := &c.Candidates[i]
+		index := i // gateways leave index out
+		if candidate.Index != nil {
+			index = int(*candidate.Index)
+		}
+		if !slices.Contains(a.seen, index) {
+			a.seen = append(a.seen, index)
+			a.Candidates++
+		}
+		if a.chosen < 0 {
+			a.chosen = index
+		}
+		if index != a.chosen {
+			continue
+		}
+		a.addCandidate(candidate)
+	}
+}
+
+func (a *reading) addCandidate(c *candidate) {
+	if c.FinishReason != "" {
+		a.FinishReason = c.FinishReason.name(finishNumbers)
+	}
+	if c.FinishMessage != "" {
+		a.FinishMessage = c.FinishMessage
+	}
+	for _, p := range c.Content.Parts {
+		switch p.kind {
+		case "":
+			continue
+		case "thought":
+			a.thoughts.WriteString(p.text)
+		default:
+			a.text.WriteString(p.text)
+		}
+		a.Parts = append(a.Parts, p.kind)
+		if p.call != nil {
+			a.FunctionCalls = append(a.FunctionCalls, *p.call)
+		}
+	}
+}
+
+// content reports whether there is anything but thoughts.
+func (a *reading) content() bool {
+	return slices.ContainsFunc(a.Parts, func(kind string) bool { return kind != "thought" })
+}
+
+// unreported reports whether the exchange may cost something of which no usage
+// tells: an error alone, or a foreign JSON object, costs nothing.
+func (a *reading) unreported() bool {
+	nothing := a.Candidates == 0 && (a.refusal != nil || a.objects > 0 && !a.known)
+	return a.Usage == nil && !nothing
+}

@@ -1,0 +1,82 @@
+package gemini
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/google"
+)
+
+// cloudScope is the one scope Vertex AI asks for.
+const cloudScope = "https://www.googleapis.com/auth/cloud-platform"
+
+// tokenTimeout bounds the fetching of an access token, which x/oauth2 does
+// without regard to the attempt's own context.
+const tokenTimeout = 15 * time.Second
+
+// defaultTokens finds application-default credentials: the file that
+// GOOGLE_APPLICATION_CREDENTIALS names, gcloud's, or the machine's own.
+func defaultTokens(rt http.RoundTripper) (oauth2.TokenSource, error) {
+	ctx := context.WithValue(context.Background(), oauth2.HTTPClient,
+		&http.Client{Transport: rt, Timeout: tokenTimeout})
+	creds, err := google.FindDefaultCredentials(ctx, cloudScope)
+	if err != nil {
+		return nil, fmt.Errorf("vertex: no application-default credentials (run: gcloud auth application-default login): %w", err)
+	}
+	return creds.TokenSource, nil
+}
+
+// authorize puts the key into the request, in this endpoint's one way.
+func (c *Client) authorize(req *http.Request, key string) error {
+	switch c.config.Endpoint.Auth {
+	case AuthGoogKey:
+		req.Header.Set("X-Goog-Api-Key", key)
+	case AuthBearer, AuthOAuth:
+		req.Header.Set("Authorization", "Bearer "+key)
+	case AuthRaw:
+		req.Header.Set("Authorization", key)
+	case AuthQuery:
+		q := req.URL.Query()
+		q.Set("key", key)
+		req.URL.RawQuery = q.Encode()
+	case AuthNone:
+	default:
+		return fmt.Errorf("unknown auth %q", c.config.Endpoint.Auth)
+	}
+	return nil
+}
+
+var (
+	errNoKey  = errors.New("there is no API key")
+	errOddKey = errors.New("the API key holds characters that no key has, such as a space or a line break")
+)
+
+// key returns the key or access token for one attempt; empty for AuthNone.
+func (c *Client) key() (string, error) {
+	switch c.config.Endpoint.Auth {
+	case AuthNone:
+		return "", nil
+	case AuthOAuth:
+		token, err := c.config.Tokens.Token()
+		if err != nil {
+			return "", err
+		}
+		return token.AccessToken, nil
+	}
+	if c.config.Key == nil {
+		return "", errNoKey
+	}
+	key := strings.TrimSpace(c.config.Key()) // a file usually ends in a newline
+	switch {
+	case key == "":
+		return "", errNoKey
+	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+		return "", errOddKey
+	}
+	return key, nil
+}

@@ -1,0 +1,218 @@
+package gemini
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/redact"
+)
+
+// maxMessage is the most bytes of an error message.
+const maxMessage = 500
+
+// An exchange is one HTTP exchange with its body read, ready to be classified.
+type exchange struct {
+	status int
+	header http.Header
+	body   []byte
+	limit  int64 // the most bytes of a body
+
+	broke    error // why the body ended before its end; nil: it did not
+	oversize bool  // the body was larger than the limit
+
+	oauth   bool
+	keyFrom string // where the key comes from, for hints
+	secrets *redact.Redactor
+}
+
+// outcome classifies the exchange. It is a pure function of it, but for the
+// clock that a Retry-After date is compared with.
+func (x *exchange) outcome() batch.Outcome {
+	if x.status/100 == 2 {
+		return x.answered()
+	}
+	r := parseRefusal(x.body)
+	o := x.refused(x.status, &r)
+	o.MaybeBilled = slices.Contains(billedAnyway, x.status)
+	return o
+}
+
+// refused classifies an error, which may also stand in a 200 answer.
+func (x *exchange) refused(status int, r *refusal) batch.Outcome {
+	if n := r.number(); n != 0 && status == http.StatusInternalServerError {
+		status = n // a gateway that wraps what it got
+	}
+	v := verdictFor(status, r)
+	limited := v.kind == batch.KindQuota || v.kind == batch.KindOverload && status == http.StatusTooManyRequests
+	switch {
+	case limited && r.noQuota:
+		v = verdict{batch.Stop, "", batch.KindModel, "this key's tier has no quota for the model here: use another model or location, or enable billing", false, 0}
+	case limited && r.daily():
+		v = verdict{consequence: batch.Park, kind: batch.KindDayQuota}
+	case x.oauth && status == http.StatusUnauthorized:
+		// The token may have expired on its way; the next attempt brings a new one.
+		v = verdict{batch.Retry, "", batch.KindKey, hintKey, true, 2}
+	}
+	message := cmp.Or(r.message, http.StatusText(status), "no message")
+	if canonical[r.status] != 0 && r.message != "" {
+		message = r.status + ": " + message
+	}
+	if x.status/100 == 2 {
+		message = fmt.Sprintf("error %d in a %d answer: %s", status, x.status, message)
+	}
+	if location := x.header.Get("Location"); status/100 == 3 && location != "" {
+		message = "redirects to " + location
+	}
+	o := x.made(v, message)
+	o.Limits = r.limits
+	o.RetryAfter = max(min(r.retry, maxWait), retryAfter(x.header, time.Now()))
+	return o
+}
+
+// answered classifies a 200, which is no success until it says so itself.
+func (x *exchange) answered() batch.Outcome {
+	if x.oversize {
+		o := x.made(oversized, fmt.Sprintf("the answer is larger than %d bytes", x.limit))
+		o.MaybeBilled = true
+		return o
+	}
+	d := split(x.body)
+	if d.form != formObject && d.form != formList && x.broke != nil {
+		return x.half(x.broke)
+	}
+	if d.form == formHTML || d.form == formOther {
+		r := parseRefusal(x.body)
+		return x.made(notTheAPI, "the answer is not of this API: "+r.message)
+	}
+	a := d.answer()
+	o := x.judge(&d, a)
+	o.Usage, o.ModelVersion, o.ResponseID, o.FinishReason = a.Usage, a.ModelVersion, a.ResponseID, a.FinishReason
+	o.MaybeBilled = a.unreported()
+	if u := a.Usage; u != nil {
+		o.Tier = cmp.Or(u.ServiceTier, u.TrafficType)
+	}
+	if a.Candidates > 0 || a.BlockReason != "" {
+		o.Response = d.raw()
+	}
+	return o
+}
+
+// judge decides what an answer is.
+func (x *exchange) judge(d *document, a *reading) batch.Outcome {
+	if a.refusal != nil {
+		r := parseRefusal(a.refusal)
+		return x.refused(cmp.Or(r.number(), http.StatusInternalServerError), &r)
+	}
+	if a.BlockReason != "" && (a.Candidates == 0 || a.BlockReason != blockNumbers[0]) {
+		v, ok := blockedPrompt[a.BlockReason]
+		if !ok {
+			v = blocked
+		}
+		return x.made(v, "the prompt was blocked: "+joined(a.BlockReason, a.BlockMessage))
+	}
+	if a.FinishReason == "" && (d.cut || x.broke != nil) {
+		return x.half(x.broke)
+	}
+	if a.objects > 0 && !a.known {
+		return x.made(notTheAPI, "the answer is not of this API: "+string(d.chunks[0]))
+	}
+	switch a.FinishReason {
+	case "STOP":
+		if a.content() {
+			return batch.Outcome{Consequence: batch.Answered, Status: batch.OK}
+		}
+		return x.made(noContent, "the answer is empty (finishReason STOP)")
+	case "MAX_TOKENS":
+		if a.content() {
+			return x.made(truncated, "the answer was cut at the token limit")
+		}
+		return x.made(allThought, "the token limit was reached before any answer: thinking used it up")
+	case "CONTINUATION":
+		if a.content() {
+			return x.made(continuation, "the answer goes on beyond this response (finishReason CONTINUATION)")
+		}
+		return x.made(allThought, "the response ended before any answer (finishReason CONTINUATION)")
+	case "", finishNumbers[0]:
+		if a.content() {
+			return x.made(unfinished, "the answer has no finishReason: it may be incomplete")
+		}
+		return x.made(noContent, "the answer is empty")
+	}
+	v, ok := finishes[a.FinishReason]
+	if !ok {
+		return x.made(unknownFinish, "unknown finishReason "+joined(a.FinishReason, a.FinishMessage)+": the answer is kept, but not counted as ok")
+	}
+	return x.made(v, "no usable answer: finishReason "+joined(a.FinishReason, a.FinishMessage))
+}
+
+// half is the outcome of an answer that broke off before it said it was over.
+func (x *exchange) half(cause error) batch.Outcome {
+	message := "the answer broke off"
+	v := broken
+	if cause != nil {
+		message += ": " + cause.Error()
+		v.kind, v.hint = transportKind(cause)
+	}
+	o := x.made(v, message)
+	o.MaybeBilled = true
+	return o
+}
+
+// made carries out a verdict.
+func (x *exchange) made(v verdict, message string) batch.Outcome {
+	if x.status != 0 && x.status/100 != 2 {
+		message = fmt.Sprintf("HTTP %d: %s", x.status, message)
+	}
+	o := batch.Outcome{
+		Consequence: v.consequence,
+		Status:      v.status,
+		MaxRetries:  v.retries,
+		Err: &batch.Error{
+			Kind:       v.kind,
+			HTTPStatus: x.status,
+			Message:    x.secrets.Line(message, maxMessage),
+			Hint:       strings.ReplaceAll(v.hint, "{key}", x.keyFrom),
+		},
+	}
+	if v.everyRow {
+		o.Refusal = identity(o.Err.Message)
+	}
+	return o
+}
+
+var (
+	requestID = regexp.MustCompile(`(?i)\(?\b(?:request|trace|ray)[ _-]?id\b[:= ]+[\w-]+\)?`)
+	longWord  = regexp.MustCompile(`[\w-]{12,}`)
+	digits    = regexp.MustCompile(`\d+`)
+)
+
+// identity reduces a message, HTTP status included, to what is the same when the
+// same refusal comes again: without request ids, other ids and numbers.
+func identity(message string) string {
+	status, rest, found := strings.Cut(message, ": ")
+	if !found || !strings.HasPrefix(status, "HTTP ") {
+		status, rest = "", message
+	}
+	rest = requestID.ReplaceAllString(rest, "")
+	rest = longWord.ReplaceAllStringFunc(rest, func(w string) string {
+		if strings.ContainsAny(w, "0123456789") {
+			return "#"
+		}
+		return w
+	})
+	return strings.TrimSpace(status + " " + strings.TrimSpace(digits.ReplaceAllString(rest, "#")))
+}
+
+// joined puts a server's explanation after its enum.
+func joined(reason, message string) string {
+	if message == "" {
+		return reason
+	}
+	return reason + " (" + message + ")"
+}

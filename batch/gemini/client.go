@@ -1,0 +1,254 @@
+package gemini
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"net/http/httptrace"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/redact"
+)
+
+// Config says how a [Client] works. Only Endpoint is required, and, unless it
+// uses no key, Key or Tokens.
+type Config struct {
+	Endpoint Endpoint
+
+	// Key returns the API key; it is asked before every attempt and must be safe
+	// for concurrent use. Unused with AuthNone and AuthOAuth.
+	Key func() string
+	// KeyFrom says where the key comes from, for hints: "GEMINI_API_KEY". Empty:
+	// the endpoint's own variables.
+	KeyFrom string
+	// Tokens gives access tokens for AuthOAuth; nil: application-default
+	// credentials, which New looks for.
+	Tokens oauth2.TokenSource
+
+	// Stream uses streamGenerateContent.
+	Stream bool
+	// Tier is asked for where the request does not ask for one itself: flex,
+	// priority, standard; empty: none.
+	Tier string
+	// Header is added to every request. It cannot replace the authentication.
+	Header http.Header
+	// Version is genbatch's, for User-Agent.
+	Version string
+
+	Timeout        time.Duration // of a whole attempt; 0 = 5 min
+	ConnectTimeout time.Duration // of dialling, and again of the TLS handshake; 0 = 20 s
+	// HeaderTimeout is how long the answer's header may take after the request is
+	// sent; 0 = Timeout. A unary answer's header comes only when all is generated.
+	HeaderTimeout time.Duration
+	// IdleTimeout is how long an answer that has begun may pause; 0 = 2 min.
+	IdleTimeout time.Duration
+
+	// MaxResponseBytes bounds an answer, after decompression; 0 = 64 MiB, enough
+	// for images. Of an error body at most 1 MiB is read.
+	MaxResponseBytes int64
+	// Concurrency is how many attempts run at once, to size the connection pool;
+	// 0 = 64. It is no limit.
+	Concurrency int
+	// Transport makes the exchanges; nil: one tuned http.Transport.
+	Transport http.RoundTripper
+}
+
+// maxErrorBytes is the most that is read of an error body.
+const maxErrorBytes = 1 << 20
+
+// A Client is a [batch.Model] over HTTP. It is safe for concurrent use, and has
+// nothing to close.
+type Client struct {
+	config    Config
+	transport http.RoundTripper
+}
+
+var _ batch.Model = (*Client)(nil)
+
+// New checks the configuration and makes a Client. Nothing is sent, except that
+// Vertex AI's default credentials may be looked for on the machine's metadata
+// server.
+func New(c Config) (*Client, error) {
+	if c.Endpoint.BaseURL == "" {
+		return nil, errors.New("no endpoint: make one with ParseEndpoint")
+	}
+	c.Endpoint.Version = cmp.Or(c.Endpoint.Version, defaultVersion)
+	c.Endpoint.Auth = cmp.Or(c.Endpoint.Auth, AuthGoogKey)
+	c.KeyFrom = cmp.Or(c.KeyFrom, strings.Join(c.Endpoint.KeyEnv, " or "), "the configuration")
+	c.Timeout = cmp.Or(c.Timeout, 5*time.Minute)
+	c.ConnectTimeout = cmp.Or(c.ConnectTimeout, 20*time.Second)
+	c.IdleTimeout = cmp.Or(c.IdleTimeout, 2*time.Minute)
+	c.MaxResponseBytes = cmp.Or(c.MaxResponseBytes, 64<<20)
+	c.Concurrency = cmp.Or(c.Concurrency, 64)
+	if min(c.Timeout, c.ConnectTimeout, c.IdleTimeout) < 0 || c.HeaderTimeout < 0 || c.MaxResponseBytes < 0 || c.Concurrency < 0 {
+		return nil, errors.New("timeouts, sizes and concurrency must not be negative")
+	}
+	rt := c.Transport
+	if rt == nil {
+		rt = newTransport(&c)
+	}
+	switch c.Endpoint.Auth {
+	case AuthNone:
+		c.KeyFrom = "--header"
+	case AuthOAuth:
+		c.KeyFrom = "GOOGLE_APPLICATION_CREDENTIALS"
+		if c.Tokens == nil {
+			tokens, err := defaultTokens(rt)
+			if err != nil {
+				return nil, err
+			}
+			c.Tokens = tokens
+		}
+	default:
+		if c.Key == nil || strings.TrimSpace(c.Key()) == "" {
+			return nil, fmt.Errorf("endpoint %s: there is no API key: set %s", c.Endpoint, c.KeyFrom)
+		}
+	}
+	return &Client{config: c, transport: rt}, nil
+}
+
+// Attempt makes one exchange. See [batch.Model].
+func (c *Client) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
+	x := exchange{
+		limit:   c.config.MaxResponseBytes,
+		oauth:   c.config.Endpoint.Auth == AuthOAuth,
+		keyFrom: c.config.KeyFrom,
+		secrets: c.redactor(""),
+	}
+	key, err := c.key()
+	if err != nil {
+		return x.noKey(err)
+	}
+	x.secrets = c.redactor(key)
+
+	timed, stop := context.WithTimeoutCause(ctx, c.config.Timeout, errTotal)
+	defer stop()
+	attempt, cancel := context.WithCancelCause(timed)
+	defer cancel(nil)
+	var sent atomic.Bool // the server may have the whole request
+	req, err := c.request(httptrace.WithClientTrace(attempt, &httptrace.ClientTrace{
+		WroteRequest:         func(i httptrace.WroteRequestInfo) { sent.Store(sent.Load() || i.Err == nil) },
+		GotFirstResponseByte: func() { sent.Store(true) },
+	}), r, key)
+	if err != nil {
+		return x.made(verdict{batch.Settled, batch.Rejected, batch.KindRequest, "", true, 0}, "the request cannot be sent: "+err.Error())
+	}
+
+	// RoundTrip, not http.Client: that would follow redirects, key and all, and
+	// put the address with its query into errors.
+	resp, err := c.transport.RoundTrip(req)
+	if err != nil {
+		return x.unsent(ctx, why(attempt, err), sent.Load())
+	}
+	defer resp.Body.Close()
+	x.status, x.header = resp.StatusCode, resp.Header
+	limit := x.limit
+	if resp.StatusCode/100 != 2 {
+		limit = min(limit, maxErrorBytes)
+	}
+	idle := time.AfterFunc(c.config.IdleTimeout, func() { cancel(errIdle) })
+	defer idle.Stop()
+	x.body, x.oversize, err = readBody(resp, limit, func() { idle.Reset(c.config.IdleTimeout) })
+	if err != nil {
+		x.broke = why(attempt, err)
+	}
+	return x.outcome()
+}
+
+// why returns the reason for which the attempt was ended, where there is one: it
+// tells more than the error that the transport makes of it.
+func why(attempt context.Context, err error) error {
+	if cause := context.Cause(attempt); cause != nil {
+		return cause
+	}
+	return err
+}
+
+// request dresses the row's body.
+func (c *Client) request(ctx context.Context, r *batch.Request, key string) (*http.Request, error) {
+	e := c.config.Endpoint
+	body := r.Body
+	var err error
+	if e.Vertex {
+		if body, err = withRoles(body); err != nil {
+			return nil, err
+		}
+	} else if c.config.Tier != "" {
+		if body, err = withField(body, "serviceTier", "service_tier", c.config.Tier); err != nil {
+			return nil, err
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url(r.Model, c.config.Stream), bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", strings.TrimSuffix("genbatch/"+c.config.Version, "/"))
+	if e.ServerTimeout {
+		// Lets the server give up when we do, as Google's own SDKs ask it to.
+		req.Header.Set("X-Server-Timeout", strconv.Itoa(int(math.Ceil(c.config.Timeout.Seconds()))))
+	}
+	if e.Vertex && c.config.Tier != "" && c.config.Tier != "standard" {
+		req.Header.Set("X-Vertex-AI-LLM-Shared-Request-Type", c.config.Tier)
+	}
+	for name, values := range c.config.Header {
+		req.Header[http.CanonicalHeaderKey(name)] = values
+	}
+	if host := req.Header.Get("Host"); host != "" {
+		req.Host = host
+	}
+	req.Header.Del("Accept-Encoding") // the transport undoes gzip only if it asked for it
+	return req, c.authorize(req, key)
+}
+
+// secretHeader matches the names of headers whose values are kept out of texts.
+var secretHeader = regexp.MustCompile(`(?i)auth|key|token|secret|cookie|password`)
+
+// redactor knows the key, and what the user's own headers hold.
+func (c *Client) redactor(key string) *redact.Redactor {
+	secrets := []string{key}
+	for name, values := range c.config.Header {
+		if secretHeader.MatchString(name) {
+			secrets = append(secrets, values...)
+		}
+	}
+	return redact.New(secrets...)
+}
+
+// noKey is the outcome when there is no key to send.
+func (x *exchange) noKey(err error) batch.Outcome {
+	if errors.Is(err, errNoKey) || errors.Is(err, errOddKey) {
+		return x.made(verdict{batch.Stop, "", batch.KindKey, hintKey, false, 0}, err.Error())
+	}
+	var refused *oauth2.RetrieveError
+	if errors.As(err, &refused) && refused.Response != nil && refused.Response.StatusCode/100 == 4 {
+		return x.made(verdict{batch.Stop, "", batch.KindKey, "log in again: gcloud auth application-default login", false, 0},
+			"the credentials were refused: "+err.Error())
+	}
+	return x.made(verdict{batch.Retry, "", batch.KindTransport, "", false, 0}, "no access token: "+err.Error())
+}
+
+// unsent is the outcome of an exchange that got no answer's header.
+func (x *exchange) unsent(ctx context.Context, err error, sent bool) batch.Outcome {
+	v := broken
+	v.kind, v.hint = transportKind(err)
+	v.everyRow = v.kind == batch.KindConfig
+	message := "no answer: " + err.Error()
+	if ctx.Err() != nil {
+		v.hint, message = "", "the attempt was given up"
+	}
+	o := x.made(v, message)
+	o.MaybeBilled = sent
+	return o
+}

@@ -1,0 +1,213 @@
+package gemini
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// An Auth is a way of sending a key.
+type Auth string
+
+// The ways of sending a key. The API takes exactly one of them at a time.
+// https://ai.google.dev/gemini-api/docs/api-key
+const (
+	AuthGoogKey Auth = "x-goog-api-key" // a header of its own
+	AuthBearer  Auth = "bearer"         // Authorization: Bearer KEY
+	AuthRaw     Auth = "raw"            // Authorization: KEY
+	AuthQuery   Auth = "query"          // ?key=KEY
+	AuthNone    Auth = "none"           // nothing
+	AuthOAuth   Auth = "oauth"          // Authorization: Bearer TOKEN, refreshed: Vertex AI
+)
+
+// An Endpoint is where requests go and how they are dressed. Make one with
+// [ParseEndpoint].
+type Endpoint struct {
+	Name    string // google, vertex, yescale, gptproto, sim; empty for a base URL
+	BaseURL string // scheme, host and path prefix, without version and trailing slash
+	Version string // v1beta
+	Auth    Auth
+
+	// Vertex selects Vertex AI's paths and its stricter bodies. Without a Project
+	// it is in express mode: an API key and no project.
+	Vertex            bool
+	Project, Location string
+
+	// KeyEnv names the environment variables that hold this endpoint's own key,
+	// the one that wins first. A key found there is for no other endpoint.
+	KeyEnv []string
+
+	// ServerTimeout says that the server obeys the x-server-timeout header.
+	ServerTimeout bool
+}
+
+// EndpointOptions is what a user says about an endpoint.
+type EndpointOptions struct {
+	Name     string // a name of the table below, or a base URL; empty: google, or what BaseURL says
+	BaseURL  string // another host for a named endpoint
+	Auth     string // empty: the endpoint's own
+	Project  string // Vertex AI; empty: GOOGLE_CLOUD_PROJECT
+	Location string // Vertex AI; empty: GOOGLE_CLOUD_LOCATION, GOOGLE_CLOUD_REGION, global
+}
+
+// named holds the known endpoints. baseEnv is the variable with which Google's
+// own SDKs let an environment move the endpoint.
+var named = map[string]struct {
+	Endpoint
+	baseEnv string
+}{
+	"google": {Endpoint{BaseURL: "https://generativelanguage.googleapis.com", Auth: AuthGoogKey, ServerTimeout: true,
+		KeyEnv: []string{"GOOGLE_API_KEY", "GEMINI_API_KEY"}}, "GOOGLE_GEMINI_BASE_URL"},
+	"vertex": {Endpoint{Vertex: true, Version: "v1beta1", Auth: AuthOAuth, ServerTimeout: true,
+		KeyEnv: []string{"GOOGLE_API_KEY"}}, "GOOGLE_VERTEX_BASE_URL"},
+	"yescale":  {Endpoint: Endpoint{Auth: AuthGoogKey, KeyEnv: []string{"YESCALE_API_KEY"}}},
+	"gptproto": {Endpoint: Endpoint{BaseURL: "https://gptproto.com", Auth: AuthRaw, KeyEnv: []string{"GPTPROTO_API_KEY"}}},
+	"sim":      {Endpoint: Endpoint{Auth: AuthNone}},
+}
+
+// defaultVersion is the version segment that every known gateway serves.
+const defaultVersion = "v1beta"
+
+var (
+	versionSuffix = regexp.MustCompile(`/(v\d+(?:(?:alpha|beta)\d*)?)$`)
+	plainSegment  = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9.:_-]*$`) // a project or location in a host or path
+)
+
+// ParseEndpoint makes an Endpoint of what the user says; env is os.Getenv or a
+// stand-in. It reads no key and opens no connection. Errors name the remedy.
+func ParseEndpoint(o EndpointOptions, env func(string) string) (Endpoint, error) {
+	name, base := o.Name, strings.TrimSpace(o.BaseURL)
+	if strings.Contains(name, "://") {
+		if base != "" {
+			return Endpoint{}, errors.New("the endpoint is a base URL already: leave --base-url out")
+		}
+		name, base = "", strings.TrimSpace(name)
+	} else if name == "" && base == "" {
+		name = "google"
+	}
+
+	e := Endpoint{Auth: AuthGoogKey, KeyEnv: []string{"GENBATCH_API_KEY"}}
+	if name != "" {
+		known, ok := named[name]
+		if !ok {
+			return Endpoint{}, fmt.Errorf("unknown endpoint %q: want google, vertex, yescale, gptproto, sim or a base URL such as https://host/prefix", name)
+		}
+		e = known.Endpoint
+		e.Name = name
+		if base == "" && known.baseEnv != "" {
+			base = env(known.baseEnv)
+		}
+	}
+	if e.Vertex {
+		if err := e.locate(o, env); err != nil {
+			return Endpoint{}, err
+		}
+	}
+	if base != "" {
+		if err := e.rebase(base); err != nil {
+			return Endpoint{}, err
+		}
+	}
+	if e.BaseURL == "" {
+		return Endpoint{}, fmt.Errorf("endpoint %s has no fixed address: give the host of your account with --base-url", name)
+	}
+	if e.Version == "" {
+		e.Version = defaultVersion
+	}
+	switch a := Auth(o.Auth); a {
+	case "":
+	case AuthGoogKey, AuthBearer, AuthRaw, AuthQuery, AuthNone:
+		e.Auth = a
+	case AuthOAuth:
+		if !e.Vertex {
+			return Endpoint{}, errors.New("auth oauth is for the endpoint vertex only")
+		}
+		e.Auth = a
+	default:
+		return Endpoint{}, fmt.Errorf("unknown auth %q: want x-goog-api-key, bearer, raw, query or none", o.Auth)
+	}
+	if e.Vertex && e.Project == "" && e.Auth == AuthOAuth {
+		return Endpoint{}, errors.New("vertex needs a project: set GOOGLE_CLOUD_PROJECT, or use an API key without a project (--auth x-goog-api-key)")
+	}
+	return e, nil
+}
+
+// rebase sets another address, whose last path segment may be the version.
+func (e *Endpoint) rebase(base string) error {
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		// The address itself stays out of the text: it may hold a password.
+		return errors.New("the base URL is not of the form https://host/prefix")
+	}
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("the base URL must hold no user, query or fragment: give the key by --api-key-env")
+	}
+	if strings.Contains(u.Path, ":generateContent") || strings.Contains(u.Path, ":streamGenerateContent") {
+		return errors.New("the base URL is the address of a call: give only what stands before /v1beta/models")
+	}
+	path := strings.TrimRight(u.EscapedPath(), "/")
+	if strings.HasSuffix(path, "/openai") || strings.HasSuffix(path, "/chat/completions") {
+		return errors.New("the base URL is of an OpenAI-compatible interface: give the one of generateContent")
+	}
+	path = strings.TrimRight(strings.TrimSuffix(path, "/models"), "/")
+	if m := versionSuffix.FindStringSubmatch(path); m != nil {
+		e.Version = m[1]
+		path = strings.TrimRight(strings.TrimSuffix(path, m[0]), "/")
+	}
+	e.BaseURL = u.Scheme + "://" + u.Host + path
+	return nil
+}
+
+// String names the endpoint in journals and messages, and tells apart what has
+// quotas of its own.
+func (e Endpoint) String() string {
+	switch {
+	case e.Name == "":
+		return e.BaseURL
+	case e.Vertex && e.Project != "":
+		return "vertex:" + e.Project + "/" + e.Location
+	case e.BaseURL == named[e.Name].BaseURL || e.Vertex || e.Name == "sim":
+		return e.Name
+	}
+	return e.Name + ":" + e.BaseURL
+}
+
+// Warning says what is unwise about the endpoint, or is empty: a key sent in the
+// clear to another machine.
+func (e Endpoint) Warning() string {
+	u, err := url.Parse(e.BaseURL)
+	if err != nil || u.Scheme != "http" || e.Auth == AuthNone {
+		return ""
+	}
+	host := u.Hostname()
+	if ip := net.ParseIP(host); host == "localhost" || strings.HasSuffix(host, ".localhost") || ip.IsLoopback() {
+		return ""
+	}
+	return "the key goes to " + u.Host + " unencrypted: use https"
+}
+
+// url returns the address of a call, without a key. It keeps tunedModels/… and
+// dynamic/… names, and takes a model with or without models/ before it.
+func (e Endpoint) url(model string, stream bool) string {
+	method := ":generateContent"
+	if stream {
+		method = ":streamGenerateContent?alt=sse"
+	}
+	return e.BaseURL + "/" + e.Version + "/" + e.modelPath(model) + method
+}
+
+func (e Endpoint) modelPath(model string) string {
+	if e.Vertex {
+		return e.vertexPath(model)
+	}
+	model = strings.TrimPrefix(model, "models/")
+	for _, collection := range []string{"tunedModels/", "dynamic/"} {
+		if id, ok := strings.CutPrefix(model, collection); ok {
+			return collection + url.PathEscape(id)
+		}
+	}
+	return "models/" + url.PathEscape(model)
+}

@@ -1,0 +1,107 @@
+package gemini
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+)
+
+// The reasons for which an attempt ends itself.
+var (
+	errTotal = errors.New("no complete answer within the timeout")
+	errIdle  = errors.New("the connection fell silent")
+)
+
+// newTransport makes the one transport of a client. TLS roots are the system's,
+// or those of SSL_CERT_FILE; HTTPS_PROXY and NO_PROXY are obeyed; gzip is
+// accepted and undone.
+func newTransport(c *Config) *http.Transport {
+	return &http.Transport{
+		Proxy: http.ProxyFromEnvironment,
+		DialContext: (&net.Dialer{
+			Timeout:   c.ConnectTimeout,
+			KeepAlive: 30 * time.Second,
+		}).DialContext,
+		TLSHandshakeTimeout:   c.ConnectTimeout,
+		ResponseHeaderTimeout: c.HeaderTimeout,
+		ForceAttemptHTTP2:     true,
+		// A silent HTTP/2 connection carries a hundred calls: ping it, rather than
+		// let all of them wait for their timeouts.
+		HTTP2:               &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
+		MaxIdleConns:        c.Concurrency,
+		MaxIdleConnsPerHost: c.Concurrency,
+		// Twice what the calls in flight need: dials of calls that were given up go
+		// on for a while, and must not keep the next ones waiting.
+		MaxConnsPerHost:        2 * c.Concurrency,
+		IdleConnTimeout:        90 * time.Second,
+		MaxResponseHeaderBytes: 256 << 10,
+	}
+}
+
+// firstBuffer is the most memory set aside for a body because of its
+// Content-Length, which is only a claim.
+const firstBuffer = 1 << 20
+
+// readBody reads at most limit bytes; oversize says that there was more. alive is
+// called whenever bytes arrive. Data read before an error is returned with it.
+func readBody(resp *http.Response, limit int64, alive func()) (body []byte, oversize bool, err error) {
+	var b bytes.Buffer
+	if n := min(resp.ContentLength, limit, firstBuffer); n > 0 {
+		b.Grow(int(n) + bytes.MinRead)
+	}
+	_, err = b.ReadFrom(io.LimitReader(watched{resp.Body, alive}, limit+1))
+	if int64(b.Len()) > limit {
+		return b.Bytes()[:limit], true, err
+	}
+	return b.Bytes(), false, err
+}
+
+// watched calls alive for every read that brings something.
+type watched struct {
+	r     io.Reader
+	alive func()
+}
+
+func (w watched) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
+	if n > 0 {
+		w.alive()
+	}
+	return n, err
+}
+
+// transportKind tells deadlines, bad certificates and the rest apart.
+func transportKind(err error) (batch.Kind, string) {
+	var unknown x509.UnknownAuthorityError
+	var wrongHost x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var plain tls.RecordHeaderError
+	var network net.Error
+	switch {
+	case errors.Is(err, errTotal):
+		return batch.KindTimeout, "raise --timeout, or use --stream for long answers"
+	case errors.Is(err, errIdle):
+		return batch.KindTimeout, ""
+	case errors.As(err, &unknown):
+		return batch.KindConfig, "a proxy that opens TLS needs its certificate in the file that SSL_CERT_FILE names"
+	case errors.As(err, &wrongHost), errors.As(err, &invalid):
+		return batch.KindConfig, hintAddress
+	case errors.As(err, &plain):
+		return batch.KindConfig, "the server does not speak TLS: does the address begin with http://?"
+	case errors.As(err, &network) && network.Timeout(), errors.Is(err, context.DeadlineExceeded):
+		return batch.KindTimeout, ""
+	}
+	var dns *net.DNSError
+	if errors.As(err, &dns) && dns.IsNotFound {
+		return batch.KindTransport, "check the network, --endpoint and --base-url"
+	}
+	return batch.KindTransport, ""
+}

@@ -1,0 +1,121 @@
+package gemini
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// locate fills in project, location and the host that goes with them.
+// https://cloud.google.com/vertex-ai/generative-ai/docs/learn/locations
+func (e *Endpoint) locate(o EndpointOptions, env func(string) string) error {
+	e.Project = o.Project
+	if e.Project == "" && (o.Auth == "" || o.Auth == string(AuthOAuth)) {
+		e.Project = env("GOOGLE_CLOUD_PROJECT")
+	}
+	e.Location = cmp.Or(o.Location, env("GOOGLE_CLOUD_LOCATION"), env("GOOGLE_CLOUD_REGION"), "global")
+	if e.Project != "" && !plainSegment.MatchString(e.Project) {
+		return fmt.Errorf("project %q is not a project id", e.Project)
+	}
+	if !plainSegment.MatchString(e.Location) || strings.ContainsAny(e.Location, ".:_") {
+		return fmt.Errorf("location %q is not a location such as global or us-central1", e.Location)
+	}
+	switch {
+	case e.Project == "" || e.Location == "global": // express mode has no locations
+		e.BaseURL = "https://aiplatform.googleapis.com"
+	case e.Location == "us" || e.Location == "eu":
+		e.BaseURL = "https://aiplatform." + e.Location + ".rep.googleapis.com"
+	default:
+		e.BaseURL = "https://" + e.Location + "-aiplatform.googleapis.com"
+	}
+	return nil
+}
+
+// vertexPath takes a model's id, a publisher's model (publishers/p/models/m) or
+// a full resource name, such as that of a tuned model's endpoint.
+func (e Endpoint) vertexPath(model string) string {
+	escaped := func(name string) string {
+		parts := strings.Split(name, "/")
+		for i, p := range parts {
+			parts[i] = url.PathEscape(p)
+		}
+		return strings.Join(parts, "/")
+	}
+	if strings.HasPrefix(model, "projects/") {
+		return escaped(model)
+	}
+	scope := ""
+	if e.Project != "" {
+		scope = "projects/" + e.Project + "/locations/" + e.Location + "/"
+	}
+	for _, collection := range []string{"publishers/", "endpoints/"} {
+		if strings.HasPrefix(model, collection) {
+			return scope + escaped(model)
+		}
+	}
+	return scope + "publishers/google/models/" + url.PathEscape(strings.TrimPrefix(model, "models/"))
+}
+
+// withRoles returns the body with role "user" where a content has none: Vertex
+// AI demands it, Google AI supplies it. A body that needs nothing, or that is not
+// of the expected shape, is returned as it is.
+func withRoles(body json.RawMessage) (json.RawMessage, error) {
+	var top map[string]json.RawMessage
+	if json.Unmarshal(body, &top) != nil {
+		return body, nil
+	}
+	var contents []map[string]json.RawMessage
+	if err := json.Unmarshal(top["contents"], &contents); err != nil {
+		var one map[string]json.RawMessage // the API reads a single object as a list of one
+		if json.Unmarshal(top["contents"], &one) != nil || one == nil {
+			return body, nil
+		}
+		contents = []map[string]json.RawMessage{one}
+	}
+	changed := false
+	for _, c := range contents {
+		role := bytes.TrimSpace(c["role"])
+		if c != nil && (len(role) == 0 || string(role) == "null" || string(role) == `""`) {
+			c["role"] = json.RawMessage(`"user"`)
+			changed = true
+		}
+	}
+	if !changed {
+		return body, nil
+	}
+	return with(top, "contents", contents)
+}
+
+// withField returns the body with a top-level field set, unless it has it. The
+// API takes either spelling of a name, so both are looked for.
+func withField(body json.RawMessage, camel, snake, value string) (json.RawMessage, error) {
+	var top map[string]json.RawMessage
+	if json.Unmarshal(body, &top) != nil || top == nil || top[camel] != nil || top[snake] != nil {
+		return body, nil
+	}
+	return with(top, camel, value)
+}
+
+// with returns the body top with the field set to v, encoded without HTML
+// escapes, so that the request's text stays as it was.
+func with(top map[string]json.RawMessage, field string, v any) (json.RawMessage, error) {
+	value, err := encode(v)
+	if err != nil {
+		return nil, err
+	}
+	top[field] = value
+	return encode(top)
+}
+
+func encode(v any) (json.RawMessage, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSpace(b.Bytes()), nil
+}

@@ -1,0 +1,225 @@
+package gemini
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/genbatch/genbatch/batch"
+)
+
+// The types of this file read the API's JSON as tolerantly as its many servers
+// write it. A value of an unexpected type counts as absent: their UnmarshalJSON
+// returns no errors, and for plain fields encoding/json goes on after one.
+
+// chunk is a GenerateContentResponse, or one event of a stream of them.
+type chunk struct {
+	Candidates     []candidate `json:"candidates"`
+	PromptFeedback struct {
+		BlockReason        enum   `json:"blockReason"`
+		BlockReasonMessage string `json:"blockReasonMessage"`
+	} `json:"promptFeedback"`
+	UsageMetadata *usage          `json:"usageMetadata"`
+	ModelVersion  string          `json:"modelVersion"`
+	ResponseID    string          `json:"responseId"`
+	Error         json.RawMessage `json:"error"`
+}
+
+type candidate struct {
+	Index   *count `json:"index"`
+	Content struct {
+		Parts []part `json:"parts"`
+	} `json:"content"`
+	FinishReason  enum   `json:"finishReason"`
+	FinishMessage string `json:"finishMessage"`
+}
+
+// part is one piece of an answer.
+type part struct {
+	kind string // the name of its data field, or "thought"; empty: it has no data
+	text string
+	call *FunctionCall
+}
+
+// modifiers are the fields of a part that are no data of their own.
+var modifiers = []string{"thought", "thoughtSignature", "videoMetadata", "mediaResolution", "partMetadata"}
+
+func (p *part) UnmarshalJSON(b []byte) error {
+	var fields map[string]present // looks at the names only: a value may be megabytes of an image
+	if json.Unmarshal(b, &fields) != nil {
+		return nil
+	}
+	var v struct {
+		Text         string        `json:"text"`
+		Thought      bool          `json:"thought"`
+		FunctionCall *FunctionCall `json:"functionCall"`
+	}
+	if err := json.Unmarshal(b, &v); err != nil && !tolerable(err) {
+		return nil
+	}
+	var kinds []string
+	for name, has := range fields {
+		if bool(has) && name != "text" && !slices.Contains(modifiers, name) {
+			kinds = append(kinds, name)
+		}
+	}
+	switch {
+	case len(kinds) > 0:
+		p.kind = slices.Min(kinds)
+	case v.Text == "":
+		return nil
+	case v.Thought:
+		p.kind = "thought"
+	default:
+		p.kind = "text"
+	}
+	p.text, p.call = v.Text, v.FunctionCall
+	return nil
+}
+
+// present records that a field is there and not null.
+type present bool
+
+func (p *present) UnmarshalJSON(b []byte) error {
+	*p = string(b) != "null"
+	return nil
+}
+
+// enum is an enum's name. Servers asked for numbers answer with numbers: those
+// are kept as digits until the field's own table names them.
+type enum string
+
+func (e *enum) UnmarshalJSON(b []byte) error {
+	var s string
+	switch {
+	case json.Unmarshal(b, &s) == nil:
+		*e = enum(s)
+	case len(b) > 0 && (b[0] == '-' || '0' <= b[0] && b[0] <= '9'):
+		*e = enum(b)
+	}
+	return nil
+}
+
+// name returns the enum's name by the table, the name itself, or the digits of a
+// number that the table does not know.
+func (e enum) name(table []string) string {
+	if i, err := strconv.Atoi(string(e)); err == nil && 0 <= i && i < len(table) {
+		return table[i]
+	}
+	return string(e)
+}
+
+// The numbers of the enums. Finish reasons beyond OTHER and block reasons beyond
+// PROHIBITED_CONTENT are numbered differently by Google AI and Vertex AI, so
+// those stay numbers, which are unknown reasons and never success.
+var (
+	finishNumbers   = []string{"FINISH_REASON_UNSPECIFIED", "STOP", "MAX_TOKENS", "SAFETY", "RECITATION", "OTHER"}
+	blockNumbers    = []string{"BLOCK_REASON_UNSPECIFIED", "SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT"}
+	modalityNumbers = []string{"MODALITY_UNSPECIFIED", "TEXT", "IMAGE", "VIDEO", "AUDIO", "DOCUMENT"}
+	trafficNumbers  = []string{"TRAFFIC_TYPE_UNSPECIFIED", "ON_DEMAND", "PROVISIONED_THROUGHPUT"}
+)
+
+// count is an int64 that may be written as a number or a string. What cannot be
+// a count (negative, or beyond exact floating point) is 0.
+type count int64
+
+func (c *count) UnmarshalJSON(b []byte) error {
+	f, err := strconv.ParseFloat(string(bytes.Trim(b, `"`)), 64)
+	*c = 0
+	if err == nil && f > 0 && f <= 1<<53 {
+		*c = count(math.Floor(f))
+	}
+	return nil
+}
+
+// usage is a usageMetadata.
+type usage struct {
+	PromptTokenCount           count    `json:"promptTokenCount"`
+	CachedContentTokenCount    count    `json:"cachedContentTokenCount"`
+	ToolUsePromptTokenCount    count    `json:"toolUsePromptTokenCount"`
+	ThoughtsTokenCount         count    `json:"thoughtsTokenCount"`
+	CandidatesTokenCount       count    `json:"candidatesTokenCount"`
+	TotalTokenCount            count    `json:"totalTokenCount"`
+	PromptTokensDetails        []detail `json:"promptTokensDetails"`
+	CacheTokensDetails         []detail `json:"cacheTokensDetails"`
+	CandidatesTokensDetails    []detail `json:"candidatesTokensDetails"`
+	ToolUsePromptTokensDetails []detail `json:"toolUsePromptTokensDetails"`
+	TrafficType                enum     `json:"trafficType"`
+	ServiceTier                enum     `json:"serviceTier"`
+
+	fields int // how many it has
+}
+
+type detail struct {
+	Modality   enum  `json:"modality"`
+	TokenCount count `json:"tokenCount"`
+}
+
+func (u *usage) UnmarshalJSON(b []byte) error {
+	type plain usage // without this method
+	var fields map[string]present
+	if json.Unmarshal(b, &fields) != nil {
+		return nil
+	}
+	if err := json.Unmarshal(b, (*plain)(u)); err != nil && !tolerable(err) {
+		return nil
+	}
+	u.fields = len(fields)
+	return nil
+}
+
+// addTo merges the usage of a chunk into to. A stream reports running totals:
+// they are never added up. Some events lack a count, and early ones estimate the
+// prompt too high (recorded: 169, then 79), so the last event that has a count is
+// right, and not the greatest.
+func (u *usage) addTo(to *batch.Usage) {
+	for _, c := range []struct {
+		to   *int64
+		from count
+	}{
+		{&to.PromptTokenCount, u.PromptTokenCount},
+		{&to.CachedContentTokenCount, u.CachedContentTokenCount},
+		{&to.ToolUsePromptTokenCount, u.ToolUsePromptTokenCount},
+		{&to.ThoughtsTokenCount, u.ThoughtsTokenCount},
+		{&to.CandidatesTokenCount, u.CandidatesTokenCount},
+		{&to.TotalTokenCount, u.TotalTokenCount},
+	} {
+		if c.from > 0 {
+			*c.to = int64(c.from)
+		}
+	}
+	for _, d := range []struct {
+		to   *[]batch.ModalityTokens
+		from []detail
+	}{
+		{&to.PromptTokensDetails, u.PromptTokensDetails},
+		{&to.CacheTokensDetails, u.CacheTokensDetails},
+		{&to.CandidatesTokensDetails, u.CandidatesTokensDetails},
+		{&to.ToolUsePromptTokensDetails, u.ToolUsePromptTokensDetails},
+	} {
+		if len(d.from) == 0 {
+			continue
+		}
+		*d.to = make([]batch.ModalityTokens, 0, len(d.from))
+		for _, m := range d.from {
+			*d.to = append(*d.to, batch.ModalityTokens{
+				Modality: strings.ToUpper(m.Modality.name(modalityNumbers)), TokenCount: int64(m.TokenCount)})
+		}
+	}
+	if u.TrafficType != "" {
+		to.TrafficType = u.TrafficType.name(trafficNumbers)
+	}
+	if u.ServiceTier != "" {
+		to.ServiceTier = string(u.ServiceTier)
+	}
+}
+
+// tolerable reports whether err only says that some value was of another type.
+// The values around it are decoded all the same.
+func tolerable(err error) bool {
+	_, ok := err.(*json.UnmarshalTypeError)
+	return ok
+}
