@@ -57,7 +57,8 @@ type FS struct {
 	// Hook, when not nil, is called before each operation and can make it fail: it
 	// says whether the operation is carried out nevertheless, and the error that is
 	// reported. So both kinds of failure can be had, the one that changed nothing
-	// and the one that changed everything. apply is true where err is nil.
+	// and the one that changed everything. Where err is nil apply is true, but for
+	// a sync, which may be left out.
 	Hook func(op Op, path string) (apply bool, err error)
 }
 

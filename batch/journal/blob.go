@@ -1,0 +1,95 @@
+package journal
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+const blobDir = "blobs"
+
+// A blob is an answer in a file of its own.
+type blob struct {
+	name string // SHA-256 of data
+	data []byte
+}
+
+func newBlob(data []byte) blob {
+	sum := sha256.Sum256(data)
+	return blob{name: hex.EncodeToString(sum[:]), data: data}
+}
+
+func (j *Journal) blobPath(name string) string {
+	return filepath.Join(j.config.Dir, blobDir, name)
+}
+
+// writeBlob makes a blob durable. One that is there already is written again: it may
+// be damaged, or not have been synced.
+func (j *Journal) writeBlob(b blob) error {
+	if !j.hasBlob {
+		if err := j.config.FS.MkdirAll(filepath.Join(j.config.Dir, blobDir)); err != nil {
+			return err
+		}
+		j.hasBlob = true
+	}
+	return j.config.FS.WriteFile(j.blobPath(b.name), b.data, 0o600)
+}
+
+// checkBlob reads a blob, whatever its size, and says whether it is what it was.
+func (j *Journal) checkBlob(name string) error {
+	f, err := os.Open(j.blobPath(name))
+	if err != nil {
+		return blobError(name, err)
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return blobError(name, err)
+	}
+	return compareBlob(name, sum.Sum(nil))
+}
+
+// readBlob returns a blob, if it is what it was.
+func (j *Journal) readBlob(name string) ([]byte, error) {
+	data, err := os.ReadFile(j.blobPath(name))
+	if err != nil {
+		return nil, blobError(name, err)
+	}
+	sum := sha256.Sum256(data)
+	return data, compareBlob(name, sum[:])
+}
+
+func compareBlob(name string, sum []byte) error {
+	if hex.EncodeToString(sum) != name {
+		return fmt.Errorf("the answer in %s/%s does not match its checksum", blobDir, name)
+	}
+	return nil
+}
+
+func blobError(name string, err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("the answer in %s/%s is missing", blobDir, name)
+	}
+	return fmt.Errorf("the answer in %s/%s cannot be read: %w", blobDir, name, err)
+}
+
+// removeTemps removes blobs that a killed process left unfinished.
+func (j *Journal) removeTemps() error {
+	entries, err := os.ReadDir(filepath.Join(j.config.Dir, blobDir))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		if strings.Contains(e.Name(), ".tmp-") {
+			if err := os.Remove(j.blobPath(e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

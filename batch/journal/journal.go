@@ -1,0 +1,357 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/durable"
+)
+
+// The limits that the index's 32 bits for an offset and 16 for a segment set.
+const (
+	maxSegment  = math.MaxUint32
+	maxSegments = math.MaxUint16
+	maxGroup    = 2 << 30
+)
+
+// A Config says where a journal is. Only Dir is required.
+type Config struct {
+	Dir string // the state folder
+
+	// ReadOnly opens a journal that must exist, possibly while another process
+	// writes to it: nothing is changed, and an unfinished last line is passed over.
+	ReadOnly bool
+
+	SegmentBytes int64 // size from which on a new segment is begun; 0 = 256 MiB, at most 1 GiB
+	BlobBytes    int   // longer answers stand in a blob; 0 = 1 MiB
+
+	FS durable.FS // the zero value is the real one
+}
+
+// A Journal is an open journal. It is safe for concurrent use. Only one Journal that
+// is not ReadOnly may be open for a folder at a time, which the caller sees to: see
+// [durable.FS.Lock].
+type Journal struct {
+	config Config
+
+	// Owned by Open, read-only afterwards.
+	damage []Damage
+	unread int64 // damaged lines since the last good one
+
+	// mu guards what readers share with Write. It is never held during a write to
+	// the disk, so that looking up does not wait for one.
+	mu       sync.Mutex
+	index    index
+	segments []segment
+	seq      int64 // of the last result
+	closed   bool
+
+	// wmu serialises Write and Close, and guards what they alone use.
+	wmu     sync.Mutex
+	err     error             // sticky
+	out     *durable.Appender // the last segment; nil before the first
+	enc     encoder
+	places  []place
+	hasBlob bool // the folder for blobs has been made
+}
+
+// A segment is one file of the journal.
+type segment struct {
+	name   string
+	number int
+	size   int64    // up to here it is read
+	f      *os.File // for Read; nil until it is needed
+}
+
+// A place is where a line stands in the encoder's buffer.
+type place struct {
+	head   head
+	offset int
+	length int
+}
+
+// Open opens the journal in a folder, which it makes unless c.ReadOnly is set, and
+// reads all of it. Torn ends and damage are no error, see [Journal.Damage]; a journal
+// of an unknown format is.
+func Open(c Config) (*Journal, error) {
+	if c.SegmentBytes <= 0 {
+		c.SegmentBytes = 256 << 20
+	}
+	c.SegmentBytes = min(c.SegmentBytes, 1<<30)
+	if c.BlobBytes <= 0 {
+		c.BlobBytes = 1 << 20
+	}
+	j := &Journal{config: c, index: index{slots: make(map[batch.Fingerprint]packed)}}
+	if err := j.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("journal %s: %w", c.Dir, err), j.Close())
+	}
+	return j, nil
+}
+
+func (j *Journal) open() error {
+	if !j.config.ReadOnly {
+		if err := j.config.FS.MkdirAll(j.config.Dir); err != nil {
+			return err
+		}
+		if err := j.removeTemps(); err != nil {
+			return err
+		}
+	}
+	numbers, err := segmentNumbers(j.config.Dir)
+	if err != nil {
+		return err
+	}
+	if len(numbers) > maxSegments {
+		return fmt.Errorf("%d segments are more than the %d that can be read", len(numbers), maxSegments)
+	}
+	var torn line
+	for i, n := range numbers {
+		j.segments = append(j.segments, segment{name: segmentName(n), number: n})
+		if torn, err = j.scan(i, i == len(numbers)-1); err != nil {
+			return err
+		}
+	}
+	if j.config.ReadOnly || len(numbers) == 0 {
+		return nil
+	}
+	return j.resume(torn)
+}
+
+// resume makes the last segment ready for more lines. What was read from it, and the
+// name of its file, may so far be in the page cache only, if the process that wrote
+// them was killed before its sync: they are about to count, so they are synced now.
+func (j *Journal) resume(torn line) error {
+	seg := &j.segments[len(j.segments)-1]
+	out, err := j.config.FS.OpenAppend(filepath.Join(j.config.Dir, seg.name))
+	if err != nil {
+		return err
+	}
+	j.out = out
+	if torn.offset < out.Size() {
+		kept, err := j.keepAside(seg.name, torn.offset, out.Size())
+		if err != nil {
+			return fmt.Errorf("%s ends in an unfinished write, which cannot be kept aside: %w", seg.name, err)
+		}
+		j.report(&Damage{Kind: Torn, Segment: seg.name, Line: max(1, torn.number), Offset: torn.offset, Length: out.Size() - torn.offset,
+			Detail: fmt.Sprintf("%d bytes after the last good line, as an interrupted write leaves them, are cut and kept in %s", out.Size()-torn.offset, kept)})
+		if err := out.Truncate(torn.offset); err != nil {
+			return err
+		}
+	}
+	if torn.offset > 0 && !torn.ended { // a whole line that only lacks its end
+		if _, err := io.WriteString(out, "\n"); err != nil {
+			return err
+		}
+	}
+	seg.size = out.Size()
+	if err := out.Sync(); err != nil {
+		return err
+	}
+	return j.config.FS.SyncDir(j.config.Dir)
+}
+
+// keepAside copies the bytes from, to of a segment to a file of their own.
+func (j *Journal) keepAside(segment string, from, to int64) (name string, err error) {
+	base := fmt.Sprintf("torn-%s-%d", strings.TrimSuffix(segment, segmentSuffix), from)
+	name = base + ".bin"
+	for n := 2; ; n++ { // the same place can be torn by one crash after another
+		_, err := os.Lstat(filepath.Join(j.config.Dir, name))
+		if errors.Is(err, os.ErrNotExist) {
+			break
+		}
+		if err != nil {
+			return "", err
+		}
+		name = fmt.Sprintf("%s-%d.bin", base, n)
+	}
+	in, err := os.Open(filepath.Join(j.config.Dir, segment))
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	out, err := j.config.FS.CreateFile(filepath.Join(j.config.Dir, name))
+	if err != nil {
+		return "", err
+	}
+	defer out.Abort()
+	if _, err := io.Copy(out, io.NewSectionReader(in, from, to-from)); err != nil {
+		return "", err
+	}
+	return name, out.Commit()
+}
+
+// Write appends results and returns when all of them are durable; it then has set
+// their Seq. It implements [batch.Sink] and makes one write and one sync, however
+// many they are. A result without one of the known statuses is refused, and nothing
+// is written. After any other error none of the results counts, though some may be
+// found by the next Open, and every later call fails with the same error.
+//
+// A Response must be JSON, as its type says. One that is not is kept as a string.
+func (j *Journal) Write(rs []*batch.Result) error {
+	j.wmu.Lock()
+	defer j.wmu.Unlock()
+	if j.err != nil || len(rs) == 0 {
+		return j.err
+	}
+	if j.config.ReadOnly {
+		return fmt.Errorf("journal %s is open for reading only", j.config.Dir)
+	}
+	blobs, err := j.encode(rs)
+	if err != nil {
+		return err
+	}
+	if j.err = j.commit(blobs); j.err != nil {
+		j.err = fmt.Errorf("journal %s: %w", j.config.Dir, j.err)
+		return j.err
+	}
+	for i, r := range rs {
+		r.Seq = j.places[i].head.seq
+	}
+	return nil
+}
+
+// encode fills j.enc.buf and j.places, and returns the answers that become blobs.
+func (j *Journal) encode(rs []*batch.Result) (blobs []blob, err error) {
+	j.enc.buf, j.places = j.enc.buf[:0], j.places[:0]
+	seq := j.Last()
+	for _, r := range rs {
+		h := head{fingerprint: r.Fingerprint, occurrence: r.Occurrence, status: statusCode(string(r.Status))}
+		if h.status == 0 || r.Occurrence < 0 || int64(r.Occurrence) > maxNumber || seq == maxNumber {
+			return nil, fmt.Errorf("journal: row %d has status %q and occurrence %d after seq %d, which cannot be written", r.Row, r.Status, r.Occurrence, seq)
+		}
+		seq++
+		h.seq = seq
+		response := oneLine(r.Response)
+		if len(response) > j.config.BlobBytes {
+			b := newBlob(response)
+			blobs = append(blobs, b)
+			h.blob = b.name
+		}
+		start := len(j.enc.buf)
+		if err := j.enc.add(r, seq, response, h.blob); err != nil {
+			return nil, fmt.Errorf("journal: row %d cannot be written: %w", r.Row, err)
+		}
+		j.places = append(j.places, place{head: h, offset: start, length: len(j.enc.buf) - start - 1})
+	}
+	if int64(len(j.enc.buf)) > maxGroup {
+		return nil, fmt.Errorf("journal: %d bytes of results are too much for one write", len(j.enc.buf))
+	}
+	return blobs, nil
+}
+
+// commit makes what encode has prepared durable and known.
+func (j *Journal) commit(blobs []blob) error {
+	// First the blobs: a line that is whole must not speak of one that is not. A
+	// crash in between leaves blobs that nothing refers to, and which the answers
+	// bought again may name.
+	for _, b := range blobs {
+		if err := j.writeBlob(b); err != nil {
+			return err
+		}
+	}
+	if j.out != nil && j.out.Size() > 0 && j.out.Size()+int64(len(j.enc.buf)) > j.config.SegmentBytes {
+		// All of it is synced already. A new segment needs no link from this one.
+		err := j.out.Close()
+		j.out = nil
+		if err != nil {
+			return err
+		}
+	}
+	made := j.out == nil
+	if made {
+		if err := j.nextSegment(); err != nil {
+			return err
+		}
+	}
+	if j.out.Size() == 0 {
+		if _, err := j.out.Write(appendHeader(nil, j.Last()+1)); err != nil {
+			return err
+		}
+	}
+	start := j.out.Size()
+	if _, err := j.out.Write(j.enc.buf); err != nil {
+		return err
+	}
+	if err := j.out.Sync(); err != nil {
+		return err
+	}
+	if made {
+		if err := j.config.FS.SyncDir(j.config.Dir); err != nil {
+			return err
+		}
+	}
+
+	// This is the commit point: the results are on the disk. What follows is memory.
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	at := len(j.segments) - 1
+	for _, p := range j.places {
+		j.index.put(p.head, uint16(at), uint32(start+int64(p.offset)), uint32(p.length))
+	}
+	j.segments[at].size = j.out.Size()
+	j.seq = j.places[len(j.places)-1].head.seq
+	return nil
+}
+
+// nextSegment opens a new segment. Its file is durable only when the folder has been
+// synced.
+func (j *Journal) nextSegment() error {
+	number := 1
+	if n := len(j.segments); n > 0 {
+		number = j.segments[n-1].number + 1
+	}
+	if len(j.segments) == maxSegments {
+		return fmt.Errorf("%d segments are as many as a journal can have: begin a new one (--fresh)", maxSegments)
+	}
+	name := segmentName(number)
+	out, err := j.config.FS.OpenAppend(filepath.Join(j.config.Dir, name))
+	if err != nil {
+		return err
+	}
+	j.out = out
+	if out.Size() != 0 {
+		return fmt.Errorf("%s was made by another process: two must not run the same job", name)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.segments = append(j.segments, segment{name: name, number: number})
+	return nil
+}
+
+// Last returns the seq of the last result that is durable, or 0.
+func (j *Journal) Last() int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.seq
+}
+
+// Close closes the journal. All that Write has returned is durable already.
+func (j *Journal) Close() error {
+	j.wmu.Lock()
+	defer j.wmu.Unlock()
+	if j.err == nil {
+		j.err = fmt.Errorf("journal %s: %w", j.config.Dir, os.ErrClosed)
+	}
+	var errs []error
+	if j.out != nil {
+		errs = append(errs, j.out.Close())
+		j.out = nil
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.closed = true
+	for i := range j.segments {
+		if f := j.segments[i].f; f != nil {
+			errs = append(errs, f.Close())
+			j.segments[i].f = nil
+		}
+	}
+	return errors.Join(errs...)
+}

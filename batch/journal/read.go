@@ -1,0 +1,146 @@
+package journal
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/genbatch/genbatch/batch"
+)
+
+// Lookup returns what the journal has of a row; ok is false if that is nothing.
+func (j *Journal) Lookup(f batch.Fingerprint, occurrence int) (e Entry, ok bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	s := j.index.slots[keyOf(f, occurrence)].slot()
+	return s.entry(), s.status != 0
+}
+
+// Superseded returns the results of a row that do not count: those before the one
+// that does, and later ones that would have unsettled it.
+func (j *Journal) Superseded(f batch.Fingerprint, occurrence int) []Entry {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.index.earlier[keyOf(f, occurrence)])
+}
+
+// Rows counts the rows that the journal has something of, by the status that
+// counts.
+func (j *Journal) Rows() map[batch.Status]int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	rows := make(map[batch.Status]int64)
+	for _, p := range j.index.slots {
+		if s := p.slot(); s.status != 0 {
+			rows[s.entry().Status]++
+		}
+	}
+	return rows
+}
+
+// Read returns the result that an entry of this journal stands for. One that was
+// damaged since Open is a [*Damage].
+func (j *Journal) Read(e Entry) (*batch.Result, error) {
+	if e.Status == "" {
+		return nil, fmt.Errorf("journal %s: there is no result to read", j.config.Dir)
+	}
+	f, name, err := j.segmentFile(int(e.segment))
+	if err != nil {
+		return nil, fmt.Errorf("journal %s: %w", j.config.Dir, err)
+	}
+	l := line{offset: int64(e.offset), text: make([]byte, e.length)}
+	n, err := f.ReadAt(l.text, l.offset)
+	if err != nil && err != io.EOF {
+		return nil, fmt.Errorf("journal %s: %w", j.config.Dir, err)
+	}
+	if l.body, l.ok = checked(l.text[:n]); !l.ok {
+		return nil, corrupt(name, l)
+	}
+	return j.result(name, l)
+}
+
+// segmentFile returns a segment's file, open for reading, and its name. It stays
+// open until Close: one descriptor for each 256 MiB.
+func (j *Journal) segmentFile(at int) (*os.File, string, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		return nil, "", os.ErrClosed
+	}
+	seg := &j.segments[at]
+	if seg.f == nil {
+		f, err := os.Open(filepath.Join(j.config.Dir, seg.name))
+		if err != nil {
+			return nil, "", err
+		}
+		seg.f = f
+	}
+	return seg.f, seg.name, nil
+}
+
+// result returns the result in a line whose sum is right, with its answer. It keeps
+// the line's memory.
+func (j *Journal) result(segment string, l line) (*batch.Result, error) {
+	r, blob, err := decode(l.body)
+	if err != nil {
+		return nil, fmt.Errorf("journal %s: %s, byte %d: %w", j.config.Dir, segment, l.offset, err)
+	}
+	if blob != "" {
+		if r.Response, err = j.readBlob(blob); err != nil {
+			return nil, blobDamage(segment, l, err)
+		}
+	}
+	return r, nil
+}
+
+// All yields every result in the order in which they were written, also those that a
+// later one has replaced, up to the last one that is durable now. A result that cannot
+// be read for damage is a [*Damage] in its place, and the results after it follow; any
+// other error is the last thing yielded. It can be ranged over many times.
+func (j *Journal) All() iter.Seq2[*batch.Result, error] {
+	return func(yield func(*batch.Result, error) bool) {
+		j.mu.Lock()
+		segments := slices.Clone(j.segments)
+		j.mu.Unlock()
+		for _, seg := range segments {
+			if !j.yieldSegment(seg, yield) {
+				return
+			}
+		}
+	}
+}
+
+func (j *Journal) yieldSegment(seg segment, yield func(*batch.Result, error) bool) bool {
+	f, err := os.Open(filepath.Join(j.config.Dir, seg.name))
+	if err != nil {
+		yield(nil, fmt.Errorf("journal %s: %w", j.config.Dir, err))
+		return false
+	}
+	defer f.Close()
+	for l, err := range lines(io.LimitReader(f, seg.size)) {
+		if err != nil {
+			yield(nil, fmt.Errorf("journal %s: %s: %w", j.config.Dir, seg.name, err))
+			return false
+		}
+		if !l.ok && l.offset > 0 {
+			if !yield(nil, corrupt(seg.name, l)) {
+				return false
+			}
+			continue
+		}
+		if !l.ok || bytes.HasPrefix(l.body, []byte(startHeader)) {
+			continue // a header, damaged or not, holds no result
+		}
+		l.body = bytes.Clone(l.body)
+		r, err := j.result(seg.name, l)
+		if _, damaged := errors.AsType[*Damage](err); !yield(r, err) || err != nil && !damaged {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,258 @@
+package journal
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"strconv"
+
+	"github.com/genbatch/genbatch/batch"
+)
+
+// The fixed parts of a line, see the package comment.
+const (
+	formatName    = "genbatch-journal"
+	formatVersion = 1
+
+	startHeader = `{"format":`
+	startRecord = `{"seq":`
+	fieldFinger = `,"fingerprint":"`
+	fieldOccur  = `","occurrence":`
+	fieldStatus = `,"status":"`
+	fieldAnswer = `,"response":`
+	fieldBlob   = `,"blob":"`
+	fieldSum    = `,"crc32c":"`
+
+	// maxNumber is the largest seq and occurrence: what 18 digits hold.
+	maxNumber = 999_999_999_999_999_999
+
+	sumLen  = len(fieldSum) + 8 + len(`"}`)
+	blobLen = len(fieldBlob) + 2*sha256.Size + len(`"`)
+)
+
+// The sum is the one that processors compute: a scan is as fast as the disk.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// appendSum ends the line that begins at start in buf.
+func appendSum(buf []byte, start int) []byte {
+	sum := crc32.Checksum(buf[start:], castagnoli)
+	buf = append(buf, fieldSum...)
+	buf = hex.AppendEncode(buf, binary.BigEndian.AppendUint32(nil, sum))
+	return append(buf, "\"}\n"...)
+}
+
+// checked returns what the sum of a line (without its line end) is over; ok is false
+// when it does not match.
+func checked(line []byte) (body []byte, ok bool) {
+	n := len(line) - sumLen
+	if !hasSum(line) {
+		return nil, false
+	}
+	var sum [4]byte
+	binary.BigEndian.PutUint32(sum[:], crc32.Checksum(line[:n], castagnoli))
+	var text [8]byte
+	hex.Encode(text[:], sum[:])
+	return line[:n], string(line[n+len(fieldSum):len(line)-2]) == string(text[:])
+}
+
+// hasSum reports whether the line ends as one with a sum does, right or wrong.
+func hasSum(line []byte) bool {
+	n := len(line) - sumLen
+	return n > 0 && string(line[n:n+len(fieldSum)]) == fieldSum && string(line[len(line)-2:]) == `"}`
+}
+
+// A header is the first line of a segment.
+type header struct {
+	Format   string `json:"format"`
+	Version  int    `json:"version"`
+	FirstSeq int64  `json:"first_seq"`
+}
+
+func appendHeader(buf []byte, firstSeq int64) []byte {
+	start := len(buf)
+	buf = fmt.Appendf(buf, `{"format":%q,"version":%d,"first_seq":%d`, formatName, formatVersion, firstSeq)
+	return appendSum(buf, start)
+}
+
+// parseHeader returns the header whose body this is. The error says that it belongs
+// to something that this program must not touch.
+func parseHeader(body []byte) (header, error) {
+	var h header
+	if err := json.Unmarshal(append(bytes.Clone(body), '}'), &h); err != nil {
+		return h, fmt.Errorf("unreadable header line: %w", err)
+	}
+	if h.Format != formatName {
+		return h, fmt.Errorf("the file is a %q, not a %s", h.Format, formatName)
+	}
+	if h.Version != formatVersion {
+		return h, fmt.Errorf("format version %d was written by another genbatch, this one reads version %d: use the one that wrote it", h.Version, formatVersion)
+	}
+	if h.FirstSeq < 1 || h.FirstSeq > maxNumber {
+		return h, fmt.Errorf("unreadable header line: first_seq is %d", h.FirstSeq)
+	}
+	return h, nil
+}
+
+// A head is what the index needs of a line.
+type head struct {
+	seq         int64
+	fingerprint batch.Fingerprint
+	occurrence  int
+	status      uint8  // see statusCode
+	blob        string // SHA-256 in hex, or empty
+}
+
+// An encoder writes lines into a buffer that is used again for each group.
+type encoder struct {
+	buf  []byte
+	rest bytes.Buffer
+}
+
+// middle is what of a result stands between the status and the response: all fields
+// but those that the encoder writes itself, which the nil fields hide. A field that
+// is new in batch.Result is so part of the journal without another word.
+type middle struct {
+	*batch.Result
+	Seq         *struct{} `json:"seq,omitempty"`
+	Fingerprint *struct{} `json:"fingerprint,omitempty"`
+	Occurrence  *struct{} `json:"occurrence,omitempty"`
+	Status      *struct{} `json:"status,omitempty"`
+	Response    *struct{} `json:"response,omitempty"`
+}
+
+// add appends the line of r. The answer is response as it stands, or the blob of
+// that name when blob is not empty.
+func (e *encoder) add(r *batch.Result, seq int64, response []byte, blob string) error {
+	e.rest.Reset()
+	enc := json.NewEncoder(&e.rest)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(middle{Result: r}); err != nil {
+		return err
+	}
+	rest := e.rest.Bytes()
+	rest = rest[1 : len(rest)-len("}\n")]
+
+	start := len(e.buf)
+	b := append(e.buf, startRecord...)
+	b = strconv.AppendInt(b, seq, 10)
+	b = append(b, fieldFinger...)
+	b = hex.AppendEncode(b, r.Fingerprint[:])
+	b = append(b, fieldOccur...)
+	b = strconv.AppendInt(b, int64(r.Occurrence), 10)
+	b = append(b, fieldStatus...)
+	b = append(b, r.Status...)
+	b = append(b, `",`...)
+	b = append(b, rest...)
+	switch {
+	case blob != "":
+		b = append(b, fieldBlob...)
+		b = append(b, blob...)
+		b = append(b, '"')
+	case len(response) > 0:
+		b = append(b, fieldAnswer...)
+		b = append(b, response...)
+	}
+	e.buf = appendSum(b, start)
+	return nil
+}
+
+// oneLine returns a response as JSON without a line break. It does not read all of
+// one that has none and looks like an object or array: the client did when it
+// classified the answer, and doing so again would cost more than all the rest of a
+// write. What is not JSON, against the rules, is kept as a JSON string, since an
+// answer that was paid for must not be lost for its form.
+func oneLine(response json.RawMessage) []byte {
+	r := bytes.TrimSpace(response)
+	if len(r) == 0 {
+		return nil
+	}
+	if bytes.IndexByte(r, '\n') >= 0 {
+		var b bytes.Buffer
+		if json.Compact(&b, r) == nil {
+			return b.Bytes()
+		}
+	} else if first, last := r[0], r[len(r)-1]; first == '{' && last == '}' || first == '[' && last == ']' || json.Valid(r) {
+		return r
+	}
+	text, _ := json.Marshal(string(r)) // a string always has a JSON form
+	return text
+}
+
+// parseHead reads the first four fields of a body, and the blob's name at its end,
+// and nothing between: a scan has millions of lines to pass.
+func parseHead(body []byte) (h head, ok bool) {
+	s := body
+	if h.seq, s, ok = number(s, startRecord); !ok || h.seq < 1 {
+		return h, false
+	}
+	if s, ok = bytes.CutPrefix(s, []byte(fieldFinger)); !ok || len(s) < 32 {
+		return h, false
+	}
+	if _, err := hex.Decode(h.fingerprint[:], s[:32]); err != nil {
+		return h, false
+	}
+	occurrence, s, ok := number(s[32:], fieldOccur)
+	if !ok {
+		return h, false
+	}
+	h.occurrence = int(occurrence)
+	if s, ok = bytes.CutPrefix(s, []byte(fieldStatus)); !ok {
+		return h, false
+	}
+	end := bytes.IndexByte(s, '"')
+	if end < 0 {
+		return h, false
+	}
+	if h.status = statusCode(string(s[:end])); h.status == 0 {
+		return h, false
+	}
+	h.blob = blobOf(body)
+	return h, true
+}
+
+// blobOf returns the name of the blob that the body ends with, or "". No other
+// field can look like it: quotes inside of strings are escaped.
+func blobOf(body []byte) string {
+	n := len(body) - blobLen
+	if n < 0 || string(body[n:n+len(fieldBlob)]) != fieldBlob || body[len(body)-1] != '"' {
+		return ""
+	}
+	return string(body[n+len(fieldBlob) : len(body)-1])
+}
+
+// number reads a decimal number, up to maxNumber, that follows prefix.
+func number(s []byte, prefix string) (n int64, rest []byte, ok bool) {
+	s, ok = bytes.CutPrefix(s, []byte(prefix))
+	if !ok {
+		return 0, s, false
+	}
+	i := 0
+	for ; i < len(s) && i < 18 && '0' <= s[i] && s[i] <= '9'; i++ {
+		n = 10*n + int64(s[i]-'0')
+	}
+	return n, s[i:], i > 0
+}
+
+// decode returns the result whose body this is; it keeps body, and changes a byte of
+// it. The answer itself is not parsed: its sum says that it is as it was written. The
+// first `,"response":` is the field, for no field before it can hold these bytes:
+// quotes inside of strings are escaped.
+func decode(body []byte) (r *batch.Result, blob string, err error) {
+	cut := len(body)
+	var response json.RawMessage
+	if blob = blobOf(body); blob != "" {
+		cut -= blobLen
+	} else if i := bytes.Index(body, []byte(fieldAnswer)); i >= 0 {
+		cut, response = i, body[i+len(fieldAnswer):]
+	}
+	r = new(batch.Result)
+	if err := json.Unmarshal(append(body[:cut:cut], '}'), r); err != nil {
+		return nil, "", err
+	}
+	r.Response = response
+	return r, blob, nil
+}

@@ -1,0 +1,245 @@
+package journal
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const (
+	segmentPrefix = "results-"
+	segmentSuffix = ".jsonl"
+)
+
+func segmentName(number int) string {
+	return fmt.Sprintf("%s%06d%s", segmentPrefix, number, segmentSuffix)
+}
+
+// segmentNumbers lists the segments in dir, in order. Files with other names are
+// nobody's business.
+func segmentNumbers(dir string) ([]int, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var numbers []int
+	for _, e := range entries {
+		name := strings.TrimSuffix(strings.TrimPrefix(e.Name(), segmentPrefix), segmentSuffix)
+		if n, err := strconv.Atoi(name); err == nil && n > 0 && segmentName(n) == e.Name() {
+			numbers = append(numbers, n)
+		}
+	}
+	slices.Sort(numbers)
+	return numbers, nil
+}
+
+// A line is one line of a segment.
+type line struct {
+	number int64  // from 1
+	offset int64  // where it begins
+	text   []byte // without the line end; valid until the next line is read
+	body   []byte // what the sum is over, if ok
+	ok     bool   // the sum matches
+	ended  bool   // there is a byte for its line end, which only the last one can lack
+	glued  bool   // that byte is damaged
+}
+
+// next is where the line after it begins.
+func (l line) next() int64 {
+	n := l.offset + int64(len(l.text))
+	if l.ended {
+		n++
+	}
+	return n
+}
+
+// lines yields the lines of a segment, good and bad, and then its error, if any.
+func lines(segment io.Reader) iter.Seq2[line, error] {
+	return func(yield func(line, error) bool) {
+		r := bufio.NewReaderSize(segment, 256<<10)
+		var long []byte // the beginning of a line that the reader's buffer does not hold
+		var l line
+		for {
+			part, err := r.ReadSlice('\n')
+			if errors.Is(err, bufio.ErrBufferFull) {
+				long = append(long, part...)
+				continue
+			}
+			if err != nil && err != io.EOF {
+				yield(line{}, err)
+				return
+			}
+			if len(long) > 0 {
+				long = append(long, part...)
+				part = long
+			}
+			if len(part) > 0 {
+				l.number++
+				l.text, l.ended = bytes.CutSuffix(part, []byte("\n"))
+				if !yieldParts(l, yield) {
+					return
+				}
+				l.offset += int64(len(part))
+			}
+			if err == io.EOF {
+				return
+			}
+			long = long[:0]
+		}
+	}
+}
+
+// yieldParts yields a line, or two and more if it seems that the line ends between
+// them were damaged, so that one bad byte does not cost two results.
+func yieldParts(l line, yield func(line, error) bool) bool {
+	for {
+		l.body, l.ok = checked(l.text)
+		i := -1
+		if !l.ok {
+			i = lostLineEnd(l.text)
+		}
+		if i < 0 {
+			return yield(l, nil)
+		}
+		part := l
+		part.text, part.ended, part.glued = l.text[:i], true, true
+		part.body, part.ok = checked(part.text)
+		if !yield(part, nil) {
+			return false
+		}
+		l.text, l.offset = l.text[i+1:], l.offset+int64(i)+1
+	}
+}
+
+// lostLineEnd returns the place of a byte that seems to have been a line end, or -1:
+// one between what looks like the end and the beginning of a record, or before the
+// last beginning, if the record on one of its sides is whole.
+func lostLineEnd(text []byte) int {
+	for from := 1; from < len(text); {
+		i := bytes.Index(text[from:], []byte(startRecord))
+		if i < 0 {
+			break
+		}
+		i += from
+		from = i + 1
+		if !hasSum(text[:i-1]) {
+			continue
+		}
+		if _, ok := checked(text[:i-1]); ok {
+			return i - 1
+		}
+		if _, ok := checked(text[i:]); ok {
+			return i - 1
+		}
+	}
+	if i := bytes.LastIndex(text, []byte(startRecord)); i > 0 {
+		if _, ok := checked(text[i:]); ok {
+			return i - 1
+		}
+	}
+	return -1
+}
+
+// scan reads segment number at of j.segments into the index. torn is the place and
+// line from which on nothing is good, at the end of the journal; torn.offset is the
+// segment's size if all is good.
+func (j *Journal) scan(at int, last bool) (torn line, err error) {
+	seg := &j.segments[at]
+	f, err := os.Open(filepath.Join(j.config.Dir, seg.name))
+	if err != nil {
+		return line{}, err
+	}
+	defer f.Close()
+	known := len(j.damage) // damage up to the last good line
+	for l, err := range lines(f) {
+		if err != nil {
+			return line{}, fmt.Errorf("%s, byte %d: %w", seg.name, seg.size, err)
+		}
+		if l.next() > maxSegment {
+			return line{}, fmt.Errorf("%s is larger than any segment that genbatch writes", seg.name)
+		}
+		if !l.ok && !l.ended && last && j.config.ReadOnly {
+			break // most likely a write under way
+		}
+		if l.offset == 0 && !bytes.HasPrefix(l.body, []byte(startHeader)) {
+			j.report(&Damage{Kind: Header, Segment: seg.name, Line: 1, Length: int64(len(l.text)),
+				Detail: "the header line is missing or damaged; the lines after it are read"})
+		}
+		seg.size = l.next()
+		if !l.ok {
+			if l.offset > 0 {
+				j.unread++
+				j.report(corrupt(seg.name, l))
+			}
+			continue
+		}
+		if err := j.accept(at, l); err != nil {
+			return line{}, fmt.Errorf("%s:%d: %w", seg.name, l.number, err)
+		}
+		if l.glued {
+			j.report(&Damage{Kind: Corrupt, Segment: seg.name, Line: l.number, Offset: l.next() - 1, Length: 1,
+				Detail: "the line end is damaged; the results on both sides of it are read"})
+		}
+		known = len(j.damage)
+		torn = line{number: l.number + 1, offset: l.next(), ended: l.ended}
+	}
+	if last && !j.config.ReadOnly && torn.offset < seg.size {
+		j.damage = j.damage[:known] // what is cut is reported as one
+		j.unread = 0
+	}
+	return torn, nil
+}
+
+// accept takes a line whose sum is right.
+func (j *Journal) accept(at int, l line) error {
+	seg := &j.segments[at]
+	if bytes.HasPrefix(l.body, []byte(startHeader)) {
+		h, err := parseHeader(l.body)
+		if err == nil && h.FirstSeq > j.seq {
+			j.follow(seg.name, l, h.FirstSeq-1)
+		}
+		return err
+	}
+	h, ok := parseHead(l.body)
+	if !ok {
+		return errors.New("a line with the right checksum that is no result: use the genbatch that wrote it")
+	}
+	if h.seq <= j.seq {
+		j.report(&Damage{Kind: Repeat, Segment: seg.name, Line: l.number, Offset: l.offset, Length: int64(len(l.text)),
+			Detail: fmt.Sprintf("result %d comes after result %d", h.seq, j.seq)})
+	} else {
+		j.follow(seg.name, l, h.seq-1)
+		j.seq = h.seq
+	}
+	if h.blob != "" {
+		if err := j.checkBlob(h.blob); err != nil {
+			j.report(blobDamage(seg.name, l, err))
+			return nil
+		}
+	}
+	j.index.put(h, uint16(at), uint32(l.offset), uint32(len(l.text)))
+	return nil
+}
+
+// follow notes that the results before line l end with seq, and reports those of
+// them that were not there. A damaged line stands for one of them.
+func (j *Journal) follow(segment string, l line, seq int64) {
+	if missing := seq - j.seq; missing > j.unread {
+		j.report(&Damage{Kind: Gap, Segment: segment, Line: l.number, Offset: l.offset,
+			Detail: fmt.Sprintf("of the results %d to %d before this line %d are missing; they count as not answered", j.seq+1, seq, missing-j.unread)})
+	}
+	j.seq, j.unread = seq, 0
+}
+
+func blobDamage(segment string, l line, err error) *Damage {
+	return &Damage{Kind: Blob, Segment: segment, Line: l.number, Offset: l.offset, Length: int64(len(l.text)),
+		Detail: fmt.Sprintf("%v; the result counts as not answered", err)}
+}

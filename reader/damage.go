@@ -1,0 +1,48 @@
+package reader
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+)
+
+// What keeps a damaged Parquet file from doing harm.
+
+var errEncrypted = errors.New("the Parquet file is encrypted, which is not supported; decrypt it first")
+
+// checkFooter refuses what is no Parquet file at all, and a footer length that
+// cannot be, before memory is reserved by it.
+func checkFooter(r io.ReaderAt, size int64) error {
+	if size < 12 {
+		return errors.New("is too short for a Parquet file")
+	}
+	var tail [8]byte
+	if _, err := r.ReadAt(tail[:], size-8); err != nil && err != io.EOF {
+		return err
+	}
+	switch string(tail[4:]) {
+	case "PAR1":
+	case "PARE":
+		return errEncrypted
+	default:
+		return errors.New("is no Parquet file, or was cut short: it does not end in PAR1")
+	}
+	if n := int64(binary.LittleEndian.Uint32(tail[:4])); n > size-12 {
+		return fmt.Errorf("the Parquet footer is damaged: it claims %d bytes in a file of %d", n, size)
+	}
+	return nil
+}
+
+// guard calls do and turns a panic into an error: the Parquet library may panic
+// on damaged data, also for reading where it should not.
+func guard(do func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v", r)
+		}
+	}()
+	return do()
+}

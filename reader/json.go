@@ -1,0 +1,334 @@
+package reader
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/genbatch/genbatch/batch"
+)
+
+// maxDepth is how deep arrays and objects may nest. It is encoding/json's own
+// limit, so that what is read here can be decoded later.
+const maxDepth = 10000
+
+// A syntaxError is why a line is not JSON, and at which byte of it, from 0.
+type syntaxError struct {
+	offset int
+	msg    string
+}
+
+func (e *syntaxError) Error() string { return e.msg }
+
+// A member is one member of a JSON object: where its parts stand in the text.
+type member struct {
+	key, keyEnd int // the key with its quotes
+	keyEscaped  bool
+	val, valEnd int
+	typ         batch.Type // of the value; String for null
+	escaped     bool       // the value is a string with an escape
+}
+
+// An objectScanner walks over the members of one JSON object. It checks all of
+// the text, nested values included, and decodes none of it: encoding/json's Valid
+// followed by its Decoder goes over each byte about five times as slowly.
+type objectScanner struct {
+	b []byte
+	i int
+}
+
+// begin goes into the object.
+func (s *objectScanner) begin() *syntaxError {
+	s.space()
+	if s.i == len(s.b) || s.b[s.i] != '{' {
+		if end, err := s.value(s.i, 0); err == nil && end > s.i {
+			return &syntaxError{s.i, "the line is JSON but not an object: a row is {\"name\": value, ...}"}
+		}
+		return s.unexpected(s.i, "an object")
+	}
+	s.i++
+	return nil
+}
+
+// next returns the next member; ok is false at the end of the object, which must
+// be the end of the text.
+func (s *objectScanner) next(first bool) (m member, ok bool, err *syntaxError) {
+	s.space()
+	if s.i < len(s.b) && s.b[s.i] == '}' {
+		s.i++
+		s.space()
+		if s.i < len(s.b) {
+			return m, false, &syntaxError{s.i, "text after the end of the object; a line holds one row"}
+		}
+		return m, false, nil
+	}
+	if !first {
+		if s.i == len(s.b) || s.b[s.i] != ',' {
+			return m, false, s.unexpected(s.i, "a comma or } after a member")
+		}
+		s.i++
+		s.space()
+	}
+	if s.i == len(s.b) || s.b[s.i] != '"' {
+		return m, false, s.unexpected(s.i, "a name in quotes")
+	}
+	m.key = s.i
+	if m.keyEnd, m.keyEscaped, err = s.str(s.i); err != nil {
+		return m, false, err
+	}
+	s.i = m.keyEnd
+	s.space()
+	if s.i == len(s.b) || s.b[s.i] != ':' {
+		return m, false, s.unexpected(s.i, "a colon after the name")
+	}
+	s.i++
+	s.space()
+	m.val = s.i
+	if s.i == len(s.b) {
+		return m, false, s.unexpected(s.i, "a value")
+	}
+	switch c := s.b[s.i]; {
+	case c == '"':
+		m.valEnd, m.escaped, err = s.str(s.i)
+	case c == '{' || c == '[':
+		m.typ = batch.JSON
+		m.valEnd, err = s.value(s.i, 1)
+	case c == 't' || c == 'f':
+		m.typ = batch.Bool
+		m.valEnd, err = s.value(s.i, 1)
+	case c == '-' || '0' <= c && c <= '9':
+		var integer bool
+		m.typ = batch.Float
+		if m.valEnd, integer, err = s.number(s.i); integer {
+			m.typ = batch.Int
+		}
+	default:
+		m.valEnd, err = s.value(s.i, 1)
+	}
+	s.i = m.valEnd
+	return m, err == nil, err
+}
+
+func (s *objectScanner) space() { s.i = s.skipSpace(s.i) }
+
+func (s *objectScanner) skipSpace(i int) int {
+	for i < len(s.b) && (s.b[i] == ' ' || s.b[i] == '\t' || s.b[i] == '\r' || s.b[i] == '\n') {
+		i++
+	}
+	return i
+}
+
+// value returns the end of the value that begins at i, inside depth containers.
+func (s *objectScanner) value(i, depth int) (int, *syntaxError) {
+	if i == len(s.b) {
+		return i, s.unexpected(i, "a value")
+	}
+	switch c := s.b[i]; c {
+	case '"':
+		end, _, err := s.str(i)
+		return end, err
+	case 't':
+		return s.literal(i, "true")
+	case 'f':
+		return s.literal(i, "false")
+	case 'n':
+		return s.literal(i, "null")
+	case '{', '[':
+		if depth >= maxDepth {
+			return i, &syntaxError{i, fmt.Sprintf("more than %d arrays and objects inside each other", maxDepth)}
+		}
+		return s.container(i, depth+1, c == '{')
+	}
+	end, _, err := s.number(i)
+	return end, err
+}
+
+// container returns the end of the array or object that begins at i.
+func (s *objectScanner) container(i, depth int, object bool) (int, *syntaxError) {
+	closing := byte(']')
+	if object {
+		closing = '}'
+	}
+	i = s.skipSpace(i + 1)
+	if i < len(s.b) && s.b[i] == closing {
+		return i + 1, nil
+	}
+	for {
+		var err *syntaxError
+		if object {
+			if i == len(s.b) || s.b[i] != '"' {
+				return i, s.unexpected(i, "a name in quotes")
+			}
+			if i, _, err = s.str(i); err != nil {
+				return i, err
+			}
+			if i = s.skipSpace(i); i == len(s.b) || s.b[i] != ':' {
+				return i, s.unexpected(i, "a colon after the name")
+			}
+			i = s.skipSpace(i + 1)
+		}
+		if i, err = s.value(i, depth); err != nil {
+			return i, err
+		}
+		i = s.skipSpace(i)
+		if i < len(s.b) && s.b[i] == closing {
+			return i + 1, nil
+		}
+		if i == len(s.b) || s.b[i] != ',' {
+			return i, s.unexpected(i, "a comma or "+string(closing))
+		}
+		i = s.skipSpace(i + 1)
+	}
+}
+
+// str returns the end of the string that begins at i, and whether it has escapes.
+func (s *objectScanner) str(i int) (end int, escaped bool, err *syntaxError) {
+	b := s.b
+	for j := i + 1; j < len(b); j++ {
+		switch c := b[j]; {
+		case c > '\\' || c > '"' && c < '\\': // most bytes
+		case c == '"':
+			return j + 1, escaped, nil
+		case c < 0x20:
+			return j, false, &syntaxError{j, fmt.Sprintf("the control character %U stands in a string without an escape", c)}
+		case c == '\\':
+			escaped = true
+			j++
+			if j == len(b) {
+				return j, false, s.unexpected(j, "an escape")
+			}
+			switch b[j] {
+			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+			case 'u':
+				for range 4 {
+					j++
+					if j == len(b) || !isHex(b[j]) {
+						return j, false, s.unexpected(j, "four hexadecimal digits after \\u")
+					}
+				}
+			default:
+				return j, false, s.unexpected(j, `an escape: one of "\/bfnrtu`)
+			}
+		}
+	}
+	return len(b), false, s.unexpected(len(b), "the closing quote of a string")
+}
+
+// number returns the end of the number that begins at i, and whether it is
+// written without fraction and exponent.
+func (s *objectScanner) number(i int) (end int, integer bool, err *syntaxError) {
+	b := s.b
+	j := i
+	if j < len(b) && b[j] == '-' {
+		j++
+	}
+	digits := func() bool {
+		from := j
+		for j < len(b) && '0' <= b[j] && b[j] <= '9' {
+			j++
+		}
+		return j > from
+	}
+	if j < len(b) && b[j] == '0' {
+		j++
+	} else if !digits() {
+		return j, false, s.unexpected(j, "a value")
+	}
+	integer = true
+	if j < len(b) && b[j] == '.' {
+		integer = false
+		j++
+		if !digits() {
+			return j, false, s.unexpected(j, "a digit after the decimal point")
+		}
+	}
+	if j < len(b) && (b[j] == 'e' || b[j] == 'E') {
+		integer = false
+		j++
+		if j < len(b) && (b[j] == '+' || b[j] == '-') {
+			j++
+		}
+		if !digits() {
+			return j, false, s.unexpected(j, "a digit in the exponent")
+		}
+	}
+	return j, integer, nil
+}
+
+func (s *objectScanner) literal(i int, word string) (int, *syntaxError) {
+	if end := i + len(word); end <= len(s.b) && string(s.b[i:end]) == word {
+		return end, nil
+	}
+	return i, s.unexpected(i, "a value")
+}
+
+func (s *objectScanner) unexpected(i int, want string) *syntaxError {
+	if i >= len(s.b) {
+		return &syntaxError{len(s.b), "the line ends where " + want + " should stand"}
+	}
+	r, _ := utf8.DecodeRune(s.b[i:])
+	return &syntaxError{i, "not JSON: " + strconv.QuoteRune(r) + " where " + want + " should stand"}
+}
+
+// unquote decodes a string that str has checked and found escapes in. Half a
+// surrogate pair becomes U+FFFD.
+func unquote(quoted []byte) string {
+	b := quoted[1 : len(quoted)-1]
+	out := make([]byte, 0, len(b))
+	for i := 0; ; i++ {
+		n := bytes.IndexByte(b[i:], '\\')
+		if n < 0 {
+			return string(append(out, b[i:]...))
+		}
+		out = append(out, b[i:i+n]...)
+		i += n + 1
+		switch c := b[i]; c {
+		case 'b':
+			out = append(out, '\b')
+		case 'f':
+			out = append(out, '\f')
+		case 'n':
+			out = append(out, '\n')
+		case 'r':
+			out = append(out, '\r')
+		case 't':
+			out = append(out, '\t')
+		case 'u':
+			r := hex4(b[i+1:])
+			i += 4
+			if utf16.IsSurrogate(r) {
+				pair := rune(utf8.RuneError)
+				if len(b) >= i+7 && b[i+1] == '\\' && b[i+2] == 'u' {
+					pair = utf16.DecodeRune(r, hex4(b[i+3:]))
+				}
+				if r = pair; pair != utf8.RuneError {
+					i += 6
+				}
+			}
+			out = utf8.AppendRune(out, r)
+		default:
+			out = append(out, c)
+		}
+	}
+}
+
+// hex4 returns the value of the four hexadecimal digits that b begins with.
+func hex4(b []byte) rune {
+	var r rune
+	for _, c := range b[:4] {
+		switch {
+		case c <= '9':
+			c -= '0'
+		default:
+			c = c | 0x20 - 'a' + 10
+		}
+		r = r<<4 | rune(c)
+	}
+	return r
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}

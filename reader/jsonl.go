@@ -1,0 +1,216 @@
+package reader
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"unicode/utf8"
+
+	"github.com/genbatch/genbatch/batch"
+)
+
+// openJSONL checks that the file can be opened. With dotJSON, its extension is
+// .json, which may as well mean one JSON document: an array is refused at once,
+// not line by line.
+func (f *file) openJSONL(dotJSON bool) error {
+	t, err := f.openText()
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	head, _ := t.Peek(512)
+	if head = bytes.TrimLeft(head, " \t\r\n"); dotJSON && len(head) > 0 && head[0] == '[' {
+		return errors.New("is one JSON array, not one object a line; convert it, for example with: jq -c '.[]'")
+	}
+	return nil
+}
+
+func (f *file) rowsJSONL(yield func(batch.Row) bool) error {
+	t, err := f.openText()
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	lines := lineReader{r: t.Reader, max: f.max}
+	var d objectDecoder
+	for {
+		line, err := lines.next()
+		switch {
+		case err == io.EOF:
+			return nil
+		case errors.Is(err, errLineTooLong):
+			bad := &Error{File: f.path, Line: lines.number, Err: tooLong(f.max)}
+			if !yield(batch.Row{Line: lines.number, Err: bad}) {
+				return nil
+			}
+			continue
+		case err != nil:
+			return &Error{File: f.path, Line: lines.number, Err: err}
+		}
+		line = bytes.TrimRight(line, " \t\r\n")
+		object := bytes.TrimLeft(line, " \t")
+		if len(object) == 0 {
+			continue
+		}
+		row := batch.Row{Line: lines.number, Raw: bytes.Clone(object)}
+		if row.Columns, row.Values, err = d.decode(row.Raw); err != nil {
+			row.Raw = nil // it is not an object
+			e := &Error{File: f.path, Line: lines.number, Err: err}
+			var syntax *syntaxError
+			if errors.As(err, &syntax) {
+				e.Column = len(line) - len(object) + syntax.offset + 1
+			}
+			row.Err = e
+		}
+		if !yield(row) {
+			return nil
+		}
+	}
+}
+
+// An objectDecoder turns JSON objects into columns and values.
+type objectDecoder struct {
+	last []batch.Column // of the object before, which the next one shares if it can
+	seen map[string]int // index by name, for objects of many members
+}
+
+// decode decodes b, whose bytes it keeps for nested values.
+func (d *objectDecoder) decode(b []byte) ([]batch.Column, []any, error) {
+	if !utf8.Valid(b) {
+		return nil, nil, &syntaxError{invalidUTF8(b), "not UTF-8; convert the file, for example with iconv"}
+	}
+	s := objectScanner{b: b}
+	if err := s.begin(); err != nil {
+		return nil, nil, err
+	}
+	cols, shared := d.last, true
+	values := make([]any, 0, len(d.last))
+	clear(d.seen)
+	for first := true; ; first = false {
+		m, ok, err := s.next(first)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !ok {
+			break
+		}
+		var v any
+		text := b[m.val:m.valEnd]
+		switch m.typ {
+		case batch.Bool:
+			v = text[0] == 't'
+		case batch.Int, batch.Float:
+			v = json.Number(text)
+		case batch.JSON:
+			v = json.RawMessage(text[:len(text):len(text)])
+		default: // a string, or null, which stays nil
+			if m.escaped {
+				v = unquote(text)
+			} else if text[0] == '"' {
+				v = string(text[1 : len(text)-1])
+			}
+		}
+
+		// Null has no type of its own; that of the row before keeps the slice shared.
+		n := len(values)
+		if n < len(d.last) && !m.keyEscaped && d.last[n].Name == string(b[m.key+1:m.keyEnd-1]) {
+			if v == nil {
+				m.typ = d.last[n].Type
+			}
+			if shared && d.last[n].Type == m.typ {
+				values = append(values, v)
+				continue
+			}
+		}
+		if shared {
+			cols = append(make([]batch.Column, 0, max(n+8, len(d.last))), d.last[:n]...)
+			shared = false
+		}
+		name := string(b[m.key+1 : m.keyEnd-1])
+		if m.keyEscaped {
+			name = unquote(b[m.key:m.keyEnd])
+		}
+		if i := d.index(cols, name); i >= 0 {
+			cols[i].Type, values[i] = m.typ, v // the last one wins
+			continue
+		}
+		cols = append(cols, batch.Column{Name: name, Type: m.typ})
+		values = append(values, v)
+	}
+	d.last = cols[:len(values):len(values)]
+	return d.last, values, nil
+}
+
+// index returns where cols has a column of this name, or -1.
+func (d *objectDecoder) index(cols []batch.Column, name string) int {
+	const few = 16
+	if len(cols) <= few {
+		for i := range cols {
+			if cols[i].Name == name {
+				return i
+			}
+		}
+		return -1
+	}
+	if d.seen == nil {
+		d.seen = make(map[string]int)
+	}
+	for i := len(d.seen); i < len(cols); i++ {
+		d.seen[cols[i].Name] = i
+	}
+	if i, ok := d.seen[name]; ok {
+		return i
+	}
+	return -1
+}
+
+// errLineTooLong says that a line was over the limit; all of it has been read.
+var errLineTooLong = errors.New("line too long")
+
+// A lineReader reads lines of any length up to max in the memory of the longest
+// one. A bufio.Scanner stops for good at the first line over its limit.
+type lineReader struct {
+	r      *bufio.Reader
+	max    int
+	number int64 // of the line that next returned last, from 1
+	buf    []byte
+}
+
+// next returns the next line with its line end, valid until the next call.
+// io.EOF is the end; any other error but errLineTooLong breaks the source, and
+// what was read of the line before it is lost with it.
+func (l *lineReader) next() ([]byte, error) {
+	const keep = 4 << 20 // one long line must not hold its memory to the end
+	if cap(l.buf) > keep {
+		l.buf = nil
+	}
+	l.number++
+	line, err := l.r.ReadSlice('\n')
+	if err == nil && len(line) <= l.max {
+		return line, nil
+	}
+	l.buf = l.buf[:0]
+	long := false
+	for {
+		if !long {
+			l.buf = append(l.buf, line...)
+			// Two more bytes, for the line end: it does not count.
+			long = len(l.buf) > l.max+2
+		}
+		if err != bufio.ErrBufferFull {
+			break
+		}
+		line, err = l.r.ReadSlice('\n')
+	}
+	switch {
+	case err != nil && err != io.EOF:
+		return nil, err
+	case long || len(bytes.TrimRight(l.buf, "\r\n")) > l.max:
+		return nil, errLineTooLong
+	case err == io.EOF && len(l.buf) == 0:
+		return nil, io.EOF
+	}
+	return l.buf, nil
+}

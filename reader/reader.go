@@ -1,0 +1,249 @@
+// Package reader reads rows from JSONL, CSV, TSV and Parquet files.
+//
+// Two kinds of failure are kept apart. A record that cannot be read is a row all
+// the same: it travels with its [batch.Row.Err] set, and the records after it are
+// read. A source that breaks (a corrupt page, a truncated gzip file, a disk that
+// fails) is the second value of the sequence; it comes once, and last.
+//
+// Memory does not grow with the input: one record of a text file, or one page a
+// column of a Parquet file, is held at a time.
+package reader
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/genbatch/genbatch/batch"
+)
+
+// The formats, as [Config.Format] names them.
+const (
+	formatJSONL   = "jsonl"
+	formatCSV     = "csv"
+	formatTSV     = "tsv"
+	formatParquet = "parquet"
+)
+
+// DefaultMaxRowBytes is the longest record that is read when
+// [Config.MaxRowBytes] is 0.
+const DefaultMaxRowBytes = 256 << 20
+
+// Config says what to read. The zero value reads nothing: Paths is required.
+type Config struct {
+	// Paths are files or globs, read in this order. The files of a glob are sorted
+	// bytewise; a glob that matches nothing is an error. A path that exists is
+	// taken literally, whatever characters it has.
+	Paths []string
+
+	// Format is jsonl, csv, tsv or parquet. When empty, each file's extension says
+	// it, after .gz or .zst is cut: .jsonl .ndjson .json .csv .tsv .parquet.
+	Format string
+
+	// MaxRowBytes is the longest JSONL line or CSV record in bytes; a longer one is
+	// a bad row. 0 = DefaultMaxRowBytes.
+	MaxRowBytes int
+}
+
+// An Input is a list of files that are known to be readable, with their headers
+// and schemas. It holds no open files. Its methods may be called concurrently.
+type Input struct {
+	files   []*file
+	columns []batch.Column
+	known   bool
+}
+
+// A file is one input file.
+type file struct {
+	path        string
+	format      string
+	compression string // "gz", "zst" or empty
+	max         int    // the longest record, in bytes
+	columns     []batch.Column
+}
+
+// Open checks that every file can be read, and reads what stands before or
+// behind the rows: CSV headers, Parquet footers. Each error is an [*Error].
+func Open(c Config) (*Input, error) {
+	if len(c.Paths) == 0 {
+		return nil, &Error{File: "input", Err: errors.New("no file is given")}
+	}
+	if c.MaxRowBytes < 0 {
+		return nil, &Error{File: "input", Err: fmt.Errorf("--max-row-bytes %d is negative", c.MaxRowBytes)}
+	}
+	paths, err := expand(c.Paths)
+	if err != nil {
+		return nil, err
+	}
+	in := &Input{known: true}
+	var union Union
+	for _, path := range paths {
+		f := &file{path: path, max: c.MaxRowBytes}
+		if f.max == 0 {
+			f.max = DefaultMaxRowBytes
+		}
+		if err := f.open(c.Format); err != nil {
+			var e *Error
+			if !errors.As(err, &e) {
+				err = &Error{File: path, Err: err}
+			}
+			return nil, err
+		}
+		if f.format == formatJSONL {
+			in.known = false
+		} else {
+			union.addHeader(f.columns)
+		}
+		in.files = append(in.files, f)
+	}
+	in.columns = union.Columns()
+	return in, nil
+}
+
+// Paths returns the files in the order in which they are read, globs expanded.
+func (in *Input) Paths() []string {
+	paths := make([]string, len(in.files))
+	for i, f := range in.files {
+		paths[i] = f.path
+	}
+	return paths
+}
+
+// Columns returns the columns that headers and schemas name: their union over
+// all files, in order of appearance, by the rules of [Union]. The columns of
+// JSONL files are known only from their rows, and are not among them.
+func (in *Input) Columns() []batch.Column { return slices.Clone(in.columns) }
+
+// KnownColumns reports whether Columns is all there is: no file is JSONL.
+func (in *Input) KnownColumns() bool { return in.known }
+
+// Rows returns the rows of all files. Each call, and each range over the result,
+// reads from the start with file handles of its own. The error, an [*Error], is
+// not nil only in the last pair, whose row is then empty: the source broke there.
+func (in *Input) Rows() iter.Seq2[batch.Row, error] {
+	return func(yield func(batch.Row, error) bool) {
+		var number int64
+		for _, f := range in.files {
+			stopped := false
+			err := f.rows(func(r batch.Row) bool {
+				number++
+				r.Number, r.Source = number, f.path
+				stopped = !yield(r, nil)
+				return !stopped
+			})
+			if stopped {
+				return
+			}
+			if err != nil {
+				var e *Error
+				if !errors.As(err, &e) {
+					err = &Error{File: f.path, Err: err}
+				}
+				yield(batch.Row{}, err)
+				return
+			}
+		}
+	}
+}
+
+// open finds out the file's format and reads its header or schema.
+func (f *file) open(format string) error {
+	info, err := os.Stat(f.path)
+	if err != nil {
+		return plainPathError(err)
+	}
+	if info.IsDir() {
+		return errors.New("is a directory; name its files, for example " + filepath.Join(f.path, "*.jsonl"))
+	}
+	if !info.Mode().IsRegular() {
+		// It would be read twice, and again by the next run.
+		return errors.New("is not a regular file; read a pipe with --input - instead")
+	}
+	name := strings.ToLower(filepath.Base(f.path))
+	if ext := filepath.Ext(name); ext == ".gz" || ext == ".zst" {
+		f.compression = ext[1:]
+		name = strings.TrimSuffix(name, ext)
+	}
+	ext := filepath.Ext(name)
+	f.format = strings.ToLower(format)
+	if f.format == "" {
+		switch ext {
+		case ".jsonl", ".ndjson", ".json":
+			f.format = formatJSONL
+		case ".csv":
+			f.format = formatCSV
+		case ".tsv":
+			f.format = formatTSV
+		case ".parquet":
+			f.format = formatParquet
+		default:
+			return fmt.Errorf("the extension %q says no format; give --input-format jsonl, csv, tsv or parquet", ext)
+		}
+	}
+	switch f.format {
+	case formatJSONL:
+		return f.openJSONL(ext == ".json")
+	case formatCSV, formatTSV:
+		return f.openCSV()
+	case formatParquet:
+		if f.compression != "" {
+			return fmt.Errorf("a Parquet file inside .%s cannot be read, its pages are compressed already; unpack it first", f.compression)
+		}
+		return f.openParquet()
+	}
+	return fmt.Errorf("unknown --input-format %q; it is jsonl, csv, tsv or parquet", format)
+}
+
+// rows calls yield for each row until it returns false. The error is that of a
+// broken source.
+func (f *file) rows(yield func(batch.Row) bool) error {
+	switch f.format {
+	case formatJSONL:
+		return f.rowsJSONL(yield)
+	case formatParquet:
+		return f.rowsParquet(yield)
+	}
+	return f.rowsCSV(yield)
+}
+
+// expand replaces the globs among paths by the files that they match.
+func expand(paths []string) ([]string, error) {
+	var files []string
+	for _, path := range paths {
+		if path == "" {
+			return nil, &Error{File: "input", Err: errors.New("a path is empty")}
+		}
+		if _, err := os.Lstat(path); err == nil || !strings.ContainsAny(path, `*?[`) {
+			files = append(files, path)
+			continue
+		}
+		// filepath.Glob takes ** for *, and would leave out the deeper folders
+		// without a word.
+		if strings.Contains(path, "**") {
+			return nil, &Error{File: path, Err: errors.New("** is not supported; give one --input for each folder level")}
+		}
+		matches, err := filepath.Glob(path)
+		if err != nil {
+			return nil, &Error{File: path, Err: err}
+		}
+		if len(matches) == 0 {
+			return nil, &Error{File: path, Err: errors.New("no file matches")}
+		}
+		slices.Sort(matches)
+		files = append(files, matches...)
+	}
+	return files, nil
+}
+
+// plainPathError drops operation and path from err: Error names the file.
+func plainPathError(err error) error {
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}

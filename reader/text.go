@@ -1,0 +1,198 @@
+package reader
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// textBuffer is the size of the buffer that text is read through.
+const textBuffer = 256 << 10
+
+// A text is an open text file: decompressed, without byte order mark, in UTF-8
+// if it was in UTF-16.
+type text struct {
+	*bufio.Reader
+	closers []func() error
+}
+
+// openText opens the file f. The caller must Close the result.
+func (f *file) openText() (*text, error) {
+	raw, err := os.Open(f.path)
+	if err != nil {
+		return nil, plainPathError(err)
+	}
+	t := &text{closers: []func() error{raw.Close}}
+	var r io.Reader = raw
+	switch f.compression {
+	case "gz":
+		z, err := gzip.NewReader(bufio.NewReaderSize(raw, textBuffer))
+		if err != nil {
+			t.Close()
+			return nil, fmt.Errorf("not a gzip file: %w", noEOF(err))
+		}
+		t.closers = append(t.closers, z.Close)
+		r = compressed{z, "gzip"}
+	case "zst":
+		// One goroutine's work: the decoder must not start its own.
+		z, err := zstd.NewReader(bufio.NewReaderSize(raw, textBuffer), zstd.WithDecoderConcurrency(1))
+		if err != nil {
+			t.Close()
+			return nil, fmt.Errorf("not a zstd file: %w", noEOF(err))
+		}
+		t.closers = append(t.closers, func() error { z.Close(); return nil })
+		r = compressed{z, "zstd"}
+	}
+	t.Reader = bufio.NewReaderSize(r, textBuffer)
+	if err := t.decodeBOM(); err != nil {
+		t.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// Close closes the file and its decompressor.
+func (t *text) Close() error {
+	var errs []error
+	for i := len(t.closers) - 1; i >= 0; i-- {
+		errs = append(errs, t.closers[i]())
+	}
+	return errors.Join(errs...)
+}
+
+// decodeBOM drops a UTF-8 byte order mark, and puts a decoder before a text that
+// begins with one of UTF-16.
+func (t *text) decodeBOM() error {
+	head, err := t.Peek(3)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	switch {
+	case len(head) >= 3 && head[0] == 0xEF && head[1] == 0xBB && head[2] == 0xBF:
+		t.Discard(3)
+	case len(head) >= 2 && head[0] == 0xFF && head[1] == 0xFE:
+		t.Discard(2)
+		t.Reader = bufio.NewReaderSize(&utf16Reader{r: t.Reader}, textBuffer)
+	case len(head) >= 2 && head[0] == 0xFE && head[1] == 0xFF:
+		t.Discard(2)
+		t.Reader = bufio.NewReaderSize(&utf16Reader{r: t.Reader, big: true}, textBuffer)
+	}
+	return nil
+}
+
+// compressed names the compression in the errors of its reader, which say
+// "unexpected EOF" and little more.
+type compressed struct {
+	r    io.Reader
+	name string
+}
+
+func (c compressed) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	switch {
+	case err == nil || err == io.EOF:
+		return n, err
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return n, fmt.Errorf("the %s data ends too early; the file was cut short: %w", c.name, err)
+	}
+	return n, fmt.Errorf("the %s data is damaged: %w", c.name, err)
+}
+
+// noEOF keeps an io.EOF from being taken for an end of rows.
+func noEOF(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// A utf16Reader turns UTF-16 into UTF-8. A surrogate without its pair becomes
+// three bytes that are not UTF-8, so that just the row it stands in is refused.
+type utf16Reader struct {
+	r       *bufio.Reader
+	big     bool
+	pending []byte // decoded, not yet read
+	buf     [utf8.UTFMax * 1024]byte
+}
+
+func (u *utf16Reader) Read(p []byte) (int, error) {
+	if len(u.pending) == 0 {
+		out := u.buf[:0]
+		for len(out)+utf8.UTFMax <= len(u.buf) {
+			c, err := u.unit()
+			if err != nil {
+				if err == io.EOF && len(out) > 0 {
+					break // the next call meets the end again
+				}
+				if len(out) == 0 {
+					return 0, err
+				}
+				break
+			}
+			r := rune(c)
+			if utf16.IsSurrogate(r) {
+				low, err := u.peekUnit()
+				pair := utf16.DecodeRune(r, rune(low))
+				if err != nil || pair == utf8.RuneError {
+					out = append(out, 0xE0|byte(r>>12), 0x80|byte(r>>6)&0x3F, 0x80|byte(r)&0x3F)
+					continue
+				}
+				u.r.Discard(2)
+				r = pair
+			}
+			out = utf8.AppendRune(out, r)
+		}
+		u.pending = out
+	}
+	n := copy(p, u.pending)
+	u.pending = u.pending[n:]
+	return n, nil
+}
+
+// peekUnit returns the next code unit and leaves it unread.
+func (u *utf16Reader) peekUnit() (uint16, error) {
+	b, err := u.r.Peek(2)
+	switch {
+	case len(b) == 1 && err == io.EOF:
+		return 0, errors.New("the UTF-16 text ends in the middle of a character; the file was cut short")
+	case err != nil:
+		return 0, err
+	case u.big:
+		return uint16(b[0])<<8 | uint16(b[1]), nil
+	}
+	return uint16(b[1])<<8 | uint16(b[0]), nil
+}
+
+// unit reads the next code unit.
+func (u *utf16Reader) unit() (uint16, error) {
+	c, err := u.peekUnit()
+	if err == nil {
+		u.r.Discard(2)
+	}
+	return c, err
+}
+
+// tooLong is the error of a row over the limit.
+func tooLong(limit int) error {
+	return fmt.Errorf("the row is longer than %d bytes; raise the limit with --max-row-bytes", limit)
+}
+
+// invalidUTF8 returns the offset of the first byte of b that is not UTF-8.
+func invalidUTF8[T []byte | string](b T) int {
+	s := string(b)
+	for i, r := range s {
+		if r == utf8.RuneError {
+			if _, n := utf8.DecodeRuneInString(s[i:]); n == 1 {
+				return i
+			}
+		}
+	}
+	return len(s)
+}

@@ -1,0 +1,137 @@
+package writer
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+
+	"github.com/genbatch/genbatch/batch"
+)
+
+// A jsonlEncoder writes one object a line: the row's own members, then the
+// results.
+type jsonlEncoder struct {
+	w       *bufio.Writer
+	input   []batch.Column
+	results []batch.Column
+	names   [][]byte // the keys of input and results: quoted, with their colon
+	all     bool
+	lookup  *lookup
+	line    []byte
+
+	isResult map[string]bool
+	last     []batch.Column // the row's columns that clash was found for
+	clash    bool
+}
+
+func newJSONL(w *bufio.Writer, c *Config) *jsonlEncoder {
+	e := &jsonlEncoder{w: w, input: c.Columns[:c.Input], results: c.results(), all: c.AllInput}
+	e.lookup = newLookup(e.input)
+	e.isResult = make(map[string]bool)
+	for _, col := range e.results {
+		e.isResult[col.Name] = true
+	}
+	for _, col := range c.Columns {
+		e.names = append(e.names, append(appendQuoted(nil, col.Name), ':'))
+	}
+	return e
+}
+
+func (e *jsonlEncoder) write(row *batch.Row, result []any) error {
+	const keep = 4 << 20 // one long line must not hold its memory to the end
+	if cap(e.line) > keep {
+		e.line = nil
+	}
+	e.line = append(e.line[:0], '{')
+	var err error
+	switch {
+	case row == nil:
+	case !e.all:
+		err = e.appendPicked(row)
+	case row.Raw != nil && !e.clashes(row):
+		if err := e.appendRaw(row.Raw); err != nil {
+			return err
+		}
+	default:
+		err = e.appendOwn(row)
+	}
+	if err != nil {
+		return err
+	}
+	for i, v := range result {
+		e.comma()
+		e.line = append(e.line, e.names[len(e.input)+i]...)
+		if e.line, err = appendJSON(e.line, e.results[i].Type, v); err != nil {
+			return err
+		}
+	}
+	e.line = append(e.line, '}', '\n')
+	_, err = e.w.Write(e.line)
+	return err
+}
+
+func (e *jsonlEncoder) close() error { return nil }
+
+// comma goes before each member but the first.
+func (e *jsonlEncoder) comma() {
+	if len(e.line) > 1 {
+		e.line = append(e.line, ',')
+	}
+}
+
+// appendRaw appends the members of an object as they are written.
+func (e *jsonlEncoder) appendRaw(raw []byte) error {
+	if len(raw) < 2 || raw[0] != '{' || raw[len(raw)-1] != '}' {
+		return errors.New("the row's raw text is no object")
+	}
+	// Only an empty object has nothing but space between its braces.
+	if inside := raw[1 : len(raw)-1]; len(bytes.TrimSpace(inside)) > 0 {
+		e.line = append(e.line, inside...)
+	}
+	return nil
+}
+
+// appendOwn appends every column of the row, but for those that a result has the
+// name of: a name twice would leave it to the reader which of them counts.
+func (e *jsonlEncoder) appendOwn(row *batch.Row) (err error) {
+	for i, v := range row.Values[:min(len(row.Values), len(row.Columns))] {
+		c := &row.Columns[i]
+		if e.isResult[c.Name] {
+			continue
+		}
+		e.comma()
+		e.line = append(appendQuoted(e.line, c.Name), ':')
+		if e.line, err = appendJSON(e.line, c.Type, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// appendPicked appends the input columns that the row has.
+func (e *jsonlEncoder) appendPicked(row *batch.Row) (err error) {
+	at, _ := e.lookup.find(row)
+	for i, from := range at {
+		if from < 0 {
+			continue
+		}
+		e.comma()
+		e.line = append(e.line, e.names[i]...)
+		if e.line, err = appendJSON(e.line, row.Columns[from].Type, row.Values[from]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clashes reports whether a result has the name of one of the row's columns.
+func (e *jsonlEncoder) clashes(row *batch.Row) bool {
+	if len(row.Columns) == 0 || len(row.Columns) == len(e.last) && &row.Columns[0] == &e.last[0] {
+		return e.clash && len(row.Columns) > 0
+	}
+	e.last, e.clash = row.Columns, false
+	for _, c := range row.Columns {
+		e.clash = e.clash || e.isResult[c.Name]
+	}
+	return e.clash
+}

@@ -1,0 +1,424 @@
+package writer
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"reflect"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/compress"
+	"github.com/parquet-go/parquet-go/encoding"
+	"github.com/parquet-go/parquet-go/format"
+
+	"github.com/genbatch/genbatch/batch"
+)
+
+// Rows go to the library in batches, and pages to the file in row groups: both
+// bound what is held in memory.
+const (
+	batchRows     = 64
+	batchBytes    = 4 << 20
+	groupBytes    = 32 << 20
+	groupRows     = 1 << 20
+	dictionaryMax = 1 << 20
+)
+
+// A parquetEncoder writes a Parquet file.
+type parquetEncoder struct {
+	w       *parquet.Writer
+	columns []parquetColumn
+	input   int
+	lookup  *lookup
+	copies  []leafCopy // for each input column, of the rows that lookup was for
+
+	rows  []parquet.Row // the batch
+	n     int           // how many of rows are used
+	bytes int           // about how much text they hold
+
+	groupRows  int
+	groupStart int64 // size of the file when the group began
+	spans      [][]parquet.Value
+}
+
+// A parquetColumn is one column of the output.
+type parquetColumn struct {
+	batch.Column
+	node   parquet.Node
+	first  int // its first leaf
+	leaves int
+}
+
+// A leafCopy says how a column's values are copied from rows of Parquet.
+type leafCopy struct {
+	ok    bool // else the column is written from Row.Values
+	first int  // its first leaf in those rows
+	shift int  // definition levels to add: 1 where the column was required
+}
+
+func newParquet(w io.Writer, c *Config) (*parquetEncoder, error) {
+	e := &parquetEncoder{
+		input:  c.Input,
+		lookup: newLookup(c.Columns[:c.Input]),
+		copies: make([]leafCopy, c.Input),
+		rows:   make([]parquet.Row, batchRows),
+	}
+	root := new(group)
+	leaves := 0
+	for i, col := range c.Columns {
+		pc := parquetColumn{Column: col, first: leaves}
+		if node, ok := col.Native.(parquet.Node); ok && i < c.Input {
+			pc.node = node
+		} else {
+			pc.node = nodeOf(col.Type)
+			pc.Native = nil
+		}
+		pc.leaves = countLeaves(pc.node)
+		leaves += pc.leaves
+		e.columns = append(e.columns, pc)
+		root.fields = append(root.fields, newNode(col.Name, pc.node))
+	}
+	config, err := parquet.NewWriterConfig(
+		parquet.NewSchema("genbatch", root),
+		parquet.Compression(&parquet.Zstd),
+		parquet.DictionaryMaxBytes(dictionaryMax),
+		// Each page header would repeat its longest texts four times, uncompressed. To
+		// use SkipPageBounds besides would be wrong: it leaves a column index of empty
+		// bounds, by which other readers drop pages that they should read.
+		parquet.DataPageStatistics(false),
+		parquet.CreatedBy("genbatch", "", ""),
+	)
+	if err != nil {
+		return nil, err
+	}
+	e.w = parquet.NewWriter(w, config)
+	return e, nil
+}
+
+// nodeOf returns the node of a column that does not come from Parquet.
+func nodeOf(t batch.Type) parquet.Node {
+	switch t {
+	case batch.Int:
+		return parquet.Optional(parquet.Leaf(parquet.Int64Type))
+	case batch.Float:
+		return parquet.Optional(parquet.Leaf(parquet.DoubleType))
+	case batch.Bool:
+		return parquet.Optional(parquet.Leaf(parquet.BooleanType))
+	case batch.JSON:
+		return parquet.Optional(parquet.JSON())
+	case batch.Bytes:
+		return parquet.Optional(parquet.Leaf(parquet.ByteArrayType))
+	case batch.Money:
+		return parquet.Optional(parquet.Decimal(12, 18, parquet.Int64Type))
+	}
+	return parquet.Optional(parquet.String())
+}
+
+func (e *parquetEncoder) write(row *batch.Row, result []any) (err error) {
+	out := e.rows[e.n][:0]
+	at, changed := e.lookup.find(row)
+	native, _ := rowNative(row)
+	if changed {
+		e.planCopies(row, at)
+	}
+	if native != nil {
+		e.findSpans(native)
+	}
+	for i, from := range at {
+		col := &e.columns[i]
+		if c := e.copies[i]; native != nil && c.ok {
+			if out, err = e.copyLeaves(out, col, c); err != nil {
+				return fmt.Errorf("column %q: %w", col.Name, err)
+			}
+			continue
+		}
+		var v any
+		if from >= 0 {
+			v = row.Values[from]
+		}
+		if out, err = e.appendValue(out, col, v); err != nil {
+			return err
+		}
+	}
+	for i, v := range result {
+		if out, err = e.appendValue(out, &e.columns[e.input+i], v); err != nil {
+			return err
+		}
+	}
+	e.rows[e.n] = out
+	e.n++
+	for _, v := range out {
+		if k := v.Kind(); k == parquet.ByteArray || k == parquet.FixedLenByteArray {
+			e.bytes += len(v.ByteArray())
+		}
+	}
+	if e.n == batchRows || e.bytes >= batchBytes {
+		return e.writeBatch()
+	}
+	return nil
+}
+
+func (e *parquetEncoder) close() error {
+	if err := e.writeBatch(); err != nil {
+		return err
+	}
+	return e.w.Close()
+}
+
+// writeBatch hands the batch to the library, and ends the row group when it is
+// large enough.
+func (e *parquetEncoder) writeBatch() error {
+	if e.n == 0 {
+		return nil
+	}
+	if _, err := e.w.WriteRows(e.rows[:e.n]); err != nil {
+		return err
+	}
+	for i := range e.rows[:e.n] {
+		clear(e.rows[i]) // let go of the texts
+	}
+	e.groupRows += e.n
+	e.n, e.bytes = 0, 0
+	if e.groupRows < groupRows && e.w.Size()-e.groupStart < groupBytes {
+		return nil
+	}
+	if err := e.w.Flush(); err != nil {
+		return err
+	}
+	e.groupRows, e.groupStart = 0, e.w.Size()
+	return nil
+}
+
+// appendValue appends a value, or null, of a column with one leaf.
+func (e *parquetEncoder) appendValue(out parquet.Row, col *parquetColumn, v any) (parquet.Row, error) {
+	if v == nil {
+		if col.node.Required() {
+			return nil, fmt.Errorf("column %q is required in the input's schema, and this row has no value", col.Name)
+		}
+		for leaf := range col.leaves {
+			out = append(out, parquet.NullValue().Level(0, 0, col.first+leaf))
+		}
+		return out, nil
+	}
+	value, err := col.value(v)
+	if err != nil {
+		return nil, fmt.Errorf("column %q: %w", col.Name, err)
+	}
+	level := 0
+	if col.node.Optional() {
+		level = 1
+	}
+	return append(out, value.Level(0, level, col.first)), nil
+}
+
+// value converts a value that is not null to the column's physical type.
+func (c *parquetColumn) value(v any) (parquet.Value, error) {
+	if !c.node.Leaf() || c.node.Repeated() || c.Native != nil && !plain(c.node.Type()) {
+		return parquet.Value{}, fmt.Errorf("a row of another file holds a %T, which cannot be written as %s", v, c.node)
+	}
+	switch kind := c.node.Type().Kind(); kind {
+	case parquet.Boolean:
+		if b, ok := v.(bool); ok {
+			return parquet.BooleanValue(b), nil
+		}
+	case parquet.Int32, parquet.Int64:
+		bits := 64
+		if kind == parquet.Int32 {
+			bits = 32
+		}
+		n, ok := v.(int64)
+		if number, isNumber := v.(json.Number); isNumber {
+			var err error
+			if n, err = strconv.ParseInt(string(number), 10, bits); err != nil {
+				return parquet.Value{}, fmt.Errorf("%s is no integer of %d bits", number, bits)
+			}
+			ok = true
+		}
+		if ok && bits == 64 {
+			return parquet.Int64Value(n), nil
+		} else if ok && n == int64(int32(n)) {
+			return parquet.Int32Value(int32(n)), nil
+		}
+	case parquet.Float, parquet.Double:
+		f, ok := v.(float64)
+		if n, isInt := v.(int64); isInt {
+			f, ok = float64(n), true
+		}
+		if number, isNumber := v.(json.Number); isNumber {
+			var err error
+			if f, err = strconv.ParseFloat(string(number), 64); err != nil {
+				return parquet.Value{}, fmt.Errorf("%s is beyond the numbers of a float64", number)
+			}
+			ok = true
+		}
+		if ok && kind == parquet.Float {
+			return parquet.FloatValue(float32(f)), nil
+		} else if ok {
+			return parquet.DoubleValue(f), nil
+		}
+	case parquet.ByteArray:
+		if b, ok := v.([]byte); ok && c.Type == batch.Bytes {
+			return parquet.ByteArrayValue(b), nil
+		}
+		if c.Type == batch.JSON {
+			text, err := appendJSON(nil, batch.JSON, v)
+			return parquet.ByteArrayValue(text), err
+		}
+		if c.Type == batch.String {
+			text, err := appendText(nil, batch.String, v)
+			if !utf8.Valid(text) {
+				text = []byte(strings.ToValidUTF8(string(text), "\uFFFD"))
+			}
+			return parquet.ByteArrayValue(text), err
+		}
+	}
+	return parquet.Value{}, fmt.Errorf("a %T does not fit the column", v)
+}
+
+// plain reports whether the values of a column of type t in a row are those that
+// the file holds. Those of a timestamp, say, are text: writing them is left to
+// the exact copy.
+func plain(t parquet.Type) bool {
+	lt := t.LogicalType()
+	if lt == nil || lt.Value == nil {
+		return t.Kind() != parquet.Int96 && t.Kind() != parquet.FixedLenByteArray
+	}
+	switch l := lt.Value.(type) {
+	case *format.StringType, *format.EnumType, *format.JsonType:
+		return true
+	case *format.IntType:
+		return l.IsSigned
+	}
+	return false
+}
+
+// rowNative returns the row in Parquet's own form, if it came from Parquet.
+func rowNative(row *batch.Row) (parquet.Row, bool) {
+	if row == nil {
+		return nil, false
+	}
+	native, ok := row.Native.(parquet.Row)
+	return native, ok
+}
+
+// planCopies finds out which columns of rows like this one can be copied as they
+// are: those whose type is that of the output, which may be optional where the
+// row's is required.
+func (e *parquetEncoder) planCopies(row *batch.Row, at []int) {
+	clear(e.copies)
+	if row == nil {
+		return
+	}
+	first := make([]int, len(row.Columns))
+	leaf := 0
+	for i, c := range row.Columns {
+		first[i] = leaf
+		// A column of Parquet without node is one leaf.
+		n := 1
+		if node, ok := c.Native.(parquet.Node); ok {
+			n = countLeaves(node)
+		}
+		leaf += n
+	}
+	for i, from := range at {
+		if from < 0 || e.columns[i].Native == nil {
+			continue
+		}
+		node, ok := row.Columns[from].Native.(parquet.Node)
+		switch out := e.columns[i].node; {
+		case !ok:
+		case parquet.EqualNodes(node, out):
+			e.copies[i] = leafCopy{ok: true, first: first[from]}
+		case node.Required() && out.Optional() && parquet.EqualNodes(parquet.Optional(node), out):
+			e.copies[i] = leafCopy{ok: true, first: first[from], shift: 1}
+		}
+	}
+}
+
+// findSpans splits a row into the values of its leaves.
+func (e *parquetEncoder) findSpans(row parquet.Row) {
+	e.spans = e.spans[:0]
+	for i := 0; i < len(row); {
+		from := i
+		for i < len(row) && row[i].Column() == row[from].Column() {
+			i++
+		}
+		e.spans = append(e.spans, row[from:i])
+	}
+}
+
+// copyLeaves appends the values of a column's leaves as the row has them.
+func (e *parquetEncoder) copyLeaves(out parquet.Row, col *parquetColumn, c leafCopy) (parquet.Row, error) {
+	if c.first+col.leaves > len(e.spans) {
+		return nil, fmt.Errorf("the row has %d leaves, fewer than its schema", len(e.spans))
+	}
+	for leaf := range col.leaves {
+		for _, v := range e.spans[c.first+leaf] {
+			out = append(out, v.Level(v.RepetitionLevel(), v.DefinitionLevel()+c.shift, col.first+leaf))
+		}
+	}
+	return out, nil
+}
+
+func countLeaves(n parquet.Node) int {
+	if n.Leaf() {
+		return 1
+	}
+	leaves := 0
+	for _, f := range n.Fields() {
+		leaves += countLeaves(f)
+	}
+	return leaves
+}
+
+// A group is the root of the schema. The library's own Group sorts its fields by
+// name; the columns of an output stand in the order of the input.
+type group struct {
+	parquet.Group
+	fields []parquet.Field
+}
+
+func (g *group) Fields() []parquet.Field { return g.fields }
+
+// A node is a field of the output's schema: the type of another node, under the
+// output's own encoding and compression.
+type node struct {
+	parquet.Node
+	name   string
+	fields []parquet.Field
+}
+
+func newNode(name string, n parquet.Node) *node {
+	out := &node{Node: n, name: name}
+	for _, f := range n.Fields() {
+		out.fields = append(out.fields, newNode(f.Name(), f))
+	}
+	return out
+}
+
+func (n *node) Name() string            { return n.name }
+func (n *node) Fields() []parquet.Field { return n.fields }
+
+// Value is asked for only where rows are Go values, which ours are not.
+func (n *node) Value(reflect.Value) reflect.Value { return reflect.Value{} }
+
+// Encoding keeps dictionaries, and takes everything else to PLAIN, which every
+// reader knows; what a file says of a column's encoding may be that of its levels.
+func (n *node) Encoding() encoding.Encoding {
+	if !n.Leaf() {
+		return nil
+	}
+	if enc := n.Node.Encoding(); enc != nil {
+		switch enc.Encoding() {
+		case format.RLEDictionary, format.PlainDictionary:
+			return &parquet.RLEDictionary
+		}
+	}
+	return &parquet.Plain
+}
+
+// Compression leaves the choice to the file.
+func (n *node) Compression() compress.Codec { return nil }

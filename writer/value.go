@@ -1,0 +1,144 @@
+package writer
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/genbatch/genbatch/batch"
+)
+
+// appendText appends v, a value of a column of type t, as the text of a cell;
+// nothing for null.
+func appendText(dst []byte, t batch.Type, v any) ([]byte, error) {
+	switch v := v.(type) {
+	case nil:
+		return dst, nil
+	case string:
+		return append(dst, v...), nil
+	case json.Number:
+		return append(dst, v...), nil
+	case json.RawMessage:
+		return append(dst, v...), nil
+	case bool:
+		return strconv.AppendBool(dst, v), nil
+	case int64:
+		if t == batch.Money {
+			return appendMoney(dst, v), nil
+		}
+		return strconv.AppendInt(dst, v, 10), nil
+	case float64:
+		return appendFloat(dst, v), nil
+	case []byte:
+		return base64.StdEncoding.AppendEncode(dst, v), nil
+	}
+	return dst, fmt.Errorf("a %T is no value of a column", v)
+}
+
+// appendJSON appends v, a value of a column of type t, as JSON on one line.
+func appendJSON(dst []byte, t batch.Type, v any) ([]byte, error) {
+	switch v := v.(type) {
+	case nil:
+		return append(dst, "null"...), nil
+	case string:
+		return appendQuoted(dst, v), nil
+	case json.RawMessage:
+		// The text comes from an input that was free to use line ends.
+		if bytes.ContainsAny(v, "\r\n") {
+			var b bytes.Buffer
+			if err := json.Compact(&b, v); err != nil {
+				return dst, err
+			}
+			return append(dst, b.Bytes()...), nil
+		}
+		return append(dst, v...), nil
+	case float64:
+		// JSON has no word for these; the strings are ProtoJSON's.
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return appendQuoted(dst, string(appendFloat(nil, v))), nil
+		}
+	case []byte:
+		dst = append(dst, '"')
+		dst = base64.StdEncoding.AppendEncode(dst, v)
+		return append(dst, '"'), nil
+	}
+	return appendText(dst, t, v)
+}
+
+// appendFloat appends f as encoding/json does: shortest, and with an exponent
+// only where it is very large or small.
+func appendFloat(dst []byte, f float64) []byte {
+	switch abs := math.Abs(f); {
+	case math.IsNaN(f):
+		return append(dst, "NaN"...)
+	case math.IsInf(f, 1):
+		return append(dst, "Infinity"...)
+	case math.IsInf(f, -1):
+		return append(dst, "-Infinity"...)
+	case abs != 0 && (abs < 1e-6 || abs >= 1e21):
+		return strconv.AppendFloat(dst, f, 'e', -1, 64)
+	}
+	return strconv.AppendFloat(dst, f, 'f', -1, 64)
+}
+
+// appendMoney appends pico-dollars as dollars: exact, without exponent and
+// without zeros at the end.
+func appendMoney(dst []byte, pico int64) []byte {
+	const digits = 12
+	u := uint64(pico)
+	if pico < 0 {
+		dst = append(dst, '-')
+		u = -u
+	}
+	dst = strconv.AppendUint(dst, u/1e12, 10)
+	if u %= 1e12; u == 0 {
+		return dst
+	}
+	fraction := fmt.Sprintf("%0*d", digits, u)
+	return append(append(dst, '.'), strings.TrimRight(fraction, "0")...)
+}
+
+// appendQuoted appends s as a JSON string. HTML's characters are left as they
+// are; bytes that are not UTF-8 become U+FFFD.
+func appendQuoted(dst []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	dst = append(dst, '"')
+	from := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= utf8.RuneSelf {
+			r, n := utf8.DecodeRuneInString(s[i:])
+			if r == utf8.RuneError && n == 1 {
+				dst = append(append(dst, s[from:i]...), "\uFFFD"...)
+				from = i + 1
+			}
+			i += n
+			continue
+		}
+		if c >= 0x20 && c != '"' && c != '\\' {
+			i++
+			continue
+		}
+		dst = append(dst, s[from:i]...)
+		switch c {
+		case '"', '\\':
+			dst = append(dst, '\\', c)
+		case '\n':
+			dst = append(dst, '\\', 'n')
+		case '\r':
+			dst = append(dst, '\\', 'r')
+		case '\t':
+			dst = append(dst, '\\', 't')
+		default:
+			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xF])
+		}
+		i++
+		from = i
+	}
+	return append(append(dst, s[from:]...), '"')
+}

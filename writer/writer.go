@@ -1,0 +1,270 @@
+// Package writer writes rows and their results to JSONL, CSV, TSV and Parquet
+// files. A file appears under its name only when it is complete, all at once.
+package writer
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/durable"
+)
+
+// The formats, as [Config.Format] names them.
+const (
+	formatJSONL   = "jsonl"
+	formatCSV     = "csv"
+	formatTSV     = "tsv"
+	formatParquet = "parquet"
+)
+
+// Config says what to write. Path is required, and Columns for every format.
+type Config struct {
+	// Path is the file. Its folder must exist; a file that is there is replaced.
+	Path string
+
+	// Format is jsonl, csv, tsv or parquet. When empty, the extension says it, after
+	// .gz or .zst, which compress all but Parquet, is cut.
+	Format string
+
+	// Columns are the columns in output order: the first Input of them are taken
+	// from the rows by name, the others are the results.
+	Columns []batch.Column
+	Input   int
+
+	// AllInput writes every column that a row itself has, in place of the Input
+	// columns, which must be 0. Only JSONL can: its lines need not be alike. A row
+	// that was read from JSONL keeps its bytes.
+	AllInput bool
+
+	// CSVSafe puts an apostrophe before each text in CSV and TSV that a spreadsheet
+	// would take for a formula: one that begins with = + - @, a tab or a carriage
+	// return, and is no number.
+	CSVSafe bool
+}
+
+// results returns the columns that are not the row's own.
+func (c *Config) results() []batch.Column { return c.Columns[c.Input:] }
+
+// An Output is a file in the making. It is for one goroutine.
+type Output struct {
+	config Config
+	file   *durable.File
+	layers []io.Closer  // what must be closed before the file, outermost first
+	flush  func() error // the buffer between encoder and compressor
+	enc    encoder
+	rows   int64
+	err    error // sticky: after a failed write the file is worth nothing
+}
+
+// An encoder writes rows in one format.
+type encoder interface {
+	// write appends one row; row may be nil. It keeps neither argument.
+	write(row *batch.Row, result []any) error
+	// close writes what is left.
+	close() error
+}
+
+// Create begins an output file. One of Commit and Abort must be called; a
+// deferred Abort is always right.
+func Create(c Config) (*Output, error) {
+	format, compression, err := formatOf(c.Path, c.Format)
+	if err == nil {
+		err = c.check(format)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.Path, err)
+	}
+	o := &Output{config: c}
+	if o.file, err = durable.CreateFile(c.Path); err != nil {
+		return nil, err
+	}
+	if err := o.start(format, compression); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", c.Path, err), o.Abort())
+	}
+	return o, nil
+}
+
+func (c *Config) check(format string) error {
+	if c.Input < 0 || c.Input > len(c.Columns) {
+		return fmt.Errorf("%d input columns among %d columns", c.Input, len(c.Columns))
+	}
+	if c.AllInput && (format != formatJSONL || c.Input > 0) {
+		return errors.New("all columns of each row can only be written as JSONL, and then none is named")
+	}
+	if len(c.Columns) == 0 && !c.AllInput {
+		return errors.New("no columns")
+	}
+	seen := make(map[string]bool, len(c.Columns))
+	for _, col := range c.Columns {
+		if seen[col.Name] {
+			return fmt.Errorf("two columns are named %q; --prefix renames those of the results", col.Name)
+		}
+		seen[col.Name] = true
+	}
+	return nil
+}
+
+// start builds the layers: encoder, buffer, compressor, file.
+func (o *Output) start(format, compression string) error {
+	var w io.Writer = o.file
+	switch compression {
+	case "gz":
+		z := gzip.NewWriter(w)
+		o.layers = append(o.layers, z)
+		w = z
+	case "zst":
+		// One goroutine's work: the encoder must not start its own.
+		z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+		if err != nil {
+			return err
+		}
+		o.layers = append(o.layers, z)
+		w = z
+	}
+	b := bufio.NewWriterSize(w, 256<<10)
+	o.flush = b.Flush
+	var err error
+	switch format {
+	case formatJSONL:
+		o.enc = newJSONL(b, &o.config)
+	case formatParquet:
+		o.enc, err = newParquet(b, &o.config)
+	default:
+		o.enc, err = newCSV(b, &o.config, format == formatTSV)
+	}
+	return err
+}
+
+// Write appends one row: the input columns from row, which may be nil, and
+// result, which is parallel to the result columns. The types of the values are
+// those of [batch.Row.Values]; nil is null. After an error the output can only be
+// aborted.
+func (o *Output) Write(row *batch.Row, result []any) error {
+	if o.err != nil {
+		return o.err
+	}
+	o.rows++
+	if want := len(o.config.results()); len(result) != want {
+		o.err = fmt.Errorf("%s: row %d has %d results for %d columns", o.config.Path, o.rows, len(result), want)
+		return o.err
+	}
+	if err := o.enc.write(row, result); err != nil {
+		o.err = fmt.Errorf("%s: row %d: %w", o.config.Path, o.rows, err)
+	}
+	return o.err
+}
+
+// Commit completes the file, makes it durable and gives it its name. When it
+// fails, nothing new stands under that name, unless the last step failed: making
+// the name itself durable.
+func (o *Output) Commit() error {
+	if o.err != nil {
+		return errors.Join(o.err, o.Abort())
+	}
+	o.err = errors.New(o.config.Path + ": the output is closed")
+	err := o.enc.close()
+	if err == nil {
+		err = o.flush()
+	}
+	for _, l := range o.layers {
+		if err == nil {
+			err = l.Close()
+		}
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("%s: %w", o.config.Path, err), o.file.Abort())
+	}
+	return o.file.Commit()
+}
+
+// Abort removes what was written. After Commit it does nothing.
+func (o *Output) Abort() error {
+	if o.err == nil {
+		o.err = errors.New(o.config.Path + ": the output is closed")
+	}
+	return o.file.Abort()
+}
+
+// FormatOf returns the format in which [Create] writes a path: jsonl, csv, tsv or
+// parquet; format is as in [Config]. The error says that there is none.
+func FormatOf(path, format string) (string, error) {
+	f, _, err := formatOf(path, format)
+	return f, err
+}
+
+// formatOf returns the format and the compression of a path.
+func formatOf(path, format string) (string, string, error) {
+	name, compression := strings.ToLower(filepath.Base(path)), ""
+	if ext := filepath.Ext(name); ext == ".gz" || ext == ".zst" {
+		compression = ext[1:]
+		name = strings.TrimSuffix(name, ext)
+	}
+	ext := filepath.Ext(name)
+	from := strings.ToLower(format)
+	if from == "" {
+		from = strings.TrimPrefix(ext, ".")
+		switch from {
+		case "ndjson", "json":
+			from = formatJSONL
+		case formatJSONL, formatCSV, formatTSV, formatParquet:
+		default:
+			return "", "", fmt.Errorf("the extension %q says no format; give --output-format jsonl, csv, tsv or parquet", ext)
+		}
+	}
+	switch from {
+	case formatJSONL, formatCSV, formatTSV:
+		return from, compression, nil
+	case formatParquet:
+		if compression != "" {
+			return "", "", fmt.Errorf("Parquet compresses by itself; leave .%s away", compression)
+		}
+		return from, "", nil
+	}
+	return "", "", fmt.Errorf("unknown --output-format %q; it is jsonl, csv, tsv or parquet", format)
+}
+
+// A lookup finds the output's input columns in rows, by name.
+type lookup struct {
+	index map[string]int // of the input columns
+	last  []batch.Column
+	at    []int // for each input column its place in last, or -1
+}
+
+func newLookup(columns []batch.Column) *lookup {
+	l := &lookup{index: make(map[string]int, len(columns)), at: make([]int, len(columns))}
+	for i, c := range columns {
+		l.index[c.Name] = i
+		l.at[i] = -1
+	}
+	return l
+}
+
+// find returns where the row has each input column, or -1. Rows that share their
+// columns are looked up once; changed is false for them.
+func (l *lookup) find(row *batch.Row) (at []int, changed bool) {
+	var columns []batch.Column
+	if row != nil {
+		columns = row.Columns[:min(len(row.Columns), len(row.Values))]
+	}
+	if len(columns) == len(l.last) && (len(columns) == 0 || &columns[0] == &l.last[0]) {
+		return l.at, false
+	}
+	l.last = columns
+	for i := range l.at {
+		l.at[i] = -1
+	}
+	for i, c := range columns {
+		if out, ok := l.index[c.Name]; ok {
+			l.at[out] = i
+		}
+	}
+	return l.at, true
+}
