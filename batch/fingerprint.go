@@ -7,10 +7,11 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf16"
 )
 
@@ -45,20 +46,21 @@ func (f *Fingerprint) UnmarshalText(text []byte) error {
 // It returns an error when body is not one JSON object, or when an object gives
 // a field twice: the API would take one of the two, and which is not said.
 func FingerprintOf(model string, body []byte) (Fingerprint, error) {
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	c := canonicalizer{d: d, out: make([]byte, 0, len(body)+64)}
-	c.out = append(c.out, "genbatch fingerprint 1\n"...)
+	if t := bytes.TrimLeft(body, " \t\r\n"); len(t) == 0 || t[0] != '{' {
+		return Fingerprint{}, errors.New("a request body is a JSON object")
+	}
+	if !json.Valid(body) {
+		var v any
+		return Fingerprint{}, fmt.Errorf("the request body is not valid JSON: %w", json.Unmarshal(body, &v))
+	}
+	c := canonicalizers.Get().(*canonicalizer)
+	defer canonicalizers.Put(c)
+	c.in, c.at, c.members = body, 0, c.members[:0]
+	c.out = append(c.out[:0], "genbatch fingerprint 1\n"...)
 	c.out = append(c.out, strings.TrimPrefix(model, "models/")...)
 	c.out = append(c.out, '\n')
-	if t := bytes.TrimLeft(body, " \t\r\n"); len(t) == 0 || t[0] != '{' {
-		return Fingerprint{}, fmt.Errorf("a request body is a JSON object")
-	}
-	if err := c.value(apiFields, ""); err != nil {
+	if err := c.value(apiFields, false); err != nil {
 		return Fingerprint{}, err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return Fingerprint{}, fmt.Errorf("text after the request body's closing brace")
 	}
 	sum := sha256.Sum256(c.out)
 	return Fingerprint(sum[:16]), nil
@@ -89,122 +91,176 @@ var userScopes = map[string]scope{
 	"defs":                 userNames,
 }
 
+// A canonicalizer writes the canonical form of in, which is valid JSON, to out.
 type canonicalizer struct {
-	d   *json.Decoder
-	out []byte
+	in      []byte
+	at      int
+	out     []byte
+	members []member // of the objects that are open, innermost last
 }
 
-type member struct {
-	name       string
-	start, end int // its value in out
-}
+// canonicalizers saves the buffers: there is a fingerprint for each row.
+var canonicalizers = sync.Pool{New: func() any { return new(canonicalizer) }}
 
-// value appends the next value of the decoder in canonical form; parent is the
-// name of the object field that the enclosing object is the value of.
-func (c *canonicalizer) value(s scope, parent string) error {
-	t, err := c.d.Token()
-	if err != nil {
-		return syntaxError(err)
+// A member is one of an object's, as it stands in out: "name":value. out may move,
+// so it is known by offsets.
+type member struct{ start, nameEnd, end int }
+
+// name returns a member's name, without quotes.
+func (c *canonicalizer) name(m member) []byte { return c.out[m.start+1 : m.nameEnd-1] }
+
+// next returns the next byte that is no white space, without taking it.
+func (c *canonicalizer) next() byte {
+	for {
+		switch b := c.in[c.at]; b {
+		case ' ', '\t', '\r', '\n':
+			c.at++
+		default:
+			return b
+		}
 	}
-	switch t := t.(type) {
-	case json.Delim:
-		if t == '[' {
-			return c.array(s, parent)
+}
+
+// value appends the next value in canonical form; media says that it is the data
+// of inline media.
+func (c *canonicalizer) value(s scope, media bool) error {
+	switch b := c.next(); b {
+	case '{':
+		return c.object(s, false)
+	case '[':
+		return c.array(s)
+	case '"':
+		start := len(c.out)
+		c.out = c.text(c.out)
+		if media {
+			c.out = appendMedia(c.out[:start], c.out[start:])
 		}
-		return c.object(s, parent)
-	case string:
-		c.out = AppendString(c.out, t)
-	case json.Number:
-		c.out = append(c.out, t...)
-	case bool:
-		if t {
-			c.out = append(c.out, "true"...)
-		} else {
-			c.out = append(c.out, "false"...)
+	default: // a number or a word, as written
+		start := c.at
+		for ; c.at < len(c.in); c.at++ {
+			switch c.in[c.at] {
+			case ' ', '\t', '\r', '\n', ',', ']', '}':
+				c.out = append(c.out, c.in[start:c.at]...)
+				return nil
+			}
 		}
-	case nil:
-		c.out = append(c.out, "null"...)
 	}
 	return nil
 }
 
-func (c *canonicalizer) array(s scope, parent string) error {
-	c.out = append(c.out, '[')
-	for first := true; c.d.More(); first = false {
-		if !first {
-			c.out = append(c.out, ',')
+// text takes a string and appends it to dst in canonical form.
+func (c *canonicalizer) text(dst []byte) []byte {
+	start := c.at
+	c.at++
+	plain := true
+	for c.in[c.at] != '"' {
+		switch b := c.in[c.at]; {
+		case b == '\\':
+			plain = false
+			c.at++
+		case b >= 0x80:
+			plain = false // to be checked for valid UTF-8
 		}
-		if err := c.value(s, parent); err != nil {
+		c.at++
+	}
+	c.at++
+	quoted := c.in[start:c.at]
+	if plain {
+		return append(dst, quoted...)
+	}
+	var s string
+	json.Unmarshal(quoted, &s) // valid, as all of in
+	return AppendString(dst, s)
+}
+
+func (c *canonicalizer) array(s scope) error {
+	c.at++
+	c.out = append(c.out, '[')
+	for c.next() != ']' {
+		if c.in[c.at] == ',' {
+			c.at++
+			c.out = append(c.out, ',')
+			continue
+		}
+		if err := c.value(s, false); err != nil {
 			return err
 		}
 	}
-	if _, err := c.d.Token(); err != nil {
-		return syntaxError(err)
-	}
+	c.at++
 	c.out = append(c.out, ']')
 	return nil
 }
 
-func (c *canonicalizer) object(s scope, parent string) error {
-	start := len(c.out)
-	var members []member
-	for c.d.More() {
-		t, err := c.d.Token()
-		if err != nil {
-			return syntaxError(err)
+func (c *canonicalizer) object(s scope, inlineData bool) error {
+	c.at++
+	base, start, sorted := len(c.members), len(c.out), true
+	c.out = append(c.out, '{')
+	for c.next() != '}' {
+		if c.in[c.at] == ',' {
+			c.at++
+			c.next()
+			c.out = append(c.out, ',')
 		}
-		name := t.(string)
+		m := member{start: len(c.out)}
+		c.out = c.text(c.out)
+		m.nameEnd = len(c.out)
 		inner := s
 		switch s {
 		case apiFields:
-			name = FieldName(name)
-			inner = userScopes[name]
+			if camel, ok := snakeFields[string(c.name(m))]; ok {
+				c.out = AppendString(c.out[:m.start], camel)
+				m.nameEnd = len(c.out)
+			}
+			inner = userScopes[string(c.name(m))]
 		case userNames:
 			inner = apiFields
 		}
-		m := member{name: name, start: len(c.out)}
-		if err := c.value(inner, name); err != nil {
+		isData := inlineData && string(c.name(m)) == "data"
+		isInline := s == apiFields && string(c.name(m)) == "inlineData"
+		if n := len(c.members); n > base && compareNames(c.name(c.members[n-1]), c.name(m)) >= 0 {
+			sorted = false
+		}
+		c.next()
+		c.at++ // the colon
+		c.out = append(c.out, ':')
+		var err error
+		if c.next() == '{' {
+			err = c.object(inner, isInline)
+		} else {
+			err = c.value(inner, isData)
+		}
+		if err != nil {
 			return err
 		}
-		if s == apiFields && parent == "inlineData" && name == "data" {
-			c.out = appendMedia(c.out[:m.start], c.out[m.start:])
-		}
 		m.end = len(c.out)
-		members = append(members, m)
+		c.members = append(c.members, m)
 	}
-	if _, err := c.d.Token(); err != nil {
-		return syntaxError(err)
+	c.at++
+	c.out = append(c.out, '}')
+	members := c.members[base:]
+	c.members = c.members[:base]
+	if sorted {
+		return nil
 	}
-	slices.SortFunc(members, func(a, b member) int { return compareUTF16(a.name, b.name) })
-	sorted := make([]byte, 0, len(c.out)-start+16*len(members))
-	sorted = append(sorted, '{')
+	slices.SortFunc(members, func(a, b member) int { return compareNames(c.name(a), c.name(b)) })
+	object := make([]byte, 0, len(c.out)-start)
 	for i, m := range members {
-		if i > 0 {
-			if m.name == members[i-1].name {
-				return fmt.Errorf("the request gives the field %q twice", m.name)
-			}
-			sorted = append(sorted, ',')
+		if i > 0 && bytes.Equal(c.name(m), c.name(members[i-1])) {
+			return fmt.Errorf("the request gives the field %q twice", c.name(m))
 		}
-		sorted = AppendString(sorted, m.name)
-		sorted = append(sorted, ':')
-		sorted = append(sorted, c.out[m.start:m.end]...)
+		object = append(append(object, ','), c.out[m.start:m.end]...)
 	}
-	c.out = append(append(c.out[:start], sorted...), '}')
+	c.out = append(append(c.out[:start+1], object[1:]...), '}')
 	return nil
 }
 
-func syntaxError(err error) error {
-	if err == io.EOF {
-		err = io.ErrUnexpectedEOF
-	}
-	return fmt.Errorf("the request body is not valid JSON: %w", err)
-}
-
-// compareUTF16 orders names as RFC 8785 section 3.2.3 does, by UTF-16 code units.
-func compareUTF16(a, b string) int {
+// compareNames orders names as RFC 8785 section 3.2.3 does, by UTF-16 code units.
+// The names are in canonical form, in which escapes stand for less than U+0020,
+// the quote and the backslash alone: that keeps the order a total one.
+func compareNames(a, b []byte) int {
 	for i := 0; i < len(a) && i < len(b); i++ {
 		if a[i] >= 0x80 || b[i] >= 0x80 {
-			return slices.Compare(utf16.Encode([]rune(a)), utf16.Encode([]rune(b)))
+			return slices.Compare(utf16.Encode([]rune(string(a))), utf16.Encode([]rune(string(b))))
 		}
 		if a[i] != b[i] {
 			return cmp.Compare(a[i], b[i])

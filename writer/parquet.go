@@ -29,7 +29,7 @@ const (
 
 // A parquetEncoder writes a Parquet file.
 type parquetEncoder struct {
-	w       *parquet.Writer
+	w       *parquet.GenericWriter[any]
 	columns []parquetColumn
 	input   int
 	lookup  *lookup
@@ -94,7 +94,7 @@ func newParquet(w io.Writer, c *Config) (*parquetEncoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.w = parquet.NewWriter(w, config)
+	e.w = parquet.NewGenericWriter[any](w, config)
 	return e, nil
 }
 
@@ -413,6 +413,7 @@ func (n *node) Encoding() encoding.Encoding {
 	}
 	if enc := n.Node.Encoding(); enc != nil {
 		switch enc.Encoding() {
+		//lint:ignore SA1019 old files have it
 		case format.RLEDictionary, format.PlainDictionary:
 			return &parquet.RLEDictionary
 		}

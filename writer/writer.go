@@ -224,7 +224,7 @@ func formatOf(path, format string) (string, string, error) {
 		return from, compression, nil
 	case formatParquet:
 		if compression != "" {
-			return "", "", fmt.Errorf("Parquet compresses by itself; leave .%s away", compression)
+			return "", "", fmt.Errorf("a Parquet file compresses by itself; leave .%s away", compression)
 		}
 		return from, "", nil
 	}

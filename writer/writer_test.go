@@ -349,7 +349,9 @@ func TestNothingBeforeCommit(t *testing.T) {
 						t.Error("Write and Commit after Commit: no error")
 					}
 				case "abort":
-					err = o.Abort()
+					if err := o.Abort(); err != nil {
+						t.Error(err)
+					}
 				case "wrong result":
 					if err := o.Write(nil, nil); err == nil || !strings.Contains(err.Error(), "row 2 has 0 results") {
 						t.Errorf("got %v", err)
