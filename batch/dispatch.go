@@ -11,7 +11,7 @@ type call struct {
 	req      *Request
 	body     []byte // what the next attempt sends; nil: req.Body
 	attempts int    // made in this run
-	slowed   int    // of these, refused only because the model is asked too much
+	slowed   int    // of these, refused for a quota
 	changed  int    // retries made for the outcome's own MaxRetries
 	spent    []Spend
 

@@ -200,13 +200,17 @@ func TestRunGivesUp(t *testing.T) {
 	}{
 		{"retry", Outcome{}, 6, Failed},
 		{"retry with its own bound and status", Outcome{Status: Empty, MaxRetries: 2}, 3, Empty},
-		{"slowed down", Outcome{Consequence: SlowDown}, 60, Failed},
+		{"busy", Outcome{Consequence: SlowDown}, 6, Failed},
+		{"quota", Outcome{Consequence: SlowDown, Err: &Error{Kind: KindQuota}}, 18, Failed},
 		{"settled", Outcome{Consequence: Settled, Status: Blocked}, 1, Blocked},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				tt.outcome.Err = &Error{Message: "why"}
+				if tt.outcome.Err == nil {
+					tt.outcome.Err = &Error{}
+				}
+				tt.outcome.Err.Message = "why"
 				m := newModel(func(context.Context, int64, int) Outcome { return tt.outcome })
 				s := newSink(t)
 				if err := Run(t.Context(), Config{Model: m, Sink: s}, rows(1)); err != nil {

@@ -11,9 +11,9 @@ const (
 	// maxRetryAfter bounds what a server can ask us to wait between two attempts of
 	// one row.
 	maxRetryAfter = 10 * time.Minute
-	// slowedPerAttempt is how many refusals for asking too much a row may meet for
-	// each attempt that it has. They are no fault of the row's, but a row must end.
-	slowedPerAttempt = 10
+	// quotaPerAttempt is how many refusals for a quota a row may meet for each
+	// attempt that it has. They are no fault of the row's, but a row must end.
+	quotaPerAttempt = 3
 )
 
 // worker makes attempts, one at a time, until dispatch closes work.
@@ -82,7 +82,7 @@ func (r *run) attempt(c *call) {
 // retry sets when the call's next attempt is due, or settles it when it has none
 // left.
 func (r *run) retry(c *call, o *Outcome, begin, end time.Time) {
-	if o.Consequence == SlowDown {
+	if o.Err != nil && o.Err.Kind == KindQuota {
 		c.slowed++
 	}
 	if o.MaxRetries > 0 {
@@ -90,7 +90,7 @@ func (r *run) retry(c *call, o *Outcome, begin, end time.Time) {
 	}
 	switch {
 	case c.attempts-c.slowed >= r.MaxAttempts,
-		c.slowed >= slowedPerAttempt*r.MaxAttempts,
+		c.slowed >= quotaPerAttempt*r.MaxAttempts,
 		o.MaxRetries > 0 && c.changed > o.MaxRetries:
 		if o.Status == "" {
 			o.Status = Failed

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"sync"
 	"testing"
 	"time"
 
@@ -35,14 +34,13 @@ func TestModel(t *testing.T, m batch.Model, request, slow *batch.Request, exchan
 		}
 	})
 	t.Run("concurrent use", func(t *testing.T) {
-		var wg sync.WaitGroup
-		for range 16 {
-			wg.Go(func() {
+		for i := range 16 {
+			t.Run(fmt.Sprint(i), func(t *testing.T) {
+				t.Parallel()
 				o := m.Attempt(t.Context(), request)
 				checkOutcome(t, &o)
 			})
 		}
-		wg.Wait()
 	})
 	t.Run("ends with its context", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
