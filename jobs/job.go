@@ -1,0 +1,482 @@
+package jobs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/journal"
+	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/reader"
+	"github.com/genbatch/genbatch/writer"
+)
+
+// Options are what a job needs of its surroundings. The zero value takes the
+// process's own.
+type Options struct {
+	Env   func(string) string // nil: os.Getenv
+	Stdin io.Reader           // read when the input is "-"; nil: os.Stdin
+	Log   *slog.Logger        // warnings; nil: discarded
+}
+
+// A Job is a Spec made ready: its input opened, its templates checked, its
+// journal at hand. A Job is not safe for concurrent use, but for Progress.
+type Job struct {
+	spec      Spec
+	env       func(string) string
+	log       *slog.Logger
+	warn      *warnings
+	kind      kind
+	templates []*rowTemplate
+	prices    *price.Table
+	input     *reader.Input
+	names     []string          // the input's columns, as far as they are known
+	sampled   map[sampleID]bool // nil: all rows
+	retry     map[batch.Status]bool
+	lock      *durable.Lock // nil: opened for reading
+	journal   *journal.Journal
+
+	connection // of a job that can run
+	progress   progress
+}
+
+// Open makes a job ready to run: it checks all that can be checked without
+// sending anything, takes the job's lock, and reads its journal. Its errors are
+// SpecErrors where the user is to mend something, a *durable.LockedError when
+// another process runs the job, and faults of the disk. Close the job after use.
+func Open(s Spec, o Options) (*Job, error) {
+	j, err := prepare(s, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := j.openForWriting(o); err != nil {
+		j.Close()
+		return nil, err
+	}
+	return j, nil
+}
+
+// View makes a job ready to be looked at: its journal is read as it stands, also
+// while another process runs the job.
+func View(s Spec, o Options) (*Job, error) {
+	j, err := prepare(s, o)
+	if err != nil {
+		return nil, err
+	}
+	j.journal, err = viewJournal(j.spec.StateDir())
+	if err == nil {
+		err = j.openInput()
+	}
+	if err == nil {
+		err = j.chooseSample()
+	}
+	if err != nil {
+		j.Close()
+		return nil, err
+	}
+	return j, nil
+}
+
+// prepare does what needs neither input nor state.
+func prepare(s Spec, o Options) (*Job, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	if err := s.makeAbsolute(); err != nil {
+		return nil, err
+	}
+	j := &Job{spec: s, env: o.Env, log: o.Log, warn: newWarnings()}
+	if j.env == nil {
+		j.env = os.Getenv
+	}
+	if j.log == nil {
+		j.log = slog.New(slog.DiscardHandler)
+	}
+	k, templates, err := newKind(&s)
+	if err != nil {
+		return nil, err
+	}
+	j.kind = k
+	j.prices = price.Default()
+	if s.Prices != "" {
+		if j.prices, err = price.LoadFile(s.Prices); err != nil {
+			return nil, &SpecError{Err: err}
+		}
+	}
+	for _, text := range s.Retry {
+		st := batch.Status(text)
+		if !slices.Contains(batch.Statuses, st) || st == batch.Skipped || st == batch.Pending {
+			return nil, specErrorf("use blocked, truncated, empty, invalid, rejected or failed", "retry names the status %q", text)
+		}
+		if j.retry == nil {
+			j.retry = make(map[batch.Status]bool)
+		}
+		j.retry[st] = true
+	}
+	j.templates = templates
+	return j, nil
+}
+
+// openForWriting takes the lock and opens input and journal. The state folder is
+// made last, so that a mistake in the job leaves nothing behind, but for stdin,
+// which is kept there.
+func (j *Job) openForWriting(o Options) error {
+	spooled := slices.Contains(j.spec.Input, "-")
+	if !spooled {
+		if err := j.openRows(); err != nil {
+			return err
+		}
+	}
+	if err := j.checkOutput(); err != nil {
+		return err
+	}
+	var err error
+	if j.failures, err = parseFailures(j.spec.MaxFailures); err != nil {
+		return err
+	}
+	if err := j.connect(); err != nil {
+		return err
+	}
+	dir := j.spec.StateDir()
+	if err := durable.MkdirAll(dir); err != nil {
+		return err
+	}
+	lock, err := durable.FS{}.Lock(filepath.Join(dir, lockFile))
+	if err != nil {
+		return err
+	}
+	j.lock = lock
+	if spooled {
+		if err := j.spool(o.Stdin); err != nil {
+			return err
+		}
+		if err := j.openRows(); err != nil {
+			return err
+		}
+	}
+	if j.journal, err = journal.Open(journal.Config{Dir: dir}); err != nil {
+		return err
+	}
+	for _, d := range j.journal.Damage() {
+		j.log.Warn("the journal is damaged: " + d.Error() + "; the rows concerned are asked again")
+	}
+	if err := j.checkSimulated(); err != nil {
+		return err
+	}
+	if err := j.saveSpec(); err != nil {
+		return err
+	}
+	return j.chooseSample()
+}
+
+// Close ends the use of a job. What was answered is safe without it.
+func (j *Job) Close() error {
+	var err error
+	if j.journal != nil {
+		err = j.journal.Close()
+	}
+	if j.lock != nil {
+		err = errors.Join(err, j.lock.Unlock())
+	}
+	if j.sim != nil {
+		err = errors.Join(err, j.sim.Close())
+	}
+	return err
+}
+
+// Spec returns the job's description with absolute paths.
+func (j *Job) Spec() Spec { return j.spec }
+
+func (s *Spec) makeAbsolute() error {
+	s.Input = slices.Clone(s.Input)
+	paths := []*string{&s.Output, &s.State, &s.APIKeyFile, &s.Prices}
+	for i := range s.Input {
+		paths = append(paths, &s.Input[i])
+	}
+	for _, p := range paths {
+		if *p == "" || *p == "-" {
+			continue
+		}
+		abs, err := filepath.Abs(*p)
+		if err != nil {
+			return err
+		}
+		*p = abs
+	}
+	return nil
+}
+
+// openInput opens the input and checks the job against its columns.
+func (j *Job) openInput() error {
+	paths := slices.Clone(j.spec.Input)
+	for i, p := range paths {
+		if p == "-" {
+			spool, err := j.spoolPath()
+			if err != nil {
+				return err
+			}
+			paths[i] = spool
+		}
+		if j.spec.Output == paths[i] {
+			return specErrorf("write to another file", "%s is input and output", p)
+		}
+	}
+	in, err := reader.Open(reader.Config{Paths: paths, Format: j.spec.InputFormat, MaxRowBytes: j.spec.MaxRowBytes})
+	if err != nil {
+		return &SpecError{Err: err}
+	}
+	j.input = in
+	if err := j.learnColumns(); err != nil {
+		return err
+	}
+	return j.checkColumns()
+}
+
+// openRows opens the input of a run; with --strict it reads all of it first.
+func (j *Job) openRows() error {
+	if err := j.openInput(); err != nil || !j.spec.Strict {
+		return err
+	}
+	return j.checkRows()
+}
+
+// peekRows is how many rows of an input without a header tell its columns.
+const peekRows = 1000
+
+// learnColumns finds the input's columns: from headers and schemas, or among the
+// first rows.
+func (j *Job) learnColumns() error {
+	j.names = nil
+	for _, c := range j.input.Columns() {
+		j.names = append(j.names, c.Name)
+	}
+	if j.input.KnownColumns() {
+		return nil
+	}
+	var u reader.Union
+	n := 0
+	for row, err := range j.input.Rows() {
+		if err != nil {
+			return &SpecError{Err: err}
+		}
+		u.Add(&row)
+		if n++; n == peekRows {
+			break
+		}
+	}
+	for _, c := range u.Columns() {
+		if !slices.Contains(j.names, c.Name) {
+			j.names = append(j.names, c.Name)
+		}
+	}
+	return nil
+}
+
+// checkColumns refuses templates that name what is not there, and result columns
+// that would cover the input's.
+func (j *Job) checkColumns() error {
+	if len(j.names) > 0 {
+		for _, t := range j.templates {
+			if err := t.checkColumns(j.names); err != nil {
+				return err
+			}
+		}
+	}
+	for _, c := range j.resultColumns() {
+		if slices.Contains(j.names, c.Name) {
+			return specErrorf("give the result columns a prefix, such as --prefix ai_",
+				"the input has a column %q, and so have the results", c.Name)
+		}
+	}
+	if len(j.names) > 0 {
+		input := make([]batch.Column, len(j.names))
+		for i, name := range j.names {
+			input[i].Name = name
+		}
+		if _, _, err := j.pick(input, j.resultColumns()); err != nil {
+			return err
+		}
+	}
+	if k := j.spec.Key; k != "" {
+		if len(j.names) > 0 && !slices.Contains(j.names, k) {
+			return specErrorf("the input has "+quoteList(j.names), "key names the column %q, which the input does not have", k)
+		}
+		return j.checkKeys()
+	}
+	return nil
+}
+
+// checkKeys reads the input once and refuses a key that names two rows.
+func (j *Job) checkKeys() error {
+	first := make(map[string]string)
+	for row, err := range j.rows() {
+		if err != nil {
+			return &SpecError{Err: err}
+		}
+		key := j.key(row)
+		if key == "" {
+			continue
+		}
+		if place, taken := first[key]; taken {
+			return specErrorf("choose a column that names each row once", "%s: the %s %q stands at %s already", row.Place(), j.spec.Key, key, place)
+		}
+		first[key] = row.Place()
+	}
+	return nil
+}
+
+// key returns the row's name, or "" when it has none.
+func (j *Job) key(row *batch.Row) string {
+	column := j.spec.Key
+	if column == "" && j.spec.Raw != nil {
+		column = "key" // as Gemini Batch files have it
+	}
+	if column == "" {
+		return ""
+	}
+	if v, ok := row.Value(column); ok && v != nil {
+		return fmt.Sprint(v)
+	}
+	return ""
+}
+
+// rows ranges over the input's rows, as far as --limit goes.
+func (j *Job) rows() iter.Seq2[*batch.Row, error] {
+	return func(yield func(*batch.Row, error) bool) {
+		n := 0
+		for row, err := range j.input.Rows() {
+			if j.spec.Limit > 0 && n == j.spec.Limit {
+				return
+			}
+			n++
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(&row, nil) {
+				return
+			}
+		}
+	}
+}
+
+// An item is one row of the job, with the request that it renders to and what
+// the journal knows of it.
+type item struct {
+	row   *batch.Row
+	req   *batch.Request // nil: the row is bad
+	err   error          // why it is bad
+	entry journal.Entry
+	known bool // whether the journal has a result
+}
+
+// items ranges over the job's rows in input order. A broken source is the second
+// value, and the last.
+func (j *Job) items() iter.Seq2[item, error] {
+	return func(yield func(item, error) bool) {
+		pass := j.journal.Pass()
+		for row, err := range j.rows() {
+			if err != nil {
+				yield(item{}, err)
+				return
+			}
+			it := j.item(row, pass)
+			if j.sampled != nil && (it.req == nil || !j.sampled[sampleID{it.req.Fingerprint, it.req.Occurrence}]) {
+				continue
+			}
+			if !yield(it, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (j *Job) item(row *batch.Row, pass *journal.Pass) item {
+	it := item{row: row}
+	if it.req, it.err = j.request(row); it.err == nil {
+		it.req.Occurrence, it.entry, it.known = pass.Next(it.req.Fingerprint)
+	}
+	return it
+}
+
+// request returns what a row renders to. An error is the row's.
+func (j *Job) request(row *batch.Row) (*batch.Request, error) {
+	if row.Err != nil {
+		return nil, row.Err
+	}
+	body, err := j.kind.render(row)
+	if err == nil {
+		err = j.clash(row)
+	}
+	var f batch.Fingerprint
+	if err == nil {
+		f, err = batch.FingerprintOf(j.spec.Model, body)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", row.Place(), err)
+	}
+	return &batch.Request{
+		Row:         row.Number,
+		Key:         j.key(row),
+		Model:       j.spec.Model,
+		Fingerprint: f,
+		Body:        body,
+		InputTokens: estimateTokens(body),
+	}, nil
+}
+
+// clash finds a result column's name in a row whose columns were not known
+// before.
+func (j *Job) clash(row *batch.Row) error {
+	if j.input.KnownColumns() {
+		return nil
+	}
+	for _, c := range j.resultColumns() {
+		if _, taken := row.Value(c.Name); taken {
+			return fmt.Errorf("the row has a column %q, and so have the results; give those a --prefix", c.Name)
+		}
+	}
+	return nil
+}
+
+// settled reports whether the row of an entry needs no call.
+func (j *Job) settled(e journal.Entry) bool { return e.Status.Settled() && !j.retry[e.Status] }
+
+// checkOutput refuses to replace a file that this job did not write.
+func (j *Job) checkOutput() error {
+	if _, err := writer.FormatOf(j.spec.Output, j.spec.OutputFormat); err != nil {
+		return &SpecError{Err: err}
+	}
+	info, err := os.Stat(j.spec.Output)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if parent := filepath.Dir(j.spec.Output); !isDir(parent) {
+			return specErrorf("make it first", "the output's folder %s does not exist", parent)
+		}
+		return nil
+	case err != nil:
+		return &SpecError{Err: err}
+	case info.IsDir():
+		return specErrorf("name a file in it", "the output %s is a folder", j.spec.Output)
+	case j.spec.Force:
+		return nil
+	}
+	m, err := readManifest(j.spec.StateDir())
+	if err == nil && m.Output.matches(j.spec.Output, info) {
+		return nil
+	}
+	return specErrorf("choose another --output, or replace it with --force", "%s exists and was not written by this job", j.spec.Output)
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}

@@ -1,0 +1,323 @@
+package jobs
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/gemini"
+)
+
+// wording is the version of the texts that classify and summarize put around a
+// row. They are part of the fingerprint, so a state folder keeps the version that
+// it began with: add a version, never change one.
+const wording = 1
+
+// A kind says what a row is asked and what its answer must be. Its methods are
+// safe for concurrent use.
+type kind interface {
+	// render returns the body for a row. An error is the row's.
+	render(row *batch.Row) ([]byte, error)
+
+	// columns are the result columns of the kind's own, and values what an answer
+	// holds for them. An error says how the answer fails the check, in words that
+	// can be shown to the model.
+	columns() []batch.Column
+	values(a *gemini.Answer) ([]any, error)
+}
+
+// newKind returns the job's kind and the templates that it renders with.
+func newKind(s *Spec) (kind, []*rowTemplate, error) {
+	var system *rowTemplate
+	if s.System != "" {
+		t, err := newTemplate("system", s.System)
+		if err != nil {
+			return nil, nil, err
+		}
+		system = t
+	}
+	switch {
+	case s.Classify != nil:
+		return newClassify(s, system)
+	case s.Summarize != nil:
+		return newSummarize(s, system)
+	case s.Raw != nil:
+		if system != nil {
+			return nil, nil, specErrorf("put systemInstruction into request:", "system does not go with raw:")
+		}
+		return &rawKind{column: s.Raw.Column, defaults: requestOf(s, nil), model: s.Model}, nil, nil
+	}
+	prompt, err := newTemplate("prompt", s.Prompt)
+	if err != nil {
+		return nil, nil, err
+	}
+	fields := map[string]any{"contents": []any{textContent("user", prompt)}}
+	if system != nil {
+		fields["systemInstruction"] = textContent("", system)
+	}
+	body, err := newBody(requestOf(s, fields))
+	return &promptKind{body: body}, templates(prompt, system), err
+}
+
+// templates returns those that are there.
+func templates(list ...*rowTemplate) (given []*rowTemplate) {
+	for _, t := range list {
+		if t != nil {
+			given = append(given, t)
+		}
+	}
+	return given
+}
+
+// promptKind asks what a template says; summarize is one with words of its own.
+type promptKind struct{ body *bodyTemplate }
+
+func (k *promptKind) render(row *batch.Row) ([]byte, error) { return k.body.render(row) }
+func (k *promptKind) columns() []batch.Column               { return nil }
+func (k *promptKind) values(*gemini.Answer) ([]any, error)  { return nil, nil }
+
+// classifyKind asks for one of a list of labels.
+type classifyKind struct {
+	body   *bodyTemplate
+	labels []string
+}
+
+func newClassify(s *Spec, system *rowTemplate) (kind, []*rowTemplate, error) {
+	c := s.Classify
+	if c.Text == "" {
+		return nil, nil, specErrorf(`say which text with --text "{{.body}}", or text: under classify:`, "classify has no text")
+	}
+	if len(c.Labels) < 2 {
+		return nil, nil, specErrorf("give at least two with --label A --label B, or labels: under classify:", "classify has %d labels", len(c.Labels))
+	}
+	text, err := newTemplate("text", c.Text)
+	if err != nil {
+		return nil, nil, err
+	}
+	k := &classifyKind{}
+	var instruction strings.Builder
+	instruction.WriteString("Classify the text that the user gives into exactly one of these labels. " +
+		"Answer with the label alone, spelled as it stands here.\n\nLabels:\n")
+	var enum []any
+	for _, l := range c.Labels {
+		if strings.TrimSpace(l.Name) == "" {
+			return nil, nil, specErrorf("", "classify has an empty label")
+		}
+		for _, other := range k.labels {
+			if strings.EqualFold(other, l.Name) {
+				return nil, nil, specErrorf("labels must differ in more than case", "classify has the labels %q and %q", other, l.Name)
+			}
+		}
+		k.labels = append(k.labels, l.Name)
+		enum = append(enum, l.Name)
+		instruction.WriteString("- " + l.Name)
+		if l.Description != "" {
+			instruction.WriteString(": " + l.Description)
+		}
+		instruction.WriteString("\n")
+	}
+	body, err := newBody(requestOf(s, map[string]any{
+		"contents":          []any{textContent("user", text)},
+		"systemInstruction": instructionContent(instruction.String(), system),
+		"generationConfig": map[string]any{
+			"responseMimeType": "text/x.enum",
+			"responseSchema":   map[string]any{"type": "STRING", "enum": enum},
+		},
+	}))
+	k.body = body
+	return k, templates(text, system), err
+}
+
+// instructionContent is the kind's own instruction, followed by the job's.
+func instructionContent(text string, system *rowTemplate) map[string]any {
+	content := textContent("", strings.TrimSpace(text))
+	if system != nil {
+		content["parts"] = append(content["parts"].([]any), map[string]any{"text": system})
+	}
+	return content
+}
+
+func (k *classifyKind) render(row *batch.Row) ([]byte, error) { return k.body.render(row) }
+func (k *classifyKind) columns() []batch.Column               { return []batch.Column{{Name: "label"}} }
+
+// values returns the label. Models answer with it in quotes or other case when a
+// gateway drops the schema; an answer in which no label or more than one can be
+// meant is none.
+func (k *classifyKind) values(a *gemini.Answer) ([]any, error) {
+	text := strings.TrimSpace(a.Text)
+	var quoted string
+	if json.Unmarshal([]byte(text), &quoted) == nil {
+		text = quoted
+	}
+	text = strings.Trim(text, " \t\r\n\"'`*.")
+	for _, l := range k.labels {
+		if strings.EqualFold(l, text) {
+			return []any{l}, nil
+		}
+	}
+	return nil, fmt.Errorf("the answer %q is none of the labels %s", oneLine(a.Text, 60), strings.Join(k.labels, ", "))
+}
+
+func newSummarize(s *Spec, system *rowTemplate) (kind, []*rowTemplate, error) {
+	c := s.Summarize
+	if c.Text == "" {
+		return nil, nil, specErrorf(`say which text with text: "{{.body}}" under summarize:`, "summarize has no text")
+	}
+	if c.Words > 0 && c.Sentences > 0 {
+		return nil, nil, specErrorf("keep one of them", "summarize has both words and sentences")
+	}
+	text, err := newTemplate("text", c.Text)
+	if err != nil {
+		return nil, nil, err
+	}
+	length := "at most 3 sentences"
+	switch {
+	case c.Words == 1:
+		length = "one word"
+	case c.Words > 1:
+		length = fmt.Sprintf("at most %d words", c.Words)
+	case c.Sentences == 1:
+		length = "one sentence"
+	case c.Sentences > 1:
+		length = fmt.Sprintf("at most %d sentences", c.Sentences)
+	}
+	instruction := fmt.Sprintf("Summarize the text that the user gives in %s. Keep to what it says.", length)
+	switch c.Style {
+	case "", "paragraph":
+		instruction += " Write plain prose in one paragraph."
+	case "bullets":
+		instruction += ` Write a list, each point on a line of its own that begins with "- ".`
+	case "headline":
+		instruction += " Write it as a headline, without a full stop."
+	default:
+		instruction += " Style: " + c.Style + "."
+	}
+	if c.Language != "" {
+		instruction += fmt.Sprintf(" Write in %s.", c.Language)
+	} else {
+		instruction += " Write in the language of the text."
+	}
+	instruction += " Answer with the summary alone."
+	body, err := newBody(requestOf(s, map[string]any{
+		"contents":          []any{textContent("user", text)},
+		"systemInstruction": instructionContent(instruction, system),
+	}))
+	return &promptKind{body: body}, templates(text, system), err
+}
+
+// rawKind takes each row as a request.
+type rawKind struct {
+	column   string
+	defaults map[string]any // what the job's request: adds where the row has nothing
+	model    string
+}
+
+func (k *rawKind) columns() []batch.Column              { return nil }
+func (k *rawKind) values(*gemini.Answer) ([]any, error) { return nil, nil }
+
+func (k *rawKind) render(row *batch.Row) ([]byte, error) {
+	text, err := k.request(row)
+	if err != nil {
+		return nil, err
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(text, &members); err != nil {
+		return nil, fmt.Errorf("the request is no JSON object: %w", err)
+	}
+	// Batch files name the model in each request as well; it stands in the address
+	// of the call.
+	if m, ok := members["model"]; ok {
+		var model string
+		if json.Unmarshal(m, &model) != nil || strings.TrimPrefix(model, "models/") != strings.TrimPrefix(k.model, "models/") {
+			return nil, fmt.Errorf("the request is for model %s, and the job for %q", m, k.model)
+		}
+	}
+	if _, named := members["model"]; !named && len(k.defaults) == 0 {
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, text); err != nil {
+			return nil, err
+		}
+		return compact.Bytes(), nil
+	}
+	delete(members, "model")
+	own, err := exactObject(members)
+	if err != nil {
+		return nil, err
+	}
+	return marshal(merge(k.defaults, own))
+}
+
+// exactObject decodes members with numbers as they were written.
+func exactObject(members map[string]json.RawMessage) (map[string]any, error) {
+	object := make(map[string]any, len(members))
+	for name, text := range members {
+		d := json.NewDecoder(bytes.NewReader(text))
+		d.UseNumber()
+		var v any
+		if err := d.Decode(&v); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		object[name] = v
+	}
+	return object, nil
+}
+
+// request returns the JSON text of a row's request: that of the column, or the
+// row itself when it is a body.
+func (k *rawKind) request(row *batch.Row) ([]byte, error) {
+	column := k.column
+	if column == "" {
+		column = "request"
+	}
+	v, ok := row.Value(column)
+	if !ok {
+		if _, isBody := row.Value("contents"); isBody && k.column == "" && row.Raw != nil {
+			return row.Raw, nil
+		}
+		return nil, fmt.Errorf("the row has no column %q with a request", column)
+	}
+	switch v := v.(type) {
+	case json.RawMessage:
+		return v, nil
+	case string:
+		return []byte(v), nil
+	case []byte:
+		return v, nil
+	case nil:
+		return nil, fmt.Errorf("the column %q is empty", column)
+	}
+	return nil, fmt.Errorf("the column %q holds no request", column)
+}
+
+// corrective returns the body with the model's answer and what is wrong with it
+// added, for the one attempt that may mend it.
+func corrective(body []byte, answer string, fault error) ([]byte, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(body, &members); err != nil {
+		return nil, err
+	}
+	var contents []json.RawMessage
+	if err := json.Unmarshal(members["contents"], &contents); err != nil {
+		return nil, err
+	}
+	if answer == "" {
+		return nil, errors.New("there is no answer to correct")
+	}
+	said, err := marshal(textContent("model", answer))
+	if err != nil {
+		return nil, err
+	}
+	reply, err := marshal(textContent("user", fmt.Sprintf("That is not valid: %v. Answer again, and correctly.", fault)))
+	if err != nil {
+		return nil, err
+	}
+	text, err := marshal(append(contents, said, reply))
+	if err != nil {
+		return nil, err
+	}
+	members["contents"] = text
+	return marshal(members)
+}

@@ -1,0 +1,211 @@
+package jobs
+
+import (
+	"encoding/json"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/gemini"
+)
+
+// load reads a job file's text.
+func load(t *testing.T, text string) *Spec {
+	t.Helper()
+	s, err := loadText(t, "input: in.jsonl\noutput: out.jsonl\nmodel: m\n"+text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// body renders a row with a job's kind.
+func body(t *testing.T, s *Spec, r *batch.Row) string {
+	t.Helper()
+	k, _, err := newKind(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := k.render(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !json.Valid(b) {
+		t.Fatalf("the body is no JSON: %s", b)
+	}
+	return string(b)
+}
+
+// sameJSON compares JSON texts as values.
+func sameJSON(t *testing.T, got, want string) {
+	t.Helper()
+	var a, b any
+	if err := json.Unmarshal([]byte(got), &a); err != nil {
+		t.Fatalf("%v in %s", err, got)
+	}
+	if err := json.Unmarshal([]byte(want), &b); err != nil {
+		t.Fatalf("%v in %s", err, want)
+	}
+	if !reflect.DeepEqual(a, b) {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestPromptBody(t *testing.T) {
+	s := load(t, `
+prompt: "Rate {{.a}} & \"{{.b}}\""
+system: "You rate {{.b}}"
+max_output_tokens: 9
+request:
+  generation_config: {temperature: 0.5, thinkingConfig: {thinkingBudget: 0}}
+  safetySettings: [{category: HARM_CATEGORY_HARASSMENT, threshold: BLOCK_NONE}]
+`)
+	sameJSON(t, body(t, s, row("a", "x\n\"y\"", "b", "ü<z>")), `{
+		"contents": [{"role": "user", "parts": [{"text": "Rate x\n\"y\" & \"ü<z>\""}]}],
+		"systemInstruction": {"parts": [{"text": "You rate ü<z>"}]},
+		"generationConfig": {"temperature": 0.5, "thinkingConfig": {"thinkingBudget": 0}, "maxOutputTokens": 9},
+		"safetySettings": [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}]}`)
+}
+
+func TestClassifyBody(t *testing.T) {
+	s := load(t, `
+classify:
+  text: "{{.body}}"
+  labels: {positive: praises the product, negative: complains, neutral: }
+request: {generationConfig: {temperature: 0}}
+`)
+	got := body(t, s, row("body", "fine"))
+	var b struct {
+		Contents          []struct{ Parts []struct{ Text string } }
+		SystemInstruction struct{ Parts []struct{ Text string } }
+		GenerationConfig  struct {
+			Temperature      *float64
+			ResponseMimeType string
+			ResponseSchema   struct {
+				Type string
+				Enum []string
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(got), &b); err != nil {
+		t.Fatal(err)
+	}
+	if b.Contents[0].Parts[0].Text != "fine" || b.GenerationConfig.ResponseMimeType != "text/x.enum" ||
+		strings.Join(b.GenerationConfig.ResponseSchema.Enum, " ") != "positive negative neutral" || b.GenerationConfig.Temperature == nil {
+		t.Errorf("body %s", got)
+	}
+	if text := b.SystemInstruction.Parts[0].Text; !strings.Contains(text, "- positive: praises the product\n- negative: complains\n- neutral") {
+		t.Errorf("instruction %q", text)
+	}
+}
+
+// The texts that kinds put around a row are part of each row's fingerprint: a
+// change of theirs buys every job again. Where one must change, wording is
+// counted up and the old text stays for the jobs that began with it.
+func TestWordingIsPinned(t *testing.T) {
+	tests := map[string]string{
+		"classify: {text: '{{.x}}', labels: [a, b]}":                                          "f094c5b5",
+		"classify: {text: '{{.x}}', labels: {a: one, b: two}}\nsystem: be brief":              "e72f22a2",
+		"summarize: {text: '{{.x}}'}":                                                         "1e6350c7",
+		"summarize: {text: '{{.x}}', words: 40, language: German, style: bullets}":            "e0077105",
+		"summarize: {text: '{{.x}}', sentences: 1, style: headline}":                          "cf9e593d",
+		"summarize: {text: '{{.x}}', sentences: 2, style: 'for children', language: English}": "5728540c",
+		"prompt: '{{.x}}'": "64fde551",
+	}
+	for text, want := range tests {
+		f, err := batch.FingerprintOf("m", []byte(body(t, load(t, text), row("x", "hello"))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := f.String()[:8]; got != want {
+			t.Errorf("%s has fingerprint %s, and had %s", text, got, want)
+		}
+	}
+}
+
+func TestClassifyValues(t *testing.T) {
+	k := &classifyKind{labels: []string{"positive", "very negative", "N/A"}}
+	for text, want := range map[string]string{
+		"positive": "positive", " Positive\n": "positive", `"very negative"`: "very negative", "`n/a`": "N/A", "positive.": "positive",
+		"neutral": "", "": "", "positive, very negative": "", "I think it is positive": "",
+	} {
+		v, err := k.values(&gemini.Answer{Text: text})
+		switch {
+		case want == "" && err == nil:
+			t.Errorf("%q is taken for %v", text, v)
+		case want != "" && (err != nil || v[0] != want):
+			t.Errorf("%q gives %v, %v; want %q", text, v, err, want)
+		}
+	}
+}
+
+func TestRawBody(t *testing.T) {
+	request := `{"contents":[{"parts":[{"text":"hi"}]}],"generation_config":{"top_k":40,"temperature":0.70}}`
+	plain := load(t, "raw: {}")
+	for name, r := range map[string]*batch.Row{
+		"Gemini Batch line": row("key", "k1", "request", json.RawMessage(request)),
+		"text column":       row("request", request),
+		"the row itself":    {Raw: []byte(request), Columns: []batch.Column{{Name: "contents"}}, Values: []any{nil}},
+	} {
+		if got := body(t, plain, r); got != request {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	column := load(t, "raw: {column: body}")
+	if got := body(t, column, row("body", request)); got != request {
+		t.Errorf("column: %s", got)
+	}
+
+	// What the job adds, a row's own fields override; its numbers stay as written.
+	defaults := load(t, "raw: {}\nmax_output_tokens: 5\nrequest: {generationConfig: {temperature: 0, seed: 1}}")
+	got := body(t, defaults, row("request", json.RawMessage(`{"model":"models/m","contents":[],"generation_config":{"temperature":0.70}}`)))
+	if !strings.Contains(got, `"temperature":0.70`) || strings.Contains(got, `"model"`) {
+		t.Errorf("merged body %s", got)
+	}
+	sameJSON(t, got, `{"contents":[],"generationConfig":{"temperature":0.7,"seed":1,"maxOutputTokens":5}}`)
+
+	k, _, err := newKind(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, r := range map[string]*batch.Row{
+		`no column "request"`: row("x", "y"),
+		"is empty":            row("request", nil),
+		"no JSON object":      row("request", "[1]"),
+		"for model":           row("request", json.RawMessage(`{"model":"other","contents":[]}`)),
+		"no request":          row("request", json.Number("7")),
+	} {
+		if b, err := k.render(r); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v gives %s, %v; want %q", r.Values, b, err, want)
+		}
+	}
+}
+
+func TestCorrective(t *testing.T) {
+	got, err := corrective([]byte(`{"contents":[{"role":"user","parts":[{"text":"q"}]}],"generationConfig":{"temperature":0.10}}`), "maybe", errors.New(`"maybe" is no label`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(got), `"temperature":0.10`) {
+		t.Errorf("a number was rewritten: %s", got)
+	}
+	sameJSON(t, string(got), `{"generationConfig":{"temperature":0.10},"contents":[{"role":"user","parts":[{"text":"q"}]},
+		{"role":"model","parts":[{"text":"maybe"}]},
+		{"role":"user","parts":[{"text":"That is not valid: \"maybe\" is no label. Answer again, and correctly."}]}]}`)
+}
+
+func TestEstimateTokens(t *testing.T) {
+	prompt := `{"contents":[{"parts":[{"text":"` + strings.Repeat("word ", 400) + `"}],"role":"user"}]}`
+	if n := estimateTokens([]byte(prompt)); n < 480 || n > 520 {
+		t.Errorf("2,000 letters are %d tokens, want about 500", n)
+	}
+	if n := estimateTokens([]byte(`{"x":"` + strings.Repeat("語", 1000) + `"}`)); n < 700 || n > 900 {
+		t.Errorf("1,000 characters of Japanese are %d tokens, want about 800", n)
+	}
+	image := `{"contents":[{"parts":[{"inlineData":{"mimeType":"image/png","data":"` + strings.Repeat("A", 1<<20) + `"}}]}]}`
+	if n := estimateTokens([]byte(image)); n > 400 {
+		t.Errorf("an image of 1 MiB is %d tokens, want about 258", n)
+	}
+}

@@ -1,0 +1,260 @@
+package jobs
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/reader"
+	"github.com/genbatch/genbatch/writer"
+)
+
+// finish writes the output of a run in which no row is pending. An output that is
+// there already, and for which nothing has changed, is left untouched.
+func (j *Job) finish(s *Summary) error {
+	before, err := j.sources()
+	if err != nil {
+		return err
+	}
+	if old, err := readManifest(j.spec.StateDir()); err == nil && old.sameSources(before) && old.Summary.Status[batch.Pending] == 0 {
+		if info, err := os.Stat(j.spec.Output); err == nil && old.Output.matches(j.spec.Output, info) {
+			s.Output, s.Unchanged, s.Job = j.spec.Output, true, &old.Summary
+			s.Simulated = old.Summary.Simulated()
+			return nil
+		}
+	}
+	totals, err := j.derive(j.spec.Output, j.spec.OutputFormat, nil)
+	if err != nil {
+		return fmt.Errorf("the output cannot be written: %w", err)
+	}
+	s.Output, s.Job = j.spec.Output, totals
+	s.Simulated = totals.Simulated()
+
+	return j.record(before, totals)
+}
+
+// record writes the manifest of a finished output, with what it was derived from.
+func (j *Job) record(m *manifest, totals *Totals) (err error) {
+	m.Rows, m.Summary = totals.Rows, *totals
+	if m.Output, err = identify(j.spec.Output); err != nil {
+		return err
+	}
+	if m.Output.SHA256, err = sumFile(j.spec.Output); err != nil {
+		return err
+	}
+	return m.write(j.spec.StateDir())
+}
+
+// sources returns a manifest of all that the output is derived from.
+func (j *Job) sources() (*manifest, error) {
+	m := &manifest{Genbatch: Version(), LastSeq: j.journal.Last()}
+	for _, path := range j.input.Paths() {
+		id, err := identify(path)
+		if err != nil {
+			return nil, err
+		}
+		m.Inputs = append(m.Inputs, id)
+	}
+	spec := j.spec
+	spec.State = "" // given or not, it is the same folder
+	text, err := yaml.MarshalWithOptions(spec, yaml.JSON())
+	if err != nil {
+		return nil, err
+	}
+	h := sha256.New()
+	h.Write(text)
+	if j.spec.Prices != "" {
+		prices, err := os.ReadFile(j.spec.Prices)
+		if err != nil {
+			return nil, err
+		}
+		h.Write(prices)
+	}
+	m.Spec = hex.EncodeToString(h.Sum(nil))
+	return m, nil
+}
+
+func (m *manifest) sameSources(o *manifest) bool {
+	return m.Genbatch == o.Genbatch && m.LastSeq == o.LastSeq && m.Spec == o.Spec &&
+		slices.EqualFunc(m.Inputs, o.Inputs, func(a, b fileID) bool {
+			return a.Path == b.Path && a.Size == b.Size && a.ModTime.Equal(b.ModTime)
+		})
+}
+
+// Export derives an output from input and journal, and sends nothing. Rows
+// without a result are pending in it. With statuses, only rows that have one of
+// them are written. An existing file is replaced only when force is set, or when
+// it is the job's own output, which is only ever written whole: every row, and none
+// of them pending.
+func (j *Job) Export(path, format string, statuses []batch.Status, force bool) (*Totals, error) {
+	for i, in := range j.input.Paths() {
+		if in == path {
+			return nil, specErrorf("write to another file", "%s is an input", j.spec.Input[min(i, len(j.spec.Input)-1)])
+		}
+	}
+	if _, err := os.Stat(path); err == nil && !force {
+		if path != j.spec.Output || j.checkOutput() != nil {
+			return nil, specErrorf("choose another --output, or replace it with --force", "%s exists", path)
+		}
+	}
+	if path != j.spec.Output {
+		return j.derive(path, format, statuses)
+	}
+	if err := j.checkWhole(statuses); err != nil {
+		return nil, err
+	}
+	before, err := j.sources()
+	if err != nil {
+		return nil, err
+	}
+	totals, err := j.derive(path, format, nil)
+	if err != nil {
+		return nil, err
+	}
+	return totals, j.record(before, totals)
+}
+
+// checkWhole refuses to write a part of the rows to the job's own output: whoever
+// finds that file takes it for finished.
+func (j *Job) checkWhole(statuses []batch.Status) error {
+	const hint = "name another file with --output"
+	if len(statuses) > 0 {
+		return specErrorf(hint, "%s is the job's own output, which holds every row", j.spec.Output)
+	}
+	pending := 0
+	for it, err := range j.items() {
+		if err != nil {
+			return err
+		}
+		if it.req != nil && (!it.known || it.entry.Status == batch.Pending) {
+			pending++
+		}
+	}
+	if pending > 0 {
+		return specErrorf(hint, "%d rows are pending, and the job's own output %s is written when none is", pending, j.spec.Output)
+	}
+	return nil
+}
+
+// derive writes the output: a pure function of input, job and journal.
+func (j *Job) derive(path, format string, only []batch.Status) (*Totals, error) {
+	w, err := j.newOutput(path, format)
+	if err != nil {
+		return nil, err
+	}
+	defer w.Abort()
+	var t Totals
+	for it, err := range j.items() {
+		if err != nil {
+			return nil, err
+		}
+		values, status, err := j.values(&it, &t)
+		if err != nil {
+			return nil, err
+		}
+		if len(only) > 0 && !slices.Contains(only, status) {
+			continue
+		}
+		if err := w.write(it.row, values); err != nil {
+			return nil, err
+		}
+	}
+	return &t, w.Commit()
+}
+
+// values returns an item's result columns, and counts it.
+func (j *Job) values(it *item, t *Totals) ([]any, batch.Status, error) {
+	switch {
+	case it.req == nil:
+		t.addStatus(batch.Skipped)
+		return j.unasked(batch.Skipped, oneLine(it.err.Error(), 500)), batch.Skipped, nil
+	case !it.known:
+		t.addStatus(batch.Pending)
+		return j.unasked(batch.Pending, ""), batch.Pending, nil
+	}
+	r, err := j.journal.Read(it.entry)
+	if err != nil {
+		return nil, "", err
+	}
+	cost, priced := t.addResult(r, j.prices)
+	for _, e := range j.journal.Superseded(it.req.Fingerprint, it.req.Occurrence) {
+		earlier, err := j.journal.Read(e)
+		if err != nil {
+			return nil, "", err
+		}
+		c, ok := t.addResult(earlier, j.prices)
+		cost, priced = cost+c, priced && ok
+	}
+	if r.Status == batch.Pending {
+		t.addStatus(batch.Pending)
+		return j.unasked(batch.Pending, ""), batch.Pending, nil
+	}
+	values, status := j.answered(r, cost, priced)
+	t.addStatus(status)
+	if j.spec.Classify != nil {
+		if label, ok := values[1].(string); ok {
+			t.addLabel(label)
+		}
+	}
+	return values, status, nil
+}
+
+// An output is a writer with the job's choice of columns.
+type output struct {
+	*writer.Output
+	out       []int // which of the result columns
+	resultBuf []any
+}
+
+func (j *Job) newOutput(path, format string) (*output, error) {
+	result := j.resultColumns()
+	c := writer.Config{Path: path, Format: format, CSVSafe: j.spec.CSVSafe}
+	written, err := writer.FormatOf(path, format)
+	if err != nil {
+		return nil, &SpecError{Err: err}
+	}
+	input := j.input.Columns()
+	if !j.input.KnownColumns() {
+		if written == "jsonl" && len(j.spec.Columns) == 0 {
+			c.AllInput = true
+			input = nil
+		} else {
+			var u reader.Union
+			for row, err := range j.rows() {
+				if err != nil {
+					return nil, err
+				}
+				u.Add(row)
+			}
+			input = u.Columns()
+		}
+	}
+	in, out, err := j.pick(input, result)
+	if err != nil {
+		return nil, err
+	}
+	o := &output{out: out, resultBuf: make([]any, len(out))}
+	for _, i := range in {
+		c.Columns = append(c.Columns, input[i])
+	}
+	c.Input = len(in)
+	for _, i := range out {
+		c.Columns = append(c.Columns, result[i])
+	}
+	if o.Output, err = writer.Create(c); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+func (o *output) write(row *batch.Row, values []any) error {
+	for k, i := range o.out {
+		o.resultBuf[k] = values[i]
+	}
+	return o.Output.Write(row, o.resultBuf)
+}

@@ -1,0 +1,140 @@
+package jobs
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/price"
+)
+
+// A Plan says what a run would do. Nothing was sent for it.
+type Plan struct {
+	Rows    int64 // of the input
+	New     int64 // never asked
+	Again   int64 // asked before, and to be asked again: failed, or named by retry
+	Settled int64 // need no call
+	Bad     int64 // cannot be read or rendered
+
+	BadRows []string // the first of them, with place and cause
+
+	InputTokens int64     // of the rows to be asked, estimated
+	InputCost   price.USD // of them
+	Priced      bool      // whether the model's price is known
+
+	// Answered is how many answers of this job are the basis of OutputTokens, the
+	// expected output of the rows to be asked, thinking included. 0: none is known
+	// yet, and OutputTokens is 0.
+	Answered     int64
+	OutputTokens int64
+	OutputCost   price.USD
+
+	// MaxOutputTokens is the most that the rows to be asked can put out; 0: nothing
+	// bounds them.
+	MaxOutputTokens int64
+	MaxOutputCost   price.USD
+
+	First   json.RawMessage // the first request to be sent
+	FirstAt string          // the place of its row
+	Price   price.USD       // spent on the job so far
+}
+
+// Ask returns how many rows would be asked.
+func (p *Plan) Ask() int64 { return p.New + p.Again }
+
+const badRowsShown = 5
+
+// Plan reads input and journal and says what a run would do.
+func (j *Job) Plan() (*Plan, error) {
+	var (
+		p        Plan
+		known    Totals
+		estimate int64 // of the prompts that were answered
+	)
+	bound, err := j.maxOutputTokens()
+	if err != nil {
+		return nil, err
+	}
+	for it, err := range j.items() {
+		if err != nil {
+			return nil, err
+		}
+		p.Rows++
+		switch {
+		case it.req == nil:
+			p.Bad++
+			if len(p.BadRows) < badRowsShown {
+				p.BadRows = append(p.BadRows, it.err.Error())
+			}
+			continue
+		case it.known && j.settled(it.entry):
+			p.Settled++
+			if _, _, err := j.values(&it, &known); err != nil {
+				return nil, err
+			}
+			estimate += int64(it.req.InputTokens)
+			continue
+		case it.known:
+			p.Again++
+		default:
+			p.New++
+		}
+		p.InputTokens += int64(it.req.InputTokens)
+		p.MaxOutputTokens += bound
+		if p.First == nil {
+			p.First, p.FirstAt = it.req.Body, it.row.Place()
+		}
+	}
+	p.Price, _ = known.CostUSD()
+	var prompt, output int64
+	for _, m := range known.Models {
+		p.Answered += m.Calls
+		prompt += m.PromptTokens
+		output += m.OutputTokens + m.ThoughtsTokens
+	}
+	if p.Answered > 0 {
+		p.OutputTokens = output * p.Ask() / p.Answered
+		if estimate > 0 {
+			p.InputTokens = p.InputTokens * prompt / estimate
+		}
+	}
+	return &p, j.priceOf(&p)
+}
+
+// priceOf fills in what the plan's tokens cost.
+func (j *Job) priceOf(p *Plan) error {
+	if p.Ask() == 0 {
+		p.Priced = true
+		return nil
+	}
+	// A tier of prices belongs to one request's prompt, so the mean one is priced.
+	each := func(input, output int64) (price.USD, bool) {
+		u := &batch.Usage{PromptTokenCount: input / p.Ask(), CandidatesTokenCount: output / p.Ask()}
+		cost, ok := costOf(j.prices, &batch.Spend{At: time.Now(), Model: j.spec.Model, Usage: u}, j.spec.Model)
+		return cost * price.USD(p.Ask()), ok
+	}
+	var all price.USD
+	p.InputCost, p.Priced = each(p.InputTokens, 0)
+	all, _ = each(p.InputTokens, p.OutputTokens)
+	p.OutputCost = all - p.InputCost
+	all, _ = each(p.InputTokens, p.MaxOutputTokens)
+	p.MaxOutputCost = all - p.InputCost
+	return nil
+}
+
+// maxOutputTokens is the bound that the job sets to each answer; 0: none.
+func (j *Job) maxOutputTokens() (int64, error) {
+	if j.spec.MaxOutputTokens > 0 {
+		return int64(j.spec.MaxOutputTokens), nil
+	}
+	config, _ := field(j.spec.Request, "generationConfig").(map[string]any)
+	text, err := json.Marshal(field(config, "maxOutputTokens"))
+	if err != nil {
+		return 0, err
+	}
+	var n int64
+	if err := json.Unmarshal(text, &n); err != nil {
+		return 0, specErrorf("write a whole number", "request.generationConfig.maxOutputTokens is %s", text)
+	}
+	return n, nil
+}

@@ -1,0 +1,238 @@
+package jobs
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/gemini"
+	"github.com/genbatch/genbatch/batch/quota"
+)
+
+// progress is what a run has come to so far; mu guards it.
+type progress struct {
+	mu      sync.Mutex
+	begin   time.Time
+	read    int64 // rows of the input that the run has come to
+	settled int64
+	bad     int64
+	run     Totals
+	limiter *quota.Limiter
+	gauges  batch.Gauges
+}
+
+// Progress is a snapshot of a run.
+type Progress struct {
+	Elapsed time.Duration
+	Read    int64 // rows of the input that the run has come to
+	Settled int64 // of these, needing no call in this run
+	Bad     int64 // of these, unreadable
+	Run     Totals
+
+	Calls    int64 // under way
+	Attempts int64 // made
+	Waiting  int64 // rows that wait for their next attempt
+
+	Quota quota.State
+}
+
+// Done returns how many rows have a result by now, or cannot have one.
+func (p *Progress) Done() int64 { return p.Settled + p.Bad + p.Run.Rows }
+
+// Progress returns a snapshot of the run. It is safe to call at any time, from
+// any goroutine.
+func (j *Job) Progress() Progress {
+	p := &j.progress
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := Progress{
+		Read: p.read, Settled: p.settled, Bad: p.bad, Run: p.run.clone(),
+		Calls: p.gauges.Calls.Load(), Attempts: p.gauges.Attempts.Load(), Waiting: p.gauges.Waiting.Load(),
+	}
+	if !p.begin.IsZero() {
+		s.Elapsed = time.Since(p.begin)
+	}
+	if p.limiter != nil {
+		s.Quota = p.limiter.State()
+	}
+	return s
+}
+
+// CountRows reads the input once and returns how many rows the job has. It can
+// run beside Run.
+func (j *Job) CountRows(ctx context.Context) (int64, error) {
+	if j.sampled != nil {
+		return int64(len(j.sampled)), nil
+	}
+	var n int64
+	for _, err := range j.rows() {
+		if err != nil {
+			return n, err
+		}
+		if n++; n%1024 == 0 && ctx.Err() != nil {
+			return n, ctx.Err()
+		}
+	}
+	return n, ctx.Err()
+}
+
+// Run asks what the journal does not have, and writes the output when no row is
+// left pending. The summary is there also when the run ended early, which the
+// error tells: what [batch.Run] returned, or a fault of writing the output.
+func (j *Job) Run(ctx context.Context) (*Summary, error) {
+	j.progress.begin = time.Now()
+	j.warnPrice()
+
+	limiter := quota.New(quota.Config{
+		RPM: j.spec.RPM, TPM: j.spec.TPM, RPD: j.spec.RPD,
+		Concurrency: j.spec.Concurrency, OnDailyQuota: dayPolicy(j.spec.OnDailyQuota),
+	})
+	j.progress.mu.Lock()
+	j.progress.limiter = limiter
+	j.progress.mu.Unlock()
+	err := batch.Run(ctx, batch.Config{
+		Model:       checkedModel{j.client, j.kind},
+		Limiter:     limiter,
+		Sink:        j.journal,
+		Skip:        j.skip,
+		Endpoint:    j.endpoint.String(),
+		Concurrency: j.spec.Concurrency,
+		MaxAttempts: j.spec.MaxAttempts,
+		MaxFailures: j.failures,
+		OnResult:    j.note,
+		Gauges:      &j.progress.gauges,
+	}, j.requests())
+	s := j.summary()
+	s.ListPriced = j.listPriced(j.endpoint)
+	if err != nil {
+		return s, err
+	}
+	err = j.finish(s)
+	s.Elapsed = time.Since(j.progress.begin)
+	s.Seconds = s.Elapsed.Seconds()
+	return s, err
+}
+
+// requests ranges over the requests of all rows that have one.
+func (j *Job) requests() iter.Seq2[*batch.Request, error] {
+	return func(yield func(*batch.Request, error) bool) {
+		for it, err := range j.items() {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			j.progress.mu.Lock()
+			j.progress.read++
+			if it.req == nil {
+				j.progress.bad++
+			}
+			j.progress.mu.Unlock()
+			if it.req != nil && !yield(it.req, nil) {
+				return
+			}
+		}
+	}
+}
+
+// skip reports whether the journal has settled a request.
+func (j *Job) skip(r *batch.Request) bool {
+	e, known := j.journal.Lookup(r.Fingerprint, r.Occurrence)
+	if !known || !j.settled(e) {
+		return false
+	}
+	j.progress.mu.Lock()
+	j.progress.settled++
+	j.progress.mu.Unlock()
+	return true
+}
+
+// note counts a result once it is safe.
+func (j *Job) note(r *batch.Result) {
+	p := &j.progress
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.run.addResult(r, j.prices)
+	j.warnModel(r)
+	if r.Status != batch.Pending {
+		p.run.addStatus(r.Status)
+	}
+}
+
+func (j *Job) summary() *Summary {
+	p := j.Progress()
+	return &Summary{
+		Elapsed: p.Elapsed, Seconds: p.Elapsed.Seconds(),
+		Settled: p.Settled, Bad: p.Bad, Run: p.Run,
+		Simulated: p.Run.Simulated(),
+	}
+}
+
+// checkRows reads the whole input and returns its first bad row as a SpecError:
+// --strict.
+func (j *Job) checkRows() error {
+	for row, err := range j.rows() {
+		if err == nil {
+			_, err = j.request(row)
+		}
+		if err != nil {
+			return specErrorf("mend the row, or run without --strict to have it skipped", "%w", err)
+		}
+	}
+	return nil
+}
+
+// parseFailures reads --max-failures: N or P%.
+func parseFailures(text string) (batch.FailureLimit, error) {
+	if text == "" {
+		return batch.FailureLimit{}, nil
+	}
+	if share, ok := strings.CutSuffix(text, "%"); ok {
+		if p, err := strconv.ParseFloat(share, 64); err == nil && p > 0 && p <= 100 {
+			return batch.FailureLimit{Percent: p}, nil
+		}
+	} else if n, err := strconv.Atoi(text); err == nil && n > 0 {
+		return batch.FailureLimit{Rows: n}, nil
+	}
+	return batch.FailureLimit{}, specErrorf("write --max-failures 100, or --max-failures 5%", "max_failures is %q", text)
+}
+
+func dayPolicy(text string) quota.DayPolicy {
+	if text == "wait" {
+		return quota.DayWait
+	}
+	return quota.DayStop
+}
+
+// checkedModel checks answers on arrival, and asks once more, with the fault
+// shown to the model, when one fails.
+type checkedModel struct {
+	batch.Model
+	kind kind
+}
+
+func (m checkedModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
+	o := m.Model.Attempt(ctx, r)
+	if o.Consequence != batch.Answered || o.Status != batch.OK || len(m.kind.columns()) == 0 {
+		return o
+	}
+	a, err := gemini.Parse(o.Response)
+	if err == nil {
+		_, err = m.kind.values(a)
+	}
+	if err == nil {
+		return o
+	}
+	o.Consequence, o.Status, o.MaxRetries = batch.Retry, batch.Invalid, 1
+	o.Err = &batch.Error{Kind: batch.KindValidation, HTTPStatus: http.StatusOK, Message: err.Error()}
+	if a != nil {
+		if next, cerr := corrective(r.Body, a.Text, err); cerr == nil {
+			o.Next = next
+		}
+	}
+	return o
+}

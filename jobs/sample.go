@@ -1,0 +1,58 @@
+package jobs
+
+import (
+	"bytes"
+	"cmp"
+	"container/heap"
+
+	"github.com/genbatch/genbatch/batch"
+)
+
+// sampleID is a row's identity.
+type sampleID struct {
+	fingerprint batch.Fingerprint
+	occurrence  int
+}
+
+// chooseSample picks the rows of --sample: those with the lowest fingerprints, so
+// that the same rows are picked each time.
+func (j *Job) chooseSample() error {
+	if j.spec.Sample == 0 {
+		return nil
+	}
+	var lowest sampleHeap
+	for it, err := range j.items() {
+		if err != nil {
+			return err
+		}
+		if it.req == nil {
+			continue
+		}
+		heap.Push(&lowest, sampleID{it.req.Fingerprint, it.req.Occurrence})
+		if len(lowest) > j.spec.Sample {
+			heap.Pop(&lowest)
+		}
+	}
+	j.sampled = make(map[sampleID]bool, len(lowest))
+	for _, id := range lowest {
+		j.sampled[id] = true
+	}
+	return nil
+}
+
+// sampleHeap has its highest id on top.
+type sampleHeap []sampleID
+
+func (h sampleHeap) Len() int      { return len(h) }
+func (h sampleHeap) Swap(i, k int) { h[i], h[k] = h[k], h[i] }
+func (h *sampleHeap) Push(x any)   { *h = append(*h, x.(sampleID)) }
+
+func (h sampleHeap) Less(i, k int) bool {
+	return cmp.Or(bytes.Compare(h[i].fingerprint[:], h[k].fingerprint[:]), cmp.Compare(h[i].occurrence, h[k].occurrence)) > 0
+}
+
+func (h *sampleHeap) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return last
+}

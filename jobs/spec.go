@@ -1,0 +1,305 @@
+package jobs
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+)
+
+// A Spec describes a job: what a job file, flags and environment say together.
+// Fields are named in YAML as their flags are, in snake_case. The zero value of
+// each optional field means its default.
+type Spec struct {
+	Input        List   `yaml:"input,omitempty"` // paths, globs, or "-"; required
+	InputFormat  string `yaml:"input_format,omitempty"`
+	Output       string `yaml:"output,omitempty"` // required
+	OutputFormat string `yaml:"output_format,omitempty"`
+	State        string `yaml:"state,omitempty"`         // folder; default: Output + ".genbatch"
+	MaxRowBytes  int    `yaml:"max_row_bytes,omitempty"` // default 256 MiB
+	Key          string `yaml:"key,omitempty"`           // column that names rows in messages
+	Limit        int    `yaml:"limit,omitempty"`         // only the first rows; 0: all
+	Sample       int    `yaml:"sample,omitempty"`        // only that many rows, by lowest fingerprint; 0: all
+	Strict       bool   `yaml:"strict,omitempty"`
+
+	Model      string `yaml:"model,omitempty"` // required
+	Endpoint   string `yaml:"endpoint,omitempty"`
+	BaseURL    string `yaml:"base_url,omitempty"`
+	Auth       string `yaml:"auth,omitempty"`
+	APIKeyEnv  string `yaml:"api_key_env,omitempty"`
+	APIKeyFile string `yaml:"api_key_file,omitempty"`
+	Project    string `yaml:"project,omitempty"`  // Vertex AI
+	Location   string `yaml:"location,omitempty"` // Vertex AI
+	Header     List   `yaml:"header,omitempty"`   // NAME=VALUE
+
+	// Exactly one of the kinds.
+	Prompt    string     `yaml:"prompt,omitempty"`
+	Classify  *Classify  `yaml:"classify,omitempty"`
+	Summarize *Summarize `yaml:"summarize,omitempty"`
+	Raw       *Raw       `yaml:"raw,omitempty"`
+
+	System          string         `yaml:"system,omitempty"`
+	Request         map[string]any `yaml:"request,omitempty"` // the API's own JSON, merged into each body
+	MaxOutputTokens int            `yaml:"max_output_tokens,omitempty"`
+	Stream          bool           `yaml:"stream,omitempty"`
+
+	Concurrency int           `yaml:"concurrency,omitempty"` // default 64
+	RPM         int           `yaml:"rpm,omitempty"`
+	TPM         int           `yaml:"tpm,omitempty"`
+	RPD         int           `yaml:"rpd,omitempty"`
+	MaxAttempts int           `yaml:"max_attempts,omitempty"` // default 6
+	Timeout     time.Duration `yaml:"timeout,omitempty"`      // of one attempt; default 5m
+	MaxFailures string        `yaml:"max_failures,omitempty"` // N or P%
+	Retry       List          `yaml:"retry,omitempty"`        // statuses to ask again
+
+	OnDailyQuota string `yaml:"on_daily_quota,omitempty"` // stop (default) or wait
+
+	Prices      string `yaml:"prices,omitempty"`  // a price file
+	Prefix      string `yaml:"prefix,omitempty"`  // of the result columns
+	Columns     List   `yaml:"columns,omitempty"` // of the output; default: all
+	RawResponse bool   `yaml:"raw_response,omitempty"`
+	CSVSafe     bool   `yaml:"csv_safe,omitempty"`
+	Force       bool   `yaml:"force,omitempty"`
+}
+
+// Classify asks for one label for each row.
+type Classify struct {
+	Text   string `yaml:"text"` // template; required
+	Labels Labels `yaml:"labels"`
+}
+
+// Labels are the labels of a classification, in their order, each with a
+// description that may be empty. In YAML: a list, or a map of label to
+// description.
+type Labels []Label
+
+// A Label is one label of a classification.
+type Label struct{ Name, Description string }
+
+// UnmarshalYAML implements yaml.InterfaceUnmarshaler.
+func (l *Labels) UnmarshalYAML(unmarshal func(any) error) error {
+	var names []string
+	if err := unmarshal(&names); err == nil {
+		for _, name := range names {
+			*l = append(*l, Label{Name: name})
+		}
+		return nil
+	}
+	var described yaml.MapSlice
+	if err := unmarshal(&described); err != nil {
+		return errors.New("labels are a list of names, or a map of name to description")
+	}
+	for _, item := range described {
+		label := Label{Name: fmt.Sprint(item.Key)}
+		if item.Value != nil {
+			label.Description = fmt.Sprint(item.Value)
+		}
+		*l = append(*l, label)
+	}
+	return nil
+}
+
+// MarshalYAML implements yaml.InterfaceMarshaler.
+func (l Labels) MarshalYAML() (any, error) {
+	m := make(yaml.MapSlice, len(l))
+	for i, label := range l {
+		m[i] = yaml.MapItem{Key: label.Name, Value: label.Description}
+	}
+	return m, nil
+}
+
+// Summarize asks for a summary of a text of each row.
+type Summarize struct {
+	Text      string `yaml:"text"`                // template; required
+	Words     int    `yaml:"words,omitempty"`     // at most; 0: not said
+	Sentences int    `yaml:"sentences,omitempty"` // at most; 0 with Words 0: 3
+	Language  string `yaml:"language,omitempty"`  // default: the text's own
+	Style     string `yaml:"style,omitempty"`     // paragraph (default), bullets, headline, or words of your own
+}
+
+// Raw takes each row as a request: a Gemini Batch line {"key","request"}, a
+// Vertex AI batch line {"request"}, or a column that holds a body.
+type Raw struct {
+	Column string `yaml:"column,omitempty"` // default: request
+}
+
+// A List is a list of strings that YAML may give as a single one.
+type List []string
+
+// UnmarshalYAML implements yaml.InterfaceUnmarshaler.
+func (l *List) UnmarshalYAML(unmarshal func(any) error) error {
+	var many []string
+	if err := unmarshal(&many); err == nil {
+		*l = many
+		return nil
+	}
+	var one string
+	if err := unmarshal(&one); err != nil {
+		return errors.New("a text or a list of texts is wanted here")
+	}
+	*l = List{one}
+	return nil
+}
+
+// A SpecError is a mistake in flags, job file or input: nothing was sent.
+type SpecError struct {
+	Err  error
+	Hint string // the remedy; may be empty
+}
+
+func (e *SpecError) Error() string {
+	if e.Hint == "" {
+		return e.Err.Error()
+	}
+	return e.Err.Error() + "; " + e.Hint
+}
+
+func (e *SpecError) Unwrap() error { return e.Err }
+
+func specErrorf(hint, format string, args ...any) error {
+	return &SpecError{Err: fmt.Errorf(format, args...), Hint: hint}
+}
+
+// Load reads a job file. Paths in it are relative to its own folder. Its errors
+// are SpecErrors that name line and column.
+func Load(path string) (*Spec, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, &SpecError{Err: err}
+	}
+	var s Spec
+	if err := yaml.UnmarshalWithOptions(text, &s, yaml.Strict()); err != nil {
+		return nil, yamlError(path, err)
+	}
+	s.resolve(filepath.Dir(path))
+	return &s, nil
+}
+
+// resolve makes the paths of a job file relative to its folder.
+func (s *Spec) resolve(dir string) {
+	at := func(path *string) {
+		if *path != "" && *path != "-" && !filepath.IsAbs(*path) {
+			*path = filepath.Join(dir, *path)
+		}
+	}
+	for i := range s.Input {
+		at(&s.Input[i])
+	}
+	at(&s.Output)
+	at(&s.State)
+	at(&s.APIKeyFile)
+	at(&s.Prices)
+	for _, text := range []*string{&s.Prompt, &s.System} {
+		if file, ok := strings.CutPrefix(*text, "@"); ok {
+			at(&file)
+			*text = "@" + file
+		}
+	}
+}
+
+// yamlError names the file, keeps the position that the YAML package found, and
+// offers the nearest key for an unknown one.
+func yamlError(path string, err error) error {
+	var unknown *yaml.UnknownFieldError
+	hint := ""
+	if errors.As(err, &unknown) {
+		name := unknown.GetToken().Value
+		if near := nearest(name, specKeys()); near != "" {
+			hint = fmt.Sprintf("did you mean %q?", near)
+		}
+	}
+	var positioned yaml.Error
+	if errors.As(err, &positioned) {
+		if t := positioned.GetToken(); t != nil && t.Position != nil {
+			err = fmt.Errorf("line %d, column %d: %s", t.Position.Line, t.Position.Column, positioned.GetMessage())
+		}
+	}
+	if strings.HasPrefix(err.Error(), "time: ") { // the YAML package says no more of it
+		err, hint = fmt.Errorf("timeout: %w", err), "write it as 90s or 5m"
+	}
+	return &SpecError{Err: fmt.Errorf("%s: %w", path, err), Hint: hint}
+}
+
+// StateDir returns the folder in which the job keeps its state.
+func (s *Spec) StateDir() string {
+	if s.State != "" {
+		return s.State
+	}
+	return StateDirOf(s.Output)
+}
+
+// StateDirOf returns the default state folder of an output.
+func StateDirOf(output string) string { return output + ".genbatch" }
+
+// check finds what is missing or contradicts itself, without looking at the
+// input.
+func (s *Spec) check() error {
+	switch {
+	case len(s.Input) == 0:
+		return specErrorf("name the table with --input reviews.csv, or input: in the job file", "no input is given")
+	case s.Output == "":
+		return specErrorf("name the file to write with --output labels.csv, or output: in the job file", "no output is given")
+	case s.Model == "":
+		return specErrorf("say which with --model, for example --model gemini-2.5-flash-lite", "no model is given, and there is no default since models are retired")
+	}
+	var kinds []string
+	for name, given := range map[string]bool{
+		"prompt": s.Prompt != "", "classify": s.Classify != nil, "summarize": s.Summarize != nil, "raw": s.Raw != nil,
+	} {
+		if given {
+			kinds = append(kinds, name)
+		}
+	}
+	slices.Sort(kinds)
+	switch len(kinds) {
+	case 0:
+		return specErrorf(`say it with --prompt "Summarize: {{.text}}", with --label A --label B --text "{{.text}}", or with prompt:, classify:, summarize: or raw: in a job file`,
+			"the job does not say what to ask")
+	case 1:
+	default:
+		return specErrorf("keep one of them", "the job has %d kinds: %s", len(kinds), strings.Join(kinds, ", "))
+	}
+	if s.Limit > 0 && s.Sample > 0 {
+		return specErrorf("keep one of them", "--limit and --sample contradict each other")
+	}
+	for name, n := range map[string]int{
+		"limit": s.Limit, "sample": s.Sample, "concurrency": s.Concurrency, "rpm": s.RPM, "tpm": s.TPM, "rpd": s.RPD,
+		"max_attempts": s.MaxAttempts, "max_output_tokens": s.MaxOutputTokens, "max_row_bytes": s.MaxRowBytes,
+	} {
+		if n < 0 {
+			return specErrorf("", "%s is %d; it cannot be negative", name, n)
+		}
+	}
+	if s.Timeout < 0 {
+		return specErrorf("", "timeout is %v; it cannot be negative", s.Timeout)
+	}
+	if s.OnDailyQuota != "" && s.OnDailyQuota != "stop" && s.OnDailyQuota != "wait" {
+		return specErrorf("use stop or wait", "on_daily_quota is %q", s.OnDailyQuota)
+	}
+	return s.checkRequest()
+}
+
+// checkRequest finds contradictions in what stands under request:.
+func (s *Spec) checkRequest() error {
+	config, _ := field(s.Request, "generationConfig").(map[string]any)
+	if s.MaxOutputTokens > 0 && field(config, "maxOutputTokens") != nil {
+		return specErrorf("keep one of them", "max_output_tokens and request.generationConfig.maxOutputTokens are both given")
+	}
+	thinking, _ := field(config, "thinkingConfig").(map[string]any)
+	if field(thinking, "thinkingBudget") != nil && field(thinking, "thinkingLevel") != nil {
+		return specErrorf("keep thinkingLevel for Gemini 3 and later, thinkingBudget for 2.5",
+			"request.generationConfig.thinkingConfig has thinkingBudget and thinkingLevel, and the API takes one of them")
+	}
+	if s.System != "" && field(s.Request, "systemInstruction") != nil {
+		return specErrorf("keep one of them", "system and request.systemInstruction are both given")
+	}
+	if s.Raw == nil && field(s.Request, "contents") != nil {
+		return specErrorf("put the text into prompt:, or use raw: for whole requests", "request.contents contradicts the job's kind, which makes the contents")
+	}
+	return nil
+}

@@ -1,0 +1,274 @@
+package jobs
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/genbatch/genbatch/batch/journal"
+	"github.com/genbatch/genbatch/internal/durable"
+)
+
+// The state folder's files, beside the journal's own.
+const (
+	lockFile     = "lock"          // held by the process that runs the job
+	specFile     = "job.json"      // the effective Spec
+	manifestFile = "manifest.json" // what the output was derived from
+	spoolName    = "stdin"         // what stdin held
+)
+
+// Version returns the version of genbatch that is running.
+func Version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "devel"
+}
+
+// savedJob is job.json: what the other commands need to know of a job.
+type savedJob struct {
+	Genbatch string          `json:"genbatch"` // version that wrote it
+	Wording  int             `json:"wording"`
+	Spec     json.RawMessage `json:"spec"`
+}
+
+// saveSpec writes job.json, which holds no key.
+func (j *Job) saveSpec() error {
+	dir := j.spec.StateDir()
+	if old, err := readSaved(dir); err == nil && old.Wording > wording {
+		return specErrorf("use that version, or begin anew with --fresh",
+			"%s was begun by genbatch %s, which words requests in a way that this version does not know", dir, old.Genbatch)
+	}
+	spec, err := yaml.MarshalWithOptions(j.spec, yaml.JSON())
+	if err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(savedJob{Genbatch: Version(), Wording: wording, Spec: bytes.TrimSpace(spec)}, "", "  ")
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(filepath.Join(dir, specFile), append(text, '\n'), 0o600)
+}
+
+func readSaved(dir string) (*savedJob, error) {
+	text, err := os.ReadFile(filepath.Join(dir, specFile))
+	if err != nil {
+		return nil, err
+	}
+	var saved savedJob
+	if err := json.Unmarshal(text, &saved); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, specFile), err)
+	}
+	return &saved, nil
+}
+
+// LoadState returns the Spec that a state folder was last run with.
+func LoadState(dir string) (*Spec, error) {
+	saved, err := readSaved(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, specErrorf("name the job file, the output of a run, or its folder with --state", "no run has left its state in %s", dir)
+	}
+	if err != nil {
+		return nil, &SpecError{Err: err}
+	}
+	var s Spec
+	if err := yaml.Unmarshal(saved.Spec, &s); err != nil {
+		return nil, yamlError(filepath.Join(dir, specFile), err)
+	}
+	s.State = dir
+	return &s, nil
+}
+
+var spoolFormats = []string{"jsonl", "csv", "tsv", "parquet"}
+
+// spool copies stdin into the state folder, so that the job can be carried on
+// with. Where stdin has nothing (a run that is carried on with from a terminal or
+// from cron), what an earlier run kept is used.
+func (j *Job) spool(stdin io.Reader) error {
+	if stdin == nil {
+		stdin = os.Stdin
+	}
+	if f, ok := stdin.(*os.File); ok {
+		if info, err := f.Stat(); err == nil && info.Mode()&fs.ModeCharDevice != 0 {
+			stdin = bytes.NewReader(nil)
+		}
+	}
+	head := make([]byte, 4)
+	n, err := io.ReadFull(stdin, head)
+	head = head[:n]
+	if n == 0 {
+		if _, err := j.spoolPath(); err == nil {
+			return nil
+		}
+		return specErrorf("pipe the rows in, or name a file with --input", "stdin is empty")
+	}
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return &SpecError{Err: fmt.Errorf("stdin: %w", err)}
+	}
+	format := j.spec.InputFormat
+	switch {
+	case format != "":
+	case bytes.HasPrefix(head, []byte("PAR1")):
+		format = "parquet"
+	case bytes.HasPrefix(bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\ufeff")), " \t\r\n"), []byte("{")):
+		format = "jsonl"
+	default:
+		return specErrorf("say it with --input-format csv, tsv, jsonl or parquet", "the format of stdin is not known")
+	}
+	f, err := durable.CreateFile(filepath.Join(j.spec.StateDir(), spoolName+"."+format))
+	if err != nil {
+		return err
+	}
+	defer f.Abort()
+	if _, err := io.Copy(f, io.MultiReader(bytes.NewReader(head), stdin)); err != nil {
+		return fmt.Errorf("stdin: %w", err)
+	}
+	if err := f.Commit(); err != nil {
+		return err
+	}
+	// A spool of another format would be in doubt with this one.
+	for _, other := range spoolFormats {
+		if other != format {
+			if err := os.Remove(filepath.Join(j.spec.StateDir(), spoolName+"."+other)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// spoolPath returns the file that holds what stdin held.
+func (j *Job) spoolPath() (string, error) {
+	for _, format := range spoolFormats {
+		path := filepath.Join(j.spec.StateDir(), spoolName+"."+format)
+		if _, err := os.Stat(path); err == nil {
+			return path, nil
+		}
+	}
+	return "", specErrorf("pipe the rows in, or name a file with --input", "nothing of stdin is kept in %s", j.spec.StateDir())
+}
+
+// A fileID tells whether a file is the one that was seen.
+type fileID struct {
+	Path    string    `json:"path"`
+	Size    int64     `json:"size"`
+	ModTime time.Time `json:"mtime"`
+	SHA256  string    `json:"sha256,omitempty"`
+}
+
+func identify(path string) (fileID, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fileID{}, err
+	}
+	return fileID{Path: path, Size: info.Size(), ModTime: info.ModTime()}, nil
+}
+
+// matches reports whether the file at path, as info describes it, is the one
+// identified: by size and time, or else by content.
+func (id fileID) matches(path string, info fs.FileInfo) bool {
+	if id.Size != info.Size() {
+		return false
+	}
+	if id.ModTime.Equal(info.ModTime()) {
+		return true
+	}
+	sum, err := sumFile(path)
+	return err == nil && sum == id.SHA256
+}
+
+func sumFile(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// A manifest says what a finished output was derived from.
+type manifest struct {
+	Genbatch string   `json:"genbatch"`
+	LastSeq  int64    `json:"last_seq"` // of the journal
+	Rows     int64    `json:"rows"`
+	Output   fileID   `json:"output"`
+	Inputs   []fileID `json:"inputs"`
+	Spec     string   `json:"spec_sha256"` // of the Spec and its price file
+	Summary  Totals   `json:"totals"`
+}
+
+func readManifest(dir string) (*manifest, error) {
+	text, err := os.ReadFile(filepath.Join(dir, manifestFile))
+	if err != nil {
+		return nil, err
+	}
+	var m manifest
+	if err := json.Unmarshal(text, &m); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, manifestFile), err)
+	}
+	return &m, nil
+}
+
+func (m *manifest) write(dir string) error {
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(filepath.Join(dir, manifestFile), append(text, '\n'), 0o600)
+}
+
+// viewJournal opens a journal for reading. A job that was never run has an empty
+// one.
+func viewJournal(dir string) (*journal.Journal, error) {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		if dir, err = os.MkdirTemp("", "genbatch-"); err != nil {
+			return nil, err
+		}
+		defer os.Remove(dir)
+	}
+	return journal.Open(journal.Config{Dir: dir, ReadOnly: true})
+}
+
+// SetAside renames a state folder, so that the next run begins a new journal, and
+// returns its new name. It fails with a *durable.LockedError while a process runs
+// the job.
+func SetAside(dir string) (string, error) {
+	lock, err := durable.FS{}.Lock(filepath.Join(dir, lockFile))
+	if err != nil {
+		return "", err
+	}
+	defer lock.Unlock()
+	old, err := readManifest(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	aside := fmt.Sprintf("%s.%s.genbatch", strings.TrimSuffix(dir, ".genbatch"), time.Now().UTC().Format("20060102T150405Z"))
+	if err := os.Rename(dir, aside); err != nil {
+		return "", err
+	}
+	if err := durable.MkdirAll(dir); err != nil {
+		return "", err
+	}
+	// The output that is there stays this job's own, to be replaced.
+	if old != nil {
+		old.LastSeq = -1 // of another journal
+		return aside, old.write(dir)
+	}
+	return aside, nil
+}

@@ -1,0 +1,262 @@
+package jobs
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"text/template"
+	"text/template/parse"
+	"unicode/utf8"
+
+	"github.com/genbatch/genbatch/batch"
+)
+
+// A rowTemplate renders text from a row: Go's text/template, with the row's
+// columns as fields. It is safe for concurrent use.
+type rowTemplate struct {
+	t    *template.Template
+	name string // of the option, for messages
+	uses []string
+	all  bool // uses the whole row, as in {{json .}}
+}
+
+// templateFuncs are what templates can call beside text/template's own. None
+// reads files, the environment or the network, and none must: templates come
+// from job files that people pass on.
+var templateFuncs = template.FuncMap{
+	"json": func(v any) (string, error) {
+		var b bytes.Buffer
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false)
+		err := e.Encode(v)
+		return strings.TrimSuffix(b.String(), "\n"), err
+	},
+	"trim":  func(v any) string { return strings.TrimSpace(fmt.Sprint(v)) },
+	"lower": func(v any) string { return strings.ToLower(fmt.Sprint(v)) },
+	"upper": func(v any) string { return strings.ToUpper(fmt.Sprint(v)) },
+	"truncate": func(n int, v any) (string, error) {
+		if n < 0 {
+			return "", errors.New("truncate: the length is negative")
+		}
+		s := fmt.Sprint(v)
+		for i := range s {
+			if n == 0 {
+				return s[:i], nil
+			}
+			n--
+		}
+		return s, nil
+	},
+	"default": func(def, v any) any {
+		if v == nil || v == "" {
+			return def
+		}
+		return v
+	},
+	"join": func(sep string, v any) (string, error) {
+		items, ok := v.([]any)
+		if !ok {
+			return "", fmt.Errorf("join: the value is no list")
+		}
+		texts := make([]string, len(items))
+		for i, item := range items {
+			texts[i] = fmt.Sprint(item)
+		}
+		return strings.Join(texts, sep), nil
+	},
+}
+
+// newTemplate parses a template; text that begins with @ names a file that holds
+// it. option is how messages call it.
+func newTemplate(option, text string) (*rowTemplate, error) {
+	if file, ok := strings.CutPrefix(text, "@"); ok {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return nil, specErrorf("", "%s: %w", option, err)
+		}
+		text = string(content)
+	}
+	if !utf8.ValidString(text) {
+		return nil, specErrorf("save it as UTF-8", "%s is not valid UTF-8", option)
+	}
+	t, err := template.New(option).Option("missingkey=error").Funcs(templateFuncs).Parse(text)
+	if err != nil {
+		return nil, specErrorf(`a column is written {{.body}}, or {{index . "odd name"}}`, "%s", cutPrefix(err))
+	}
+	r := &rowTemplate{t: t, name: option}
+	r.findColumns(t.Root)
+	return r, nil
+}
+
+// cutPrefix takes text/template's own prefix from an error.
+func cutPrefix(err error) string { return strings.TrimPrefix(err.Error(), "template: ") }
+
+// render returns the text for a row. A column that the row lacks is an error.
+func (r *rowTemplate) render(row *batch.Row) (string, error) {
+	data := make(map[string]any, len(r.uses))
+	if r.all {
+		for i, c := range row.Columns {
+			data[c.Name] = templateValue(row.Values[i])
+		}
+	}
+	for _, name := range r.uses {
+		v, ok := row.Value(name)
+		if !ok {
+			return "", fmt.Errorf("the row has no column %q, which %s uses", name, r.name)
+		}
+		data[name] = templateValue(v)
+	}
+	var b strings.Builder
+	if err := r.t.Execute(&b, data); err != nil {
+		return "", errors.New(cutPrefix(err))
+	}
+	return b.String(), nil
+}
+
+// templateValue makes lists and objects reachable for templates, and null empty.
+func templateValue(v any) any {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case json.RawMessage:
+		d := json.NewDecoder(bytes.NewReader(v))
+		d.UseNumber()
+		var x any
+		if err := d.Decode(&x); err != nil || x == nil {
+			return ""
+		}
+		return x
+	case []byte:
+		return base64.StdEncoding.EncodeToString(v)
+	}
+	return v
+}
+
+// checkColumns returns an error when the template names a column that is not
+// among names.
+func (r *rowTemplate) checkColumns(names []string) error {
+	for _, use := range r.uses {
+		if !slices.Contains(names, use) {
+			hint := "the input has " + quoteList(names)
+			if near := nearest(use, names); near != "" {
+				hint = fmt.Sprintf("did you mean %q? %s", near, hint)
+			}
+			return specErrorf(hint, "%s names the column %q, which the input does not have", r.name, use)
+		}
+	}
+	return nil
+}
+
+func quoteList(names []string) string {
+	const most = 30
+	more := ""
+	if len(names) > most {
+		more = fmt.Sprintf(" and %d more", len(names)-most)
+		names = names[:most]
+	}
+	return strings.Join(names, ", ") + more
+}
+
+// findColumns notes the columns that a template names: fields of the row, and
+// index with a constant. Below range and with, the dot is something else, so that
+// only $ leads to the row there.
+func (r *rowTemplate) findColumns(root *parse.ListNode) {
+	add := func(name string) {
+		if !slices.Contains(r.uses, name) {
+			r.uses = append(r.uses, name)
+		}
+	}
+	var walk func(n parse.Node, dot bool)
+	list := func(l *parse.ListNode, dot bool) {
+		if l != nil {
+			for _, n := range l.Nodes {
+				walk(n, dot)
+			}
+		}
+	}
+	pipe := func(p *parse.PipeNode, dot bool) {
+		if p != nil {
+			for _, cmd := range p.Cmds {
+				walk(cmd, dot)
+			}
+		}
+	}
+	walk = func(n parse.Node, dot bool) {
+		switch n := n.(type) {
+		case *parse.ActionNode:
+			pipe(n.Pipe, dot)
+		case *parse.TemplateNode:
+			pipe(n.Pipe, dot)
+		case *parse.PipeNode:
+			pipe(n, dot)
+		case *parse.CommandNode:
+			args := n.Args
+			if name, ok := indexedColumn(n, dot); ok {
+				add(name)
+				args = args[3:]
+			}
+			for _, arg := range args {
+				walk(arg, dot)
+			}
+		case *parse.ChainNode:
+			if isRow(n.Node, dot) {
+				add(n.Field[0])
+			} else {
+				walk(n.Node, dot)
+			}
+		case *parse.FieldNode:
+			if dot {
+				add(n.Ident[0])
+			}
+		case *parse.DotNode:
+			r.all = r.all || dot
+		case *parse.VariableNode:
+			if n.Ident[0] == "$" && len(n.Ident) > 1 {
+				add(n.Ident[1])
+			}
+			r.all = r.all || isRow(n, dot)
+		case *parse.IfNode:
+			pipe(n.Pipe, dot)
+			list(n.List, dot)
+			list(n.ElseList, dot)
+		case *parse.RangeNode:
+			pipe(n.Pipe, dot)
+			list(n.List, false)
+			list(n.ElseList, dot)
+		case *parse.WithNode:
+			pipe(n.Pipe, dot)
+			list(n.List, false)
+			list(n.ElseList, dot)
+		}
+	}
+	list(root, true)
+}
+
+// indexedColumn returns the column that a command names as in index . "odd name".
+func indexedColumn(n *parse.CommandNode, dot bool) (name string, ok bool) {
+	if len(n.Args) < 3 || !isRow(n.Args[1], dot) {
+		return "", false
+	}
+	f, isFunc := n.Args[0].(*parse.IdentifierNode)
+	key, isText := n.Args[2].(*parse.StringNode)
+	if !isFunc || !isText || f.Ident != "index" {
+		return "", false
+	}
+	return key.Text, true
+}
+
+// isRow reports whether a node is the row itself.
+func isRow(n parse.Node, dot bool) bool {
+	switch n := n.(type) {
+	case *parse.DotNode:
+		return dot
+	case *parse.VariableNode:
+		return len(n.Ident) == 1 && n.Ident[0] == "$"
+	}
+	return false
+}

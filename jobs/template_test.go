@@ -1,0 +1,136 @@
+package jobs
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/genbatch/genbatch/batch"
+)
+
+// row makes a row of names and values in turn.
+func row(pairs ...any) *batch.Row {
+	r := &batch.Row{Number: 1, Source: "in.jsonl", Line: 1}
+	for i := 0; i < len(pairs); i += 2 {
+		r.Columns = append(r.Columns, batch.Column{Name: pairs[i].(string)})
+		r.Values = append(r.Values, pairs[i+1])
+	}
+	return r
+}
+
+func TestTemplate(t *testing.T) {
+	r := row("body", "  Great <b>&amp; \"fine\"  ", "n", json.Number("1.50"), "odd name", "x", "none", nil,
+		"list", json.RawMessage(`["a","b"]`), "deep", json.RawMessage(`{"a":{"b":7}}`), "ok", true)
+	tests := []struct{ text, want string }{
+		{"{{.body}}", "  Great <b>&amp; \"fine\"  "}, // nothing is escaped
+		{"{{trim .body | upper}}", `GREAT <B>&AMP; "FINE"`},
+		{"{{.n}}", "1.50"}, // as the input wrote it
+		{`{{index . "odd name"}}`, "x"},
+		{"[{{.none}}]", "[]"},
+		{`{{default "?" .none}}`, "?"},
+		{`{{join ", " .list}}`, "a, b"},
+		{"{{range .list}}<{{.}}>{{end}}", "<a><b>"},
+		{"{{range .list}}{{$.n}}{{end}}", "1.501.50"},
+		{"{{.deep.a.b}}", "7"},
+		{"{{json .deep}}", `{"a":{"b":7}}`},
+		{"{{if .ok}}yes{{else}}no{{end}}", "yes"},
+		{"{{truncate 5 (trim .body)}}", "Great"},
+		{"{{truncate 99 .n}}", "1.50"},
+		{"{{with .deep}}{{.a.b}}{{end}}", "7"},
+	}
+	for _, tt := range tests {
+		tmpl, err := newTemplate("prompt", tt.text)
+		if err != nil {
+			t.Errorf("%s: %v", tt.text, err)
+			continue
+		}
+		if got, err := tmpl.render(r); err != nil || got != tt.want {
+			t.Errorf("%s = %q, %v; want %q", tt.text, got, err, tt.want)
+		}
+	}
+	whole, err := newTemplate("prompt", "{{json .}}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := whole.render(row("a", "x", "b", nil)); err != nil || got != `{"a":"x","b":""}` {
+		t.Errorf("{{json .}} = %s, %v", got, err)
+	}
+}
+
+func TestTemplateColumns(t *testing.T) {
+	tests := []struct {
+		text string
+		uses []string
+		all  bool
+	}{
+		{"{{.a}} {{.b.c}}", []string{"a", "b"}, false},
+		{`{{index . "odd name"}}{{index $ "x" 1}}`, []string{"odd name", "x"}, false},
+		{"{{range .list}}{{.inner}}{{$.outer}}{{else}}{{.empty}}{{end}}", []string{"list", "outer", "empty"}, false},
+		{"{{with .w}}{{.inner}}{{end}}", []string{"w"}, false},
+		{"{{if and .a (eq .b 1)}}{{.c | upper}}{{end}}", []string{"a", "b", "c"}, false},
+		{"{{json .}}", nil, true},
+		{"{{range $i, $x := .l}}{{$x}}{{$i}}{{end}}", []string{"l"}, false},
+		{"{{(index .l 0).name}}", []string{"l"}, false},
+	}
+	for _, tt := range tests {
+		tmpl, err := newTemplate("prompt", tt.text)
+		if err != nil {
+			t.Errorf("%s: %v", tt.text, err)
+			continue
+		}
+		if !slices.Equal(tmpl.uses, tt.uses) || tmpl.all != tt.all {
+			t.Errorf("%s uses %q (all: %v), want %q (%v)", tt.text, tmpl.uses, tmpl.all, tt.uses, tt.all)
+		}
+	}
+}
+
+func TestTemplateErrors(t *testing.T) {
+	for text, want := range map[string]string{
+		"{{.a":                    "unclosed action",
+		"{{env \"HOME\"}}":        `function "env" not defined`,
+		"{{readFile \"/etc/x\"}}": `function "readFile" not defined`,
+		"@/does/not/exist":        "no such file",
+		"\xff":                    "UTF-8",
+	} {
+		_, err := newTemplate("prompt", text)
+		var spec *SpecError
+		if !errors.As(err, &spec) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "prompt") {
+			t.Errorf("%q: error %v, want a SpecError with %q", text, err, want)
+		}
+	}
+	tmpl, err := newTemplate("prompt", "{{.reveiw}}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tmpl.checkColumns([]string{"id", "review"}); err == nil || !strings.Contains(err.Error(), `did you mean "review"?`) {
+		t.Errorf("error %v, want the near match", err)
+	}
+	if _, err := tmpl.render(row("id", "1")); err == nil || !strings.Contains(err.Error(), `no column "reveiw"`) {
+		t.Errorf("error %v, want the missing column", err)
+	}
+	deep, err := newTemplate("prompt", "{{.a.b}}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := deep.render(row("a", json.RawMessage(`{"c":1}`))); err == nil {
+		t.Error("a missing member of an object is rendered")
+	}
+}
+
+func TestTemplateFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "prompt.txt")
+	if err := os.WriteFile(path, []byte("Say {{.x}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tmpl, err := newTemplate("prompt", "@"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := tmpl.render(row("x", "hi")); err != nil || got != "Say hi\n" {
+		t.Errorf("%q, %v", got, err)
+	}
+}

@@ -1,0 +1,169 @@
+package jobs
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/price"
+)
+
+// Totals add up what attempts used and cost. The zero value is empty.
+type Totals struct {
+	Rows   int64                  `json:"rows"` // that have a result, or are skipped or pending
+	Status map[batch.Status]int64 `json:"status"`
+	Labels map[string]int64       `json:"labels,omitempty"` // of classify
+
+	Attempts int64 `json:"attempts"` // made for these rows
+	Retries  int64 `json:"retries"`  // of them, those after a row's first in one run
+
+	Models []ModelTotals `json:"models,omitempty"` // sorted by name
+
+	// Unreported counts attempts that were cut and never said what they used; they
+	// may have been billed, and are not in any cost.
+	Unreported int64 `json:"unreported_attempts,omitzero"`
+}
+
+// ModelTotals are the totals of one model. Tokens are as the API reported them.
+type ModelTotals struct {
+	Model     string `json:"model"`
+	Simulated bool   `json:"simulated,omitzero"`
+	Calls     int64  `json:"calls"` // that reported what they used
+
+	PromptTokens   int64 `json:"prompt_tokens"` // the cached ones included
+	CachedTokens   int64 `json:"cached_tokens"`
+	ToolTokens     int64 `json:"tool_tokens"`
+	ThoughtsTokens int64 `json:"thoughts_tokens"`
+	OutputTokens   int64 `json:"output_tokens"`
+
+	Cost    price.USD `json:"cost_picousd"`            // of the calls whose price is known
+	Unknown int64     `json:"unpriced_calls,omitzero"` // calls whose price is not known
+}
+
+// CostUSD returns the cost of all models, and of how many calls the price is
+// unknown.
+func (t *Totals) CostUSD() (cost price.USD, unpriced int64) {
+	for _, m := range t.Models {
+		cost += m.Cost
+		unpriced += m.Unknown
+	}
+	return cost, unpriced
+}
+
+// Simulated reports whether answers came from the simulator.
+func (t *Totals) Simulated() bool {
+	return slices.ContainsFunc(t.Models, func(m ModelTotals) bool { return m.Simulated })
+}
+
+func (t *Totals) addStatus(s batch.Status) {
+	if t.Status == nil {
+		t.Status = make(map[batch.Status]int64)
+	}
+	t.Rows++
+	t.Status[s]++
+}
+
+func (t *Totals) addLabel(label string) {
+	if t.Labels == nil {
+		t.Labels = make(map[string]int64)
+	}
+	t.Labels[label]++
+}
+
+// addResult adds a result's attempts, and returns what they cost; known is false
+// when any attempt's price is unknown.
+func (t *Totals) addResult(r *batch.Result, prices *price.Table) (cost price.USD, known bool) {
+	t.Attempts += int64(r.Attempts)
+	t.Retries += int64(max(0, r.Attempts-1))
+	known = true
+	for _, s := range r.Spent {
+		if s.Usage == nil {
+			t.Unreported++
+			continue
+		}
+		m := t.model(s.Model)
+		m.Calls++
+		m.PromptTokens += s.Usage.PromptTokenCount
+		m.CachedTokens += s.Usage.CachedContentTokenCount
+		m.ToolTokens += s.Usage.ToolUsePromptTokenCount
+		m.ThoughtsTokens += s.Usage.Thoughts()
+		m.OutputTokens += s.Usage.CandidatesTokenCount
+		c, ok := costOf(prices, &s, r.Model)
+		if !ok {
+			m.Unknown++
+			known = false
+			continue
+		}
+		m.Cost += c
+		cost += c
+	}
+	return cost, known
+}
+
+func (t *Totals) model(name string) *ModelTotals {
+	i, found := slices.BinarySearchFunc(t.Models, name, func(m ModelTotals, name string) int { return strings.Compare(m.Model, name) })
+	if !found {
+		t.Models = slices.Insert(t.Models, i, ModelTotals{Model: name, Simulated: isSimulated(name)})
+	}
+	return &t.Models[i]
+}
+
+// clone returns a copy that shares nothing.
+func (t *Totals) clone() Totals {
+	c := *t
+	c.Status = maps.Clone(t.Status)
+	c.Labels = maps.Clone(t.Labels)
+	c.Models = slices.Clone(t.Models)
+	return c
+}
+
+// isSimulated reports whether a modelVersion is the simulator's.
+func isSimulated(model string) bool { return strings.HasSuffix(model, "-simulated") }
+
+// A Summary is what a run came to.
+type Summary struct {
+	Output    string        `json:"output,omitempty"` // empty: not written, since rows are pending
+	Unchanged bool          `json:"unchanged,omitzero"`
+	Elapsed   time.Duration `json:"-"`
+	Seconds   float64       `json:"seconds"`
+	Simulated bool          `json:"simulated,omitzero"`
+
+	// ListPriced says that costs are Google's list prices although a gateway, which
+	// charges its own, sends the bill.
+	ListPriced bool `json:"list_priced,omitzero"`
+
+	Settled int64 `json:"settled_before"` // rows that needed no call in this run
+	Bad     int64 `json:"bad"`            // rows that could not be read or rendered
+
+	Run Totals  `json:"run"`           // what this run asked
+	Job *Totals `json:"job,omitempty"` // every row of the output, all runs; nil while rows are pending
+}
+
+// Pending returns how many rows the run left without a result.
+func (s *Summary) Pending() int64 { return s.Run.Status[batch.Pending] }
+
+// costOf prices one attempt. The model that answered decides; where a gateway
+// calls it by a name of its own, the model that was asked does.
+func costOf(t *price.Table, s *batch.Spend, asked string) (price.USD, bool) {
+	u := s.Usage
+	q := price.Query{
+		Model: s.Model, At: s.At, Tier: s.Tier,
+		Prompt: u.PromptTokenCount, Cached: u.CachedContentTokenCount, Tool: u.ToolUsePromptTokenCount,
+		Output: u.CandidatesTokenCount, Thoughts: u.Thoughts(),
+		PromptDetails: splitOf(u.PromptTokensDetails), CachedDetails: splitOf(u.CacheTokensDetails),
+		ToolDetails: splitOf(u.ToolUsePromptTokensDetails), OutputDetails: splitOf(u.CandidatesTokensDetails),
+	}
+	if _, known := t.Lookup(s.Model, s.At); !known {
+		q.Model = asked
+	}
+	return t.Cost(q)
+}
+
+func splitOf(details []batch.ModalityTokens) (s price.Split) {
+	for _, d := range details {
+		s.Add(d.Modality, d.TokenCount)
+	}
+	return s
+}
