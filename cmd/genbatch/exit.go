@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/quota"
+	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/jobs"
+)
+
+// exitCode is the one place that maps what a command came to to the exit codes
+// that the README documents. s may be nil.
+func exitCode(s *jobs.Summary, err error) int {
+	var (
+		spec   *jobs.SpecError
+		stop   *batch.StopError
+		day    *quota.DayError
+		locked *durable.LockedError
+	)
+	switch {
+	case err == nil:
+		if s != nil && s.Job != nil && s.Job.Status[batch.OK] != s.Job.Rows {
+			return 3
+		}
+		return 0
+	case errors.As(err, &spec):
+		return 2
+	case errors.As(err, &stop):
+		return 4
+	case errors.As(err, &day):
+		return 5
+	case errors.As(err, &locked):
+		return 7
+	case errors.Is(err, batch.ErrMaxFailures):
+		return 8
+	case errors.Is(err, batch.ErrInterrupted), errors.Is(err, context.Canceled):
+		return 130
+	}
+	return 1
+}

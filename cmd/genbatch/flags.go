@@ -1,0 +1,179 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/genbatch/genbatch/jobs"
+)
+
+// A setting is a flag of run with the field of the Spec that it sets. It may also
+// be given as GENBATCH_… in the environment.
+type setting struct {
+	flag cli.Flag
+	set  func(c *cli.Context, s *jobs.Spec)
+}
+
+func env(name string) []string {
+	return []string{"GENBATCH_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))}
+}
+
+func text(name, category, usage string, field func(*jobs.Spec) *string, aliases ...string) setting {
+	return setting{
+		&cli.StringFlag{Name: name, Category: category, Usage: usage, Aliases: aliases, EnvVars: env(name)},
+		func(c *cli.Context, s *jobs.Spec) { *field(s) = c.String(name) },
+	}
+}
+
+func list(name, category, usage string, field func(*jobs.Spec) *jobs.List, aliases ...string) setting {
+	return setting{
+		&cli.StringSliceFlag{Name: name, Category: category, Usage: usage, Aliases: aliases, EnvVars: env(name)},
+		func(c *cli.Context, s *jobs.Spec) { *field(s) = c.StringSlice(name) },
+	}
+}
+
+// number is a setting whose default, which the Spec has as 0, help shows as def.
+func number(name, category, usage, def string, field func(*jobs.Spec) *int) setting {
+	return setting{
+		&cli.IntFlag{Name: name, Category: category, Usage: usage, DefaultText: def, EnvVars: env(name)},
+		func(c *cli.Context, s *jobs.Spec) { *field(s) = c.Int(name) },
+	}
+}
+
+func boolean(name, category, usage string, field func(*jobs.Spec) *bool) setting {
+	return setting{
+		&cli.BoolFlag{Name: name, Category: category, Usage: usage, EnvVars: env(name)},
+		func(c *cli.Context, s *jobs.Spec) { *field(s) = c.Bool(name) },
+	}
+}
+
+// The groups in which help shows the flags.
+const (
+	groupRows     = "rows"
+	groupAsk      = "what to ask"
+	groupEndpoint = "endpoint"
+	groupLimits   = "limits"
+	groupOutput   = "output"
+	groupState    = "state"
+)
+
+// settings are the flags that describe a job.
+func settings() []setting {
+	classify := func(s *jobs.Spec) *jobs.Classify {
+		if s.Classify == nil {
+			s.Classify = new(jobs.Classify)
+		}
+		return s.Classify
+	}
+	return []setting{
+		list("input", groupRows, "`PATH` of a table to read; repeatable; globs; - is stdin; .gz and .zst are read through", func(s *jobs.Spec) *jobs.List { return &s.Input }, "i"),
+		text("input-format", groupRows, "jsonl, csv, tsv or parquet, where the extension does not say", func(s *jobs.Spec) *string { return &s.InputFormat }),
+		text("key", groupRows, "`COLUMN` that names a row in messages; must be unique", func(s *jobs.Spec) *string { return &s.Key }),
+		number("limit", groupRows, "only the first `N` rows", "all", func(s *jobs.Spec) *int { return &s.Limit }),
+		number("sample", groupRows, "only `N` rows, chosen by fingerprint, so that the choice repeats", "all", func(s *jobs.Spec) *int { return &s.Sample }),
+		boolean("strict", groupRows, "read the whole input first; a bad row ends the run before anything is sent", func(s *jobs.Spec) *bool { return &s.Strict }),
+		number("max-row-bytes", groupRows, "longest row in bytes", "256 MiB", func(s *jobs.Spec) *int { return &s.MaxRowBytes }),
+
+		text("output", groupOutput, "`PATH` of the table to write: .jsonl, .csv, .tsv (also .gz, .zst) or .parquet", func(s *jobs.Spec) *string { return &s.Output }, "o"),
+		text("output-format", groupOutput, "jsonl, csv, tsv or parquet, where the extension does not say", func(s *jobs.Spec) *string { return &s.OutputFormat }),
+		list("columns", groupOutput, "`COLUMN` of the output; repeatable (default: all)", func(s *jobs.Spec) *jobs.List { return &s.Columns }),
+		text("prefix", groupOutput, "`TEXT` before the names of the result columns", func(s *jobs.Spec) *string { return &s.Prefix }),
+		boolean("raw", groupOutput, "add the raw response as a column", func(s *jobs.Spec) *bool { return &s.RawResponse }),
+		boolean("csv-safe", groupOutput, "guard CSV cells that a spreadsheet would take for a formula", func(s *jobs.Spec) *bool { return &s.CSVSafe }),
+		boolean("force", groupOutput, "replace an output that this job did not write", func(s *jobs.Spec) *bool { return &s.Force }),
+
+		text("model", groupAsk, "`MODEL` to ask, such as gemini-2.5-flash-lite; required", func(s *jobs.Spec) *string { return &s.Model }, "m"),
+		text("prompt", groupAsk, "`TEXT` to ask, a template over the row: \"Summarize: {{.body}}\"; @FILE reads it from a file", func(s *jobs.Spec) *string { return &s.Prompt }, "p"),
+		text("system", groupAsk, "`TEXT` of the system instruction, likewise", func(s *jobs.Spec) *string { return &s.System }),
+		{
+			&cli.StringSliceFlag{Name: "label", Category: groupAsk, Usage: "`LABEL` of a classification; repeatable", EnvVars: env("label")},
+			func(c *cli.Context, s *jobs.Spec) {
+				labels := jobs.Labels{}
+				for _, name := range c.StringSlice("label") {
+					labels = append(labels, jobs.Label{Name: name})
+				}
+				classify(s).Labels = labels
+			},
+		},
+		text("text", groupAsk, "`TEMPLATE` of the text to classify: \"{{.body}}\"", func(s *jobs.Spec) *string {
+			if s.Summarize != nil {
+				return &s.Summarize.Text
+			}
+			return &classify(s).Text
+		}),
+		number("max-output-tokens", groupAsk, "most tokens of an answer, thinking included", "the model's", func(s *jobs.Spec) *int { return &s.MaxOutputTokens }),
+		boolean("stream", groupAsk, "use streamGenerateContent, for long answers behind proxies that cut idle connections", func(s *jobs.Spec) *bool { return &s.Stream }),
+
+		text("endpoint", groupEndpoint, "google (default), vertex, yescale, gptproto, sim (simulated answers) or a base URL", func(s *jobs.Spec) *string { return &s.Endpoint }),
+		text("base-url", groupEndpoint, "another `URL` for a named endpoint", func(s *jobs.Spec) *string { return &s.BaseURL }),
+		text("auth", groupEndpoint, "x-goog-api-key, bearer, raw, query or none, where it differs from the endpoint's own", func(s *jobs.Spec) *string { return &s.Auth }),
+		text("api-key-env", groupEndpoint, "`NAME` of the environment variable that holds the key", func(s *jobs.Spec) *string { return &s.APIKeyEnv }),
+		text("api-key-file", groupEndpoint, "`PATH` of a file that holds the key", func(s *jobs.Spec) *string { return &s.APIKeyFile }),
+		text("project", groupEndpoint, "Vertex AI project (default: GOOGLE_CLOUD_PROJECT)", func(s *jobs.Spec) *string { return &s.Project }),
+		text("location", groupEndpoint, "Vertex AI location (default: GOOGLE_CLOUD_LOCATION, else global)", func(s *jobs.Spec) *string { return &s.Location }),
+		list("header", groupEndpoint, "`NAME=VALUE` of a header to send; repeatable", func(s *jobs.Spec) *jobs.List { return &s.Header }),
+
+		number("concurrency", groupLimits, "most calls in flight", "64", func(s *jobs.Spec) *int { return &s.Concurrency }),
+		number("rpm", groupLimits, "requests a minute", "learned", func(s *jobs.Spec) *int { return &s.RPM }),
+		number("tpm", groupLimits, "input tokens a minute", "learned", func(s *jobs.Spec) *int { return &s.TPM }),
+		number("rpd", groupLimits, "requests a day", "learned", func(s *jobs.Spec) *int { return &s.RPD }),
+		number("max-attempts", groupLimits, "attempts for each row in one run", "6", func(s *jobs.Spec) *int { return &s.MaxAttempts }),
+		{
+			&cli.DurationFlag{Name: "timeout", Category: groupLimits, Usage: "of one attempt", DefaultText: "5m", EnvVars: env("timeout")},
+			func(c *cli.Context, s *jobs.Spec) { s.Timeout = c.Duration("timeout") },
+		},
+		text("max-failures", groupLimits, "`N or P%`: stop when so many rows ended without an answer (default: when the first 50 all do)", func(s *jobs.Spec) *string { return &s.MaxFailures }),
+		text("on-daily-quota", groupLimits, "stop or wait, when the quota of the day is used up (default: stop)", func(s *jobs.Spec) *string { return &s.OnDailyQuota }),
+		text("prices", groupLimits, "`FILE` of prices that count before the built-in ones", func(s *jobs.Spec) *string { return &s.Prices }),
+
+		list("retry", groupState, "`STATUS` of rows to ask again: blocked, truncated, empty, invalid, rejected; repeatable", func(s *jobs.Spec) *jobs.List { return &s.Retry }),
+		text("state", groupState, "`DIR` of the job's state (default: OUTPUT.genbatch)", func(s *jobs.Spec) *string { return &s.State }),
+	}
+}
+
+// flagsOf returns the flags of settings, and those that tell how to talk.
+func flagsOf(all []setting, more ...cli.Flag) []cli.Flag {
+	var flags []cli.Flag
+	for _, s := range all {
+		flags = append(flags, s.flag)
+	}
+	return append(flags, more...)
+}
+
+func talkFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "json", Usage: "progress and summary as JSON lines on stderr", EnvVars: env("json")},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress and no summary", EnvVars: env("quiet")},
+		&cli.BoolFlag{Name: "no-color", Usage: "no colours (also: NO_COLOR)", EnvVars: env("no-color")},
+		&cli.StringFlag{Name: "log-level", Value: "warn", Usage: "debug, info, warn or error", EnvVars: env("log-level")},
+	}
+}
+
+// specOf reads the job file that a command names, if any, and lays environment
+// and flags over it.
+func specOf(c *cli.Context) (*jobs.Spec, error) {
+	s := new(jobs.Spec)
+	if c.NArg() > 1 {
+		return nil, &jobs.SpecError{Err: fmt.Errorf("more than one job file is given: %s", strings.Join(c.Args().Slice(), " ")),
+			Hint: "name inputs with --input, and quote globs"}
+	}
+	if path := c.Args().First(); path != "" {
+		if ext := filepath.Ext(path); !slices.Contains([]string{".yaml", ".yml", ".json"}, ext) {
+			return nil, &jobs.SpecError{Err: fmt.Errorf("%s is no job file, by its name", path), Hint: "name a table with --input; a job file ends in .yaml"}
+		}
+		var err error
+		if s, err = jobs.Load(path); err != nil {
+			return nil, err
+		}
+	}
+	for _, set := range settings() {
+		if c.IsSet(set.flag.Names()[0]) {
+			set.set(c, s)
+		}
+	}
+	return s, nil
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain makes the test binary the commands of the scripts as well: genbatch
+// itself, and exits.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"genbatch": main,
+		"exits":    exits,
+	})
+}
+
+// TestScripts runs the scripts below testdata, one subject each, against the
+// contract of the command line. The commands beside testscript's own are in
+// commands_test.go.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("HOME", e.WorkDir+"/.home")
+			e.Setenv("XDG_STATE_HOME", e.WorkDir+"/.home/state")
+			e.Setenv("MODEL", "gemini-2.5-flash-lite")
+			// A program built with -race sleeps for a second when it ends, unless told not to.
+			e.Setenv("GORACE", "atexit_sleep_ms=0")
+			e.Values[stampsKey{}] = make(map[string]os.FileInfo)
+			return nil
+		},
+		Cmds: commands,
+	})
+}
+
+// exits is the program "exits CODE PROGRAM ARG...": it runs the program and
+// succeeds when that ends with the exit code. Signals go on to the program.
+func exits() {
+	fail := func(format string, args ...any) {
+		fmt.Fprintf(os.Stderr, "exits: "+format+"\n", args...)
+		os.Exit(1)
+	}
+	if len(os.Args) < 3 {
+		fail("usage: exits CODE PROGRAM ARG...")
+	}
+	want, err := strconv.Atoi(os.Args[1])
+	if err != nil {
+		fail("%v", err)
+	}
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	c := exec.Command(os.Args[2], os.Args[3:]...)
+	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if err := c.Start(); err != nil {
+		fail("%v", err)
+	}
+	go func() {
+		for s := range signals {
+			_ = c.Process.Signal(s) // it may have ended by itself
+		}
+	}()
+	var exit *exec.ExitError
+	if err := c.Wait(); err != nil && !errors.As(err, &exit) {
+		fail("%v", err)
+	}
+	if got := c.ProcessState.ExitCode(); got != want {
+		fail("exit code %d (%v), want %d", got, c.ProcessState, want)
+	}
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/genbatch/genbatch/internal/sim"
+	"github.com/genbatch/genbatch/jobs"
+)
+
+func simulateCommand(con *console) *cli.Command {
+	var kinds strings.Builder
+	for _, k := range sim.FaultKinds() {
+		fmt.Fprintf(&kinds, "\n  %-10s %s", k.Name, k.Help)
+	}
+	return &cli.Command{
+		Name:  "simulate",
+		Usage: "serve the simulator on a loopback address, for trying things and for tests",
+		Description: "Serves generateContent, streamGenerateContent, countTokens and models, until it is\n" +
+			"interrupted. Every answer is made up: model_version ends in -simulated. Counts are\n" +
+			"served at /sim/stats.\n\n" +
+			"genbatch simulate --listen 127.0.0.1:8080 --latency 300ms --rpm 600 --faults 503=0.05,cut=0.01 &\n" +
+			"genbatch run … --endpoint http://127.0.0.1:8080   (GENBATCH_API_KEY can be anything)\n\n" +
+			"Faults, KIND=SHARE of requests or KIND:VALUE=SHARE, with commas between:" + kinds.String(),
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "listen", Value: "127.0.0.1:0", Usage: "loopback `ADDRESS`; port 0 takes a free one"},
+			&cli.StringFlag{Name: "dialect", Value: "google", Usage: "google, vertex, yescale or gptproto"},
+			&cli.StringFlag{Name: "path-prefix", Usage: "`PATH` before /v1beta"},
+			&cli.StringSliceFlag{Name: "accept-key", Usage: "a `KEY` that is accepted; repeatable (default: any)"},
+			&cli.IntFlag{Name: "rpm", Usage: "requests in any 60 seconds, for each model"},
+			&cli.IntFlag{Name: "tpm", Usage: "input tokens in any 60 seconds, for each model"},
+			&cli.IntFlag{Name: "rpd", Usage: "requests a day, for each model"},
+			&cli.BoolFlag{Name: "bare-quota", Usage: "refusals do not say which limit, nor how long"},
+			&cli.IntFlag{Name: "concurrency", Usage: "more requests at once than `N` get 503"},
+			&cli.DurationFlag{Name: "latency", Usage: "of each answer"},
+			&cli.DurationFlag{Name: "jitter", Usage: "up to so much more"},
+			&cli.StringFlag{Name: "faults", Usage: "`KIND=SHARE,…`, see above"},
+			&cli.Uint64Flag{Name: "seed", Usage: "decides which requests the faults hit"},
+			&cli.BoolFlag{Name: "count-answers", Usage: "count answers by request, for /sim/stats"},
+		},
+		Action: func(c *cli.Context) error {
+			dialect, err := sim.ParseDialect(c.String("dialect"))
+			if err != nil {
+				return &jobs.SpecError{Err: err}
+			}
+			faults, err := sim.ParseFaults(c.String("faults"))
+			if err != nil {
+				return &jobs.SpecError{Err: err}
+			}
+			server, err := sim.Listen(c.String("listen"), sim.Config{
+				Dialect: dialect, PathPrefix: c.String("path-prefix"), Keys: c.StringSlice("accept-key"),
+				Quota:       sim.Quota{RPM: c.Int("rpm"), TPM: c.Int("tpm"), RPD: c.Int("rpd"), Bare: c.Bool("bare-quota")},
+				Concurrency: c.Int("concurrency"), Latency: c.Duration("latency"), Jitter: c.Duration("jitter"),
+				Faults: faults, Seed: c.Uint64("seed"), CountAnswers: c.Bool("count-answers"),
+			})
+			if err != nil {
+				return &jobs.SpecError{Err: err}
+			}
+			fmt.Fprintf(con.stdout, "simulating %s on %s%s (interrupt to end)\n", dialect, server.URL, c.String("path-prefix"))
+			<-con.signals
+			return server.Close()
+		},
+	}
+}

@@ -1,0 +1,252 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/batch/quota"
+	"github.com/genbatch/genbatch/jobs"
+)
+
+// finish prints what a run came to, and when it ended early, why and how to go
+// on.
+func (d *display) finish(s *jobs.Summary, err error, code int, again string) {
+	if d.json {
+		writeJSON(d.con.stderr, summaryJSON(s, err, code))
+		return
+	}
+	if err != nil {
+		fmt.Fprintf(d.con.stderr, "genbatch: %v\n", err)
+	}
+	if d.quiet {
+		return
+	}
+	printSummary(d.con.stderr, s, d.total.Load())
+	if err != nil && code != 2 {
+		printGoOn(d.con.stderr, s, err, d.total.Load(), again)
+	}
+}
+
+func printGoOn(w io.Writer, s *jobs.Summary, err error, total int64, again string) {
+	fmt.Fprintf(w, "\nWhat was answered is safe. ")
+	if left := total - s.Settled - s.Bad - s.Run.Rows; total > 0 && left > 0 {
+		fmt.Fprintf(w, "%s of %s rows are left. ", count(left), count(total))
+	}
+	var day *quota.DayError
+	switch {
+	case errors.As(err, &day):
+		fmt.Fprintf(w, "Carry on after %s with:\n", day.Until.Local().Format("Mon 2 Jan 15:04 MST"))
+	case errors.Is(err, batch.ErrInterrupted):
+		fmt.Fprint(w, "Carry on with:\n")
+	default:
+		fmt.Fprint(w, "Once the cause is mended, carry on with:\n")
+	}
+	fmt.Fprintf(w, "  %s\n", again)
+}
+
+// printSummary prints a run's summary for people.
+func printSummary(w io.Writer, s *jobs.Summary, total int64) {
+	if s.Simulated {
+		fmt.Fprintln(w, "SIMULATED: the answers below were made up by the simulator, and the cost is what real ones would have cost.")
+	}
+	all := s.Job
+	switch {
+	case s.Unchanged:
+		fmt.Fprintf(w, "%s is up to date: nothing was sent.\n", s.Output)
+	case s.Output != "":
+		fmt.Fprintf(w, "Wrote %s: %s rows\n", s.Output, count(all.Rows))
+	}
+	if all == nil {
+		all = &s.Run
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	defer tw.Flush()
+	left := int64(0)
+	if s.Job == nil && total > 0 {
+		left = total - s.Settled - s.Bad - s.Run.Rows
+	}
+	fmt.Fprintf(tw, "  rows\t%s\n", statusText(all, left))
+	if len(all.Labels) > 0 {
+		fmt.Fprintf(tw, "  labels\t%s\n", labelText(all.Labels))
+	}
+	if s.Settled > 0 {
+		fmt.Fprintf(tw, "  settled before\t%s rows, not asked again\n", count(s.Settled))
+	}
+	run := &s.Run
+	if run.Attempts > 0 {
+		retries := ""
+		if run.Retries > 0 {
+			retries = fmt.Sprintf(", %s of them retries", count(run.Retries))
+		}
+		fmt.Fprintf(tw, "  this run\t%s requests%s in %s, %s rows/s\n", count(run.Attempts), retries,
+			duration(s.Elapsed), decimal(float64(run.Rows)/max(s.Elapsed.Seconds(), 0.001)))
+	}
+	for _, m := range run.Models {
+		name := m.Model
+		fmt.Fprintf(tw, "  %s\t%s in (%s cached), %s out (%s thinking), %s\n", name,
+			tokens(m.PromptTokens+m.ToolTokens), count(m.CachedTokens), count(m.OutputTokens+m.ThoughtsTokens), count(m.ThoughtsTokens),
+			costText(m.Cost, m.Unknown))
+	}
+	if run.Unreported > 0 {
+		fmt.Fprintf(tw, "  not reported\t%s attempts were cut and never said what they used; they may be billed as well\n", count(run.Unreported))
+	}
+	cost, unpriced := all.CostUSD()
+	what := "cost"
+	if s.Job != nil && all.Attempts > run.Attempts {
+		what = "cost, all runs"
+	}
+	by := ""
+	if s.ListPriced && cost > 0 {
+		by = " at Google's list price; the gateway charges its own (see --prices)"
+	}
+	fmt.Fprintf(tw, "  %s\t%s%s\n", what, costText(cost, unpriced), by)
+}
+
+// statusText lists how many rows have which status, and how many have none yet.
+func statusText(t *jobs.Totals, left int64) string {
+	var parts []string
+	for _, s := range batch.Statuses {
+		if n := t.Status[s]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %s", count(n), s))
+		}
+	}
+	if left > 0 {
+		parts = append(parts, fmt.Sprintf("%s left", count(left)))
+	}
+	if len(parts) == 0 {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// labelText lists labels, the most frequent first.
+func labelText(labels map[string]int64) string {
+	var all int64
+	for _, n := range labels {
+		all += n
+	}
+	names := slices.SortedFunc(maps.Keys(labels), func(a, b string) int {
+		return cmp.Or(cmp.Compare(labels[b], labels[a]), cmp.Compare(a, b))
+	})
+	parts := make([]string, len(names))
+	for i, name := range names {
+		parts[i] = fmt.Sprintf("%s %s (%.1f%%)", name, count(labels[name]), 100*float64(labels[name])/float64(all))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// summaryJSON is the summary for programs. Money is in dollars, as a number where
+// it is known.
+func summaryJSON(s *jobs.Summary, err error, code int) map[string]any {
+	m := map[string]any{
+		"type": "summary", "exit_code": code, "simulated": s.Simulated, "seconds": s.Elapsed.Seconds(),
+		"settled_before": s.Settled, "bad": s.Bad, "output": s.Output, "unchanged": s.Unchanged,
+		"rows_per_second": float64(s.Run.Rows) / max(s.Elapsed.Seconds(), 0.001),
+		"list_priced":     s.ListPriced,
+		"run":             totalsJSON(&s.Run),
+	}
+	if s.Job != nil {
+		m["job"] = totalsJSON(s.Job)
+	}
+	if err != nil {
+		m["error"] = err.Error()
+	}
+	return m
+}
+
+func totalsJSON(t *jobs.Totals) map[string]any {
+	cost, unpriced := t.CostUSD()
+	models := make([]map[string]any, len(t.Models))
+	for i, m := range t.Models {
+		models[i] = map[string]any{
+			"model": m.Model, "simulated": m.Simulated, "calls": m.Calls, "prompt_tokens": m.PromptTokens, "cached_tokens": m.CachedTokens,
+			"tool_tokens": m.ToolTokens, "thoughts_tokens": m.ThoughtsTokens, "output_tokens": m.OutputTokens,
+			"cost_usd": usd(m.Cost, m.Unknown), "unpriced_calls": m.Unknown,
+		}
+	}
+	out := map[string]any{
+		"rows": t.Rows, "status": t.Status, "requests": t.Attempts, "retries": t.Retries, "models": models,
+		"cost_usd": usd(cost, unpriced), "unpriced_calls": unpriced, "unreported_attempts": t.Unreported,
+	}
+	if len(t.Labels) > 0 {
+		out["labels"] = t.Labels
+	}
+	return out
+}
+
+// usd is an amount as JSON, null when part of it is unknown.
+func usd(cost price.USD, unpriced int64) any {
+	if unpriced > 0 {
+		return nil
+	}
+	return rawNumber(cost.String())
+}
+
+// rawNumber is a number that is written as it stands.
+type rawNumber string
+
+// MarshalJSON implements json.Marshaler.
+func (n rawNumber) MarshalJSON() ([]byte, error) { return []byte(n), nil }
+
+func costText(cost price.USD, unpriced int64) string {
+	switch {
+	case unpriced > 0 && cost == 0:
+		return "cost unknown"
+	case unpriced > 0:
+		return fmt.Sprintf("$%s and %s calls of unknown price", money(cost), count(unpriced))
+	}
+	return "$" + money(cost)
+}
+
+// money rounds an amount to what people read: cents, or two digits that count.
+func money(cost price.USD) string {
+	digits := 2
+	for limit := price.USD(1e11); cost != 0 && cost < limit && digits < 8; limit /= 10 {
+		digits++
+	}
+	return cost.Format(digits)
+}
+
+// count writes a number in groups of three.
+func count(n int64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func tokens(n int64) string { return count(n) + " tokens" }
+
+func fraction(n, total int64) string {
+	if total == 0 {
+		return count(n)
+	}
+	return count(n) + "/" + count(total)
+}
+
+func decimal(f float64) string {
+	switch {
+	case f >= 100:
+		return count(int64(f + 0.5))
+	case f >= 10:
+		return fmt.Sprintf("%.0f", f)
+	}
+	return fmt.Sprintf("%.1f", f)
+}
+
+func duration(d time.Duration) string {
+	if d < time.Minute {
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	return d.Round(time.Second).String()
+}
