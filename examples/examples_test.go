@@ -1,0 +1,335 @@
+// Package examples_test runs each example against the simulator, as its README
+// says, in a copy of its folder.
+package examples_test
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/parquet-go/parquet-go"
+
+	_ "github.com/genbatch/genbatch/jobs" // for the test cache, see build
+)
+
+func TestExamples(t *testing.T) {
+	program := build(t)
+	for name, check := range map[string]func(*testing.T, *example){
+		"classify":  classify,
+		"summarize": summarize,
+		"raw":       raw,
+	} {
+		t.Run(name, func(t *testing.T) {
+			check(t, copyExample(t, name, program))
+		})
+	}
+}
+
+func classify(t *testing.T, e *example) {
+	packages := readCSV(t, e.path("packages.csv"))
+	sections := make(map[string]int)
+	for _, p := range packages[1:] {
+		sections[p[1]]++
+	}
+	if n := len(packages) - 1; n != 304 || len(sections) != 10 {
+		t.Fatalf("packages.csv has %d packages in %d sections, want 304 in 10", n, len(sections))
+	}
+
+	e.finish(304, "out/labels.csv")
+	rows := readCSV(t, e.path("out/labels.csv"))
+	want := []string{"id", "description", "section", "label", "status", "error", "total_tokens", "cost_usd"}
+	if !slices.Equal(rows[0], want) || len(rows) != len(packages) {
+		t.Fatalf("the output has %d rows with the columns %q, want %d with %q", len(rows)-1, rows[0], len(packages)-1, want)
+	}
+	agree := 0
+	for i, row := range rows[1:] {
+		in := packages[i+1]
+		if row[0] != in[0] || row[1] != in[2] || row[2] != in[1] {
+			t.Fatalf("row %d of the output is %q, of the input %q", i+1, row, in)
+		}
+		if sections[row[3]] == 0 || row[4] != "ok" {
+			t.Errorf("%s has the label %q and the status %q", row[0], row[3], row[4])
+		}
+		if row[3] == row[2] {
+			agree++
+		}
+	}
+	// Always giving one of the large sections would agree on 33.
+	t.Logf("the label agrees with Debian's section on %d of %d packages", agree, len(rows)-1)
+	if agree < 180 {
+		t.Errorf("the label agrees with Debian's section on %d packages, want at least 180", agree)
+	}
+
+	if code, _, text := e.run("export", "job.yaml", "-o", "out/labels.parquet"); code != 0 {
+		t.Fatalf("export ends with %d: %s", code, text)
+	}
+	exported, err := parquet.ReadFile[labelled](e.path("out/labels.parquet"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(exported) != 304 {
+		t.Fatalf("labels.parquet has %d rows, want 304", len(exported))
+	}
+	for i, p := range exported {
+		row := rows[i+1]
+		if got := []string{p.ID, p.Description, p.Section, p.Label, p.Status}; !slices.Equal(got, row[:5]) {
+			t.Fatalf("row %d of labels.parquet is %q, of labels.csv %q", i+1, got, row[:5])
+		}
+		if p.TotalTokens == nil || *p.TotalTokens <= 0 || p.Cost == nil || *p.Cost <= 0 {
+			t.Fatalf("row %d of labels.parquet has no tokens or no cost: %+v", i+1, p)
+		}
+	}
+}
+
+// labelled is a row of the classification as Parquet has it.
+type labelled struct {
+	ID          string `parquet:"id,optional"`
+	Description string `parquet:"description,optional"`
+	Section     string `parquet:"section,optional"`
+	Label       string `parquet:"label,optional"`
+	Status      string `parquet:"status,optional"`
+	TotalTokens *int64 `parquet:"total_tokens,optional"`
+	Cost        *int64 `parquet:"cost_usd,optional,decimal(12:18)"` // pico-dollars
+}
+
+func summarize(t *testing.T, e *example) {
+	texts := readJSONL(t, e.path("texts.jsonl"))
+	e.finish(len(texts), "out/summaries.jsonl")
+	summaries := readJSONL(t, e.path("out/summaries.jsonl"))
+	if len(summaries) != len(texts) {
+		t.Fatalf("there are %d summaries of %d texts", len(summaries), len(texts))
+	}
+	for i, row := range summaries {
+		in := texts[i]
+		text, _ := in["text"].(string)
+		summary, _ := row["response"].(string)
+		if row["id"] != in["id"] || row["title"] != in["title"] || row["status"] != "ok" {
+			t.Errorf("row %d of the output is %v", i+1, row)
+		}
+		if !strings.Contains(text, "\n\n") {
+			t.Errorf("%s has one paragraph only", in["id"])
+		}
+		if summary == "" || len(summary) >= len(text) {
+			t.Errorf("%s: %d characters are summarised in %d", in["id"], len(text), len(summary))
+		}
+		if _, there := row["text"]; there {
+			t.Errorf("%s: the text is in the output, which the job's columns leave out", in["id"])
+		}
+	}
+}
+
+func raw(t *testing.T, e *example) {
+	requests := readJSONL(t, e.path("requests.jsonl"))
+	e.finish(len(requests), "out/answers.jsonl")
+	rows := readJSONL(t, e.path("out/answers.jsonl"))
+	if len(rows) != len(requests) {
+		t.Fatalf("there are %d answers to %d requests", len(rows), len(requests))
+	}
+	answers := make(map[string]string)
+	for i, row := range rows {
+		if row["key"] != requests[i]["key"] || row["status"] != "ok" || row["finish_reason"] != "STOP" {
+			t.Errorf("row %d of the output is %v, of the input %v", i+1, row, requests[i]["key"])
+		}
+		answers[fmt.Sprint(row["key"])] = fmt.Sprint(row["response"])
+	}
+
+	// Both spellings of the schema reach the model.
+	for key, want := range map[string]string{"sort-ticket": "billing", "sort-ticket-snake": "shipping"} {
+		if answers[key] != want {
+			t.Errorf("%s is answered with %q, want %q", key, answers[key], want)
+		}
+	}
+	var note map[string]any
+	if err := json.Unmarshal([]byte(answers["extract"]), &note); err != nil {
+		t.Errorf("extract is answered with %q: %v", answers["extract"], err)
+	}
+	kinds := map[string]reflect.Kind{"caller": reflect.String, "subject": reflect.String, "urgent": reflect.Bool}
+	for field, kind := range kinds {
+		if reflect.ValueOf(note[field]).Kind() != kind {
+			t.Errorf("extract: %s is %#v, want a %v", field, note[field], kind)
+		}
+	}
+}
+
+// An example is a copy of an example's folder, in which it is run.
+type example struct {
+	t       *testing.T
+	program string
+	dir     string
+	env     []string
+}
+
+// build builds the program as a user would. The test cache takes no notice of
+// what a test builds, only of what it imports and reads: hence the import of jobs,
+// which brings all packages below it, and the look at the command's folder.
+func build(t *testing.T) string {
+	t.Helper()
+	if _, err := os.ReadDir("../cmd/genbatch"); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(t.TempDir(), "genbatch")
+	if runtime.GOOS == "windows" {
+		program += ".exe"
+	}
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../cmd/genbatch").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return program
+}
+
+func copyExample(t *testing.T, name, program string) *example {
+	t.Helper()
+	e := &example{t: t, program: program, dir: t.TempDir()}
+	files, err := filepath.Glob(filepath.Join(name, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if info, err := os.Stat(file); err != nil || info.IsDir() {
+			continue // out, with what a run in the repository left there
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(e.path(filepath.Base(file)), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Git keeps the folder of the outputs for its .gitignore, which ignores all else.
+	if _, err := os.Stat(filepath.Join(name, "out", ".gitignore")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(e.path("out"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	// Neither a key nor a setting of the user's own is to reach the program.
+	for _, kv := range os.Environ() {
+		if name, _, _ := strings.Cut(kv, "="); !strings.HasPrefix(name, "GENBATCH_") && !strings.HasSuffix(name, "_API_KEY") {
+			e.env = append(e.env, kv)
+		}
+	}
+	e.env = append(e.env, "XDG_STATE_HOME="+t.TempDir())
+	return e
+}
+
+func (e *example) path(name string) string { return filepath.Join(e.dir, name) }
+
+// A summary is the part of a run's --json summary that is looked at here.
+type summary struct {
+	Type      string
+	Simulated bool
+	Unchanged bool
+	Settled   int `json:"settled_before"`
+	Run       struct{ Requests int }
+	Job       struct {
+		Rows   int
+		Status map[string]int
+	}
+}
+
+// run runs a command of the program in the example's folder, and returns its exit
+// code, the summary that it ends with, if it does, and all it wrote on stderr.
+func (e *example) run(args ...string) (code int, s summary, stderr string) {
+	e.t.Helper()
+	c := exec.CommandContext(e.t.Context(), e.program, args...)
+	var text bytes.Buffer
+	c.Dir, c.Env, c.Stderr = e.dir, e.env, &text
+	var exit *exec.ExitError
+	if err := c.Run(); err != nil && !errors.As(err, &exit) {
+		e.t.Fatal(err)
+	}
+	for line := range bytes.Lines(text.Bytes()) {
+		// Progress comes first, as lines of another type.
+		var last summary
+		if json.Unmarshal(line, &last) == nil && last.Type == "summary" {
+			s = last
+		}
+	}
+	return c.ProcessState.ExitCode(), s, text.String()
+}
+
+// finish runs the example's job to its end, and again.
+func (e *example) finish(rows int, output string) {
+	t := e.t
+	t.Helper()
+	code, _, text := e.run("run", "job.yaml")
+	if code != 2 || !strings.Contains(text, "API key") {
+		t.Fatalf("without a key and --endpoint sim, the run ends with %d, want 2 and a word on the key: %s", code, text)
+	}
+	if _, err := os.Stat(e.path(output + ".genbatch")); err == nil {
+		t.Fatal("a run that was refused left its state folder")
+	}
+
+	command := []string{"run", "job.yaml", "--endpoint", "sim", "--json"}
+	code, s, text := e.run(command...)
+	if code != 0 || !s.Simulated || s.Run.Requests != rows || s.Job.Rows != rows || s.Job.Status["ok"] != rows {
+		t.Fatalf("the run ends with %d, want 0 and %d rows that are ok: %s", code, rows, text)
+	}
+	first, err := os.ReadFile(e.path(output))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	code, s, text = e.run(command...)
+	if code != 0 || s.Run.Requests != 0 || s.Settled != rows || !s.Unchanged {
+		t.Fatalf("run again, the job ends with %d and %d requests, want 0 of both: %s", code, s.Run.Requests, text)
+	}
+	second, err := os.ReadFile(e.path(output))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(first, second) {
+		t.Errorf("%s is another after the second run", output)
+	}
+	if code, _, text := e.run("verify", "job.yaml"); code != 0 {
+		t.Errorf("verify ends with %d: %s", code, text)
+	}
+}
+
+func readCSV(t *testing.T, path string) [][]string {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	if len(rows) < 2 {
+		t.Fatalf("%s has no rows", path)
+	}
+	return rows
+}
+
+func readJSONL(t *testing.T, path string) []map[string]any {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []map[string]any
+	for line := range bytes.Lines(text) {
+		var row map[string]any
+		if err := json.Unmarshal(line, &row); err != nil {
+			t.Fatalf("%s: line %d: %v", path, len(rows)+1, err)
+		}
+		rows = append(rows, row)
+	}
+	if len(rows) == 0 {
+		t.Fatalf("%s has no rows", path)
+	}
+	return rows
+}

@@ -1,0 +1,242 @@
+package layout_test
+
+import (
+	"go/ast"
+	"go/token"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The budgets. What code keeps to them is pleasant to read; what grows past one of
+// them has mostly taken on a second task.
+const (
+	maxLines              = 500 // of a file
+	maxMethods            = 3   // of an interface
+	maxExportedInterfaces = 6   // of the module
+	maxFields             = 15  // of a struct
+	maxStarts             = 8   // of goroutines, in the source
+)
+
+// An exception allows so many where a budget allows fewer, for a reason.
+type exception struct {
+	max int
+	why string
+}
+
+// wideStructs are the structs that may have more fields.
+var wideStructs = map[string]exception{
+	"batch.Result": {17, "the record of the journal: flat, so that jq and DuckDB read it"},
+	"jobs.Spec":    {60, "the job file: a field for each of its keys"},
+	"jobs.Plan":    {20, "a record of figures, which only the plan command prints"},
+
+	// Neither config nor record. They are to become narrower, not wider.
+	"batch/quota.model": {20, "everything that one lock guards; day, slow start and estimates could be a type each"},
+}
+
+// starts are the files that start goroutines, with who waits for them.
+var starts = map[string]exception{
+	"batch/run.go":             {4, "feed, dispatch, workers, collector: Run waits for both of their groups"},
+	"cmd/genbatch/progress.go": {2, "the count of rows and the ticker: display.close cancels them and waits"},
+	"cmd/genbatch/run.go":      {1, "waits for a second signal, and ends when untilSignal's stop is called; it touches nothing that is closed after"},
+	"internal/sim/server.go":   {1, "the HTTP server: Running.Close closes it and waits"},
+}
+
+func TestFileLines(t *testing.T) {
+	for _, f := range sources(t) {
+		if f.lines > maxLines {
+			t.Errorf("%s has %d lines, and a file at most %d: split it", f.name, f.lines, maxLines)
+		}
+	}
+}
+
+func TestNoInit(t *testing.T) {
+	for _, f := range sources(t) {
+		for _, d := range f.syntax.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == "init" {
+				t.Errorf("%s: init runs for everyone who imports %s: call it where it is needed", f.place(fn), f.pkg)
+			}
+		}
+	}
+}
+
+// TestInterfaces counts an embedded interface as one method.
+func TestInterfaces(t *testing.T) {
+	var exported []string
+	for _, f := range sources(t) {
+		ast.Inspect(f.syntax, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.InterfaceType:
+				if k := n.Methods.NumFields(); k > maxMethods {
+					t.Errorf("%s: the interface has %d methods, and may have %d: split it by who calls them", f.place(n), k, maxMethods)
+				}
+			case *ast.TypeSpec:
+				if _, ok := n.Type.(*ast.InterfaceType); ok && n.Name.IsExported() {
+					exported = append(exported, f.pkg+"."+n.Name.Name)
+				}
+			}
+			return true
+		})
+	}
+	if len(exported) > maxExportedInterfaces {
+		t.Errorf("the module exports %d interfaces, and may export %d: %s", len(exported), maxExportedInterfaces, strings.Join(exported, ", "))
+	}
+}
+
+func TestStructFields(t *testing.T) {
+	used := make(map[string]bool)
+	for _, f := range sources(t) {
+		for _, d := range f.syntax.Decls {
+			name := f.pkg // of the type or function that a struct stands in
+			if fn, ok := d.(*ast.FuncDecl); ok {
+				name += "." + fn.Name.Name
+			}
+			ast.Inspect(d, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.TypeSpec:
+					name = f.pkg + "." + n.Name.Name
+				case *ast.StructType:
+					if k := n.Fields.NumFields(); k > maxFields {
+						used[name] = true
+						if allowed := max(maxFields, wideStructs[name].max); k > allowed {
+							t.Errorf("%s: %s has %d fields, and may have %d: split it, or list it with the reason", f.place(n), name, k, allowed)
+						}
+					}
+				}
+				return true
+			})
+		}
+	}
+	unused(t, "fields", wideStructs, used)
+}
+
+// TestGoroutines counts go statements and calls of a Go method with one argument,
+// as errgroup.Group and sync.WaitGroup have it.
+func TestGoroutines(t *testing.T) {
+	used := make(map[string]bool)
+	total := 0
+	for _, f := range sources(t) {
+		n := 0
+		ast.Inspect(f.syntax, func(node ast.Node) bool {
+			switch node := node.(type) {
+			case *ast.GoStmt:
+				n++
+			case *ast.CallExpr:
+				if s, ok := node.Fun.(*ast.SelectorExpr); ok && s.Sel.Name == "Go" && len(node.Args) == 1 {
+					n++
+				}
+			}
+			return true
+		})
+		if n == 0 {
+			continue
+		}
+		total += n
+		used[f.name] = true
+		if allowed := starts[f.name].max; n > allowed {
+			t.Errorf("%s starts goroutines in %d places, and may in %d: say in the list who waits for them", f.name, n, allowed)
+		}
+	}
+	if total > maxStarts {
+		t.Errorf("goroutines are started in %d places, and may be in %d", total, maxStarts)
+	}
+	unused(t, "goroutines", starts, used)
+}
+
+// TestPackageVariables refuses those that can only be there to be changed: state
+// that all users of a package share.
+func TestPackageVariables(t *testing.T) {
+	for _, f := range sources(t) {
+		for _, d := range f.syntax.Decls {
+			g, ok := d.(*ast.GenDecl)
+			if !ok || g.Tok != token.VAR {
+				continue
+			}
+			for _, s := range g.Specs {
+				v := s.(*ast.ValueSpec)
+				embedded := g.Doc != nil && strings.Contains(g.Doc.List[len(g.Doc.List)-1].Text, "//go:embed")
+				if len(v.Values) == 0 && !embedded {
+					t.Errorf("%s: the package variable %s has no value: keep state in a struct", f.place(v), v.Names[0])
+				}
+			}
+		}
+	}
+}
+
+// wellKnown are methods whose name the standard library gives a meaning that
+// needs no words: those of error, fmt.Stringer and heap.Interface.
+var wellKnown = []string{"Error", "Unwrap", "String", "Len", "Less", "Swap", "Push", "Pop"}
+
+func TestDocComments(t *testing.T) {
+	for _, f := range sources(t) {
+		for _, d := range f.syntax.Decls {
+			switch d := d.(type) {
+			case *ast.FuncDecl:
+				if d.Name.IsExported() && exportedReceiver(d) && d.Doc == nil && (d.Recv == nil || !slices.Contains(wellKnown, d.Name.Name)) {
+					t.Errorf("%s: %s.%s has no doc comment", f.place(d), path.Base(f.pkg), d.Name)
+				}
+			case *ast.GenDecl:
+				for _, name := range undocumented(d) {
+					t.Errorf("%s: %s.%s has no doc comment", f.place(name), path.Base(f.pkg), name)
+				}
+			}
+		}
+	}
+}
+
+// exportedReceiver reports whether a function is a method of an exported type, or
+// no method.
+func exportedReceiver(d *ast.FuncDecl) bool {
+	if d.Recv == nil {
+		return true
+	}
+	base := d.Recv.List[0].Type
+	for {
+		switch x := base.(type) {
+		case *ast.StarExpr:
+			base = x.X
+		case *ast.IndexExpr: // T[K]
+			base = x.X
+		case *ast.IndexListExpr: // T[K, V]
+			base = x.X
+		default:
+			id, ok := base.(*ast.Ident)
+			return ok && id.IsExported()
+		}
+	}
+}
+
+// undocumented returns the exported names of a declaration without a comment of
+// their own, or of the group that they stand in.
+func undocumented(d *ast.GenDecl) (names []*ast.Ident) {
+	for _, s := range d.Specs {
+		switch s := s.(type) {
+		case *ast.TypeSpec:
+			if s.Name.IsExported() && s.Doc == nil && d.Doc == nil {
+				names = append(names, s.Name)
+			}
+		case *ast.ValueSpec:
+			if s.Doc != nil || s.Comment != nil || d.Doc != nil {
+				continue
+			}
+			for _, name := range s.Names {
+				if name.IsExported() {
+					names = append(names, name)
+				}
+			}
+		}
+	}
+	return names
+}
+
+// unused fails for exceptions that nothing needs any more.
+func unused(t *testing.T, what string, listed map[string]exception, used map[string]bool) {
+	t.Helper()
+	for _, name := range slices.Sorted(maps.Keys(listed)) {
+		if !used[name] {
+			t.Errorf("%s is listed for its %s (%s), and needs that no more: remove it", name, what, listed[name].why)
+		}
+	}
+}
