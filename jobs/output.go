@@ -3,6 +3,7 @@ package jobs
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -29,6 +30,9 @@ func (j *Job) finish(s *Summary) error {
 		}
 	}
 	totals, err := j.derive(j.spec.Output, j.spec.OutputFormat, nil)
+	if errors.Is(err, errPending) {
+		return fmt.Errorf("the input changed while the run went on: %d rows have no answer; run again", totals.Status[batch.Pending])
+	}
 	if err != nil {
 		return fmt.Errorf("the output cannot be written: %w", err)
 	}
@@ -141,7 +145,11 @@ func (j *Job) checkWhole(statuses []batch.Status) error {
 	return nil
 }
 
-// derive writes the output: a pure function of input, job and journal.
+// errPending means that OUTPUT is not written, since a row of it is pending.
+var errPending = errors.New("a row is pending")
+
+// derive writes the output: a pure function of input, job and journal. The job's
+// own output is written only whole.
 func (j *Job) derive(path, format string, only []batch.Status) (*Totals, error) {
 	w, err := j.newOutput(path, format)
 	if err != nil {
@@ -163,6 +171,9 @@ func (j *Job) derive(path, format string, only []batch.Status) (*Totals, error) 
 		if err := w.write(it.row, values); err != nil {
 			return nil, err
 		}
+	}
+	if path == j.spec.Output && t.Status[batch.Pending] > 0 {
+		return &t, errPending
 	}
 	return &t, w.Commit()
 }

@@ -601,3 +601,28 @@ func TestSimulatedAnswersAreNotMixed(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// Rows that appear while a run goes on have no answer yet, and the output is
+// written only whole.
+func TestInputChangesUnderTheRun(t *testing.T) {
+	f := newFixture(t)
+	f.spec.Concurrency = 1
+	f.e.reply = func(prompt string, n int) (int, string) {
+		if prompt == "b" {
+			f.input("a", "b", "c")
+		}
+		return 200, answerBody(prompt)
+	}
+	f.input("a", "b")
+	if _, err := f.run(); err == nil || !strings.Contains(err.Error(), "1 rows have no answer; run again") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := os.Stat(f.spec.Output); err == nil {
+		t.Error("an output with a pending row was written")
+	}
+	f.e.requests()
+	f.e.reply = nil
+	f.mustRun()
+	equal(t, "asked", f.e.requests(), "c")
+	equal(t, "rows", f.output("response"), "a", "b", "c")
+}

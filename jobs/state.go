@@ -51,7 +51,9 @@ func (j *Job) saveSpec() error {
 		return specErrorf("use that version, or begin anew with --fresh",
 			"%s was begun by genbatch %s, which words requests in a way that this version does not know", dir, old.Genbatch)
 	}
-	spec, err := yaml.MarshalWithOptions(j.spec, yaml.JSON())
+	saved := j.spec
+	saved.Force = false // was said of one run
+	spec, err := yaml.MarshalWithOptions(saved, yaml.JSON())
 	if err != nil {
 		return err
 	}

@@ -55,5 +55,6 @@ func (j *Job) warnModel(r *batch.Result) {
 // listPriced reports whether costs are Google's list prices although someone
 // else sends the bill.
 func (j *Job) listPriced(e gemini.Endpoint) bool {
-	return j.spec.Prices == "" && e.Name != "google" && e.Name != "vertex" && e.Name != "sim"
+	ownHost := e.Name == "google" && j.spec.BaseURL == "" || e.Name == "vertex" && j.spec.BaseURL == ""
+	return j.spec.Prices == "" && !ownHost && e.Name != "sim"
 }

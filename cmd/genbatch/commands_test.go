@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -398,6 +399,7 @@ func serveTLS(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	server := httptest.NewUnstartedServer(forwardTo(target))
 	server.EnableHTTP2 = true
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that refuse the certificate are the point
 	server.StartTLS()
 	ts.Defer(server.Close)
 	block := &pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}

@@ -121,7 +121,7 @@ func exportCommand(con *console) *cli.Command {
 				writeJSON(con.stdout, m)
 				return nil
 			}
-			fmt.Fprintf(con.stdout, "Wrote %s: of %s rows, %s\n", path, count(totals.Rows), statusText(totals, 0))
+			fmt.Fprintf(con.stdout, "Wrote %s: of %s, %s\n", path, many(totals.Rows, "row"), statusText(totals, 0))
 			return nil
 		},
 	}
@@ -163,7 +163,7 @@ func verifyCommand(con *console) *cli.Command {
 			if code == 0 {
 				fmt.Fprint(con.stdout, "OK    ")
 			}
-			fmt.Fprintf(con.stdout, "%s rows: %s\n", count(v.Rows), statusText(&v.Totals, 0))
+			fmt.Fprintf(con.stdout, "%s: %s\n", many(v.Rows, "row"), statusText(&v.Totals, 0))
 			return &outcome{code}
 		},
 	}
@@ -204,7 +204,7 @@ func printStatus(con *console, s *jobs.Status) {
 	case s.Running != nil:
 		fmt.Fprintf(w, "state\trunning: process %d on %s, since %s\n", s.Running.PID, s.Running.Host, s.Running.Since.Local().Format(time.DateTime))
 	case s.Finished:
-		fmt.Fprintf(w, "state\tfinished: %s has %s rows\n", s.Output, count(s.InOutput))
+		fmt.Fprintf(w, "state\tfinished: %s has %s\n", s.Output, many(s.InOutput, "row"))
 	default:
 		fmt.Fprintf(w, "state\tnot finished, and not running\n")
 	}

@@ -63,7 +63,7 @@ func printSummary(w io.Writer, s *jobs.Summary, total int64) {
 	case s.Unchanged:
 		fmt.Fprintf(w, "%s is up to date: nothing was sent.\n", s.Output)
 	case s.Output != "":
-		fmt.Fprintf(w, "Wrote %s: %s rows\n", s.Output, count(all.Rows))
+		fmt.Fprintf(w, "Wrote %s: %s\n", s.Output, many(all.Rows, "row"))
 	}
 	if all == nil {
 		all = &s.Run
@@ -79,7 +79,7 @@ func printSummary(w io.Writer, s *jobs.Summary, total int64) {
 		fmt.Fprintf(tw, "  labels\t%s\n", labelText(all.Labels))
 	}
 	if s.Settled > 0 {
-		fmt.Fprintf(tw, "  settled before\t%s rows, not asked again\n", count(s.Settled))
+		fmt.Fprintf(tw, "  settled before\t%s, not asked again\n", many(s.Settled, "row"))
 	}
 	run := &s.Run
 	if run.Attempts > 0 {
@@ -87,7 +87,7 @@ func printSummary(w io.Writer, s *jobs.Summary, total int64) {
 		if run.Retries > 0 {
 			retries = fmt.Sprintf(", %s of them retries", count(run.Retries))
 		}
-		fmt.Fprintf(tw, "  this run\t%s requests%s in %s, %s rows/s\n", count(run.Attempts), retries,
+		fmt.Fprintf(tw, "  this run\t%s%s in %s, %s rows/s\n", many(run.Attempts, "request"), retries,
 			duration(s.Elapsed), decimal(float64(run.Rows)/max(s.Elapsed.Seconds(), 0.001)))
 	}
 	for _, m := range run.Models {
@@ -97,7 +97,7 @@ func printSummary(w io.Writer, s *jobs.Summary, total int64) {
 			costText(m.Cost, m.Unknown))
 	}
 	if run.Unreported > 0 {
-		fmt.Fprintf(tw, "  not reported\t%s attempts were cut and never said what they used; they may be billed as well\n", count(run.Unreported))
+		fmt.Fprintf(tw, "  not reported\t%s cut before it was known what was used, and possibly billed as well\n", many(run.Unreported, "attempt"))
 	}
 	cost, unpriced := all.CostUSD()
 	what := "cost"
@@ -225,7 +225,15 @@ func count(n int64) string {
 	return s
 }
 
-func tokens(n int64) string { return count(n) + " tokens" }
+// many writes how many there are of a thing.
+func many(n int64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return count(n) + " " + thing + "s"
+}
+
+func tokens(n int64) string { return many(n, "token") }
 
 func fraction(n, total int64) string {
 	if total == 0 {
