@@ -70,7 +70,7 @@ func (d *document) answer() *reading {
 			d.cut = true
 			continue
 		}
-		a.note(raw)
+		a.note(raw, &c)
 		if len(c.Error) > 0 && string(c.Error) != "null" && a.refusal == nil {
 			a.refusal = raw
 		}
@@ -80,8 +80,14 @@ func (d *document) answer() *reading {
 	return a
 }
 
-// note records whether a chunk has fields, and any that an answer would have.
-func (a *reading) note(raw json.RawMessage) {
+// note records whether a chunk has fields, and any that an answer would have. The
+// names are looked at only where the values do not tell.
+func (a *reading) note(raw json.RawMessage, c *chunk) {
+	if len(c.Candidates) > 0 || c.UsageMetadata != nil {
+		a.objects++
+		a.known = true
+		return
+	}
 	var fields map[string]present
 	if json.Unmarshal(raw, &fields) != nil || len(fields) == 0 {
 		return
@@ -108,7 +114,7 @@ func (a *reading) add(c *chunk) {
 	if c.ResponseID != "" {
 		a.ResponseID = c.ResponseID
 	}
-	if c.UsageMetadata != nil && c.UsageMetadata.fields > 0 {
+	if c.UsageMetadata != nil && c.UsageMetadata.reported {
 		if a.Usage == nil {
 			a.Usage = new(batch.Usage)
 		}

@@ -48,10 +48,6 @@ type part struct {
 var modifiers = []string{"thought", "thoughtSignature", "videoMetadata", "mediaResolution", "partMetadata"}
 
 func (p *part) UnmarshalJSON(b []byte) error {
-	var fields map[string]present // looks at the names only: a value may be megabytes of an image
-	if json.Unmarshal(b, &fields) != nil {
-		return nil
-	}
 	var v struct {
 		Text         string        `json:"text"`
 		Thought      bool          `json:"thought"`
@@ -60,24 +56,35 @@ func (p *part) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &v); err != nil && !tolerable(err) {
 		return nil
 	}
+	p.text, p.call = v.Text, v.FunctionCall
+	switch {
+	case v.Text != "" && v.Thought:
+		p.kind = "thought"
+	case v.Text != "" && v.FunctionCall == nil:
+		p.kind = "text"
+	default:
+		p.kind = dataField(b)
+	}
+	return nil
+}
+
+// dataField returns the name of a part's data field other than text. It looks at
+// the names only: a value may be megabytes of an image.
+func dataField(part []byte) string {
+	var fields map[string]present
+	if json.Unmarshal(part, &fields) != nil {
+		return ""
+	}
 	var kinds []string
 	for name, has := range fields {
 		if bool(has) && name != "text" && !slices.Contains(modifiers, name) {
 			kinds = append(kinds, name)
 		}
 	}
-	switch {
-	case len(kinds) > 0:
-		p.kind = slices.Min(kinds)
-	case v.Text == "":
-		return nil
-	case v.Thought:
-		p.kind = "thought"
-	default:
-		p.kind = "text"
+	if len(kinds) == 0 {
+		return ""
 	}
-	p.text, p.call = v.Text, v.FunctionCall
-	return nil
+	return slices.Min(kinds)
 }
 
 // present records that a field is there and not null.
@@ -150,7 +157,7 @@ type usage struct {
 	TrafficType                enum     `json:"trafficType"`
 	ServiceTier                enum     `json:"serviceTier"`
 
-	fields int // how many it has
+	reported bool // it has any field
 }
 
 type detail struct {
@@ -160,14 +167,14 @@ type detail struct {
 
 func (u *usage) UnmarshalJSON(b []byte) error {
 	type plain usage // without this method
-	var fields map[string]present
-	if json.Unmarshal(b, &fields) != nil {
-		return nil
-	}
 	if err := json.Unmarshal(b, (*plain)(u)); err != nil && !tolerable(err) {
 		return nil
 	}
-	u.fields = len(fields)
+	u.reported = u.PromptTokenCount > 0 || u.TotalTokenCount > 0
+	if !u.reported {
+		var fields map[string]present
+		u.reported = json.Unmarshal(b, &fields) == nil && len(fields) > 0
+	}
 	return nil
 }
 
