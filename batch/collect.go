@@ -2,6 +2,7 @@ package batch
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,8 +18,8 @@ type event struct {
 // commit point. A group is what has finished within commitWait of its first
 // result, at most commitRows or commitBytes.
 //
-// After the Sink has failed, collect only empties the channel: those results are
-// lost, and their rows will be asked again.
+// After the Sink has failed, results are judged but no longer written: their rows
+// will be asked again.
 func (r *run) collect() {
 	var (
 		j     judge
@@ -26,7 +27,7 @@ func (r *run) collect() {
 		size  int
 		fault error
 	)
-	j.limit = r.MaxFailures
+	j.limit, j.proven = r.MaxFailures, &r.proven
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
 	defer timer.Stop()
@@ -60,6 +61,8 @@ func (r *run) collect() {
 			if !ok {
 				if r.soft.Err() == nil {
 					add(j.held) // the rows were refused, and not all for one reason
+				} else {
+					add(spentOnly(j.held))
 				}
 				commit()
 				return
@@ -80,7 +83,8 @@ func (r *run) collect() {
 
 // A judge decides when refusals and failures are no longer single rows' matter.
 type judge struct {
-	limit FailureLimit
+	limit  FailureLimit
+	proven *atomic.Bool // requests of this kind were answered before this run
 
 	refusal string    // the last refusal
 	times   int       // in a row
@@ -93,6 +97,9 @@ type judge struct {
 // take returns the results that may be committed now, and an error when the run
 // must stop.
 func (j *judge) take(e event) (commit []*Result, stop error) {
+	if e.refusal != "" && e.result != nil && e.result.Status == Rejected && j.ownFault() {
+		e.refusal = ""
+	}
 	if e.refusal == "" {
 		if e.result == nil || e.result.Status == Pending {
 			return keep(e.result), nil
@@ -107,7 +114,8 @@ func (j *judge) take(e event) (commit []*Result, stop error) {
 	}
 	j.times++
 	if j.stopped {
-		return commit, nil // the rows that it met last stay untouched too
+		// The rows that it met last stay untouched too.
+		return append(commit, spentOnly(keep(e.result))...), nil
 	}
 	if e.result != nil {
 		j.held = append(j.held, e.result)
@@ -115,10 +123,28 @@ func (j *judge) take(e event) (commit []*Result, stop error) {
 	}
 	if j.times >= maxRefusals {
 		j.stopped = true
+		commit = append(commit, spentOnly(j.held)...)
 		j.held = nil
 		stop = &StopError{Err: e.err, Times: j.times}
 	}
 	return commit, stop
+}
+
+// ownFault reports whether a rejected row is rejected for itself: where rows of
+// this job are answered already, or where the user has said how many failures to
+// bear. Otherwise a few such rows at the end of a file could never be settled.
+func (j *judge) ownFault() bool { return j.limit != FailureLimit{} || j.proven.Load() }
+
+// spentOnly takes the outcome from results that must not count. What their
+// attempts have used is recorded all the same.
+func spentOnly(results []*Result) (pending []*Result) {
+	for _, r := range results {
+		if len(r.Spent) > 0 {
+			r.Status, r.Error, r.Response = Pending, "", nil
+			pending = append(pending, r)
+		}
+	}
+	return pending
 }
 
 func keep(r *Result) []*Result {
@@ -132,9 +158,6 @@ func keep(r *Result) []*Result {
 // themselves.
 func (j *judge) release() []*Result {
 	held := j.held
-	if j.stopped {
-		held = nil
-	}
 	j.held, j.refusal, j.times = nil, "", 0
 	return held
 }

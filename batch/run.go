@@ -20,7 +20,8 @@ type Config struct {
 	Sink    Sink
 
 	// Skip reports whether a request is settled already and must not be asked. It
-	// is called from one goroutine, once for each request, in input order.
+	// is called from one goroutine, once for each request, in input order. A request
+	// that it skips is proof that the endpoint answers requests of this kind.
 	Skip func(*Request) bool
 
 	Endpoint    string        // named in each result
@@ -87,7 +88,7 @@ const (
 	failureWindow = 50 // rows that must have ended before a share of them counts
 
 	commitWait  = 10 * time.Millisecond
-	commitRows  = 256
+	commitRows  = 128
 	commitBytes = 4 << 20
 )
 
@@ -103,6 +104,8 @@ type run struct {
 	work   chan *call // dispatch → workers, closed by dispatch
 	back   chan *call // workers → dispatch: the call ended, or waits until call.due
 	events chan event // workers → collect, closed by Run
+
+	proven atomic.Bool // Skip has skipped a request
 }
 
 // Run asks every request of the sequence that Skip does not know, and returns
@@ -122,7 +125,7 @@ func Run(ctx context.Context, c Config, requests iter.Seq2[*Request, error]) err
 		fresh:  make(chan *call),
 		work:   make(chan *call),
 		back:   make(chan *call),
-		events: make(chan event, commitRows),
+		events: make(chan event, commitRows), // with the group, no more than 256 answers wait
 	}
 	if r.Concurrency == 0 {
 		r.Concurrency = 64
@@ -185,6 +188,7 @@ func (r *run) feed(requests iter.Seq2[*Request, error]) {
 			return
 		}
 		if r.Skip != nil && r.Skip(req) {
+			r.proven.Store(true)
 			if r.soft.Err() != nil {
 				return
 			}

@@ -490,3 +490,62 @@ func (l *countingLimiter) Release(*Request, *Outcome) {
 	defer l.mu.Unlock()
 	l.open--
 }
+
+// Rows that the API rejects for themselves can stand together at the end of a
+// file. Where others of the job are answered, they are settled, not refused for
+// ever.
+func TestRejectedRowsOfAnAnsweredJob(t *testing.T) {
+	reject := func(context.Context, int64, int) Outcome {
+		return Outcome{Consequence: Settled, Status: Rejected, Refusal: "bad image", Err: &Error{Message: "bad image"}}
+	}
+	for name, change := range map[string]func(*Config){
+		"answered before":       func(c *Config) { c.Skip = func(r *Request) bool { return r.Row <= 30 } },
+		"failures to be borne":  func(c *Config) { c.MaxFailures = FailureLimit{Rows: 1000} },
+		"neither, and it stops": func(c *Config) {},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSink(t)
+			c := Config{Model: newModel(reject), Sink: s}
+			change(&c)
+			err := Run(t.Context(), c, rows(42))
+			var stop *StopError
+			if stops := errors.As(err, &stop); stops != (name == "neither, and it stops") || !stops && s.count(Rejected) < 12 {
+				t.Errorf("%s: error %v, %d rejected", name, err, s.count(Rejected))
+			}
+		})
+	}
+}
+
+// What attempts have used counts, also of rows that are left untouched because
+// refusals stop the run.
+func TestStopKeepsWhatWasSpent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newModel(func(context.Context, int64, int) Outcome {
+			time.Sleep(time.Second)
+			return Outcome{Consequence: Settled, Status: Rejected, Refusal: "no", Err: &Error{Message: "no"}, Usage: &Usage{PromptTokenCount: 5}}
+		})
+		s := newSink(t)
+		var stop *StopError
+		if err := Run(t.Context(), Config{Model: m, Sink: s, Concurrency: 20}, rows(20)); !errors.As(err, &stop) {
+			t.Errorf("error %v", err)
+		}
+		if s.count(Pending) != 20 || len(s.results) != 20 {
+			t.Errorf("%d of 20 paid attempts are recorded as pending, %d in all", s.count(Pending), len(s.results))
+		}
+	})
+}
+
+func TestParkWithoutLimiter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newModel(func(context.Context, int64, int) Outcome {
+			return Outcome{Consequence: Park, Err: &Error{Kind: KindDayQuota, Message: "the day"}}
+		})
+		s := newSink(t)
+		if err := Run(t.Context(), Config{Model: m, Sink: s}, rows(1)); err != nil {
+			t.Error(err)
+		}
+		if s.count(Failed) != 1 || m.total() > 30 {
+			t.Errorf("%d failed after %d attempts", s.count(Failed), m.total())
+		}
+	})
+}

@@ -70,10 +70,10 @@ func (r *run) attempt(c *call) {
 		c.due = end
 	case r.soft.Err() != nil:
 		c.due = end // the run ends; the row stays untouched
-	case o.Consequence == Park:
+	case o.Consequence == Park && c.slowed < quotaPerAttempt*r.MaxAttempts:
 		// The limiter knows; it makes the row wait or ends the run.
 		c.slowed++
-		c.due = end
+		c.due = end.Add(backoff(c.attempts, o.RetryAfter))
 	default:
 		r.retry(c, &o, begin, end)
 	}
@@ -127,6 +127,9 @@ func (r *run) settle(c *call, o *Outcome, begin, end time.Time) {
 	e := event{result: res, refusal: o.Refusal, err: o.Err}
 	if o.Err != nil {
 		res.Error = o.Err.Message
+		if o.Err.Hint != "" {
+			res.Error += "; " + o.Err.Hint
+		}
 	}
 	r.events <- e
 }
