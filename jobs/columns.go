@@ -55,13 +55,14 @@ func (j *Job) unasked(s batch.Status, why string) []any {
 func (j *Job) answered(r *batch.Result, cost price.USD, priced bool) ([]any, batch.Status) {
 	var text any
 	own := make([]any, len(j.kind.columns()))
-	usage := lastUsage(r)
+	var usage *batch.Usage // of the final attempt
 	status, problem := r.Status, r.Error
 	if len(r.Response) > 0 {
 		a, err := gemini.Parse(r.Response)
 		if err != nil {
 			status, problem = batch.Invalid, "the journal's answer cannot be read: "+err.Error()
 		} else {
+			usage = a.Usage
 			if a.Text != "" || status == batch.OK {
 				text = a.Text
 			}
@@ -102,14 +103,6 @@ func optional(s string) any {
 		return nil
 	}
 	return s
-}
-
-// lastUsage is the usage of a result's final attempt, nil when it reported none.
-func lastUsage(r *batch.Result) *batch.Usage {
-	if len(r.Spent) == 0 {
-		return nil
-	}
-	return r.Spent[len(r.Spent)-1].Usage
 }
 
 // pick applies --columns to the output's columns.

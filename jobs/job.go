@@ -93,6 +93,9 @@ func prepare(s Spec, o Options) (*Job, error) {
 	if err := s.makeAbsolute(); err != nil {
 		return nil, err
 	}
+	if err := s.readTexts(); err != nil {
+		return nil, err
+	}
 	j := &Job{spec: s, env: o.Env, log: o.Log, warn: newWarnings()}
 	if j.env == nil {
 		j.env = os.Getenv
@@ -232,6 +235,11 @@ func (j *Job) openInput() error {
 	in, err := reader.Open(reader.Config{Paths: paths, Format: j.spec.InputFormat, MaxRowBytes: j.spec.MaxRowBytes})
 	if err != nil {
 		return &SpecError{Err: err}
+	}
+	for _, path := range in.Paths() {
+		if path == j.spec.Output {
+			return specErrorf("write it elsewhere, or name the inputs one by one", "the pattern of the input matches the output %s as well", path)
+		}
 	}
 	j.input = in
 	if err := j.learnColumns(); err != nil {

@@ -150,12 +150,14 @@ func (k *classifyKind) values(a *gemini.Answer) ([]any, error) {
 	text := strings.TrimSpace(a.Text)
 	var quoted string
 	if json.Unmarshal([]byte(text), &quoted) == nil {
-		text = quoted
+		text = strings.TrimSpace(quoted)
 	}
-	text = strings.Trim(text, " \t\r\n\"'`*.")
-	for _, l := range k.labels {
-		if strings.EqualFold(l, text) {
-			return []any{l}, nil
+	const dress = " \t\r\n\"'`*."
+	for _, undress := range []string{"", dress} { // a label may itself end in a full stop
+		for _, l := range k.labels {
+			if strings.EqualFold(strings.Trim(l, undress), strings.Trim(text, undress)) {
+				return []any{l}, nil
+			}
 		}
 	}
 	return nil, fmt.Errorf("the answer %q is none of the labels %s", oneLine(a.Text, 60), strings.Join(k.labels, ", "))

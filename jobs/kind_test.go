@@ -126,9 +126,9 @@ func TestWordingIsPinned(t *testing.T) {
 }
 
 func TestClassifyValues(t *testing.T) {
-	k := &classifyKind{labels: []string{"positive", "very negative", "N/A"}}
+	k := &classifyKind{labels: []string{"positive", "very negative", "N/A", "U.S."}}
 	for text, want := range map[string]string{
-		"positive": "positive", " Positive\n": "positive", `"very negative"`: "very negative", "`n/a`": "N/A", "positive.": "positive",
+		"positive": "positive", " Positive\n": "positive", `"very negative"`: "very negative", "`n/a`": "N/A", "positive.": "positive", "U.S.": "U.S.", "**u.s**": "U.S.",
 		"neutral": "", "": "", "positive, very negative": "", "I think it is positive": "",
 	} {
 		v, err := k.values(&gemini.Answer{Text: text})

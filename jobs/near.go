@@ -13,7 +13,7 @@ func specKeys() []string {
 	for _, v := range []any{Spec{}, Classify{}, Summarize{}, Raw{}} {
 		t := reflect.TypeOf(v)
 		for i := range t.NumField() {
-			name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
+			name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
 			keys = append(keys, name)
 		}
 	}

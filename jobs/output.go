@@ -8,7 +8,7 @@ import (
 	"os"
 	"slices"
 
-	"github.com/goccy/go-yaml"
+	"encoding/json"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/reader"
@@ -65,8 +65,9 @@ func (j *Job) sources() (*manifest, error) {
 		m.Inputs = append(m.Inputs, id)
 	}
 	spec := j.spec
-	spec.State = "" // given or not, it is the same folder
-	text, err := yaml.MarshalWithOptions(spec, yaml.JSON())
+	spec.State = ""                      // given or not, it is the same folder
+	spec.Force, spec.Header = false, nil // no part of what is derived
+	text, err := json.Marshal(spec)
 	if err != nil {
 		return nil, err
 	}
@@ -242,7 +243,10 @@ func (j *Job) newOutput(path, format string) (*output, error) {
 				}
 				u.Add(row)
 			}
-			input = u.Columns()
+			// A row that has one of these itself is skipped.
+			input = slices.DeleteFunc(u.Columns(), func(c batch.Column) bool {
+				return slices.ContainsFunc(result, func(r batch.Column) bool { return r.Name == c.Name })
+			})
 		}
 	}
 	in, out, err := j.pick(input, result)

@@ -85,15 +85,15 @@ func (j *Job) CountRows(ctx context.Context) (int64, error) {
 // left pending. The summary is there also when the run ended early, which the
 // error tells: what [batch.Run] returned, or a fault of writing the output.
 func (j *Job) Run(ctx context.Context) (*Summary, error) {
-	j.progress.begin = time.Now()
 	j.warnPrice()
 
 	limiter := quota.New(quota.Config{
 		RPM: j.spec.RPM, TPM: j.spec.TPM, RPD: j.spec.RPD,
 		Concurrency: j.spec.Concurrency, OnDailyQuota: dayPolicy(j.spec.OnDailyQuota),
 	})
+	begin := time.Now()
 	j.progress.mu.Lock()
-	j.progress.limiter = limiter
+	j.progress.begin, j.progress.limiter = begin, limiter
 	j.progress.mu.Unlock()
 	err := batch.Run(ctx, batch.Config{
 		Model:       checkedModel{j.client, j.kind},
@@ -113,7 +113,7 @@ func (j *Job) Run(ctx context.Context) (*Summary, error) {
 		return s, err
 	}
 	err = j.finish(s)
-	s.Elapsed = time.Since(j.progress.begin)
+	s.Elapsed = time.Since(begin)
 	s.Seconds = s.Elapsed.Seconds()
 	return s, err
 }

@@ -462,12 +462,17 @@ func TestSampleAndLimit(t *testing.T) {
 
 func TestMistakesLeaveNothingBehind(t *testing.T) {
 	for want, change := range map[string]func(*fixture){
-		`did you mean "q"?`:      func(f *fixture) { f.spec.Prompt = "{{.qq}}" },
-		"no such file":           func(f *fixture) { f.spec.Input = List{filepath.Join(f.dir, "none.jsonl")} },
-		"prefix":                 func(f *fixture) { f.input(`{"q":"a","status":"mine"}`) },
-		"does not exist":         func(f *fixture) { f.spec.Output = filepath.Join(f.dir, "no", "out.jsonl") },
-		"says no format":         func(f *fixture) { f.spec.Output = filepath.Join(f.dir, "out.doc") },
-		"is input and output":    func(f *fixture) { f.spec.Output = f.spec.Input[0] },
+		`did you mean "q"?`:   func(f *fixture) { f.spec.Prompt = "{{.qq}}" },
+		"no such file":        func(f *fixture) { f.spec.Input = List{filepath.Join(f.dir, "none.jsonl")} },
+		"prefix":              func(f *fixture) { f.input(`{"q":"a","status":"mine"}`) },
+		"does not exist":      func(f *fixture) { f.spec.Output = filepath.Join(f.dir, "no", "out.jsonl") },
+		"says no format":      func(f *fixture) { f.spec.Output = filepath.Join(f.dir, "out.doc") },
+		"is input and output": func(f *fixture) { f.spec.Output = f.spec.Input[0] },
+		"matches the output": func(f *fixture) {
+			f.input("a")
+			f.spec.Input = List{filepath.Join(f.dir, "*.jsonl")}
+			os.WriteFile(f.spec.Output, nil, 0o600)
+		},
 		`"a" stands at`:          func(f *fixture) { f.input("a", "b", "a"); f.spec.Key = "q" },
 		`the column "id", which`: func(f *fixture) { f.spec.Key = "id" },
 		"there is no API key":    func(f *fixture) { f.spec.Auth = "" },
@@ -625,4 +630,20 @@ func TestInputChangesUnderTheRun(t *testing.T) {
 	f.mustRun()
 	equal(t, "asked", f.e.requests(), "c")
 	equal(t, "rows", f.output("response"), "a", "b", "c")
+}
+
+// Columns of JSONL are not known beforehand: a row with the name of a result
+// column is skipped, wherever it stands, and the others are written.
+func TestLateClash(t *testing.T) {
+	f := newFixture(t)
+	lines := make([]string, peekRows+1)
+	for i := range lines {
+		lines[i] = "x"
+	}
+	f.input(append(lines, `{"q":"y","status":"mine"}`)...)
+	f.spec.Output = filepath.Join(f.dir, "out.csv")
+	s := f.mustRun()
+	if s.Job.Status[batch.OK] != int64(len(lines)) || s.Job.Status[batch.Skipped] != 1 {
+		t.Errorf("statuses %v", s.Job.Status)
+	}
 }

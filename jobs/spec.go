@@ -13,64 +13,64 @@ import (
 )
 
 // A Spec describes a job: what a job file, flags and environment say together.
-// Fields are named in YAML as their flags are, in snake_case. The zero value of
-// each optional field means its default.
+// Fields are named in YAML and JSON as their flags are, in snake_case. The zero
+// value of each optional field means its default.
 type Spec struct {
-	Input        List   `yaml:"input,omitempty"` // paths, globs, or "-"; required
-	InputFormat  string `yaml:"input_format,omitempty"`
-	Output       string `yaml:"output,omitempty"` // required
-	OutputFormat string `yaml:"output_format,omitempty"`
-	State        string `yaml:"state,omitempty"`         // folder; default: Output + ".genbatch"
-	MaxRowBytes  int    `yaml:"max_row_bytes,omitempty"` // default 256 MiB
-	Key          string `yaml:"key,omitempty"`           // column that names rows in messages
-	Limit        int    `yaml:"limit,omitempty"`         // only the first rows; 0: all
-	Sample       int    `yaml:"sample,omitempty"`        // only that many rows, by lowest fingerprint; 0: all
-	Strict       bool   `yaml:"strict,omitempty"`
+	Input        List   `json:"input,omitempty"` // paths, globs, or "-"; required
+	InputFormat  string `json:"input_format,omitempty"`
+	Output       string `json:"output,omitempty"` // required
+	OutputFormat string `json:"output_format,omitempty"`
+	State        string `json:"state,omitempty"`         // folder; default: Output + ".genbatch"
+	MaxRowBytes  int    `json:"max_row_bytes,omitempty"` // default 256 MiB
+	Key          string `json:"key,omitempty"`           // column that names rows in messages
+	Limit        int    `json:"limit,omitempty"`         // only the first rows; 0: all
+	Sample       int    `json:"sample,omitempty"`        // only that many rows, by lowest fingerprint; 0: all
+	Strict       bool   `json:"strict,omitempty"`
 
-	Model      string `yaml:"model,omitempty"` // required
-	Endpoint   string `yaml:"endpoint,omitempty"`
-	BaseURL    string `yaml:"base_url,omitempty"`
-	Auth       string `yaml:"auth,omitempty"`
-	APIKeyEnv  string `yaml:"api_key_env,omitempty"`
-	APIKeyFile string `yaml:"api_key_file,omitempty"`
-	Project    string `yaml:"project,omitempty"`  // Vertex AI
-	Location   string `yaml:"location,omitempty"` // Vertex AI
-	Header     List   `yaml:"header,omitempty"`   // NAME=VALUE
+	Model      string `json:"model,omitempty"` // required
+	Endpoint   string `json:"endpoint,omitempty"`
+	BaseURL    string `json:"base_url,omitempty"`
+	Auth       string `json:"auth,omitempty"`
+	APIKeyEnv  string `json:"api_key_env,omitempty"`
+	APIKeyFile string `json:"api_key_file,omitempty"`
+	Project    string `json:"project,omitempty"`  // Vertex AI
+	Location   string `json:"location,omitempty"` // Vertex AI
+	Header     List   `json:"header,omitempty"`   // NAME=VALUE
 
 	// Exactly one of the kinds.
-	Prompt    string     `yaml:"prompt,omitempty"`
-	Classify  *Classify  `yaml:"classify,omitempty"`
-	Summarize *Summarize `yaml:"summarize,omitempty"`
-	Raw       *Raw       `yaml:"raw,omitempty"`
+	Prompt    string     `json:"prompt,omitempty"`
+	Classify  *Classify  `json:"classify,omitempty"`
+	Summarize *Summarize `json:"summarize,omitempty"`
+	Raw       *Raw       `json:"raw,omitempty"`
 
-	System          string         `yaml:"system,omitempty"`
-	Request         map[string]any `yaml:"request,omitempty"` // the API's own JSON, merged into each body
-	MaxOutputTokens int            `yaml:"max_output_tokens,omitempty"`
-	Stream          bool           `yaml:"stream,omitempty"`
+	System          string         `json:"system,omitempty"`
+	Request         map[string]any `json:"request,omitempty"` // the API's own JSON, merged into each body
+	MaxOutputTokens int            `json:"max_output_tokens,omitempty"`
+	Stream          bool           `json:"stream,omitempty"`
 
-	Concurrency int           `yaml:"concurrency,omitempty"` // default 64
-	RPM         int           `yaml:"rpm,omitempty"`
-	TPM         int           `yaml:"tpm,omitempty"`
-	RPD         int           `yaml:"rpd,omitempty"`
-	MaxAttempts int           `yaml:"max_attempts,omitempty"` // default 6
-	Timeout     time.Duration `yaml:"timeout,omitempty"`      // of one attempt; default 5m
-	MaxFailures string        `yaml:"max_failures,omitempty"` // N or P%
-	Retry       List          `yaml:"retry,omitempty"`        // statuses to ask again
+	Concurrency int           `json:"concurrency,omitempty"` // default 64
+	RPM         int           `json:"rpm,omitempty"`
+	TPM         int           `json:"tpm,omitempty"`
+	RPD         int           `json:"rpd,omitempty"`
+	MaxAttempts int           `json:"max_attempts,omitempty"` // default 6
+	Timeout     time.Duration `json:"timeout,omitempty"`      // of one attempt; default 5m
+	MaxFailures string        `json:"max_failures,omitempty"` // N or P%
+	Retry       List          `json:"retry,omitempty"`        // statuses to ask again
 
-	OnDailyQuota string `yaml:"on_daily_quota,omitempty"` // stop (default) or wait
+	OnDailyQuota string `json:"on_daily_quota,omitempty"` // stop (default) or wait
 
-	Prices      string `yaml:"prices,omitempty"`  // a price file
-	Prefix      string `yaml:"prefix,omitempty"`  // of the result columns
-	Columns     List   `yaml:"columns,omitempty"` // of the output; default: all
-	RawResponse bool   `yaml:"raw_response,omitempty"`
-	CSVSafe     bool   `yaml:"csv_safe,omitempty"`
-	Force       bool   `yaml:"force,omitempty"`
+	Prices      string `json:"prices,omitempty"`  // a price file
+	Prefix      string `json:"prefix,omitempty"`  // of the result columns
+	Columns     List   `json:"columns,omitempty"` // of the output; default: all
+	RawResponse bool   `json:"raw_response,omitempty"`
+	CSVSafe     bool   `json:"csv_safe,omitempty"`
+	Force       bool   `json:"force,omitempty"`
 }
 
 // Classify asks for one label for each row.
 type Classify struct {
-	Text   string `yaml:"text"` // template; required
-	Labels Labels `yaml:"labels"`
+	Text   string `json:"text"` // template; required
+	Labels Labels `json:"labels"`
 }
 
 // Labels are the labels of a classification, in their order, each with a
@@ -104,28 +104,19 @@ func (l *Labels) UnmarshalYAML(unmarshal func(any) error) error {
 	return nil
 }
 
-// MarshalYAML implements yaml.InterfaceMarshaler.
-func (l Labels) MarshalYAML() (any, error) {
-	m := make(yaml.MapSlice, len(l))
-	for i, label := range l {
-		m[i] = yaml.MapItem{Key: label.Name, Value: label.Description}
-	}
-	return m, nil
-}
-
 // Summarize asks for a summary of a text of each row.
 type Summarize struct {
-	Text      string `yaml:"text"`                // template; required
-	Words     int    `yaml:"words,omitempty"`     // at most; 0: not said
-	Sentences int    `yaml:"sentences,omitempty"` // at most; 0 with Words 0: 3
-	Language  string `yaml:"language,omitempty"`  // default: the text's own
-	Style     string `yaml:"style,omitempty"`     // paragraph (default), bullets, headline, or words of your own
+	Text      string `json:"text"`                // template; required
+	Words     int    `json:"words,omitempty"`     // at most; 0: not said
+	Sentences int    `json:"sentences,omitempty"` // at most; 0 with Words 0: 3
+	Language  string `json:"language,omitempty"`  // default: the text's own
+	Style     string `json:"style,omitempty"`     // paragraph (default), bullets, headline, or words of your own
 }
 
 // Raw takes each row as a request: a Gemini Batch line {"key","request"}, a
 // Vertex AI batch line {"request"}, or a column that holds a body.
 type Raw struct {
-	Column string `yaml:"column,omitempty"` // default: request
+	Column string `json:"column,omitempty"` // default: request
 }
 
 // A List is a list of strings that YAML may give as a single one.
@@ -194,12 +185,54 @@ func (s *Spec) resolve(dir string) {
 	at(&s.State)
 	at(&s.APIKeyFile)
 	at(&s.Prices)
-	for _, text := range []*string{&s.Prompt, &s.System} {
-		if file, ok := strings.CutPrefix(*text, "@"); ok {
+	for _, text := range s.texts() {
+		if file, ok := strings.CutPrefix(*text, "@"); ok && !strings.HasPrefix(file, "@") {
 			at(&file)
 			*text = "@" + file
 		}
 	}
+}
+
+// texts are the templates, which may name a file: @FILE. A text that begins with
+// an at sign itself is written with two.
+func (s *Spec) texts() map[string]*string {
+	texts := map[string]*string{"prompt": &s.Prompt, "system": &s.System}
+	if s.Classify != nil {
+		texts["text"] = &s.Classify.Text
+	}
+	if s.Summarize != nil {
+		texts["text"] = &s.Summarize.Text
+	}
+	return texts
+}
+
+// readTexts puts the content of files in the place of their names, so that a job
+// stays what it was when it is looked at later, from elsewhere.
+func (s *Spec) readTexts() error {
+	s.Classify, s.Summarize = clonePointer(s.Classify), clonePointer(s.Summarize)
+	for name, text := range s.texts() {
+		file, ok := strings.CutPrefix(*text, "@")
+		if !ok || strings.HasPrefix(file, "@") {
+			continue
+		}
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return specErrorf("a text that begins with an at sign is written with two", "%s: %w", name, err)
+		}
+		*text = string(content)
+		if strings.HasPrefix(*text, "@") {
+			*text = "@" + *text
+		}
+	}
+	return nil
+}
+
+// clonePointer returns a pointer to a copy, or nil.
+func clonePointer[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	return new(*p)
 }
 
 // yamlError names the file, keeps the position that the YAML package found, and

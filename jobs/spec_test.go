@@ -4,11 +4,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/goccy/go-yaml"
 )
 
 func loadText(t *testing.T, text string) (*Spec, error) {
@@ -47,16 +46,21 @@ rpm: 1000
 	}
 
 	// What job.json keeps reads back as it was.
-	text, err := yaml.MarshalWithOptions(s, yaml.JSON())
+	s.State = t.TempDir()
+	s.Request = map[string]any{"generationConfig": map[string]any{"temperature": 1e-5, "seed": 123456789012345678, "topK": 1e21}, "x": "\x01\x1b\x7f"}
+	want := body(t, s, row("body", "fine"))
+	if err := (&Job{spec: *s}).saveSpec(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := LoadState(s.State)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := loadText(t, string(text))
-	if err != nil {
-		t.Fatalf("%v in %s", err, text)
+	if got := body(t, again, row("body", "fine")); got != want {
+		t.Errorf("after it was saved the job sends\n%s and sent\n%s", got, want)
 	}
-	if again.RPM != s.RPM || again.Timeout != s.Timeout || again.Classify.Labels[0] != s.Classify.Labels[0] || again.Input[0] != s.Input[0] {
-		t.Errorf("%s reads back as %+v", text, again)
+	if again.RPM != s.RPM || again.Timeout != s.Timeout || !slices.Equal(again.Classify.Labels, s.Classify.Labels) || again.Input[0] != s.Input[0] {
+		t.Errorf("reads back as %+v", again)
 	}
 }
 

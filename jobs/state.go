@@ -15,8 +15,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/internal/durable"
 )
@@ -39,9 +37,9 @@ func Version() string {
 
 // savedJob is job.json: what the other commands need to know of a job.
 type savedJob struct {
-	Genbatch string          `json:"genbatch"` // version that wrote it
-	Wording  int             `json:"wording"`
-	Spec     json.RawMessage `json:"spec"`
+	Genbatch string `json:"genbatch"` // version that wrote it
+	Wording  int    `json:"wording"`
+	Spec     Spec   `json:"spec"`
 }
 
 // saveSpec writes job.json, which holds no key.
@@ -53,11 +51,8 @@ func (j *Job) saveSpec() error {
 	}
 	saved := j.spec
 	saved.Force = false // was said of one run
-	spec, err := yaml.MarshalWithOptions(saved, yaml.JSON())
-	if err != nil {
-		return err
-	}
-	text, err := json.MarshalIndent(savedJob{Genbatch: Version(), Wording: wording, Spec: bytes.TrimSpace(spec)}, "", "  ")
+	saved.Header = nil  // may hold secrets
+	text, err := json.MarshalIndent(savedJob{Genbatch: Version(), Wording: wording, Spec: saved}, "", "  ")
 	if err != nil {
 		return err
 	}
@@ -70,7 +65,9 @@ func readSaved(dir string) (*savedJob, error) {
 		return nil, err
 	}
 	var saved savedJob
-	if err := json.Unmarshal(text, &saved); err != nil {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber() // numbers of request: are sent as they were written
+	if err := d.Decode(&saved); err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, specFile), err)
 	}
 	return &saved, nil
@@ -85,12 +82,8 @@ func LoadState(dir string) (*Spec, error) {
 	if err != nil {
 		return nil, &SpecError{Err: err}
 	}
-	var s Spec
-	if err := yaml.Unmarshal(saved.Spec, &s); err != nil {
-		return nil, yamlError(filepath.Join(dir, specFile), err)
-	}
-	s.State = dir
-	return &s, nil
+	saved.Spec.State = dir
+	return &saved.Spec, nil
 }
 
 var spoolFormats = []string{"jsonl", "csv", "tsv", "parquet"}

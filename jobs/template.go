@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"text/template"
@@ -53,7 +52,7 @@ var templateFuncs = template.FuncMap{
 		return s, nil
 	},
 	"default": func(def, v any) any {
-		if v == nil || v == "" {
+		if v == nil || v == "" || v == null("") {
 			return def
 		}
 		return v
@@ -71,15 +70,10 @@ var templateFuncs = template.FuncMap{
 	},
 }
 
-// newTemplate parses a template; text that begins with @ names a file that holds
-// it. option is how messages call it.
+// newTemplate parses a template; option is how messages call it.
 func newTemplate(option, text string) (*rowTemplate, error) {
-	if file, ok := strings.CutPrefix(text, "@"); ok {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			return nil, specErrorf("", "%s: %w", option, err)
-		}
-		text = string(content)
+	if strings.HasPrefix(text, "@@") {
+		text = text[1:]
 	}
 	if !utf8.ValidString(text) {
 		return nil, specErrorf("save it as UTF-8", "%s is not valid UTF-8", option)
@@ -118,19 +112,43 @@ func (r *rowTemplate) render(row *batch.Row) (string, error) {
 	return b.String(), nil
 }
 
-// templateValue makes lists and objects reachable for templates, and null empty.
+// null is the null of JSON in a template: empty, false, and null again for json.
+// A plain nil would be printed as <no value>.
+type null string
+
+// MarshalJSON implements json.Marshaler.
+func (null) MarshalJSON() ([]byte, error) { return []byte("null"), nil }
+
+// withNulls replaces each nil in a decoded JSON value.
+func withNulls(v any) any {
+	switch v := v.(type) {
+	case nil:
+		return null("")
+	case []any:
+		for i := range v {
+			v[i] = withNulls(v[i])
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = withNulls(v[name])
+		}
+	}
+	return v
+}
+
+// templateValue makes lists and objects reachable for templates.
 func templateValue(v any) any {
 	switch v := v.(type) {
 	case nil:
-		return ""
+		return null("")
 	case json.RawMessage:
 		d := json.NewDecoder(bytes.NewReader(v))
 		d.UseNumber()
 		var x any
-		if err := d.Decode(&x); err != nil || x == nil {
-			return ""
+		if err := d.Decode(&x); err != nil {
+			return null("")
 		}
-		return x
+		return withNulls(x)
 	case []byte:
 		return base64.StdEncoding.EncodeToString(v)
 	}

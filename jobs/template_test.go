@@ -24,7 +24,8 @@ func row(pairs ...any) *batch.Row {
 
 func TestTemplate(t *testing.T) {
 	r := row("body", "  Great <b>&amp; \"fine\"  ", "n", json.Number("1.50"), "odd name", "x", "none", nil,
-		"list", json.RawMessage(`["a","b"]`), "deep", json.RawMessage(`{"a":{"b":7}}`), "ok", true)
+		"list", json.RawMessage(`["a","b"]`), "deep", json.RawMessage(`{"a":{"b":7}}`), "ok", true,
+		"holes", json.RawMessage(`[1,null]`), "void", json.RawMessage(`{"x":null}`))
 	tests := []struct{ text, want string }{
 		{"{{.body}}", "  Great <b>&amp; \"fine\"  "}, // nothing is escaped
 		{"{{trim .body | upper}}", `GREAT <B>&AMP; "FINE"`},
@@ -41,6 +42,9 @@ func TestTemplate(t *testing.T) {
 		{"{{truncate 5 (trim .body)}}", "Great"},
 		{"{{truncate 99 .n}}", "1.50"},
 		{"{{with .deep}}{{.a.b}}{{end}}", "7"},
+		{"{{range .holes}}[{{.}}]{{end}}{{if .void.x}}!{{end}}{{.void.x}}{{json .void}}", `[1][]{"x":null}`},
+		{`{{json .none}}{{if eq .none ""}}=""{{end}}`, `null=""`},
+		{`{{default "?" .void.x}}`, "?"},
 	}
 	for _, tt := range tests {
 		tmpl, err := newTemplate("prompt", tt.text)
@@ -56,7 +60,7 @@ func TestTemplate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := whole.render(row("a", "x", "b", nil)); err != nil || got != `{"a":"x","b":""}` {
+	if got, err := whole.render(row("a", "x", "b", nil)); err != nil || got != `{"a":"x","b":null}` {
 		t.Errorf("{{json .}} = %s, %v", got, err)
 	}
 }
@@ -93,7 +97,6 @@ func TestTemplateErrors(t *testing.T) {
 		"{{.a":                    "unclosed action",
 		"{{env \"HOME\"}}":        `function "env" not defined`,
 		"{{readFile \"/etc/x\"}}": `function "readFile" not defined`,
-		"@/does/not/exist":        "no such file",
 		"\xff":                    "UTF-8",
 	} {
 		_, err := newTemplate("prompt", text)
@@ -121,16 +124,36 @@ func TestTemplateErrors(t *testing.T) {
 	}
 }
 
-func TestTemplateFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "prompt.txt")
-	if err := os.WriteFile(path, []byte("Say {{.x}}\n"), 0o600); err != nil {
-		t.Fatal(err)
+// Files are read once, so that a job stays what it was when it is looked at from
+// another folder, or after the file was edited.
+func TestTextFiles(t *testing.T) {
+	dir := t.TempDir()
+	for file, content := range map[string]string{"prompt.txt": "Say {{.x}}\n", "at.txt": "@{{.x}} says", "job.yaml": "prompt: '@prompt.txt'\nsystem: '@at.txt'\n"} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	tmpl, err := newTemplate("prompt", "@"+path)
+	s, err := Load(filepath.Join(dir, "job.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := tmpl.render(row("x", "hi")); err != nil || got != "Say hi\n" {
-		t.Errorf("%q, %v", got, err)
+	if err := s.readTexts(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.readTexts(); err != nil { // as when job.json is read
+		t.Fatal(err)
+	}
+	for want, text := range map[string]string{"Say hi\n": s.Prompt, "@hi says": s.System} {
+		tmpl, err := newTemplate("prompt", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := tmpl.render(row("x", "hi")); err != nil || got != want {
+			t.Errorf("%q, %v; want %q", got, err, want)
+		}
+	}
+	s.Prompt = "@/does/not/exist"
+	if err := s.readTexts(); err == nil || !strings.Contains(err.Error(), "prompt: open /does/not/exist") {
+		t.Errorf("error %v", err)
 	}
 }

@@ -21,8 +21,8 @@ type Totals struct {
 
 	Models []ModelTotals `json:"models,omitempty"` // sorted by name
 
-	// Unreported counts attempts that were cut and never said what they used; they
-	// may have been billed, and are not in any cost.
+	// Unreported counts attempts that never said what they used, mostly because they
+	// were cut; they may have been billed, and are not in any cost.
 	Unreported int64 `json:"unreported_attempts,omitzero"`
 }
 
@@ -78,9 +78,10 @@ func (t *Totals) addResult(r *batch.Result, prices *price.Table) (cost price.USD
 	t.Attempts += int64(r.Attempts)
 	t.Retries += int64(max(0, r.Attempts-1))
 	known = true
-	for _, s := range r.Spent {
+	for i, s := range r.Spent {
 		if s.Usage == nil {
 			t.Unreported++
+			known = known && i < len(r.Spent)-1 // what the final attempt cost is not known
 			continue
 		}
 		m := t.model(s.Model)

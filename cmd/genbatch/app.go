@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
@@ -19,15 +20,37 @@ import (
 
 // A console is what a command talks to.
 type console struct {
-	signals <-chan os.Signal
-	stdin   io.Reader
-	stdout  io.Writer
-	stderr  io.Writer
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+
+	interrupted atomic.Pointer[func(os.Signal)] // what the first signal does; nil: it ends the process
+}
+
+// watch waits for signals until done. A command that has something to finish says
+// so by interrupted; the second signal ends the process all the same.
+func (con *console) watch(signals <-chan os.Signal, done <-chan struct{}) {
+	for {
+		select {
+		case s := <-signals:
+			finish := con.interrupted.Swap(nil)
+			if finish == nil {
+				fmt.Fprintf(con.stderr, "\ngenbatch: %v\n", s)
+				os.Exit(130)
+			}
+			(*finish)(s)
+		case <-done:
+			return
+		}
+	}
 }
 
 // run runs one command and returns its exit code.
 func run(args []string, signals <-chan os.Signal, stdin io.Reader, stdout, stderr io.Writer) int {
-	con := &console{signals, stdin, stdout, stderr}
+	con := &console{stdin: stdin, stdout: stdout, stderr: stderr}
+	done := make(chan struct{})
+	defer close(done)
+	go con.watch(signals, done)
 	app := &cli.App{
 		Name:  "genbatch",
 		Usage: "run a table of rows through a Gemini model",
@@ -61,9 +84,9 @@ func run(args []string, signals <-chan os.Signal, stdin io.Reader, stdout, stder
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	err := app.RunContext(ctx, permute(args, app.Commands))
-	var done *outcome
-	if errors.As(err, &done) {
-		return done.code // reported already
+	var ended *outcome
+	if errors.As(err, &ended) {
+		return ended.code // reported already
 	}
 	code := exitCode(nil, err)
 	if err != nil {

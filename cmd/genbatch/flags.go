@@ -44,6 +44,16 @@ func number(name, category, usage, def string, field func(*jobs.Spec) *int) sett
 	}
 }
 
+// commaSeparated splits values that hold no commas themselves.
+func commaSeparated(values []string) (items []string) {
+	for _, v := range values {
+		for item := range strings.SplitSeq(v, ",") {
+			items = append(items, strings.TrimSpace(item))
+		}
+	}
+	return items
+}
+
 func boolean(name, category, usage string, field func(*jobs.Spec) *bool) setting {
 	return setting{
 		&cli.BoolFlag{Name: name, Category: category, Usage: usage, EnvVars: env(name)},
@@ -130,7 +140,10 @@ func settings() []setting {
 		text("on-daily-quota", groupLimits, "stop or wait, when the quota of the day is used up (default: stop)", func(s *jobs.Spec) *string { return &s.OnDailyQuota }),
 		text("prices", groupLimits, "`FILE` of prices that count before the built-in ones", func(s *jobs.Spec) *string { return &s.Prices }),
 
-		list("retry", groupState, "`STATUS` of rows to ask again: blocked, truncated, empty, invalid, rejected; repeatable", func(s *jobs.Spec) *jobs.List { return &s.Retry }),
+		{
+			&cli.StringSliceFlag{Name: "retry", Category: groupState, Usage: "`STATUS,...` of rows to ask again: blocked, truncated, empty, invalid, rejected (failed ones always are)", EnvVars: env("retry")},
+			func(c *cli.Context, s *jobs.Spec) { s.Retry = commaSeparated(c.StringSlice("retry")) },
+		},
 		text("state", groupState, "`DIR` of the job's state (default: OUTPUT.genbatch)", func(s *jobs.Spec) *string { return &s.State }),
 	}
 }

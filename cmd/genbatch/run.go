@@ -66,26 +66,15 @@ func runJob(c *cli.Context, con *console, spec *jobs.Spec) error {
 	return &outcome{code}
 }
 
-// untilSignal returns a context that ends with the first signal. The second one
-// ends the process: what was answered and journalled is safe.
+// untilSignal returns a context that ends with the first signal.
 func untilSignal(ctx context.Context, con *console) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	done := make(chan struct{})
-	go func() {
-		select {
-		case s := <-con.signals:
-			fmt.Fprintf(con.stderr, "\ngenbatch: %v: nothing new is sent; calls under way have 30 s to finish (once more to leave at once)\n", s)
-			cancel(fmt.Errorf("by signal: %v", s))
-		case <-done:
-			return
-		}
-		select {
-		case <-con.signals:
-			os.Exit(130)
-		case <-done:
-		}
-	}()
-	return ctx, func() { close(done); cancel(nil) }
+	finish := func(s os.Signal) {
+		fmt.Fprintf(con.stderr, "\ngenbatch: %v: nothing new is sent; calls under way have 30 s to finish (once more to leave at once)\n", s)
+		cancel(fmt.Errorf("by %v", s))
+	}
+	con.interrupted.Store(&finish)
+	return ctx, func() { con.interrupted.Store(nil); cancel(nil) }
 }
 
 // setAside begins a new journal by renaming the state folder.
@@ -116,10 +105,20 @@ func setAside(c *cli.Context, con *console, spec *jobs.Spec) error {
 // again is the command that carries on with the job.
 func again(c *cli.Context, spec *jobs.Spec) string {
 	words := []string{filepath.Base(os.Args[0])}
+	header := false
 	for _, a := range os.Args[1:] {
-		if a != "--fresh" && a != "--yes" && a != "-y" {
-			words = append(words, shellQuote(a))
+		switch {
+		case a == "--fresh" || a == "--yes" || a == "-y":
+			continue
+		case header: // its value may be a secret
+			name, _, _ := strings.Cut(a, "=")
+			a = name + "=…"
+		case strings.HasPrefix(a, "--header="):
+			name, _, _ := strings.Cut(strings.TrimPrefix(a, "--header="), "=")
+			a = "--header=" + name + "=…"
 		}
+		header = a == "--header" || a == "-header"
+		words = append(words, shellQuote(a))
 	}
 	return strings.Join(words, " ")
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -59,7 +60,10 @@ func simulateCommand(con *console) *cli.Command {
 				return &jobs.SpecError{Err: err}
 			}
 			fmt.Fprintf(con.stdout, "simulating %s on %s%s (interrupt to end)\n", dialect, server.URL, c.String("path-prefix"))
-			<-con.signals
+			ended := make(chan struct{})
+			finish := func(os.Signal) { close(ended) }
+			con.interrupted.Store(&finish)
+			<-ended
 			return server.Close()
 		},
 	}

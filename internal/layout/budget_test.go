@@ -40,7 +40,7 @@ var wideStructs = map[string]exception{
 var starts = map[string]exception{
 	"batch/run.go":             {4, "feed, dispatch, workers, collector: Run waits for both of their groups"},
 	"cmd/genbatch/progress.go": {2, "the count of rows and the ticker: display.close cancels them and waits"},
-	"cmd/genbatch/run.go":      {1, "waits for a second signal, and ends when untilSignal's stop is called; it touches nothing that is closed after"},
+	"cmd/genbatch/app.go":      {1, "waits for signals until the command has ended; it touches nothing that is closed after"},
 	"internal/sim/server.go":   {1, "the HTTP server: Running.Close closes it and waits"},
 }
 
