@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/genbatch/genbatch/internal/durable"
 )
 
 const blobDir = "blobs"
@@ -78,18 +80,12 @@ func blobError(name string, err error) error {
 	return fmt.Errorf("the answer in %s/%s cannot be read: %w", blobDir, name, err)
 }
 
-// removeTemps removes blobs that a killed process left unfinished.
+// removeTemps removes blobs, and copies of torn ends, that a killed process left
+// unfinished.
 func (j *Journal) removeTemps() error {
-	entries, err := os.ReadDir(filepath.Join(j.config.Dir, blobDir))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	torn := func(name string) bool { return strings.HasPrefix(name, "torn-") }
+	if err := durable.RemoveTemps(j.config.Dir, torn); err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if strings.Contains(e.Name(), ".tmp-") {
-			if err := os.Remove(j.blobPath(e.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return durable.RemoveTemps(filepath.Join(j.config.Dir, blobDir), func(string) bool { return true })
 }

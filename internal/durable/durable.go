@@ -5,6 +5,7 @@
 //
 //	CreateFile .. Commit  open(path.tmp-N, O_EXCL), write.., fsync, close, rename, fsync(folder)
 //	WriteFile             the same, with fchmod before the fsync
+//	Rename                rename, fsync(folder)
 //	MkdirAll              for each missing folder: mkdir, fsync(parent); fsync(parent of path)
 //	OpenAppend            open(path, O_CREAT|O_APPEND)
 //	Appender.Write        write
@@ -98,12 +99,12 @@ type File struct {
 }
 
 // CreateFile begins the file path with mode 0600, in a folder that exists. What a
-// killed process leaves behind is called path + ".tmp-" + digits. A file that is
-// there already stays as it is until Commit.
+// killed process leaves behind is called path + ".tmp-" + digits: see [RemoveTemps].
+// A file that is there already stays as it is until Commit.
 func (s FS) CreateFile(path string) (*File, error) {
 	file := &File{fs: s, path: path}
 	err := s.do(OpCreate, path, func() (err error) {
-		file.f, err = os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp-*")
+		file.f, err = os.CreateTemp(filepath.Dir(path), filepath.Base(path)+tempMark+"*")
 		return err
 	})
 	if err != nil {
