@@ -4,8 +4,11 @@ package writer
 
 import (
 	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"path/filepath"
 	"strings"
@@ -48,6 +51,8 @@ type Config struct {
 	// would take for a formula: one that begins with = + - @, a tab or a carriage
 	// return, and is no number.
 	CSVSafe bool
+
+	FS durable.FS // the zero value is the real one
 }
 
 // results returns the columns that are not the row's own.
@@ -60,7 +65,9 @@ type Output struct {
 	layers []io.Closer  // what must be closed before the file, outermost first
 	flush  func() error // the buffer between encoder and compressor
 	enc    encoder
+	sum    *summer
 	rows   int64
+	done   bool  // by Finish
 	err    error // sticky: after a failed write the file is worth nothing
 }
 
@@ -83,7 +90,7 @@ func Create(c Config) (*Output, error) {
 		return nil, fmt.Errorf("%s: %w", c.Path, err)
 	}
 	o := &Output{config: c}
-	if o.file, err = durable.CreateFile(c.Path); err != nil {
+	if o.file, err = c.FS.CreateFile(c.Path); err != nil {
 		return nil, err
 	}
 	if err := o.start(format, compression); err != nil {
@@ -114,7 +121,8 @@ func (c *Config) check(format string) error {
 
 // start builds the layers: encoder, buffer, compressor, file.
 func (o *Output) start(format, compression string) error {
-	var w io.Writer = o.file
+	o.sum = &summer{w: o.file, hash: sha256.New()}
+	var w io.Writer = o.sum
 	switch compression {
 	case "gz":
 		z := gzip.NewWriter(w)
@@ -162,12 +170,18 @@ func (o *Output) Write(row *batch.Row, result []any) error {
 	return o.err
 }
 
-// Commit completes the file, makes it durable and gives it its name. When it
-// fails, nothing new stands under that name, unless the last step failed: making
-// the name itself durable.
-func (o *Output) Commit() error {
+// A Sum identifies the bytes of a file.
+type Sum struct {
+	Size   int64
+	SHA256 string // in hexadecimal digits
+}
+
+// Finish completes the file, without making it durable or giving it its name, and
+// returns what it will be, so that this can be noted first. Only Commit and Abort
+// can follow.
+func (o *Output) Finish() (Sum, error) {
 	if o.err != nil {
-		return errors.Join(o.err, o.Abort())
+		return Sum{}, errors.Join(o.err, o.Abort())
 	}
 	o.err = errors.New(o.config.Path + ": the output is closed")
 	err := o.enc.close()
@@ -180,9 +194,36 @@ func (o *Output) Commit() error {
 		}
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("%s: %w", o.config.Path, err), o.file.Abort())
+		return Sum{}, errors.Join(fmt.Errorf("%s: %w", o.config.Path, err), o.file.Abort())
+	}
+	o.done = true
+	return Sum{Size: o.sum.size, SHA256: hex.EncodeToString(o.sum.hash.Sum(nil))}, nil
+}
+
+// Commit finishes the file, makes it durable and gives it its name. When it fails,
+// nothing new stands under that name, unless the last step failed: making the name
+// itself durable.
+func (o *Output) Commit() error {
+	if !o.done {
+		if _, err := o.Finish(); err != nil {
+			return err
+		}
 	}
 	return o.file.Commit()
+}
+
+// A summer writes on, and sums up what it has written.
+type summer struct {
+	w    io.Writer
+	hash hash.Hash
+	size int64
+}
+
+func (s *summer) Write(p []byte) (int, error) {
+	n, err := s.w.Write(p)
+	s.hash.Write(p[:n]) // never fails
+	s.size += int64(n)
+	return n, err
 }
 
 // Abort removes what was written. After Commit it does nothing.
