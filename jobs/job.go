@@ -25,6 +25,9 @@ type Options struct {
 	Env   func(string) string // nil: os.Getenv
 	Stdin io.Reader           // read when the input is "-"; nil: os.Stdin
 	Log   *slog.Logger        // warnings; nil: discarded
+
+	fs           durable.FS // of tests, which make writes fail
+	segmentBytes int64      // of tests, which want several segments
 }
 
 // A Job is a Spec made ready: its input opened, its templates checked, its
@@ -41,11 +44,17 @@ type Job struct {
 	names     []string          // the input's columns, as far as they are known
 	sampled   map[sampleID]bool // nil: all rows
 	retry     map[batch.Status]bool
-	lock      *durable.Lock // nil: opened for reading
-	journal   *journal.Journal
 
+	disk
 	connection // of a job that can run
 	progress   progress
+}
+
+// A disk is how a job reaches its state folder.
+type disk struct {
+	fs      durable.FS    // all that the job writes, it writes with it
+	lock    *durable.Lock // nil: opened for reading
+	journal *journal.Journal
 }
 
 // Open makes a job ready to run: it checks all that can be checked without
@@ -96,7 +105,7 @@ func prepare(s Spec, o Options) (*Job, error) {
 	if err := s.readTexts(); err != nil {
 		return nil, err
 	}
-	j := &Job{spec: s, env: o.Env, log: o.Log, warn: newWarnings()}
+	j := &Job{spec: s, env: o.Env, log: o.Log, warn: newWarnings(), disk: disk{fs: o.fs}}
 	if j.env == nil {
 		j.env = os.Getenv
 	}
@@ -149,14 +158,15 @@ func (j *Job) openForWriting(o Options) error {
 		return err
 	}
 	dir := j.spec.StateDir()
-	if err := durable.MkdirAll(dir); err != nil {
+	if err := j.fs.MkdirAll(dir); err != nil {
 		return err
 	}
-	lock, err := durable.FS{}.Lock(filepath.Join(dir, lockFile))
+	lock, err := j.fs.Lock(filepath.Join(dir, lockFile))
 	if err != nil {
 		return err
 	}
 	j.lock = lock
+	j.removeTemps()
 	if spooled {
 		if err := j.spool(o.Stdin); err != nil {
 			return err
@@ -165,7 +175,7 @@ func (j *Job) openForWriting(o Options) error {
 			return err
 		}
 	}
-	if j.journal, err = journal.Open(journal.Config{Dir: dir}); err != nil {
+	if j.journal, err = journal.Open(journal.Config{Dir: dir, FS: j.fs, SegmentBytes: o.segmentBytes}); err != nil {
 		return err
 	}
 	for _, d := range j.journal.Damage() {
@@ -477,8 +487,7 @@ func (j *Job) checkOutput() error {
 	case j.spec.Force:
 		return nil
 	}
-	m, err := readManifest(j.spec.StateDir())
-	if err == nil && m.Output.matches(j.spec.Output, info) {
+	if j.ownOutput(info) {
 		return nil
 	}
 	return specErrorf("choose another --output, or replace it with --force", "%s exists and was not written by this job", j.spec.Output)

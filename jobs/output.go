@@ -29,7 +29,7 @@ func (j *Job) finish(s *Summary) error {
 			return nil
 		}
 	}
-	totals, err := j.derive(j.spec.Output, j.spec.OutputFormat, nil)
+	totals, sum, err := j.derive(j.spec.Output, j.spec.OutputFormat, nil)
 	if errors.Is(err, errPending) {
 		return fmt.Errorf("the input changed while the run went on: %d rows have no answer; run again", totals.Status[batch.Pending])
 	}
@@ -39,19 +39,17 @@ func (j *Job) finish(s *Summary) error {
 	s.Output, s.Job = j.spec.Output, totals
 	s.Simulated = totals.Simulated()
 
-	return j.record(before, totals)
+	return j.record(before, totals, sum)
 }
 
 // record writes the manifest of a finished output, with what it was derived from.
-func (j *Job) record(m *manifest, totals *Totals) (err error) {
+func (j *Job) record(m *manifest, totals *Totals, sum writer.Sum) (err error) {
 	m.Rows, m.Summary = totals.Rows, *totals
 	if m.Output, err = identify(j.spec.Output); err != nil {
 		return err
 	}
-	if m.Output.SHA256, err = sumFile(j.spec.Output); err != nil {
-		return err
-	}
-	return m.write(j.spec.StateDir())
+	m.Output.SHA256 = sum.SHA256
+	return m.write(j.fs, j.spec.StateDir())
 }
 
 // sources returns a manifest of all that the output is derived from.
@@ -108,20 +106,27 @@ func (j *Job) Export(path, format string, statuses []batch.Status, force bool) (
 		}
 	}
 	if path != j.spec.Output {
-		return j.derive(path, format, statuses)
+		totals, _, err := j.derive(path, format, statuses)
+		return totals, err
 	}
 	if err := j.checkWhole(statuses); err != nil {
 		return nil, err
 	}
+	// A run that ends meanwhile would mix its manifest with this output.
+	unlock, err := j.holdLock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	before, err := j.sources()
 	if err != nil {
 		return nil, err
 	}
-	totals, err := j.derive(path, format, nil)
+	totals, sum, err := j.derive(path, format, nil)
 	if err != nil {
 		return nil, err
 	}
-	return totals, j.record(before, totals)
+	return totals, j.record(before, totals, sum)
 }
 
 // checkWhole refuses to write a part of the rows to the job's own output: whoever
@@ -151,32 +156,41 @@ var errPending = errors.New("a row is pending")
 
 // derive writes the output: a pure function of input, job and journal. The job's
 // own output is written only whole.
-func (j *Job) derive(path, format string, only []batch.Status) (*Totals, error) {
+func (j *Job) derive(path, format string, only []batch.Status) (*Totals, writer.Sum, error) {
+	var sum writer.Sum
 	w, err := j.newOutput(path, format)
 	if err != nil {
-		return nil, err
+		return nil, sum, err
 	}
 	defer w.Abort()
 	var t Totals
 	for it, err := range j.items() {
 		if err != nil {
-			return nil, err
+			return nil, sum, err
 		}
 		values, status, err := j.values(&it, &t)
 		if err != nil {
-			return nil, err
+			return nil, sum, err
 		}
 		if len(only) > 0 && !slices.Contains(only, status) {
 			continue
 		}
 		if err := w.write(it.row, values); err != nil {
-			return nil, err
+			return nil, sum, err
 		}
 	}
 	if path == j.spec.Output && t.Status[batch.Pending] > 0 {
-		return &t, errPending
+		return &t, sum, errPending
 	}
-	return &t, w.Commit()
+	if sum, err = w.Finish(); err != nil {
+		return nil, sum, err
+	}
+	if path == j.spec.Output {
+		if err := j.announce(sum); err != nil {
+			return nil, sum, err
+		}
+	}
+	return &t, sum, w.Commit()
 }
 
 // values returns an item's result columns, and counts it.
@@ -225,7 +239,7 @@ type output struct {
 
 func (j *Job) newOutput(path, format string) (*output, error) {
 	result := j.resultColumns()
-	c := writer.Config{Path: path, Format: format, CSVSafe: j.spec.CSVSafe}
+	c := writer.Config{Path: path, Format: format, CSVSafe: j.spec.CSVSafe, FS: j.fs}
 	written, err := writer.FormatOf(path, format)
 	if err != nil {
 		return nil, &SpecError{Err: err}

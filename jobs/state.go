@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/genbatch/genbatch/batch/journal"
@@ -24,6 +23,7 @@ const (
 	lockFile     = "lock"          // held by the process that runs the job
 	specFile     = "job.json"      // the effective Spec
 	manifestFile = "manifest.json" // what the output was derived from
+	nextFile     = "next.json"     // the output that is about to appear
 	spoolName    = "stdin"         // what stdin held
 )
 
@@ -56,7 +56,7 @@ func (j *Job) saveSpec() error {
 	if err != nil {
 		return err
 	}
-	return durable.WriteFile(filepath.Join(dir, specFile), append(text, '\n'), 0o600)
+	return j.fs.WriteFile(filepath.Join(dir, specFile), append(text, '\n'), 0o600)
 }
 
 func readSaved(dir string) (*savedJob, error) {
@@ -122,7 +122,7 @@ func (j *Job) spool(stdin io.Reader) error {
 	default:
 		return specErrorf("say it with --input-format csv, tsv, jsonl or parquet", "the format of stdin is not known")
 	}
-	f, err := durable.CreateFile(filepath.Join(j.spec.StateDir(), spoolName+"."+format))
+	f, err := j.fs.CreateFile(filepath.Join(j.spec.StateDir(), spoolName+"."+format))
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,8 @@ func (j *Job) spool(stdin io.Reader) error {
 	if err := f.Commit(); err != nil {
 		return err
 	}
-	// A spool of another format would be in doubt with this one.
+	// A spool of another format is of no use any more. One that is left by a crash
+	// is older than this one: see spoolPath.
 	for _, other := range spoolFormats {
 		if other != format {
 			if err := os.Remove(filepath.Join(j.spec.StateDir(), spoolName+"."+other)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -146,11 +147,18 @@ func (j *Job) spool(stdin io.Reader) error {
 
 // spoolPath returns the file that holds what stdin held.
 func (j *Job) spoolPath() (string, error) {
+	var (
+		newest string
+		at     time.Time
+	)
 	for _, format := range spoolFormats {
 		path := filepath.Join(j.spec.StateDir(), spoolName+"."+format)
-		if _, err := os.Stat(path); err == nil {
-			return path, nil
+		if info, err := os.Stat(path); err == nil && (newest == "" || info.ModTime().After(at)) {
+			newest, at = path, info.ModTime()
 		}
+	}
+	if newest != "" {
+		return newest, nil
 	}
 	return "", specErrorf("pipe the rows in, or name a file with --input", "nothing of stdin is kept in %s", j.spec.StateDir())
 }
@@ -220,12 +228,12 @@ func readManifest(dir string) (*manifest, error) {
 	return &m, nil
 }
 
-func (m *manifest) write(dir string) error {
+func (m *manifest) write(fsys durable.FS, dir string) error {
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return err
 	}
-	return durable.WriteFile(filepath.Join(dir, manifestFile), append(text, '\n'), 0o600)
+	return fsys.WriteFile(filepath.Join(dir, manifestFile), append(text, '\n'), 0o600)
 }
 
 // viewJournal opens a journal for reading. A job that was never run has an empty
@@ -238,32 +246,4 @@ func viewJournal(dir string) (*journal.Journal, error) {
 		defer os.Remove(dir)
 	}
 	return journal.Open(journal.Config{Dir: dir, ReadOnly: true})
-}
-
-// SetAside renames a state folder, so that the next run begins a new journal, and
-// returns its new name. It fails with a *durable.LockedError while a process runs
-// the job.
-func SetAside(dir string) (string, error) {
-	lock, err := durable.FS{}.Lock(filepath.Join(dir, lockFile))
-	if err != nil {
-		return "", err
-	}
-	defer lock.Unlock()
-	old, err := readManifest(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", err
-	}
-	aside := fmt.Sprintf("%s.%s.genbatch", strings.TrimSuffix(dir, ".genbatch"), time.Now().UTC().Format("20060102T150405Z"))
-	if err := os.Rename(dir, aside); err != nil {
-		return "", err
-	}
-	if err := durable.MkdirAll(dir); err != nil {
-		return "", err
-	}
-	// The output that is there stays this job's own, to be replaced.
-	if old != nil {
-		old.LastSeq = -1 // of another journal
-		return aside, old.write(dir)
-	}
-	return aside, nil
 }

@@ -51,6 +51,8 @@ func (j *Job) Verify() (*Verification, error) {
 	switch {
 	case err != nil:
 		fault("the output cannot be read: %v", err)
+	case sum != m.Output.SHA256 && j.announced(sum):
+		fault("%s was replaced by a run that was interrupted before it could say so: run the job again, which costs nothing", m.Output.Path)
 	case sum != m.Output.SHA256:
 		fault("%s is not as it was written: its SHA-256 is %s, and was %s", m.Output.Path, sum, m.Output.SHA256)
 	}
