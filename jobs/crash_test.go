@@ -1,0 +1,400 @@
+package jobs
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/durable"
+)
+
+// A faultyDisk is full at one of its operations, which is carried out or not.
+type faultyDisk struct {
+	fail  int // which operation, from 0; -1: none
+	apply bool
+
+	ops    int
+	failed string // the operation that failed
+	path   string
+}
+
+func (d *faultyDisk) fs() durable.FS {
+	return durable.FS{Hook: func(op durable.Op, path string) (bool, error) {
+		if d.ops++; d.ops-1 != d.fail {
+			return op != durable.OpSync && op != durable.OpSyncDir, nil // not synced: the machine goes on
+		}
+		d.failed, d.path = fmt.Sprintf("%s %s", op, filepath.Base(path)), path
+		return d.apply, &fs.PathError{Op: string(op), Path: path, Err: syscall.ENOSPC}
+	}}
+}
+
+// crashFixture is a job over stdin whose few rows take several commits and
+// segments.
+func crashFixture(t *testing.T) *fixture {
+	f := newFixture(t)
+	f.spec.Input = List{"-"}
+	f.spec.Concurrency = 1
+	f.e.reply = func(prompt string, _ int) (int, string) {
+		time.Sleep(11 * time.Millisecond) // longer than a commit waits for another answer
+		return 200, answerBody("re " + prompt)
+	}
+	return f
+}
+
+func (f *fixture) runOn(d *faultyDisk, stdin string) (*Summary, error) {
+	f.t.Helper()
+	j, err := Open(f.spec, Options{
+		Env: func(string) string { return "" }, Stdin: strings.NewReader(stdin), fs: d.fs(), segmentBytes: 1000,
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer j.Close()
+	return j.Run(f.t.Context())
+}
+
+// verified fails the test unless the job's files keep what is promised.
+func (f *fixture) verified(what string) {
+	f.t.Helper()
+	j, err := View(f.spec, Options{Env: func(string) string { return "" }})
+	if err != nil {
+		f.t.Errorf("%s: %v", what, err)
+		return
+	}
+	defer j.Close()
+	if v, err := j.Verify(); err != nil || len(v.Faults) > 0 {
+		f.t.Errorf("%s: verify: %v, %v", what, v, err)
+	}
+}
+
+// leftovers returns the temporary files below a folder.
+func leftovers(t *testing.T, dir string) (found []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if strings.Contains(filepath.Base(path), ".tmp-") {
+			found = append(found, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// whole fails the test for a file that is there under its own name, and is not
+// whole.
+func whole(t *testing.T, what, path string, contents ...string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err != nil {
+		t.Errorf("%s: %v", what, err)
+	}
+	for _, c := range contents {
+		if string(text) == c {
+			return
+		}
+	}
+	if len(contents) > 0 || !json.Valid(text) {
+		t.Errorf("%s: %s is not whole: %q", what, filepath.Base(path), text)
+	}
+}
+
+// Every write of a run fails once, and was carried out or not. The run ends with an
+// error that names the path; nothing half-written has a final name; and the same
+// command on a disk that works completes the job, asking again no row that had
+// counted.
+func TestFaults(t *testing.T) {
+	const one, two, three = `{"q":"one"}` + "\n", `{"q":"two"}` + "\n", `{"q":"three"}` + "\n"
+	for _, before := range []string{"", one} { // what an earlier run was given
+		for _, apply := range []bool{false, true} {
+			t.Run(fmt.Sprintf("after %d rows applied %v", strings.Count(before, "\n"), apply), func(t *testing.T) {
+				t.Parallel()
+				const stdin = one + two + three
+				for fail := 0; ; fail++ {
+					f := crashFixture(t)
+					var old string
+					if before != "" {
+						if _, err := f.runOn(&faultyDisk{fail: -1}, before); err != nil {
+							t.Fatal(err)
+						}
+						text, err := os.ReadFile(f.spec.Output)
+						if err != nil {
+							t.Fatal(err)
+						}
+						old = string(text)
+					}
+					d := &faultyDisk{fail: fail, apply: apply}
+					s, err := f.runOn(d, stdin)
+					f.e.requests()
+					if d.failed == "" {
+						if err != nil {
+							t.Errorf("without a failure: %v", err)
+						}
+						if fail < 30 {
+							t.Errorf("a run has %d writes only", fail)
+						}
+						return
+					}
+					what := fmt.Sprintf("operation %d, %s", fail, d.failed)
+					var spec *SpecError
+					if !errors.Is(err, syscall.ENOSPC) || errors.As(err, &spec) || !strings.Contains(err.Error(), d.path) {
+						t.Errorf("%s: the run ends with %v, want a fault that names %s", what, err, d.path)
+					}
+					counted := 0
+					if s != nil {
+						counted = int(s.Run.Rows)
+					}
+					state := f.spec.StateDir()
+					for _, name := range []string{specFile, manifestFile, nextFile} {
+						whole(t, what, filepath.Join(state, name))
+					}
+					whole(t, what, filepath.Join(state, spoolName+".jsonl"), before, stdin)
+					if text, err := os.ReadFile(f.spec.Output); err == nil && string(text) != old {
+						equal(t, what+": output", f.output("q", "response"), "one re one", "two re two", "three re three")
+					}
+					if found := leftovers(t, f.dir); found != nil {
+						t.Errorf("%s: left behind are %q", what, found)
+					}
+
+					if _, err := f.runOn(&faultyDisk{fail: -1}, stdin); err != nil {
+						t.Errorf("%s: run again: %v", what, err)
+						continue
+					}
+					equal(t, what+": output of the next run", f.output("q", "response", "status"), "one re one ok", "two re two ok", "three re three ok")
+					if again := f.e.requests(); len(again) > 3-strings.Count(before, "\n")-counted {
+						t.Errorf("%s: %d rows counted, and then %q were asked", what, counted, again)
+					}
+					f.verified(what)
+				}
+			})
+		}
+	}
+}
+
+// --fresh can end at each of its writes: the answers are in one of the two folders,
+// and the output that is there stays the job's own.
+func TestSetAsideFaults(t *testing.T) {
+	const stdin = `{"q":"one"}` + "\n"
+	for _, apply := range []bool{false, true} {
+		for fail := 0; ; fail++ {
+			f := crashFixture(t)
+			if _, err := f.runOn(&faultyDisk{fail: -1}, stdin); err != nil {
+				t.Fatal(err)
+			}
+			d := &faultyDisk{fail: fail, apply: apply}
+			_, err := setAside(d.fs(), f.spec.StateDir())
+			if d.failed == "" {
+				if err != nil || fail < 7 {
+					t.Errorf("without a failure among %d: %v", fail, err)
+				}
+				break
+			}
+			what := fmt.Sprintf("operation %d, %s, applied %v", fail, d.failed, apply)
+			if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), d.path) {
+				t.Errorf("%s: error is %v, want one that names %s", what, err, d.path)
+			}
+			journals, _ := filepath.Glob(filepath.Join(f.dir, "*.genbatch", "results-000001.jsonl"))
+			if len(journals) != 1 {
+				t.Errorf("%s: journals are %q, want one", what, journals)
+			}
+			f.e.requests()
+			if _, err := f.runOn(&faultyDisk{fail: -1}, stdin); err != nil {
+				t.Errorf("%s: run again: %v", what, err)
+				continue
+			}
+			equal(t, what, f.output("q", "response"), "one re one")
+			f.verified(what)
+		}
+	}
+}
+
+// A result counts, for progress as for the summary, only once it is synced, and for
+// the first of a segment once its name is.
+func TestSyncedBeforeItCounts(t *testing.T) {
+	f := newFixture(t)
+	var rows []string
+	for n := range 300 {
+		rows = append(rows, fmt.Sprint("row ", n))
+	}
+	f.input(rows...)
+	var (
+		job    atomic.Pointer[Job]
+		synced atomic.Int64 // results whose bytes, and whose segment's name, are on the disk
+		done   = make(chan struct{})
+		ended  = make(chan struct{})
+		lines  = func() (n int64) {
+			segments, _ := filepath.Glob(filepath.Join(f.spec.StateDir(), "results-*.jsonl"))
+			for _, s := range segments {
+				text, _ := os.ReadFile(s)
+				n += int64(max(0, bytes.Count(text, []byte("\n"))-1)) // but for the header
+			}
+			return n
+		}
+		unnamed bool // a segment is new, and its folder not yet synced
+		syncs   int
+	)
+	check := func(when string) {
+		if j := job.Load(); j != nil {
+			counted := j.Progress().Run.Rows // read first: synced only grows
+			if safe := synced.Load(); counted > safe {
+				t.Errorf("%s: %d results count, and %d are synced", when, counted, safe)
+			}
+		}
+	}
+	fsys := durable.FS{Hook: func(op durable.Op, path string) (bool, error) {
+		check(fmt.Sprint("before ", op, " ", filepath.Base(path)))
+		segment := strings.HasPrefix(filepath.Base(path), "results-")
+		switch {
+		case op == durable.OpOpen && segment:
+			unnamed = true
+		case op == durable.OpSync && segment && !unnamed, op == durable.OpSyncDir && path == f.spec.StateDir() && unnamed:
+			time.Sleep(2 * time.Millisecond) // what counts too early is seen by now
+			check("before a sync")
+			syncs++
+			unnamed = false
+			// From here on the results may count: the hook cannot tell when the
+			// operation has ended, and nobody else is told before.
+			synced.Store(lines())
+		}
+		return true, nil
+	}}
+	j, err := Open(f.spec, Options{Env: func(string) string { return "" }, fs: fsys, segmentBytes: 50_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	job.Store(j)
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(100 * time.Microsecond):
+				check("meanwhile")
+			}
+		}
+	}()
+	s, err := j.Run(t.Context())
+	close(done)
+	<-ended
+	if err != nil || s.Run.Rows != 300 || s.Run.Status[batch.OK] != 300 || syncs < 3 {
+		t.Errorf("%d rows after %d syncs: %v", s.Run.Rows, syncs, err)
+	}
+
+	// A sync that fails lets nothing count, though the lines are in the file.
+	f = newFixture(t)
+	f.input("a", "b", "c")
+	fsys.Hook = func(op durable.Op, path string) (bool, error) {
+		if op == durable.OpSync && strings.HasPrefix(filepath.Base(path), "results-") {
+			return false, &fs.PathError{Op: "sync", Path: path, Err: syscall.EIO}
+		}
+		return true, nil
+	}
+	j, err = Open(f.spec, Options{Env: func(string) string { return "" }, fs: fsys})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	s, err = j.Run(t.Context())
+	if p := j.Progress(); !errors.Is(err, syscall.EIO) || s.Run.Rows != 0 || p.Done() != 0 {
+		t.Errorf("after a failed sync %d rows count: %v", s.Run.Rows, err)
+	}
+}
+
+// A run that is killed while it replaces files leaves temporary ones, and they go
+// with the next run; those of others stay.
+func TestLeftoversAreRemoved(t *testing.T) {
+	f := newFixture(t)
+	f.input("a")
+	state := f.spec.StateDir()
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	others := []string{filepath.Join(f.dir, "out.jsonl.bak.tmp-1"), filepath.Join(f.dir, "other.jsonl.tmp-1")}
+	for _, path := range append([]string{
+		f.spec.Output + ".tmp-1", f.spec.Output + ".tmp-123456789",
+		filepath.Join(state, "job.json.tmp-1"), filepath.Join(state, "manifest.json.tmp-1"), filepath.Join(state, "next.json.tmp-1"),
+		filepath.Join(state, "stdin.csv.tmp-1"), filepath.Join(state, "torn-results-000001-7.bin.tmp-1"),
+	}, others...) {
+		if err := os.WriteFile(path, []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.mustRun()
+	got := leftovers(t, f.dir)
+	equal(t, "left behind", got, others[1], others[0])
+}
+
+// A crash can leave the spools of two formats: what was piped in last counts.
+func TestNewerSpoolCounts(t *testing.T) {
+	f := newFixture(t)
+	f.spec.Input = List{"-"}
+	run := func(stdin string) {
+		t.Helper()
+		if _, err := f.runOn(&faultyDisk{fail: -1}, stdin); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(`{"q":"old"}` + "\n")
+	old := filepath.Join(f.spec.StateDir(), "stdin.jsonl")
+	text, err := os.ReadFile(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.spec.InputFormat = "csv"
+	run("q\nnew\n")
+	if err := os.WriteFile(old, text, 0o600); err != nil { // as if its removal had not come about
+		t.Fatal(err)
+	}
+	hourAgo := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(old, hourAgo, hourAgo); err != nil {
+		t.Fatal(err)
+	}
+	f.spec.InputFormat = ""
+	run("")
+	equal(t, "output", f.output("q"), "new")
+}
+
+// An export to the job's own output keeps out of the way of a run, and a run out of
+// its way.
+func TestExportTakesLock(t *testing.T) {
+	f := newFixture(t)
+	f.input("a")
+	f.mustRun()
+	j, err := View(f.spec, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	lock, err := durable.FS{}.Lock(filepath.Join(f.spec.StateDir(), lockFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var locked *durable.LockedError
+	if _, err := j.Export(f.spec.Output, "", nil, false); !errors.As(err, &locked) {
+		t.Errorf("while a run holds the lock: %v, want a LockedError", err)
+	}
+	if _, err := j.Export(filepath.Join(f.dir, "other.csv"), "", nil, false); err != nil {
+		t.Errorf("to another file, meanwhile: %v", err)
+	}
+	lock.Unlock()
+	if _, err := j.Export(f.spec.Output, "", nil, false); err != nil {
+		t.Error(err)
+	}
+	f.mustRun()
+}
