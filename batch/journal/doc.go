@@ -13,6 +13,7 @@
 //	results-000001.jsonl   segments: one JSON object a line, only ever appended to
 //	results-000002.jsonl   the next one, begun when the one before reaches 256 MiB
 //	blobs/<sha256>         answers over 1 MiB, named by the SHA-256 of their bytes
+//	results-p1-000001.jsonl   in place of these, after the journal was pruned once
 //	torn-results-000002-<offset>.bin   what was cut from the end of a segment
 //
 // Numbers of segments rise by one; their lines, in that order, are the journal. The
@@ -37,6 +38,24 @@
 //
 // A row is named by fingerprint and occurrence. Where a name comes twice the later
 // result counts, unless the earlier one is settled and the later is not.
+//
+// # Pruning
+//
+// [Journal.Prune] leaves results out. Those that stay keep their lines, byte for
+// byte, and their seq; in place of those that go there is a line that says which they
+// were, so that nothing else can be missing without being noticed:
+//
+//	{"pruned_from":5,"pruned_to":9,"crc32c":"1a2b3c4d"}
+//
+// The lines are written to new segments, a generation, whose names say how often the
+// journal has been pruned. All segments of the generation but its first are written,
+// synced and named; then the first, synced before, gets its name by a rename, and the
+// folder is synced. That rename is the switch: the generation that counts is the last
+// one whose first segment is there. A crash before it leaves segments that do not
+// count, a crash after it the old ones, which count no more. Either is removed when
+// the journal is next opened for writing, blobs that no line refers to first: that is
+// how a pruning without a crash ends as well. While the old segments are being read by
+// another process, they stay readable to it where the system keeps open files.
 //
 // # Recovery
 //

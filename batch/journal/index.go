@@ -25,7 +25,7 @@ type slot struct {
 	seen    uint32 // in the slot of occurrence 0: rows with this fingerprint in pass
 	segment uint16
 	status  uint8 // see statusCode; below 16
-	pass    uint8 // the pass that seen is of; below 16; 0: none
+	pass    uint8 // the last pass that came to the row, and that seen is of; below 16; 0: none
 }
 
 func (s slot) entry() Entry {
@@ -149,7 +149,11 @@ func (p *Pass) Next(f batch.Fingerprint) (occurrence int, e Entry, known bool) {
 	s.seen++
 	x.slots[f] = s.pack()
 	if occurrence > 0 {
-		s = x.slots[keyOf(f, occurrence)].slot()
+		key := keyOf(f, occurrence)
+		if s = x.slots[key].slot(); s.status != 0 {
+			s.pass = x.pass
+			x.slots[key] = s.pack()
+		}
 	}
 	return occurrence, s.entry(), s.status != 0
 }

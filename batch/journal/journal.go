@@ -42,8 +42,9 @@ type Journal struct {
 	config Config
 
 	// Owned by Open, read-only afterwards.
-	damage []Damage
-	unread int64 // damaged lines since the last good one
+	damage     []Damage
+	unread     int64 // damaged lines since the last good one
+	generation int   // how often the journal was pruned
 
 	// mu guards what readers share with Write. It is never held during a write to
 	// the disk, so that looking up does not wait for one.
@@ -88,11 +89,18 @@ func Open(c Config) (*Journal, error) {
 	if c.BlobBytes <= 0 {
 		c.BlobBytes = 1 << 20
 	}
-	j := &Journal{config: c, index: index{slots: make(map[batch.Fingerprint]packed)}}
-	if err := j.open(); err != nil {
-		return nil, errors.Join(fmt.Errorf("journal %s: %w", c.Dir, err), j.Close())
+	for {
+		j := &Journal{config: c, index: index{slots: make(map[batch.Fingerprint]packed)}}
+		err := j.open()
+		if c.ReadOnly && j.outdated() {
+			j.Close()
+			continue // pruned by another process meanwhile
+		}
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("journal %s: %w", c.Dir, err), j.Close())
+		}
+		return j, nil
 	}
-	return j, nil
 }
 
 func (j *Journal) open() error {
@@ -104,24 +112,31 @@ func (j *Journal) open() error {
 			return err
 		}
 	}
-	numbers, err := segmentNumbers(j.config.Dir)
+	files, err := listSegments(j.config.Dir)
 	if err != nil {
 		return err
 	}
+	j.generation = files.generation
+	numbers := files.numbers
 	if len(numbers) > maxSegments {
 		return fmt.Errorf("%d segments are more than the %d that can be read", len(numbers), maxSegments)
 	}
 	var torn line
 	for i, n := range numbers {
-		j.segments = append(j.segments, segment{name: segmentName(n), number: n})
+		j.segments = append(j.segments, segment{name: segmentName(j.generation, n), number: n})
 		if torn, err = j.scan(i, i == len(numbers)-1); err != nil {
 			return err
 		}
 	}
-	if j.config.ReadOnly || len(numbers) == 0 {
+	if j.config.ReadOnly {
 		return nil
 	}
-	return j.resume(torn)
+	if len(numbers) > 0 {
+		if err := j.resume(torn); err != nil {
+			return err
+		}
+	}
+	return j.removeStale(files.stale)
 }
 
 // resume makes the last segment ready for more lines. What was read from it, and the
@@ -310,7 +325,7 @@ func (j *Journal) nextSegment() error {
 	if len(j.segments) == maxSegments {
 		return fmt.Errorf("%d segments are as many as a journal can have: begin a new one (--fresh)", maxSegments)
 	}
-	name := segmentName(number)
+	name := segmentName(j.generation, number)
 	out, err := j.config.FS.OpenAppend(filepath.Join(j.config.Dir, name))
 	if err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 	"io"
 	"iter"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/genbatch/genbatch/batch"
@@ -74,7 +73,7 @@ func (j *Journal) segmentFile(at int) (*os.File, string, error) {
 	}
 	seg := &j.segments[at]
 	if seg.f == nil {
-		f, err := os.Open(filepath.Join(j.config.Dir, seg.name))
+		f, err := j.openSegment(seg.name)
 		if err != nil {
 			return nil, "", err
 		}
@@ -116,7 +115,7 @@ func (j *Journal) All() iter.Seq2[*batch.Result, error] {
 }
 
 func (j *Journal) yieldSegment(seg segment, yield func(*batch.Result, error) bool) bool {
-	f, err := os.Open(filepath.Join(j.config.Dir, seg.name))
+	f, err := j.openSegment(seg.name)
 	if err != nil {
 		yield(nil, fmt.Errorf("journal %s: %w", j.config.Dir, err))
 		return false
@@ -133,8 +132,8 @@ func (j *Journal) yieldSegment(seg segment, yield func(*batch.Result, error) boo
 			}
 			continue
 		}
-		if !l.ok || bytes.HasPrefix(l.body, []byte(startHeader)) {
-			continue // a header, damaged or not, holds no result
+		if !l.ok || bytes.HasPrefix(l.body, []byte(startHeader)) || bytes.HasPrefix(l.body, []byte(startPruned)) {
+			continue // a header, damaged or not, holds no result, nor does a mark of pruned ones
 		}
 		l.body = bytes.Clone(l.body)
 		r, err := j.result(seg.name, l)

@@ -19,6 +19,8 @@ const (
 	formatVersion = 1
 
 	startHeader = `{"format":`
+	startPruned = `{"pruned_from":`
+	fieldPruned = `,"pruned_to":`
 	startRecord = `{"seq":`
 	fieldFinger = `,"fingerprint":"`
 	fieldOccur  = `","occurrence":`

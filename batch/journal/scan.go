@@ -7,39 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
-	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 )
-
-const (
-	segmentPrefix = "results-"
-	segmentSuffix = ".jsonl"
-)
-
-func segmentName(number int) string {
-	return fmt.Sprintf("%s%06d%s", segmentPrefix, number, segmentSuffix)
-}
-
-// segmentNumbers lists the segments in dir, in order. Files with other names are
-// nobody's business.
-func segmentNumbers(dir string) ([]int, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	var numbers []int
-	for _, e := range entries {
-		name := strings.TrimSuffix(strings.TrimPrefix(e.Name(), segmentPrefix), segmentSuffix)
-		if n, err := strconv.Atoi(name); err == nil && n > 0 && segmentName(n) == e.Name() {
-			numbers = append(numbers, n)
-		}
-	}
-	slices.Sort(numbers)
-	return numbers, nil
-}
 
 // A line is one line of a segment.
 type line struct {
@@ -153,7 +121,7 @@ func lostLineEnd(text []byte) int {
 // segment's size if all is good.
 func (j *Journal) scan(at int, last bool) (torn line, err error) {
 	seg := &j.segments[at]
-	f, err := os.Open(filepath.Join(j.config.Dir, seg.name))
+	f, err := j.openSegment(seg.name)
 	if err != nil {
 		return line{}, err
 	}
@@ -208,6 +176,9 @@ func (j *Journal) accept(at int, l line) error {
 		}
 		return err
 	}
+	if bytes.HasPrefix(l.body, []byte(startPruned)) {
+		return j.acceptPruned(seg, l)
+	}
 	h, ok := parseHead(l.body)
 	if !ok {
 		return errors.New("a line with the right checksum that is no result: use the genbatch that wrote it")
@@ -215,6 +186,9 @@ func (j *Journal) accept(at int, l line) error {
 	if h.seq <= j.seq {
 		j.report(&Damage{Kind: Repeat, Segment: seg.name, Line: l.number, Offset: l.offset, Length: int64(len(l.text)),
 			Detail: fmt.Sprintf("result %d comes after result %d", h.seq, j.seq)})
+		if j.indexed(h) {
+			return nil // the same line again: its attempts were paid for once
+		}
 	} else {
 		j.follow(seg.name, l, h.seq-1)
 		j.seq = h.seq

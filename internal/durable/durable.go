@@ -11,6 +11,7 @@
 //	Appender.Write        write
 //	Appender.Sync         fdatasync (Linux), F_FULLFSYNC (macOS), fsync elsewhere
 //	Appender.Truncate     truncate, and as Sync
+//	Remove                unlink
 //	SyncDir               open(folder), fsync, close
 //	Lock                  open(path, O_CREAT), flock, ftruncate, write
 //

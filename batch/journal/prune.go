@@ -1,0 +1,368 @@
+package journal
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/durable"
+)
+
+// A Candidate is a result of the journal of which Prune asks whether it goes.
+type Candidate struct {
+	Superseded bool // another result of its row counts
+	Orphaned   bool // the last [Pass] did not come to its row
+	Status     batch.Status
+	Bytes      int64 // that it takes in its segment; a blob comes on top
+
+	body []byte // valid until the next candidate
+}
+
+// Result returns the result, without its Response.
+func (c *Candidate) Result() (*batch.Result, error) {
+	r, _, err := decode(bytes.Clone(c.body))
+	if r != nil {
+		r.Response = nil
+	}
+	return r, err
+}
+
+// Candidates yields every whole result, in the order of the journal.
+func (j *Journal) Candidates() iter.Seq2[*Candidate, error] {
+	return func(yield func(*Candidate, error) bool) {
+		for l, err := range j.allLines() {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if c := j.candidate(l); c != nil && !yield(c, nil) {
+				return
+			}
+		}
+	}
+}
+
+// A placed is a line with the segment that it stands in.
+type placed struct {
+	line
+	segment int
+}
+
+// allLines yields every line of every segment, good or bad, but for the headers.
+func (j *Journal) allLines() iter.Seq2[placed, error] {
+	return func(yield func(placed, error) bool) {
+		for i := range j.segments {
+			if !j.segmentLines(i, yield) {
+				return
+			}
+		}
+	}
+}
+
+func (j *Journal) segmentLines(at int, yield func(placed, error) bool) bool {
+	seg := j.segments[at]
+	f, err := j.openSegment(seg.name)
+	if err != nil {
+		yield(placed{}, err)
+		return false
+	}
+	defer f.Close()
+	for l, err := range lines(io.LimitReader(f, seg.size)) {
+		if err == nil && l.offset == 0 && (!l.ok || bytes.HasPrefix(l.body, []byte(startHeader))) {
+			continue
+		}
+		if !yield(placed{l, at}, err) || err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// candidate returns the result in a line, nil when it has none.
+func (j *Journal) candidate(l placed) *Candidate {
+	if !l.ok {
+		return nil
+	}
+	h, ok := parseHead(l.body)
+	if !ok {
+		return nil
+	}
+	c := &Candidate{Status: batch.Statuses[h.status-1], Bytes: int64(len(l.text)) + 1, body: l.body}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	// A result whose blob is damaged is not in the index. While no other counts in
+	// its place, it is kept for the day that the blob comes back.
+	if s := j.index.slots[keyOf(h.fingerprint, h.occurrence)].slot(); s.status != 0 {
+		c.Orphaned = s.pass != j.index.pass
+		c.Superseded = int(s.segment) != l.segment || int64(s.offset) != l.offset
+	}
+	return c
+}
+
+// Orphans yields what counts of the rows that the last [Pass] did not come to, in no
+// order. No pass may begin and nothing may be written until it ends.
+func (j *Journal) Orphans() iter.Seq[Entry] {
+	return func(yield func(Entry) bool) {
+		for _, p := range j.index.slots {
+			if s := p.slot(); s.status != 0 && s.pass != j.index.pass && !yield(s.entry()) {
+				return
+			}
+		}
+	}
+}
+
+// Prune rewrites the journal without the results for which remove is true, and
+// closes it: afterwards it is to be opened again, which also removes the old files.
+// When Prune fails, or the process or the machine does, the next Open finds the
+// journal as it was, or pruned, and nothing between.
+//
+// What is damaged stays as it is, to be found in its new place.
+func (j *Journal) Prune(remove func(*Candidate) bool) error {
+	j.wmu.Lock()
+	err := j.err
+	if err == nil && j.config.ReadOnly {
+		err = fmt.Errorf("journal %s is open for reading only", j.config.Dir)
+	}
+	if err == nil {
+		if err = j.rewrite(remove); err != nil {
+			err = fmt.Errorf("journal %s: %w", j.config.Dir, err)
+		}
+		// Whether it counts or not: no line may follow in the old segments.
+		j.err = fmt.Errorf("journal %s was pruned: %w", j.config.Dir, os.ErrClosed)
+	}
+	j.wmu.Unlock()
+	if cerr := j.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// rewrite writes the next generation. All its segments but the first are finished
+// before that takes its name, with which the whole generation begins to count.
+func (j *Journal) rewrite(remove func(*Candidate) bool) error {
+	r := &rewriter{fs: j.config.FS, dir: j.config.Dir, generation: j.generation + 1, max: j.config.SegmentBytes}
+	defer r.abort()
+	if err := r.next(); err != nil {
+		return err
+	}
+	for l, err := range j.allLines() {
+		if err != nil {
+			return err
+		}
+		if err := r.take(l.line, j.candidate(l), remove); err != nil {
+			return err
+		}
+	}
+	if err := r.flush(); err != nil {
+		return err
+	}
+	return r.commit()
+}
+
+// A rewriter writes the segments of a generation.
+type rewriter struct {
+	fs         durable.FS
+	dir        string
+	generation int
+	max        int64
+
+	first  *durable.File // kept open until all others are finished
+	out    *durable.File // the segment that is being written
+	buf    *bufio.Writer
+	number int
+	size   int64
+
+	seq    int64 // of the last result that was written or marked as pruned
+	pruned span
+}
+
+// A span is a range of results, both ends included; it is empty when to is 0.
+type span struct{ from, to int64 }
+
+// take writes a line, or notes that it is left out.
+func (r *rewriter) take(l line, c *Candidate, remove func(*Candidate) bool) error {
+	switch {
+	case c != nil:
+		h, _ := parseHead(l.body)
+		// A line that comes again is no gap when it goes.
+		if again := h.seq <= max(r.seq, r.pruned.to); remove(c) {
+			if again {
+				return nil
+			}
+			return r.leaveOut(span{h.seq, h.seq})
+		} else if again {
+			return r.copy(l.text)
+		}
+		if err := r.copy(l.text); err != nil {
+			return err
+		}
+		r.seq = h.seq
+		return nil
+	case l.ok && bytes.HasPrefix(l.body, []byte(startPruned)):
+		if p, ok := parsePruned(l.body); ok && p.from > max(r.seq, r.pruned.to) {
+			return r.leaveOut(p)
+		}
+		return nil
+	case l.ok && bytes.HasPrefix(l.body, []byte(startHeader)):
+		return nil // one that stands where no header belongs
+	}
+	return r.copy(l.text) // damaged
+}
+
+// leaveOut adds results to those that are left out. One line speaks for all that
+// followed each other.
+func (r *rewriter) leaveOut(p span) error {
+	if r.pruned.to != 0 && p.from == r.pruned.to+1 {
+		r.pruned.to = p.to
+		return nil
+	}
+	if err := r.flush(); err != nil {
+		return err
+	}
+	r.pruned = p
+	return nil
+}
+
+// flush writes the line for the results that were left out.
+func (r *rewriter) flush() error {
+	if r.pruned.to == 0 {
+		return nil
+	}
+	p := r.pruned
+	r.pruned = span{}
+	text := appendPruned(nil, p)
+	if err := r.copy(text[:len(text)-1]); err != nil {
+		return err
+	}
+	r.seq = p.to
+	return nil
+}
+
+// copy writes a line as it is.
+func (r *rewriter) copy(text []byte) error {
+	if err := r.flush(); err != nil {
+		return err
+	}
+	if r.size > 0 && r.size+int64(len(text))+1 > r.max {
+		if err := r.finish(); err != nil {
+			return err
+		}
+		if err := r.next(); err != nil {
+			return err
+		}
+	}
+	if r.size == 0 {
+		n, err := r.buf.Write(appendHeader(nil, r.seq+1))
+		r.size += int64(n)
+		if err != nil {
+			return err
+		}
+	}
+	r.size += int64(len(text)) + 1
+	if _, err := r.buf.Write(text); err != nil {
+		return err
+	}
+	return r.buf.WriteByte('\n')
+}
+
+// next begins a segment.
+func (r *rewriter) next() error {
+	r.number++
+	if r.number > maxSegments {
+		return fmt.Errorf("%d segments are as many as a journal can have", maxSegments)
+	}
+	var err error
+	if r.out, err = r.fs.CreateFile(filepath.Join(r.dir, segmentName(r.generation, r.number))); err != nil {
+		return err
+	}
+	if r.number == 1 {
+		r.first = r.out
+	}
+	r.buf = bufio.NewWriterSize(r.out, 256<<10)
+	r.size = 0
+	return nil
+}
+
+// finish ends a segment. The first one keeps its temporary name.
+func (r *rewriter) finish() error {
+	if err := r.buf.Flush(); err != nil || r.out == r.first {
+		return err
+	}
+	return r.out.Commit()
+}
+
+// commit ends the last segment and, with the first one's name, switches.
+func (r *rewriter) commit() error {
+	if r.size == 0 { // nothing is left, not even the mark of what was
+		if _, err := r.buf.Write(appendHeader(nil, 1)); err != nil {
+			return err
+		}
+	}
+	if err := r.finish(); err != nil {
+		return err
+	}
+	return r.first.Commit()
+}
+
+// abort removes what has not got its name.
+func (r *rewriter) abort() {
+	for _, f := range []*durable.File{r.first, r.out} {
+		if f != nil {
+			f.Abort()
+		}
+	}
+}
+
+func appendPruned(buf []byte, p span) []byte {
+	start := len(buf)
+	buf = append(buf, startPruned...)
+	buf = strconv.AppendInt(buf, p.from, 10)
+	buf = append(buf, fieldPruned...)
+	buf = strconv.AppendInt(buf, p.to, 10)
+	return appendSum(buf, start)
+}
+
+func parsePruned(body []byte) (p span, ok bool) {
+	p.from, body, ok = number(body, startPruned)
+	if ok {
+		p.to, _, ok = number(body, fieldPruned)
+	}
+	return p, ok && 0 < p.from && p.from <= p.to
+}
+
+// acceptPruned takes a line that speaks of results that were pruned.
+func (j *Journal) acceptPruned(seg *segment, l line) error {
+	p, ok := parsePruned(l.body)
+	if !ok {
+		return fmt.Errorf("a line with the right checksum that names no pruned results: use the genbatch that wrote it")
+	}
+	if p.from <= j.seq {
+		j.report(&Damage{Kind: Repeat, Segment: seg.name, Line: l.number, Offset: l.offset, Length: int64(len(l.text)),
+			Detail: fmt.Sprintf("the mark of the pruned results %d to %d comes after result %d", p.from, p.to, j.seq)})
+		return nil
+	}
+	j.follow(seg.name, l, p.from-1)
+	j.seq = p.to
+	return nil
+}
+
+// indexed reports whether the index has the very result of this head, by its seq.
+func (j *Journal) indexed(h head) bool {
+	key := keyOf(h.fingerprint, h.occurrence)
+	s := j.index.slots[key].slot()
+	if s.status == 0 {
+		return false
+	}
+	for _, e := range append([]Entry{s.entry()}, j.index.earlier[key]...) {
+		if r, err := j.Read(e); err == nil && r.Seq == h.seq {
+			return true
+		}
+	}
+	return false
+}
