@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 
@@ -54,7 +55,7 @@ func (j *Job) record(m *manifest, totals *Totals, sum writer.Sum) (err error) {
 
 // sources returns a manifest of all that the output is derived from.
 func (j *Job) sources() (*manifest, error) {
-	m := &manifest{Genbatch: Version(), LastSeq: j.journal.Last()}
+	m := &manifest{Genbatch: Version(), LastSeq: j.journal.Last(), Pruned: j.journal.Generation(), Damage: lastingDamage(j.journal)}
 	for _, path := range j.input.Paths() {
 		id, err := identify(path)
 		if err != nil {
@@ -84,6 +85,7 @@ func (j *Job) sources() (*manifest, error) {
 
 func (m *manifest) sameSources(o *manifest) bool {
 	return m.Genbatch == o.Genbatch && m.LastSeq == o.LastSeq && m.Spec == o.Spec &&
+		m.Pruned == o.Pruned && slices.Equal(m.Damage, o.Damage) &&
 		slices.EqualFunc(m.Inputs, o.Inputs, func(a, b fileID) bool {
 			return a.Path == b.Path && a.Size == b.Size && a.ModTime.Equal(b.ModTime)
 		})
@@ -157,8 +159,14 @@ var errPending = errors.New("a row is pending")
 // derive writes the output: a pure function of input, job and journal. The job's
 // own output is written only whole.
 func (j *Job) derive(path, format string, only []batch.Status) (*Totals, writer.Sum, error) {
+	return j.deriveTo(nil, path, format, only)
+}
+
+// deriveTo derives what the file path would hold, and writes it to w, or to the file
+// if w is nil.
+func (j *Job) deriveTo(to io.Writer, path, format string, only []batch.Status) (*Totals, writer.Sum, error) {
 	var sum writer.Sum
-	w, err := j.newOutput(path, format)
+	w, err := j.newOutput(to, path, format)
 	if err != nil {
 		return nil, sum, err
 	}
@@ -179,13 +187,14 @@ func (j *Job) derive(path, format string, only []batch.Status) (*Totals, writer.
 			return nil, sum, err
 		}
 	}
-	if path == j.spec.Output && t.Status[batch.Pending] > 0 {
+	own := to == nil && path == j.spec.Output
+	if own && t.Status[batch.Pending] > 0 {
 		return &t, sum, errPending
 	}
 	if sum, err = w.Finish(); err != nil {
 		return nil, sum, err
 	}
-	if path == j.spec.Output {
+	if own {
 		if err := j.announce(sum); err != nil {
 			return nil, sum, err
 		}
@@ -237,9 +246,9 @@ type output struct {
 	resultBuf []any
 }
 
-func (j *Job) newOutput(path, format string) (*output, error) {
+func (j *Job) newOutput(to io.Writer, path, format string) (*output, error) {
 	result := j.resultColumns()
-	c := writer.Config{Path: path, Format: format, CSVSafe: j.spec.CSVSafe, FS: j.fs}
+	c := writer.Config{To: to, Path: path, Format: format, CSVSafe: j.spec.CSVSafe, FS: j.fs}
 	written, err := writer.FormatOf(path, format)
 	if err != nil {
 		return nil, &SpecError{Err: err}

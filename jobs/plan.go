@@ -11,10 +11,15 @@ import (
 // A Plan says what a run would do. Nothing was sent for it.
 type Plan struct {
 	Rows    int64 // of the input
-	New     int64 // never asked
+	New     int64 // never asked, and not taken for changed ones
+	Changed int64 // to be asked anew, for what they ask is another thing than before; see Plan
 	Again   int64 // asked before, and to be asked again: failed, or named by retry
 	Settled int64 // need no call
 	Bad     int64 // cannot be read or rendered
+
+	// Orphaned counts answers in the journal that no row of the input asks for any
+	// more. They stay, and are used again if their rows come back.
+	Orphaned int64
 
 	BadRows []string // the first of them, with place and cause
 
@@ -40,11 +45,17 @@ type Plan struct {
 }
 
 // Ask returns how many rows would be asked.
-func (p *Plan) Ask() int64 { return p.New + p.Again }
+func (p *Plan) Ask() int64 { return p.New + p.Changed + p.Again }
 
 const badRowsShown = 5
 
 // Plan reads input and journal and says what a run would do.
+//
+// A new row is called changed when it stands in the place of an orphaned answer: when
+// that answer was for a row with the same key, or, in a job without a key, for the row
+// with the same number. By number it is a guess, which takes a row that was put in the
+// place of a deleted one for that row. It bears on these counts alone, never on what
+// is asked.
 func (j *Job) Plan() (*Plan, error) {
 	var (
 		p        Plan
@@ -84,6 +95,9 @@ func (j *Job) Plan() (*Plan, error) {
 		if p.First == nil {
 			p.First, p.FirstAt = it.req.Body, it.row.Place()
 		}
+	}
+	if err := j.countOrphans(&p); err != nil {
+		return nil, err
 	}
 	p.Price, _ = known.CostUSD()
 	var prompt, output int64

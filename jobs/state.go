@@ -208,7 +208,9 @@ func sumFile(path string) (string, error) {
 // A manifest says what a finished output was derived from.
 type manifest struct {
 	Genbatch string   `json:"genbatch"`
-	LastSeq  int64    `json:"last_seq"` // of the journal
+	LastSeq  int64    `json:"last_seq"`         // of the journal
+	Pruned   int      `json:"pruned,omitzero"`  // how often the journal had been
+	Damage   []string `json:"damage,omitempty"` // of the journal, that was made good before the output was written
 	Rows     int64    `json:"rows"`
 	Output   fileID   `json:"output"`
 	Inputs   []fileID `json:"inputs"`

@@ -1,130 +1,205 @@
 package jobs
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"math"
 	"os"
-	"path/filepath"
-	"time"
+	"slices"
+	"strings"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
-	"github.com/genbatch/genbatch/batch/price"
-	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/reader"
 )
 
 // A Verification is what Verify found.
 type Verification struct {
 	Totals
 	Faults []string // empty: promises kept
+	Notes  []string // what is worth knowing, and no fault
 }
 
-// Verify proves on the files that every row of the input has one result, that
-// every result in the journal is whole, and that the output is the one that was
-// derived from them.
+func (v *Verification) fault(format string, args ...any) {
+	v.Faults = append(v.Faults, fmt.Sprintf(format, args...))
+}
+
+func (v *Verification) note(format string, args ...any) {
+	v.Notes = append(v.Notes, fmt.Sprintf(format, args...))
+}
+
+// Verify proves on the files that every row of the input has one result, that every
+// result in the journal is whole, and that the output holds each row once and in
+// order: it is derived again, and compared with the file byte by byte. Each fault
+// says what to do about it.
 func (j *Job) Verify() (*Verification, error) {
 	var v Verification
-	fault := func(format string, args ...any) { v.Faults = append(v.Faults, fmt.Sprintf(format, args...)) }
+	m, err := readManifest(j.spec.StateDir())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
 	for _, d := range j.journal.Damage() {
-		fault("the journal is damaged: %v", d.Error())
+		// The manifest is written when no row is pending. So rows that this damage
+		// has cost their answer were answered again before, or are not asked for.
+		if m != nil && slices.Contains(m.Damage, d.Error()) {
+			v.note("damage in the journal that has been made good since: %v", d.Error())
+			continue
+		}
+		v.fault("the journal is damaged: %v; run the job again: it asks the rows concerned, and no other", d.Error())
 	}
 	for it, err := range j.items() {
 		if err != nil {
 			return nil, err
 		}
 		if _, _, err := j.values(&it, &v.Totals); err != nil {
-			fault("%s: %v", it.row.Place(), err)
+			v.fault("%s: %v; run the job again", it.row.Place(), err)
 		}
 	}
-	m, err := readManifest(j.spec.StateDir())
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		if v.Status[batch.Pending] == 0 {
-			fault("all rows have a result, but the output was not written: run the job again")
+	if m == nil {
+		if pending := v.Status[batch.Pending]; pending == 0 {
+			v.fault("all rows have a result, but the output was not written: run the job again")
+		} else {
+			v.note("%d rows have no result yet, and so there is no output: run the job to finish it", pending)
 		}
 		return &v, nil
-	case err != nil:
-		return nil, err
-	}
-	sum, err := sumFile(m.Output.Path)
-	switch {
-	case err != nil:
-		fault("the output cannot be read: %v", err)
-	case sum != m.Output.SHA256 && j.announced(sum):
-		fault("%s was replaced by a run that was interrupted before it could say so: run the job again, which costs nothing", m.Output.Path)
-	case sum != m.Output.SHA256:
-		fault("%s is not as it was written: its SHA-256 is %s, and was %s", m.Output.Path, sum, m.Output.SHA256)
 	}
 	if m.LastSeq > j.journal.Last() {
-		fault("the journal ends at result %d, and the output was derived from %d results", j.journal.Last(), m.LastSeq)
+		v.fault("the journal ends at result %d, and the output was derived from %d results: bring its end back from a copy, or run the job again, which asks for what is lost",
+			j.journal.Last(), m.LastSeq)
 	}
-	if before, err := j.sources(); err != nil {
-		return nil, err
-	} else if before.sameSources(m) && m.Rows != v.Rows {
-		fault("the input has %d rows, and the output %d", v.Rows, m.Rows)
-	}
-	return &v, nil
+	return &v, j.verifyOutput(&v, m)
 }
 
-// A Status is how a job stands, also while another process runs it.
-type Status struct {
-	State    string
-	Output   string
-	Running  *durable.Owner // nil: no process runs it
-	Finished bool           // the output is written, and the journal has not grown since
-	InOutput int64          // rows of the finished output; 0: not known
-	LastSeq  int64          // results in the journal
-	LastAt   time.Time      // of the last result
-	Totals                  // over the journal, the last result of each row
-	Cost     price.USD
-	Unpriced int64
-	Damage   []journal.Damage
+// verifyOutput checks the output itself.
+func (j *Job) verifyOutput(v *Verification, m *manifest) error {
+	path := m.Output.Path
+	sum, err := sumFile(path)
+	if err != nil {
+		v.fault("the output cannot be read: %v; genbatch export writes it again", err)
+		return nil
+	}
+	now, err := j.sources()
+	if err != nil {
+		return err
+	}
+	current := now.sameSources(m)
+	difference := ""
+	if current && path == j.spec.Output {
+		if difference, err = j.compare(path); err != nil {
+			return err
+		}
+	}
+	rows, err := countRows(path, j.spec.OutputFormat)
+	if err != nil && sum == m.Output.SHA256 {
+		return err
+	}
+	if err == nil && rows != m.Rows {
+		difference = strings.TrimPrefix(fmt.Sprintf("%s; it holds %d rows, and had %d", difference, rows, m.Rows), "; ")
+	}
+	switch {
+	case sum != m.Output.SHA256 && j.announced(sum):
+		v.fault("%s was replaced by a run that was interrupted before it could say so: run the job again, which costs nothing", path)
+	case sum != m.Output.SHA256:
+		if difference == "" {
+			difference = "its SHA-256 is " + sum + ", and was " + m.Output.SHA256
+		}
+		v.fault("%s is not as it was written: %s; genbatch export --force writes it again", path, difference)
+	case difference != "":
+		v.fault("%s is not what the job derives from input and journal: %s; genbatch export --force writes it again", path, difference)
+	case current && m.Rows != v.Rows:
+		v.fault("the input has %d rows, and the output %d: run the job again", v.Rows, m.Rows)
+	case m.Pruned != now.Pruned:
+		v.note("the journal was pruned after the output was written, so the two were not compared; the next run writes it anew")
+	case !current:
+		v.note("input, job or journal have changed since the output was written, so they were not compared; the next run brings it up to date")
+	}
+	return nil
 }
 
-// ReadStatus reads how the job of a state folder stands, without disturbing a
-// process that runs it.
-func ReadStatus(dir string) (*Status, error) {
-	spec, err := LoadState(dir)
-	if err != nil {
-		return nil, err
-	}
-	prices := price.Default()
-	if spec.Prices != "" {
-		if prices, err = price.LoadFile(spec.Prices); err != nil {
-			return nil, &SpecError{Err: err}
+// lastingDamage is the damage of a journal that is found by every Open.
+func lastingDamage(jl *journal.Journal) (places []string) {
+	for _, d := range jl.Damage() {
+		if d.Kind != journal.Torn {
+			places = append(places, d.Error())
 		}
 	}
-	jl, err := journal.Open(journal.Config{Dir: dir, ReadOnly: true})
+	return places
+}
+
+// countRows reads a file that genbatch has written.
+func countRows(path, format string) (n int64, err error) {
+	in, err := reader.Open(reader.Config{Paths: []string{path}, Format: format, MaxRowBytes: math.MaxInt32})
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	defer jl.Close()
-	s := &Status{State: dir, Output: spec.Output, LastSeq: jl.Last(), Damage: jl.Damage()}
-	if s.Running, err = durable.LockOwner(filepath.Join(dir, lockFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	for r, err := range jl.All() {
-		var damage *journal.Damage
-		if errors.As(err, &damage) {
-			continue
-		}
+	for _, err := range in.Rows() {
 		if err != nil {
-			return nil, err
+			return n, err
 		}
-		s.addResult(r, prices)
-		s.LastAt = r.At
+		n++
 	}
-	s.Status = jl.Rows()
-	for _, n := range s.Status {
-		s.Totals.Rows += n
+	return n, nil
+}
+
+// compare derives the output again and returns where the file differs from it, ""
+// when it does not.
+func (j *Job) compare(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
 	}
-	s.Cost, s.Unpriced = s.CostUSD()
-	if m, err := readManifest(dir); err == nil {
-		s.InOutput = m.Rows
-		if _, err := os.Stat(m.Output.Path); err == nil {
-			s.Finished = m.LastSeq == s.LastSeq
+	defer f.Close()
+	c := &comparer{r: bufio.NewReaderSize(f, 256<<10), line: 1}
+	if _, _, err := j.deriveTo(c, path, j.spec.OutputFormat, nil); err != nil && !c.differs {
+		return "", err
+	}
+	if _, err := c.r.ReadByte(); err == nil && !c.differs {
+		c.differs = true // it goes on where it should end
+	}
+	if !c.differs {
+		return "", nil
+	}
+	return fmt.Sprintf("it differs from byte %d on, in line %d", c.offset, c.line), nil
+}
+
+// errDiffers ends a derivation that is known to differ.
+var errDiffers = errors.New("the files differ")
+
+// A comparer compares what is written to it with what a reader has.
+type comparer struct {
+	r       *bufio.Reader
+	buf     []byte
+	offset  int64 // of the first byte that differs, or so far none does
+	line    int64 // in which it stands, where the format has lines
+	differs bool
+}
+
+// Write implements io.Writer.
+func (c *comparer) Write(p []byte) (int, error) {
+	if c.differs {
+		return 0, errDiffers
+	}
+	c.buf = slices.Grow(c.buf[:0], len(p))[:len(p)]
+	n, err := io.ReadFull(c.r, c.buf)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return 0, err
+	}
+	for i := range n {
+		if p[i] != c.buf[i] {
+			c.differs = true
+			return 0, errDiffers
+		}
+		c.offset++
+		if p[i] == '\n' {
+			c.line++
 		}
 	}
-	return s, nil
+	if n < len(p) {
+		c.differs = true
+		return 0, errDiffers
+	}
+	return n, nil
 }

@@ -33,6 +33,9 @@ type Config struct {
 	// Path is the file. Its folder must exist; a file that is there is replaced.
 	Path string
 
+	// To, if not nil, takes what would be in the file, and no file is made.
+	To io.Writer
+
 	// Format is jsonl, csv, tsv or parquet. When empty, the extension says it, after
 	// .gz or .zst, which compress all but Parquet, is cut.
 	Format string
@@ -61,7 +64,7 @@ func (c *Config) results() []batch.Column { return c.Columns[c.Input:] }
 // An Output is a file in the making. It is for one goroutine.
 type Output struct {
 	config Config
-	file   *durable.File
+	file   target
 	layers []io.Closer  // what must be closed before the file, outermost first
 	flush  func() error // the buffer between encoder and compressor
 	enc    encoder
@@ -70,6 +73,19 @@ type Output struct {
 	done   bool  // by Finish
 	err    error // sticky: after a failed write the file is worth nothing
 }
+
+// A target is where the bytes of an output go: a file, mostly.
+type target interface {
+	io.Writer
+	Commit() error
+	Abort() error
+}
+
+// A stream is the target of an output that makes no file.
+type stream struct{ io.Writer }
+
+func (stream) Commit() error { return nil }
+func (stream) Abort() error  { return nil }
 
 // An encoder writes rows in one format.
 type encoder interface {
@@ -90,7 +106,9 @@ func Create(c Config) (*Output, error) {
 		return nil, fmt.Errorf("%s: %w", c.Path, err)
 	}
 	o := &Output{config: c}
-	if o.file, err = c.FS.CreateFile(c.Path); err != nil {
+	if c.To != nil {
+		o.file = stream{c.To}
+	} else if o.file, err = c.FS.CreateFile(c.Path); err != nil {
 		return nil, err
 	}
 	if err := o.start(format, compression); err != nil {

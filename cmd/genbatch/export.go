@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -59,7 +60,7 @@ func exportCommand(con *console) *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`PATH` to write (default: the job's output)"},
 			&cli.StringFlag{Name: "output-format", Usage: "jsonl, csv, tsv or parquet, where the extension does not say"},
-			&cli.StringSliceFlag{Name: "status", Usage: "only rows with this `STATUS`; repeatable"},
+			&cli.StringSliceFlag{Name: "status", Usage: "only rows with this `STATUS`; repeatable, or several with commas"},
 			&cli.StringSliceFlag{Name: "columns", Usage: "`COLUMN` of the output; repeatable (default: all)"},
 			&cli.StringFlag{Name: "prefix", Usage: "`TEXT` before the names of the result columns"},
 			&cli.BoolFlag{Name: "raw", Usage: "add the raw response as a column"},
@@ -96,7 +97,11 @@ func exportCommand(con *console) *cli.Command {
 				spec.Prices = c.String("prices")
 			}
 			var statuses []batch.Status
-			for _, text := range c.StringSlice("status") {
+			// No status holds a comma, so here, and only here, commas separate.
+			for _, text := range strings.Split(strings.Join(c.StringSlice("status"), ","), ",") {
+				if text = strings.TrimSpace(text); text == "" {
+					continue
+				}
 				if !slices.Contains(batch.Statuses, batch.Status(text)) {
 					return &jobs.SpecError{Err: fmt.Errorf("there is no status %q", text), Hint: fmt.Sprintf("use one of %v", batch.Statuses)}
 				}
@@ -153,12 +158,15 @@ func verifyCommand(con *console) *cli.Command {
 			}
 			if c.Bool("json") {
 				m := totalsJSON(&v.Totals)
-				m["type"], m["faults"], m["exit_code"] = "verification", v.Faults, code
+				m["type"], m["faults"], m["notes"], m["exit_code"] = "verification", v.Faults, v.Notes, code
 				writeJSON(con.stdout, m)
 				return &outcome{code}
 			}
 			for _, f := range v.Faults {
 				fmt.Fprintln(con.stdout, "FAULT", f)
+			}
+			for _, n := range v.Notes {
+				fmt.Fprintln(con.stdout, "NOTE ", n)
 			}
 			if code == 0 {
 				fmt.Fprint(con.stdout, "OK    ")
@@ -188,6 +196,10 @@ func statusCommand(con *console) *cli.Command {
 				m := totalsJSON(&s.Totals)
 				m["type"], m["state"], m["output"], m["finished"] = "status", s.State, s.Output, s.Finished
 				m["running"], m["last_seq"], m["last_at"] = s.Running, s.LastSeq, s.LastAt
+				m["input"], m["rows_per_second"], m["eta_seconds"] = s.Input, s.Rate, nil
+				if s.Left > 0 {
+					m["eta_seconds"] = s.Left.Seconds()
+				}
 				writeJSON(con.stdout, m)
 				return nil
 			}
@@ -207,6 +219,16 @@ func printStatus(con *console, s *jobs.Status) {
 		fmt.Fprintf(w, "state\tfinished: %s has %s\n", s.Output, many(s.InOutput, "row"))
 	default:
 		fmt.Fprintf(w, "state\tnot finished, and not running\n")
+	}
+	if in := s.Input; in != nil {
+		fmt.Fprintf(w, "rows\t%s: %s settled, %s left, %s bad\n", count(in.Rows), count(in.Settled), count(in.Left), count(in.Bad))
+	}
+	if s.Running != nil {
+		left := ""
+		if s.Left > 0 {
+			left = ", " + s.Left.String() + " left at this pace"
+		}
+		fmt.Fprintf(w, "speed\t%s rows/s in the last minute%s\n", decimal(s.Rate), left)
 	}
 	fmt.Fprintf(w, "answered\t%s\n", statusText(&s.Totals, 0))
 	if s.LastSeq > 0 {

@@ -55,10 +55,18 @@ func printPlan(con *console, job *jobs.Job, p *jobs.Plan) {
 	spec := job.Spec()
 	w := tabwriter.NewWriter(con.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "rows\t%s: %s to ask", count(p.Rows), count(p.Ask()))
-	if p.Again > 0 {
+	switch {
+	case p.Changed > 0 && p.Again > 0:
+		fmt.Fprintf(w, " (%s of them changed, %s again)", count(p.Changed), count(p.Again))
+	case p.Changed > 0:
+		fmt.Fprintf(w, " (%s of them changed)", count(p.Changed))
+	case p.Again > 0:
 		fmt.Fprintf(w, " (%s of them again)", count(p.Again))
 	}
 	fmt.Fprintf(w, ", %s settled, %s bad\n", count(p.Settled), count(p.Bad))
+	if p.Orphaned > 0 {
+		fmt.Fprintf(w, "orphaned\t%s answers that no row asks for any more; they stay until genbatch prune --orphaned\n", count(p.Orphaned))
+	}
 	if p.Ask() > 0 {
 		fmt.Fprintf(w, "input\tabout %s\n", tokens(p.InputTokens))
 		fmt.Fprintf(w, "output\t%s\n", planOutput(p))
@@ -113,7 +121,7 @@ func planCost(p *jobs.Plan) string {
 
 func planJSON(p *jobs.Plan) map[string]any {
 	m := map[string]any{
-		"type": "plan", "rows": p.Rows, "new": p.New, "again": p.Again, "settled": p.Settled, "bad": p.Bad, "bad_rows": p.BadRows,
+		"type": "plan", "rows": p.Rows, "new": p.New, "changed": p.Changed, "orphaned": p.Orphaned, "again": p.Again, "settled": p.Settled, "bad": p.Bad, "bad_rows": p.BadRows,
 		"input_tokens": p.InputTokens, "max_output_tokens": p.MaxOutputTokens, "answers_known": p.Answered,
 		"spent_usd": rawNumber(p.Price.String()), "first_request": p.First,
 	}

@@ -1,0 +1,144 @@
+package jobs
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/journal"
+	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/durable"
+)
+
+// A Status is how a job stands, also while another process runs it.
+type Status struct {
+	State    string
+	Output   string
+	Running  *durable.Owner // nil: no process runs it
+	Finished bool           // the output is written, and the journal has not grown since
+	InOutput int64          // rows of the finished output; 0: not known
+	LastSeq  int64          // results in the journal
+	LastAt   time.Time      // of the last result
+	Totals                  // over the journal, the last result of each row
+	Cost     price.USD
+	Unpriced int64
+	Damage   []journal.Damage
+	Input    *InputStatus // nil: not known, since the input cannot be read or is too long
+
+	// Rate is how many rows a second got their result in the last minute of a job that
+	// is running, and Left how long it takes at this pace; 0: not known.
+	Rate float64
+	Left time.Duration
+}
+
+// An InputStatus counts the rows of the input that a job has now.
+type InputStatus struct {
+	Rows    int64 `json:"rows"`
+	Settled int64 `json:"settled"`
+	Left    int64 `json:"left"` // without any result
+	Bad     int64 `json:"bad"`  // unreadable
+}
+
+const (
+	// inputPatience is how long a status may take to read the input.
+	inputPatience = 10 * time.Second
+	// rateWindow is the time over which the pace is taken.
+	rateWindow = time.Minute
+)
+
+// ReadStatus reads how the job of a state folder stands, without disturbing a
+// process that runs it.
+func ReadStatus(dir string) (*Status, error) {
+	spec, err := LoadState(dir)
+	if err != nil {
+		return nil, err
+	}
+	prices := price.Default()
+	if spec.Prices != "" {
+		if prices, err = price.LoadFile(spec.Prices); err != nil {
+			return nil, &SpecError{Err: err}
+		}
+	}
+	s := &Status{State: dir, Output: spec.Output}
+	if s.Running, err = durable.LockOwner(filepath.Join(dir, lockFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	now := time.Now()
+	jl, err := journal.Open(journal.Config{Dir: dir, ReadOnly: true})
+	if err != nil {
+		return nil, err
+	}
+	defer jl.Close()
+	s.LastSeq, s.Damage = jl.Last(), jl.Damage()
+	since := now.Add(-rateWindow)
+	if s.Running != nil && s.Running.Since.After(since) {
+		since = s.Running.Since
+	}
+	recent := 0
+	for r, err := range jl.All() {
+		var damage *journal.Damage
+		if errors.As(err, &damage) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		s.addResult(r, prices)
+		s.LastAt = r.At
+		if r.Status != batch.Pending && r.At.After(since) {
+			recent++
+		}
+	}
+	s.Status = jl.Rows()
+	for _, n := range s.Status {
+		s.Totals.Rows += n
+	}
+	s.Cost, s.Unpriced = s.CostUSD()
+	if m, err := readManifest(dir); err == nil {
+		s.InOutput = m.Rows
+		if _, err := os.Stat(m.Output.Path); err == nil {
+			s.Finished = m.LastSeq == s.LastSeq
+		}
+	}
+	s.Input = readInputStatus(*spec, jl, now.Add(inputPatience))
+	if d := now.Sub(since); s.Running != nil && d > 0 {
+		s.Rate = float64(recent) / d.Seconds()
+		if s.Input != nil && s.Rate > 0 {
+			s.Left = time.Duration(float64(s.Input.Left) / s.Rate * float64(time.Second)).Round(time.Second)
+		}
+	}
+	return s, nil
+}
+
+// readInputStatus compares the input with a journal. It returns nil when that cannot
+// be done, or not in time: a status is no place to complain about the input.
+func readInputStatus(spec Spec, jl *journal.Journal, end time.Time) *InputStatus {
+	spec.Key = "" // whether it is unique is not asked here
+	j, err := prepare(spec, Options{})
+	if err != nil || j.openInput() != nil {
+		return nil
+	}
+	j.journal = jl
+	if j.chooseSample() != nil {
+		return nil
+	}
+	s := new(InputStatus)
+	for it, err := range j.items() {
+		if err != nil || s.Rows%1024 == 1023 && time.Now().After(end) {
+			return nil
+		}
+		s.Rows++
+		switch {
+		case it.req == nil:
+			s.Bad++
+		case !it.known || it.entry.Status == batch.Pending:
+			s.Left++
+		case it.entry.Status.Settled():
+			s.Settled++
+		}
+	}
+	return s
+}
