@@ -178,7 +178,14 @@ func (j *Job) openForWriting(o Options) error {
 	if j.journal, err = journal.Open(journal.Config{Dir: dir, FS: j.fs, SegmentBytes: o.segmentBytes}); err != nil {
 		return err
 	}
+	made, err := j.disown()
+	if err != nil {
+		return err
+	}
 	for _, d := range j.journal.Damage() {
+		if slices.Contains(made, d.Error()) {
+			continue
+		}
 		j.log.Warn("the journal is damaged: " + d.Error() + "; the rows concerned are asked again")
 	}
 	if err := j.checkSimulated(); err != nil {

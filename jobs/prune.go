@@ -51,6 +51,7 @@ func Prune(s Spec, o Options, p Pruning) (*Pruned, error) {
 	if !p.Orphaned && !p.Superseded && p.OlderThan <= 0 {
 		return nil, specErrorf("choose --orphaned, --superseded or --older-than 30d", "nothing says what to prune")
 	}
+	before := time.Now().Add(-p.OlderThan)
 	s.Key = "" // names rows in messages; that it is unique is not asked here
 	j, err := prepare(s, o)
 	if err != nil {
@@ -75,10 +76,11 @@ func Prune(s Spec, o Options, p Pruning) (*Pruned, error) {
 	} else if p.Orphaned {
 		return nil, specErrorf("bring the input back, or prune by --superseded and --older-than alone", "what is orphaned cannot be told without the input: %w", err)
 	}
-	return r, j.prune(p, r)
+	return r, j.prune(p, before, r)
 }
 
-func (j *Job) prune(p Pruning, r *Pruned) error {
+// prune counts what goes, asks, and lets it go.
+func (j *Job) prune(p Pruning, before time.Time, r *Pruned) error {
 	if r.Compared {
 		if err := j.passAll(func(it item) {
 			if it.req == nil {
@@ -88,7 +90,6 @@ func (j *Job) prune(p Pruning, r *Pruned) error {
 			return err
 		}
 	}
-	before := time.Now().Add(-p.OlderThan)
 	remove := func(c *journal.Candidate) bool {
 		if p.Orphaned && c.Orphaned || p.Superseded && c.Superseded {
 			return true

@@ -238,6 +238,21 @@ func (m *manifest) write(fsys durable.FS, dir string) error {
 	return fsys.WriteFile(filepath.Join(dir, manifestFile), append(text, '\n'), 0o600)
 }
 
+// disown makes a manifest that was written over a longer journal count no more: when
+// the journal has grown again to that length, it holds other answers. It returns the
+// damage that was made good before.
+func (j *Job) disown() (made []string, err error) {
+	m, err := readManifest(j.spec.StateDir())
+	if err != nil {
+		return nil, nil // none that counts
+	}
+	if m.LastSeq <= j.journal.Last() {
+		return m.Damage, nil
+	}
+	m.LastSeq = -1
+	return m.Damage, m.write(j.spec.StateDir())
+}
+
 // viewJournal opens a journal for reading. A job that was never run has an empty
 // one.
 func viewJournal(dir string) (*journal.Journal, error) {
