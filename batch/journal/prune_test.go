@@ -444,3 +444,66 @@ func TestPruneUnderReader(t *testing.T) {
 		t.Errorf("the old view reads %v, %v", got, err)
 	}
 }
+
+// Killed between any two operations, with all temporary files left where they are, the
+// journal is the old one or the new one. What the disk must have before the switch is
+// synced before it, and what is removed goes only after the switch is synced.
+func TestPruneKilled(t *testing.T) {
+	dir := t.TempDir()
+	prunable(t, dir)
+	var ops, states []string
+	c := faultConfig(dir)
+	c.FS.Hook = func(op durable.Op, path string) (bool, error) {
+		ops = append(ops, fmt.Sprint(op, " ", filepath.Base(path)))
+		state := t.TempDir()
+		if err := os.CopyFS(state, os.DirFS(dir)); err != nil {
+			t.Fatal(err)
+		}
+		states = append(states, state)
+		return true, nil
+	}
+	j := open(t, c)
+	if err := j.Prune(byRow(t, 0, 3, 4)); err != nil {
+		t.Fatal(err)
+	}
+	open(t, c).Close()
+
+	const first = "results-p1-000001.jsonl"
+	at := func(op string) int { return slices.Index(ops, op) }
+	switched := at("rename " + first)
+	for i, op := range ops {
+		name, isRename := strings.CutPrefix(op, "rename ")
+		if isRename && (i > switched || at("sync "+name) < 0 || at("sync "+name) > switched) {
+			t.Errorf("%s is not synced and named before the switch: %q", name, ops)
+		}
+		if strings.HasPrefix(op, "remove") && i < switched+1+slices.Index(ops[switched+1:], "syncdir "+filepath.Base(dir)) {
+			t.Errorf("%s comes before the switch is synced: %q", op, ops)
+		}
+	}
+	if removed := at("remove results-000001.jsonl"); removed < switched || switched < 0 || ops[len(ops)-1] != "syncdir "+filepath.Base(dir) {
+		t.Errorf("operations %q", ops)
+	}
+
+	for i, state := range states {
+		want := []int64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 3}
+		if i > switched {
+			want = []int64{1, 2, 5, 6, 7, 8, 9}
+		}
+		c := faultConfig(state)
+		c.FS = unsynced
+		for _, c.ReadOnly = range []bool{true, false} {
+			j := open(t, c)
+			noDamage(t, j)
+			has(t, j, result(1), result(2), result(5), result(6), result(7), big(8), result(9))
+			if rows, _ := all(t, j); !slices.Equal(rows, want) || j.Last() != 11 {
+				t.Errorf("killed before %s: rows %v, want %v; Last %d", ops[i], rows, want, j.Last())
+			}
+			j.Close()
+		}
+		for _, name := range files(t, state) {
+			if strings.Contains(name, ".tmp-") || strings.HasPrefix(name, "results-p1") != (i > switched) && strings.HasPrefix(name, "results-") {
+				t.Errorf("killed before %s: %s is left", ops[i], name)
+			}
+		}
+	}
+}
