@@ -50,13 +50,14 @@ func (j *Job) Verify() (*Verification, error) {
 		}
 		v.fault("the journal is damaged: %v; run the job again: it asks the rows concerned, and no other", d.Error())
 	}
-	for it, err := range j.items() {
-		if err != nil {
-			return nil, err
-		}
-		if _, _, err := j.values(&it, &v.Totals); err != nil {
-			v.fault("%s: %v; run the job again", it.row.Place(), err)
-		}
+	c, err := j.compareOutput(m)
+	if err != nil {
+		return nil, err
+	}
+	if c.totals != nil {
+		v.Totals = *c.totals // each row has been read by the comparison
+	} else if err := j.verifyRows(&v); err != nil {
+		return nil, err
 	}
 	if m == nil {
 		if pending := v.Status[batch.Pending]; pending == 0 {
@@ -70,28 +71,31 @@ func (j *Job) Verify() (*Verification, error) {
 		v.fault("the journal ends at result %d, and the output was derived from %d results: bring its end back from a copy, or run the job again, which asks for what is lost",
 			j.journal.Last(), m.LastSeq)
 	}
-	return &v, j.verifyOutput(&v, m)
+	return &v, j.verifyOutput(&v, m, c)
+}
+
+// verifyRows checks that each row's result can be read.
+func (j *Job) verifyRows(v *Verification) error {
+	for it, err := range j.items() {
+		if err != nil {
+			return err
+		}
+		if _, _, err := j.values(&it, &v.Totals); err != nil {
+			v.fault("%s: %v; run the job again", it.row.Place(), err)
+		}
+	}
+	return nil
 }
 
 // verifyOutput checks the output itself.
-func (j *Job) verifyOutput(v *Verification, m *manifest) error {
+func (j *Job) verifyOutput(v *Verification, m *manifest, c comparison) error {
 	path := m.Output.Path
 	sum, err := sumFile(path)
 	if err != nil {
 		v.fault("the output cannot be read: %v; genbatch export writes it again", err)
 		return nil
 	}
-	now, err := j.sources()
-	if err != nil {
-		return err
-	}
-	current := now.sameSources(m)
-	difference := ""
-	if current && path == j.spec.Output {
-		if difference, err = j.compare(path); err != nil {
-			return err
-		}
-	}
+	difference := c.difference
 	rows, err := countRows(path, j.spec.OutputFormat)
 	if err != nil && sum == m.Output.SHA256 {
 		return err
@@ -109,11 +113,11 @@ func (j *Job) verifyOutput(v *Verification, m *manifest) error {
 		v.fault("%s is not as it was written: %s; genbatch export --force writes it again", path, difference)
 	case difference != "":
 		v.fault("%s is not what the job derives from input and journal: %s; genbatch export --force writes it again", path, difference)
-	case current && m.Rows != v.Rows:
+	case c.current && m.Rows != v.Rows:
 		v.fault("the input has %d rows, and the output %d: run the job again", v.Rows, m.Rows)
-	case m.Pruned != now.Pruned:
+	case m.Pruned != j.journal.Generation():
 		v.note("the journal was pruned after the output was written, so the two were not compared; the next run writes it anew")
-	case !current:
+	case !c.current:
 		v.note("input, job or journal have changed since the output was written, so they were not compared; the next run brings it up to date")
 	}
 	return nil
@@ -144,25 +148,48 @@ func countRows(path, format string) (n int64, err error) {
 	return n, nil
 }
 
-// compare derives the output again and returns where the file differs from it, ""
-// when it does not.
-func (j *Job) compare(path string) (string, error) {
-	f, err := os.Open(path)
+// A comparison is of an output with what the job derives now.
+type comparison struct {
+	current    bool    // input, job and journal are those that the output was derived from
+	difference string  // where the file differs; empty: it does not, or was not compared
+	totals     *Totals // of the derivation, if all of it is equal
+}
+
+// compareOutput derives the output again, if it is current, and compares it with the
+// file. A result that cannot be read is left to be found with its row.
+func (j *Job) compareOutput(m *manifest) (r comparison, err error) {
+	if m == nil {
+		return r, nil
+	}
+	now, err := j.sources()
 	if err != nil {
-		return "", err
+		return r, err
+	}
+	if r.current = now.sameSources(m); !r.current || m.Output.Path != j.spec.Output {
+		return r, nil
+	}
+	f, err := os.Open(m.Output.Path)
+	if err != nil {
+		return r, nil // verifyOutput says so
 	}
 	defer f.Close()
 	c := &comparer{r: bufio.NewReaderSize(f, 256<<10), line: 1}
-	if _, _, err := j.deriveTo(c, path, j.spec.OutputFormat, nil); err != nil && !c.differs {
-		return "", err
+	totals, _, err := j.deriveTo(c, m.Output.Path, j.spec.OutputFormat, nil)
+	if _, damaged := errors.AsType[*journal.Damage](err); damaged {
+		return r, nil
 	}
-	if _, err := c.r.ReadByte(); err == nil && !c.differs {
-		c.differs = true // it goes on where it should end
+	if err != nil && !c.differs {
+		return r, err
 	}
-	if !c.differs {
-		return "", nil
+	if _, err := c.r.ReadByte(); err == nil {
+		c.differs = true // it goes on where it should end, if it has not differed before
 	}
-	return fmt.Sprintf("it differs from byte %d on, in line %d", c.offset, c.line), nil
+	if c.differs {
+		r.difference = fmt.Sprintf("it differs from byte %d on, in line %d", c.offset, c.line)
+	} else {
+		r.totals = totals
+	}
+	return r, nil
 }
 
 // errDiffers ends a derivation that is known to differ.
