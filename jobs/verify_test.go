@@ -1,0 +1,230 @@
+package jobs
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+)
+
+// The journal's lines, altered in every way, are found, with what to do; the remedy
+// works, and then the damage is information.
+func TestVerifyJournal(t *testing.T) {
+	for name, change := range map[string]func(lines []string) []string{
+		"removed":  func(l []string) []string { return append(l[:2:2], l[3:]...) },
+		"repeated": func(l []string) []string { return append(l[:3:3], l[2:]...) },
+		"altered":  func(l []string) []string { l[2] = strings.Replace(l[2], "STOP", "STOQ", 1); return l },
+		"swapped":  func(l []string) []string { l[2], l[3] = l[3], l[2]; return l },
+		"cut off":  func(l []string) []string { return l[:3] },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.input("a", "b", "c", "d", "e")
+			f.mustRun()
+			f.proven("before", 0)
+			path := filepath.Join(f.spec.StateDir(), "results-000001.jsonl")
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines := strings.SplitAfter(strings.TrimSuffix(string(text), "\n"), "\n")
+			lines[len(lines)-1] += "\n"
+			if err := os.WriteFile(path, []byte(strings.Join(change(lines), "")), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			v := f.verify()
+			if len(v.Faults) == 0 || !strings.Contains(v.Faults[0], "run the job again") {
+				t.Errorf("faults %q", v.Faults)
+			}
+			f.e.requests()
+			f.mustRun()
+			asked := len(f.e.requests())
+			want := map[string]int{"removed": 1, "altered": 1, "cut off": 3}[name]
+			if asked != want {
+				t.Errorf("%d rows were asked again, want %d", asked, want)
+			}
+			equal(t, "rows", f.output("q", "response"), "a a", "b b", "c c", "d d", "e e")
+			v = f.verify()
+			if len(v.Faults) > 0 || (len(v.Notes) == 0) != (name == "cut off") {
+				t.Errorf("after the remedy: faults %q, notes %q", v.Faults, v.Notes)
+			}
+			if s := f.mustRun(); !s.Unchanged {
+				t.Error("the output is written again by each run")
+			}
+			// Damage that was made good goes on to be known after pruning.
+			f.input("a", "b", "c", "d")
+			f.mustRun()
+			if r := f.prune(Pruning{Orphaned: true}); r.Results == 0 {
+				t.Errorf("pruned %+v", r)
+			}
+			if v := f.verify(); len(v.Faults) > 0 {
+				t.Errorf("after pruning: %q", v.Faults)
+			}
+		})
+	}
+}
+
+// Any change of the output is found, in every format, also when its manifest was made
+// to fit.
+func TestVerifyOutput(t *testing.T) {
+	for name, change := range map[string]func(lines []string) []string{
+		"removed":  func(l []string) []string { return append(l[:2:2], l[3:]...) },
+		"repeated": func(l []string) []string { return append(l[:3:3], l[2:]...) },
+		"altered":  func(l []string) []string { l[2] = strings.Replace(l[2], "STOP", "STOQ", 1); return l },
+		"swapped":  func(l []string) []string { l[2], l[3] = l[3], l[2]; return l },
+		"longer":   func(l []string) []string { return append(l, l[len(l)-1]) },
+		"shorter":  func(l []string) []string { return l[:len(l)-1] },
+	} {
+		for _, ext := range []string{".jsonl", ".csv"} {
+			t.Run(name+ext, func(t *testing.T) {
+				f := newFixture(t)
+				f.spec.Output = filepath.Join(f.dir, "out"+ext)
+				f.input("a", "b", "c", "d", "e")
+				f.mustRun()
+				f.proven("before", 0)
+				text, err := os.ReadFile(f.spec.Output)
+				if err != nil {
+					t.Fatal(err)
+				}
+				lines := strings.SplitAfter(strings.TrimSuffix(string(text), "\n"), "\n")
+				lines[len(lines)-1] += "\n"
+				if err := os.WriteFile(f.spec.Output, []byte(strings.Join(change(lines), "")), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				v := f.verify()
+				if len(v.Faults) != 1 || !strings.Contains(v.Faults[0], "not as it was written: it differs from byte") || !strings.Contains(v.Faults[0], "genbatch export --force") {
+					t.Errorf("faults %q", v.Faults)
+				}
+				m, err := readManifest(f.spec.StateDir())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if m.Output.SHA256, err = sumFile(f.spec.Output); err != nil {
+					t.Fatal(err)
+				}
+				if err := m.write(f.spec.StateDir()); err != nil {
+					t.Fatal(err)
+				}
+				v = f.verify()
+				if len(v.Faults) != 1 || !strings.Contains(v.Faults[0], "is not what the job derives") {
+					t.Errorf("with another manifest: faults %q", v.Faults)
+				}
+				j, err := View(f.spec, Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer j.Close()
+				if _, err := j.Export(f.spec.Output, "", nil, true); err != nil {
+					t.Fatal(err)
+				}
+				f.proven("exported", 0)
+			})
+		}
+	}
+}
+
+func TestVerifyFormats(t *testing.T) {
+	for _, name := range []string{"out.parquet", "out.csv.gz", "out.jsonl.zst", "out.tsv", "out.json"} {
+		f := newFixture(t)
+		f.spec.Output = filepath.Join(f.dir, name)
+		f.spec.RawResponse = true
+		f.input("a", "{broken", "line\nbreak", `{"q":"x","more":[1,2]}`)
+		f.mustRun()
+		f.proven(name, 0)
+	}
+	// A column of nothing is a row all the same.
+	f := newFixture(t)
+	f.spec.Output, f.spec.Columns = filepath.Join(f.dir, "out.csv"), List{"error"}
+	f.input("a", "b")
+	f.mustRun()
+	f.proven("one empty column", 0)
+
+	f.input("a", "b", "c")
+	f.proven("the input has changed since", 1)
+}
+
+// What is not sent is derived again from the raw answers, for nothing.
+func TestExportAsksNothing(t *testing.T) {
+	f := newFixture(t)
+	f.spec.Prompt, f.spec.Classify = "", &Classify{Text: "{{.q}}", Labels: Labels{{Name: "x"}, {Name: "y"}}}
+	f.e.reply = func(prompt string, n int) (int, string) { return 200, answerBody(`"x"`) }
+	f.input("a", "b")
+	f.mustRun()
+	f.e.requests()
+	for name, change := range map[string]func(*Spec){
+		"a.csv":     func(s *Spec) { s.Columns = List{"q", "label"} },
+		"b.parquet": func(s *Spec) { s.Prefix = "ai_" },
+		"c.tsv.gz":  func(s *Spec) { s.RawResponse = true },
+		"d.jsonl":   func(s *Spec) { s.CSVSafe = true },
+	} {
+		spec := f.spec
+		change(&spec)
+		j, err := View(spec, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		totals, err := j.Export(filepath.Join(f.dir, name), "", nil, false)
+		if err != nil || totals.Status[batch.OK] != 2 || totals.Labels["x"] != 2 {
+			t.Errorf("%s: %+v, %v", name, totals, err)
+		}
+		j.Close()
+	}
+	equal(t, "asked", f.e.requests())
+	f.proven("exports elsewhere leave the output alone", 0)
+}
+
+func TestStatusOfRunningJob(t *testing.T) {
+	f := newFixture(t)
+	release, three := make(chan bool), make(chan bool)
+	f.e.reply = func(prompt string, n int) (int, string) {
+		if prompt == "d" {
+			close(three)
+			<-release
+		}
+		return 200, answerBody(prompt)
+	}
+	f.spec.Concurrency = 1
+	f.input("a", "b", "c", "d", "e", "{broken")
+	j, err := Open(f.spec, Options{Env: func(string) string { return "" }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() {
+		_, err := j.Run(t.Context())
+		done <- err
+	}()
+	<-three
+	var s *Status
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) { // until the third answer is committed
+		if s, err = ReadStatus(f.spec.StateDir()); err != nil || s.LastSeq == 3 || time.Now().After(end) {
+			break
+		}
+	}
+	if err != nil || s.Running == nil || s.Running.PID != os.Getpid() || s.Finished || s.Rate <= 0 || s.Left < 0 {
+		t.Errorf("while it runs: %+v, %v", s, err)
+	} else if s.Input == nil || *s.Input != (InputStatus{Rows: 6, Settled: 3, Left: 2, Bad: 1}) {
+		t.Errorf("while it runs: input %+v", s.Input)
+	}
+	close(release)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Error(err)
+	}
+	equal(t, "rows", f.output("q", "response"), "a a", "b b", "c c", "d d", "e e", "<nil> <nil>")
+	s, err = ReadStatus(f.spec.StateDir())
+	if err != nil || s.Running != nil || !s.Finished || s.Rate != 0 || s.Input == nil || s.Input.Left != 0 {
+		t.Errorf("afterwards: %+v, %v", s, err)
+	}
+	if err := os.Remove(f.spec.Input[0]); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = ReadStatus(f.spec.StateDir()); err != nil || s.Input != nil || s.Status[batch.OK] != 5 {
+		t.Errorf("without the input: %+v, %v", s, err)
+	}
+}
