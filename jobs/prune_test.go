@@ -144,7 +144,7 @@ func TestPruneOrphaned(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.Pruned = 0
-	if err := m.write(f.spec.StateDir()); err != nil {
+	if err := m.write(durable.FS{}, f.spec.StateDir()); err != nil {
 		t.Fatal(err)
 	}
 	f.proven("after a crash", 1)

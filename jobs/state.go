@@ -250,7 +250,7 @@ func (j *Job) disown() (made []string, err error) {
 		return m.Damage, nil
 	}
 	m.LastSeq = -1
-	return m.Damage, m.write(j.spec.StateDir())
+	return m.Damage, m.write(j.fs, j.spec.StateDir())
 }
 
 // viewJournal opens a journal for reading. A job that was never run has an empty

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"github.com/genbatch/genbatch/internal/durable"
 	"os"
 	"path/filepath"
 	"strings"
@@ -105,7 +106,7 @@ func TestVerifyOutput(t *testing.T) {
 				if m.Output.SHA256, err = sumFile(f.spec.Output); err != nil {
 					t.Fatal(err)
 				}
-				if err := m.write(f.spec.StateDir()); err != nil {
+				if err := m.write(durable.FS{}, f.spec.StateDir()); err != nil {
 					t.Fatal(err)
 				}
 				v = f.verify()
