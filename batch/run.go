@@ -88,7 +88,7 @@ const (
 	failureWindow = 50 // rows that must have ended before a share of them counts
 
 	commitWait  = 10 * time.Millisecond
-	commitRows  = 128
+	commitRows  = 128 // of a group, and of what may wait meanwhile: a crash costs both
 	commitBytes = 4 << 20
 )
 
