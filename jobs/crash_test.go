@@ -144,7 +144,7 @@ func TestFaults(t *testing.T) {
 						if err != nil {
 							t.Errorf("without a failure: %v", err)
 						}
-						if fail < 30 {
+						if fail < 25 {
 							t.Errorf("a run has %d writes only", fail)
 						}
 						return
@@ -175,7 +175,11 @@ func TestFaults(t *testing.T) {
 						continue
 					}
 					equal(t, what+": output of the next run", f.output("q", "response", "status"), "one re one ok", "two re two ok", "three re three ok")
-					if again := f.e.requests(); len(again) > 3-strings.Count(before, "\n")-counted {
+					left := 3 - strings.Count(before, "\n") - counted
+					if left > 0 {
+						left++ // the call that was cut may reach the endpoint only now
+					}
+					if again := f.e.requests(); len(again) > left {
 						t.Errorf("%s: %d rows counted, and then %q were asked", what, counted, again)
 					}
 					f.verified(what)
