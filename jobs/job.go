@@ -55,6 +55,8 @@ type disk struct {
 	fs      durable.FS    // all that the job writes, it writes with it
 	lock    *durable.Lock // nil: opened for reading
 	journal *journal.Journal
+
+	segmentBytes int64 // of the journal; 0: its default
 }
 
 // Open makes a job ready to run: it checks all that can be checked without
@@ -105,7 +107,7 @@ func prepare(s Spec, o Options) (*Job, error) {
 	if err := s.readTexts(); err != nil {
 		return nil, err
 	}
-	j := &Job{spec: s, env: o.Env, log: o.Log, warn: newWarnings(), disk: disk{fs: o.fs}}
+	j := &Job{spec: s, env: o.Env, log: o.Log, warn: newWarnings(), disk: disk{fs: o.fs, segmentBytes: o.segmentBytes}}
 	if j.env == nil {
 		j.env = os.Getenv
 	}
@@ -175,26 +177,16 @@ func (j *Job) openForWriting(o Options) error {
 			return err
 		}
 	}
-	if j.journal, err = journal.Open(journal.Config{Dir: dir, FS: j.fs, SegmentBytes: o.segmentBytes}); err != nil {
-		return err
-	}
-	made, err := j.disown()
-	if err != nil {
-		return err
-	}
-	for _, d := range j.journal.Damage() {
-		if slices.Contains(made, d.Error()) {
-			continue
+	if j.progress.upToDate != nil {
+		// What was seen before the lock was ours counts only if it still holds.
+		if j.progress.upToDate = j.recall(); j.progress.upToDate != nil {
+			return nil
 		}
-		j.log.Warn("the journal is damaged: " + d.Error() + "; the rows concerned are asked again")
+		if err := j.openRows(); err != nil {
+			return err
+		}
 	}
-	if err := j.checkSimulated(); err != nil {
-		return err
-	}
-	if err := j.saveSpec(); err != nil {
-		return err
-	}
-	return j.chooseSample()
+	return j.openJournal()
 }
 
 // Close ends the use of a job. What was answered is safe without it.

@@ -25,9 +25,10 @@ func (j *Job) finish(s *Summary) error {
 	}
 	if old, err := readManifest(j.spec.StateDir()); err == nil && old.sameSources(before) && old.Summary.Status[batch.Pending] == 0 {
 		if info, err := os.Stat(j.spec.Output); err == nil && old.Output.matches(j.spec.Output, info) {
-			s.Output, s.Unchanged, s.Job = j.spec.Output, true, &old.Summary
-			s.Simulated = old.Summary.Simulated()
-			return nil
+			s.keep(j.spec.Output, old)
+			// Written again for its time, and for what the journal's files are now: see
+			// recall.
+			return j.record(before, &old.Summary, writer.Sum{SHA256: old.Output.SHA256})
 		}
 	}
 	totals, sum, err := j.derive(j.spec.Output, j.spec.OutputFormat, nil)
@@ -50,12 +51,20 @@ func (j *Job) record(m *manifest, totals *Totals, sum writer.Sum) (err error) {
 		return err
 	}
 	m.Output.SHA256 = sum.SHA256
+	if len(j.journal.Damage()) == 0 {
+		if m.Journal, err = identifyJournal(j.spec.StateDir()); err != nil {
+			return err
+		}
+	}
 	return m.write(j.fs, j.spec.StateDir())
 }
 
 // sources returns a manifest of all that the output is derived from.
 func (j *Job) sources() (*manifest, error) {
-	m := &manifest{Genbatch: Version(), LastSeq: j.journal.Last(), Pruned: j.journal.Generation(), Damage: lastingDamage(j.journal)}
+	m := &manifest{Genbatch: Version()}
+	if j.journal != nil {
+		m.LastSeq, m.Pruned, m.Damage = j.journal.Last(), j.journal.Generation(), lastingDamage(j.journal)
+	}
 	for _, path := range j.input.Paths() {
 		id, err := identify(path)
 		if err != nil {
@@ -86,9 +95,7 @@ func (j *Job) sources() (*manifest, error) {
 func (m *manifest) sameSources(o *manifest) bool {
 	return m.Genbatch == o.Genbatch && m.LastSeq == o.LastSeq && m.Spec == o.Spec &&
 		m.Pruned == o.Pruned && slices.Equal(m.Damage, o.Damage) &&
-		slices.EqualFunc(m.Inputs, o.Inputs, func(a, b fileID) bool {
-			return a.Path == b.Path && a.Size == b.Size && a.ModTime.Equal(b.ModTime)
-		})
+		slices.EqualFunc(m.Inputs, o.Inputs, fileID.sameTime)
 }
 
 // Export derives an output from input and journal, and sends nothing. Rows
@@ -97,6 +104,9 @@ func (m *manifest) sameSources(o *manifest) bool {
 // it is the job's own output, which is only ever written whole: every row, and none
 // of them pending.
 func (j *Job) Export(path, format string, statuses []batch.Status, force bool) (*Totals, error) {
+	if err := j.openJournal(); err != nil {
+		return nil, err
+	}
 	for i, in := range j.input.Paths() {
 		if in == path {
 			return nil, specErrorf("write to another file", "%s is an input", j.spec.Input[min(i, len(j.spec.Input)-1)])

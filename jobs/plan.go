@@ -57,6 +57,9 @@ const badRowsShown = 5
 // place of a deleted one for that row. It bears on these counts alone, never on what
 // is asked.
 func (j *Job) Plan() (*Plan, error) {
+	if err := j.openJournal(); err != nil {
+		return nil, err
+	}
 	var (
 		p        Plan
 		known    Totals

@@ -24,6 +24,8 @@ type progress struct {
 	run     Totals
 	limiter *quota.Limiter
 	gauges  batch.Gauges
+
+	upToDate *manifest // set by Open: the output is this one, and nothing is to be asked
 }
 
 // Progress is a snapshot of a run.
@@ -66,6 +68,9 @@ func (j *Job) Progress() Progress {
 // CountRows reads the input once and returns how many rows the job has. It can
 // run beside Run.
 func (j *Job) CountRows(ctx context.Context) (int64, error) {
+	if m := j.progress.upToDate; m != nil {
+		return m.Rows, nil
+	}
 	if j.sampled != nil {
 		return int64(len(j.sampled)), nil
 	}
@@ -86,6 +91,9 @@ func (j *Job) CountRows(ctx context.Context) (int64, error) {
 // error tells: what [batch.Run] returned, or a fault of writing the output.
 func (j *Job) Run(ctx context.Context) (*Summary, error) {
 	j.warnPrice()
+	if m := j.progress.upToDate; m != nil {
+		return j.unchanged(m), nil
+	}
 
 	limiter := quota.New(quota.Config{
 		RPM: j.spec.RPM, TPM: j.spec.TPM, RPD: j.spec.RPD,

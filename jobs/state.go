@@ -214,7 +214,8 @@ type manifest struct {
 	Rows     int64    `json:"rows"`
 	Output   fileID   `json:"output"`
 	Inputs   []fileID `json:"inputs"`
-	Spec     string   `json:"spec_sha256"` // of the Spec and its price file
+	Journal  []fileID `json:"journal,omitempty"` // its files; none: it was damaged
+	Spec     string   `json:"spec_sha256"`       // of the Spec and its price file
 	Summary  Totals   `json:"totals"`
 }
 

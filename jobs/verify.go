@@ -36,6 +36,9 @@ func (v *Verification) note(format string, args ...any) {
 // order: it is derived again, and compared with the file byte by byte. Each fault
 // says what to do about it.
 func (j *Job) Verify() (*Verification, error) {
+	if err := j.openJournal(); err != nil {
+		return nil, err
+	}
 	var v Verification
 	m, err := readManifest(j.spec.StateDir())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
