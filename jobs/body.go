@@ -78,10 +78,20 @@ func (t *bodyTemplate) render(row *batch.Row) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
+		if i == 0 { // room for all of it, but for escapes
+			body = make([]byte, 0, len(t.slots)*(len(text)+len(text)/16+2)+t.fixedBytes())
+		}
 		body = append(body, t.fixed[i]...)
 		body = batch.AppendString(body, text)
 	}
 	return append(body, t.fixed[len(t.slots)]...), nil
+}
+
+func (t *bodyTemplate) fixedBytes() (n int) {
+	for _, f := range t.fixed {
+		n += len(f)
+	}
+	return n
 }
 
 // marshal returns v as compact JSON, without the escapes that HTML would need.

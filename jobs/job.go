@@ -260,13 +260,13 @@ type item struct {
 // value, and the last.
 func (j *Job) items() iter.Seq2[item, error] {
 	return func(yield func(item, error) bool) {
-		pass := j.journal.Pass()
+		pass, result := j.journal.Pass(), j.resultColumns()
 		for row, err := range j.rows() {
 			if err != nil {
 				yield(item{}, err)
 				return
 			}
-			it := j.item(row, pass)
+			it := j.item(row, result, pass)
 			if j.sampled != nil && (it.req == nil || !j.sampled[sampleID{it.req.Fingerprint, it.req.Occurrence}]) {
 				continue
 			}
@@ -277,22 +277,23 @@ func (j *Job) items() iter.Seq2[item, error] {
 	}
 }
 
-func (j *Job) item(row *batch.Row, pass *journal.Pass) item {
+func (j *Job) item(row *batch.Row, result []batch.Column, pass *journal.Pass) item {
 	it := item{row: row}
-	if it.req, it.err = j.request(row); it.err == nil {
+	if it.req, it.err = j.request(row, result); it.err == nil {
 		it.req.Occurrence, it.entry, it.known = pass.Next(it.req.Fingerprint)
 	}
 	return it
 }
 
-// request returns what a row renders to. An error is the row's.
-func (j *Job) request(row *batch.Row) (*batch.Request, error) {
+// request returns what a row renders to; result are the result columns. An error is
+// the row's.
+func (j *Job) request(row *batch.Row, result []batch.Column) (*batch.Request, error) {
 	if row.Err != nil {
 		return nil, row.Err
 	}
 	body, err := j.kind.render(row)
 	if err == nil {
-		err = j.clash(row)
+		err = j.clash(row, result)
 	}
 	var f batch.Fingerprint
 	if err == nil {
@@ -313,11 +314,11 @@ func (j *Job) request(row *batch.Row) (*batch.Request, error) {
 
 // clash finds a result column's name in a row whose columns were not known
 // before.
-func (j *Job) clash(row *batch.Row) error {
+func (j *Job) clash(row *batch.Row, result []batch.Column) error {
 	if j.input.KnownColumns() {
 		return nil
 	}
-	for _, c := range j.resultColumns() {
+	for _, c := range result {
 		if _, taken := row.Value(c.Name); taken {
 			return fmt.Errorf("the row has a column %q, and so have the results; give those a --prefix", c.Name)
 		}

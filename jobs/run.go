@@ -183,9 +183,10 @@ func (j *Job) summary() *Summary {
 // checkRows reads the whole input and returns its first bad row as a SpecError:
 // --strict.
 func (j *Job) checkRows() error {
+	result := j.resultColumns()
 	for row, err := range j.rows() {
 		if err == nil {
-			_, err = j.request(row)
+			_, err = j.request(row, result)
 		}
 		if err != nil {
 			return specErrorf("mend the row, or run without --strict to have it skipped", "%w", err)

@@ -109,6 +109,10 @@ func (r *rowTemplate) render(row *batch.Row) (string, error) {
 	if err := r.t.Execute(&b, data); err != nil {
 		return "", errors.New(cutPrefix(err))
 	}
+	// The rows are UTF-8, but slice and printf "%c" can cut characters up.
+	if !utf8.ValidString(b.String()) {
+		return "", fmt.Errorf("%s makes text of the row that is not UTF-8; slice counts bytes: use truncate", r.name)
+	}
 	return b.String(), nil
 }
 
