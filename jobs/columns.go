@@ -132,3 +132,16 @@ func (j *Job) pick(input, result []batch.Column) (in, out []int, err error) {
 	}
 	return in, out, nil
 }
+
+// addNamed adds the columns that --columns names and no row has, for an input
+// without a header: an empty file, or one whose rows are all unreadable. They are
+// empty. That the name is no slip, checkColumns has seen as far as it can be seen.
+func (j *Job) addNamed(input, result []batch.Column) []batch.Column {
+	for _, name := range j.spec.Columns {
+		byName := func(c batch.Column) bool { return c.Name == name }
+		if !slices.ContainsFunc(input, byName) && !slices.ContainsFunc(result, byName) {
+			input = append(input, batch.Column{Name: name})
+		}
+	}
+	return input
+}

@@ -277,7 +277,7 @@ func (j *Job) newOutput(to io.Writer, path, format string) (*output, error) {
 				u.Add(row)
 			}
 			// A row that has one of these itself is skipped.
-			input = slices.DeleteFunc(u.Columns(), func(c batch.Column) bool {
+			input = slices.DeleteFunc(j.addNamed(u.Columns(), result), func(c batch.Column) bool {
 				return slices.ContainsFunc(result, func(r batch.Column) bool { return r.Name == c.Name })
 			})
 		}

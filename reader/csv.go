@@ -67,10 +67,25 @@ func (f *file) readHeader(t *text) (*csvFile, []batch.Column, error) {
 		case strings.ContainsRune(name, 0):
 			return nil, nil, fail("the name of column %d has a NUL byte; is this UTF-16 without a byte order mark?", i+1)
 		}
+		if sep := separatorIn(name); sep != "" && len(names) == 1 && f.format == formatCSV {
+			return nil, nil, fail("the header is one column, %q: the fields seem to be separated by %s, not by commas; %s", name, sep,
+				"convert the file (a tab-separated one is read with --input-format tsv), or name the column otherwise")
+		}
 		first[name] = i
 		columns[i] = batch.Column{Name: name, Type: batch.String}
 	}
 	return c, columns, nil
+}
+
+// separatorIn names the character in a header that other programs separate fields
+// by; "" if there is none. Such a file would be read without complaint as one column.
+func separatorIn(header string) string {
+	for _, s := range []struct{ char, name string }{{";", "semicolons"}, {"\t", "tabs"}, {"|", "vertical bars"}} {
+		if strings.Contains(header, s.char) {
+			return s.name
+		}
+	}
+	return ""
 }
 
 func (f *file) rowsCSV(yield func(batch.Row) bool) error {

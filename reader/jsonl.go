@@ -6,14 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"regexp"
 	"unicode/utf8"
 
 	"github.com/genbatch/genbatch/batch"
 )
 
-// openJSONL checks that the file can be opened. With dotJSON, its extension is
-// .json, which may as well mean one JSON document: an array is refused at once,
-// not line by line.
+// openJSONL checks that the file can be opened, and that it seems to have one
+// object a line: another kind of file is refused at once, not line by line. With
+// dotJSON, its extension is .json, which may as well mean one JSON document.
 func (f *file) openJSONL(dotJSON bool) error {
 	t, err := f.openText()
 	if err != nil {
@@ -21,11 +22,22 @@ func (f *file) openJSONL(dotJSON bool) error {
 	}
 	defer t.Close()
 	head, _ := t.Peek(512)
-	if head = bytes.TrimLeft(head, " \t\r\n"); dotJSON && len(head) > 0 && head[0] == '[' {
+	head = bytes.TrimLeft(head, " \t\r\n")
+	first, _, ended := bytes.Cut(head, []byte("\n"))
+	switch first = bytes.TrimRight(first, " \t\r"); {
+	case string(first) == "[" && ended, dotJSON && bytes.HasPrefix(first, []byte("[")):
 		return errors.New("is one JSON array, not one object a line; convert it, for example with: jq -c '.[]'")
+	case string(first) == "{" && ended:
+		return errors.New("has JSON objects over several lines, not one a line; convert it, for example with: jq -c .")
+	case carriageReturns.Match(head):
+		return errors.New("the lines end in a bare carriage return; convert them, for example with: tr '\\r' '\\n'")
 	}
 	return nil
 }
+
+// carriageReturns is the end of one object and the beginning of the next with
+// nothing but a carriage return between: a string can hold neither as they are.
+var carriageReturns = regexp.MustCompile(`^\{[^\n]*\}[ \t]*\r[ \t]*\{"`)
 
 func (f *file) rowsJSONL(yield func(batch.Row) bool) error {
 	t, err := f.openText()
