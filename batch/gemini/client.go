@@ -163,7 +163,12 @@ func (c *Client) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 	if err != nil {
 		x.broke = why(attempt, err)
 	}
-	return x.outcome()
+	// A server, or a model, that prints the key back must not put it into the
+	// journal; where events are joined, the key may only then be whole.
+	x.body = x.secrets.Body(x.body)
+	o := x.outcome()
+	o.Response = x.secrets.Body(o.Response)
+	return o
 }
 
 // why returns the reason for which the attempt was ended, where there is one: it
@@ -220,7 +225,12 @@ func (c *Client) redactor(key string) *redact.Redactor {
 	secrets := []string{key}
 	for name, values := range c.config.Header {
 		if secretHeader.MatchString(name) {
-			secrets = append(secrets, values...)
+			for _, v := range values {
+				secrets = append(secrets, v)
+				if _, credentials, ok := strings.Cut(v, " "); ok { // after Bearer or Basic
+					secrets = append(secrets, credentials)
+				}
+			}
 		}
 	}
 	return redact.New(secrets...)

@@ -4,7 +4,9 @@
 package redact
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"net/url"
 	"regexp"
 	"slices"
@@ -19,6 +21,10 @@ const Mark = "[redacted]"
 // minSecret is the length from which a given secret is searched for. Shorter
 // ones ("x", for a local server) would punch holes into ordinary words.
 const minSecret = 5
+
+// minBody is the length from which a secret is searched for in answers, which are
+// the user's data: the key of a local server may be a word, real ones are longer.
+const minBody = 16
 
 // patterns match what looks like a secret even when it is not one of ours, such
 // as the key of a gateway's own upstream.
@@ -43,15 +49,18 @@ var patterns = []struct {
 // zero value knows no given secrets. It is safe for concurrent use.
 type Redactor struct {
 	given *strings.Replacer
+	long  []string // the given ones, in all forms, that Body searches for
 }
 
 // New returns a Redactor for these secrets, as they are and in the forms they
-// take in addresses. Secrets of fewer than five bytes are ignored.
+// take in addresses and in JSON. Secrets of fewer than five bytes are ignored.
 func New(secrets ...string) *Redactor {
 	var forms []string
 	for _, s := range secrets {
 		if len(s) >= minSecret {
-			forms = append(forms, s, url.QueryEscape(s), url.PathEscape(s))
+			quoted, _ := json.Marshal(s) // a string always has a JSON form
+			forms = append(forms, s, url.QueryEscape(s), url.PathEscape(s),
+				string(quoted[1:len(quoted)-1]), strings.ReplaceAll(s, "/", `\/`))
 		}
 	}
 	if len(forms) == 0 {
@@ -65,7 +74,25 @@ func New(secrets ...string) *Redactor {
 	for _, f := range forms {
 		pairs = append(pairs, f, Mark)
 	}
-	return &Redactor{given: strings.NewReplacer(pairs...)}
+	return &Redactor{
+		given: strings.NewReplacer(pairs...),
+		long:  slices.DeleteFunc(forms, func(f string) bool { return len(f) < minBody }),
+	}
+}
+
+// Body returns an answer without the given secrets, if they have at least 16 bytes.
+// What else looks like a secret stays: the text is the user's. It does not change
+// body itself.
+func (r *Redactor) Body(body []byte) []byte {
+	if r == nil {
+		return body
+	}
+	for _, f := range r.long {
+		if bytes.Contains(body, []byte(f)) {
+			body = bytes.ReplaceAll(body, []byte(f), []byte(Mark))
+		}
+	}
+	return body
 }
 
 // String returns s without secrets.

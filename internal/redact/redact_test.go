@@ -70,3 +70,22 @@ func TestLine(t *testing.T) {
 		})
 	}
 }
+
+func TestBody(t *testing.T) {
+	r := New("a-key/of-16-bytes", "dummy")
+	for _, tt := range []struct{ name, in, want string }{
+		{"exact", `{"text":"a-key/of-16-bytes"}`, `{"text":"[redacted]"}`},
+		{"JSON", `{"text":"a-key\/of-16-bytes"}`, `{"text":"[redacted]"}`},
+		{"in an address", `{"text":"?key=a-key%2Fof-16-bytes"}`, `{"text":"?key=[redacted]"}`},
+		{"a key that may be a word", `{"text":"a dummy"}`, `{"text":"a dummy"}`},
+		{"what only looks like one", `{"text":"password=hunter2 AIzaSyA1234567890abcdef"}`, `{"text":"password=hunter2 AIzaSyA1234567890abcdef"}`},
+	} {
+		in := []byte(tt.in)
+		if got := string(r.Body(in)); got != tt.want || string(in) != tt.in {
+			t.Errorf("%s: Body = %s of %s, want %s", tt.name, got, in, tt.want)
+		}
+	}
+	if got := string((*Redactor)(nil).Body([]byte("x"))); got != "x" {
+		t.Errorf("Body = %s", got)
+	}
+}
