@@ -27,13 +27,11 @@ func (j *Job) openInput() error {
 	if err != nil {
 		return &SpecError{Err: err}
 	}
-	for _, path := range in.Paths() {
-		if path == j.spec.Output {
-			return specErrorf("write it elsewhere, or name the inputs one by one", "the pattern of the input matches the output %s as well", path)
-		}
-	}
 	j.input = in
 	if j.journal == nil {
+		if err := j.checkPaths(); err != nil {
+			return err
+		}
 		j.progress.upToDate = j.recall()
 	}
 	if err := j.learnColumns(); err != nil {

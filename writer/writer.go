@@ -108,7 +108,7 @@ func Create(c Config) (*Output, error) {
 	o := &Output{config: c}
 	if c.To != nil {
 		o.file = stream{c.To}
-	} else if o.file, err = c.FS.CreateFile(c.Path); err != nil {
+	} else if o.file, err = c.FS.CreateShared(c.Path); err != nil {
 		return nil, err
 	}
 	if err := o.start(format, compression); err != nil {

@@ -44,6 +44,9 @@ func (j *Journal) writeBlob(b blob) error {
 
 // checkBlob reads a blob, whatever its size, and says whether it is what it was.
 func (j *Journal) checkBlob(name string) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
 	f, err := os.Open(j.blobPath(name))
 	if err != nil {
 		return blobError(name, err)
@@ -58,12 +61,24 @@ func (j *Journal) checkBlob(name string) error {
 
 // readBlob returns a blob, if it is what it was.
 func (j *Journal) readBlob(name string) ([]byte, error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
 	data, err := os.ReadFile(j.blobPath(name))
 	if err != nil {
 		return nil, blobError(name, err)
 	}
 	sum := sha256.Sum256(data)
 	return data, compareBlob(name, sum[:])
+}
+
+// checkName refuses what is no sum: a journal from elsewhere could lead to any file
+// by it, such as one without an end.
+func checkName(name string) error {
+	if _, err := hex.DecodeString(name); err != nil {
+		return fmt.Errorf("%q is not the name of an answer in %s", name, blobDir)
+	}
+	return nil
 }
 
 func compareBlob(name string, sum []byte) error {

@@ -4,6 +4,7 @@
 // What each operation asks of the kernel when all goes well:
 //
 //	CreateFile .. Commit  open(path.tmp-N, O_EXCL), write.., fsync, close, rename, fsync(folder)
+//	CreateShared          the same, with fchmod first where a file is replaced
 //	WriteFile             the same, with fchmod before the fsync
 //	Rename                rename, fsync(folder)
 //	MkdirAll              for each missing folder: mkdir, fsync(parent); fsync(parent of path)
