@@ -50,6 +50,8 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"terminate": terminate,
 	"proxy":     proxy,
 	"tls":       serveTLS,
+	"bytes":     writeBytes,
+	"parquet":   damageParquet,
 }
 
 // usage ends a script that uses a command wrongly.
