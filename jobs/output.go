@@ -72,9 +72,8 @@ func (j *Job) sources() (*manifest, error) {
 		}
 		m.Inputs = append(m.Inputs, id)
 	}
-	spec := j.spec
-	spec.State = ""                      // given or not, it is the same folder
-	spec.Force, spec.Header = false, nil // no part of what is derived
+	spec := j.spec.withoutSecrets() // as export and verify read it
+	spec.State = ""                 // given or not, it is the same folder
 	text, err := json.Marshal(spec)
 	if err != nil {
 		return nil, err

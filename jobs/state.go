@@ -12,10 +12,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/internal/redact"
 )
 
 // The state folder's files, beside the journal's own.
@@ -49,14 +51,24 @@ func (j *Job) saveSpec() error {
 		return specErrorf("use that version, or begin anew with --fresh",
 			"%s was begun by genbatch %s, which words requests in a way that this version does not know", dir, old.Genbatch)
 	}
-	saved := j.spec
-	saved.Force = false // was said of one run
-	saved.Header = nil  // may hold secrets
-	text, err := json.MarshalIndent(savedJob{Genbatch: Version(), Wording: wording, Spec: saved}, "", "  ")
+	text, err := json.MarshalIndent(savedJob{Genbatch: Version(), Wording: wording, Spec: j.spec.withoutSecrets()}, "", "  ")
 	if err != nil {
 		return err
 	}
 	return j.fs.WriteFile(filepath.Join(dir, specFile), append(text, '\n'), 0o600)
+}
+
+// withoutSecrets returns the Spec as it can be stored. What only sending needs is
+// not missed: nothing is sent for a Spec that was read from a state folder.
+func (s Spec) withoutSecrets() Spec {
+	s.Force = false // was said of one run
+	s.Header = slices.Clone(s.Header)
+	for i, pair := range s.Header {
+		s.Header[i] = redact.Header(pair)
+	}
+	var r redact.Redactor
+	s.Endpoint, s.BaseURL = r.String(s.Endpoint), r.String(s.BaseURL)
+	return s
 }
 
 func readSaved(dir string) (*savedJob, error) {

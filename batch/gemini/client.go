@@ -9,7 +9,6 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptrace"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -164,10 +163,10 @@ func (c *Client) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 		x.broke = why(attempt, err)
 	}
 	// A server, or a model, that prints the key back must not put it into the
-	// journal; where events are joined, the key may only then be whole.
+	// journal.
 	x.body = x.secrets.Body(x.body)
 	o := x.outcome()
-	o.Response = x.secrets.Body(o.Response)
+	o.Response = withoutSecrets(x.secrets, o.Response)
 	return o
 }
 
@@ -217,14 +216,11 @@ func (c *Client) request(ctx context.Context, r *batch.Request, key string) (*ht
 	return req, c.authorize(req, key)
 }
 
-// secretHeader matches the names of headers whose values are kept out of texts.
-var secretHeader = regexp.MustCompile(`(?i)auth|key|token|secret|cookie|password`)
-
 // redactor knows the key, and what the user's own headers hold.
 func (c *Client) redactor(key string) *redact.Redactor {
 	secrets := []string{key}
 	for name, values := range c.config.Header {
-		if secretHeader.MatchString(name) {
+		if redact.IsSecretHeader(name) {
 			for _, v := range values {
 				secrets = append(secrets, v)
 				if _, credentials, ok := strings.Cut(v, " "); ok { // after Bearer or Basic

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"strconv"
@@ -80,8 +83,8 @@ func damageParquet(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o644))
 }
 
-// within is the program "within MIB PROGRAM ARG...": it runs the program and fails
-// when that took more memory, or did not succeed.
+// within is the program "within MIB PROGRAM ARG...": it runs the program, ends with
+// its exit code, and with 99 when it took more memory.
 func within() {
 	if len(os.Args) < 3 {
 		fmt.Fprintln(os.Stderr, "usage: within MIB PROGRAM ARG...")
@@ -94,12 +97,25 @@ func within() {
 	}
 	c := exec.Command(os.Args[2], os.Args[3:]...)
 	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
-	if err := c.Run(); err != nil {
+	if err := c.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, "within:", err)
-		os.Exit(1)
+		os.Exit(99)
 	}
+	_ = c.Wait() // the exit code says it
 	if used := peakMemory(c.ProcessState) >> 20; used > limit {
 		fmt.Fprintf(os.Stderr, "within: %s took %d MiB, and may take %d\n", os.Args[2], used, limit)
-		os.Exit(1)
+		os.Exit(99)
 	}
+	os.Exit(c.ProcessState.ExitCode())
+}
+
+// redirect serves redirects to another host, whose address and page hold SECRET.
+func redirect(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "redirect VARIABLE SECRET")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://127.0.0.1:1/login?"+url.Values{"key": {args[1]}, "next": {r.URL.String()}}.Encode(), http.StatusFound)
+		fmt.Fprintf(w, "<p>moved with %s", args[1])
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv(args[0], server.URL)
 }

@@ -52,6 +52,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"tls":       serveTLS,
 	"bytes":     writeBytes,
 	"parquet":   damageParquet,
+	"redirect":  redirect,
 }
 
 // usage ends a script that uses a command wrongly.

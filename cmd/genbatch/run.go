@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/genbatch/genbatch/internal/redact"
 	"github.com/genbatch/genbatch/jobs"
 )
 
@@ -105,20 +106,18 @@ func setAside(c *cli.Context, con *console, spec *jobs.Spec) error {
 // again is the command that carries on with the job.
 func again(c *cli.Context, spec *jobs.Spec) string {
 	words := []string{filepath.Base(os.Args[0])}
-	header := false
+	isHeader := false
 	for _, a := range os.Args[1:] {
-		switch {
-		case a == "--fresh" || a == "--yes" || a == "-y":
-			continue
-		case header: // its value may be a secret
-			name, _, _ := strings.Cut(a, "=")
-			a = name + "=…"
-		case strings.HasPrefix(a, "--header="):
-			name, _, _ := strings.Cut(strings.TrimPrefix(a, "--header="), "=")
-			a = "--header=" + name + "=…"
+		// It is printed where others read it, such as in cron's mail.
+		if name, pair, ok := strings.Cut(a, "="); ok && strings.TrimLeft(name, "-") == "header" {
+			a = name + "=" + redact.Header(pair)
+		} else if isHeader {
+			a = redact.Header(a)
 		}
-		header = a == "--header" || a == "-header"
-		words = append(words, shellQuote(a))
+		isHeader = strings.TrimLeft(a, "-") == "header"
+		if a != "--fresh" && a != "--yes" && a != "-y" {
+			words = append(words, shellQuote(a))
+		}
 	}
 	return strings.Join(words, " ")
 }

@@ -154,3 +154,17 @@ func cut(s string, limit int) string {
 	}
 	return strings.TrimRight(s[:n], " ") + tail
 }
+
+// secretHeader matches the names of headers whose values are secrets.
+var secretHeader = regexp.MustCompile(`(?i)auth|key|token|secret|cookie|password`)
+
+// IsSecretHeader reports whether the values of a header are kept out of texts.
+func IsSecretHeader(name string) bool { return secretHeader.MatchString(name) }
+
+// Header returns NAME=VALUE without the value if that is a secret.
+func Header(pair string) string {
+	if name, _, ok := strings.Cut(pair, "="); ok && IsSecretHeader(name) {
+		return name + "=" + Mark
+	}
+	return pair
+}

@@ -1,0 +1,68 @@
+package gemini
+
+import (
+	"bytes"
+	"encoding/json"
+
+	"github.com/genbatch/genbatch/internal/redact"
+)
+
+// withoutSecrets returns a response without the secrets that were sent. In a
+// stream one may be spread over the texts of several events, to be whole only in
+// the output: then all of the text goes into the first of them.
+func withoutSecrets(r *redact.Redactor, response json.RawMessage) json.RawMessage {
+	response = r.Body(response)
+	if len(response) == 0 || response[0] != '[' {
+		return response
+	}
+	a, err := Parse(response)
+	if err != nil || bytes.Equal(r.Body([]byte(a.Text)), []byte(a.Text)) {
+		return response
+	}
+	d := json.NewDecoder(bytes.NewReader(response))
+	d.UseNumber()
+	var chunks any
+	if d.Decode(&chunks) != nil {
+		return response
+	}
+	var first map[string]any
+	var text string
+	eachText(chunks, func(part map[string]any, t string) {
+		if first == nil {
+			first = part
+		}
+		text += t
+		part["text"] = ""
+	})
+	if first != nil {
+		first["text"] = string(r.Body([]byte(text)))
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if e.Encode(chunks) != nil {
+		return response
+	}
+	return bytes.TrimSpace(b.Bytes())
+}
+
+// eachText calls f with each part of the answer's text, below whatever objects it
+// stands; thoughts are no part of it.
+func eachText(v any, f func(part map[string]any, text string)) {
+	switch v := v.(type) {
+	case []any:
+		for _, item := range v {
+			eachText(item, f)
+		}
+	case map[string]any:
+		if text, ok := v["text"].(string); ok {
+			if v["thought"] != true {
+				f(v, text)
+			}
+			return
+		}
+		for _, name := range []string{"candidates", "content", "parts"} {
+			eachText(v[name], f)
+		}
+	}
+}
