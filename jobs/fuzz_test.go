@@ -1,0 +1,76 @@
+package jobs
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// FuzzLoad loads job files that are any bytes at all: an error is fine, a panic is
+// not, and what loads can be checked and its kind be made.
+func FuzzLoad(f *testing.F) {
+	for _, text := range []string{
+		"", "model: m\nprompt: x\n", "input: [a.csv, b.csv]\noutput: o.csv\nmodel: m\nprompt: '{{.x}}'\nrequest: {generationConfig: {temperature: 0}}\n",
+		"classify: {text: '{{.x}}', labels: [a, b]}\n", "classify:\n  text: x\n  labels: {a: b, c: d}\n", "summarize: {text: x, words: 3}\n", "raw: {}\n",
+		"input: &a [x]\noutput: *a\n", "a: &a [*a]\n", "<<: {model: m}\n", "- 1\n", "model: [", "model: !!binary x\n", "rpm: 1e999\n", "\t", "\xff\xfe",
+		"request: {a: {b: {c: [[[[[1]]]]]}}}\n", "request:\n  ? {a: b}\n  : 1\n", "request: {1: 2, true: 3, ~: 4}\n", "timeout: 5m\nheader: ['a=b']\n", "classify: {labels: 5}\n",
+	} {
+		f.Add([]byte(text))
+	}
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, text []byte) {
+		path := filepath.Join(dir, "job.yaml")
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Load(path)
+		if err != nil {
+			if s != nil {
+				t.Errorf("a Spec came with the error %v", err)
+			}
+			return
+		}
+		if s.check() == nil {
+			_, _, _ = newKind(s)
+		}
+	})
+}
+
+// TestTemplateFunctions lists what templates can call: a function that reaches
+// files, the environment or the network must never be among them, since job files
+// are passed on. text/template's own have none either.
+func TestTemplateFunctions(t *testing.T) {
+	equal(t, "functions", slices.Sorted(maps.Keys(templateFuncs)), "default", "join", "json", "lower", "trim", "truncate", "upper")
+	for _, text := range []string{`{{env "HOME"}}`, `{{file "/etc/passwd"}}`, `{{readFile "/etc/passwd"}}`, `{{include "x"}}`, `{{exec "id"}}`, `{{template "/etc/passwd"}}`} {
+		s := Spec{Model: "m", Prompt: text}
+		_, templates, err := newKind(&s)
+		if err == nil {
+			_, err = templates[0].render(row("a", "b"))
+		}
+		if err == nil {
+			t.Errorf("%s did something", text)
+		}
+	}
+	// A row's own text is never read as a template, and @ names a file in the job
+	// alone.
+	s := Spec{Model: "m", Prompt: "{{.a}}"}
+	_, templates, err := newKind(&s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{`{{.b}}`, "@/etc/passwd"} {
+		if got, err := templates[0].render(row("a", text)); err != nil || got != text {
+			t.Errorf("%q became %q, %v", text, got, err)
+		}
+	}
+	// Text that is cut inside of a character is refused, and the way out named.
+	s.Prompt = "{{slice .a 0 1}}"
+	if _, templates, err = newKind(&s); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := templates[0].render(row("a", "é")); err == nil {
+		t.Errorf("half a character became %q", got)
+	}
+}
