@@ -28,7 +28,7 @@ func (f *file) openJSONL(dotJSON bool) error {
 	case string(first) == "[" && ended, dotJSON && bytes.HasPrefix(first, []byte("[")):
 		return errors.New("is one JSON array, not one object a line; convert it, for example with: jq -c '.[]'")
 	case string(first) == "{" && ended:
-		return errors.New("has JSON objects over several lines, not one a line; convert it, for example with: jq -c .")
+		return errors.New("has JSON objects over several lines, not one a line; convert it, for example with: jq -c . FILE")
 	case carriageReturns.Match(head):
 		return errors.New("the lines end in a bare carriage return; convert them, for example with: tr '\\r' '\\n'")
 	}
