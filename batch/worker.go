@@ -73,7 +73,7 @@ func (r *run) attempt(c *call) {
 	case o.Consequence == Park && c.slowed < quotaPerAttempt*r.MaxAttempts:
 		// The limiter knows; it makes the row wait or ends the run.
 		c.slowed++
-		c.due = end.Add(backoff(c.attempts, o.RetryAfter))
+		c.due = end.Add(backoff(c.attempts, 0)) // RetryAfter is often of the minute's quota
 	default:
 		r.retry(c, &o, begin, end)
 	}

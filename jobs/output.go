@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -18,7 +19,7 @@ import (
 
 // finish writes the output of a run in which no row is pending. An output that is
 // there already, and for which nothing has changed, is left untouched.
-func (j *Job) finish(s *Summary) error {
+func (j *Job) finish(ctx context.Context, s *Summary) error {
 	before, err := j.sources()
 	if err != nil {
 		return err
@@ -31,9 +32,12 @@ func (j *Job) finish(s *Summary) error {
 			return j.record(before, &old.Summary, writer.Sum{SHA256: old.Output.SHA256})
 		}
 	}
-	totals, sum, err := j.derive(j.spec.Output, j.spec.OutputFormat, nil)
+	totals, sum, err := j.derive(ctx, j.spec.Output, j.spec.OutputFormat, nil)
 	if errors.Is(err, errPending) {
 		return fmt.Errorf("the input changed while the run went on: %d rows have no answer; run again", totals.Status[batch.Pending])
+	}
+	if errors.Is(err, batch.ErrInterrupted) {
+		return err
 	}
 	if err != nil {
 		return fmt.Errorf("the output cannot be written: %w", err)
@@ -117,7 +121,7 @@ func (j *Job) Export(path, format string, statuses []batch.Status, force bool) (
 		}
 	}
 	if path != j.spec.Output {
-		totals, _, err := j.derive(path, format, statuses)
+		totals, _, err := j.derive(context.Background(), path, format, statuses)
 		return totals, err
 	}
 	if err := j.checkWhole(statuses); err != nil {
@@ -133,7 +137,7 @@ func (j *Job) Export(path, format string, statuses []batch.Status, force bool) (
 	if err != nil {
 		return nil, err
 	}
-	totals, sum, err := j.derive(path, format, nil)
+	totals, sum, err := j.derive(context.Background(), path, format, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -167,13 +171,13 @@ var errPending = errors.New("a row is pending")
 
 // derive writes the output: a pure function of input, job and journal. The job's
 // own output is written only whole.
-func (j *Job) derive(path, format string, only []batch.Status) (*Totals, writer.Sum, error) {
-	return j.deriveTo(nil, path, format, only)
+func (j *Job) derive(ctx context.Context, path, format string, only []batch.Status) (*Totals, writer.Sum, error) {
+	return j.deriveTo(ctx, nil, path, format, only)
 }
 
 // deriveTo derives what the file path would hold, and writes it to w, or to the file
 // if w is nil.
-func (j *Job) deriveTo(to io.Writer, path, format string, only []batch.Status) (*Totals, writer.Sum, error) {
+func (j *Job) deriveTo(ctx context.Context, to io.Writer, path, format string, only []batch.Status) (*Totals, writer.Sum, error) {
 	var sum writer.Sum
 	w, err := j.newOutput(to, path, format)
 	if err != nil {
@@ -182,6 +186,9 @@ func (j *Job) deriveTo(to io.Writer, path, format string, only []batch.Status) (
 	defer w.Abort()
 	var t Totals
 	for it, err := range j.items() {
+		if err == nil && ctx.Err() != nil {
+			err = fmt.Errorf("%w while the output was written", batch.ErrInterrupted)
+		}
 		if err != nil {
 			return nil, sum, err
 		}
@@ -192,6 +199,7 @@ func (j *Job) deriveTo(to io.Writer, path, format string, only []batch.Status) (
 		if len(only) > 0 && !slices.Contains(only, status) {
 			continue
 		}
+		t.Written++
 		if err := w.write(it.row, values); err != nil {
 			return nil, sum, err
 		}
@@ -216,6 +224,7 @@ func (j *Job) values(it *item, t *Totals) ([]any, batch.Status, error) {
 	switch {
 	case it.req == nil:
 		t.addStatus(batch.Skipped)
+		t.addProblem(batch.Skipped, it.err.Error())
 		return j.unasked(batch.Skipped, oneLine(it.err.Error(), 500)), batch.Skipped, nil
 	case !it.known:
 		t.addStatus(batch.Pending)
@@ -240,6 +249,9 @@ func (j *Job) values(it *item, t *Totals) ([]any, batch.Status, error) {
 	}
 	values, status := j.answered(r, cost, priced)
 	t.addStatus(status)
+	if why, ok := values[len(j.kind.columns())+2].(string); ok && status != batch.OK {
+		t.addProblem(status, why)
+	}
 	if j.spec.Classify != nil {
 		if label, ok := values[1].(string); ok {
 			t.addLabel(label)

@@ -124,11 +124,17 @@ func (j *Job) priceOf(p *Plan) error {
 		p.Priced = true
 		return nil
 	}
-	// A tier of prices belongs to one request's prompt, so the mean one is priced.
+	// A tier of prices belongs to one request's prompt, so the mean request is
+	// priced: rounded down for some of them, and up for the others.
 	each := func(input, output int64) (price.USD, bool) {
-		u := &batch.Usage{PromptTokenCount: input / p.Ask(), CandidatesTokenCount: output / p.Ask()}
-		cost, ok := costOf(j.prices, &batch.Spend{At: time.Now(), Model: j.spec.Model, Usage: u}, j.spec.Model)
-		return cost * price.USD(p.Ask()), ok
+		mean := func(up int64) (price.USD, bool) {
+			u := &batch.Usage{PromptTokenCount: (input + up) / p.Ask(), CandidatesTokenCount: (output + up) / p.Ask()}
+			return costOf(j.prices, &batch.Spend{At: time.Now(), Model: j.spec.Model, Usage: u}, j.spec.Model)
+		}
+		low, ok := mean(0)
+		high, _ := mean(p.Ask() - 1)
+		share := float64(input%p.Ask()) / float64(p.Ask())
+		return low*price.USD(p.Ask()) + price.USD(share*float64((high-low)*price.USD(p.Ask()))), ok
 	}
 	var all price.USD
 	p.InputCost, p.Priced = each(p.InputTokens, 0)

@@ -120,7 +120,7 @@ func (j *Job) Run(ctx context.Context) (*Summary, error) {
 	if err != nil {
 		return s, err
 	}
-	err = j.finish(s)
+	err = j.finish(ctx, s)
 	s.Elapsed = time.Since(begin)
 	s.Seconds = s.Elapsed.Seconds()
 	return s, err
@@ -168,6 +168,9 @@ func (j *Job) note(r *batch.Result) {
 	j.warnModel(r)
 	if r.Status != batch.Pending {
 		p.run.addStatus(r.Status)
+		if r.Status != batch.OK {
+			p.run.addProblem(r.Status, r.Error)
+		}
 	}
 }
 

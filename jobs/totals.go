@@ -16,6 +16,9 @@ type Totals struct {
 	Status map[batch.Status]int64 `json:"status"`
 	Labels map[string]int64       `json:"labels,omitempty"` // of classify
 
+	Problems map[string]int64 `json:"problems,omitempty"` // why rows are not ok, and how many; the first kinds only
+	Written  int64            `json:"-"`                  // rows of an output
+
 	Attempts int64 `json:"attempts"` // made for these rows
 	Retries  int64 `json:"retries"`  // of them, those after a row's first in one run
 
@@ -72,6 +75,18 @@ func (t *Totals) addLabel(label string) {
 	t.Labels[label]++
 }
 
+// addProblem counts why a row is not ok.
+func (t *Totals) addProblem(s batch.Status, why string) {
+	const most = 20
+	if t.Problems == nil {
+		t.Problems = make(map[string]int64)
+	}
+	why = string(s) + ": " + oneLine(why, 160)
+	if _, known := t.Problems[why]; known || len(t.Problems) < most {
+		t.Problems[why]++
+	}
+}
+
 // addResult adds a result's attempts, and returns what they cost; known is false
 // when any attempt's price is unknown.
 func (t *Totals) addResult(r *batch.Result, prices *price.Table) (cost price.USD, known bool) {
@@ -116,6 +131,7 @@ func (t *Totals) clone() Totals {
 	c := *t
 	c.Status = maps.Clone(t.Status)
 	c.Labels = maps.Clone(t.Labels)
+	c.Problems = maps.Clone(t.Problems)
 	c.Models = slices.Clone(t.Models)
 	return c
 }

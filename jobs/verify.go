@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -177,7 +178,7 @@ func (j *Job) compareOutput(m *manifest) (r comparison, err error) {
 	}
 	defer f.Close()
 	c := &comparer{r: bufio.NewReaderSize(f, 256<<10), line: 1}
-	totals, _, err := j.deriveTo(c, m.Output.Path, j.spec.OutputFormat, nil)
+	totals, _, err := j.deriveTo(context.Background(), c, m.Output.Path, j.spec.OutputFormat, nil)
 	if _, damaged := errors.AsType[*journal.Damage](err); damaged {
 		return r, nil
 	}

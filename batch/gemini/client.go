@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"strconv"
@@ -250,6 +251,9 @@ func (x *exchange) unsent(ctx context.Context, err error, sent bool) batch.Outco
 	v := broken
 	v.kind, v.hint = transportKind(err)
 	v.everyRow = v.kind == batch.KindConfig
+	if dial := (*net.OpError)(nil); errors.As(err, &dial) && dial.Op == "dial" {
+		v.consequence = batch.SlowDown // nobody is there: few rows need to find that out
+	}
 	message := "no answer: " + err.Error()
 	if ctx.Err() != nil {
 		v.hint, message = "", "the attempt was given up"

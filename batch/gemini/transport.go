@@ -99,8 +99,8 @@ func transportKind(err error) (batch.Kind, string) {
 	case errors.As(err, &network) && network.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		return batch.KindTimeout, ""
 	}
-	var dns *net.DNSError
-	if errors.As(err, &dns) && dns.IsNotFound {
+	var dial *net.OpError
+	if errors.As(err, &dial) && dial.Op == "dial" {
 		return batch.KindTransport, "check the network, --endpoint and --base-url"
 	}
 	return batch.KindTransport, ""

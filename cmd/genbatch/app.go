@@ -30,15 +30,17 @@ type console struct {
 // watch waits for signals until done. A command that has something to finish says
 // so by interrupted; the second signal ends the process all the same.
 func (con *console) watch(signals <-chan os.Signal, done <-chan struct{}) {
+	safe := ""
 	for {
 		select {
 		case s := <-signals:
 			finish := con.interrupted.Swap(nil)
 			if finish == nil {
-				fmt.Fprintf(con.stderr, "\ngenbatch: %v\n", s)
+				fmt.Fprintf(con.stderr, "\ngenbatch: ended by the signal %v%s\n", s, safe)
 				os.Exit(130)
 			}
 			(*finish)(s)
+			safe = "; what was answered and journalled is safe, and the same command goes on"
 		case <-done:
 			return
 		}

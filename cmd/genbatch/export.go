@@ -126,7 +126,7 @@ func exportCommand(con *console) *cli.Command {
 				writeJSON(con.stdout, m)
 				return nil
 			}
-			fmt.Fprintf(con.stdout, "Wrote %s: of %s, %s\n", path, many(totals.Rows, "row"), statusText(totals, 0))
+			fmt.Fprintf(con.stdout, "Wrote %s: %s of %s (%s)\n", path, count(totals.Written), many(totals.Rows, "row"), statusText(totals, 0))
 			return nil
 		},
 	}
@@ -153,8 +153,11 @@ func verifyCommand(con *console) *cli.Command {
 				return err
 			}
 			code := 0
-			if len(v.Faults) > 0 {
+			switch {
+			case len(v.Faults) > 0:
 				code = 1
+			case v.Status[batch.Pending] > 0:
+				code = 3
 			}
 			if c.Bool("json") {
 				m := totalsJSON(&v.Totals)
@@ -168,8 +171,11 @@ func verifyCommand(con *console) *cli.Command {
 			for _, n := range v.Notes {
 				fmt.Fprintln(con.stdout, "NOTE ", n)
 			}
-			if code == 0 {
+			switch code {
+			case 0:
 				fmt.Fprint(con.stdout, "OK    ")
+			case 3:
+				fmt.Fprint(con.stdout, "NOT FINISHED  ")
 			}
 			fmt.Fprintf(con.stdout, "%s: %s\n", many(v.Rows, "row"), statusText(&v.Totals, 0))
 			return &outcome{code}

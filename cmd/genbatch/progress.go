@@ -88,7 +88,7 @@ func newBar(w io.Writer, width int, plain bool) *progressbar.ProgressBar {
 	return progressbar.NewOptions64(-1,
 		progressbar.OptionSetWriter(w),
 		progressbar.OptionSetTheme(theme),
-		progressbar.OptionSetWidth(max(8, min(24, width-70))),
+		progressbar.OptionSetWidth(barWidth(width)),
 		progressbar.OptionUseANSICodes(true),
 		progressbar.OptionSetPredictTime(false), // it counts settled rows as work done
 		progressbar.OptionSetElapsedTime(false),
@@ -96,6 +96,17 @@ func newBar(w io.Writer, width int, plain bool) *progressbar.ProgressBar {
 		progressbar.OptionSetMaxDetailRow(1),
 		progressbar.OptionSetRenderBlankState(false),
 	)
+}
+
+// barWidth is how much of a terminal's width the bar takes.
+func barWidth(terminal int) int { return max(4, min(24, terminal-80)) }
+
+// cut returns text in at most n characters.
+func cut(text string, n int) string {
+	if r := []rune(text); len(r) > max(0, n) {
+		return string(r[:max(0, n)])
+	}
+	return text
 }
 
 // show prints one state of the run.
@@ -136,6 +147,10 @@ func (d *display) show() {
 		}
 		fmt.Fprintln(d.con.stderr)
 		return
+	}
+	if width, ok := isTerminal(d.con.stderr); ok {
+		// A line that wraps would be left behind by the next one.
+		text, waiting = cut(text, width-barWidth(width)-8), cut(waiting, width-1)
 	}
 	if total > 0 {
 		d.bar.ChangeMax64(max(total, p.Done(), 1))

@@ -72,7 +72,7 @@ func untilSignal(ctx context.Context, con *console) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	finish := func(s os.Signal) {
 		fmt.Fprintf(con.stderr, "\ngenbatch: %v: nothing new is sent; calls under way have 30 s to finish (once more to leave at once)\n", s)
-		cancel(fmt.Errorf("by %v", s))
+		cancel(fmt.Errorf("the signal %v", s))
 	}
 	con.interrupted.Store(&finish)
 	return ctx, func() { con.interrupted.Store(nil); cancel(nil) }

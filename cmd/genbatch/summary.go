@@ -75,6 +75,7 @@ func printSummary(w io.Writer, s *jobs.Summary, total int64) {
 		left = total - s.Settled - s.Bad - s.Run.Rows
 	}
 	fmt.Fprintf(tw, "  rows\t%s\n", statusText(all, left))
+	printProblems(tw, all.Problems)
 	if len(all.Labels) > 0 {
 		fmt.Fprintf(tw, "  labels\t%s\n", labelText(all.Labels))
 	}
@@ -102,13 +103,41 @@ func printSummary(w io.Writer, s *jobs.Summary, total int64) {
 	cost, unpriced := all.CostUSD()
 	what := "cost"
 	if s.Job != nil && all.Attempts > run.Attempts {
-		what = "cost, all runs"
+		what = "cost of these rows"
 	}
 	by := ""
 	if s.ListPriced && cost > 0 {
 		by = " at Google's list price; the gateway charges its own (see --prices)"
 	}
-	fmt.Fprintf(tw, "  %s\t%s%s\n", what, costText(cost, unpriced), by)
+	fmt.Fprintf(tw, "  %s\t%s%s\n", what, strings.TrimPrefix(costText(cost, unpriced+unmeasured(all)), "cost "), by)
+}
+
+// unmeasured is how many calls there may be of unknown cost where no cost at all
+// is known, so that what is not known is not shown as nothing.
+func unmeasured(t *jobs.Totals) int64 {
+	if cost, unpriced := t.CostUSD(); cost == 0 && unpriced == 0 {
+		return t.Unreported
+	}
+	return 0
+}
+
+// printProblems prints the most frequent reasons for which rows are not ok.
+func printProblems(w io.Writer, problems map[string]int64) {
+	const most = 3
+	for i, why := range byCount(problems) {
+		if i == most {
+			fmt.Fprintf(w, "\tand others: see the column error\n")
+			break
+		}
+		fmt.Fprintf(w, "\t%s %s\n", count(problems[why]), why)
+	}
+}
+
+// byCount sorts names by their counts, the greatest first.
+func byCount(counts map[string]int64) []string {
+	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	})
 }
 
 // statusText lists how many rows have which status, and how many have none yet.
@@ -134,9 +163,7 @@ func labelText(labels map[string]int64) string {
 	for _, n := range labels {
 		all += n
 	}
-	names := slices.SortedFunc(maps.Keys(labels), func(a, b string) int {
-		return cmp.Or(cmp.Compare(labels[b], labels[a]), cmp.Compare(a, b))
-	})
+	names := byCount(labels)
 	parts := make([]string, len(names))
 	for i, name := range names {
 		parts[i] = fmt.Sprintf("%s %s (%.1f%%)", name, count(labels[name]), 100*float64(labels[name])/float64(all))
@@ -179,6 +206,9 @@ func totalsJSON(t *jobs.Totals) map[string]any {
 	}
 	if len(t.Labels) > 0 {
 		out["labels"] = t.Labels
+	}
+	if len(t.Problems) > 0 {
+		out["problems"] = t.Problems
 	}
 	return out
 }
