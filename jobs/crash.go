@@ -116,11 +116,9 @@ func asides(dir string) []string {
 	return found
 }
 
-// SetAside renames a state folder, so that the next run begins a new journal, and
+// setAside renames a state folder, so that the run begins a new journal, and
 // returns its new name. It fails with a *durable.LockedError while a process runs
 // the job.
-func SetAside(dir string) (string, error) { return setAside(durable.FS{}, dir) }
-
 func setAside(fsys durable.FS, dir string) (string, error) {
 	lock, err := fsys.Lock(filepath.Join(dir, lockFile))
 	if err != nil {

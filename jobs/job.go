@@ -26,6 +26,10 @@ type Options struct {
 	Stdin io.Reader           // read when the input is "-"; nil: os.Stdin
 	Log   *slog.Logger        // warnings; nil: discarded
 
+	// Fresh sets the journal aside that is there, once all has been checked that
+	// can be, so that every row is asked again. See [Job.SetAside].
+	Fresh bool
+
 	fs           durable.FS // of tests, which make writes fail
 	segmentBytes int64      // of tests, which want several segments
 }
@@ -55,6 +59,8 @@ type disk struct {
 	fs      durable.FS    // all that the job writes, it writes with it
 	lock    *durable.Lock // nil: opened for reading
 	journal *journal.Journal
+
+	aside string // where the journal went that --fresh set aside
 
 	segmentBytes int64 // of the journal; 0: its default
 }
@@ -160,6 +166,11 @@ func (j *Job) openForWriting(o Options) error {
 		return err
 	}
 	dir := j.spec.StateDir()
+	if o.Fresh && isDir(dir) {
+		if j.aside, err = setAside(j.fs, dir); err != nil {
+			return err
+		}
+	}
 	if err := j.fs.MkdirAll(dir); err != nil {
 		return err
 	}
@@ -203,6 +214,10 @@ func (j *Job) Close() error {
 	}
 	return err
 }
+
+// SetAside returns the folder in which the journal is kept that Options.Fresh has
+// set aside; empty: there was none.
+func (j *Job) SetAside() string { return j.aside }
 
 // Spec returns the job's description with absolute paths.
 func (j *Job) Spec() Spec { return j.spec }
@@ -351,7 +366,11 @@ func (j *Job) checkOutput() error {
 	if j.ownOutput(info) {
 		return nil
 	}
-	return specErrorf("choose another --output, or replace it with --force", "%s exists and was not written by this job", j.spec.Output)
+	what := "was not written by this job"
+	if _, err := readManifest(j.spec.StateDir()); err == nil {
+		what = "is not as this job has written it"
+	}
+	return specErrorf("choose another --output, or replace it with --force", "%s exists and %s", j.spec.Output, what)
 }
 
 func isDir(path string) bool {

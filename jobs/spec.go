@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -161,7 +162,7 @@ func specErrorf(hint, format string, args ...any) error {
 func Load(path string) (*Spec, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, &SpecError{Err: err}
+		return nil, specErrorf("name a job file that exists, or describe the job by flags", "the job file cannot be read: %w", err)
 	}
 	var s Spec
 	if err := yaml.UnmarshalWithOptions(text, &s, yaml.Strict()); err != nil {
@@ -242,20 +243,41 @@ func yamlError(path string, err error) error {
 	hint := ""
 	if errors.As(err, &unknown) {
 		name := unknown.GetToken().Value
-		if near := nearest(name, specKeys()); near != "" {
+		if near := nearest(name, specKeys()); near == name {
+			hint = "it stands under another key, such as classify: or summarize:"
+		} else if near != "" {
 			hint = fmt.Sprintf("did you mean %q?", near)
 		}
 	}
 	var positioned yaml.Error
 	if errors.As(err, &positioned) {
 		if t := positioned.GetToken(); t != nil && t.Position != nil {
-			err = fmt.Errorf("line %d, column %d: %s", t.Position.Line, t.Position.Column, positioned.GetMessage())
+			message := positioned.GetMessage()
+			if mistyped, ok := positioned.(*yaml.TypeError); ok {
+				message = wanted(mistyped.DstType) + " is wanted here"
+			}
+			err = fmt.Errorf("line %d, column %d: %s", t.Position.Line, t.Position.Column, message)
 		}
 	}
 	if strings.HasPrefix(err.Error(), "time: ") { // the YAML package says no more of it
 		err, hint = fmt.Errorf("timeout: %w", err), "write it as 90s or 5m"
 	}
 	return &SpecError{Err: fmt.Errorf("%s: %w", path, err), Hint: hint}
+}
+
+// wanted says in YAML's words what a field takes.
+func wanted(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a text"
+	case reflect.Slice:
+		return "a list"
+	}
+	return "a group of keys"
 }
 
 // StateDir returns the folder in which the job keeps its state.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -198,6 +199,9 @@ func permute(args []string, commands []*cli.Command) []string {
 		}
 	}
 	if len(rest) > 0 {
+		if slices.ContainsFunc(flags[2:], func(a string) bool { return a == "--help" || a == "-h" }) {
+			return flags // help on the command, not on its argument
+		}
 		flags = append(flags, "--")
 	}
 	return append(flags, rest...)

@@ -44,15 +44,18 @@ func runJob(c *cli.Context, con *console, spec *jobs.Spec) error {
 		return err
 	}
 	if c.Bool("fresh") {
-		if err := setAside(c, con, spec); err != nil {
+		if err := confirmFresh(c, con, spec); err != nil {
 			return err
 		}
 	}
-	job, err := jobs.Open(*spec, jobs.Options{Stdin: con.stdin, Log: log})
+	job, err := jobs.Open(*spec, jobs.Options{Stdin: con.stdin, Log: log, Fresh: c.Bool("fresh")})
 	if err != nil {
 		return err
 	}
 	defer job.Close()
+	if aside := job.SetAside(); aside != "" && !c.Bool("quiet") && !c.Bool("json") {
+		fmt.Fprintf(con.stderr, "genbatch: the old journal is kept in %s\n", aside)
+	}
 
 	ctx, stop := untilSignal(c.Context, con)
 	defer stop()
@@ -78,8 +81,8 @@ func untilSignal(ctx context.Context, con *console) (context.Context, func()) {
 	return ctx, func() { con.interrupted.Store(nil); cancel(nil) }
 }
 
-// setAside begins a new journal by renaming the state folder.
-func setAside(c *cli.Context, con *console, spec *jobs.Spec) error {
+// confirmFresh asks before a journal is set aside: its answers were paid for.
+func confirmFresh(c *cli.Context, con *console, spec *jobs.Spec) error {
 	dir := spec.StateDir()
 	if _, err := os.Stat(dir); os.IsNotExist(err) {
 		return nil
@@ -95,11 +98,6 @@ func setAside(c *cli.Context, con *console, spec *jobs.Spec) error {
 			return &jobs.SpecError{Err: fmt.Errorf("--fresh was not confirmed")}
 		}
 	}
-	aside, err := jobs.SetAside(dir)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(con.stderr, "genbatch: the old journal is kept in %s\n", aside)
 	return nil
 }
 
