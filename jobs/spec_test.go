@@ -66,17 +66,20 @@ rpm: 1000
 
 func TestLoadErrors(t *testing.T) {
 	for text, want := range map[string][]string{
-		"inptu: a.csv":                             {"line 1, column 1", "inptu", `did you mean "input"?`},
-		"model: m\nclassify:\n  lables: [a, b]":    {"line 3, column 3", "lables", `did you mean "labels"?`},
-		"rpm: fast":                                {"line 1"},
-		"rpm: 1\nrpm: 2":                           {"line 2"},
-		"input: [a\nmodel: b":                      {"line "},
-		"classify: {text: x, labels: 7}":           {"labels are"},
-		"input: {a: b}":                            {"a list of texts"},
-		"temperature: 0":                           {"line 1, column 1", "temperature"},
-		"request: {generationConfig: [1, 2}":       {"line 1"},
-		"timeout: soon":                            {"timeout"},
-		"max_cost: 3\n":                            {"max_cost"},
+		"inptu: a.csv":                          {"line 1, column 1", "inptu", `did you mean "input"?`},
+		"model: m\nclassify:\n  lables: [a, b]": {"line 3, column 3", "lables", `did you mean "labels"?`},
+		"rpm: fast":                             {"line 1, column 6: a whole number is wanted here"},
+		"strict: 7":                             {"true or false"},
+		"raw: true":                             {"line 1"},
+		"text: x":                               {"under another key"},
+		"rpm: 1\nrpm: 2":                        {"line 2"},
+		"input: [a\nmodel: b":                   {"line "},
+		"classify: {text: x, labels: 7}":        {"labels are"},
+		"input: {a: b}":                         {"a list of texts"},
+		"temperature: 0":                        {"line 1, column 1", "temperature"},
+		"request: {generationConfig: [1, 2}":    {"line 1"},
+		"timeout: soon":                         {"timeout"},
+		"max_cost: 3\n":                         {"max_cost"},
 		"prompt: \"{{.x}}\"\n\tmodel: tabs here\n": {"line 2"},
 	} {
 		_, err := loadText(t, text)
