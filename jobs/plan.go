@@ -41,7 +41,9 @@ type Plan struct {
 
 	First   json.RawMessage // the first request to be sent
 	FirstAt string          // the place of its row
-	Price   price.USD       // spent on the job so far
+
+	Price    price.USD // spent so far on the rows of the input
+	Unpriced int64     // calls of unknown price among those
 }
 
 // Ask returns how many rows would be asked.
@@ -62,8 +64,9 @@ func (j *Job) Plan() (*Plan, error) {
 	}
 	var (
 		p        Plan
-		known    Totals
-		estimate int64 // of the prompts that were answered
+		known    Totals // of settled rows
+		again    Totals // of the others that were asked before
+		estimate int64  // of the prompts that were answered
 	)
 	bound, err := j.maxOutputTokens()
 	if err != nil {
@@ -90,6 +93,9 @@ func (j *Job) Plan() (*Plan, error) {
 			continue
 		case it.known:
 			p.Again++
+			if _, _, err := j.values(&it, &again); err != nil {
+				return nil, err
+			}
 		default:
 			p.New++
 		}
@@ -102,7 +108,9 @@ func (j *Job) Plan() (*Plan, error) {
 	if err := j.countOrphans(&p); err != nil {
 		return nil, err
 	}
-	p.Price, _ = known.CostUSD()
+	spent, unpriced := known.CostUSD()
+	more, unpricedToo := again.CostUSD()
+	p.Price, p.Unpriced = spent+more, unpriced+unpricedToo
 	var prompt, output int64
 	for _, m := range known.Models {
 		p.Answered += m.Calls

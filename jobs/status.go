@@ -23,8 +23,6 @@ type Status struct {
 	LastSeq  int64          // results in the journal
 	LastAt   time.Time      // of the last result
 	Totals                  // over the journal, the last result of each row
-	Cost     price.USD
-	Unpriced int64
 	Damage   []journal.Damage
 	Input    *InputStatus // nil: not known, since the input cannot be read or is too long
 
@@ -96,7 +94,6 @@ func ReadStatus(dir string) (*Status, error) {
 	for _, n := range s.Status {
 		s.Totals.Rows += n
 	}
-	s.Cost, s.Unpriced = s.CostUSD()
 	if m, err := readManifest(dir); err == nil {
 		s.InOutput = m.Rows
 		if _, err := os.Stat(m.Output.Path); err == nil {

@@ -239,8 +239,8 @@ func number(s []byte, prefix string) (n int64, rest []byte, ok bool) {
 	return n, s[i:], i > 0
 }
 
-// decode returns the result whose body this is; it keeps body, and changes a byte of
-// it. The answer itself is not parsed: its sum says that it is as it was written. The
+// decode returns the result whose body this is; its answer shares memory with body.
+// The answer itself is not parsed: its sum says that it is as it was written. The
 // first `,"response":` is the field, for no field before it can hold these bytes:
 // quotes inside of strings are escaped.
 func decode(body []byte) (r *batch.Result, blob string, err error) {

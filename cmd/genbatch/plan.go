@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -76,8 +77,8 @@ func printPlan(con *console, job *jobs.Job, p *jobs.Plan) {
 			fmt.Fprintf(w, "time\tat least %s at %d requests a minute\n", duration(at), spec.RPM)
 		}
 	}
-	if p.Price > 0 {
-		fmt.Fprintf(w, "spent so far\t$%s\n", money(p.Price))
+	if p.Price > 0 || p.Unpriced > 0 {
+		fmt.Fprintf(w, "spent so far\t%s\n", strings.TrimPrefix(costText(p.Price, p.Unpriced), "cost "))
 	}
 	w.Flush()
 	for _, bad := range p.BadRows {
@@ -123,7 +124,7 @@ func planJSON(p *jobs.Plan) map[string]any {
 	m := map[string]any{
 		"type": "plan", "rows": p.Rows, "new": p.New, "changed": p.Changed, "orphaned": p.Orphaned, "again": p.Again, "settled": p.Settled, "bad": p.Bad, "bad_rows": p.BadRows,
 		"input_tokens": p.InputTokens, "max_output_tokens": p.MaxOutputTokens, "answers_known": p.Answered,
-		"spent_usd": rawNumber(p.Price.String()), "first_request": p.First,
+		"spent_usd": usd(p.Price, p.Unpriced), "first_request": p.First,
 	}
 	if p.Answered > 0 {
 		m["output_tokens"] = p.OutputTokens

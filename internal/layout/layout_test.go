@@ -34,12 +34,12 @@ type layer struct {
 // of which dependency, so that one can be replaced in one place.
 var layers = map[string]layer{
 	"cmd/genbatch":    {own: []string{"jobs", "batch/..."}, other: []string{"github.com/urfave/cli/v2", "github.com/schollz/progressbar/v3", "golang.org/x/term"}},
-	"batch":           {other: []string{"golang.org/x/sync", "golang.org/x/time"}},
+	"batch":           {other: []string{"golang.org/x/sync"}},
 	"batch/batchtest": {own: []string{"batch"}},
 	"batch/gemini":    {own: []string{"batch"}, other: []string{"golang.org/x/oauth2"}},
 	"batch/journal":   {own: []string{"batch"}},
 	"batch/price":     {},
-	"batch/quota":     {own: []string{"batch"}, other: []string{"golang.org/x/time"}},
+	"batch/quota":     {own: []string{"batch"}},
 	"reader":          {own: []string{"batch"}, other: []string{"github.com/parquet-go/parquet-go", "github.com/klauspost/compress"}},
 	"writer":          {own: []string{"batch"}, other: []string{"github.com/parquet-go/parquet-go", "github.com/klauspost/compress"}},
 	"jobs": {
@@ -125,7 +125,7 @@ func TestViolation(t *testing.T) {
 		{"batch", module + "/internal/redact", ""},
 		{"batch", module + "/jobs", "batch imports jobs"},
 		{"batch", module + "/batch/quota", "batch imports batch/quota"},
-		{"batch", "github.com/parquet-go/parquet-go", "only golang.org/x/sync, golang.org/x/time"},
+		{"batch", "github.com/parquet-go/parquet-go", "only golang.org/x/sync"},
 		{"batch/gemini", module + "/batch/quota", "may import only batch, internal/..."},
 		{"batch/price", "golang.org/x/time/rate", "no other module"},
 		{"reader", module + "/writer", "reader imports writer"},
