@@ -10,9 +10,10 @@ import (
 type call struct {
 	req      *Request
 	body     []byte // what the next attempt sends; nil: req.Body
-	attempts int    // made in this run
-	slowed   int    // of these, refused for a quota
-	changed  int    // retries made for the outcome's own MaxRetries
+	changes  []Change
+	attempts int // made in this run
+	slowed   int // of these, refused for a quota
+	changed  int // retries made for the outcome's own MaxRetries
 	spent    []Spend
 
 	due   time.Time // when the next attempt may be made

@@ -18,6 +18,11 @@ type Request struct {
 
 	Body json.RawMessage // the generateContent body
 
+	// Stream asks for streamGenerateContent also where the model is not set to it.
+	Stream bool
+	// Changes are those made so far, when this is not the row's own request.
+	Changes []Change
+
 	// InputTokens is an estimate, for the quota of tokens a minute.
 	InputTokens int
 }
@@ -131,9 +136,23 @@ type Outcome struct {
 	// the run.
 	Refusal string
 
-	// Next, when not nil, is the body for the next attempt, where sending the same
-	// again could only fail again. MaxRetries, when above 0, bounds the attempts
-	// that follow for this reason.
-	Next       json.RawMessage
+	// Next, when not nil, says how the attempts that follow differ from this one,
+	// where sending the same again could only fail again. MaxRetries, when above 0,
+	// bounds the attempts that follow for this reason.
+	Next       *Change
 	MaxRetries int
+}
+
+// A Change is how a row's further attempts differ from the one before. It is no
+// part of the row's identity.
+type Change struct {
+	Why  string // what called for it: MAX_TOKENS; a model may count its changes by it
+	Note string // what was done, for people; empty: not worth a word
+
+	Body   json.RawMessage // nil: as it was
+	Stream bool
+
+	// Instead, when not nil, is what the row comes to where the API refuses the
+	// changed request.
+	Instead *Outcome
 }

@@ -82,6 +82,7 @@ type Result struct {
 
 	Status   Status `json:"status"`
 	Error    string `json:"error,omitempty"`
+	Note     string `json:"note,omitempty"` // what was changed about the request to get an answer
 	Endpoint string `json:"endpoint"`
 	Model    string `json:"model"` // the model that was asked
 

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"math/rand/v2"
+	"strings"
 	"time"
 )
 
@@ -28,9 +29,12 @@ func (r *run) worker() {
 // one is due.
 func (r *run) attempt(c *call) {
 	req := c.req
-	if c.body != nil {
+	if n := len(c.changes); n > 0 {
 		changed := *req
-		changed.Body = c.body
+		if c.body != nil {
+			changed.Body = c.body
+		}
+		changed.Stream, changed.Changes = c.changes[n-1].Stream, c.changes
 		req = &changed
 	}
 	// The limiter may have granted the slot in the moment in which the run ended;
@@ -101,7 +105,14 @@ func (r *run) retry(c *call, o *Outcome, begin, end time.Time) {
 	if o.Refusal != "" {
 		r.events <- event{refusal: o.Refusal, err: o.Err}
 	}
-	c.body = o.Next
+	// Other faults, such as an overload, leave the change in force: without it the
+	// row would only fail again for the reason that called for it.
+	if o.Next != nil {
+		c.changes = append(c.changes, *o.Next)
+		if o.Next.Body != nil {
+			c.body = o.Next.Body
+		}
+	}
 	c.due = end.Add(backoff(c.attempts, o.RetryAfter))
 }
 
@@ -130,6 +141,9 @@ func (r *run) settle(c *call, o *Outcome, begin, end time.Time) {
 		if o.Err.Hint != "" {
 			res.Error += "; " + o.Err.Hint
 		}
+		if res.Note != "" && res.Status != OK {
+			res.Error += "; " + res.Note
+		}
 	}
 	r.events <- e
 }
@@ -155,5 +169,17 @@ func (r *run) result(c *call, s Status) *Result {
 		Model:       c.req.Model,
 		Attempts:    c.attempts,
 		Spent:       c.spent,
+		Note:        notes(c.changes),
 	}
+}
+
+// notes says what was changed for a row.
+func notes(changes []Change) string {
+	var said []string
+	for _, c := range changes {
+		if c.Note != "" {
+			said = append(said, c.Note)
+		}
+	}
+	return strings.Join(said, "; ")
 }

@@ -104,7 +104,7 @@ func (j *Job) Run(ctx context.Context) (*Summary, error) {
 	j.progress.begin, j.progress.limiter = begin, limiter
 	j.progress.mu.Unlock()
 	err := batch.Run(ctx, batch.Config{
-		Model:       checkedModel{j.client, j.kind},
+		Model:       checkedModel{changingModel{j.client, j.prices, j.spec.Stream}, j.kind},
 		Limiter:     limiter,
 		Sink:        j.journal,
 		Skip:        j.skip,
@@ -243,7 +243,7 @@ func (m checkedModel) Attempt(ctx context.Context, r *batch.Request) batch.Outco
 	o.Err = &batch.Error{Kind: batch.KindValidation, HTTPStatus: http.StatusOK, Message: err.Error()}
 	if a != nil {
 		if next, cerr := corrective(r.Body, a.Text, err); cerr == nil {
-			o.Next = next
+			o.Next = &batch.Change{Why: "check", Body: next, Stream: r.Stream}
 		}
 	}
 	return o

@@ -22,6 +22,8 @@ type Totals struct {
 	Attempts int64 `json:"attempts"` // made for these rows
 	Retries  int64 `json:"retries"`  // of them, those after a row's first in one run
 
+	Changed int64 `json:"changed_rows,omitzero"` // that are ok only since their request was changed, see batch.Change
+
 	Models []ModelTotals `json:"models,omitempty"` // sorted by name
 
 	// Unreported counts attempts that never said what they used, mostly because they
@@ -92,6 +94,9 @@ func (t *Totals) addProblem(s batch.Status, why string) {
 func (t *Totals) addResult(r *batch.Result, prices *price.Table) (cost price.USD, known bool) {
 	t.Attempts += int64(r.Attempts)
 	t.Retries += int64(max(0, r.Attempts-1))
+	if r.Status == batch.OK && r.Note != "" {
+		t.Changed++
+	}
 	known = true
 	for i, s := range r.Spent {
 		if s.Usage == nil {

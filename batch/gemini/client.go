@@ -194,7 +194,7 @@ func (c *Client) request(ctx context.Context, r *batch.Request, key string) (*ht
 			return nil, err
 		}
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url(r.Model, c.config.Stream), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url(r.Model, c.config.Stream || r.Stream), bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

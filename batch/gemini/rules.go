@@ -149,7 +149,7 @@ var byStatus = map[int]verdict{
 	499:                              {batch.Retry, "", batch.KindServer, "", false, 0}, // CANCELLED, by a middlebox
 	http.StatusNotImplemented:        {batch.Retry, "", batch.KindConfig, hintAddress, true, 0},
 	http.StatusServiceUnavailable:    {batch.SlowDown, "", batch.KindOverload, "", false, 0},
-	http.StatusGatewayTimeout:        {batch.Retry, "", batch.KindTimeout, "the prompt takes longer than the server's deadline: try --stream, or less thinking", false, 0},
+	http.StatusGatewayTimeout:        {batch.Retry, "", batch.KindTimeout, "the prompt takes longer than the server's deadline: try a longer --timeout, --stream, or less thinking", false, 0},
 	524:                              {batch.Retry, "", batch.KindTimeout, "the gateway gives up after 100 s: try --stream, or less thinking", false, 0}, // Cloudflare
 	529:                              {batch.SlowDown, "", batch.KindOverload, "", false, 0},                                                             // overloaded, by gateways
 }

@@ -178,6 +178,7 @@ func (f *fileModel) model(sources map[string]Source, pacific *time.Location) (*M
 	m := &Model{
 		ID: f.ID, Aliases: f.Aliases, Type: f.Kind, Status: f.Status, Confidence: f.Confidence, Notes: f.Notes,
 	}
+	m.OutputLimit = outputLimit(f.Limits)
 	for _, key := range f.Sources {
 		s := sources[key]
 		s.Key = key
@@ -205,6 +206,19 @@ func (f *fileModel) model(sources map[string]Source, pacific *time.Location) (*M
 		}
 	}
 	return m, nil
+}
+
+// outputLimit reads the limits of a model, of which this program needs one. What
+// else a file says there is its own business.
+func outputLimit(limits json.RawMessage) int64 {
+	var l struct {
+		Output int64 `json:"output"`
+		Unary  int64 `json:"output_per_unary_rest_request"`
+	}
+	if len(limits) == 0 || json.Unmarshal(limits, &l) != nil {
+		return 0
+	}
+	return max(0, cmp.Or(l.Output, l.Unary))
 }
 
 func (f *filePeriod) period(pacific *time.Location) (Period, error) {

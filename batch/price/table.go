@@ -119,6 +119,10 @@ type Model struct {
 	RoutedTo   string
 	RoutedFrom string
 
+	// OutputLimit is the most tokens of one unary answer, thinking included; 0 = the
+	// table does not say.
+	OutputLimit int64
+
 	Custom bool // from the user's file
 
 	routed time.Time

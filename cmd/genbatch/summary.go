@@ -91,6 +91,9 @@ func printSummary(w io.Writer, s *jobs.Summary, total int64) {
 		fmt.Fprintf(tw, "  this run\t%s%s in %s, %s rows/s\n", many(run.Attempts, "request"), retries,
 			duration(s.Elapsed), decimal(float64(run.Rows)/max(s.Elapsed.Seconds(), 0.001)))
 	}
+	if run.Changed > 0 {
+		fmt.Fprintf(tw, "  changed\t%s answered after the request was changed: see \"note\" in the journal\n", many(run.Changed, "row"))
+	}
 	for _, m := range run.Models {
 		name := m.Model
 		fmt.Fprintf(tw, "  %s\t%s in (%s cached), %s out (%s thinking), %s\n", name,
@@ -202,7 +205,7 @@ func totalsJSON(t *jobs.Totals) map[string]any {
 	}
 	out := map[string]any{
 		"rows": t.Rows, "status": t.Status, "requests": t.Attempts, "retries": t.Retries, "models": models,
-		"cost_usd": usd(cost, unpriced), "unpriced_calls": unpriced, "unreported_attempts": t.Unreported,
+		"cost_usd": usd(cost, unpriced), "unpriced_calls": unpriced, "unreported_attempts": t.Unreported, "changed_rows": t.Changed,
 	}
 	if len(t.Labels) > 0 {
 		out["labels"] = t.Labels
