@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -237,32 +235,23 @@ func TestRetriesThatChangeSomething(t *testing.T) {
 	}
 }
 
-// A gateway whose streams fail for every row that it has cut before must not stop
-// the run: no row was meant to be streamed.
+// An endpoint without streams must not stop the run for refusing them, even each
+// time: no row was meant to be streamed.
 func TestNoStreamsDoNotStopTheRun(t *testing.T) {
-	f := newFixture(t)
-	f.spec.Concurrency = 1
-	inner := f.e.Config.Handler
-	f.e.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.Contains(r.URL.Path, ":stream") {
-			http.NotFound(w, r)
-			return
+	cut := batch.Change{Why: whyTimeout, Stream: true}
+	r := &batch.Request{Model: "gemini-2.5-flash", Body: json.RawMessage(`{}`), Stream: true, Changes: []batch.Change{cut}}
+	for _, refusal := range []oneOutcome{
+		{Consequence: batch.Retry, Refusal: "404", Err: &batch.Error{Kind: batch.KindModel, HTTPStatus: 404}},
+		{Consequence: batch.Stop, Err: &batch.Error{Kind: batch.KindModel, HTTPStatus: 404}},
+		{Consequence: batch.Settled, Status: batch.Rejected, Refusal: "400", Err: &batch.Error{Kind: batch.KindRequest, HTTPStatus: 400}},
+	} {
+		o := changingModel{refusal, price.Default(), false}.Attempt(t.Context(), r)
+		if o.Consequence != batch.Retry || o.Refusal != "" || o.Status != "" || o.Next == nil || o.Next.Stream {
+			t.Errorf("%+v becomes %+v", refusal.Err, o)
 		}
-		inner.ServeHTTP(w, r)
-	})
-	f.e.reply = func(prompt string, n int) (int, string) {
-		if n == 1 {
-			return 524, ""
-		}
-		return 200, answerBody(prompt)
 	}
-	var lines []string
-	for i := range 12 {
-		lines = append(lines, fmt.Sprint("row ", i))
-	}
-	f.input(lines...)
-	f.mustRun()
-	if got := f.output("status", "attempts"); slices.ContainsFunc(got, func(s string) bool { return s != "ok 3" }) {
-		t.Errorf("rows %q", got)
+	key := oneOutcome{Consequence: batch.Stop, Err: &batch.Error{Kind: batch.KindKey, HTTPStatus: 403}}
+	if o := (changingModel{key, price.Default(), false}).Attempt(t.Context(), r); o.Consequence != batch.Stop || o.Next != nil {
+		t.Errorf("a refused key becomes %+v", o)
 	}
 }
