@@ -8,6 +8,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
+	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/internal/sim"
 )
 
@@ -17,6 +18,7 @@ type connection struct {
 	endpoint gemini.Endpoint
 	sim      *sim.Running // nil: another endpoint
 	failures batch.FailureLimit
+	keyID    string // names the key without giving it away
 }
 
 // connect makes the client of the job's endpoint, and starts the simulator when
@@ -60,7 +62,7 @@ func (j *Job) connect() error {
 	if err != nil {
 		return &SpecError{Err: err}
 	}
-	j.client, j.endpoint = c, e
+	j.client, j.endpoint, j.keyID = c, e, quota.KeyID(key)
 	return nil
 }
 

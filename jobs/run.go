@@ -98,7 +98,9 @@ func (j *Job) Run(ctx context.Context) (*Summary, error) {
 	limiter := quota.New(quota.Config{
 		RPM: j.spec.RPM, TPM: j.spec.TPM, RPD: j.spec.RPD,
 		Concurrency: j.spec.Concurrency, OnDailyQuota: dayPolicy(j.spec.OnDailyQuota),
+		Store: j.quotaStore(),
 	})
+	defer limiter.Close()
 	begin := time.Now()
 	j.progress.mu.Lock()
 	j.progress.begin, j.progress.limiter = begin, limiter
@@ -117,6 +119,7 @@ func (j *Job) Run(ctx context.Context) (*Summary, error) {
 	}, j.requests())
 	s := j.summary()
 	s.ListPriced = j.listPriced(j.endpoint)
+	s.Learned = limiter.Learned()
 	if err != nil {
 		return s, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/batch/quota"
 )
 
 // Totals add up what attempts used and cost. The zero value is empty.
@@ -155,6 +156,8 @@ type Summary struct {
 	// ListPriced says that costs are Google's list prices although a gateway, which
 	// charges its own, sends the bill.
 	ListPriced bool `json:"list_priced,omitzero"`
+
+	Learned []quota.Learned `json:"learned,omitempty"` // limits that the server taught
 
 	Settled int64 `json:"settled_before"` // rows that needed no call in this run
 	Bad     int64 `json:"bad"`            // rows that could not be read or rendered

@@ -2,6 +2,8 @@ package quota
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,11 +33,15 @@ type Config struct {
 
 	Concurrency  int       // most calls in flight; 0 = DefaultConcurrency
 	OnDailyQuota DayPolicy // default DayStop
+
+	// Store keeps the day's count and what was learned for other processes and
+	// later runs; nil: nothing is kept.
+	Store *Store
 }
 
 // A Limiter is a [batch.Limiter]. Each model has its own limits, made when it is
-// first asked for. A Limiter holds nothing that must be closed, and is safe for
-// concurrent use. Make it with [New].
+// first asked for. Make it with [New], and close it after use if it has a Store. A
+// Limiter is safe for concurrent use.
 type Limiter struct {
 	config  Config
 	started time.Time
@@ -71,7 +77,7 @@ func (l *Limiter) Acquire(ctx context.Context, r *batch.Request) error {
 		return err
 	}
 	if m.queue.Len() == 0 {
-		if at, by := m.earliest(now, r); by != byFlight && !at.After(now) {
+		if at, by := m.earliest(now, r); by.timed() && !at.After(now) {
 			// Time that nobody waited is never made up for: the slot counts from now.
 			m.grant(now, now, r)
 			l.mu.Unlock()
@@ -119,9 +125,37 @@ func (l *Limiter) Release(r *batch.Request, o *batch.Outcome) {
 	if o != nil {
 		m.learn(g, r, o)
 	}
+	m.probed(g, o)
+	m.save(time.Now(), false)
 	if m.queue.Len() > 0 {
 		m.dispatch(time.Now())
 	}
+}
+
+// Close gives the requests of the day back that were reserved and not sent, and
+// keeps what was learned. A process that dies without it has counted too much, by
+// at most 1 % of the day and 100 requests. Close is called once no call is under way.
+func (l *Limiter) Close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, m := range l.models {
+		m.close(time.Now())
+	}
+}
+
+// Learned returns the limits of the minute that the server taught, in this run or
+// in one of the last day.
+func (l *Limiter) Learned() []Learned {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var list []Learned
+	for _, name := range slices.Sorted(maps.Keys(l.models)) {
+		for _, learned := range l.models[name].learned() {
+			learned.Model = name
+			list = append(list, learned)
+		}
+	}
+	return list
 }
 
 func (l *Limiter) model(name string) *model {

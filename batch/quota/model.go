@@ -34,10 +34,7 @@ type model struct {
 	bursts int       // bursts in a row without an answer between
 	paused time.Time // nothing is sent before
 
-	parked   time.Time // the day's quota is used up until then
-	parkedBy int       // the RPD that was reached; 0 = the server parked it
-	dayEnd   time.Time // end of the day that daySent counts
-	daySent  int
+	day day
 
 	seq    uint64 // of the last grant
 	flight map[*batch.Request]grant
@@ -56,6 +53,8 @@ type grant struct {
 	at     time.Time
 	tokens int64 // reserved; 0 = no limit was known
 	entry  int64 // its number in the ledger, if tokens are reserved
+
+	counted bool // it has one of the day's requests
 }
 
 type waiter struct {
@@ -73,7 +72,12 @@ const (
 	byPause
 	byDay
 	byFlight
+	byProbe
 )
+
+// timed reports whether there is a time after which the bound binds no more. For
+// the others, a Release decides.
+func (b bound) timed() bool { return b != byFlight && b != byProbe }
 
 func newModel(l *Limiter, name string) *model {
 	m := &model{
@@ -84,6 +88,7 @@ func newModel(l *Limiter, name string) *model {
 		window:   min(startWindow, l.config.Concurrency),
 		flight:   make(map[*batch.Request]grant),
 	}
+	m.load(time.Now())
 	if m.limited() {
 		m.window = l.config.Concurrency
 	}
@@ -93,11 +98,19 @@ func newModel(l *Limiter, name string) *model {
 // limited reports whether a limit of the minute is known.
 func (m *model) limited() bool { return m.requests.limit > 0 || m.tokens.limit > 0 }
 
-// earliest returns when r may be sent at the earliest, and what decides that. For
-// byFlight there is no time: a Release decides.
+// earliest returns when r may be sent at the earliest, and what decides that.
 func (m *model) earliest(now time.Time, r *batch.Request) (at time.Time, by bound) {
 	if len(m.flight) >= m.window {
 		return time.Time{}, byFlight
+	}
+	parked := m.day.parked
+	if now.Before(parked) {
+		switch m.day.probe {
+		case probing:
+			return time.Time{}, byProbe
+		case probeDue:
+			parked = time.Time{}
+		}
 	}
 	later := func(t time.Time, b bound) {
 		if t.After(at) {
@@ -112,7 +125,7 @@ func (m *model) earliest(now time.Time, r *batch.Request) (at time.Time, by boun
 		later(m.ledger.earliest(now, m.reserve(r), m.tokens.limit), byTokens)
 	}
 	later(m.paused, byPause)
-	later(m.parked, byDay)
+	later(parked, byDay)
 	return at, by
 }
 
@@ -138,9 +151,7 @@ func (m *model) grant(now, slot time.Time, r *batch.Request) {
 		g.entry = m.ledger.add(slot, g.tokens)
 		m.tokens.take(slot, g.tokens)
 	}
-	if m.limiter.config.RPD > 0 {
-		m.daySent++
-	}
+	m.count(now, &g)
 	m.flight[r] = g
 }
 
@@ -150,9 +161,7 @@ func (m *model) undo(r *batch.Request) {
 	g := m.flight[r]
 	delete(m.flight, r)
 	m.correct(g, 0)
-	if m.limiter.config.RPD > 0 && g.at.Before(m.dayEnd) {
-		m.daySent = max(0, m.daySent-1)
-	}
+	m.uncount(g)
 }
 
 // correct replaces what g has reserved by what it used.
@@ -176,7 +185,7 @@ func (m *model) dispatch(now time.Time) {
 		front := m.queue.Front()
 		w := front.Value.(*waiter)
 		at, by := m.earliest(now, w.request)
-		if by == byFlight {
+		if !by.timed() {
 			break
 		}
 		if at.After(now) {
@@ -224,24 +233,6 @@ func (m *model) refuse(err error) {
 	}
 }
 
-// dayError parks the model when the given number of requests a day is reached, and
-// returns the error for a parked one that nobody wants to wait for.
-func (m *model) dayError(now time.Time) error {
-	c := &m.limiter.config
-	if c.RPD > 0 {
-		if !now.Before(m.dayEnd) {
-			m.dayEnd, m.daySent = nextMidnight(now, m.limiter.pacific), 0
-		}
-		if m.daySent >= c.RPD {
-			m.parked, m.parkedBy = m.dayEnd, c.RPD
-		}
-	}
-	if c.OnDailyQuota == DayWait || !now.Before(m.parked) {
-		return nil
-	}
-	return &DayError{Model: m.name, Until: m.parked, RPD: m.parkedBy}
-}
-
 // learn takes from an outcome what it says about the limits.
 func (m *model) learn(g grant, r *batch.Request, o *batch.Outcome) {
 	if u := o.Usage; u != nil && u.PromptTokenCount > 0 {
@@ -259,11 +250,7 @@ func (m *model) learn(g grant, r *batch.Request, o *batch.Outcome) {
 		m.slowDown(time.Now(), g, o)
 	case batch.Park:
 		m.adopt(time.Now(), o.Limits)
-		// The day is that of the sending: a refusal that arrives after midnight must
-		// not close the new day.
-		if until := nextMidnight(g.at, m.limiter.pacific); until.After(m.parked) {
-			m.parked, m.parkedBy = until, 0
-		}
+		m.park(time.Now(), g.at, o.Limits)
 	}
 }
 

@@ -74,15 +74,15 @@ func (m *model) state(now time.Time) State {
 		s.Limit, s.Value, s.Learned, s.Since = LimitRPM, m.requests.limit, m.requests.learned, m.requests.since
 	case byTokens:
 		s.Limit, s.Value, s.Learned, s.Since = LimitTPM, m.tokens.limit, m.tokens.learned, m.tokens.since
-	case byDay:
-		s.Limit, s.Value, s.Learned, s.Since = LimitRPD, int64(m.parkedBy), m.parkedBy == 0, m.limiter.started
+	case byDay, byProbe:
+		s.Limit, s.Value, s.Learned, s.Since = LimitRPD, int64(m.day.parkedBy), m.day.parkedBy == 0, m.limiter.started
 	case byPause:
 		s.Limit = LimitPause
 	case byFlight:
 		s.Limit, s.Value, s.Learned = LimitConcurrency, int64(m.window), m.window < m.limiter.config.Concurrency
 	}
 	s.Next = max(0, at.Sub(now))
-	if by == byFlight {
+	if !by.timed() {
 		s.Next = 0
 	}
 	return s

@@ -44,6 +44,9 @@ func printGoOn(w io.Writer, s *jobs.Summary, err error, total int64, again strin
 	var day *quota.DayError
 	switch {
 	case errors.As(err, &day):
+		if left := total - s.Settled - s.Bad - s.Run.Rows; left > 0 && day.PerDay > 0 {
+			fmt.Fprintf(w, "At %s they take %s more. ", many(day.PerDay, "request")+" a day", many((left+day.PerDay-1)/day.PerDay, "day"))
+		}
 		fmt.Fprintf(w, "Carry on after %s with:\n", day.Until.Local().Format("Mon 2 Jan 15:04 MST"))
 	case errors.Is(err, batch.ErrInterrupted):
 		fmt.Fprint(w, "Carry on with:\n")
@@ -93,6 +96,9 @@ func printSummary(w io.Writer, s *jobs.Summary, total int64) {
 	}
 	if run.Changed > 0 {
 		fmt.Fprintf(tw, "  changed\t%s answered after the request was changed: see \"note\" in the journal\n", many(run.Changed, "row"))
+	}
+	for _, l := range s.Learned {
+		fmt.Fprintf(tw, "  learned\t%v\n", l)
 	}
 	for _, m := range run.Models {
 		name := m.Model
@@ -183,6 +189,9 @@ func summaryJSON(s *jobs.Summary, err error, code int) map[string]any {
 		"rows_per_second": float64(s.Run.Rows) / max(s.Elapsed.Seconds(), 0.001),
 		"list_priced":     s.ListPriced,
 		"run":             totalsJSON(&s.Run),
+	}
+	if len(s.Learned) > 0 {
+		m["learned"] = s.Learned
 	}
 	if s.Job != nil {
 		m["job"] = totalsJSON(s.Job)

@@ -1,0 +1,31 @@
+package jobs
+
+import (
+	"cmp"
+	"path/filepath"
+
+	"github.com/genbatch/genbatch/batch/quota"
+)
+
+// quotaStore is where the day's count and the learned limits are kept for all jobs
+// of this user on this machine; nil where nothing is to be kept.
+func (j *Job) quotaStore() *quota.Store {
+	dir := j.userState()
+	if dir == "" || j.endpoint.Name == "sim" { // the simulator begins anew with each run
+		return nil
+	}
+	return &quota.Store{Dir: filepath.Join(dir, "genbatch", "quota"), Endpoint: j.endpoint.String(), KeyID: j.keyID, Log: j.log}
+}
+
+// userState is the folder for state of the user's programs; empty where there is none.
+// https://specifications.freedesktop.org/basedir-spec/latest/
+func (j *Job) userState() string {
+	if dir := j.env("XDG_STATE_HOME"); filepath.IsAbs(dir) { // the specification has others ignored
+		return dir
+	}
+	home := cmp.Or(j.env("HOME"), j.env("USERPROFILE"))
+	if !filepath.IsAbs(home) {
+		return ""
+	}
+	return filepath.Join(home, ".local", "state")
+}
