@@ -45,7 +45,7 @@ func printGoOn(w io.Writer, s *jobs.Summary, err error, total int64, again strin
 	switch {
 	case errors.As(err, &day):
 		if left := total - s.Settled - s.Bad - s.Run.Rows; left > 0 && day.PerDay > 0 {
-			fmt.Fprintf(w, "At %s they take %s more. ", many(day.PerDay, "request")+" a day", many((left+day.PerDay-1)/day.PerDay, "day"))
+			fmt.Fprintf(w, "At %s a day they take about %s more. ", many(day.PerDay, "request"), many((left+day.PerDay-1)/day.PerDay, "day"))
 		}
 		fmt.Fprintf(w, "Carry on after %s with:\n", day.Until.Local().Format("Mon 2 Jan 15:04 MST"))
 	case errors.Is(err, batch.ErrInterrupted):
