@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 	_ "time/tzdata" // a static binary finds Los Angeles on any machine
 
@@ -286,12 +285,14 @@ func (m *model) probed(g grant, o *batch.Outcome) {
 // learned returns the limits that are not the user's.
 func (m *model) learned() []Learned {
 	var list []Learned
-	for limit, p := range map[string]*pace{LimitRPM: &m.requests, LimitTPM: &m.tokens} {
+	for _, p := range []struct {
+		name string
+		pace
+	}{{LimitRPM, m.requests}, {LimitTPM, m.tokens}} {
 		if p.learned && p.limit > 0 {
-			list = append(list, Learned{Limit: limit, Value: p.limit, At: p.since.UTC().Truncate(time.Second)})
+			list = append(list, Learned{Limit: p.name, Value: p.limit, At: p.since.UTC().Truncate(time.Second)})
 		}
 	}
-	slices.SortFunc(list, func(a, b Learned) int { return strings.Compare(a.Limit, b.Limit) })
 	return list
 }
 
@@ -299,7 +300,8 @@ func (m *model) learned() []Learned {
 // and when the limiter is closed.
 func (m *model) save(now time.Time, closing bool) {
 	d := &m.day
-	if m.limiter.config.Store == nil || !closing && now.Sub(d.savedAt) < saveBreak {
+	known := m.requests.learned || m.tokens.learned
+	if m.limiter.config.Store == nil || !known || !closing && now.Sub(d.savedAt) < saveBreak {
 		return
 	}
 	list := m.learned()
