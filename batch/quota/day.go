@@ -326,6 +326,9 @@ func (m *model) save(now time.Time, closing bool) {
 // close gives back what is left of the slice, and keeps what was learned.
 func (m *model) close(now time.Time) {
 	d := &m.day
+	if now.Before(d.away) {
+		d.away = now // the last chance to have it counted
+	}
 	m.save(now, true)
 	if !now.Before(d.end) || d.left == 0 && d.debt == 0 {
 		return

@@ -168,7 +168,7 @@ func (s *Store) write(path string, r record) error {
 
 // lock waits for a lock, but not long.
 func (s *Store) lock(path string) (*durable.Lock, error) {
-	for wait, end := time.Millisecond, time.Now().Add(lockPatience); ; wait = min(2*wait, 20*time.Millisecond) {
+	for wait, end := time.Millisecond, time.Now().Add(lockPatience); ; wait = min(2*wait, 5*time.Millisecond) {
 		l, err := s.fs.Lock(path)
 		if _, held := errors.AsType[*durable.LockedError](err); !held || !time.Now().Before(end) {
 			return l, err

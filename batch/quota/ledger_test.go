@@ -169,7 +169,7 @@ func TestCrashCountsTooMuch(t *testing.T) {
 // Two processes at once share the day, to the last request.
 func TestProcessesShareDay(t *testing.T) {
 	dir := t.TempDir()
-	const rpd = 150
+	const rpd = 40
 	var mu sync.Mutex
 	total := 0
 	var wg sync.WaitGroup
@@ -395,6 +395,26 @@ func TestLockHeld(t *testing.T) {
 		}
 		if r := readRecord(t, s); r.Used != 10 {
 			t.Errorf("%+v", r)
+		}
+	})
+}
+
+// A run that had to count by itself says so at its end, when it can.
+func TestLockHeldUntilTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := store(t.TempDir())
+		lock, err := durable.FS{}.Lock(s.path(testModel) + ".lock")
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := New(Config{RPD: 1000, Store: s})
+		spend(t, l, 3)
+		if err := lock.Unlock(); err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
+		if r := readRecord(t, s); r.Used != 3 {
+			t.Errorf("%+v, want the 3 that were sent", r)
 		}
 	})
 }
