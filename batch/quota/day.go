@@ -67,7 +67,7 @@ type day struct {
 	parkedBy int       // the RPD that was reached; 0 = the server parked it
 	named    int64     // requests a day, as the server's refusal said; 0 = it did not
 
-	probe    probe
+	probe    probeState
 	probeSeq uint64 // the grant that is the probe
 
 	away    time.Time // the store could not be reached and is left alone until then
@@ -75,14 +75,14 @@ type day struct {
 	savedAt time.Time
 }
 
-// A probe is the one request that a run sends for a model that an earlier run found
+// A probeState tells of the one request that a run sends for a model that an earlier run found
 // parked: the quota may have been raised since.
-type probe uint8
+type probeState uint8
 
 const (
-	noProbe  probe = iota
-	probeDue       // the next request is the probe
-	probing        // it is under way, and all others wait for what comes of it
+	noProbe  probeState = iota
+	probeDue            // the next request is the probe
+	probing             // it is under way, and all others wait for what comes of it
 )
 
 const (
@@ -102,7 +102,7 @@ func (m *model) load(now time.Time) {
 	m.roll(now)
 	r, err := s.read(m.name)
 	if errors.Is(err, errDamaged) {
-		m.share(now, func(*record) {}) // warns, and writes a sound one
+		m.share(now, func(*dayRecord) {}) // warns, and writes a sound one
 		return
 	}
 	if err != nil {
@@ -157,7 +157,7 @@ func (m *model) refill(now time.Time) {
 	if rpd > 0 {
 		slice = min(max(1, rpd/100), maxSlice)
 	}
-	m.share(now, func(r *record) {
+	m.share(now, func(r *dayRecord) {
 		d.left = slice
 		if rpd > 0 {
 			d.left = min(slice, max(0, rpd-r.Used))
@@ -171,10 +171,10 @@ func (m *model) refill(now time.Time) {
 
 // share makes a change of the record that all processes share, or, where there is
 // no store or it fails, of what this one knows of it.
-func (m *model) share(now time.Time, change func(r *record)) {
+func (m *model) share(now time.Time, change func(r *dayRecord)) {
 	d := &m.day
 	if s := m.limiter.config.Store; s != nil && !now.Before(d.away) {
-		r, err := s.update(m.name, func(r *record) {
+		r, err := s.update(m.name, func(r *dayRecord) {
 			r.Used += d.debt
 			change(r)
 		})
@@ -184,7 +184,7 @@ func (m *model) share(now time.Time, change func(r *record)) {
 		}
 		m.storeFailed(now, err)
 	}
-	r := record{Day: d.name, Used: d.used}
+	r := dayRecord{Day: d.name, Used: d.used}
 	change(&r)
 	d.debt += r.Used - d.used
 	d.used = r.Used
@@ -254,7 +254,7 @@ func (m *model) park(now, sent time.Time, limits []batch.Limit) {
 		return
 	}
 	d.parked, d.parkedBy, d.probe = until, 0, noProbe
-	m.share(now, func(r *record) {
+	m.share(now, func(r *dayRecord) {
 		if until.After(r.ParkedUntil) {
 			r.ParkedUntil = until
 		}
@@ -275,7 +275,7 @@ func (m *model) probed(g grant, o *batch.Outcome) {
 	}
 	now := time.Now()
 	d.parked, d.probe = time.Time{}, noProbe
-	m.share(now, func(r *record) {
+	m.share(now, func(r *dayRecord) {
 		if r.ParkedUntil.After(now) {
 			r.ParkedUntil = now // not zero: the days are counted from now on
 		}
@@ -309,7 +309,7 @@ func (m *model) save(now time.Time, closing bool) {
 		return
 	}
 	d.saved, d.savedAt = list, now
-	m.share(now, func(r *record) {
+	m.share(now, func(r *dayRecord) {
 		for _, l := range r.Learned {
 			again := slices.ContainsFunc(list, func(n Learned) bool { return n.Limit == l.Limit })
 			if !again && l.valid(now) {
@@ -333,7 +333,7 @@ func (m *model) close(now time.Time) {
 	if !now.Before(d.end) || d.left == 0 && d.debt == 0 {
 		return
 	}
-	m.share(now, func(r *record) {
+	m.share(now, func(r *dayRecord) {
 		if r.Day == d.name {
 			r.Used = max(0, r.Used-d.left)
 		}

@@ -52,9 +52,9 @@ func KeyID(key string) string {
 	return fmt.Sprintf("%x", sum[:8])
 }
 
-// A record is the content of a file. Several processes share it: each reads it,
+// A dayRecord is the content of a file. Several processes share it: each reads it,
 // changes it and writes it under the file's lock.
-type record struct {
+type dayRecord struct {
 	Version  int    `json:"version"`
 	Endpoint string `json:"endpoint"` // for people
 	Model    string `json:"model"`    // for people
@@ -107,24 +107,24 @@ var errDamaged = errors.New("it is damaged, or of another version of genbatch")
 
 // read returns a model's record as it stands; the zero record where there is none.
 // It needs no lock, since files are replaced as a whole.
-func (s *Store) read(model string) (record, error) {
+func (s *Store) read(model string) (dayRecord, error) {
 	text, err := os.ReadFile(s.path(model))
 	if errors.Is(err, fs.ErrNotExist) {
-		return record{}, nil
+		return dayRecord{}, nil
 	}
 	if err != nil {
-		return record{}, err
+		return dayRecord{}, err
 	}
-	var r record
+	var r dayRecord
 	if json.Unmarshal(text, &r) != nil || r.Version != recordVersion || r.Used < 0 {
-		return record{}, errDamaged
+		return dayRecord{}, errDamaged
 	}
 	return r, nil
 }
 
 // update changes a model's record, under its lock, and returns what was written.
 // The record that change is given is of today already.
-func (s *Store) update(model string, change func(r *record)) (record, error) {
+func (s *Store) update(model string, change func(r *dayRecord)) (dayRecord, error) {
 	path := s.path(model)
 	lock, err := s.lock(path + ".lock")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -133,7 +133,7 @@ func (s *Store) update(model string, change func(r *record)) (record, error) {
 		}
 	}
 	if err != nil {
-		return record{}, err
+		return dayRecord{}, err
 	}
 	r, err := s.read(model)
 	if errors.Is(err, errDamaged) {
@@ -153,7 +153,7 @@ func (s *Store) update(model string, change func(r *record)) (record, error) {
 	return r, errors.Join(err, lock.Unlock())
 }
 
-func (s *Store) write(path string, r record) error {
+func (s *Store) write(path string, r dayRecord) error {
 	text, err := json.Marshal(r)
 	if err != nil {
 		return err

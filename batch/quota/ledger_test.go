@@ -51,7 +51,7 @@ func refuse(t *testing.T, l *Limiter) {
 	l.Release(r, &batch.Outcome{Consequence: batch.Park, Limits: []batch.Limit{{Value: 20, Per: 24 * time.Hour}}})
 }
 
-func readRecord(t *testing.T, s *Store) record {
+func readRecord(t *testing.T, s *Store) dayRecord {
 	t.Helper()
 	r, err := s.read(testModel)
 	if err != nil {

@@ -29,9 +29,10 @@ type model struct {
 	tokens   pace
 	ledger   ledger // of tokens, while their limit is known
 
-	window int       // most calls in flight: slow start, and cut by bursts of refusals
-	cutSeq uint64    // refusals of grants up to this one belong to a burst that was counted
-	bursts int       // bursts in a row without an answer between
+	window int    // most calls in flight: slow start, and cut by bursts of refusals
+	cutSeq uint64 // refusals of grants up to this one belong to a burst that was counted
+	bursts int    // bursts in a row without an answer between
+	felt
 	paused time.Time // nothing is sent before
 
 	day day
@@ -119,6 +120,9 @@ func (m *model) earliest(now time.Time, r *batch.Request) (at time.Time, by boun
 	}
 	if m.requests.limit > 0 {
 		later(m.requests.free, byRequests)
+		if m.requests.probe.base > 0 {
+			later(m.record.earliest(m.requests.limit), byRequests)
+		}
 	}
 	if m.tokens.limit > 0 {
 		later(m.tokens.free, byTokens)
@@ -132,17 +136,24 @@ func (m *model) earliest(now time.Time, r *batch.Request) (at time.Time, by boun
 // reserve returns the tokens to count for r. A row above the limit counts as all
 // of it, and so gets a minute of its own instead of waiting for ever.
 func (m *model) reserve(r *batch.Request) int64 {
+	return min(m.estimate(r), m.tokens.limit)
+}
+
+// estimate returns the tokens that r will probably be counted as.
+func (m *model) estimate(r *batch.Request) int64 {
 	n := float64(max(1, r.InputTokens))
 	if m.estimated > 0 {
 		n *= m.reported / m.estimated
 	}
-	return int64(min(max(1, n), float64(m.tokens.limit)))
+	return int64(max(1, n))
 }
 
 // grant counts r as sent now, in the slot.
 func (m *model) grant(now, slot time.Time, r *batch.Request) {
 	m.seq++
 	g := grant{seq: m.seq, at: now}
+	m.probe(now)
+	m.record.add(g.seq, call{at: now, tokens: m.estimate(r), flight: len(m.flight)})
 	if m.requests.limit > 0 {
 		m.requests.take(slot, 1)
 	}
@@ -161,6 +172,9 @@ func (m *model) undo(r *batch.Request) {
 	g := m.flight[r]
 	delete(m.flight, r)
 	m.correct(g, 0)
+	if c := m.record.get(g.seq); c != nil {
+		c.refused = true // the server never saw it
+	}
 	m.uncount(g)
 }
 
@@ -239,11 +253,14 @@ func (m *model) learn(g grant, r *batch.Request, o *batch.Outcome) {
 		m.estimated = decay*m.estimated + float64(max(1, r.InputTokens))
 		m.reported = decay*m.reported + float64(u.PromptTokenCount)
 		m.correct(g, u.PromptTokenCount)
+		if c := m.record.get(g.seq); c != nil {
+			c.tokens = u.PromptTokenCount
+		}
 	}
 	switch o.Consequence {
 	case batch.Answered, batch.Settled:
 		if g.seq > m.cutSeq { // answers to calls from before a cut say nothing about the time after it
-			m.window = min(m.window+1, m.limiter.config.Concurrency)
+			m.window = min(m.window+1, m.most())
 			m.bursts = 0
 		}
 	case batch.SlowDown:
@@ -258,7 +275,11 @@ func (m *model) learn(g grant, r *batch.Request, o *batch.Outcome) {
 func (m *model) slowDown(now time.Time, g grant, o *batch.Outcome) {
 	adopted := m.adopt(now, o.Limits)
 	fresh := g.seq > m.cutSeq
+	if c := m.record.get(g.seq); c != nil {
+		c.refused = true
+	}
 	if fresh {
+		adopted = adopted || m.feel(now, g.seq)
 		m.cutSeq = m.seq
 		m.bursts++
 		if !adopted { // else the new pace is the cut

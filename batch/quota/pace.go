@@ -34,6 +34,7 @@ type pace struct {
 	learned bool
 	since   time.Time
 	free    time.Time // when the next grant is due
+	probe   probe     // of a limit that no one named
 }
 
 // cost is the time that n take.
@@ -53,7 +54,7 @@ func (p *pace) adopt(limit int64, now time.Time) bool {
 	if limit <= 0 || limit == p.limit || p.limit > 0 && !p.learned && limit > p.limit {
 		return false
 	}
-	p.limit, p.learned, p.since = limit, true, now
+	p.limit, p.learned, p.since, p.probe = limit, true, now, probe{}
 	p.free = now.Add(p.cost(1))
 	return true
 }

@@ -1,0 +1,192 @@
+package quota
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+)
+
+// A hidden server enforces limits over a sliding minute.
+type hidden struct {
+	rpm, tpm int64
+	atOnce   int                           // calls it works on at once; 0 = any number
+	named    bool                          // its refusals name the limit and the time
+	strict   bool                          // refused requests count as well
+	faults   float64                       // the part of all calls that fails with a bare 503
+	change   func(s *hidden, minute int)   // changes the limits as time passes
+	row      func(r *rand.Rand) (in int64) // tokens of the next row; nil = 100
+	latency  time.Duration                 // of an answer, at least; up to twice that
+
+	mu      sync.Mutex
+	rand    *rand.Rand
+	start   time.Time
+	window  []send
+	calls   int64
+	tokens  int64
+	working int
+
+	from time.Duration // what comes before is not measured
+	sum  measured
+}
+
+type measured struct{ calls, tokens, refused int64 }
+
+// call is a request of so many tokens, which the server counts when it accepts it.
+func (s *hidden) call(tokens int64) batch.Outcome {
+	s.mu.Lock()
+	now := time.Now()
+	if s.change != nil {
+		s.change(s, int(now.Sub(s.start)/time.Minute))
+	}
+	for len(s.window) > 0 && now.Sub(s.window[0].at) >= time.Minute {
+		s.calls--
+		s.tokens -= s.window[0].tokens
+		s.window = s.window[1:]
+	}
+	measure := now.Sub(s.start) >= s.from
+	full := s.rpm > 0 && s.calls >= s.rpm
+	long := s.tpm > 0 && s.tokens+tokens > s.tpm
+	refuse := full || long || s.atOnce > 0 && s.working >= s.atOnce || s.rand.Float64() < s.faults
+	if refuse {
+		if measure {
+			s.sum.refused++
+		}
+		o := batch.Outcome{Consequence: batch.SlowDown}
+		if s.named && (full || long) {
+			o.RetryAfter = s.window[0].at.Add(time.Minute).Sub(now)
+			if full {
+				o.Limits = append(o.Limits, batch.Limit{Value: s.rpm, Per: time.Minute})
+			}
+			if long {
+				o.Limits = append(o.Limits, batch.Limit{Value: s.tpm, Per: time.Minute, Tokens: true})
+			}
+		}
+		if s.strict {
+			s.window = append(s.window, send{now, 0})
+			s.calls++
+		}
+		s.mu.Unlock()
+		time.Sleep(50 * time.Millisecond)
+		return o
+	}
+	s.window = append(s.window, send{now, tokens})
+	s.calls++
+	s.tokens += tokens
+	s.working++
+	if measure {
+		s.sum.calls++
+		s.sum.tokens += tokens
+	}
+	d := s.latency + time.Duration(s.rand.Int64N(int64(s.latency)))
+	s.mu.Unlock()
+	time.Sleep(d)
+	s.mu.Lock()
+	s.working--
+	s.mu.Unlock()
+	return *usage(tokens)
+}
+
+func (s *hidden) load(t *testing.T, l *Limiter, workers int, d time.Duration) {
+	s.rand, s.start = rand.New(rand.NewPCG(1, 2)), time.Now()
+	if s.latency == 0 {
+		s.latency = time.Second
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for {
+				tokens := int64(100)
+				if s.row != nil {
+					s.mu.Lock()
+					tokens = s.row(s.rand)
+					s.mu.Unlock()
+				}
+				r := request(int(tokens))
+				if l.Acquire(ctx, r) != nil {
+					return
+				}
+				o := s.call(tokens)
+				l.Release(r, &o)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestFeel measures, from the second minute on, how much of what the server would
+// have accepted is used, and how many calls it refuses.
+func TestFeel(t *testing.T) {
+	mixed := func(r *rand.Rand) int64 { return 50 + r.Int64N(101) } // 100 on average
+	skewed := func(r *rand.Rand) int64 {                            // 100 on average, a few large ones
+		return int64(min(20+r.ExpFloat64()*80, 1000))
+	}
+	phases := func(s *hidden, minute int) { // now short rows, now long ones
+		s.row = func(*rand.Rand) int64 { return []int64{50, 200}[minute/4%2] }
+	}
+	for _, tt := range []struct {
+		name    string
+		server  hidden
+		config  Config
+		best    float64 // calls a minute that a client who knows all could have answered
+		used    float64 // of that, at least
+		refused float64 // of all calls, or one in ten minutes where that is more, at most
+	}{
+		{"5 rpm", hidden{rpm: 5}, Config{}, 5, 0.9, 0.01},
+		{"60 rpm", hidden{rpm: 60}, Config{}, 60, 0.9, 0.01},
+		{"600 rpm", hidden{rpm: 600}, Config{}, 600, 0.9, 0.01},
+		{"4000 rpm", hidden{rpm: 4000}, Config{Concurrency: 300}, 4000, 0.9, 0.01},
+		{"5 rpm, named", hidden{rpm: 5, named: true}, Config{}, 5, 0.9, 0.01},
+		{"60 rpm, named", hidden{rpm: 60, named: true}, Config{}, 60, 0.9, 0.01},
+		{"600 rpm, named", hidden{rpm: 600, named: true}, Config{}, 600, 0.9, 0.01},
+		{"4000 rpm, named", hidden{rpm: 4000, named: true}, Config{Concurrency: 300}, 4000, 0.9, 0.01},
+		{"5 rpm, refused count", hidden{rpm: 5, strict: true}, Config{}, 5, 0.9, 0.01},
+		{"60 rpm, refused count", hidden{rpm: 60, strict: true}, Config{}, 60, 0.9, 0.01},
+		{"600 rpm, refused count", hidden{rpm: 600, strict: true}, Config{}, 600, 0.9, 0.01},
+		{"4000 rpm, refused count", hidden{rpm: 4000, strict: true}, Config{Concurrency: 300}, 4000, 0.9, 0.01},
+		{"500 tpm, mixed", hidden{tpm: 500, row: mixed}, Config{}, 5, 0.8, 0.02},
+		{"6 000 tpm, mixed", hidden{tpm: 6000, row: mixed}, Config{}, 60, 0.9, 0.01},
+		{"60 000 tpm, mixed", hidden{tpm: 60_000, row: mixed}, Config{}, 600, 0.9, 0.01},
+		{"60 000 tpm, skewed", hidden{tpm: 60_000, row: skewed}, Config{}, 600, 0.9, 0.01},
+		{"60 000 tpm, mixed, named", hidden{tpm: 60_000, row: mixed, named: true}, Config{}, 600, 0.9, 0.01},
+		{"400 000 tpm, mixed", hidden{tpm: 400_000, row: mixed}, Config{Concurrency: 300}, 4000, 0.9, 0.01},
+		{"600 rpm, mixed", hidden{rpm: 600, row: mixed}, Config{}, 600, 0.9, 0.01},
+		{"600 rpm, skewed", hidden{rpm: 600, row: skewed}, Config{}, 600, 0.9, 0.01},
+		{"both, tokens bind", hidden{rpm: 700, tpm: 60_000, row: mixed}, Config{}, 600, 0.9, 0.01},
+		{"both, requests bind", hidden{rpm: 600, tpm: 70_000, row: mixed}, Config{}, 600, 0.9, 0.01},
+		{"both, in turns", hidden{rpm: 600, tpm: 60_000, change: phases}, Config{}, 450, 0.9, 0.01},
+		{"both, in turns, named", hidden{rpm: 600, tpm: 60_000, change: phases, named: true}, Config{}, 450, 0.9, 0.01},
+		{"600 rpm given, tokens hidden", hidden{tpm: 30_000}, Config{RPM: 600}, 300, 0.9, 0.01},
+		{"2 at once", hidden{atOnce: 2}, Config{}, 80, 0.85, 0.01},
+		{"20 at once", hidden{atOnce: 20}, Config{}, 800, 0.85, 0.01},
+		{"50 at once", hidden{atOnce: 50}, Config{}, 2000, 0.85, 0.01},
+		{"20 at once, 600 rpm", hidden{atOnce: 20, rpm: 600}, Config{}, 600, 0.85, 0.01},
+		{"1 call in 200 fails", hidden{faults: 0.005}, Config{Concurrency: 32}, 1280, 0.7, 0.01},
+		{"1 call in 200 fails, 600 rpm", hidden{faults: 0.005, rpm: 600}, Config{}, 600, 0.85, 0.015},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := &tt.server
+				s.from = time.Minute
+				const minutes = 20
+				s.load(t, New(tt.config), max(100, 2*tt.config.Concurrency), (1+minutes)*time.Minute)
+				used := float64(s.sum.calls) / tt.best / minutes
+				refused := float64(s.sum.refused) / float64(s.sum.calls+s.sum.refused)
+				t.Logf("%.3f used, %.4f refused (%d)", used, refused, s.sum.refused)
+				if used < tt.used {
+					t.Errorf("used %.3f, want at least %.3f", used, tt.used)
+				}
+				if refused > tt.refused && s.sum.refused > minutes/10 {
+					t.Errorf("refused %.4f (%d), want at most %.4f", refused, s.sum.refused, tt.refused)
+				}
+			})
+		})
+	}
+}
