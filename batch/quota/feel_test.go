@@ -132,48 +132,48 @@ func TestFeel(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name    string
-		server  hidden
+		server  *hidden
 		config  Config
 		best    float64 // calls a minute that a client who knows all could have answered
 		used    float64 // of that, at least
 		refused float64 // of all calls, or one in ten minutes where that is more, at most
 	}{
-		{"5 rpm", hidden{rpm: 5}, Config{}, 5, 0.9, 0.01},
-		{"60 rpm", hidden{rpm: 60}, Config{}, 60, 0.9, 0.01},
-		{"600 rpm", hidden{rpm: 600}, Config{}, 600, 0.9, 0.01},
-		{"4000 rpm", hidden{rpm: 4000}, Config{Concurrency: 300}, 4000, 0.9, 0.01},
-		{"5 rpm, named", hidden{rpm: 5, named: true}, Config{}, 5, 0.9, 0.01},
-		{"60 rpm, named", hidden{rpm: 60, named: true}, Config{}, 60, 0.9, 0.01},
-		{"600 rpm, named", hidden{rpm: 600, named: true}, Config{}, 600, 0.9, 0.01},
-		{"4000 rpm, named", hidden{rpm: 4000, named: true}, Config{Concurrency: 300}, 4000, 0.9, 0.01},
-		{"5 rpm, refused count", hidden{rpm: 5, strict: true}, Config{}, 5, 0.9, 0.01},
-		{"60 rpm, refused count", hidden{rpm: 60, strict: true}, Config{}, 60, 0.9, 0.01},
-		{"600 rpm, refused count", hidden{rpm: 600, strict: true}, Config{}, 600, 0.9, 0.01},
-		{"4000 rpm, refused count", hidden{rpm: 4000, strict: true}, Config{Concurrency: 300}, 4000, 0.9, 0.01},
-		{"500 tpm, mixed", hidden{tpm: 500, row: mixed}, Config{}, 5, 0.8, 0.02},
-		{"6 000 tpm, mixed", hidden{tpm: 6000, row: mixed}, Config{}, 60, 0.9, 0.01},
-		{"60 000 tpm, mixed", hidden{tpm: 60_000, row: mixed}, Config{}, 600, 0.9, 0.01},
-		{"60 000 tpm, skewed", hidden{tpm: 60_000, row: skewed}, Config{}, 600, 0.9, 0.01},
-		{"60 000 tpm, mixed, named", hidden{tpm: 60_000, row: mixed, named: true}, Config{}, 600, 0.9, 0.01},
-		{"400 000 tpm, mixed", hidden{tpm: 400_000, row: mixed}, Config{Concurrency: 300}, 4000, 0.9, 0.01},
-		{"600 rpm, mixed", hidden{rpm: 600, row: mixed}, Config{}, 600, 0.9, 0.01},
-		{"600 rpm, skewed", hidden{rpm: 600, row: skewed}, Config{}, 600, 0.9, 0.01},
-		{"both, tokens bind", hidden{rpm: 700, tpm: 60_000, row: mixed}, Config{}, 600, 0.9, 0.01},
-		{"both, requests bind", hidden{rpm: 600, tpm: 70_000, row: mixed}, Config{}, 600, 0.9, 0.01},
-		{"both, in turns", hidden{rpm: 600, tpm: 60_000, change: phases}, Config{}, 450, 0.9, 0.01},
-		{"both, in turns, named", hidden{rpm: 600, tpm: 60_000, change: phases, named: true}, Config{}, 450, 0.9, 0.01},
-		{"600 rpm given, tokens hidden", hidden{tpm: 30_000}, Config{RPM: 600}, 300, 0.9, 0.01},
-		{"2 at once", hidden{atOnce: 2}, Config{}, 80, 0.85, 0.01},
-		{"20 at once", hidden{atOnce: 20}, Config{}, 800, 0.85, 0.01},
-		{"50 at once", hidden{atOnce: 50}, Config{}, 2000, 0.85, 0.01},
-		{"20 at once, 600 rpm", hidden{atOnce: 20, rpm: 600}, Config{}, 600, 0.85, 0.01},
-		{"1 call in 200 fails", hidden{faults: 0.005}, Config{Concurrency: 32}, 1280, 0.7, 0.01},
-		{"1 call in 200 fails, 600 rpm", hidden{faults: 0.005, rpm: 600}, Config{}, 600, 0.85, 0.015},
+		{"5 rpm", &hidden{rpm: 5}, Config{}, 5, 0.9, 0.01},
+		{"60 rpm", &hidden{rpm: 60}, Config{}, 60, 0.9, 0.01},
+		{"600 rpm", &hidden{rpm: 600}, Config{}, 600, 0.9, 0.01},
+		{"4000 rpm", &hidden{rpm: 4000}, Config{Concurrency: 300}, 4000, 0.9, 0.01},
+		{"5 rpm, named", &hidden{rpm: 5, named: true}, Config{}, 5, 0.9, 0.01},
+		{"60 rpm, named", &hidden{rpm: 60, named: true}, Config{}, 60, 0.9, 0.01},
+		{"600 rpm, named", &hidden{rpm: 600, named: true}, Config{}, 600, 0.9, 0.01},
+		{"4000 rpm, named", &hidden{rpm: 4000, named: true}, Config{Concurrency: 300}, 4000, 0.9, 0.01},
+		{"5 rpm, refused count", &hidden{rpm: 5, strict: true}, Config{}, 5, 0.9, 0.01},
+		{"60 rpm, refused count", &hidden{rpm: 60, strict: true}, Config{}, 60, 0.9, 0.01},
+		{"600 rpm, refused count", &hidden{rpm: 600, strict: true}, Config{}, 600, 0.9, 0.01},
+		{"4000 rpm, refused count", &hidden{rpm: 4000, strict: true}, Config{Concurrency: 300}, 4000, 0.9, 0.01},
+		{"500 tpm, mixed", &hidden{tpm: 500, row: mixed}, Config{}, 5, 0.8, 0.02},
+		{"6 000 tpm, mixed", &hidden{tpm: 6000, row: mixed}, Config{}, 60, 0.9, 0.01},
+		{"60 000 tpm, mixed", &hidden{tpm: 60_000, row: mixed}, Config{}, 600, 0.9, 0.01},
+		{"60 000 tpm, skewed", &hidden{tpm: 60_000, row: skewed}, Config{}, 600, 0.9, 0.01},
+		{"60 000 tpm, mixed, named", &hidden{tpm: 60_000, row: mixed, named: true}, Config{}, 600, 0.9, 0.01},
+		{"400 000 tpm, mixed", &hidden{tpm: 400_000, row: mixed}, Config{Concurrency: 300}, 4000, 0.9, 0.01},
+		{"600 rpm, mixed", &hidden{rpm: 600, row: mixed}, Config{}, 600, 0.9, 0.01},
+		{"600 rpm, skewed", &hidden{rpm: 600, row: skewed}, Config{}, 600, 0.9, 0.01},
+		{"both, tokens bind", &hidden{rpm: 700, tpm: 60_000, row: mixed}, Config{}, 600, 0.9, 0.01},
+		{"both, requests bind", &hidden{rpm: 600, tpm: 70_000, row: mixed}, Config{}, 600, 0.9, 0.01},
+		{"both, in turns", &hidden{rpm: 600, tpm: 60_000, change: phases}, Config{}, 450, 0.9, 0.01},
+		{"both, in turns, named", &hidden{rpm: 600, tpm: 60_000, change: phases, named: true}, Config{}, 450, 0.9, 0.01},
+		{"600 rpm given, tokens hidden", &hidden{tpm: 30_000}, Config{RPM: 600}, 300, 0.9, 0.01},
+		{"2 at once", &hidden{atOnce: 2}, Config{}, 80, 0.85, 0.01},
+		{"20 at once", &hidden{atOnce: 20}, Config{}, 800, 0.85, 0.01},
+		{"50 at once", &hidden{atOnce: 50}, Config{}, 2000, 0.85, 0.01},
+		{"20 at once, 600 rpm", &hidden{atOnce: 20, rpm: 600}, Config{}, 600, 0.85, 0.01},
+		{"1 call in 200 fails", &hidden{faults: 0.005}, Config{Concurrency: 32}, 1280, 0.7, 0.01},
+		{"1 call in 200 fails, 600 rpm", &hidden{faults: 0.005, rpm: 600}, Config{}, 600, 0.85, 0.015},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := &tt.server
+				s := tt.server
 				s.from = time.Minute
 				const minutes = 20
 				s.load(t, New(tt.config), max(100, 2*tt.config.Concurrency), (1+minutes)*time.Minute)
