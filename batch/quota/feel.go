@@ -96,6 +96,7 @@ type felt struct {
 	suspect burst // a burst that another one may confirm; zero = none
 	witness burst // the one that the last limit was taken from
 	atOnce  probe // of ceiling
+	crowded int   // calls in flight at the last burst that they may explain
 	ceiling int   // calls in flight that the window grows to; 0 = as many as configured
 }
 
@@ -141,13 +142,14 @@ func (r *record) earliest(limit int64) time.Time {
 }
 
 // before counts what was accepted in the minute before a refused call. What is
-// still in flight counts as accepted: refusals come back sooner than answers.
-func (r *record) before(seq uint64) burst {
+// still in flight counts as accepted: refusals come back sooner than answers. So
+// many calls were on their way together with the refused one.
+func (r *record) before(seq uint64, together int) burst {
 	c := r.get(seq)
 	if c == nil {
 		return burst{}
 	}
-	b := burst{at: c.at, row: c.tokens, flight: c.flight}
+	b := burst{at: c.at, row: c.tokens, flight: max(c.flight, together)}
 	for i := range r.calls[:seq-r.first] {
 		if o := &r.calls[i]; c.at.Sub(o.at) < time.Minute {
 			b.sent++
@@ -156,7 +158,7 @@ func (r *record) before(seq uint64) burst {
 			}
 			b.calls++
 			b.tokens += o.tokens
-			if o.flight >= c.flight {
+			if o.flight >= b.flight {
 				b.busy++
 			}
 		}
@@ -168,7 +170,7 @@ func (r *record) before(seq uint64) burst {
 // reports whether a limit of the minute was felt or set back, which then is the
 // answer to the burst.
 func (m *model) feel(now time.Time, seq uint64) bool {
-	b := m.record.before(seq)
+	b := m.record.before(seq, m.together(seq))
 	if b.calls < fewest {
 		return false
 	}
@@ -176,12 +178,7 @@ func (m *model) feel(now time.Time, seq uint64) bool {
 		return true
 	}
 	if b.crowded() {
-		until := now.Add(firstProbe)
-		if m.atOnce.base > 0 {
-			until = now.Add(nextProbe)
-		}
-		m.atOnce.feel(int64(b.flight), until)
-		m.ceiling = b.flight
+		m.crowd(now, b.flight)
 		return false
 	}
 	if m.suspect.at.IsZero() {
@@ -201,16 +198,51 @@ func (m *model) feel(now time.Time, seq uint64) bool {
 	case requests:
 		m.requests.feel(b.calls, now, now.Add(firstProbe))
 	case tokens:
-		m.tokens.feel(b.tokens+b.row/2, now, now.Add(firstProbe))
+		m.tokens.feel(b.tokens, now, now.Add(firstProbe))
 		m.ledger = m.record.ledger(now)
 		if p := &m.requests; p.probe.base > 0 && apart(m.witness.tokens, b.tokens) < near {
 			*p = pace{since: now} // tokens explain that burst as well
 		}
 	}
 	m.witness, m.suspect = b, burst{}
-	m.atOnce, m.ceiling = probe{}, 0
+	m.atOnce, m.crowded, m.ceiling = probe{}, 0, 0
 	m.window = m.limiter.config.Concurrency
 	return true
+}
+
+// together counts the calls in flight that may have reached the server before the
+// refused call of that number: also those sent a moment later, as calls overtake
+// each other.
+func (m *model) together(seq uint64) int {
+	c := m.record.get(seq)
+	if c == nil {
+		return 0
+	}
+	n := 0
+	for _, g := range m.flight {
+		if g.at.Sub(c.at) <= 20*time.Millisecond {
+			n++
+		}
+	}
+	return n
+}
+
+// crowd takes the calls in flight at a refusal for all that the server works on at
+// once. Fewer than it once worked on are believed when they come twice: what else
+// refuses now and then does so at any number.
+func (m *model) crowd(now time.Time, flight int) {
+	known := int(m.atOnce.base)
+	last := m.crowded
+	m.crowded = flight
+	switch {
+	case known == 0:
+		m.atOnce.feel(int64(flight), now.Add(firstProbe))
+	case flight >= known || max(flight, last)-min(flight, last) <= 1:
+		m.atOnce.feel(int64(flight), now.Add(nextProbe))
+	default:
+		return
+	}
+	m.ceiling = flight
 }
 
 // retreat sets felt limits back that a probe raised, or that the server no longer
