@@ -7,9 +7,8 @@ import "time"
 // flight is what it works on at once. One refusal says neither which of the two it
 // was nor whether it was a limit at all, so a count is believed only when
 //
-//   - calls at once: the refused call found more in flight than accepted ones did
-//     (see [record.before]); it is believed at once, since too low a number of calls
-//     costs little and is soon raised;
+//   - calls at once: the refused calls of two bursts found the same number in flight,
+//     and found more than most accepted ones did;
 //   - requests or tokens a minute: two bursts, some seconds apart, came at the same
 //     count. A passing fault fails this test, as the count grows meanwhile.
 //
@@ -23,6 +22,7 @@ const (
 	firstProbe = time.Minute      // after a limit was felt, which may be wrong
 	nextProbe  = 10 * time.Minute // after a probe was refused: a refusal in ten minutes is little
 	probeEvery = time.Minute      // between the raises of one probe
+	maxProbe   = 1000             // times what was felt: where the raises end if nobody uses them
 
 	// memory is how long the record reaches back: the minute before a refusal that
 	// took its time to arrive.
@@ -47,9 +47,9 @@ func (p *probe) raise(limit int64, now time.Time) int64 {
 	if p.base == 0 || now.Before(p.next) {
 		return limit
 	}
-	p.step = max(2*p.step, 1, p.base*2/100)
+	p.step = min(max(2*p.step, 1, p.base/50), limit)
 	p.next = now.Add(probeEvery)
-	return min(limit+p.step, 2*p.base)
+	return min(limit+p.step, maxProbe*p.base)
 }
 
 // A burst is what the server had accepted when it refused the first call of a burst.
@@ -174,7 +174,9 @@ func (m *model) feel(now time.Time, seq uint64) bool {
 	if b.calls < fewest {
 		return false
 	}
-	if m.retreat(now, &b) {
+	requests := m.requests.retreat(now, b.calls, b.often())
+	tokens := m.tokens.retreat(now, b.tokens, b.often())
+	if requests || tokens {
 		return true
 	}
 	if b.crowded() {
@@ -185,7 +187,7 @@ func (m *model) feel(now time.Time, seq uint64) bool {
 		m.suspect = b
 		return false
 	}
-	requests, tokens := b.agree(&m.suspect, m.requests.limit == 0, m.tokens.limit == 0)
+	requests, tokens = b.agree(&m.suspect, m.requests.limit == 0, m.tokens.limit == 0)
 	apartBy := b.at.Sub(m.suspect.at)
 	if !requests && !tokens || apartBy > stale {
 		m.suspect = b
@@ -228,43 +230,39 @@ func (m *model) together(seq uint64) int {
 }
 
 // crowd takes the calls in flight at a refusal for all that the server works on at
-// once. Fewer than it once worked on are believed when they come twice: what else
-// refuses now and then does so at any number.
+// once, when they come twice: what else refuses now and then does so at any number.
+// More than what is known was accepted, and needs no witness.
 func (m *model) crowd(now time.Time, flight int) {
-	known := int(m.atOnce.base)
-	last := m.crowded
+	known, last := int(m.atOnce.base), m.crowded
 	m.crowded = flight
-	switch {
-	case known == 0:
-		m.atOnce.feel(int64(flight), now.Add(firstProbe))
-	case flight >= known || max(flight, last)-min(flight, last) <= 1:
-		m.atOnce.feel(int64(flight), now.Add(nextProbe))
-	default:
+	if (known == 0 || flight < known) && (last == 0 || max(flight, last)-min(flight, last) > 1) {
 		return
 	}
+	hold := nextProbe
+	if known == 0 {
+		hold = firstProbe
+	}
+	m.atOnce.feel(int64(flight), now.Add(hold))
 	m.ceiling = flight
 }
 
-// retreat sets felt limits back that a probe raised, or that the server no longer
-// accepts: what it once did accept explains no refusal, unless there are many.
-func (m *model) retreat(now time.Time, b *burst) bool {
-	back := false
-	for p, accepted := range map[*pace]int64{&m.requests: b.calls, &m.tokens: b.tokens} {
-		base := p.probe.base
-		switch {
-		case base == 0:
-			continue
-		case p.limit > base:
-			base = min(max(base, accepted), p.limit)
-		case b.often() && accepted < base:
-			base = max(accepted, base*7/8)
-		default:
-			continue
-		}
-		p.feel(base, now, now.Add(nextProbe))
-		back = true
+// retreat sets a felt limit back that a probe raised, or that the server no longer
+// accepts, and reports whether it did: what it once accepted explains no refusal,
+// unless there are many.
+func (p *pace) retreat(now time.Time, accepted int64, often bool) bool {
+	base := p.probe.base
+	switch {
+	case base == 0:
+		return false
+	case p.limit > base:
+		base = min(max(base, accepted), p.limit)
+	case often && accepted < base:
+		base = max(accepted, base*7/8)
+	default:
+		return false
 	}
-	return back
+	p.feel(base, now, now.Add(nextProbe))
+	return true
 }
 
 // probe raises what was felt, when it is time.

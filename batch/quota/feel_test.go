@@ -17,6 +17,8 @@ type hidden struct {
 	atOnce   int                           // calls it works on at once; 0 = any number
 	named    bool                          // its refusals name the limit and the time
 	strict   bool                          // refused requests count as well
+	fixed    bool                          // the minute is that of the clock and does not slide
+	jitter   time.Duration                 // longest way of a call to the server
 	faults   float64                       // the part of all calls that fails with a bare 503
 	change   func(s *hidden, minute int)   // changes the limits as time passes
 	row      func(r *rand.Rand) (in int64) // tokens of the next row; nil = 100
@@ -39,11 +41,15 @@ type measured struct{ calls, tokens, refused int64 }
 // call is a request of so many tokens, which the server counts when it accepts it.
 func (s *hidden) call(tokens int64) batch.Outcome {
 	s.mu.Lock()
+	way := time.Duration(s.rand.Int64N(int64(s.jitter) + 1))
+	s.mu.Unlock()
+	time.Sleep(way)
+	s.mu.Lock()
 	now := time.Now()
 	if s.change != nil {
 		s.change(s, int(now.Sub(s.start)/time.Minute))
 	}
-	for len(s.window) > 0 && now.Sub(s.window[0].at) >= time.Minute {
+	for len(s.window) > 0 && s.gone(now, s.window[0].at) {
 		s.calls--
 		s.tokens -= s.window[0].tokens
 		s.window = s.window[1:]
@@ -89,6 +95,14 @@ func (s *hidden) call(tokens int64) batch.Outcome {
 	s.working--
 	s.mu.Unlock()
 	return *usage(tokens)
+}
+
+// gone reports whether a call has left the minute.
+func (s *hidden) gone(now, at time.Time) bool {
+	if s.fixed {
+		return now.Truncate(time.Minute).After(at)
+	}
+	return now.Sub(at) >= time.Minute
 }
 
 func (s *hidden) load(t *testing.T, l *Limiter, workers int, d time.Duration) {
@@ -150,7 +164,14 @@ func TestFeel(t *testing.T) {
 		{"60 rpm, refused count", &hidden{rpm: 60, strict: true}, Config{}, 60, 0.9, 0.01},
 		{"600 rpm, refused count", &hidden{rpm: 600, strict: true}, Config{}, 600, 0.9, 0.01},
 		{"4000 rpm, refused count", &hidden{rpm: 4000, strict: true}, Config{Concurrency: 300}, 4000, 0.9, 0.01},
-		{"500 tpm, mixed", &hidden{tpm: 500, row: mixed}, Config{}, 4.5, 0.85, 0.01},
+		{"60 rpm, jitter", &hidden{rpm: 60, jitter: 200 * time.Millisecond}, Config{}, 60, 0.9, 0.01},
+		{"600 rpm, jitter", &hidden{rpm: 600, jitter: 200 * time.Millisecond}, Config{}, 600, 0.9, 0.01},
+		{"20 at once, jitter", &hidden{atOnce: 20, jitter: 200 * time.Millisecond}, Config{}, 750, 0.85, 0.01},
+		{"5 rpm, fixed minute", &hidden{rpm: 5, fixed: true}, Config{}, 5, 0.9, 0.01},
+		{"60 rpm, fixed minute", &hidden{rpm: 60, fixed: true}, Config{}, 60, 0.9, 0.01},
+		{"600 rpm, fixed minute", &hidden{rpm: 600, fixed: true}, Config{}, 600, 0.9, 0.01},
+		{"500 tpm", &hidden{tpm: 500}, Config{}, 5, 0.9, 0.01},
+		{"500 tpm, 10 to 30 % a row", &hidden{tpm: 500, row: mixed}, Config{}, 4.5, 0.7, 0.06},
 		{"6 000 tpm, mixed", &hidden{tpm: 6000, row: mixed}, Config{}, 60, 0.9, 0.01},
 		{"60 000 tpm, mixed", &hidden{tpm: 60_000, row: mixed}, Config{}, 600, 0.9, 0.01},
 		{"60 000 tpm, skewed", &hidden{tpm: 60_000, row: skewed}, Config{}, 600, 0.9, 0.01},
@@ -160,8 +181,8 @@ func TestFeel(t *testing.T) {
 		{"600 rpm, skewed", &hidden{rpm: 600, row: skewed}, Config{}, 600, 0.9, 0.01},
 		{"both, tokens bind", &hidden{rpm: 700, tpm: 60_000, row: mixed}, Config{}, 600, 0.9, 0.01},
 		{"both, requests bind", &hidden{rpm: 600, tpm: 70_000, row: mixed}, Config{}, 600, 0.9, 0.01},
-		{"both, in turns", &hidden{rpm: 600, tpm: 60_000, change: phases}, Config{}, 450, 0.9, 0.01},
-		{"both, in turns, named", &hidden{rpm: 600, tpm: 60_000, change: phases, named: true}, Config{}, 450, 0.9, 0.01},
+		{"both, in turns", &hidden{rpm: 600, tpm: 60_000, change: phases}, Config{}, 465, 0.9, 0.01},
+		{"both, in turns, named", &hidden{rpm: 600, tpm: 60_000, change: phases, named: true}, Config{}, 465, 0.9, 0.01},
 		{"600 rpm given, tokens hidden", &hidden{tpm: 30_000}, Config{RPM: 600}, 300, 0.9, 0.01},
 		{"2 at once", &hidden{atOnce: 2}, Config{}, 80, 0.85, 0.01},
 		{"20 at once", &hidden{atOnce: 20}, Config{}, 800, 0.85, 0.01},
@@ -187,6 +208,60 @@ func TestFeel(t *testing.T) {
 					t.Errorf("refused %.4f (%d), want at most %.4f", refused, s.sum.refused, tt.refused)
 				}
 			})
+		})
+	}
+}
+
+// TestFeelChange follows a server whose quota is cut to a half, and one whose quota
+// grows fivefold, in the tenth minute.
+func TestFeelChange(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		from, to int64
+		wait     time.Duration // until what is measured begins
+		used     float64
+	}{
+		{"cut", 600, 300, 15 * time.Minute, 0.85},
+		{"fivefold", 200, 1000, 30 * time.Minute, 0.85},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &hidden{rpm: tt.from, from: tt.wait, change: func(s *hidden, minute int) {
+					if minute >= 10 {
+						s.rpm = tt.to
+					}
+				}}
+				const minutes = 20
+				s.load(t, New(Config{}), 100, tt.wait+minutes*time.Minute)
+				used := float64(s.sum.calls) / float64(tt.to) / minutes
+				refused := float64(s.sum.refused) / float64(s.sum.calls+s.sum.refused)
+				t.Logf("%s: %.3f used, %.4f refused", tt.name, used, refused)
+				if used < tt.used || refused > 0.01 {
+					t.Errorf("used %.3f, want at least %.3f; refused %.4f, want at most 0.01", used, tt.used, refused)
+				}
+			})
+		})
+	}
+}
+
+// A server that is away for some seconds has no limit: neither at the start, when
+// little was accepted, nor later.
+func TestOutageIsNoLimit(t *testing.T) {
+	for _, at := range []time.Duration{2 * time.Second, 5 * time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &hidden{}
+			s.change = func(s *hidden, _ int) {
+				s.faults = 0
+				if d := time.Since(s.start); d >= at && d < at+8*time.Second {
+					s.faults = 1
+				}
+			}
+			l := New(Config{})
+			s.load(t, l, 100, at+time.Minute)
+			m := l.models[testModel]
+			if m.limited() || m.window < DefaultConcurrency/2 {
+				t.Errorf("after an outage at %v: %d rpm, %d tpm, %d at once; want no limits", at, m.requests.limit, m.tokens.limit, m.window)
+			}
 		})
 	}
 }

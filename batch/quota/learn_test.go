@@ -271,9 +271,9 @@ func TestHiddenLimits(t *testing.T) {
 		{"5 rpm, named", &server{rpm: 5, details: true}, 0.9, 0.02},
 		{"60 rpm, named", &server{rpm: 60, details: true}, 0.97, 0.01},
 		{"600 rpm, named", &server{rpm: 600, details: true}, 0.97, 0.01},
-		{"600 rpm, not named", &server{rpm: 600}, 0.75, 0.10},
-		{"60 rpm, not named", &server{rpm: 60}, 0.5, 0.40},
-		{"20 at once", &server{rpm: 1_000_000, atOnce: 20}, 0.55, 0.15},
+		{"600 rpm, not named", &server{rpm: 600}, 0.95, 0.01},
+		{"60 rpm, not named", &server{rpm: 60}, 0.95, 0.01},
+		{"20 at once", &server{rpm: 1_000_000, atOnce: 20}, 0.85, 0.01},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -51,6 +51,9 @@ func (p *pace) take(slot time.Time, n int64) { p.free = slot.Add(p.cost(n)) }
 // adopt takes over a limit that the server named. It reports whether that changed
 // anything: a limit that the user gave is only ever lowered.
 func (p *pace) adopt(limit int64, now time.Time) bool {
+	if limit > 0 && limit == p.limit {
+		p.probe = probe{} // what was felt is what the server says
+	}
 	if limit <= 0 || limit == p.limit || p.limit > 0 && !p.learned && limit > p.limit {
 		return false
 	}
