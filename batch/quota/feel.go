@@ -90,7 +90,7 @@ func apart(a, b int64) float64 {
 	return float64(max(a, b)-min(a, b)) / float64(max(a, b, 1))
 }
 
-// felt is what a model knows from refusals that name no limit.
+// felt is what a model knows from how its calls went, where the server names nothing.
 type felt struct {
 	record  record
 	suspect burst // a burst that another one may confirm; zero = none
@@ -98,6 +98,9 @@ type felt struct {
 	atOnce  probe // of ceiling
 	crowded int   // calls in flight at the last burst that they may explain
 	ceiling int   // calls in flight that the window grows to; 0 = as many as configured
+
+	// Estimated tokens and those that usage reported for them, both decaying.
+	estimated, reported float64
 }
 
 // A record holds the calls of the last minute or so.

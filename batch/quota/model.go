@@ -40,9 +40,6 @@ type model struct {
 	seq    uint64 // of the last grant
 	flight map[*batch.Request]grant
 
-	// Estimated tokens and those that usage reported for them, both decaying.
-	estimated, reported float64
-
 	queue  list.List // of *waiter, the first come first
 	timer  *time.Timer
 	wakeAt time.Time // when timer fires; zero = it does not run
