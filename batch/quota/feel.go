@@ -70,6 +70,11 @@ func (b *burst) crowded() bool { return b.flight > 0 && 4*b.busy < b.calls }
 // often reports whether more than a tenth of the calls was refused.
 func (b *burst) often() bool { return 10*(b.sent-b.calls) > b.sent }
 
+// rare reports whether so few calls were refused that there is nothing to gain by
+// looking for a limit, and much to lose: faults that hit one call in 200 agree with
+// each other by chance.
+func (b *burst) rare() bool { return 100*(b.sent-b.calls) <= b.sent }
+
 // agree tells whether requests, or tokens, were what bound both times, of those
 // that are asked about. Where both can be it, the nearer one is, and requests if
 // they are equally near, because they are counted exactly.
@@ -182,7 +187,9 @@ func (m *model) feel(now time.Time, seq uint64) bool {
 	if requests || tokens {
 		return true
 	}
-	if b.crowded() {
+	// A series of bursts without an answer is not rare, however long the minute was.
+	rare := b.rare() && m.bursts == 0
+	if b.crowded() && !rare {
 		m.crowd(now, b.flight)
 		return false
 	}
@@ -196,7 +203,7 @@ func (m *model) feel(now time.Time, seq uint64) bool {
 		m.suspect = b
 		return false
 	}
-	if apartBy < settle {
+	if apartBy < settle || rare {
 		return false
 	}
 	switch {

@@ -188,8 +188,8 @@ func TestFeel(t *testing.T) {
 		{"20 at once", &hidden{atOnce: 20}, Config{}, 800, 0.85, 0.01},
 		{"50 at once", &hidden{atOnce: 50}, Config{}, 2000, 0.85, 0.01},
 		{"20 at once, 600 rpm", &hidden{atOnce: 20, rpm: 600}, Config{}, 600, 0.85, 0.01},
-		{"1 call in 200 fails", &hidden{faults: 0.005}, Config{Concurrency: 32}, 1280, 0.7, 0.01},
-		{"1 call in 200 fails, 600 rpm", &hidden{faults: 0.005, rpm: 600}, Config{}, 600, 0.85, 0.015},
+		{"1 call in 200 fails", &hidden{faults: 0.005}, Config{Concurrency: 32}, 1280, 0.8, 0.01},
+		{"1 call in 200 fails, 600 rpm", &hidden{faults: 0.005, rpm: 600}, Config{}, 600, 0.9, 0.015},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
