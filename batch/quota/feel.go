@@ -182,8 +182,8 @@ func (m *model) feel(now time.Time, seq uint64) bool {
 	if b.calls < fewest {
 		return false
 	}
-	requests := m.requests.retreat(now, b.calls, b.often())
-	tokens := m.tokens.retreat(now, b.tokens, b.often())
+	requests := m.requests.retreat(now, b.calls, &b)
+	tokens := m.tokens.retreat(now, b.tokens, &b)
 	if requests || tokens {
 		return true
 	}
@@ -259,15 +259,18 @@ func (m *model) crowd(now time.Time, flight int) {
 // retreat sets a felt limit back that a probe raised, or that the server no longer
 // accepts, and reports whether it did: what it once accepted explains no refusal,
 // unless there are many.
-func (p *pace) retreat(now time.Time, accepted int64, often bool) bool {
+func (p *pace) retreat(now time.Time, accepted int64, b *burst) bool {
 	base := p.probe.base
 	switch {
 	case base == 0:
 		return false
 	case p.limit > base:
 		base = min(max(base, accepted), p.limit)
-	case often && accepted < base:
+	case b.often() && accepted < base:
 		base = max(accepted, base*7/8)
+	case !b.rare() && 100*accepted >= 97*base:
+		// A server that counts by the clock's minute accepts a little too much in ours.
+		base = max(1, base-max(1, base/100))
 	default:
 		return false
 	}
