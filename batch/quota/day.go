@@ -75,8 +75,8 @@ type day struct {
 	savedAt time.Time
 }
 
-// A probeState tells of the one request that a run sends for a model that an earlier run found
-// parked: the quota may have been raised since.
+// A probeState tells of the one request that a run sends for a model that an
+// earlier run found parked: the quota may have been raised since.
 type probeState uint8
 
 const (
