@@ -117,11 +117,11 @@ func (s *hidden) load(t *testing.T, l *Limiter, workers int, d time.Duration) {
 		wg.Go(func() {
 			for {
 				tokens := int64(100)
+				s.mu.Lock()
 				if s.row != nil {
-					s.mu.Lock()
 					tokens = s.row(s.rand)
-					s.mu.Unlock()
 				}
+				s.mu.Unlock()
 				r := request(int(tokens))
 				if l.Acquire(ctx, r) != nil {
 					return
