@@ -124,8 +124,9 @@ func (j *Job) Export(path, format string, statuses []batch.Status, force bool) (
 		totals, _, err := j.derive(context.Background(), path, format, statuses)
 		return totals, err
 	}
-	if err := j.checkWhole(statuses); err != nil {
-		return nil, err
+	const hint = "name another file with --output"
+	if len(statuses) > 0 {
+		return nil, specErrorf(hint, "%s is the job's own output, which holds every row", path)
 	}
 	// A run that ends meanwhile would mix its manifest with this output.
 	unlock, err := j.holdLock()
@@ -138,35 +139,17 @@ func (j *Job) Export(path, format string, statuses []batch.Status, force bool) (
 		return nil, err
 	}
 	totals, sum, err := j.derive(context.Background(), path, format, nil)
+	if errors.Is(err, errPending) {
+		return nil, specErrorf(hint, "%d rows are pending, and the job's own output %s is written when none is", totals.Status[batch.Pending], path)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return totals, j.record(before, totals, sum)
 }
 
-// checkWhole refuses to write a part of the rows to the job's own output: whoever
+// errPending means that OUTPUT is not written, since a row of it is pending: whoever
 // finds that file takes it for finished.
-func (j *Job) checkWhole(statuses []batch.Status) error {
-	const hint = "name another file with --output"
-	if len(statuses) > 0 {
-		return specErrorf(hint, "%s is the job's own output, which holds every row", j.spec.Output)
-	}
-	pending := 0
-	for it, err := range j.items() {
-		if err != nil {
-			return err
-		}
-		if it.req != nil && (!it.known || it.entry.Status == batch.Pending) {
-			pending++
-		}
-	}
-	if pending > 0 {
-		return specErrorf(hint, "%d rows are pending, and the job's own output %s is written when none is", pending, j.spec.Output)
-	}
-	return nil
-}
-
-// errPending means that OUTPUT is not written, since a row of it is pending.
 var errPending = errors.New("a row is pending")
 
 // derive writes the output: a pure function of input, job and journal. The job's

@@ -101,8 +101,7 @@ func printSummary(w io.Writer, s *jobs.Summary, total int64) {
 		fmt.Fprintf(tw, "  learned\t%v\n", l)
 	}
 	for _, m := range run.Models {
-		name := m.Model
-		fmt.Fprintf(tw, "  %s\t%s in (%s cached), %s out (%s thinking), %s\n", name,
+		fmt.Fprintf(tw, "  %s\t%s in (%s cached), %s out (%s thinking), %s\n", m.Model,
 			tokens(m.PromptTokens+m.ToolTokens), count(m.CachedTokens), count(m.OutputTokens+m.ThoughtsTokens), count(m.ThoughtsTokens),
 			costText(m.Cost, m.Unknown))
 	}
