@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"encoding/json"
 	"slices"
 
 	"github.com/genbatch/genbatch/batch"
@@ -8,94 +9,157 @@ import (
 	"github.com/genbatch/genbatch/batch/price"
 )
 
-// resultColumns are the columns that the output has beside the input's own, with
-// the job's prefix.
-func (j *Job) resultColumns() []batch.Column {
-	columns := []batch.Column{{Name: "response"}}
-	columns = append(columns, j.kind.columns()...)
-	columns = append(columns,
-		batch.Column{Name: "status"},
-		batch.Column{Name: "error"},
-		batch.Column{Name: "finish_reason"},
-		batch.Column{Name: "prompt_tokens", Type: batch.Int},
-		batch.Column{Name: "cached_tokens", Type: batch.Int},
-		batch.Column{Name: "tool_tokens", Type: batch.Int},
-		batch.Column{Name: "thoughts_tokens", Type: batch.Int},
-		batch.Column{Name: "output_tokens", Type: batch.Int},
-		batch.Column{Name: "total_tokens", Type: batch.Int},
-		batch.Column{Name: "cost_usd", Type: batch.Money},
-		batch.Column{Name: "model_version"},
-		batch.Column{Name: "response_id"},
-		batch.Column{Name: "attempts", Type: batch.Int},
-		batch.Column{Name: "latency_ms", Type: batch.Int},
-	)
-	if j.spec.RawResponse {
-		columns = append(columns, batch.Column{Name: "raw_response", Type: batch.JSON})
+// A reply is what became of a row, for the columns of the output.
+type reply struct {
+	result *batch.Result  // nil: the row has none
+	answer *gemini.Answer // nil: there is none
+
+	status  batch.Status
+	problem string
+	note    string // what was done to get or to read the answer
+	own     []any  // the values of the kind's columns; nil: all of them null
+
+	cost   price.USD
+	priced bool
+
+	known *gemini.Details // see details
+}
+
+// details returns what the answer holds beside its text. Few jobs ask for it.
+func (x *reply) details() *gemini.Details {
+	if x.known == nil {
+		x.known = new(gemini.Details)
+		if x.answer != nil {
+			x.known = gemini.ParseDetails(x.result.Response)
+		}
+	}
+	return x.known
+}
+
+// A resultColumn is a column that the output has beside the input's own.
+type resultColumn struct {
+	batch.Column
+	value func(x *reply) any // nil: null
+}
+
+// ofResult makes the value of a column that is null without a result.
+func ofResult(value func(r *batch.Result) any) func(*reply) any {
+	return func(x *reply) any {
+		if x.result == nil {
+			return nil
+		}
+		return value(x.result)
+	}
+}
+
+// ofUsage makes the value of a column that is null where the final attempt
+// reported no usage.
+func ofUsage(value func(u *batch.Usage) int64) func(*reply) any {
+	return func(x *reply) any {
+		if x.answer == nil || x.answer.Usage == nil {
+			return nil
+		}
+		return value(x.answer.Usage)
+	}
+}
+
+// standard are the result columns that every job has after those of its kind.
+var standard = []resultColumn{
+	{batch.Column{Name: "status"}, func(x *reply) any { return string(x.status) }},
+	{batch.Column{Name: "error"}, func(x *reply) any { return optional(x.problem) }},
+	{batch.Column{Name: "finish_reason"}, ofResult(func(r *batch.Result) any { return optional(r.FinishReason) })},
+	{batch.Column{Name: "prompt_tokens", Type: batch.Int}, ofUsage(func(u *batch.Usage) int64 { return u.PromptTokenCount })},
+	{batch.Column{Name: "cached_tokens", Type: batch.Int}, ofUsage(func(u *batch.Usage) int64 { return u.CachedContentTokenCount })},
+	{batch.Column{Name: "tool_tokens", Type: batch.Int}, ofUsage(func(u *batch.Usage) int64 { return u.ToolUsePromptTokenCount })},
+	{batch.Column{Name: "thoughts_tokens", Type: batch.Int}, ofUsage((*batch.Usage).Thoughts)},
+	{batch.Column{Name: "output_tokens", Type: batch.Int}, ofUsage(func(u *batch.Usage) int64 { return u.CandidatesTokenCount })},
+	{batch.Column{Name: "total_tokens", Type: batch.Int}, ofUsage(func(u *batch.Usage) int64 { return u.TotalTokenCount })},
+	{batch.Column{Name: "cost_usd", Type: batch.Money}, func(x *reply) any {
+		if !x.priced {
+			return nil
+		}
+		return int64(x.cost)
+	}},
+	{batch.Column{Name: "model_version"}, ofResult(func(r *batch.Result) any { return optional(r.ModelVersion) })},
+	{batch.Column{Name: "response_id"}, ofResult(func(r *batch.Result) any { return optional(r.ResponseID) })},
+	{batch.Column{Name: "attempts", Type: batch.Int}, ofResult(func(r *batch.Result) any { return int64(r.Attempts) })},
+	{batch.Column{Name: "latency_ms", Type: batch.Int}, ofResult(func(r *batch.Result) any { return r.LatencyMS })},
+}
+
+// newColumns returns the result columns of a job: the answer, those of its kind,
+// the standard ones, and the extras that it asks for.
+func newColumns(s *Spec, k kind) []resultColumn {
+	columns := []resultColumn{{batch.Column{Name: "response"}, func(x *reply) any {
+		if x.answer == nil || x.answer.Text == "" && x.status != batch.OK {
+			return nil
+		}
+		return x.answer.Text
+	}}}
+	for i, c := range k.columns() {
+		columns = append(columns, resultColumn{c, func(x *reply) any {
+			if x.own == nil {
+				return nil
+			}
+			return x.own[i]
+		}})
+	}
+	columns = append(columns, standard...)
+	request := requestOf(s, nil)
+	for _, e := range extras {
+		if e.asked != nil && e.asked(request) || slices.Contains(s.Columns, s.Prefix+e.Name) {
+			columns = append(columns, e.resultColumn)
+		}
+	}
+	if s.RawResponse {
+		columns = append(columns, resultColumn{batch.Column{Name: "raw_response", Type: batch.JSON}, ofResult(func(r *batch.Result) any {
+			if len(r.Response) == 0 {
+				return nil
+			}
+			return r.Response
+		})})
 	}
 	for i := range columns {
-		columns[i].Name = j.spec.Prefix + columns[i].Name
+		columns[i].Name = s.Prefix + columns[i].Name
 	}
 	return columns
 }
 
-// unasked are the values of a row without a result.
-func (j *Job) unasked(s batch.Status, why string) []any {
-	values := make([]any, len(j.resultColumns()))
-	at := 1 + len(j.kind.columns())
-	values[at] = string(s)
-	if why != "" {
-		values[at+1] = why
+// resultColumns are the columns that the output has beside the input's own, with
+// the job's prefix.
+func (j *Job) resultColumns() []batch.Column {
+	columns := make([]batch.Column, len(j.columns))
+	for i := range j.columns {
+		columns[i] = j.columns[i].Column
 	}
-	return values
+	return columns
 }
 
-// answered are the values of a row with a result, in the order of resultColumns.
-// It returns the status too: what is made of an answer can change without asking
-// again.
-func (j *Job) answered(r *batch.Result, cost price.USD, priced bool) ([]any, batch.Status) {
-	var text any
-	own := make([]any, len(j.kind.columns()))
-	var usage *batch.Usage // of the final attempt
-	status, problem := r.Status, r.Error
-	if len(r.Response) > 0 {
-		a, err := gemini.Parse(r.Response)
+// answered is the reply of a row with a result. Its status may differ from the
+// result's: what is made of an answer can change without asking again.
+func (j *Job) answered(r *batch.Result, cost price.USD, priced bool) *reply {
+	x := &reply{result: r, status: r.Status, problem: r.Error, note: r.Note, cost: cost, priced: priced}
+	if len(r.Response) == 0 {
+		return x
+	}
+	a, err := gemini.Parse(r.Response)
+	if err != nil {
+		x.status, x.problem = batch.Invalid, "the journal's answer cannot be read: "+err.Error()
+		return x
+	}
+	x.answer = a
+	if x.status == batch.OK {
+		own, note, err := j.kind.values(a)
 		if err != nil {
-			status, problem = batch.Invalid, "the journal's answer cannot be read: "+err.Error()
-		} else {
-			usage = a.Usage
-			if a.Text != "" || status == batch.OK {
-				text = a.Text
-			}
-			if status == batch.OK {
-				if own, err = j.kind.values(a); err != nil {
-					own = make([]any, len(j.kind.columns()))
-					status, problem = batch.Invalid, err.Error()
-				}
-			}
+			x.status, x.problem = batch.Invalid, err.Error()
+			return x
 		}
-	}
-	values := append(make([]any, 0, 20), text)
-	values = append(values, own...)
-	values = append(values, string(status), optional(problem), optional(r.FinishReason))
-	if usage == nil {
-		values = append(values, nil, nil, nil, nil, nil, nil)
-	} else {
-		values = append(values, usage.PromptTokenCount, usage.CachedContentTokenCount, usage.ToolUsePromptTokenCount,
-			usage.Thoughts(), usage.CandidatesTokenCount, usage.TotalTokenCount)
-	}
-	var money any
-	if priced {
-		money = int64(cost)
-	}
-	values = append(values, money, optional(r.ModelVersion), optional(r.ResponseID), int64(r.Attempts), r.LatencyMS)
-	if j.spec.RawResponse {
-		var raw any
-		if len(r.Response) > 0 {
-			raw = r.Response
+		x.own = own
+		if note != "" && x.note != "" {
+			note = "; " + note
 		}
-		values = append(values, raw)
+		x.note += note
 	}
-	return values, status
+	return x
 }
 
 func optional(s string) any {
@@ -105,43 +169,14 @@ func optional(s string) any {
 	return s
 }
 
-// pick applies --columns to the output's columns.
-func (j *Job) pick(input, result []batch.Column) (in, out []int, err error) {
-	if len(j.spec.Columns) == 0 {
-		for i := range input {
-			in = append(in, i)
-		}
-		for i := range result {
-			out = append(out, i)
-		}
-		return in, out, nil
+// optionalJSON returns a list as JSON; null where it is empty.
+func optionalJSON[T any](list []T) any {
+	if len(list) == 0 {
+		return nil
 	}
-	for _, name := range j.spec.Columns {
-		byName := func(c batch.Column) bool { return c.Name == name }
-		if i := slices.IndexFunc(input, byName); i >= 0 {
-			in = append(in, i)
-		} else if i := slices.IndexFunc(result, byName); i >= 0 {
-			out = append(out, i)
-		} else {
-			var names []string
-			for _, c := range append(slices.Clone(input), result...) {
-				names = append(names, c.Name)
-			}
-			return nil, nil, specErrorf("there are "+quoteList(names), "columns names %q, which the output does not have", name)
-		}
+	text, err := marshal(list)
+	if err != nil { // of what was parsed from JSON: out of reach
+		return nil
 	}
-	return in, out, nil
-}
-
-// addNamed adds the columns that --columns names and no row has, for an input
-// without a header: an empty file, or one whose rows are all unreadable. They are
-// empty. That the name is no slip, checkColumns has seen as far as it can be seen.
-func (j *Job) addNamed(input, result []batch.Column) []batch.Column {
-	for _, name := range j.spec.Columns {
-		byName := func(c batch.Column) bool { return c.Name == name }
-		if !slices.ContainsFunc(input, byName) && !slices.ContainsFunc(result, byName) {
-			input = append(input, batch.Column{Name: name})
-		}
-	}
-	return input
+	return json.RawMessage(text)
 }

@@ -42,6 +42,7 @@ type Job struct {
 	log       *slog.Logger
 	warn      *warnings
 	kind      kind
+	columns   []resultColumn
 	templates []*rowTemplate
 	prices    *price.Table
 	input     *reader.Input
@@ -124,7 +125,7 @@ func prepare(s Spec, o Options) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	j.kind = k
+	j.kind, j.columns = k, newColumns(&s, k)
 	j.prices = price.Default()
 	if s.Prices != "" {
 		if j.prices, err = price.LoadFile(s.Prices); err != nil {

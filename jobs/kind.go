@@ -23,10 +23,11 @@ type kind interface {
 	render(row *batch.Row) ([]byte, error)
 
 	// columns are the result columns of the kind's own, and values what an answer
-	// holds for them. An error says how the answer fails the check, in words that
-	// can be shown to the model.
+	// holds for them; note says what had to be done to read it, mostly nothing. An
+	// error says how the answer fails the check, in words that can be shown to the
+	// model.
 	columns() []batch.Column
-	values(a *gemini.Answer) ([]any, error)
+	values(a *gemini.Answer) (values []any, note string, err error)
 }
 
 // newKind returns the job's kind and the templates that it renders with.
@@ -77,7 +78,8 @@ type promptKind struct{ body *bodyTemplate }
 
 func (k *promptKind) render(row *batch.Row) ([]byte, error) { return k.body.render(row) }
 func (k *promptKind) columns() []batch.Column               { return nil }
-func (k *promptKind) values(*gemini.Answer) ([]any, error)  { return nil, nil }
+
+func (k *promptKind) values(*gemini.Answer) ([]any, string, error) { return nil, "", nil }
 
 // classifyKind asks for one of a list of labels.
 type classifyKind struct {
@@ -146,7 +148,7 @@ func (k *classifyKind) columns() []batch.Column               { return []batch.C
 // values returns the label. Models answer with it in quotes or other case when a
 // gateway drops the schema; an answer in which no label or more than one can be
 // meant is none.
-func (k *classifyKind) values(a *gemini.Answer) ([]any, error) {
+func (k *classifyKind) values(a *gemini.Answer) ([]any, string, error) {
 	text := strings.TrimSpace(a.Text)
 	var quoted string
 	if json.Unmarshal([]byte(text), &quoted) == nil {
@@ -156,11 +158,11 @@ func (k *classifyKind) values(a *gemini.Answer) ([]any, error) {
 	for _, undress := range []string{"", dress} { // a label may itself end in a full stop
 		for _, l := range k.labels {
 			if strings.EqualFold(strings.Trim(l, undress), strings.Trim(text, undress)) {
-				return []any{l}, nil
+				return []any{l}, "", nil
 			}
 		}
 	}
-	return nil, fmt.Errorf("the answer %q is none of the labels %s", oneLine(a.Text, 60), strings.Join(k.labels, ", "))
+	return nil, "", fmt.Errorf("the answer %q is none of the labels %s", oneLine(a.Text, 60), strings.Join(k.labels, ", "))
 }
 
 func newSummarize(s *Spec, system *rowTemplate) (kind, []*rowTemplate, error) {
@@ -217,8 +219,9 @@ type rawKind struct {
 	model    string
 }
 
-func (k *rawKind) columns() []batch.Column              { return nil }
-func (k *rawKind) values(*gemini.Answer) ([]any, error) { return nil, nil }
+func (k *rawKind) columns() []batch.Column { return nil }
+
+func (k *rawKind) values(*gemini.Answer) ([]any, string, error) { return nil, "", nil }
 
 func (k *rawKind) render(row *batch.Row) ([]byte, error) {
 	text, err := k.request(row)

@@ -131,7 +131,7 @@ func TestClassifyValues(t *testing.T) {
 		"positive": "positive", " Positive\n": "positive", `"very negative"`: "very negative", "`n/a`": "N/A", "positive.": "positive", "U.S.": "U.S.", "**u.s**": "U.S.",
 		"neutral": "", "": "", "positive, very negative": "", "I think it is positive": "",
 	} {
-		v, err := k.values(&gemini.Answer{Text: text})
+		v, _, err := k.values(&gemini.Answer{Text: text})
 		switch {
 		case want == "" && err == nil:
 			t.Errorf("%q is taken for %v", text, v)

@@ -175,15 +175,15 @@ func (j *Job) deriveTo(ctx context.Context, to io.Writer, path, format string, o
 		if err != nil {
 			return nil, sum, err
 		}
-		values, status, err := j.values(&it, &t)
+		x, err := j.reply(&it, &t)
 		if err != nil {
 			return nil, sum, err
 		}
-		if len(only) > 0 && !slices.Contains(only, status) {
+		if len(only) > 0 && !slices.Contains(only, x.status) {
 			continue
 		}
 		t.Written++
-		if err := w.write(it.row, values); err != nil {
+		if err := w.write(it.row, x); err != nil {
 			return nil, sum, err
 		}
 	}
@@ -202,52 +202,54 @@ func (j *Job) deriveTo(ctx context.Context, to io.Writer, path, format string, o
 	return &t, sum, w.Commit()
 }
 
-// values returns an item's result columns, and counts it.
-func (j *Job) values(it *item, t *Totals) ([]any, batch.Status, error) {
+// reply returns what became of an item, and counts it.
+func (j *Job) reply(it *item, t *Totals) (*reply, error) {
+	x, err := j.find(it, t)
+	if err != nil {
+		return nil, err
+	}
+	t.addStatus(x.status)
+	if x.problem != "" && x.status != batch.OK {
+		t.addProblem(x.status, x.problem)
+	}
+	if j.spec.Classify != nil && x.own != nil {
+		t.addLabel(x.own[0].(string))
+	}
+	return x, nil
+}
+
+// find reads what the journal has of an item.
+func (j *Job) find(it *item, t *Totals) (*reply, error) {
 	switch {
 	case it.req == nil:
-		t.addStatus(batch.Skipped)
-		t.addProblem(batch.Skipped, it.err.Error())
-		return j.unasked(batch.Skipped, oneLine(it.err.Error(), 500)), batch.Skipped, nil
+		return &reply{status: batch.Skipped, problem: oneLine(it.err.Error(), 500)}, nil
 	case !it.known:
-		t.addStatus(batch.Pending)
-		return j.unasked(batch.Pending, ""), batch.Pending, nil
+		return &reply{status: batch.Pending}, nil
 	}
 	r, err := j.journal.Read(it.entry)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	cost, priced := t.addResult(r, j.prices)
 	for _, e := range j.journal.Superseded(it.req.Fingerprint, it.req.Occurrence) {
 		earlier, err := j.journal.Read(e)
 		if err != nil {
-			return nil, "", err
+			return nil, err
 		}
 		c, ok := t.addResult(earlier, j.prices)
 		cost, priced = cost+c, priced && ok
 	}
 	if r.Status == batch.Pending {
-		t.addStatus(batch.Pending)
-		return j.unasked(batch.Pending, ""), batch.Pending, nil
+		return &reply{status: batch.Pending}, nil
 	}
-	values, status := j.answered(r, cost, priced)
-	t.addStatus(status)
-	if why, ok := values[len(j.kind.columns())+2].(string); ok && status != batch.OK {
-		t.addProblem(status, why)
-	}
-	if j.spec.Classify != nil {
-		if label, ok := values[1].(string); ok {
-			t.addLabel(label)
-		}
-	}
-	return values, status, nil
+	return j.answered(r, cost, priced), nil
 }
 
 // An output is a writer with the job's choice of columns.
 type output struct {
 	*writer.Output
-	out       []int // which of the result columns
-	resultBuf []any
+	result []resultColumn // those that are written
+	values []any
 }
 
 func (j *Job) newOutput(to io.Writer, path, format string) (*output, error) {
@@ -280,13 +282,14 @@ func (j *Job) newOutput(to io.Writer, path, format string) (*output, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &output{out: out, resultBuf: make([]any, len(out))}
+	o := &output{values: make([]any, len(out))}
 	for _, i := range in {
 		c.Columns = append(c.Columns, input[i])
 	}
 	c.Input = len(in)
 	for _, i := range out {
 		c.Columns = append(c.Columns, result[i])
+		o.result = append(o.result, j.columns[i])
 	}
 	if o.Output, err = writer.Create(c); err != nil {
 		return nil, err
@@ -294,9 +297,9 @@ func (j *Job) newOutput(to io.Writer, path, format string) (*output, error) {
 	return o, nil
 }
 
-func (o *output) write(row *batch.Row, values []any) error {
-	for k, i := range o.out {
-		o.resultBuf[k] = values[i]
+func (o *output) write(row *batch.Row, x *reply) error {
+	for i, c := range o.result {
+		o.values[i] = c.value(x)
 	}
-	return o.Output.Write(row, o.resultBuf)
+	return o.Output.Write(row, o.values)
 }

@@ -86,14 +86,14 @@ func (j *Job) Plan() (*Plan, error) {
 			continue
 		case it.known && j.settled(it.entry):
 			p.Settled++
-			if _, _, err := j.values(&it, &known); err != nil {
+			if _, err := j.reply(&it, &known); err != nil {
 				return nil, err
 			}
 			estimate += int64(it.req.InputTokens)
 			continue
 		case it.known:
 			p.Again++
-			if _, _, err := j.values(&it, &again); err != nil {
+			if _, err := j.reply(&it, &again); err != nil {
 				return nil, err
 			}
 		default:

@@ -237,7 +237,7 @@ func (m checkedModel) Attempt(ctx context.Context, r *batch.Request) batch.Outco
 	}
 	a, err := gemini.Parse(o.Response)
 	if err == nil {
-		_, err = m.kind.values(a)
+		_, _, err = m.kind.values(a)
 	}
 	if err == nil {
 		return o

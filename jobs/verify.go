@@ -84,7 +84,7 @@ func (j *Job) verifyRows(v *Verification) error {
 		if err != nil {
 			return err
 		}
-		if _, _, err := j.values(&it, &v.Totals); err != nil {
+		if _, err := j.reply(&it, &v.Totals); err != nil {
 			v.fault("%s: %v; run the job again", it.row.Place(), err)
 		}
 	}

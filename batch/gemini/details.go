@@ -1,0 +1,213 @@
+package gemini
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"math"
+	"strconv"
+)
+
+// Details are what an answer holds beside its text: of its first candidate, but
+// for Candidates. What the answer does not have is empty. JSON fields have the
+// API's own form.
+type Details struct {
+	Candidates []string // the text of each candidate, by its index
+
+	Media []Media     // images and sounds, in order
+	Code  []Execution // what the code execution tool ran, in order
+
+	SearchQueries []string          // groundingMetadata.webSearchQueries
+	Sources       []Source          // groundingMetadata.groundingChunks
+	Supports      []json.RawMessage // groundingMetadata.groundingSupports
+	URLs          []json.RawMessage // urlContextMetadata.urlMetadata
+
+	SafetyRatings []json.RawMessage // safetyRatings of the candidate, or of the prompt that was blocked
+	Citations     []json.RawMessage // citationMetadata.citationSources; Vertex AI: citations
+	Logprobs      []json.RawMessage // logprobsResult, one for each chunk of a stream
+	AvgLogprobs   *float64          // nil: not said, or not a number
+}
+
+// Media is a piece of an answer that is no text.
+type Media struct {
+	MIMEType string // as the API says: image/png, audio/L16;codec=pcm;rate=24000
+	data     string // base64
+}
+
+// Bytes returns what the piece holds.
+func (m *Media) Bytes() ([]byte, error) {
+	b, err := base64.StdEncoding.DecodeString(m.data)
+	if err == nil {
+		return b, nil
+	}
+	if b, err := base64.RawURLEncoding.DecodeString(m.data); err == nil { // protobuf's JSON allows both
+		return b, nil
+	}
+	return nil, errors.New("the answer's inlineData is not base64")
+}
+
+// An Execution is one run of code by the model's tool.
+type Execution struct {
+	Language string `json:"language,omitempty"`
+	Code     string `json:"code"`
+	Outcome  string `json:"outcome,omitempty"` // OUTCOME_OK, OUTCOME_FAILED, OUTCOME_DEADLINE_EXCEEDED; empty: not said
+	Output   string `json:"output,omitempty"`
+}
+
+// A Source is what an answer is grounded on.
+type Source struct {
+	URI   string `json:"uri"`
+	Title string `json:"title,omitempty"`
+}
+
+// ParseDetails reads what a raw answer holds beside its text. Like [Parse], it
+// passes over what has another form than the API's own.
+func ParseDetails(raw json.RawMessage) *Details {
+	d := new(Details)
+	chosen := -1
+	chunks := split(raw).chunks
+	for _, chunk := range chunks {
+		var c detailChunk
+		if err := json.Unmarshal(chunk, &c); err != nil && !tolerable(err) {
+			continue
+		}
+		d.SafetyRatings = or(c.PromptFeedback.SafetyRatings, d.SafetyRatings)
+		for i := range c.Candidates {
+			candidate := &c.Candidates[i]
+			index := i
+			if candidate.Index != nil {
+				index = int(*candidate.Index)
+			}
+			if chosen < 0 {
+				chosen = index
+			}
+			d.addText(index, candidate)
+			if index == chosen {
+				d.add(candidate)
+			}
+		}
+	}
+	return d
+}
+
+type detailChunk struct {
+	Candidates     []detailCandidate `json:"candidates"`
+	PromptFeedback struct {
+		SafetyRatings []json.RawMessage `json:"safetyRatings"`
+	} `json:"promptFeedback"`
+}
+
+type detailCandidate struct {
+	Index   *count `json:"index"`
+	Content struct {
+		Parts []detailPart `json:"parts"`
+	} `json:"content"`
+	SafetyRatings    []json.RawMessage `json:"safetyRatings"`
+	CitationMetadata struct {
+		CitationSources []json.RawMessage `json:"citationSources"`
+		Citations       []json.RawMessage `json:"citations"`
+	} `json:"citationMetadata"`
+	GroundingMetadata struct {
+		WebSearchQueries  []string                     `json:"webSearchQueries"`
+		GroundingChunks   []map[string]json.RawMessage `json:"groundingChunks"`
+		GroundingSupports []json.RawMessage            `json:"groundingSupports"`
+	} `json:"groundingMetadata"`
+	URLContextMetadata struct {
+		URLMetadata []json.RawMessage `json:"urlMetadata"`
+	} `json:"urlContextMetadata"`
+	AvgLogprobs    json.RawMessage `json:"avgLogprobs"`
+	LogprobsResult json.RawMessage `json:"logprobsResult"`
+}
+
+type detailPart struct {
+	Text       string `json:"text"`
+	Thought    bool   `json:"thought"`
+	InlineData *struct {
+		MIMEType string `json:"mimeType"`
+		Data     string `json:"data"`
+	} `json:"inlineData"`
+	ExecutableCode      *Execution `json:"executableCode"`
+	CodeExecutionResult *Execution `json:"codeExecutionResult"`
+}
+
+// addText adds to the text of a candidate. Answers have at most a few; what has
+// a wild index is none.
+func (d *Details) addText(index int, c *detailCandidate) {
+	const most = 64
+	if index < 0 || index >= most {
+		return
+	}
+	for len(d.Candidates) <= index {
+		d.Candidates = append(d.Candidates, "")
+	}
+	for i := range c.Content.Parts {
+		if p := &c.Content.Parts[i]; !p.Thought {
+			d.Candidates[index] += p.Text
+		}
+	}
+}
+
+func (d *Details) add(c *detailCandidate) {
+	for i := range c.Content.Parts {
+		p := &c.Content.Parts[i]
+		switch {
+		case p.InlineData != nil && p.InlineData.Data != "" && !p.Thought: // a thinking image model shows its drafts
+			d.Media = append(d.Media, Media{MIMEType: p.InlineData.MIMEType, data: p.InlineData.Data})
+		case p.ExecutableCode != nil:
+			d.Code = append(d.Code, *p.ExecutableCode)
+		case p.CodeExecutionResult != nil:
+			if len(d.Code) == 0 {
+				d.Code = append(d.Code, Execution{})
+			}
+			last := &d.Code[len(d.Code)-1]
+			last.Outcome, last.Output = p.CodeExecutionResult.Outcome, p.CodeExecutionResult.Output
+		}
+	}
+	// The chunks of a stream repeat these, or only the last has them.
+	d.SafetyRatings = or(c.SafetyRatings, d.SafetyRatings)
+	d.Citations = or(or(c.CitationMetadata.CitationSources, c.CitationMetadata.Citations), d.Citations)
+	d.SearchQueries = or(c.GroundingMetadata.WebSearchQueries, d.SearchQueries)
+	d.Supports = or(c.GroundingMetadata.GroundingSupports, d.Supports)
+	d.URLs = or(c.URLContextMetadata.URLMetadata, d.URLs)
+	if chunks := c.GroundingMetadata.GroundingChunks; len(chunks) > 0 {
+		d.Sources = sources(chunks)
+	}
+	if f, err := strconv.ParseFloat(string(bytes.Trim(c.AvgLogprobs, `"`)), 64); err == nil && !math.IsNaN(f) && !math.IsInf(f, 0) {
+		d.AvgLogprobs = &f
+	}
+	if len(c.LogprobsResult) > 0 && string(c.LogprobsResult) != "null" {
+		d.Logprobs = append(d.Logprobs, c.LogprobsResult)
+	}
+}
+
+// sources reads grounding chunks: each is a web page, an image, a place or a
+// passage, which all have a uri and a title. One that cannot be read stays, empty,
+// since supports refer to the chunks by number.
+func sources(chunks []map[string]json.RawMessage) []Source {
+	list := make([]Source, len(chunks))
+	for i, kinds := range chunks {
+		for _, kind := range []string{"web", "image", "maps", "retrievedContext"} {
+			var s struct {
+				Source
+				SourceURI string `json:"sourceUri"` // of an image
+			}
+			if raw, ok := kinds[kind]; ok && json.Unmarshal(raw, &s) == nil {
+				list[i] = s.Source
+				if list[i].URI == "" {
+					list[i].URI = s.SourceURI
+				}
+				break
+			}
+		}
+	}
+	return list
+}
+
+// or returns the list, or else when it is empty.
+func or[T any](list, other []T) []T {
+	if len(list) > 0 {
+		return list
+	}
+	return other
+}

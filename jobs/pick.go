@@ -1,0 +1,48 @@
+package jobs
+
+import (
+	"slices"
+
+	"github.com/genbatch/genbatch/batch"
+)
+
+// pick applies --columns to the output's columns.
+func (j *Job) pick(input, result []batch.Column) (in, out []int, err error) {
+	if len(j.spec.Columns) == 0 {
+		for i := range input {
+			in = append(in, i)
+		}
+		for i := range result {
+			out = append(out, i)
+		}
+		return in, out, nil
+	}
+	for _, name := range j.spec.Columns {
+		byName := func(c batch.Column) bool { return c.Name == name }
+		if i := slices.IndexFunc(input, byName); i >= 0 {
+			in = append(in, i)
+		} else if i := slices.IndexFunc(result, byName); i >= 0 {
+			out = append(out, i)
+		} else {
+			var names []string
+			for _, c := range append(slices.Clone(input), result...) {
+				names = append(names, c.Name)
+			}
+			return nil, nil, specErrorf("there are "+quoteList(names), "columns names %q, which the output does not have", name)
+		}
+	}
+	return in, out, nil
+}
+
+// addNamed adds the columns that --columns names and no row has, for an input
+// without a header: an empty file, or one whose rows are all unreadable. They are
+// empty. That the name is no slip, checkColumns has seen as far as it can be seen.
+func (j *Job) addNamed(input, result []batch.Column) []batch.Column {
+	for _, name := range j.spec.Columns {
+		byName := func(c batch.Column) bool { return c.Name == name }
+		if !slices.ContainsFunc(input, byName) && !slices.ContainsFunc(result, byName) {
+			input = append(input, batch.Column{Name: name})
+		}
+	}
+	return input
+}
