@@ -22,6 +22,9 @@ type reply struct {
 	cost   price.USD
 	priced bool
 
+	files []file   // the images and sounds of the answer, if the output has them
+	paths []string // where they are
+
 	known *gemini.Details // see details
 }
 
@@ -40,6 +43,7 @@ func (x *reply) details() *gemini.Details {
 type resultColumn struct {
 	batch.Column
 	value func(x *reply) any // nil: null
+	files bool               // it needs the answers' files
 }
 
 // ofResult makes the value of a column that is null without a result.
@@ -65,38 +69,38 @@ func ofUsage(value func(u *batch.Usage) int64) func(*reply) any {
 
 // standard are the result columns that every job has after those of its kind.
 var standard = []resultColumn{
-	{batch.Column{Name: "status"}, func(x *reply) any { return string(x.status) }},
-	{batch.Column{Name: "error"}, func(x *reply) any { return optional(x.problem) }},
-	{batch.Column{Name: "finish_reason"}, ofResult(func(r *batch.Result) any { return optional(r.FinishReason) })},
-	{batch.Column{Name: "prompt_tokens", Type: batch.Int}, ofUsage(func(u *batch.Usage) int64 { return u.PromptTokenCount })},
-	{batch.Column{Name: "cached_tokens", Type: batch.Int}, ofUsage(func(u *batch.Usage) int64 { return u.CachedContentTokenCount })},
-	{batch.Column{Name: "tool_tokens", Type: batch.Int}, ofUsage(func(u *batch.Usage) int64 { return u.ToolUsePromptTokenCount })},
-	{batch.Column{Name: "thoughts_tokens", Type: batch.Int}, ofUsage((*batch.Usage).Thoughts)},
-	{batch.Column{Name: "output_tokens", Type: batch.Int}, ofUsage(func(u *batch.Usage) int64 { return u.CandidatesTokenCount })},
-	{batch.Column{Name: "total_tokens", Type: batch.Int}, ofUsage(func(u *batch.Usage) int64 { return u.TotalTokenCount })},
-	{batch.Column{Name: "cost_usd", Type: batch.Money}, func(x *reply) any {
+	{Column: batch.Column{Name: "status"}, value: func(x *reply) any { return string(x.status) }},
+	{Column: batch.Column{Name: "error"}, value: func(x *reply) any { return optional(x.problem) }},
+	{Column: batch.Column{Name: "finish_reason"}, value: ofResult(func(r *batch.Result) any { return optional(r.FinishReason) })},
+	{Column: batch.Column{Name: "prompt_tokens", Type: batch.Int}, value: ofUsage(func(u *batch.Usage) int64 { return u.PromptTokenCount })},
+	{Column: batch.Column{Name: "cached_tokens", Type: batch.Int}, value: ofUsage(func(u *batch.Usage) int64 { return u.CachedContentTokenCount })},
+	{Column: batch.Column{Name: "tool_tokens", Type: batch.Int}, value: ofUsage(func(u *batch.Usage) int64 { return u.ToolUsePromptTokenCount })},
+	{Column: batch.Column{Name: "thoughts_tokens", Type: batch.Int}, value: ofUsage((*batch.Usage).Thoughts)},
+	{Column: batch.Column{Name: "output_tokens", Type: batch.Int}, value: ofUsage(func(u *batch.Usage) int64 { return u.CandidatesTokenCount })},
+	{Column: batch.Column{Name: "total_tokens", Type: batch.Int}, value: ofUsage(func(u *batch.Usage) int64 { return u.TotalTokenCount })},
+	{Column: batch.Column{Name: "cost_usd", Type: batch.Money}, value: func(x *reply) any {
 		if !x.priced {
 			return nil
 		}
 		return int64(x.cost)
 	}},
-	{batch.Column{Name: "model_version"}, ofResult(func(r *batch.Result) any { return optional(r.ModelVersion) })},
-	{batch.Column{Name: "response_id"}, ofResult(func(r *batch.Result) any { return optional(r.ResponseID) })},
-	{batch.Column{Name: "attempts", Type: batch.Int}, ofResult(func(r *batch.Result) any { return int64(r.Attempts) })},
-	{batch.Column{Name: "latency_ms", Type: batch.Int}, ofResult(func(r *batch.Result) any { return r.LatencyMS })},
+	{Column: batch.Column{Name: "model_version"}, value: ofResult(func(r *batch.Result) any { return optional(r.ModelVersion) })},
+	{Column: batch.Column{Name: "response_id"}, value: ofResult(func(r *batch.Result) any { return optional(r.ResponseID) })},
+	{Column: batch.Column{Name: "attempts", Type: batch.Int}, value: ofResult(func(r *batch.Result) any { return int64(r.Attempts) })},
+	{Column: batch.Column{Name: "latency_ms", Type: batch.Int}, value: ofResult(func(r *batch.Result) any { return r.LatencyMS })},
 }
 
 // newColumns returns the result columns of a job: the answer, those of its kind,
 // the standard ones, and the extras that it asks for.
 func newColumns(s *Spec, k kind) []resultColumn {
-	columns := []resultColumn{{batch.Column{Name: "response"}, func(x *reply) any {
+	columns := []resultColumn{{Column: batch.Column{Name: "response"}, value: func(x *reply) any {
 		if x.answer == nil || x.answer.Text == "" && x.status != batch.OK {
 			return nil
 		}
 		return x.answer.Text
 	}}}
 	for i, c := range k.columns() {
-		columns = append(columns, resultColumn{c, func(x *reply) any {
+		columns = append(columns, resultColumn{Column: c, value: func(x *reply) any {
 			if x.own == nil {
 				return nil
 			}
@@ -106,12 +110,12 @@ func newColumns(s *Spec, k kind) []resultColumn {
 	columns = append(columns, standard...)
 	request := requestOf(s, nil)
 	for _, e := range extras {
-		if e.asked != nil && e.asked(request) || slices.Contains(s.Columns, s.Prefix+e.Name) {
+		if e.asked != nil && e.asked(s, request) || slices.Contains(s.Columns, s.Prefix+e.Name) {
 			columns = append(columns, e.resultColumn)
 		}
 	}
 	if s.RawResponse {
-		columns = append(columns, resultColumn{batch.Column{Name: "raw_response", Type: batch.JSON}, ofResult(func(r *batch.Result) any {
+		columns = append(columns, resultColumn{Column: batch.Column{Name: "raw_response", Type: batch.JSON}, value: ofResult(func(r *batch.Result) any {
 			if len(r.Response) == 0 {
 				return nil
 			}
@@ -134,6 +138,11 @@ func (j *Job) resultColumns() []batch.Column {
 	return columns
 }
 
+// wantsFiles reports whether the output needs the images and sounds of answers.
+func (j *Job) wantsFiles() bool {
+	return slices.ContainsFunc(j.columns, func(c resultColumn) bool { return c.files })
+}
+
 // answered is the reply of a row with a result. Its status may differ from the
 // result's: what is made of an answer can change without asking again.
 func (j *Job) answered(r *batch.Result, cost price.USD, priced bool) *reply {
@@ -147,6 +156,12 @@ func (j *Job) answered(r *batch.Result, cost price.USD, priced bool) *reply {
 		return x
 	}
 	x.answer = a
+	if j.wantsFiles() {
+		if x.files, err = filesOf(x.details().Media); err != nil {
+			x.status, x.problem = batch.Invalid, err.Error()
+			return x
+		}
+	}
 	if x.status == batch.OK {
 		own, note, err := j.kind.values(a)
 		if err != nil {

@@ -159,6 +159,9 @@ func (j *Job) openForWriting(o Options) error {
 	if err := j.checkOutput(); err != nil {
 		return err
 	}
+	if err := j.checkFiles(j.spec.Output, j.spec.Force); err != nil {
+		return err
+	}
 	var err error
 	if j.failures, err = parseFailures(j.spec.MaxFailures); err != nil {
 		return err

@@ -120,6 +120,9 @@ func (j *Job) Export(path, format string, statuses []batch.Status, force bool) (
 			return nil, specErrorf("choose another --output, or replace it with --force", "%s exists", path)
 		}
 	}
+	if err := j.checkFiles(path, force); err != nil {
+		return nil, err
+	}
 	if path != j.spec.Output {
 		totals, _, err := j.derive(context.Background(), path, format, statuses)
 		return totals, err
@@ -199,7 +202,13 @@ func (j *Job) deriveTo(ctx context.Context, to io.Writer, path, format string, o
 			return nil, sum, err
 		}
 	}
-	return &t, sum, w.Commit()
+	if err := w.Commit(); err != nil {
+		return nil, sum, err
+	}
+	if w.filer != nil {
+		return &t, sum, w.filer.tidy()
+	}
+	return &t, sum, nil
 }
 
 // reply returns what became of an item, and counts it.
@@ -250,6 +259,7 @@ type output struct {
 	*writer.Output
 	result []resultColumn // those that are written
 	values []any
+	filer  *filer // nil: no column needs the answers' files
 }
 
 func (j *Job) newOutput(to io.Writer, path, format string) (*output, error) {
@@ -290,6 +300,12 @@ func (j *Job) newOutput(to io.Writer, path, format string) (*output, error) {
 	for _, i := range out {
 		c.Columns = append(c.Columns, result[i])
 		o.result = append(o.result, j.columns[i])
+		if j.columns[i].files {
+			// Whose folder it is was looked at before.
+			if o.filer, err = newFiler(j.fs, path, to != nil, true); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if o.Output, err = writer.Create(c); err != nil {
 		return nil, err
@@ -297,7 +313,12 @@ func (j *Job) newOutput(to io.Writer, path, format string) (*output, error) {
 	return o, nil
 }
 
-func (o *output) write(row *batch.Row, x *reply) error {
+func (o *output) write(row *batch.Row, x *reply) (err error) {
+	if o.filer != nil {
+		if x.paths, err = o.filer.put(row.Number, x.files); err != nil {
+			return err
+		}
+	}
 	for i, c := range o.result {
 		o.values[i] = c.value(x)
 	}

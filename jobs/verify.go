@@ -182,6 +182,10 @@ func (j *Job) compareOutput(m *manifest) (r comparison, err error) {
 	if _, damaged := errors.AsType[*journal.Damage](err); damaged {
 		return r, nil
 	}
+	if file, differs := errors.AsType[*fileError](err); differs {
+		r.difference = file.Error()
+		return r, nil
+	}
 	if err != nil && !c.differs {
 		return r, err
 	}

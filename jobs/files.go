@@ -1,0 +1,238 @@
+package jobs
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"mime"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/genbatch/genbatch/batch/gemini"
+	"github.com/genbatch/genbatch/internal/durable"
+)
+
+// filesDir is the folder for the images and sounds of an output: labels_files
+// beside labels.parquet.
+func filesDir(output string) string {
+	name := filepath.Base(output)
+	for _, ext := range []string{".gz", ".zst"} {
+		name = strings.TrimSuffix(name, ext)
+	}
+	return filepath.Join(filepath.Dir(output), strings.TrimSuffix(name, filepath.Ext(name))+"_files")
+}
+
+// filesMark is the file by which genbatch knows a folder of files as its own.
+const filesMark = ".genbatch"
+
+// fileName is what a filer calls a file: by the number of its row and its place in
+// the answer.
+var fileName = regexp.MustCompile(`^\d{6,}(-\d+)?\.[a-z0-9]+$`)
+
+// A filer writes the images and sounds of answers into the folder of an output. Like
+// the output they are derived from the journal: files that are there already as they
+// should be are left alone, and those of which the output does not speak are removed.
+type filer struct {
+	fs    durable.FS
+	dir   string
+	check bool            // compare, and change nothing
+	made  bool            // the folder is there
+	stale map[string]bool // files of an earlier output that this one did not name so far
+}
+
+// newFiler looks at the folder of an output. A folder with files that are not
+// genbatch's is refused, unless force is set.
+func newFiler(fsys durable.FS, output string, check, force bool) (*filer, error) {
+	f := &filer{fs: fsys, dir: filesDir(output), check: check, stale: make(map[string]bool)}
+	entries, err := os.ReadDir(f.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return f, nil
+	}
+	if err != nil {
+		return nil, specErrorf("choose another --output, whose files have another folder", "the answers' files cannot be written: %w", err)
+	}
+	if _, err := os.Stat(filepath.Join(f.dir, filesMark)); err != nil && len(entries) > 0 && !check && !force {
+		return nil, specErrorf("choose another --output, or use the folder with --force", "the answers' files go to %s, which exists and is not genbatch's", f.dir)
+	}
+	for _, e := range entries {
+		if fileName.MatchString(e.Name()) {
+			f.stale[e.Name()] = true
+		}
+	}
+	return f, nil
+}
+
+// checkFiles refuses to write answers' files into a folder that is not genbatch's.
+func (j *Job) checkFiles(output string, force bool) error {
+	if !j.wantsFiles() {
+		return nil
+	}
+	_, err := newFiler(j.fs, output, false, force)
+	return err
+}
+
+// A fileError says how a file differs from what the journal has.
+type fileError struct{ path, what string }
+
+func (e *fileError) Error() string { return e.path + " " + e.what }
+
+// put writes what a row's answer holds, and returns the paths from the output's
+// folder on.
+func (f *filer) put(row int64, files []file) (paths []string, err error) {
+	for i, file := range files {
+		name := fmt.Sprintf("%06d", row)
+		if i > 0 {
+			name += "-" + strconv.Itoa(i+1)
+		}
+		name += file.ext
+		if err := f.write(name, file.data); err != nil {
+			return nil, err
+		}
+		delete(f.stale, name)
+		paths = append(paths, filepath.ToSlash(filepath.Join(filepath.Base(f.dir), name)))
+	}
+	return paths, nil
+}
+
+func (f *filer) write(name string, data []byte) error {
+	path := filepath.Join(f.dir, name)
+	if f.check || f.stale[name] {
+		if err := compare(path, data); err == nil || f.check {
+			return err
+		}
+	}
+	if !f.made {
+		if err := os.Mkdir(f.dir, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if err := f.save(filepath.Join(f.dir, filesMark), []byte("The files here are answers. genbatch writes and removes them with the output beside this folder.\n")); err != nil {
+			return err
+		}
+		f.made = true
+	}
+	return f.save(path, data)
+}
+
+func (f *filer) save(path string, data []byte) error {
+	w, err := f.fs.CreateShared(path)
+	if err != nil {
+		return err
+	}
+	defer w.Abort()
+	if _, err := w.Write(data); err != nil {
+		return err
+	}
+	return w.Commit()
+}
+
+// compare returns a *fileError unless the file holds data.
+func compare(path string, data []byte) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return &fileError{path, "is missing"}
+	}
+	if info.Size() == int64(len(data)) {
+		if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, data) {
+			return nil
+		}
+	}
+	return &fileError{path, "is not as it was written"}
+}
+
+// tidy removes the files of an earlier output that this one does not have.
+func (f *filer) tidy() error {
+	if f.check {
+		return nil
+	}
+	for name := range f.stale {
+		if err := os.Remove(filepath.Join(f.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// A file is an image or a sound of an answer.
+type file struct {
+	ext  string // .png
+	data []byte
+	pcm  string // the type of the samples, of a WAV file made here
+}
+
+// filesOf returns the images and sounds of an answer. Raw samples become a WAV file,
+// also where a stream brings them in pieces.
+func filesOf(media []gemini.Media) ([]file, error) {
+	var files []file
+	for i := range media {
+		data, err := media[i].Bytes()
+		if err != nil {
+			return nil, err
+		}
+		kind, params, _ := mime.ParseMediaType(media[i].MIMEType)
+		last := len(files) - 1
+		switch pcm := kind == "audio/l16" || kind == "audio/pcm"; {
+		case pcm && last >= 0 && files[last].pcm == media[i].MIMEType:
+			files[last].data = append(files[last].data, data...)
+		case pcm:
+			files = append(files, file{".wav", append(wavHeader(params), data...), media[i].MIMEType})
+		default:
+			files = append(files, file{ext: extension(kind), data: data})
+		}
+	}
+	for _, f := range files {
+		if f.pcm != "" {
+			fillSizes(f.data)
+		}
+	}
+	return files, nil
+}
+
+// extensions are those of the types that models answer with. The system's table of
+// types differs from machine to machine.
+var extensions = map[string]string{
+	"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "image/gif": ".gif", "image/heic": ".heic", "image/svg+xml": ".svg",
+	"audio/wav": ".wav", "audio/x-wav": ".wav", "audio/mpeg": ".mp3", "audio/mp3": ".mp3", "audio/ogg": ".ogg", "audio/flac": ".flac", "audio/aac": ".aac",
+	"video/mp4": ".mp4", "application/pdf": ".pdf",
+}
+
+func extension(kind string) string {
+	if ext, ok := extensions[kind]; ok {
+		return ext
+	}
+	return ".bin"
+}
+
+const wavHeaderLen = 44
+
+// wavHeader returns the header of a WAV file with 16-bit samples, as the API sends
+// them: audio/L16;codec=pcm;rate=24000, one channel, the low byte first (unlike RFC
+// 2586, which gave the type its name). The sizes are filled in later.
+// https://ai.google.dev/gemini-api/docs/speech-generation
+func wavHeader(params map[string]string) []byte {
+	number := func(name string, or uint32) uint32 {
+		if n, err := strconv.ParseUint(params[name], 10, 31); err == nil && n > 0 {
+			return uint32(n)
+		}
+		return or
+	}
+	rate, channels := number("rate", 24000), min(number("channels", 1), 255)
+	h := []byte("RIFF....WAVEfmt ")
+	h = binary.LittleEndian.AppendUint32(h, 16) // of the format that follows
+	h = binary.LittleEndian.AppendUint16(h, 1)  // PCM
+	h = binary.LittleEndian.AppendUint16(h, uint16(channels))
+	h = binary.LittleEndian.AppendUint32(h, rate)
+	h = binary.LittleEndian.AppendUint32(h, rate*channels*2)
+	h = binary.LittleEndian.AppendUint16(h, uint16(channels*2))
+	h = binary.LittleEndian.AppendUint16(h, 16) // bits
+	return append(h, "data...."...)
+}
+
+func fillSizes(wav []byte) {
+	binary.LittleEndian.PutUint32(wav[4:], uint32(len(wav)-8))
+	binary.LittleEndian.PutUint32(wav[40:], uint32(len(wav)-wavHeaderLen))
+}
