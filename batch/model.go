@@ -126,6 +126,7 @@ type Outcome struct {
 	// MaybeBilled marks an attempt that was sent and ended without a report of its
 	// usage, such as one that timed out.
 	MaybeBilled bool
+	Most        *Usage // of such an attempt, the most that it can have used; nil: not known
 
 	// RetryAfter is how long the server asks to wait; 0 = it did not say.
 	RetryAfter time.Duration

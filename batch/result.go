@@ -69,6 +69,7 @@ type Spend struct {
 	Model string    `json:"model"`           // modelVersion of the answer, else the model that was asked
 	Tier  string    `json:"tier,omitempty"`  // serviceTier or trafficType that served it
 	Usage *Usage    `json:"usage,omitempty"` // nil: the attempt was cut and may have been billed
+	Most  *Usage    `json:"most,omitempty"`  // of such an attempt, the most that it can have used; nil: not known
 }
 
 // A Result is what became of one row: one record of the journal, and enough to

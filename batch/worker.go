@@ -63,6 +63,9 @@ func (r *run) attempt(c *call) {
 		if s.Model == "" {
 			s.Model = req.Model
 		}
+		if o.Usage == nil {
+			s.Most = o.Most
+		}
 		c.spent = append(c.spent, s)
 	}
 

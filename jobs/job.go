@@ -166,6 +166,9 @@ func (j *Job) openForWriting(o Options) error {
 	if j.failures, err = parseFailures(j.spec.MaxFailures); err != nil {
 		return err
 	}
+	if err := j.checkBudget(); err != nil {
+		return err
+	}
 	if err := j.connect(); err != nil {
 		return err
 	}

@@ -101,13 +101,17 @@ func (j *Job) Run(ctx context.Context) (*Summary, error) {
 		Store: j.quotaStore(),
 	})
 	defer limiter.Close()
+	budget, err := j.newBudget(limiter)
+	if err != nil {
+		return nil, err
+	}
 	begin := time.Now()
 	j.progress.mu.Lock()
 	j.progress.begin, j.progress.limiter = begin, limiter
 	j.progress.mu.Unlock()
-	err := batch.Run(ctx, batch.Config{
-		Model:       checkedModel{changingModel{j.client, j.prices, j.spec.Stream}, j.kind},
-		Limiter:     limiter,
+	err = batch.Run(ctx, batch.Config{
+		Model:       boundedModel{checkedModel{changingModel{j.client, j.prices, j.spec.Stream}, j.kind}, j.prices},
+		Limiter:     budget,
 		Sink:        j.journal,
 		Skip:        j.skip,
 		Endpoint:    j.endpoint.String(),

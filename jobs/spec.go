@@ -60,9 +60,10 @@ type Spec struct {
 
 	OnDailyQuota string `json:"on_daily_quota,omitempty"` // stop (default) or wait
 
-	Prices      string `json:"prices,omitempty"`  // a price file
-	Prefix      string `json:"prefix,omitempty"`  // of the result columns
-	Columns     List   `json:"columns,omitempty"` // of the output; default: all
+	MaxCost     string `json:"max_cost,omitempty"` // in dollars, over the job's whole journal
+	Prices      string `json:"prices,omitempty"`   // a price file
+	Prefix      string `json:"prefix,omitempty"`   // of the result columns
+	Columns     List   `json:"columns,omitempty"`  // of the output; default: all
 	RawResponse bool   `json:"raw_response,omitempty"`
 	CSVSafe     bool   `json:"csv_safe,omitempty"`
 	Force       bool   `json:"force,omitempty"`

@@ -79,7 +79,7 @@ func TestLoadErrors(t *testing.T) {
 		"temperature: 0":                        {"line 1, column 1", "temperature"},
 		"request: {generationConfig: [1, 2}":    {"line 1"},
 		"timeout: soon":                         {"timeout"},
-		"max_cost: 3\n":                         {"max_cost"},
+		"budget: 3\n":                           {"budget"},
 		"prompt: \"{{.x}}\"\n\tmodel: tabs here\n": {"line 2"},
 	} {
 		_, err := loadText(t, text)

@@ -30,6 +30,9 @@ type Totals struct {
 	// Unreported counts attempts that never said what they used, mostly because they
 	// were cut; they may have been billed, and are not in any cost.
 	Unreported int64 `json:"unreported_attempts,omitzero"`
+	// UnreportedMost is the most that those attempts can have cost, as far as that is
+	// known: the text as sent, a token a byte, and the longest answer allowed.
+	UnreportedMost price.USD `json:"unreported_most_picousd,omitzero"`
 }
 
 // ModelTotals are the totals of one model. Tokens are as the API reported them.
@@ -102,6 +105,7 @@ func (t *Totals) addResult(r *batch.Result, prices *price.Table) (cost price.USD
 	for i, s := range r.Spent {
 		if s.Usage == nil {
 			t.Unreported++
+			t.UnreportedMost += mostOf(prices, &s, r.Model)
 			known = known && i < len(r.Spent)-1 // what the final attempt cost is not known
 			continue
 		}

@@ -162,6 +162,36 @@ func (t *Table) Cost(q Query) (USD, bool) {
 	return s.total, s.ok
 }
 
+// Most returns the most that a call with such counts can cost: its output, of
+// which the modality is not known beforehand, at the dearest rate of the model's.
+// It is false where [Table.Cost] would not know the price of any such call.
+func (t *Table) Most(q Query) (USD, bool) {
+	m := t.find(q.Model)
+	if m == nil {
+		return 0, false
+	}
+	rates := m.rates(&q)
+	if rates == nil {
+		return 0, false
+	}
+	dearest := OutputText
+	for k := OutputText; k <= OutputAudio; k++ {
+		if rates.known[k] && (!rates.known[dearest] || rates.token[k] > rates.token[dearest]) {
+			dearest = k
+		}
+	}
+	prompt, ok := q.PromptDetails.parts(q.Prompt)
+	if !ok || q.Output < 0 || q.Output > maxTokens {
+		return 0, false
+	}
+	s := sum{rates: rates, ok: true}
+	for i := range prompt {
+		s.add(InputText+Kind(i), prompt[i])
+	}
+	s.add(dearest, q.Output)
+	return s.total, s.ok
+}
+
 // rates returns the rates for a call; nil: not known.
 func (m *Model) rates(q *Query) *Rates {
 	service, ok := serviceOf(q.Tier)

@@ -18,6 +18,7 @@ func exitCode(s *jobs.Summary, err error) int {
 		stop   *batch.StopError
 		day    *quota.DayError
 		locked *durable.LockedError
+		budget *jobs.BudgetError
 	)
 	switch {
 	case err == nil:
@@ -31,6 +32,8 @@ func exitCode(s *jobs.Summary, err error) int {
 		return 4
 	case errors.As(err, &day):
 		return 5
+	case errors.As(err, &budget):
+		return 6
 	case errors.As(err, &locked):
 		return 7
 	case errors.Is(err, batch.ErrMaxFailures):

@@ -42,7 +42,15 @@ func printGoOn(w io.Writer, s *jobs.Summary, err error, total int64, again strin
 		fmt.Fprintf(w, "%s of %s rows are left. ", count(left), count(total))
 	}
 	var day *quota.DayError
+	var budget *jobs.BudgetError
 	switch {
+	case errors.As(err, &budget):
+		if cost, unpriced := s.Run.CostUSD(); unpriced == 0 && s.Run.Rows > 0 && total > 0 {
+			left := total - s.Settled - s.Bad - s.Run.Rows
+			more := price.USD(float64(cost) / float64(s.Run.Rows) * float64(left))
+			fmt.Fprintf(w, "At this run's mean cost of a row the rest takes about $%s more, with room for chance: --max-cost %s. ", money(more), money((budget.Spent+more)*11/10+budget.Next))
+		}
+		fmt.Fprint(w, "Carry on with a higher --max-cost:\n")
 	case errors.As(err, &day):
 		if left := total - s.Settled - s.Bad - s.Run.Rows; left > 0 && day.PerDay > 0 {
 			fmt.Fprintf(w, "At %s a day they take about %s more. ", many(day.PerDay, "request"), many((left+day.PerDay-1)/day.PerDay, "day"))
@@ -106,7 +114,7 @@ func printSummary(w io.Writer, s *jobs.Summary, total int64) {
 			costText(m.Cost, m.Unknown))
 	}
 	if run.Unreported > 0 {
-		fmt.Fprintf(tw, "  not reported\t%s cut before it was known what was used, and possibly billed as well\n", many(run.Unreported, "attempt"))
+		fmt.Fprintf(tw, "  not reported\t%s cut before it was known what was used, and possibly billed as well: at most $%s more\n", many(run.Unreported, "attempt"), money(run.UnreportedMost))
 	}
 	cost, unpriced := all.CostUSD()
 	what := "cost"
@@ -213,7 +221,7 @@ func totalsJSON(t *jobs.Totals) map[string]any {
 	}
 	out := map[string]any{
 		"rows": t.Rows, "status": t.Status, "requests": t.Attempts, "retries": t.Retries, "models": models,
-		"cost_usd": usd(cost, unpriced), "unpriced_calls": unpriced, "unreported_attempts": t.Unreported, "changed_rows": t.Changed,
+		"cost_usd": usd(cost, unpriced), "unpriced_calls": unpriced, "unreported_attempts": t.Unreported, "unreported_most_usd": rawNumber(t.UnreportedMost.String()), "changed_rows": t.Changed,
 	}
 	if len(t.Labels) > 0 {
 		out["labels"] = t.Labels

@@ -1,0 +1,285 @@
+package jobs
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/journal"
+	"github.com/genbatch/genbatch/batch/price"
+)
+
+// A BudgetError ends a run because the next request might take the cost of the job
+// above its max_cost.
+type BudgetError struct {
+	Cap   price.USD
+	Spent price.USD // by all runs of the job; attempts that were cut count with the most they can have cost
+	Next  price.USD // the most that the next request can cost
+}
+
+func (e *BudgetError) Error() string {
+	return fmt.Sprintf("max_cost of $%s is reached: $%s is spent, and the next request may cost $%s", e.Cap, e.Spent.Format(6), e.Next.Format(6))
+}
+
+const (
+	// A cap without maxOutputTokens is soft: few calls are in flight until so many
+	// answers have shown how long they are, and each reserves somewhat more than the
+	// longest so far.
+	softCalls   = 4
+	softAnswers = 20
+)
+
+// A budget is a limiter that lets no request through that might take the cost of
+// the job above its cap: each reserves the most that it can cost, and is settled by
+// what it did cost. It is safe for concurrent use.
+type budget struct {
+	batch.Limiter
+	prices *price.Table
+	cap    price.USD
+
+	mu       sync.Mutex
+	spent    price.USD
+	reserved map[*batch.Request]price.USD
+	total    price.USD     // of reserved
+	freed    chan struct{} // closed, and made anew, when a call has ended
+	models   []string      // that answered, and may be dearer than the one that is asked
+	answers  int           // in this run
+	longest  int64         // output tokens of an answer
+}
+
+// newBudget returns the limiter that holds the job's cap; the one given, when it
+// has none.
+func (j *Job) newBudget(l batch.Limiter) (batch.Limiter, error) {
+	if j.spec.MaxCost == "" {
+		return l, nil
+	}
+	limit, err := parseCost(j.spec.MaxCost)
+	if err != nil {
+		return nil, err
+	}
+	b := &budget{
+		Limiter: l, prices: j.prices, cap: limit,
+		reserved: make(map[*batch.Request]price.USD), freed: make(chan struct{}),
+	}
+	var past Totals
+	for r, err := range j.journal.All() {
+		if _, damaged := errors.AsType[*journal.Damage](err); damaged {
+			continue // its row is asked again, and what it cost is not known
+		}
+		if err != nil {
+			return nil, err
+		}
+		past.addResult(r, j.prices)
+	}
+	spent, unpriced := past.CostUSD()
+	if unpriced > 0 {
+		return nil, specErrorf("give their prices with --prices FILE, or run without --max-cost",
+			"max_cost cannot be held: the price of %d calls in the journal is not known", unpriced)
+	}
+	b.spent = spent + past.UnreportedMost
+	if j.bodyBound() == 0 {
+		j.log.Warn("without --max-output-tokens the cap of --max-cost is soft: answers longer than any before can exceed it")
+	}
+	return b, nil
+}
+
+// parseCost reads max_cost.
+func parseCost(text string) (price.USD, error) {
+	limit, err := price.ParseUSD(text)
+	if err == nil && limit <= 0 {
+		err = errors.New("it must be above 0")
+	}
+	if err != nil {
+		return 0, specErrorf("write --max-cost 5.00", "max_cost: %w", err)
+	}
+	return limit, nil
+}
+
+// checkBudget refuses a cap that could not be held.
+func (j *Job) checkBudget() error {
+	if j.spec.MaxCost == "" {
+		return nil
+	}
+	if _, err := parseCost(j.spec.MaxCost); err != nil {
+		return err
+	}
+	return j.checkPriced(j.spec.Model)
+}
+
+// checkPriced refuses a model whose cost could not be held below a cap.
+func (j *Job) checkPriced(model string) error {
+	if _, ok := j.prices.Most(price.Query{Model: model, At: time.Now(), Prompt: 1, Output: 1}); !ok {
+		return specErrorf("give it with --prices FILE, or run without --max-cost", "max_cost cannot be held: the price of %s is not known", model)
+	}
+	return nil
+}
+
+// bodyBound is the maxOutputTokens that the job sets for all rows; 0: none.
+func (j *Job) bodyBound() int64 {
+	n, _ := j.maxOutputTokens()
+	return n
+}
+
+// Acquire implements [batch.Limiter]. It waits while calls under way may leave
+// enough, and returns a *BudgetError when there are none.
+func (b *budget) Acquire(ctx context.Context, r *batch.Request) error {
+	for {
+		freed, err := b.reserve(r)
+		if err != nil {
+			return err
+		}
+		if freed == nil {
+			break
+		}
+		select {
+		case <-freed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	err := b.Limiter.Acquire(ctx, r)
+	if err != nil {
+		b.settle(r, 0)
+	}
+	return err
+}
+
+// reserve takes the most that r can cost. Where that does not fit now but may
+// later, it returns what to wait for.
+func (b *budget) reserve(r *batch.Request) (freed <-chan struct{}, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	most, hard := mostUsage(b.prices, r)
+	if !hard {
+		most.CandidatesTokenCount = b.longest + b.longest/2
+	}
+	var need price.USD
+	for _, model := range append([]string{r.Model}, b.models...) {
+		cost, ok := b.prices.Most(mostQuery(most, model, time.Now()))
+		if !ok && model == r.Model {
+			return nil, fmt.Errorf("max_cost cannot be held: the price of %s is not known", model)
+		}
+		need = max(need, cost)
+	}
+	// The first answers also show which model answers, which need not be the one
+	// that was asked, nor as cheap.
+	known := b.answers >= softAnswers || hard && b.answers > 0
+	fits := b.spent+b.total+need <= b.cap && (known || len(b.reserved) < softCalls)
+	switch {
+	case fits:
+		b.reserved[r] = need
+		b.total += need
+		return nil, nil
+	case len(b.reserved) > 0:
+		return b.freed, nil
+	}
+	return nil, &BudgetError{Cap: b.cap, Spent: b.spent, Next: need}
+}
+
+// Release implements [batch.Limiter].
+func (b *budget) Release(r *batch.Request, o *batch.Outcome) {
+	b.Limiter.Release(r, o)
+	b.mu.Lock()
+	cost := b.reserved[r] // of what may have been billed and is not known
+	if u := o.Usage; u != nil {
+		model := cmp.Or(o.ModelVersion, r.Model)
+		if c, ok := costOf(b.prices, &batch.Spend{At: time.Now(), Model: model, Tier: o.Tier, Usage: u}, r.Model); ok {
+			cost = c
+			if model != r.Model && !slices.Contains(b.models, model) && len(b.models) < 16 {
+				b.models = append(b.models, model)
+			}
+		}
+		b.answers++
+		b.longest = max(b.longest, u.CandidatesTokenCount+u.Thoughts())
+	} else if !o.MaybeBilled {
+		cost = 0
+	}
+	b.mu.Unlock()
+	b.settle(r, cost)
+}
+
+// settle puts what r cost in the place of what it reserved.
+func (b *budget) settle(r *batch.Request, cost price.USD) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.total -= b.reserved[r]
+	delete(b.reserved, r)
+	b.spent += cost
+	close(b.freed)
+	b.freed = make(chan struct{})
+}
+
+// boundedModel says of an attempt that never reported what it used the most that
+// it can have used.
+type boundedModel struct {
+	batch.Model
+	prices *price.Table
+}
+
+func (m boundedModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
+	o := m.Model.Attempt(ctx, r)
+	if o.MaybeBilled && o.Usage == nil {
+		o.Most, _ = mostUsage(m.prices, r)
+	}
+	return o
+}
+
+// mostUsage is the most that a request can use: a token for each byte of it, and
+// the output that it allows. It is hard when the request itself sets the limit of
+// that, and else the model's own.
+func mostUsage(prices *price.Table, r *batch.Request) (most *batch.Usage, hard bool) {
+	most = &batch.Usage{PromptTokenCount: int64(len(r.Body)), CandidatesTokenCount: outputLimit}
+	if e, ok := prices.Lookup(r.Model, time.Now()); ok && e.OutputLimit > 0 {
+		most.CandidatesTokenCount = e.OutputLimit
+	}
+	b, err := parseBody(r.Body)
+	if err != nil {
+		return most, false
+	}
+	if n := wholeNumber(b.config["maxOutputTokens"]); n > 0 {
+		most.CandidatesTokenCount, hard = n, true
+	}
+	if n := wholeNumber(b.config["candidateCount"]); n > 1 {
+		most.CandidatesTokenCount *= n
+	}
+	return most, hard
+}
+
+// wholeNumber reads an int64 as the API does, as a number or a string; 0: it is none.
+func wholeNumber(raw json.RawMessage) int64 {
+	var n json.Number
+	if json.Unmarshal(raw, &n) != nil {
+		return 0
+	}
+	i, _ := strconv.ParseInt(n.String(), 10, 64)
+	return i
+}
+
+func mostQuery(most *batch.Usage, model string, at time.Time) price.Query {
+	return price.Query{
+		Model: model, At: at, Prompt: most.PromptTokenCount, Output: most.CandidatesTokenCount,
+		PromptDetails: splitOf(most.PromptTokensDetails),
+	}
+}
+
+// mostOf prices the most that an unreported attempt can have used; 0: not known.
+func mostOf(prices *price.Table, s *batch.Spend, asked string) price.USD {
+	if s.Most == nil {
+		return 0
+	}
+	q := mostQuery(s.Most, s.Model, s.At)
+	q.Tier = s.Tier
+	cost, ok := prices.Most(q)
+	if !ok {
+		q.Model = asked
+		cost, _ = prices.Most(q)
+	}
+	return cost
+}

@@ -1,0 +1,193 @@
+package jobs
+
+import (
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/price"
+)
+
+// lines returns n different prompts.
+func lines(n int) []string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf("row %d", i)
+	}
+	return list
+}
+
+// costly answers with up to most output tokens, the number of which depends on the
+// prompt.
+func costly(most uint32) func(string, int) (int, string) {
+	return func(prompt string, _ int) (int, string) {
+		h := fnv.New32a()
+		h.Write([]byte(prompt))
+		n := 1 + h.Sum32()%most
+		return 200, fmt.Sprintf(`{"candidates":[{"content":{"parts":[{"text":"x"}]},"finishReason":"STOP"}],`+
+			`"usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":%d,"totalTokenCount":%d},"modelVersion":"gemini-2.5-flash"}`, n, n+10)
+	}
+}
+
+func newBudgetFixture(t *testing.T) *fixture {
+	f := newFixture(t)
+	f.spec.Model = "gemini-2.5-flash" // $0.30 and $2.50 a million
+	f.spec.MaxOutputTokens, f.spec.Concurrency = 1000, 64
+	f.e.reply = costly(1000)
+	return f
+}
+
+// spent is what the journal says that the job cost.
+func (f *fixture) spent() price.USD {
+	f.t.Helper()
+	j, err := View(f.spec, Options{})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer j.Close()
+	var all Totals
+	for r, err := range j.journal.All() {
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		all.addResult(r, j.prices)
+	}
+	cost, _ := all.CostUSD()
+	return cost + all.UnreportedMost
+}
+
+// A hard cap holds under 64 workers, and is used up but for what one request could
+// cost. A higher one goes on where it ended.
+func TestCapHolds(t *testing.T) {
+	f := newBudgetFixture(t)
+	f.input(lines(1000)...)
+	f.spec.MaxCost = "0.25"
+	_, err := f.run()
+	budget, ok := errors.AsType[*BudgetError](err)
+	if !ok {
+		t.Fatalf("the run ends with %v, want a *BudgetError", err)
+	}
+	const most = 3 * price.Dollar / 1000 // 1000 tokens out, and the prompt
+	if spent := f.spent(); spent > price.Dollar/4 || spent < price.Dollar/4-most || budget.Spent != spent {
+		t.Errorf("%s is spent and %s said, want at most 0.25 and at least 0.247", spent, budget.Spent)
+	}
+	asked := len(f.e.requests())
+
+	f.spec.MaxCost = "0.5"
+	if _, err := f.run(); !errors.As(err, &budget) {
+		t.Fatalf("the second run ends with %v, want a *BudgetError", err)
+	}
+	if spent := f.spent(); spent > price.Dollar/2 || spent < price.Dollar/2-most {
+		t.Errorf("%s is spent after the second run, want at most 0.5, of both runs", spent)
+	}
+	asked += len(f.e.requests())
+	f.spec.MaxCost = "5"
+	f.mustRun()
+	if asked += len(f.e.requests()); asked != 1000 {
+		t.Errorf("%d requests for 1000 rows", asked)
+	}
+}
+
+// What retries cost counts, and so does the most that cut attempts can have cost.
+func TestCapCountsWhatWasCut(t *testing.T) {
+	f := newBudgetFixture(t)
+	f.input(lines(50)...)
+	f.spec.MaxCost, f.spec.Concurrency, f.spec.MaxAttempts, f.spec.Timeout = "0.02", 4, 1, 20*time.Millisecond
+	f.e.reply = func(prompt string, n int) (int, string) {
+		time.Sleep(50 * time.Millisecond)
+		return 200, answerBody(prompt)
+	}
+	s, err := f.run()
+	if _, ok := errors.AsType[*BudgetError](err); !ok {
+		t.Fatalf("the run ends with %v, want a *BudgetError", err)
+	}
+	// At most 1000 tokens out and 62 bytes in: $0.0025186 each, so that 7 fit.
+	if n := s.Run.Unreported; n != 7 || s.Run.UnreportedMost == 0 || f.spent() > 2*price.Dollar/100 {
+		t.Errorf("%d attempts were cut, which can have cost %s; want 7 below 0.02", n, s.Run.UnreportedMost)
+	}
+	if _, err := f.run(); err == nil || len(f.e.requests()) != 7 {
+		t.Errorf("the second run ends with %v, and sends something", err)
+	}
+}
+
+// A soft cap reserves by what was seen, and is exceeded by little.
+func TestSoftCap(t *testing.T) {
+	f := newBudgetFixture(t)
+	f.input(lines(500)...)
+	f.spec.MaxCost, f.spec.MaxOutputTokens = "0.1", 0
+	var warned strings.Builder
+	j, err := Open(f.spec, Options{Env: func(string) string { return "" }, Log: slog.New(slog.NewTextHandler(&warned, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = j.Run(t.Context())
+	j.Close()
+	if _, ok := errors.AsType[*BudgetError](err); !ok || !strings.Contains(warned.String(), "soft") {
+		t.Fatalf("the run ends with %v and warns %q, want a *BudgetError and that the cap is soft", err, &warned)
+	}
+	if spent := f.spent(); spent > price.Dollar/10+4*price.Dollar/1000 || spent < price.Dollar/10-5*price.Dollar/1000 {
+		t.Errorf("%s is spent, want about 0.1", spent)
+	}
+}
+
+func TestCapNeedsPrices(t *testing.T) {
+	f := newBudgetFixture(t)
+	f.input("a")
+	for name, change := range map[string]func(*Spec){
+		"price of nobodys-model": func(s *Spec) { s.Model = "nobodys-model" },
+		"max_cost":               func(s *Spec) { s.MaxCost = "five" },
+		"above 0":                func(s *Spec) { s.MaxCost = "0" },
+	} {
+		s := f.spec
+		s.MaxCost = "1"
+		change(&s)
+		_, err := Open(s, Options{Env: func(string) string { return "" }})
+		if _, ok := errors.AsType[*SpecError](err); !ok || !strings.Contains(err.Error(), name) {
+			t.Errorf("Open returns %v, want a SpecError that says %q", err, name)
+		}
+	}
+	if n := len(f.e.requests()); n > 0 {
+		t.Errorf("%d requests were sent", n)
+	}
+}
+
+// A model that answers in the place of another, at a higher price, counts with it.
+func TestCapFollowsTheModelThatAnswers(t *testing.T) {
+	f := newBudgetFixture(t)
+	f.input(lines(400)...)
+	f.spec.MaxCost = "0.25"
+	f.e.reply = func(prompt string, n int) (int, string) {
+		status, body := costly(1000)(prompt, n)
+		return status, strings.Replace(body, "gemini-2.5-flash", "gemini-2.5-pro", 1) // $10 a million
+	}
+	if _, err := f.run(); err == nil {
+		t.Fatal("the cap was not reached")
+	}
+	// The first 64 requests reserved for the cheaper model.
+	if spent := f.spent(); spent > price.Dollar/4 {
+		t.Errorf("%s is spent, want at most 0.25", spent)
+	}
+}
+
+func TestMostUsage(t *testing.T) {
+	for body, want := range map[string]struct {
+		output int64
+		hard   bool
+	}{
+		`{"contents":[]}`: {65536, false},
+		`{"generationConfig":{"maxOutputTokens":100}}`:                    {100, true},
+		`{"generation_config":{"max_output_tokens":"100"}}`:               {100, true},
+		`{"generationConfig":{"maxOutputTokens":100,"candidateCount":4}}`: {400, true},
+		`{"generationConfig":{"maxOutputTokens":null}}`:                   {65536, false},
+	} {
+		most, hard := mostUsage(price.Default(), &batch.Request{Model: "unknown", Body: []byte(body)})
+		if most.CandidatesTokenCount != want.output || hard != want.hard || most.PromptTokenCount != int64(len(body)) {
+			t.Errorf("%s: %+v, %v, want %+v", body, most, hard, want)
+		}
+	}
+}
