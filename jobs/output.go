@@ -44,6 +44,9 @@ func (j *Job) finish(ctx context.Context, s *Summary) error {
 	}
 	s.Output, s.Job = j.spec.Output, totals
 	s.Simulated = totals.Simulated()
+	if s.Forecast, err = j.foretold(totals.Rows); err != nil {
+		return err
+	}
 
 	return j.record(before, totals, sum)
 }

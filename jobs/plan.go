@@ -27,12 +27,7 @@ type Plan struct {
 	InputCost   price.USD // of them
 	Priced      bool      // whether the model's price is known
 
-	// Answered is how many answers of this job are the basis of OutputTokens, the
-	// expected output of the rows to be asked, thinking included. 0: none is known
-	// yet, and OutputTokens is 0.
-	Answered     int64
-	OutputTokens int64
-	OutputCost   price.USD
+	Outlook
 
 	// MaxOutputTokens is the most that the rows to be asked can put out; 0: nothing
 	// bounds them.
@@ -44,6 +39,24 @@ type Plan struct {
 
 	Price    price.USD // spent so far on the rows of the input
 	Unpriced int64     // calls of unknown price among those
+}
+
+// An Outlook is what a plan takes from the answers of this job so far.
+type Outlook struct {
+	// Answered is how many answers are known, the basis of OutputTokens, the expected
+	// output of the rows to be asked, thinking included. 0: none is known yet, and
+	// OutputTokens is 0.
+	Answered     int64
+	OutputTokens int64
+	OutputCost   price.USD
+
+	// Forecast is what the rows to be asked will cost; nil: too few answers are known.
+	Forecast *Forecast
+	// Flex and Batch are what the same answers would cost at the prices of these
+	// services, as shares of what they cost at the standard ones; 0: not known.
+	Flex, Batch float64
+
+	PerCall time.Duration // how long calls took on the average; 0: none was made
 }
 
 // Ask returns how many rows would be asked.
@@ -65,6 +78,7 @@ func (j *Job) Plan() (*Plan, error) {
 	var (
 		p        Plan
 		known    Totals // of settled rows
+		basis    basis
 		again    Totals // of the others that were asked before
 		estimate int64  // of the prompts that were answered
 	)
@@ -86,9 +100,11 @@ func (j *Job) Plan() (*Plan, error) {
 			continue
 		case it.known && j.settled(it.entry):
 			p.Settled++
-			if _, err := j.reply(&it, &known); err != nil {
+			x, err := j.reply(&it, &known)
+			if err != nil {
 				return nil, err
 			}
+			basis.add(j.prices, it.req, x.result)
 			estimate += int64(it.req.InputTokens)
 			continue
 		case it.known:
@@ -99,6 +115,7 @@ func (j *Job) Plan() (*Plan, error) {
 		default:
 			p.New++
 		}
+		basis.tokens += float64(it.req.InputTokens)
 		p.InputTokens += int64(it.req.InputTokens)
 		p.MaxOutputTokens += bound
 		if p.First == nil {
@@ -108,6 +125,7 @@ func (j *Job) Plan() (*Plan, error) {
 	if err := j.countOrphans(&p); err != nil {
 		return nil, err
 	}
+	basis.tell(&p)
 	spent, unpriced := known.CostUSD()
 	more, unpricedToo := again.CostUSD()
 	p.Price, p.Unpriced = spent+more, unpriced+unpricedToo

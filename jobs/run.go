@@ -94,7 +94,19 @@ func (j *Job) Run(ctx context.Context) (*Summary, error) {
 	if m := j.progress.upToDate; m != nil {
 		return j.unchanged(m), nil
 	}
+	begin := time.Now()
+	s, err := j.ask(ctx)
+	if err != nil {
+		return s, err
+	}
+	err = j.finish(ctx, s)
+	s.Elapsed = time.Since(begin)
+	s.Seconds = s.Elapsed.Seconds()
+	return s, err
+}
 
+// ask asks what the journal does not have.
+func (j *Job) ask(ctx context.Context) (*Summary, error) {
 	limiter := quota.New(quota.Config{
 		RPM: j.spec.RPM, TPM: j.spec.TPM, RPD: j.spec.RPD,
 		Concurrency: j.spec.Concurrency, OnDailyQuota: dayPolicy(j.spec.OnDailyQuota),
@@ -105,9 +117,8 @@ func (j *Job) Run(ctx context.Context) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	begin := time.Now()
 	j.progress.mu.Lock()
-	j.progress.begin, j.progress.limiter = begin, limiter
+	j.progress.begin, j.progress.limiter = time.Now(), limiter
 	j.progress.mu.Unlock()
 	err = batch.Run(ctx, batch.Config{
 		Model:       boundedModel{checkedModel{changingModel{j.client, j.prices, j.spec.Stream}, j.kind}, j.prices},
@@ -124,12 +135,6 @@ func (j *Job) Run(ctx context.Context) (*Summary, error) {
 	s := j.summary()
 	s.ListPriced = j.listPriced(j.endpoint)
 	s.Learned = limiter.Learned()
-	if err != nil {
-		return s, err
-	}
-	err = j.finish(ctx, s)
-	s.Elapsed = time.Since(begin)
-	s.Seconds = s.Elapsed.Seconds()
 	return s, err
 }
 

@@ -14,6 +14,11 @@ type sampleID struct {
 	occurrence  int
 }
 
+// compare orders by fingerprint, which is a choice by chance that repeats.
+func (id sampleID) compare(o sampleID) int {
+	return cmp.Or(bytes.Compare(id.fingerprint[:], o.fingerprint[:]), cmp.Compare(id.occurrence, o.occurrence))
+}
+
 // chooseSample picks the rows of --sample: those with the lowest fingerprints, so
 // that the same rows are picked each time.
 func (j *Job) chooseSample() error {
@@ -47,9 +52,7 @@ func (h sampleHeap) Len() int      { return len(h) }
 func (h sampleHeap) Swap(i, k int) { h[i], h[k] = h[k], h[i] }
 func (h *sampleHeap) Push(x any)   { *h = append(*h, x.(sampleID)) }
 
-func (h sampleHeap) Less(i, k int) bool {
-	return cmp.Or(bytes.Compare(h[i].fingerprint[:], h[k].fingerprint[:]), cmp.Compare(h[i].occurrence, h[k].occurrence)) > 0
-}
+func (h sampleHeap) Less(i, k int) bool { return h[i].compare(h[k]) > 0 }
 
 func (h *sampleHeap) Pop() any {
 	last := (*h)[len(*h)-1]

@@ -161,6 +161,10 @@ type Summary struct {
 	// charges its own, sends the bill.
 	ListPriced bool `json:"list_priced,omitzero"`
 
+	// Forecast is what a pilot said that the job would cost, all of it; nil: there was
+	// no pilot, or the output was not written.
+	Forecast *Forecast `json:"forecast,omitempty"`
+
 	Learned []quota.Learned `json:"learned,omitempty"` // limits that the server taught
 
 	Settled int64 `json:"settled_before"` // rows that needed no call in this run

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -10,16 +11,23 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/jobs"
 )
 
 func planCommand(con *console) *cli.Command {
 	return &cli.Command{
 		Name:      "plan",
-		Usage:     "say what a run would do and cost; sends nothing",
+		Usage:     "say what a run would do and cost; sends nothing, but for --pilot",
 		ArgsUsage: "[JOB.yaml]",
-		Flags:     flagsOf(settings(), talkFlags()...),
+		Flags: flagsOf(settings(), append(talkFlags(),
+			&cli.IntFlag{Name: "pilot", Usage: "ask `N` rows for real, of all lengths, and keep their answers: the cost is foretold from what they cost"},
+		)...),
 		Action: func(c *cli.Context) error {
+			if c.IsSet("pilot") {
+				return pilot(c, con)
+			}
 			job, err := view(c, con)
 			if err != nil {
 				return err
@@ -37,6 +45,43 @@ func planCommand(con *console) *cli.Command {
 			return nil
 		},
 	}
+}
+
+// pilot asks some rows, and prints the plan for the others.
+func pilot(c *cli.Context, con *console) error {
+	n := c.Int("pilot")
+	if n <= 0 {
+		return &jobs.SpecError{Err: fmt.Errorf("--pilot is %d", n), Hint: "write --pilot 50"}
+	}
+	spec, err := specOf(c)
+	if err != nil {
+		return err
+	}
+	log, err := newLog(c, con.stderr)
+	if err != nil {
+		return err
+	}
+	job, err := jobs.Open(*spec, jobs.Options{Stdin: con.stdin, Log: log})
+	if err != nil {
+		return err
+	}
+	defer job.Close()
+	ctx, stop := untilSignal(c.Context, con)
+	defer stop()
+	summary, p, err := job.Pilot(ctx, n)
+	if p == nil {
+		return err
+	}
+	if c.Bool("json") {
+		writeJSON(con.stderr, summaryJSON(summary, err, exitCode(summary, err)))
+		writeJSON(con.stdout, planJSON(p))
+	} else {
+		if !c.Bool("quiet") {
+			fmt.Fprintf(con.stderr, "The pilot asked %s (%s); their answers are kept.\n", many(summary.Run.Rows, "row"), statusText(&summary.Run, 0))
+		}
+		printPlan(con, job, p)
+	}
+	return err
 }
 
 // view opens a job for looking at.
@@ -72,9 +117,14 @@ func printPlan(con *console, job *jobs.Job, p *jobs.Plan) {
 		fmt.Fprintf(w, "input\tabout %s\n", tokens(p.InputTokens))
 		fmt.Fprintf(w, "output\t%s\n", planOutput(p))
 		fmt.Fprintf(w, "cost\t%s\n", planCost(p))
-		if spec.RPM > 0 {
-			at := time.Duration(float64(p.Ask()) / float64(spec.RPM) * float64(time.Minute))
-			fmt.Fprintf(w, "time\tat least %s at %d requests a minute\n", duration(at), spec.RPM)
+		if other := planServices(p); other != "" {
+			fmt.Fprintf(w, "otherwise\t%s\n", other)
+		}
+		if text := planCap(p, &spec); text != "" {
+			fmt.Fprintf(w, "cap\t%s\n", text)
+		}
+		if at, by := planTime(p, &spec); at > 0 {
+			fmt.Fprintf(w, "time\tat least %s at %s\n", duration(at), by)
 		}
 	}
 	if p.Price > 0 || p.Unpriced > 0 {
@@ -111,13 +161,71 @@ func planCost(p *jobs.Plan) string {
 		return "unknown: the price of this model is not known (see genbatch prices, and --prices)"
 	}
 	text := fmt.Sprintf("at least $%s for the input", money(p.InputCost))
-	if p.Answered > 0 {
+	switch {
+	case p.Forecast != nil:
+		text = fmt.Sprintf("about $%s (90 %%: $%s to $%s, by %s)", money(p.Forecast.Mean), money(p.Forecast.Low), money(p.Forecast.High), many(p.Forecast.Answers, "answer"))
+	case p.Answered > 0:
 		text = fmt.Sprintf("about $%s", money(p.InputCost+p.OutputCost))
 	}
 	if p.MaxOutputTokens > 0 {
 		return text + fmt.Sprintf(", at most $%s without retries", money(p.InputCost+p.MaxOutputCost))
 	}
 	return text + "; nothing bounds it: --max-output-tokens would"
+}
+
+// planServices compares with the prices of slower services.
+func planServices(p *jobs.Plan) string {
+	if p.Forecast == nil {
+		return ""
+	}
+	var parts []string
+	for _, s := range []struct {
+		name  string
+		share float64
+	}{{"flex", p.Flex}, {"the Batch API", p.Batch}} {
+		if s.share > 0 {
+			parts = append(parts, fmt.Sprintf("about $%s with %s", money(price.USD(s.share*float64(p.Forecast.Mean))), s.name))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// planCap holds the forecast against --max-cost, which counts what was spent too.
+func planCap(p *jobs.Plan, spec *jobs.Spec) string {
+	limit, err := price.ParseUSD(spec.MaxCost)
+	if err != nil || p.Forecast == nil { // without --max-cost, too
+		return ""
+	}
+	left := limit - p.Price
+	switch f := p.Forecast; {
+	case f.High <= left:
+		return fmt.Sprintf("$%s is enough", limit)
+	case f.Mean <= left:
+		return fmt.Sprintf("$%s may be reached", limit)
+	}
+	return fmt.Sprintf("$%s will be reached, after about %.0f %% of the rows to ask", limit, 100*max(0, float64(left))/float64(p.Forecast.Mean))
+}
+
+// planTime is how long a run takes at the least, and by what.
+func planTime(p *jobs.Plan, spec *jobs.Spec) (longest time.Duration, by string) {
+	ask := float64(p.Ask())
+	most := func(minutes float64, why string) {
+		if d := time.Duration(minutes * float64(time.Minute)); d > longest {
+			longest, by = d, why
+		}
+	}
+	concurrency := cmp.Or(spec.Concurrency, quota.DefaultConcurrency)
+	most(ask*p.PerCall.Minutes()/float64(concurrency), fmt.Sprintf("%d calls at once of %s each, as so far", concurrency, duration(p.PerCall)))
+	if spec.RPM > 0 {
+		most(ask/float64(spec.RPM), fmt.Sprintf("%d requests a minute", spec.RPM))
+	}
+	if spec.TPM > 0 {
+		most(float64(p.InputTokens)/float64(spec.TPM), fmt.Sprintf("%s a minute", tokens(int64(spec.TPM))))
+	}
+	if spec.RPD > 0 && p.Ask() > int64(spec.RPD) {
+		most(24*60*float64((p.Ask()-1)/int64(spec.RPD)), fmt.Sprintf("%d requests a day", spec.RPD))
+	}
+	return longest, by
 }
 
 func planJSON(p *jobs.Plan) map[string]any {
@@ -128,6 +236,10 @@ func planJSON(p *jobs.Plan) map[string]any {
 	}
 	if p.Answered > 0 {
 		m["output_tokens"] = p.OutputTokens
+	}
+	if p.Forecast != nil {
+		m["forecast"] = forecastJSON(p.Forecast)
+		m["flex_share"], m["batch_share"] = p.Flex, p.Batch
 	}
 	if p.Priced {
 		m["input_cost_usd"] = rawNumber(p.InputCost.String())

@@ -126,6 +126,9 @@ func printSummary(w io.Writer, s *jobs.Summary, total int64) {
 		by = " at Google's list price; the gateway charges its own (see --prices)"
 	}
 	fmt.Fprintf(tw, "  %s\t%s%s\n", what, strings.TrimPrefix(costText(cost, unpriced+unmeasured(all)), "cost "), by)
+	if f := s.Forecast; f != nil {
+		fmt.Fprintf(tw, "  forecast\t$%s by the pilot, 90 %%: $%s to $%s\n", money(f.Mean), money(f.Low), money(f.High))
+	}
 }
 
 // unmeasured is how many calls there may be of unknown cost where no cost at all
@@ -200,6 +203,9 @@ func summaryJSON(s *jobs.Summary, err error, code int) map[string]any {
 	if len(s.Learned) > 0 {
 		m["learned"] = s.Learned
 	}
+	if s.Forecast != nil {
+		m["forecast"] = forecastJSON(s.Forecast)
+	}
 	if s.Job != nil {
 		m["job"] = totalsJSON(s.Job)
 	}
@@ -207,6 +213,12 @@ func summaryJSON(s *jobs.Summary, err error, code int) map[string]any {
 		m["error"] = err.Error()
 	}
 	return m
+}
+
+func forecastJSON(f *jobs.Forecast) map[string]any {
+	return map[string]any{
+		"answers": f.Answers, "mean_usd": rawNumber(f.Mean.String()), "low_usd": rawNumber(f.Low.String()), "high_usd": rawNumber(f.High.String()),
+	}
 }
 
 func totalsJSON(t *jobs.Totals) map[string]any {
