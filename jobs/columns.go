@@ -21,6 +21,7 @@ type reply struct {
 
 	cost   price.USD
 	priced bool
+	copied bool // from an identical row, where tokens and cost are counted
 
 	files []file   // the images and sounds of the answer, if the output has them
 	paths []string // where they are
@@ -63,6 +64,9 @@ func ofUsage(value func(u *batch.Usage) int64) func(*reply) any {
 		if x.answer == nil || x.answer.Usage == nil {
 			return nil
 		}
+		if x.copied {
+			return int64(0)
+		}
 		return value(x.answer.Usage)
 	}
 }
@@ -86,7 +90,15 @@ var standard = []resultColumn{
 	}},
 	{Column: batch.Column{Name: "model_version"}, value: ofResult(func(r *batch.Result) any { return optional(r.ModelVersion) })},
 	{Column: batch.Column{Name: "response_id"}, value: ofResult(func(r *batch.Result) any { return optional(r.ResponseID) })},
-	{Column: batch.Column{Name: "attempts", Type: batch.Int}, value: ofResult(func(r *batch.Result) any { return int64(r.Attempts) })},
+	{Column: batch.Column{Name: "attempts", Type: batch.Int}, value: func(x *reply) any {
+		switch {
+		case x.result == nil:
+			return nil
+		case x.copied:
+			return int64(0)
+		}
+		return int64(x.result.Attempts)
+	}},
 	{Column: batch.Column{Name: "latency_ms", Type: batch.Int}, value: ofResult(func(r *batch.Result) any { return r.LatencyMS })},
 }
 

@@ -276,6 +276,10 @@ type item struct {
 	err   error          // why it is bad
 	entry journal.Entry
 	known bool // whether the journal has a result
+
+	// copied says that the row shares the call, and the entry, of the first row with
+	// the same request: with --dedupe, unless it has an answer of its own.
+	copied bool
 }
 
 // items ranges over the job's rows in input order. A broken source is the second
@@ -303,6 +307,9 @@ func (j *Job) item(row *batch.Row, result []batch.Column, pass *journal.Pass) it
 	it := item{row: row}
 	if it.req, it.err = j.request(row, result); it.err == nil {
 		it.req.Occurrence, it.entry, it.known = pass.Next(it.req.Fingerprint)
+		if it.copied = j.spec.Dedupe && it.req.Occurrence > 0 && !it.known; it.copied {
+			it.entry, it.known = j.journal.Lookup(it.req.Fingerprint, 0)
+		}
 	}
 	return it
 }

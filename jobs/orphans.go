@@ -36,7 +36,7 @@ func (j *Job) countOrphans(p *Plan) error {
 		if err != nil {
 			return err
 		}
-		if it.req != nil && !it.known && left[j.nameOf(seed, it.req.Key, it.row.Number)] {
+		if it.req != nil && !it.known && !it.copied && left[j.nameOf(seed, it.req.Key, it.row.Number)] {
 			p.Changed++
 			p.New--
 		}

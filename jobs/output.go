@@ -242,6 +242,17 @@ func (j *Job) find(it *item, t *Totals) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	if it.copied {
+		if r.Status == batch.Pending {
+			return &reply{status: batch.Pending}, nil
+		}
+		saved, _ := new(Totals).addResult(r, j.prices)
+		t.Copied++
+		t.Saved += saved
+		x := j.answered(r, 0, true)
+		x.copied = true
+		return x, nil
+	}
 	cost, priced := t.addResult(r, j.prices)
 	for _, e := range j.journal.Superseded(it.req.Fingerprint, it.req.Occurrence) {
 		earlier, err := j.journal.Read(e)

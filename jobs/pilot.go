@@ -109,7 +109,7 @@ func (j *Job) choosePilot(n int) (map[sampleID]bool, error) {
 		if err != nil {
 			return nil, err
 		}
-		if it.req != nil && !(it.known && j.settled(it.entry)) {
+		if it.req != nil && !it.copied && !(it.known && j.settled(it.entry)) {
 			rows = append(rows, row{sampleID{it.req.Fingerprint, it.req.Occurrence}, it.req.InputTokens})
 		}
 	}

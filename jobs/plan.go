@@ -16,6 +16,7 @@ type Plan struct {
 	Again   int64 // asked before, and to be asked again: failed, or named by retry
 	Settled int64 // need no call
 	Bad     int64 // cannot be read or rendered
+	Copied  int64 // share the call of an identical row, with dedupe
 
 	// Orphaned counts answers in the journal that no row of the input asks for any
 	// more. They stay, and are used again if their rows come back.
@@ -92,6 +93,9 @@ func (j *Job) Plan() (*Plan, error) {
 		}
 		p.Rows++
 		switch {
+		case it.copied:
+			p.Copied++
+			continue
 		case it.req == nil:
 			p.Bad++
 			if len(p.BadRows) < badRowsShown {

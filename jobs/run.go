@@ -21,6 +21,7 @@ type progress struct {
 	read    int64 // rows of the input that the run has come to
 	settled int64
 	bad     int64
+	copied  int64
 	run     Totals
 	limiter *quota.Limiter
 	gauges  batch.Gauges
@@ -34,6 +35,7 @@ type Progress struct {
 	Read    int64 // rows of the input that the run has come to
 	Settled int64 // of these, needing no call in this run
 	Bad     int64 // of these, unreadable
+	Copied  int64 // of these, sharing the call of an identical row
 	Run     Totals
 
 	Calls    int64 // under way
@@ -44,7 +46,7 @@ type Progress struct {
 }
 
 // Done returns how many rows have a result by now, or cannot have one.
-func (p *Progress) Done() int64 { return p.Settled + p.Bad + p.Run.Rows }
+func (p *Progress) Done() int64 { return p.Settled + p.Bad + p.Copied + p.Run.Rows }
 
 // Progress returns a snapshot of the run. It is safe to call at any time, from
 // any goroutine.
@@ -53,7 +55,7 @@ func (j *Job) Progress() Progress {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := Progress{
-		Read: p.read, Settled: p.settled, Bad: p.bad, Run: p.run.clone(),
+		Read: p.read, Settled: p.settled, Bad: p.bad, Copied: p.copied, Run: p.run.clone(),
 		Calls: p.gauges.Calls.Load(), Attempts: p.gauges.Attempts.Load(), Waiting: p.gauges.Waiting.Load(),
 	}
 	if !p.begin.IsZero() {
@@ -148,11 +150,14 @@ func (j *Job) requests() iter.Seq2[*batch.Request, error] {
 			}
 			j.progress.mu.Lock()
 			j.progress.read++
-			if it.req == nil {
+			switch {
+			case it.req == nil:
 				j.progress.bad++
+			case it.copied:
+				j.progress.copied++
 			}
 			j.progress.mu.Unlock()
-			if it.req != nil && !yield(it.req, nil) {
+			if it.req != nil && !it.copied && !yield(it.req, nil) {
 				return
 			}
 		}
@@ -190,7 +195,7 @@ func (j *Job) summary() *Summary {
 	p := j.Progress()
 	return &Summary{
 		Elapsed: p.Elapsed, Seconds: p.Elapsed.Seconds(),
-		Settled: p.Settled, Bad: p.Bad, Run: p.Run,
+		Settled: p.Settled, Bad: p.Bad, Copied: p.Copied, Run: p.Run,
 		Simulated: p.Run.Simulated(),
 	}
 }

@@ -30,7 +30,7 @@ func (j *Job) chooseSample() error {
 		if err != nil {
 			return err
 		}
-		if it.req == nil {
+		if it.req == nil || it.copied { // the row that is asked for it might not be picked
 			continue
 		}
 		heap.Push(&lowest, sampleID{it.req.Fingerprint, it.req.Occurrence})

@@ -27,6 +27,7 @@ type Spec struct {
 	Limit        int    `json:"limit,omitempty"`         // only the first rows; 0: all
 	Sample       int    `json:"sample,omitempty"`        // only that many rows, by lowest fingerprint; 0: all
 	Strict       bool   `json:"strict,omitempty"`
+	Dedupe       bool   `json:"dedupe,omitempty"` // one call for identical requests
 
 	Model      string `json:"model,omitempty"` // required
 	Endpoint   string `json:"endpoint,omitempty"`

@@ -20,6 +20,11 @@ type Totals struct {
 	Problems map[string]int64 `json:"problems,omitempty"` // why rows are not ok, and how many; the first kinds only
 	Written  int64            `json:"-"`                  // rows of an output
 
+	// Copied counts rows that have the answer of an identical one, and Saved what it
+	// would have cost to ask them too.
+	Copied int64     `json:"copied_rows,omitzero"`
+	Saved  price.USD `json:"saved_picousd,omitzero"`
+
 	Attempts int64 `json:"attempts"` // made for these rows
 	Retries  int64 `json:"retries"`  // of them, those after a row's first in one run
 
@@ -169,10 +174,14 @@ type Summary struct {
 
 	Settled int64 `json:"settled_before"` // rows that needed no call in this run
 	Bad     int64 `json:"bad"`            // rows that could not be read or rendered
+	Copied  int64 `json:"copied"`         // rows that share the call of an identical one
 
 	Run Totals  `json:"run"`           // what this run asked
 	Job *Totals `json:"job,omitempty"` // every row of the output, all runs; nil while rows are pending
 }
+
+// Left returns how many of the job's rows have no result.
+func (s *Summary) Left(total int64) int64 { return total - s.Settled - s.Bad - s.Copied - s.Run.Rows }
 
 // Pending returns how many rows the run left without a result.
 func (s *Summary) Pending() int64 { return s.Run.Status[batch.Pending] }

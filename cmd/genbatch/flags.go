@@ -86,6 +86,7 @@ func settings() []setting {
 		number("limit", groupRows, "only the first `N` rows", "all", func(s *jobs.Spec) *int { return &s.Limit }),
 		number("sample", groupRows, "only `N` rows, chosen by fingerprint, so that the choice repeats", "all", func(s *jobs.Spec) *int { return &s.Sample }),
 		boolean("strict", groupRows, "read the whole input first; a bad row ends the run before anything is sent", func(s *jobs.Spec) *bool { return &s.Strict }),
+		boolean("dedupe", groupRows, "ask once for rows whose requests are identical, and copy the answer", func(s *jobs.Spec) *bool { return &s.Dedupe }),
 		number("max-row-bytes", groupRows, "longest row in bytes", "256 MiB", func(s *jobs.Spec) *int { return &s.MaxRowBytes }),
 
 		text("output", groupOutput, "`PATH` of the table to write: .jsonl, .csv, .tsv (also .gz, .zst) or .parquet", func(s *jobs.Spec) *string { return &s.Output }, "o"),

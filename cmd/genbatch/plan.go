@@ -109,7 +109,11 @@ func printPlan(con *console, job *jobs.Job, p *jobs.Plan) {
 	case p.Again > 0:
 		fmt.Fprintf(w, " (%s of them again)", count(p.Again))
 	}
-	fmt.Fprintf(w, ", %s settled, %s bad\n", count(p.Settled), count(p.Bad))
+	fmt.Fprintf(w, ", %s settled, %s bad", count(p.Settled), count(p.Bad))
+	if p.Copied > 0 {
+		fmt.Fprintf(w, ", %s copied from identical ones", count(p.Copied))
+	}
+	fmt.Fprintln(w)
 	if p.Orphaned > 0 {
 		fmt.Fprintf(w, "orphaned\t%s answers that no row asks for any more; they stay until genbatch prune --orphaned\n", count(p.Orphaned))
 	}
@@ -230,7 +234,7 @@ func planTime(p *jobs.Plan, spec *jobs.Spec) (longest time.Duration, by string) 
 
 func planJSON(p *jobs.Plan) map[string]any {
 	m := map[string]any{
-		"type": "plan", "rows": p.Rows, "new": p.New, "changed": p.Changed, "orphaned": p.Orphaned, "again": p.Again, "settled": p.Settled, "bad": p.Bad, "bad_rows": p.BadRows,
+		"type": "plan", "rows": p.Rows, "new": p.New, "changed": p.Changed, "orphaned": p.Orphaned, "again": p.Again, "settled": p.Settled, "bad": p.Bad, "copied": p.Copied, "bad_rows": p.BadRows,
 		"input_tokens": p.InputTokens, "max_output_tokens": p.MaxOutputTokens, "answers_known": p.Answered,
 		"spent_usd": usd(p.Price, p.Unpriced), "first_request": p.First,
 	}

@@ -126,7 +126,7 @@ func (d *display) show() {
 	if d.json {
 		writeJSON(d.con.stderr, map[string]any{
 			"type": "progress", "seconds": p.Elapsed.Seconds(), "rows": p.Done(), "total": total, "settled_before": p.Settled,
-			"bad": p.Bad, "rows_per_second": rate, "eta_seconds": eta.Seconds(), "in_flight": p.Calls, "attempts": p.Attempts,
+			"bad": p.Bad, "copied": p.Copied, "rows_per_second": rate, "eta_seconds": eta.Seconds(), "in_flight": p.Calls, "attempts": p.Attempts,
 			"retries_waiting": p.Waiting, "tokens": tokens, "cost_usd": usd(cost, unpriced), "status": p.Run.Status,
 			"simulated": p.Run.Simulated(), "quota": quotaJSON(p),
 		})

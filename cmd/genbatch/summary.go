@@ -38,7 +38,7 @@ func (d *display) finish(s *jobs.Summary, err error, code int, again string) {
 
 func printGoOn(w io.Writer, s *jobs.Summary, err error, total int64, again string) {
 	fmt.Fprintf(w, "\nWhat was answered is safe. ")
-	if left := total - s.Settled - s.Bad - s.Run.Rows; total > 0 && left > 0 {
+	if left := s.Left(total); total > 0 && left > 0 {
 		fmt.Fprintf(w, "%s of %s rows are left. ", count(left), count(total))
 	}
 	var day *quota.DayError
@@ -46,13 +46,13 @@ func printGoOn(w io.Writer, s *jobs.Summary, err error, total int64, again strin
 	switch {
 	case errors.As(err, &budget):
 		if cost, unpriced := s.Run.CostUSD(); unpriced == 0 && s.Run.Rows > 0 && total > 0 {
-			left := total - s.Settled - s.Bad - s.Run.Rows
+			left := s.Left(total)
 			more := price.USD(float64(cost) / float64(s.Run.Rows) * float64(left))
 			fmt.Fprintf(w, "At this run's mean cost of a row the rest takes about $%s more, with room for chance: --max-cost %s. ", money(more), money((budget.Spent+more)*11/10+budget.Next))
 		}
 		fmt.Fprint(w, "Carry on with a higher --max-cost:\n")
 	case errors.As(err, &day):
-		if left := total - s.Settled - s.Bad - s.Run.Rows; left > 0 && day.PerDay > 0 {
+		if left := s.Left(total); left > 0 && day.PerDay > 0 {
 			fmt.Fprintf(w, "At %s a day they take about %s more. ", many(day.PerDay, "request"), many((left+day.PerDay-1)/day.PerDay, "day"))
 		}
 		fmt.Fprintf(w, "Carry on after %s with:\n", day.Until.Local().Format("Mon 2 Jan 15:04 MST"))
@@ -83,7 +83,7 @@ func printSummary(w io.Writer, s *jobs.Summary, total int64) {
 	defer tw.Flush()
 	left := int64(0)
 	if s.Job == nil && total > 0 {
-		left = total - s.Settled - s.Bad - s.Run.Rows
+		left = s.Left(total)
 	}
 	fmt.Fprintf(tw, "  rows\t%s\n", statusText(all, left))
 	printProblems(tw, all.Problems)
@@ -92,6 +92,9 @@ func printSummary(w io.Writer, s *jobs.Summary, total int64) {
 	}
 	if s.Settled > 0 {
 		fmt.Fprintf(tw, "  settled before\t%s, not asked again\n", many(s.Settled, "row"))
+	}
+	if all.Copied > 0 {
+		fmt.Fprintf(tw, "  copied\t%s from identical ones, which saved %s\n", many(all.Copied, "row"), costText(all.Saved, 0))
 	}
 	run := &s.Run
 	if run.Attempts > 0 {
@@ -195,7 +198,7 @@ func labelText(labels map[string]int64) string {
 func summaryJSON(s *jobs.Summary, err error, code int) map[string]any {
 	m := map[string]any{
 		"type": "summary", "exit_code": code, "simulated": s.Simulated, "seconds": s.Elapsed.Seconds(),
-		"settled_before": s.Settled, "bad": s.Bad, "output": s.Output, "unchanged": s.Unchanged,
+		"settled_before": s.Settled, "bad": s.Bad, "copied": s.Copied, "output": s.Output, "unchanged": s.Unchanged,
 		"rows_per_second": float64(s.Run.Rows) / max(s.Elapsed.Seconds(), 0.001),
 		"list_priced":     s.ListPriced,
 		"run":             totalsJSON(&s.Run),
@@ -234,6 +237,9 @@ func totalsJSON(t *jobs.Totals) map[string]any {
 	out := map[string]any{
 		"rows": t.Rows, "status": t.Status, "requests": t.Attempts, "retries": t.Retries, "models": models,
 		"cost_usd": usd(cost, unpriced), "unpriced_calls": unpriced, "unreported_attempts": t.Unreported, "unreported_most_usd": rawNumber(t.UnreportedMost.String()), "changed_rows": t.Changed,
+	}
+	if t.Copied > 0 {
+		out["copied_rows"], out["saved_usd"] = t.Copied, rawNumber(t.Saved.String())
 	}
 	if len(t.Labels) > 0 {
 		out["labels"] = t.Labels
