@@ -140,7 +140,7 @@ func (x *exchange) usage(candidates, thoughts int) *usage {
 		}
 	default:
 		u.ServiceTier = "standard"
-		if t := strings.TrimPrefix(x.q.tier, "service_tier_"); t == "flex" || t == "priority" {
+		if t := x.q.tierName(); t == "flex" || t == "priority" {
 			u.ServiceTier = t
 		}
 	}

@@ -36,6 +36,11 @@ func (x *exchange) generate() {
 		known = append(known, vertexFields)
 	}
 	root, e := decode(x.body, known...)
+	if e == nil && s.config.OldSchemas {
+		if o, _ := root["generationConfig"].(map[string]any); o["responseJsonSchema"] != nil {
+			e = errUnknownName("responseJsonSchema", "generation_config")
+		}
+	}
 	if e == nil {
 		x.q, e = parse(root)
 	}

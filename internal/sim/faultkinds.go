@@ -2,6 +2,7 @@ package sim
 
 import (
 	"cmp"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -71,6 +72,20 @@ var faultTable = []faultKind{
 	})},
 	{"524", "524, Cloudflare's page for a slow origin", nil, page(524, "524: A timeout occurred")},
 
+	{"flexbusy", "503 UNAVAILABLE for what asks for the flex tier, which is shed first", nil, func(x *exchange, _ string) bool {
+		if x.q.tierName() != "flex" {
+			return false
+		}
+		x.fail(errOverloaded())
+		return true
+	}},
+	{"downgrade", "the standard tier answers what asks for priority", nil, func(x *exchange, _ string) bool {
+		if x.q.tierName() == "priority" {
+			x.q.tier = "standard"
+		}
+		return false
+	}},
+
 	{"slow", "answers =DURATION (2s) later", checkDuration, func(x *exchange, value string) bool { return !x.sleep(duration(value, 2*time.Second)) }},
 	{"hang", "never answers", nil, func(x *exchange, _ string) bool {
 		<-x.r.Context().Done()
@@ -114,6 +129,16 @@ var faultTable = []faultKind{
 		x.edits.edit = func(s string) string { return s[:len(s)/2] + " I am not sure" }
 		return false
 	}},
+	{"trailing", "a JSON answer with more text after it", nil, func(x *exchange, _ string) bool {
+		x.edits.edit = func(s string) string { return s + "\n\nI hope this helps! " + clip(s, 20) }
+		return false
+	}},
+	{"badschema", "JSON that breaks its schema, until a correction; with =always, after it too", checkAny, func(x *exchange, value string) bool {
+		if value == "always" || !x.q.corrected() {
+			x.edits.edit = breakSchema
+		}
+		return false
+	}},
 	{"answer", "the answer =TEXT", checkAny, func(x *exchange, value string) bool {
 		x.edits.answer = &value
 		return false
@@ -144,6 +169,24 @@ var faultTable = []faultKind{
 		x.edits.finish = cmp.Or(value, "OTHER")
 		return false
 	}},
+}
+
+// breakSchema turns a JSON text into one of another shape: it renames the members
+// of an object, and puts everything else into one.
+func breakSchema(s string) string {
+	var o map[string]json.RawMessage
+	if json.Unmarshal([]byte(s), &o) != nil || len(o) == 0 {
+		return `{"unexpected":true}`
+	}
+	other := map[string]json.RawMessage{}
+	for name, v := range o {
+		other[name+"_"] = v
+	}
+	text, err := json.Marshal(other)
+	if err != nil { // not for what has just been unmarshalled
+		return "{}"
+	}
+	return string(text)
 }
 
 func refusal(e func(*exchange) *apiError) func(*exchange, string) bool {

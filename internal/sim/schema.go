@@ -37,7 +37,7 @@ const (
 )
 
 func newGenerator(schema any, p prompt, sets *classifiers) *generator {
-	g := &generator{root: schema, sets: sets, prompt: p, hash: hashText(p.user), confidence: 0.5}
+	g := &generator{root: schema, sets: sets, prompt: p, hash: hashText(p.user) ^ p.seed, confidence: 0.5}
 	g.subject = sync.OnceValue(p.subject)
 	g.numbers = sync.OnceValue(func() []float64 { return numbersIn(g.subject()) })
 	return g
@@ -74,6 +74,10 @@ func (g *generator) value(schema any, name string, depth int) {
 		g.value(g.resolve(ref), name, depth+1)
 		return
 	}
+	if g.absent(o, name) {
+		g.buf = append(g.buf, "null"...)
+		return
+	}
 	if v, ok := o["const"]; ok {
 		g.literal(v)
 		return
@@ -84,7 +88,7 @@ func (g *generator) value(schema any, name string, depth int) {
 	}
 	for _, key := range []string{"anyOf", "oneOf"} {
 		if options, _ := o[key].([]any); len(options) > 0 {
-			g.value(firstThatIsNotNull(options), name, depth+1)
+			g.value(g.option(options), name, depth+1)
 			return
 		}
 	}
@@ -138,15 +142,6 @@ func typeOf(o map[string]any) string {
 	return "string"
 }
 
-func firstThatIsNotNull(options []any) any {
-	for _, v := range options {
-		if o, _ := v.(map[string]any); o == nil || typeOf(o) != "null" {
-			return v
-		}
-	}
-	return options[0]
-}
-
 // resolve follows a reference inside the schema: "#/$defs/Pet".
 func (g *generator) resolve(ref string) any {
 	at := g.root
@@ -162,34 +157,6 @@ func (g *generator) resolve(ref string) any {
 		at = o[strings.NewReplacer("~1", "/", "~0", "~").Replace(step)]
 	}
 	return at
-}
-
-// merge lays the parts of an allOf over their schema.
-func (g *generator) merge(o map[string]any, parts []any) map[string]any {
-	merged := maps.Clone(o)
-	delete(merged, "allOf")
-	for _, v := range parts {
-		part, _ := v.(map[string]any)
-		if ref, ok := part["$ref"].(string); ok {
-			part, _ = g.resolve(ref).(map[string]any)
-		}
-		for key, v := range part {
-			switch old := merged[key].(type) {
-			case map[string]any:
-				if properties, ok := v.(map[string]any); ok {
-					both := maps.Clone(old)
-					maps.Copy(both, properties)
-					v = both
-				}
-			case []any:
-				if more, ok := v.([]any); ok {
-					v = slices.Concat(old, more)
-				}
-			}
-			merged[key] = v
-		}
-	}
-	return merged
 }
 
 func (g *generator) enum(o map[string]any, values []any) {
@@ -232,6 +199,14 @@ func (g *generator) object(o map[string]any, depth int) {
 			order = append(order, name)
 		}
 	}
+	// A confidence may come before the label that it is about.
+	for _, name := range order {
+		if p, _ := g.deref(properties[name]).(map[string]any); len(enumOf(p)) > 0 {
+			description, _ := p["description"].(string)
+			g.label(enumOf(p), description)
+			break
+		}
+	}
 	if len(order) == 0 && o["additionalProperties"] != nil && o["additionalProperties"] != false {
 		order = append(order, "key")
 	}
@@ -267,12 +242,9 @@ func (g *generator) array(o map[string]any, name string, depth int) {
 	n = min(n, int(min(most, 10000)))
 
 	// An array of enum strings holds the labels that fit, each once.
-	item, _ := o["items"].(map[string]any)
-	if ref, ok := item["$ref"].(string); ok {
-		item, _ = g.resolve(ref).(map[string]any)
-	}
+	item, _ := g.deref(o["items"]).(map[string]any)
 	if labels := enumOf(item); len(labels) > 0 && len(prefix) == 0 {
-		g.labels(labels, item, n, int(least))
+		g.labels(labels, item, int(min(most, 10000)), int(least))
 		return
 	}
 	g.buf = append(g.buf, '[')
@@ -343,9 +315,12 @@ func (g *generator) number(o map[string]any, name string, integer bool) float64 
 		return n >= lo && n <= hi && (!integer || n == math.Trunc(n)) && (multiple <= 0 || math.Mod(n, multiple) == 0)
 	}
 
-	name = strings.ToLower(name)
-	if strings.Contains(name, "confidence") || strings.Contains(name, "probability") {
-		if n := math.Round(g.confidence*100) / 100; !integer && fits(n) {
+	if isConfidence(name) {
+		n := math.Round(g.confidence*100) / 100
+		if integer || lo > n || hi < n {
+			n = math.Round(n * 100) // in percent
+		}
+		if fits(n) {
 			return n
 		}
 	} else {
@@ -397,6 +372,11 @@ func (g *generator) string(o map[string]any, name string) string {
 		return "2001:db8::1"
 	case "uuid":
 		return "00000000-0000-4000-8000-000000000001"
+	}
+	if pattern, ok := o["pattern"].(string); ok {
+		if s, ok := g.matching(pattern); ok {
+			return s
+		}
 	}
 	s := g.phrase(strings.ToLower(name))
 	least, most := limits(o, "minLength", "maxLength", 0, math.Inf(1))

@@ -32,6 +32,10 @@ type Config struct {
 	Latency time.Duration // of each answer
 	Jitter  time.Duration // up to so much more, by the request's hash
 
+	// OldSchemas makes responseJsonSchema an unknown field, as it is behind gateways
+	// whose own types are older than it.
+	OldSchemas bool
+
 	Faults []Fault // see ParseFaults
 	Seed   uint64  // decides which requests the faults hit
 

@@ -11,19 +11,46 @@ import (
 // A prompt is a request's text, taken apart.
 type prompt struct {
 	system string
-	user   string // the last user content
+	user   string // the last user content, without what only corrects an answer
+	seed   uint64 // of the request, and of the candidate
 }
 
 func (q *apiRequest) prompt() prompt {
 	p := prompt{system: q.system.text()}
+	answered := false
 	for _, c := range q.contents {
-		if c.role != "model" {
-			if t := c.text(); t != "" {
-				p.user = t
-			}
+		if c.role == "model" {
+			answered = true
+			continue
+		}
+		if t := c.text(); t != "" && !(answered && p.user != "" && corrects(t)) {
+			p.user = t
 		}
 	}
+	if n, ok := number(q.config["seed"]); ok {
+		p.seed = uint64(int64(n))
+	}
 	return p
+}
+
+// corrects reports whether a text is about the answer before it and brings nothing
+// new to answer: "That is not valid: … Answer again."
+func corrects(s string) bool {
+	s = strings.ToLower(clip(s, 400))
+	about, asks := false, false
+	for _, sign := range []string{"answer", "reply", "response", "output", "json"} {
+		about = about || strings.Contains(s, sign)
+	}
+	for _, sign := range []string{"not valid", "invalid", "schema", "again", "correct", "wrong", "not fit", "not match"} {
+		asks = asks || strings.Contains(s, sign)
+	}
+	return about && asks
+}
+
+// corrected reports whether the conversation ends with a correction.
+func (q *apiRequest) corrected() bool {
+	n := len(q.contents)
+	return n >= 3 && q.contents[n-2].role == "model" && corrects(q.contents[n-1].text())
 }
 
 func (c content) text() string {

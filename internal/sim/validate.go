@@ -26,11 +26,14 @@ func (q *apiRequest) validate(d Dialect, m *model, stream bool) *apiError {
 		return &apiError{http: http.StatusForbidden, status: "PERMISSION_DENIED", message: "CachedContent not found (or permission denied)"}
 	case !stream && q.maxOutput > unaryLimit && strings.HasPrefix(m.name, "gemini-4-argon"):
 		return invalid("max_output_tokens must not exceed %d for this model in unary calls. Use streamGenerateContent for longer outputs.", unaryLimit)
-	case q.tier != "" && !slices.Contains([]string{"standard", "flex", "priority", "unspecified"}, strings.TrimPrefix(q.tier, "service_tier_")):
+	case q.tier != "" && !slices.Contains([]string{"standard", "flex", "priority", "unspecified"}, q.tierName()):
 		return errValue("service_tier", "type.googleapis.com/google.ai.generativelanguage.v1beta.ServiceTier", q.tier)
 	}
 	return nil
 }
+
+// tierName is the serviceTier without the prefix of the enum's full names.
+func (q *apiRequest) tierName() string { return strings.TrimPrefix(q.tier, "service_tier_") }
 
 func (q *apiRequest) checkContents(d Dialect, _ *model) *apiError {
 	if len(q.contents) == 0 {
