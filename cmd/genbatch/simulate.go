@@ -37,6 +37,7 @@ func simulateCommand(con *console) *cli.Command {
 			&cli.IntFlag{Name: "concurrency", Usage: "more requests at once than `N` get 503"},
 			&cli.DurationFlag{Name: "latency", Usage: "of each answer"},
 			&cli.DurationFlag{Name: "jitter", Usage: "up to so much more"},
+			&cli.DurationFlag{Name: "file-delay", Usage: "how long an uploaded file is PROCESSING"},
 			&cli.BoolFlag{Name: "old-schemas", Usage: "responseJsonSchema is an unknown field"},
 			&cli.StringFlag{Name: "faults", Usage: "`KIND=SHARE,…`, see above"},
 			&cli.Uint64Flag{Name: "seed", Usage: "decides which requests the faults hit"},
@@ -55,8 +56,8 @@ func simulateCommand(con *console) *cli.Command {
 				Dialect: dialect, PathPrefix: c.String("path-prefix"), Keys: c.StringSlice("accept-key"),
 				Quota:       sim.Quota{RPM: c.Int("rpm"), TPM: c.Int("tpm"), RPD: c.Int("rpd"), Bare: c.Bool("bare-quota")},
 				Concurrency: c.Int("concurrency"), Latency: c.Duration("latency"), Jitter: c.Duration("jitter"),
-				OldSchemas: c.Bool("old-schemas"),
-				Faults:     faults, Seed: c.Uint64("seed"), CountAnswers: c.Bool("count-answers"),
+				OldSchemas: c.Bool("old-schemas"), FileDelay: c.Duration("file-delay"),
+				Faults: faults, Seed: c.Uint64("seed"), CountAnswers: c.Bool("count-answers"),
 			})
 			if err != nil {
 				return &jobs.SpecError{Err: err}

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -20,6 +21,7 @@ type reply struct {
 	logprobs   bool
 	top        int // topCandidates
 	signature  bool
+	extras     extras
 }
 
 // echoLimit is the longest echo, in bytes.
@@ -65,13 +67,14 @@ func (x *exchange) compose() *reply {
 	r.version += simulated
 	if e.block != "" {
 		r.block = e.block
-		r.usage = x.usage(0, 0)
+		r.usage = x.usage(0, 0, &r.extras)
 		return r
 	}
 
-	r.text, r.confidence = q.answer(p, &x.s.sets)
+	x.produce(r, p)
 	if e.answer != nil {
-		r.text = *e.answer
+		r.text, r.message = *e.answer, ""
+		r.extras = extras{}
 	}
 	if e.edit != nil {
 		r.text = e.edit(r.text)
@@ -84,17 +87,28 @@ func (x *exchange) compose() *reply {
 	r.limit(q, &thoughts)
 	if e.finish != "" {
 		r.finish, r.message = e.finish, e.message
+		if strings.HasPrefix(e.finish, "IMAGE_") || e.finish == "NO_IMAGE" {
+			r.extras.dropMedia()
+		}
 	}
+	x.annotate(r, p)
 	if e.silent {
 		r.text, r.noContent = "", true
+	}
+	if r.noContent {
+		r.extras = extras{ratings: r.extras.ratings, toolTokens: r.extras.toolTokens}
 	}
 	if q.includeThoughts && thoughts > 0 {
 		r.thought = "**Reading the request**\n\nThe answer follows from the text by a plain rule: " + clip(strings.Join(strings.Fields(p.user), " "), 120) + "\n"
 	}
-	if u := x.usage(countText(r.text), thoughts); !e.unmeasured {
+	candidates := countText(r.text) + r.extras.tokens()
+	for _, other := range r.extras.others {
+		candidates += countText(other)
+	}
+	if u := x.usage(candidates, thoughts, &r.extras); !e.unmeasured {
 		r.usage = u
 	}
-	r.signature = thoughts > 0 && (x.s.config.Dialect == GPTProto || strings.HasPrefix(x.model.name, "gemini-3") || strings.HasPrefix(x.model.name, "gemini-4"))
+	r.signature = thoughts > 0 && (x.s.config.Dialect == GPTProto || strings.HasPrefix(x.model.name, "gemini-3") || strings.HasPrefix(x.model.name, "gemini-4") || len(r.extras.after) > 0)
 	r.logprobs, _ = q.config["responseLogprobs"].(bool)
 	if n, ok := number(q.config["logprobs"]); ok {
 		r.top = int(min(max(n, 0), 20))
@@ -105,10 +119,11 @@ func (x *exchange) compose() *reply {
 // limit applies maxOutputTokens, which counts the thinking too: it may leave
 // nothing for the answer.
 func (r *reply) limit(q *apiRequest, thoughts *int) {
-	if q.maxOutput == 0 || *thoughts+countText(r.text) <= q.maxOutput {
+	if q.maxOutput == 0 || *thoughts+countText(r.text)+r.extras.tokens() <= q.maxOutput {
 		return
 	}
-	r.finish = "MAX_TOKENS"
+	r.finish, r.message = "MAX_TOKENS", ""
+	r.extras = extras{toolTokens: r.extras.toolTokens} // an image or a call is there as a whole or not at all
 	*thoughts = min(*thoughts, q.maxOutput)
 	left := q.maxOutput - *thoughts
 	text := clip(r.text, 4*left)
@@ -119,10 +134,14 @@ func (r *reply) limit(q *apiRequest, thoughts *int) {
 }
 
 // usage reports a call's tokens as the dialect does.
-func (x *exchange) usage(candidates, thoughts int) *usage {
+func (x *exchange) usage(candidates, thoughts int, ex *extras) *usage {
 	u := &usage{
 		Prompt: x.promptTokens, PromptDetails: x.promptDetails,
-		Candidates: candidates, Thoughts: thoughts, Total: x.promptTokens + candidates + thoughts,
+		Candidates: candidates, Thoughts: thoughts, Total: x.promptTokens + candidates + thoughts + ex.toolTokens,
+		ToolUse: ex.toolTokens, CandidatesDetails: ex.media,
+	}
+	if ex.toolTokens > 0 && x.s.config.Dialect != Vertex {
+		u.ToolUseDetails = []tokensDetail{{"TEXT", ex.toolTokens}}
 	}
 	x.s.stats.promptTokens.Add(int64(u.Prompt))
 	x.s.stats.candidatesTokens.Add(int64(candidates))
@@ -135,8 +154,8 @@ func (x *exchange) usage(candidates, thoughts int) *usage {
 		if t := strings.ToLower(x.r.Header.Get("X-Vertex-AI-LLM-Shared-Request-Type")); t == "flex" || t == "priority" {
 			u.TrafficType += "_" + strings.ToUpper(t)
 		}
-		if candidates > 0 {
-			u.CandidatesDetails = []tokensDetail{{"TEXT", candidates}}
+		if text := candidates - sumTokens(ex.media); text > 0 {
+			u.CandidatesDetails = append([]tokensDetail{{"TEXT", text}}, ex.media...)
 		}
 	default:
 		u.ServiceTier = "standard"
@@ -164,6 +183,11 @@ type (
 		Index    *int         `json:"index,omitempty"` // Google says 0, Vertex AI leaves it out
 		Average  *float64     `json:"avgLogprobs,omitempty"`
 		Logprobs *logprobsOut `json:"logprobsResult,omitempty"`
+
+		Ratings   []safetyRating `json:"safetyRatings,omitempty"`
+		Citations *citationOut   `json:"citationMetadata,omitempty"`
+		Grounding *groundingOut  `json:"groundingMetadata,omitempty"`
+		URLs      *urlContextOut `json:"urlContextMetadata,omitempty"`
 	}
 	outContent struct {
 		Parts []outPart `json:"parts,omitempty"`
@@ -173,6 +197,12 @@ type (
 		Text      string `json:"text"`
 		Thought   bool   `json:"thought,omitempty"`
 		Signature string `json:"thoughtSignature,omitempty"`
+
+		// At most one of these, and no text then.
+		Call   *functionCall   `json:"functionCall,omitempty"`
+		Blob   *outBlob        `json:"inlineData,omitempty"`
+		Code   *executableCode `json:"executableCode,omitempty"`
+		Result *codeResult     `json:"codeExecutionResult,omitempty"`
 	}
 	promptFeedback struct {
 		BlockReason string `json:"blockReason"`
@@ -205,13 +235,27 @@ func (r *reply) content() *outContent {
 		c.Parts = append(c.Parts, outPart{Text: r.thought, Thought: true})
 	}
 	if !r.noContent {
-		p := outPart{Text: r.text}
-		if r.signature {
-			p.Signature = thoughtSignature
+		c.Parts = append(c.Parts, r.extras.before...)
+		if !r.extras.noText {
+			p := outPart{Text: r.text}
+			if r.signature {
+				p.Signature = thoughtSignature
+			}
+			c.Parts = append(c.Parts, p)
 		}
-		c.Parts = append(c.Parts, p)
+		c.Parts = append(c.Parts, r.lastParts()...)
 	}
 	return c
+}
+
+// lastParts are the parts after the text. The first of them is signed where no
+// text is.
+func (r *reply) lastParts() []outPart {
+	parts := slices.Clone(r.extras.after)
+	if len(parts) > 0 && r.signature && r.extras.noText {
+		parts[0].Signature = thoughtSignature
+	}
+	return parts
 }
 
 // logprobsResult gives the first token the answer's confidence and the others

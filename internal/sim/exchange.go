@@ -48,6 +48,7 @@ func (x *exchange) generate() {
 		x.refuse("invalid", e)
 		return
 	}
+	missing := x.resolveFiles(x.q)
 	x.promptDetails = x.q.countPrompt(&x.model)
 	x.promptTokens = sumTokens(x.promptDetails)
 
@@ -58,6 +59,10 @@ func (x *exchange) generate() {
 	}
 	if e := x.q.validate(d, &x.model, x.stream); e != nil {
 		x.refuse("invalid", e)
+		return
+	}
+	if missing != nil {
+		x.refuse("file", missing)
 		return
 	}
 	if limit := x.model.inputLimit(); x.promptTokens > limit {
@@ -111,6 +116,10 @@ func (x *exchange) countTokens() {
 	}
 	if e != nil {
 		x.refuse("invalid", e)
+		return
+	}
+	if e := x.resolveFiles(q); e != nil {
+		x.refuse("file", e)
 		return
 	}
 	details := q.countPrompt(&x.model)

@@ -43,6 +43,8 @@ var listed = []string{
 	"gemini-3-flash-preview", "gemini-3.1-pro-preview", "gemini-3.1-flash-lite",
 	"gemini-3.5-flash", "gemini-3.5-flash-lite", "gemini-3.6-flash", "gemini-3.7-flash", "gemini-3.8-flash",
 	"gemini-4-argon", "gemma-4-31b-it",
+	"gemini-2.5-flash-image", "gemini-3.1-flash-image", "gemini-3-pro-image",
+	"gemini-2.5-flash-preview-tts", "gemini-2.5-pro-preview-tts", "gemini-3.1-flash-tts-preview",
 }
 
 // A profile is what a family of models allows and does.
@@ -60,6 +62,14 @@ type profile struct {
 var profiles = []profile{
 	{prefix: "gemma-", def: "off"},
 	{prefix: "gemini-2.5-flash-image", def: "off"},
+	{prefix: "gemini-2.5-flash-preview-tts", def: "off"},
+	{prefix: "gemini-2.5-pro-preview-tts", def: "off"},
+	{prefix: "gemini-3.1-flash-tts", def: "off"},
+	{prefix: "gemini-3.8-flash-tts", def: "off"},
+	{prefix: "gemini-3.8-flash-lite-tts", def: "off"},
+	{prefix: "gemini-3.1-flash-lite-image", levels: "minimal high", def: "minimal"},
+	{prefix: "gemini-3.1-flash-image", levels: "minimal high", def: "minimal"},
+	{prefix: "gemini-3-pro-image", levels: "low high", def: "high"},
 	{prefix: "gemini-2.5-pro", budget: true, min: 128, max: 32768, def: "high"},
 	{prefix: "gemini-2.5-flash-lite", budget: true, min: 512, max: 24576, canOff: true, def: "off"},
 	{prefix: "gemini-2.5-flash", budget: true, min: 1, max: 24576, canOff: true, def: "medium"},

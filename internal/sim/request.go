@@ -30,13 +30,14 @@ var (
 		"candidateCount": nil, "stopSequences": nil, "maxOutputTokens": nil, "temperature": nil, "topP": nil, "topK": nil,
 		"seed": nil, "presencePenalty": nil, "frequencyPenalty": nil, "responseLogprobs": nil, "logprobs": nil,
 		"responseMimeType": nil, "responseSchema": nil, "responseJsonSchema": nil, "_responseJsonSchema": nil,
-		"responseFormat": nil, "responseModalities": nil, "speechConfig": nil, "imageConfig": nil, "mediaResolution": nil,
+		"responseFormat": nil, "responseModalities": nil, "speechConfig": speechFields, "mediaResolution": nil,
+		"imageConfig":                {"aspectRatio": nil, "imageSize": nil, "outputMimeType": nil, "outputCompressionQuality": nil, "personGeneration": nil, "imageOutputOptions": nil},
 		"thinkingConfig":             {"includeThoughts": nil, "thinkingBudget": nil, "thinkingLevel": nil},
 		"enableEnhancedCivicAnswers": nil, "audioTranscriptionConfig": nil, "translationConfig": nil,
 		"audioTimestamp": nil, "routingConfig": nil, "modelSelectionConfig": nil,
 	}
 	requestFields = message{
-		"contents": contentFields, "systemInstruction": contentFields, "tools": nil, "toolConfig": nil,
+		"contents": contentFields, "systemInstruction": contentFields, "tools": toolFields, "toolConfig": toolConfigFields,
 		"safetySettings":   {"category": nil, "threshold": nil, "method": nil},
 		"generationConfig": configFields, "cachedContent": nil, "serviceTier": nil, "store": nil, "model": nil,
 		"continuationToken": nil,
@@ -69,7 +70,7 @@ type apiRequest struct {
 	cached   string
 	tier     string
 	settings []any
-	tools    bool
+	tools    toolset
 }
 
 type content struct {
@@ -84,6 +85,11 @@ type part struct {
 	mime    string // of inlineData or fileData
 	bytes   int    // of inlineData, decoded
 	empty   bool   // no data field is set
+
+	data     []byte         // of inlineData, or the beginning of a file
+	uri      string         // of fileData
+	response map[string]any // functionResponse
+	options  map[string]any // the part itself, for what only counting asks
 }
 
 // decode reads a JSON object and checks its fields against known.
@@ -256,7 +262,7 @@ func parse(root map[string]any) (*apiRequest, *apiError) {
 	tier, _ := root["serviceTier"].(string)
 	q.tier = strings.ToLower(tier)
 	q.settings = list(root["safetySettings"])
-	q.tools = len(list(root["tools"])) > 0
+	q.tools = parseTools(root)
 
 	q.config, _ = root["generationConfig"].(map[string]any)
 	q.mime, _ = q.config["responseMimeType"].(string)
@@ -323,11 +329,15 @@ func parseContent(v any) content {
 		blob, _ := o["inlineData"].(map[string]any)
 		if blob != nil {
 			data, _ := blob["data"].(string)
-			p.bytes = len(data) / 4 * 3
+			p.data, _ = decodeBase64(data) // checkMedia says what is wrong
+			p.bytes = len(p.data)
 		} else {
 			blob, _ = o["fileData"].(map[string]any)
 		}
 		p.mime, _ = blob["mimeType"].(string)
+		p.uri, _ = blob["fileUri"].(string)
+		p.response, _ = o["functionResponse"].(map[string]any)
+		p.options = o
 		p.empty = len(o) == 0
 		c.parts = append(c.parts, p)
 	}

@@ -24,6 +24,7 @@ type generator struct {
 	taken      int              // words of the subject that strings have used
 	numbers    func() []float64 // that stand in the subject
 	used       int              // how many of them have been used, in their order
+	nouns      []string         // used by strings before other words
 }
 
 const (
@@ -397,6 +398,11 @@ func (g *generator) phrase(name string) string {
 		if strings.Contains(name, prose) {
 			return summarize(g.subject(), 1)
 		}
+	}
+	if len(g.nouns) > 0 {
+		noun := g.nouns[0]
+		g.nouns = g.nouns[1:]
+		return noun
 	}
 	fields := strings.Fields(clip(g.subject(), 4000))
 	if len(fields) == 0 {

@@ -36,6 +36,8 @@ type Config struct {
 	// whose own types are older than it.
 	OldSchemas bool
 
+	FileDelay time.Duration // how long an uploaded file is PROCESSING
+
 	Faults []Fault // see ParseFaults
 	Seed   uint64  // decides which requests the faults hit
 
@@ -56,6 +58,7 @@ type Server struct {
 	stats  counters
 	tries  tries
 	sets   classifiers
+	files  files
 
 	nonce  [4]byte // sets the response ids of this server apart
 	serial atomic.Uint64
@@ -112,6 +115,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) serve(x *exchange) {
 	d := s.config.Dialect
 	path, ok := strings.CutPrefix(x.r.URL.Path, s.config.PathPrefix)
+	if ok && x.serveFiles(path) {
+		return
+	}
 	if ok {
 		x.route, ok = d.parsePath(path)
 	}

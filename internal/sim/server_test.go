@@ -137,7 +137,7 @@ func TestAccepted(t *testing.T) {
 		"objects for lists":  `{"contents":{"parts":{"text":"hi"}}}`,
 		"enums as numbers":   ask("hi", `"safetySettings":[{"category":10,"threshold":3},{"category":7,"threshold":3}]`),
 		"dynamic thinking":   ask("hi", `"generationConfig":{"thinkingConfig":{"thinkingBudget":-1}}`),
-		"tools pass through": ask("hi", `"tools":[{"functionDeclarations":[{"name":"f"}]}],"toolConfig":{"anything":1}`),
+		"tools pass through": ask("hi", `"tools":[{"functionDeclarations":[{"name":"f"}]}],"toolConfig":{"retrievalConfig":{"languageCode":"en"}}`),
 		"a conversation":     `{"contents":[{"role":"user","parts":[{"text":"a"}]},{"role":"model","parts":[{"text":"b"}]},{"role":"user","parts":[{"text":"hi"}]}]}`,
 	}
 	for name, body := range tests {

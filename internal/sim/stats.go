@@ -15,7 +15,7 @@ type Stats struct {
 	// streamGenerateContent that a caller can use: blocked and truncated ones are
 	// among them, garbage and empty ones are not.
 	Answered int64 `json:"answered"`
-	// Refused counts refusals by reason: auth, path, model, invalid, quota, overload.
+	// Refused counts refusals by reason: auth, path, model, invalid, file, quota, overload.
 	Refused map[string]int64 `json:"refused"`
 	Faults  map[string]int64 `json:"faults"` // by kind
 
@@ -23,6 +23,11 @@ type Stats struct {
 	PromptTokens     int64 `json:"promptTokens"`
 	CandidatesTokens int64 `json:"candidatesTokens"`
 	ThoughtsTokens   int64 `json:"thoughtsTokens"`
+
+	Uploads       int64 `json:"uploads"` // files that were uploaded to their end
+	UploadedBytes int64 `json:"uploadedBytes"`
+	Deletes       int64 `json:"deletes"` // files that were deleted
+	Files         int64 `json:"files"`   // that are there now
 
 	InFlight    int64 `json:"inFlight"`
 	MaxInFlight int64 `json:"maxInFlight"`
@@ -35,6 +40,7 @@ type Stats struct {
 type counters struct {
 	requests, answered, inFlight, maxInFlight      atomic.Int64
 	promptTokens, candidatesTokens, thoughtsTokens atomic.Int64
+	uploads, uploadedBytes, deletes                atomic.Int64
 
 	refused, faults tally
 
@@ -80,6 +86,7 @@ func (s *Server) Stats() Stats {
 		Requests: c.requests.Load(), Answered: c.answered.Load(),
 		Refused: c.refused.snapshot(), Faults: c.faults.snapshot(),
 		PromptTokens: c.promptTokens.Load(), CandidatesTokens: c.candidatesTokens.Load(), ThoughtsTokens: c.thoughtsTokens.Load(),
+		Uploads: c.uploads.Load(), UploadedBytes: c.uploadedBytes.Load(), Deletes: c.deletes.Load(), Files: s.files.live(),
 		InFlight: c.inFlight.Load(), MaxInFlight: c.maxInFlight.Load(),
 	}
 	if s.config.CountAnswers {

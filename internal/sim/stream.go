@@ -29,7 +29,9 @@ func (x *exchange) responses(r *reply) []response {
 		}
 		return []response{base}
 	}
-	c := candidate{Content: r.content(), Finish: r.finish, Message: r.message}
+	ex := &r.extras
+	c := candidate{Content: r.content(), Finish: r.finish, Message: r.message,
+		Ratings: ex.ratings, Citations: ex.citations, Grounding: ex.grounding, URLs: ex.urls}
 	if !d.vertexShaped() {
 		c.Index = new(0)
 	}
@@ -43,10 +45,33 @@ func (x *exchange) responses(r *reply) []response {
 		}
 	}
 	if !x.stream || r.noContent {
-		base.Candidates = []candidate{c}
+		base.Candidates = append([]candidate{c}, x.others(r)...)
 		return []response{base}
 	}
-	return split(base, c, r)
+	events := split(base, c, r)
+	for _, other := range x.others(r) {
+		e := base
+		e.Candidates = []candidate{other}
+		events = append(events, e)
+		// The usage is complete in the last event only.
+		events[len(events)-2].Usage = nil
+	}
+	return events
+}
+
+// others are the candidates after the first.
+func (x *exchange) others(r *reply) []candidate {
+	if r.noContent {
+		return nil
+	}
+	var found []candidate
+	for i, text := range r.extras.others {
+		found = append(found, candidate{
+			Content: &outContent{Role: "model", Parts: []outPart{{Text: text}}},
+			Finish:  "STOP", Index: new(i + 1), Ratings: r.extras.ratings,
+		})
+	}
+	return found
 }
 
 // split makes events of one response: the thought first, then the text in pieces;
@@ -58,6 +83,7 @@ func split(base response, c candidate, r *reply) []response {
 		part := c
 		part.Content = &outContent{Role: "model", Parts: []outPart{p}}
 		part.Finish, part.Message, part.Average, part.Logprobs = "", "", nil, nil
+		part.Ratings, part.Citations, part.Grounding, part.URLs = nil, nil, nil, nil
 		e.Candidates = []candidate{part}
 		if base.Usage != nil {
 			u := *base.Usage
@@ -70,9 +96,12 @@ func split(base response, c candidate, r *reply) []response {
 	if r.thought != "" {
 		add(outPart{Text: r.thought, Thought: true}, 0)
 	}
+	for _, p := range r.extras.before {
+		add(p, 0)
+	}
 	size := max(len(r.text)/pieces+1, pieceSize)
 	sent := ""
-	for rest := r.text; rest != "" || sent == ""; {
+	for rest := r.text; !r.extras.noText && (rest != "" || sent == ""); {
 		p := clip(rest, size)
 		if p == "" {
 			p = rest // a size that ends inside the only character
@@ -88,9 +117,13 @@ func split(base response, c candidate, r *reply) []response {
 			break
 		}
 	}
+	for _, p := range r.lastParts() {
+		add(p, countText(sent))
+	}
 	last := &events[len(events)-1]
 	final := &last.Candidates[0]
 	final.Finish, final.Message, final.Average, final.Logprobs = c.Finish, c.Message, c.Average, c.Logprobs
+	final.Ratings, final.Citations, final.Grounding, final.URLs = c.Ratings, c.Citations, c.Grounding, c.URLs
 	last.Usage = base.Usage
 	return events
 }

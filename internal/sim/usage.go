@@ -14,6 +14,8 @@ type usage struct {
 	PromptDetails     []tokensDetail `json:"promptTokensDetails,omitempty"`
 	CandidatesDetails []tokensDetail `json:"candidatesTokensDetails,omitempty"`
 	Thoughts          int            `json:"thoughtsTokenCount,omitempty"`
+	ToolUse           int            `json:"toolUsePromptTokenCount,omitempty"`
+	ToolUseDetails    []tokensDetail `json:"toolUsePromptTokensDetails,omitempty"`
 	ServiceTier       string         `json:"serviceTier,omitempty"`
 }
 
@@ -43,25 +45,14 @@ func countText(s string) int {
 // where their size does not matter, and by their bytes where it would take a
 // decoder to know: https://ai.google.dev/gemini-api/docs/tokens
 func (q *apiRequest) countPrompt(m *model) []tokensDetail {
-	image := 258
-	if m != nil && !strings.HasPrefix(m.name, "gemini-2") {
-		image = 1120
-	}
-	order := [...]string{"TEXT", "IMAGE", "AUDIO", "VIDEO", "DOCUMENT"}
-	var counts [len(order)]int
+	level, _ := q.config["mediaResolution"].(string)
+	media := mediaCount{old: m == nil || strings.HasPrefix(m.name, "gemini-2"), level: level, tokens: map[string]int{}}
 	count := func(c content) {
 		for _, p := range c.parts {
-			switch kind, _, _ := strings.Cut(p.mime, "/"); {
-			case p.mime == "":
-				counts[0] += countText(p.text)
-			case kind == "image":
-				counts[1] += image
-			case kind == "audio":
-				counts[2] += 32 * (1 + p.bytes/16000) // a second at 128 kbit/s
-			case kind == "video":
-				counts[3] += 300 * (1 + p.bytes/250000) // a second at 2 Mbit/s
-			default:
-				counts[4] += 258 * (1 + p.bytes/50000) // a page
+			if p.mime == "" && p.uri == "" {
+				media.tokens["TEXT"] += countText(p.text)
+			} else {
+				media.add(p)
 			}
 		}
 	}
@@ -70,9 +61,9 @@ func (q *apiRequest) countPrompt(m *model) []tokensDetail {
 		count(c)
 	}
 	var details []tokensDetail
-	for i, n := range counts {
-		if n > 0 {
-			details = append(details, tokensDetail{order[i], n})
+	for _, modality := range [...]string{"TEXT", "IMAGE", "AUDIO", "VIDEO", "DOCUMENT"} {
+		if n := media.tokens[modality]; n > 0 {
+			details = append(details, tokensDetail{modality, n})
 		}
 	}
 	return details

@@ -16,7 +16,7 @@ func (q *apiRequest) validate(d Dialect, m *model, stream bool) *apiError {
 	if d.gateway() && len(q.contents) == 0 {
 		return &apiError{http: http.StatusInternalServerError, message: "contents is required", own: true, code: "invalid_request"}
 	}
-	for _, check := range []func(Dialect, *model) *apiError{q.checkContents, q.checkSafety, q.checkConfig, q.checkThinking} {
+	for _, check := range []func(Dialect, *model) *apiError{q.checkContents, q.checkMedia, q.checkSafety, q.checkConfig, q.checkThinking, q.checkTools, q.checkURLs, q.checkModalities, q.checkSpeech, q.checkCandidates} {
 		if e := check(d, m); e != nil {
 			return e
 		}
@@ -113,7 +113,7 @@ func (q *apiRequest) checkConfig(_ Dialect, m *model) *apiError {
 	if q.mime == "text/x.enum" && len(enumOf(q.schema)) == 0 {
 		return invalid("* GenerateContentRequest.generation_config.response_schema: response_mime_type text/x.enum needs a schema of type STRING with an enum.\n")
 	}
-	if q.tools && q.mime == "application/json" && strings.HasPrefix(m.name, "gemini-2") {
+	if q.tools.given && q.mime == "application/json" && strings.HasPrefix(m.name, "gemini-2") {
 		return invalid("Function calling with a response mime type: 'application/json' is unsupported")
 	}
 	return nil
@@ -159,4 +159,29 @@ func enumOf(schema any) []string {
 		labels = append(labels, s)
 	}
 	return labels
+}
+
+// candidatesLimit is the most candidates that one request may ask for.
+const candidatesLimit = 8
+
+// checkCandidates checks how many answers are asked for, and what is asked about
+// their tokens.
+func (q *apiRequest) checkCandidates(_ Dialect, m *model) *apiError {
+	n := q.candidates()
+	switch {
+	case n < 1 || n > candidatesLimit:
+		return invalid("* GenerateContentRequest.generation_config.candidate_count: candidate_count must be in the range [1, %d].\n", candidatesLimit)
+	case n > 1 && (m.draws() || m.speaks() || strings.HasPrefix(m.name, "gemini-3.8") || strings.HasPrefix(m.name, "gemini-4")):
+		return invalid("Multiple candidates is not enabled for models/%s", m.name)
+	}
+	if top, ok := number(q.config["logprobs"]); ok {
+		asked, _ := q.config["responseLogprobs"].(bool)
+		switch {
+		case !asked:
+			return invalid("* GenerateContentRequest.generation_config.logprobs: logprobs can only be set if response_logprobs is true.\n")
+		case top < 0 || top > 20:
+			return invalid("* GenerateContentRequest.generation_config.logprobs: logprobs must be in the range [0, 20].\n")
+		}
+	}
+	return nil
 }

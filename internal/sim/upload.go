@@ -1,0 +1,235 @@
+package sim
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"hash"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// The limits of an upload: of a file, and of what one request may send of it.
+// Every chunk but the last is a multiple of the granularity.
+const (
+	fileLimit   = 2 << 30
+	chunkLimit  = 256 << 20
+	granularity = 256 << 10
+)
+
+// An upload is a resumable upload in progress.
+type upload struct {
+	mu       sync.Mutex
+	file     file
+	sum      hash.Hash
+	declared int64 // X-Goog-Upload-Header-Content-Length; -1 = not said
+	done     bool
+	loses    bool // the next chunk is to be lost half way
+}
+
+var ownFileID = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`)
+
+// startUpload answers the request that describes a file. Its display name may hold
+// directives: faults of this request, and lostchunk, slowfile and failedfile.
+func (x *exchange) startUpload(version string) {
+	h := x.r.Header
+	if h.Get("X-Goog-Upload-Protocol") != "resumable" || h.Get("X-Goog-Upload-Command") != "start" {
+		x.refuse("file", invalid("The simulator takes resumable uploads only: X-Goog-Upload-Protocol: resumable, X-Goog-Upload-Command: start."))
+		return
+	}
+	if !x.readBody() {
+		return
+	}
+	if x.fault() {
+		return
+	}
+	x.s.tries.forget(x.sum)
+	var meta struct {
+		File struct {
+			Name     string `json:"name"`
+			Display  string `json:"displayName"`
+			Display2 string `json:"display_name"`
+			MIME     string `json:"mimeType"`
+			MIME2    string `json:"mime_type"`
+		} `json:"file"`
+	}
+	if len(x.body) > 0 {
+		if err := json.Unmarshal(x.body, &meta); err != nil {
+			x.refuse("file", invalid("Invalid JSON payload received. Unable to parse: %v", err))
+			return
+		}
+	}
+	u := &upload{sum: sha256.New(), declared: -1}
+	f := &u.file
+	f.owner, f.display = x.key, cmp.Or(meta.File.Display, meta.File.Display2)
+	f.mime = cmp.Or(h.Get("X-Goog-Upload-Header-Content-Type"), meta.File.MIME, meta.File.MIME2, "application/octet-stream")
+	f.id = strings.TrimPrefix(meta.File.Name, "files/")
+	if n, err := strconv.ParseInt(h.Get("X-Goog-Upload-Header-Content-Length"), 10, 64); err == nil {
+		u.declared = n
+	}
+	s := &x.s.files
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case f.id != "" && !ownFileID.MatchString(f.id):
+		x.refuse("file", invalid("* CreateFileRequest.file.name: the file's ID must be 1 to 40 lowercase letters, digits and dashes, and cannot begin or end with a dash.\n"))
+		return
+	case s.byID[f.id] != nil:
+		x.refuse("file", &apiError{http: http.StatusConflict, status: "ALREADY_EXISTS", message: fmt.Sprintf("Requested entity already exists: files/%s", f.id)})
+		return
+	case u.declared > fileLimit:
+		x.refuse("file", invalid("The file is too large: %d bytes, and at most %d are allowed.", u.declared, int64(fileLimit)))
+		return
+	}
+	session := token(mix(x.s.serial.Add(1))^hashText(string(x.s.nonce[:])), 24)
+	if f.id == "" {
+		f.id = session[:12]
+	}
+	delay := x.s.config.FileDelay
+	for _, d := range findDirectives(f.display) {
+		switch d.Kind {
+		case "lostchunk":
+			u.loses = true
+		case "slowfile":
+			delay = duration(d.Value, time.Second)
+		case "failedfile":
+			f.failed = true
+		}
+	}
+	f.ready = time.Time{}.Add(delay) // from the end of the upload on
+	if s.sessions == nil {
+		s.sessions = map[string]*upload{}
+	}
+	s.sessions[session] = u
+	out := x.w.Header()
+	out.Set("X-Goog-Upload-URL", x.origin()+"/upload/"+version+"/files?upload_id="+session+"&upload_protocol=resumable")
+	out.Set("X-Goog-Upload-Status", "active")
+	out.Set("X-Goog-Upload-Chunk-Granularity", strconv.Itoa(granularity))
+	x.writeBody(http.StatusOK, "text/plain; charset=utf-8", nil)
+}
+
+// continueUpload answers what is sent to an upload's address.
+func (x *exchange) continueUpload(session string) {
+	s := &x.s.files
+	s.mu.Lock()
+	u := s.sessions[session]
+	s.mu.Unlock()
+	if u == nil {
+		x.refuse("file", &apiError{http: http.StatusNotFound, status: "NOT_FOUND", message: "The upload does not exist, or has ended."})
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	command := strings.Split(strings.ReplaceAll(x.r.Header.Get("X-Goog-Upload-Command"), " ", ""), ",")
+	switch {
+	case slices.Contains(command, "query"):
+		status := "active"
+		if u.done {
+			status = "final"
+		}
+		x.uploadStatus(u, status)
+		x.writeBody(http.StatusOK, "text/plain; charset=utf-8", nil)
+		return
+	case u.done:
+		x.uploadStatus(u, "final")
+		x.refuse("file", invalid("The upload has already been finalized."))
+		return
+	case slices.Contains(command, "cancel"):
+		s.mu.Lock()
+		delete(s.sessions, session)
+		s.mu.Unlock()
+		x.uploadStatus(u, "cancelled")
+		x.writeBody(http.StatusOK, "text/plain; charset=utf-8", nil)
+		return
+	}
+	final := slices.Contains(command, "finalize")
+	if slices.Contains(command, "upload") {
+		if !x.receive(u, final) {
+			return
+		}
+	} else if !final {
+		x.refuse("file", invalid("Invalid upload command %q.", x.r.Header.Get("X-Goog-Upload-Command")))
+		return
+	}
+	if !final {
+		x.uploadStatus(u, "active")
+		x.writeBody(http.StatusOK, "text/plain; charset=utf-8", nil)
+		return
+	}
+	if u.declared >= 0 && u.declared != u.file.size {
+		x.uploadStatus(u, "active")
+		x.refuse("file", invalid("The upload has %d bytes, and was declared to have %d.", u.file.size, u.declared))
+		return
+	}
+	u.done = true
+	f := u.file
+	f.sum, f.created = u.sum.Sum(nil), time.Now()
+	f.ready = f.created.Add(u.file.ready.Sub(time.Time{}))
+	s.mu.Lock()
+	if s.byID == nil {
+		s.byID = map[string]*file{}
+	}
+	s.byID[f.id] = &f
+	s.mu.Unlock()
+	x.s.stats.uploads.Add(1)
+	x.s.stats.uploadedBytes.Add(f.size)
+	x.uploadStatus(u, "final")
+	x.writeJSON(http.StatusOK, struct {
+		File fileInfo `json:"file"`
+	}{x.fileInfo(&f)})
+}
+
+func (x *exchange) uploadStatus(u *upload, status string) {
+	x.w.Header().Set("X-Goog-Upload-Status", status)
+	x.w.Header().Set("X-Goog-Upload-Size-Received", strconv.FormatInt(u.file.size, 10))
+}
+
+// receive takes a chunk, and reports whether all of it is there. Of one that breaks
+// off the whole multiples of the granularity are kept.
+func (x *exchange) receive(u *upload, final bool) bool {
+	at, err := strconv.ParseInt(x.r.Header.Get("X-Goog-Upload-Offset"), 10, 64)
+	if err != nil || at != u.file.size {
+		x.uploadStatus(u, "active")
+		x.refuse("file", invalid("The offset %q is not where the upload stands, which is at %d.", x.r.Header.Get("X-Goog-Upload-Offset"), u.file.size))
+		return false
+	}
+	var b bytes.Buffer
+	_, err = b.ReadFrom(http.MaxBytesReader(x.w, x.r.Body, chunkLimit))
+	chunk := b.Bytes()
+	switch {
+	case err != nil || u.loses:
+		if err == nil {
+			chunk = chunk[:len(chunk)/2]
+		}
+		u.loses = false
+		u.write(chunk[:len(chunk)/granularity*granularity])
+		x.uploadStatus(u, "active")
+		x.refuse("file", errOverloaded())
+		return false
+	case !final && len(chunk)%granularity != 0:
+		x.uploadStatus(u, "active")
+		x.refuse("file", invalid("A chunk that is not the last one must be a multiple of %d bytes, and this one has %d.", granularity, len(chunk)))
+		return false
+	case u.file.size+int64(len(chunk)) > fileLimit:
+		x.uploadStatus(u, "active")
+		x.refuse("file", invalid("The file is too large: at most %d bytes are allowed.", int64(fileLimit)))
+		return false
+	}
+	u.write(chunk)
+	return true
+}
+
+func (u *upload) write(chunk []byte) {
+	_, _ = u.sum.Write(chunk) // never fails
+	if room := headKept - len(u.file.head); room > 0 {
+		u.file.head = append(u.file.head, chunk[:min(room, len(chunk))]...)
+	}
+	u.file.size += int64(len(chunk))
+}
