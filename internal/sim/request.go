@@ -329,7 +329,9 @@ func parseContent(v any) content {
 		blob, _ := o["inlineData"].(map[string]any)
 		if blob != nil {
 			data, _ := blob["data"].(string)
-			p.data, _ = decodeBase64(data) // checkMedia says what is wrong
+			if decoded, err := decodeBase64(data); err == nil {
+				p.data = decoded
+			} // else checkMedia says what is wrong
 			p.bytes = len(p.data)
 		} else {
 			blob, _ = o["fileData"].(map[string]any)

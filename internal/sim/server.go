@@ -221,14 +221,23 @@ func (x *exchange) readBody() bool {
 	if x.s.config.Dialect.gateway() {
 		limit = gatewayBodyLimit
 	}
+	// Google refuses with 400 and in JSON, a gateway with 413, before reading it all.
+	tooLarge := &apiError{http: http.StatusRequestEntityTooLarge, status: "INVALID_ARGUMENT",
+		message: fmt.Sprintf("Request payload size exceeds the limit: %d bytes.", limit)}
+	if !x.s.config.Dialect.gateway() {
+		tooLarge.http = http.StatusBadRequest
+	}
+	if x.r.ContentLength > limit {
+		x.refuse("invalid", tooLarge)
+		return false
+	}
 	var b bytes.Buffer
-	if n := x.r.ContentLength; n > 0 && n <= limit {
+	if n := x.r.ContentLength; n > 0 {
 		b.Grow(int(n) + bytes.MinRead)
 	}
 	_, err := b.ReadFrom(http.MaxBytesReader(x.w, x.r.Body, limit))
 	if err != nil {
-		x.refuse("invalid", &apiError{http: http.StatusRequestEntityTooLarge, status: "INVALID_ARGUMENT",
-			message: fmt.Sprintf("Request payload size exceeds the limit: %d bytes.", limit)})
+		x.refuse("invalid", tooLarge)
 		return false
 	}
 	x.body = b.Bytes()
