@@ -19,8 +19,9 @@ func simulateCommand(con *console) *cli.Command {
 	return &cli.Command{
 		Name:  "simulate",
 		Usage: "serve the simulator on a loopback address, for trying things and for tests",
-		Description: "Serves generateContent, streamGenerateContent, countTokens and models, until it is\n" +
-			"interrupted. Every answer is made up: model_version ends in -simulated. Counts are\n" +
+		Description: "Serves generateContent, streamGenerateContent, countTokens, models and, as google,\n" +
+			"files, until it is interrupted. Every answer is made up: model_version ends in\n" +
+			"-simulated. Tools are played, image models draw, speech models hum. Counts are\n" +
 			"served at /sim/stats.\n\n" +
 			"genbatch simulate --listen 127.0.0.1:8080 --latency 300ms --rpm 600 --faults 503=0.05,cut=0.01 &\n" +
 			"genbatch run … --endpoint http://127.0.0.1:8080   (GENBATCH_API_KEY can be anything)\n\n" +

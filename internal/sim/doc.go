@@ -7,8 +7,32 @@
 // Answers are computed by plain rules and are the same each time: a request
 // whose schema has an enum of strings is classified by keywords, one that asks to
 // summarize gets the first sentences, one with another schema gets an instance of
-// it, and every other one hears its last user text again. The modelVersion of
-// each answer ends in "-simulated".
+// it, and every other one hears its last user text again. A turn that only says
+// that the answer before it was wrong is answered like the turn before that. The
+// modelVersion of each answer ends in "-simulated".
+//
+// # Tools and media
+//
+// A declared function is called where the text speaks of what its name and
+// description say, or always in mode ANY, with arguments that fit its parameters.
+// googleSearch finds made-up sources for each sentence of the answer. urlContext
+// reports a status for each address in the prompt: ERROR where it contains
+// "missing", PAYWALL and UNSAFE where it contains these words. codeExecution
+// computes the first operation in the text, or adds up its numbers.
+//
+// Models with "-image" in their names answer with a PNG of 64 pixels on its longer
+// side, in the first colour that the prompt names, or around the image that it
+// brings; those with "-tts" answer with a tone of 50 ms a word, as high as the
+// voice. Both cost the tokens that the published prices are for. Media in a prompt
+// are decoded, compared with their type, and counted by modality.
+//
+// Google's dialect has the Files API, with resumable uploads; a file belongs to
+// its key, and is gone after 48 hours. The display name of an upload may hold
+// directives, of the faults below for its first request, and of its own:
+//
+//	[[sim:lostchunk]]    half of the first chunk is kept, and answered with 503
+//	[[sim:slowfile=2s]]  PROCESSING for so long
+//	[[sim:failedfile]]   FAILED after that
 //
 // # Faults
 //
@@ -29,8 +53,8 @@
 //
 // # What it does not do
 //
-// No tools are called, no images or sound made, nothing is cached, and files and
-// batches do not exist. A quota of tokens is of input tokens, by the same rule of
+// Nothing is cached, and batches do not exist. The other built-in tools, such as
+// googleMaps and fileSearch, are accepted and do nothing. A quota of tokens is of input tokens, by the same rule of
 // four characters a token that the usage is counted by, and a request that is
 // larger than the quota by itself is always refused.
 package sim

@@ -120,7 +120,7 @@ func (c *mediaCount) add(p part) {
 		fps := 1.0
 		meta, _ := p.options["videoMetadata"].(map[string]any)
 		if n, ok := number(meta["fps"]); ok && n > 0 {
-			fps = n
+			fps = min(n, 24)
 		}
 		from, to := offset(meta["startOffset"], 0), offset(meta["endOffset"], length)
 		length = max(min(to, length)-from, 1)

@@ -134,7 +134,7 @@ func TestSearch(t *testing.T) {
 	r := read(t, call(New(Config{}), flash, ask(text, `"tools":[{"googleSearch":{}}]`)))
 	c := r.Candidates[0]
 	g := c.Grounding
-	if g == nil || len(g.Queries) != 2-1 && len(g.Queries) != 2 || len(g.Chunks) < 2 || len(g.Supports) != 2 {
+	if g == nil || len(g.Queries) != 2 || len(g.Chunks) < 2 || len(g.Supports) != 2 {
 		t.Fatalf("grounding %+v", g)
 	}
 	if !strings.Contains(g.Entry.Rendered, g.Queries[0]) || g.Chunks[0].Web.Title == "" || !strings.HasPrefix(g.Chunks[0].Web.URI, "https://vertexaisearch") {
