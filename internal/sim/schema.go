@@ -201,11 +201,14 @@ func (g *generator) object(o map[string]any, depth int) {
 		}
 	}
 	// A confidence may come before the label that it is about.
-	for _, name := range order {
-		if p, _ := g.deref(properties[name]).(map[string]any); len(enumOf(p)) > 0 {
-			description, _ := p["description"].(string)
-			g.label(enumOf(p), description)
-			break
+	if at := slices.IndexFunc(order, isConfidence); at >= 0 {
+		for _, name := range order[at:] {
+			p, _ := g.deref(properties[name]).(map[string]any)
+			if labels := enumOf(p); len(labels) > 0 {
+				description, _ := p["description"].(string)
+				g.label(labels, description)
+				break
+			}
 		}
 	}
 	if len(order) == 0 && o["additionalProperties"] != nil && o["additionalProperties"] != false {
