@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -20,9 +21,22 @@ type Quota struct {
 	CountRefused bool
 	// Bare makes refusals say neither which limit nor when to come back.
 	Bare bool
+
+	// Window is what RPM and TPM are counted over, in proportion to the minute that
+	// refusals speak of: with 6 s, an RPM of 600 lets 60 requests through in any 6 s.
+	// It lets a short test meet its limits. Zero means a minute.
+	Window time.Duration
 }
 
 const window = time.Minute
+
+// scaled returns what a limit of the minute allows in the window.
+func (q *Quota) scaled(limit int) int {
+	if q.Window <= 0 || limit <= 0 {
+		return limit
+	}
+	return max(1, int(int64(limit)*int64(q.Window)/int64(window)))
+}
 
 // A meter counts what one model was asked. mu guards all of it.
 type meter struct {
@@ -79,7 +93,9 @@ var pacific = sync.OnceValue(func() *time.Location {
 func (m *meter) admit(now time.Time, q Quota, model string, tokens int) (broken []violation, wait time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.expire(now)
+	window := cmp.Or(q.Window, window)
+	rpm, tpm := q.scaled(q.RPM), q.scaled(q.TPM)
+	m.expire(now, window)
 
 	breaks := func(metric, id string, limit int, until time.Time) {
 		broken = append(broken, violation{metric, id, dimensions{"global", model}, strconv.Itoa(limit)})
@@ -88,22 +104,22 @@ func (m *meter) admit(now time.Time, q Quota, model string, tokens int) (broken 
 	switch {
 	case q.RPM < 0:
 		breaks(metricRequests, idMinute, 0, now.Add(window))
-	case q.RPM > 0 && len(m.requests) >= q.RPM:
-		breaks(metricRequests, idMinute, q.RPM, m.requests[len(m.requests)-q.RPM].Add(window))
+	case q.RPM > 0 && len(m.requests) >= rpm:
+		breaks(metricRequests, idMinute, q.RPM, m.requests[len(m.requests)-rpm].Add(window))
 	}
-	if q.TPM > 0 && m.sum+tokens > q.TPM {
-		breaks(metricTokens, idTokens, q.TPM, m.roomFor(tokens, q.TPM, now))
+	if q.TPM > 0 && m.sum+tokens > tpm {
+		breaks(metricTokens, idTokens, q.TPM, m.roomFor(tokens, tpm, now, window))
 	}
 	if q.RPD > 0 && m.today >= q.RPD {
 		// The delay says seconds although the day is used up: so does the real one.
-		breaks(metricRequests, idDay, q.RPD, now.Add(window-now.Sub(now.Truncate(window))))
+		breaks(metricRequests, idDay, q.RPD, now.Add(time.Minute-now.Sub(now.Truncate(time.Minute))))
 	}
 
 	if len(broken) > 0 {
 		if q.CountRefused {
 			m.requests = append(m.requests, now)
-			if q.RPM > 0 && len(m.requests) > q.RPM { // older ones decide nothing any more
-				m.requests = m.requests[len(m.requests)-q.RPM:]
+			if q.RPM > 0 && len(m.requests) > rpm { // older ones decide nothing any more
+				m.requests = m.requests[len(m.requests)-rpm:]
 			}
 			m.today++
 		}
@@ -120,7 +136,7 @@ func (m *meter) admit(now time.Time, q Quota, model string, tokens int) (broken 
 	return nil, 0
 }
 
-func (m *meter) expire(now time.Time) {
+func (m *meter) expire(now time.Time, window time.Duration) {
 	for len(m.requests) > 0 && now.Sub(m.requests[0]) >= window {
 		m.requests = m.requests[1:]
 	}
@@ -134,7 +150,7 @@ func (m *meter) expire(now time.Time) {
 }
 
 // roomFor returns when enough tokens have left the window.
-func (m *meter) roomFor(tokens, limit int, now time.Time) time.Time {
+func (m *meter) roomFor(tokens, limit int, now time.Time, window time.Duration) time.Time {
 	sum := m.sum
 	for _, s := range m.tokens {
 		if sum -= s.n; sum+tokens <= limit {
