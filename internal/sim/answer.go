@@ -91,6 +91,9 @@ func (x *exchange) compose() *reply {
 			r.extras.dropMedia()
 		}
 	}
+	if e.unfinished {
+		r.finish = ""
+	}
 	x.annotate(r, p)
 	if e.silent {
 		r.text, r.noContent = "", true

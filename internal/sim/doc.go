@@ -42,14 +42,14 @@
 // for by a directive anywhere in a request's text:
 //
 //	[[sim:block]]       every time
-//	[[sim:503x2]]       on the first 2 tries of this body
+//	[[sim:503x2]]       on the first 2 tries of this text, whatever else changes
 //	[[sim:slow=2s]]     with a value
 //	[[sim:slowx1=2s]]   both
 //
 // [FaultKinds] lists them all. Where several directives apply to a try, the ones
-// that change the answer all do, and the first that replaces it ends the try. A
-// body's count of tries starts again once it is answered; rows with equal bodies
-// share it.
+// that change the answer all do, and the first that replaces it ends the try. The
+// count of tries starts again once an answer comes that no passing fault has
+// touched; rows with equal bodies share it.
 //
 // # What it does not do
 //

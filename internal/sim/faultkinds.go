@@ -21,7 +21,9 @@ type edits struct {
 	message    string              // finishMessage
 	silent     bool                // no text at all
 	unmeasured bool                // no usageMetadata
+	unfinished bool                // no finishReason
 	cut        bool                // break off half way
+	short      bool                // end half way, in order
 	drip       time.Duration       // pause between the pieces
 
 	// failed marks an answer that no caller can use, so that it does not count.
@@ -37,7 +39,7 @@ type faultKind struct {
 	run        func(x *exchange, value string) (ended bool)
 }
 
-var faultTable = []faultKind{
+var plainFaults = []faultKind{
 	{"400", "400 INVALID_ARGUMENT", nil, refusal(func(*exchange) *apiError { return invalid("Request contains an invalid argument.") })},
 	{"401", "401, the key or token is not accepted", nil, refusal(func(x *exchange) *apiError {
 		if x.s.config.Dialect.gateway() {

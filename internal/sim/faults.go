@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"math"
 	"strconv"
@@ -111,10 +112,13 @@ func (x *exchange) fault() (ended bool) {
 		return false
 	}
 	var due []Fault
-	try := x.s.tries.count(x.sum)
+	passing := false // a directive that ends after some tries is among them
+	x.tried = triesKey(x.sum, x.body)
+	try := x.s.tries.count(x.tried)
 	for _, d := range directives {
 		if d.tries == 0 || try < d.tries {
 			due = append(due, d.Fault)
+			passing = passing || d.tries > 0
 		}
 	}
 	// One draw for all kinds, so that each has just the probability it was given.
@@ -133,7 +137,8 @@ func (x *exchange) fault() (ended bool) {
 			continue
 		}
 		if !counted {
-			x.s.tries.add(x.sum)
+			x.s.tries.add(x.tried)
+			x.hit = passing
 			counted = true
 		}
 		x.s.stats.faults.add(k.name)
@@ -200,7 +205,23 @@ func stripDirectives(s string) string {
 	}
 }
 
-// tries counts how often a body has met a fault since it was last answered.
+// triesKey is what the tries of a request are counted by: the text that its first
+// directive stands in, so that a request that was changed after a fault counts as the
+// same one; without directives, its body.
+func triesKey(sum [32]byte, body []byte) [32]byte {
+	at := bytes.Index(body, []byte(directiveMark))
+	if at < 0 {
+		return sum
+	}
+	text := body[bytes.LastIndexByte(body[:at], '"')+1:]
+	if end := bytes.IndexByte(text, '"'); end >= 0 {
+		text = text[:end]
+	}
+	return sha256.Sum256(text)
+}
+
+// tries counts how often a request has met a fault since it was last answered
+// without one.
 type tries struct {
 	mu sync.Mutex
 	n  map[[32]byte]int

@@ -82,8 +82,38 @@ func TestFaultsOverHTTP(t *testing.T) {
 		{"recitation", 200, `"finishReason":"RECITATION"`},
 		{"maxtokens", 200, `"content":{"role":"model"},"finishReason":"MAX_TOKENS"`},
 		{"finish=LANGUAGE", 200, `"finishReason":"LANGUAGE"`},
+		{"400key", 400, "API_KEY_INVALID"},
+		{"400region", 400, "User location is not supported"},
+		{"400long", 400, "(1048576)"},
+		{"400long64k", 400, "(65536)"},
+		{"400media", 400, "Unable to process input image"},
+		{"400content", 400, "content policy violation"},
+		{"403odd", 403, "The caller does not have permission"},
+		{"403leaked", 403, "reported as leaked"},
+		{"403file", 403, "it may not exist"},
+		{"403robot", 403, "automated queries"},
+		{"413", 413, "Request Entity Too Large"},
+		{"429credit", 429, "prepayment credits are depleted"},
+		{"429cap", 429, "monthly spending cap"},
+		{"500word", 500, "sensitive_words_detected"},
+		{"500nested", 500, `\"code\":503`},
+		{"500inner403", 500, `"code":403`},
+		{"500list", 500, `[{"error":`},
+		{"500openai", 500, `"type":"server_error"`},
+		{"500plain", 500, "upstream connect error"},
+		{"503after", 503, "UNAVAILABLE"},
+		{"503busy", 503, "system_cpu_overloaded"},
+		{"503channel", 503, "model_not_found"},
+		{"520", 520, "unknown error"},
+		{"522", 522, "Connection timed out"},
+		{"short", 200, `{"candidates":`},
+		{"comments", 200, ": keep-alive"},
+		{"done", 200, "data: [DONE]"},
+		{"emptyparts", 200, `"parts":[{}]`},
+		{"thoughts", 200, `"thought":true`},
+		{"nofinish", 200, `"role":"model"},"index":0}`},
 	}
-	covered := map[string]bool{"cut": true, "reset": true, "hang": true} // by TestBrokenConnections
+	covered := map[string]bool{"cut": true, "reset": true, "hang": true, "302": true} // by TestBrokenConnections
 	for _, tt := range tests {
 		t.Run(tt.kind, func(t *testing.T) {
 			resp, text, err := send(t, s, t.Context(), flash, ask("hello [[sim:"+tt.kind+"]]", ""))
@@ -94,7 +124,7 @@ func TestFaultsOverHTTP(t *testing.T) {
 				t.Errorf("HTML as %s: %.100s", resp.Header.Get("Content-Type"), html)
 			}
 			wantUsage := tt.code == 200 && strings.Contains(text, "modelVersion") && tt.kind != "nousage"
-			if strings.Contains(text, "usageMetadata") != wantUsage {
+			if strings.Contains(text, "usageMetadata") != wantUsage && tt.kind != "short" {
 				t.Errorf("usageMetadata: %s", text)
 			}
 		})
@@ -165,6 +195,20 @@ func TestDirectives(t *testing.T) {
 	}
 	if got := textOf(read(t, call(s, flash, ask("[[sim:emptyx1]] x", "")))); got != "x" {
 		t.Errorf("the second try says %q, want the text without the directive", got)
+	}
+}
+
+// A try counts whatever it came to, and whatever the request changes after it but
+// for the text that the directive stands in.
+func TestDirectivesOfSpoiledAnswers(t *testing.T) {
+	s := New(Config{})
+	changed := ask("[[sim:recitationx1]] x", `"generationConfig":{"temperature":1.3}`)
+	var got []string
+	for _, body := range []string{ask("[[sim:recitationx1]] x", ""), changed, changed} {
+		got = append(got, read(t, call(s, flash, body)).Candidates[0].Finish)
+	}
+	if strings.Join(got, " ") != "RECITATION STOP RECITATION" {
+		t.Errorf("finish reasons %v, want the second one to be STOP, and then from the start again", got)
 	}
 }
 

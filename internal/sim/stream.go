@@ -186,6 +186,9 @@ func (x *exchange) send(frames [][]byte) bool {
 	case e.cut:
 		x.sendHalf(frames)
 		panic(http.ErrAbortHandler) // the documented way to break a connection
+	case e.short:
+		x.sendHalf(frames)
+		return true
 	case e.drip > 0:
 		return x.sendDrops(frames)
 	}
