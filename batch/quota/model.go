@@ -203,11 +203,16 @@ func (m *model) dispatch(now time.Time) {
 			m.wake(now, at)
 			return
 		}
+		kept := by == byRequests
 		if late := now.Add(-slack); at.Before(late) {
-			at = late
+			at, kept = late, false
 		}
+		free := m.tokens.free
 		m.queue.Remove(front)
 		m.grant(now, at, w.request)
+		if kept {
+			m.tokens.keep(free, at)
+		}
 		w.done <- nil
 	}
 	if !m.wakeAt.IsZero() {

@@ -22,6 +22,12 @@ const (
 	window = time.Minute + 500*time.Millisecond
 )
 
+// credit is how far the pace of tokens may fall behind while that of requests holds
+// it up, and catch up later. Where both limits bind, small rows wait for the one and
+// large rows for the other: without it, what the other would have allowed meanwhile
+// is lost, a fifth of both. The ledger holds every minute to the limit all the same.
+const credit = 5 * time.Second
+
 // A pace spaces what is granted evenly over the minute. A bucket (x/time/rate)
 // would give credit for idle time, cannot take an amount above its size, and
 // cannot correct an amount later; all a pace needs is the next slot's time.
@@ -47,6 +53,14 @@ func (p *pace) cost(n int64) time.Duration {
 
 // take counts n at the slot.
 func (p *pace) take(slot time.Time, n int64) { p.free = slot.Add(p.cost(n)) }
+
+// keep gives back, after a take at the slot, what the pace would have allowed before
+// it: free is when it was due. It gives no more than credit.
+func (p *pace) keep(free, slot time.Time) {
+	if unused := min(slot.Sub(free), credit); unused > 0 && p.limit > 0 {
+		p.free = p.free.Add(-unused)
+	}
+}
 
 // adopt takes over a limit that the server named. It reports whether that changed
 // anything: a limit that the user gave is only ever lowered.

@@ -75,6 +75,8 @@ func TestTokensPerMinute(t *testing.T) {
 		{"estimate too low", 0, mixed, func(n int64) int { return int(n / 3) }, time.Second, 0.97, 64},
 		{"estimate too high", 0, mixed, func(n int64) int { return int(n * 4) }, 20 * time.Second, 0.96, 0},
 		{"both limits, tokens bind", 4000, func(int) int64 { return 1_000 }, exact, time.Second, 0.97, 0},
+		{"both limits at once, rows of 0.02 % to 0.18 %", 1000, func(i int) int64 { return 200 + int64(i*611%1600) }, exact, time.Second, 0.97, 0},
+		{"both limits at once, a hundred small rows, a hundred large ones", 1000, func(i int) int64 { return []int64{500, 1500}[i/100%2] }, exact, time.Second, 0.97, 0},
 		{"both limits, requests bind", 500, func(int) int64 { return 1_000 }, exact, time.Second, 0.485, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
