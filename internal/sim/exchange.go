@@ -21,9 +21,6 @@ type exchange struct {
 	sum  [32]byte // of the body
 	hash uint64   // the sum's first bytes
 
-	tried [32]byte // what its tries are counted by
-	hit   bool     // by a fault that passes after some tries
-
 	q             *apiRequest
 	promptTokens  int
 	promptDetails []tokensDetail
@@ -96,7 +93,7 @@ func (x *exchange) generate() {
 		return
 	}
 	x.answered()
-	if !x.hit { // an answer that such a fault has spoiled must not begin its count again
+	if !x.edits.passing { // an answer that such a fault has spoiled must not begin its count again
 		s.tries.forget(triesKey(x.sum, x.body))
 	}
 }

@@ -26,6 +26,8 @@ type edits struct {
 	short      bool                // end half way, in order
 	drip       time.Duration       // pause between the pieces
 
+	passing bool // by a fault that is over after some tries
+
 	// failed marks an answer that no caller can use, so that it does not count.
 	failed bool
 }

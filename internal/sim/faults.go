@@ -113,8 +113,8 @@ func (x *exchange) fault() (ended bool) {
 	}
 	var due []Fault
 	passing := false // a directive that ends after some tries is among them
-	x.tried = triesKey(x.sum, x.body)
-	try := x.s.tries.count(x.tried)
+	key := triesKey(x.sum, x.body)
+	try := x.s.tries.count(key)
 	for _, d := range directives {
 		if d.tries == 0 || try < d.tries {
 			due = append(due, d.Fault)
@@ -137,8 +137,8 @@ func (x *exchange) fault() (ended bool) {
 			continue
 		}
 		if !counted {
-			x.s.tries.add(x.tried)
-			x.hit = passing
+			x.s.tries.add(key)
+			x.edits.passing = passing
 			counted = true
 		}
 		x.s.stats.faults.add(k.name)
