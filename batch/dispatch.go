@@ -11,9 +11,9 @@ type call struct {
 	req      *Request
 	body     []byte // what the next attempt sends; nil: req.Body
 	changes  []Change
-	attempts int // made in this run
-	slowed   int // of these, refused for a quota
-	changed  int // retries made for the outcome's own MaxRetries
+	attempts int            // made in this run
+	slowed   int            // of these, refused for a quota
+	bounded  map[reason]int // retries made under an outcome's own MaxRetries; nil: none
 	spent    []Spend
 
 	due   time.Time // when the next attempt may be made

@@ -92,13 +92,19 @@ func (r *run) retry(c *call, o *Outcome, begin, end time.Time) {
 	if o.Err != nil && o.Err.Kind == KindQuota {
 		c.slowed++
 	}
+	bounded := 0
 	if o.MaxRetries > 0 {
-		c.changed++
+		if c.bounded == nil {
+			c.bounded = make(map[reason]int)
+		}
+		why := reasonOf(o)
+		c.bounded[why]++
+		bounded = c.bounded[why]
 	}
 	switch {
 	case c.attempts-c.slowed >= r.MaxAttempts,
 		c.slowed >= quotaPerAttempt*r.MaxAttempts,
-		o.MaxRetries > 0 && c.changed > o.MaxRetries:
+		bounded > o.MaxRetries:
 		if o.Status == "" {
 			o.Status = Failed
 		}
@@ -117,6 +123,22 @@ func (r *run) retry(c *call, o *Outcome, begin, end time.Time) {
 		}
 	}
 	c.due = end.Add(backoff(c.attempts, o.RetryAfter))
+}
+
+// A reason is what sets retries with a bound of their own apart: an empty answer
+// takes none of those that a wrong label may have.
+type reason struct {
+	kind   Kind
+	status Status
+	finish string
+}
+
+func reasonOf(o *Outcome) reason {
+	r := reason{status: o.Status, finish: o.FinishReason}
+	if o.Err != nil {
+		r.kind = o.Err.Kind
+	}
+	return r
 }
 
 // backoff returns how long to wait after the n-th attempt: exponential with full

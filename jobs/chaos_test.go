@@ -70,7 +70,6 @@ func (f fate) saying(message string) fate  { f.error = message; return f }
 func (f fate) charged(known, cut int) fate { f.known, f.cut = known, cut; return f }
 func (f fate) servedBy(n int) fate         { f.served = n; return f }
 func (f fate) answering(text string) fate  { f.text = text; return f }
-func (f fate) reason(finishes string) fate { f.finish = finishes; return f }
 
 const (
 	warmer1   = "asked again after RECITATION, at temperature 1.3"
@@ -218,6 +217,7 @@ var fates = []fate{
 
 	// Two faults after one another.
 	passes("503x1]] [[sim:emptyx2", 2, 1, 0, 0),
+	passes("nobodyx1]] [[sim:blockx2=OTHER", 2, 1, 1, 1),
 	passes("maxtokensx1]] [[sim:503x2", 2, 0, 0, 0).with(`{"maxOutputTokens":200}`),
 }
 
