@@ -149,7 +149,7 @@ func (k *classifyKind) columns() []batch.Column               { return []batch.C
 // gateway drops the schema; an answer in which no label or more than one can be
 // meant is none.
 func (k *classifyKind) values(a *gemini.Answer) ([]any, string, error) {
-	text := strings.TrimSpace(a.Text)
+	text := unfenced(strings.TrimSpace(a.Text))
 	var quoted string
 	if json.Unmarshal([]byte(text), &quoted) == nil {
 		text = strings.TrimSpace(quoted)
@@ -163,6 +163,23 @@ func (k *classifyKind) values(a *gemini.Answer) ([]any, string, error) {
 		}
 	}
 	return nil, "", fmt.Errorf("the answer %q is none of the labels %s", oneLine(a.Text, 60), strings.Join(k.labels, ", "))
+}
+
+// unfenced takes a text out of the Markdown fences, with or without a language, that
+// models put around it although they are told not to. It returns other texts as they
+// are.
+func unfenced(text string) string {
+	inner, ok := strings.CutPrefix(text, "```")
+	if !ok {
+		return text
+	}
+	if inner, ok = strings.CutSuffix(inner, "```"); !ok {
+		return text
+	}
+	if _, rest, several := strings.Cut(inner, "\n"); several {
+		inner = rest
+	}
+	return strings.TrimSpace(inner)
 }
 
 func newSummarize(s *Spec, system *rowTemplate) (kind, []*rowTemplate, error) {
