@@ -289,7 +289,7 @@ func (c *chaosRun) prepare(dir, url string) error {
 	c.spec = Spec{
 		Input: List{filepath.Join(dir, "in.jsonl")}, Output: filepath.Join(dir, "out.jsonl"),
 		Model: "gemini-2.5-flash-lite", BaseURL: url, Endpoint: string(c.dialect), Raw: &Raw{}, Stream: c.stream,
-		Concurrency: 16, MaxAttempts: chaosAttempts, Timeout: 2 * time.Second,
+		Concurrency: 16, MaxAttempts: chaosAttempts, Timeout: 3 * time.Second,
 	}
 	return os.WriteFile(c.spec.Input[0], b.Bytes(), 0o600)
 }
@@ -416,6 +416,7 @@ func (f *fate) answer(n int) string {
 // must not stop a run, at Google's API and at both gateways, called and streamed.
 // Every row comes to what it must, none is lost, and none is answered twice.
 func TestChaos(t *testing.T) {
+	t.Parallel()
 	var all sync.WaitGroup
 	for _, c := range []*chaosRun{
 		{dialect: sim.Google}, {dialect: sim.Google, stream: true},

@@ -12,6 +12,7 @@ import (
 // Answers that are none of the labels are asked for once more, with the fault shown
 // to the model, and whatever else goes wrong in between takes nothing away from that.
 func TestChaosLabels(t *testing.T) {
+	t.Parallel()
 	for _, stream := range []bool{false, true} {
 		f := newFixture(t)
 		server := sim.New(sim.Config{CountAnswers: true})

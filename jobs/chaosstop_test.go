@@ -173,6 +173,7 @@ func (s *stop) checkStop(err error) error {
 // What concerns every row stops the run early, says why in one sentence, and marks
 // nothing as failed; the run that goes on asks just the missing rows.
 func TestChaosStops(t *testing.T) {
+	t.Parallel()
 	var all sync.WaitGroup
 	for _, s := range stops {
 		dir := t.TempDir()
