@@ -59,10 +59,10 @@ var bodyFaults = []faultKind{
 	{"done", "200 with nothing but the end of OpenAI's streams", nil, sent(200, "data: [DONE]\n\n")},
 	{"emptyparts", "STOP with a part without data", nil, func(x *exchange, _ string) bool {
 		return x.sendRaw(`{"candidates":[{"content":{"parts":[{}],"role":"model"},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":` +
-			strconv.Itoa(x.usage(0, 0).Prompt) + `},"modelVersion":"` + x.model.name + simulated + `"}`)
+			strconv.Itoa(x.usage(0, 0, &extras{}).Prompt) + `},"modelVersion":"` + x.model.name + simulated + `"}`)
 	}},
 	{"thoughts", "STOP after nothing but thoughts", nil, func(x *exchange, _ string) bool {
-		u := x.usage(0, 40)
+		u := x.usage(0, 40, &extras{})
 		return x.sendRaw(`{"candidates":[{"content":{"parts":[{"text":"Let me see.","thought":true}],"role":"model"},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":` +
 			strconv.Itoa(u.Prompt) + `,"thoughtsTokenCount":40,"totalTokenCount":` + strconv.Itoa(u.Prompt+40) + `},"modelVersion":"` + x.model.name + simulated + `"}`)
 	}},
