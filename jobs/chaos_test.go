@@ -40,6 +40,7 @@ type fate struct {
 const (
 	wholeText = "<whole>" // the answer as it should be
 	halfText  = "<half>"  // the first half of it
+	startText = "<start>" // its first 20 bytes
 	noText    = ""
 )
 
@@ -168,6 +169,10 @@ var fates = []fate{
 	// Answers that are odd.
 	passes("nousage", 0, 0, 1, 0).charged(0, 1),
 	passes("fenced", 0, 0, 0, 0).answering("```json\n" + wholeText + "\n```"),
+	passes("trailing", 0, 0, 0, 0).answering(wholeText + "\n\nI hope this helps! " + startText),
+	passes("badschema", 0, 0, 0, 0).answering(`{"unexpected":true}`), // as good as any where there is no schema
+	passes("flexbusy", 0, 0, 0, 0),                                   // they ask for no tier
+	passes("downgrade", 0, 0, 0, 0),
 	passes("invalid", 0, 0, 0, 0).answering(halfText + " I am not sure"),
 	passes("answer=forty-two", 0, 0, 0, 0).answering("forty-two"),
 	passes("version=gemini-2.5-flash-lite-001", 0, 0, 0, 0),
@@ -408,7 +413,7 @@ func (f *fate) answer(n int) string {
 	case f.fault == "" && f.config != "":
 		return text[:len(f.text)]
 	default:
-		return strings.NewReplacer(wholeText, text, halfText, text[:len(text)/2]).Replace(f.text)
+		return strings.NewReplacer(wholeText, text, halfText, text[:len(text)/2], startText, text[:min(20, len(text))]).Replace(f.text)
 	}
 }
 
