@@ -14,7 +14,11 @@ func (j *Job) quotaStore() *quota.Store {
 	if dir == "" || j.endpoint.Name == "sim" { // the simulator begins anew with each run
 		return nil
 	}
-	return &quota.Store{Dir: filepath.Join(dir, "genbatch", "quota"), Endpoint: j.endpoint.String(), KeyID: j.keyID, Log: j.log}
+	id := j.keyID
+	if j.spec.QuotaGroup != "" {
+		id = quota.GroupID(j.spec.QuotaGroup)
+	}
+	return &quota.Store{Dir: filepath.Join(dir, "genbatch", "quota"), Endpoint: j.endpoint.String(), KeyID: id, Log: j.log}
 }
 
 // userState is the folder for state of the user's programs; empty where there is none.

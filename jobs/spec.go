@@ -60,6 +60,7 @@ type Spec struct {
 	Retry       List          `json:"retry,omitempty"`        // statuses to ask again
 
 	OnDailyQuota string `json:"on_daily_quota,omitempty"` // stop (default) or wait
+	QuotaGroup   string `json:"quota_group,omitempty"`    // keys that share a quota; default: each key has its own
 
 	MaxCost     string `json:"max_cost,omitempty"` // in dollars, over the job's whole journal
 	Prices      string `json:"prices,omitempty"`   // a price file

@@ -35,7 +35,7 @@ const (
 type Store struct {
 	Dir      string       // made when it is needed
 	Endpoint string       // what has quotas of its own
-	KeyID    string       // see KeyID
+	KeyID    string       // see KeyID and GroupID
 	Log      *slog.Logger // warnings; nil: discarded
 
 	fs durable.FS // of tests, which make writes fail
@@ -51,6 +51,10 @@ func KeyID(key string) string {
 	sum := sha256.Sum256([]byte("genbatch quota key\x00" + key))
 	return fmt.Sprintf("%x", sum[:8])
 }
+
+// GroupID takes the place of KeyID for keys that share a quota, as those of one
+// project do.
+func GroupID(name string) string { return "group " + name }
 
 // A dayRecord is the content of a file. Several processes share it: each reads it,
 // changes it and writes it under the file's lock.

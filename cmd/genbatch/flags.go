@@ -140,6 +140,7 @@ func settings() []setting {
 		text("max-failures", groupLimits, "`N or P%`: stop when so many rows ended without an answer (default: when the first 50 all do)", func(s *jobs.Spec) *string { return &s.MaxFailures }),
 		text("on-daily-quota", groupLimits, "stop or wait, when the quota of the day is used up (default: stop)", func(s *jobs.Spec) *string { return &s.OnDailyQuota }),
 		text("max-cost", groupLimits, "most `USD` that the job may cost, all its runs together; hard with --max-output-tokens, else soft", func(s *jobs.Spec) *string { return &s.MaxCost }),
+		text("quota-group", groupLimits, "`NAME` of what shares a quota, such as the keys of one project (default: each key has its own)", func(s *jobs.Spec) *string { return &s.QuotaGroup }),
 		text("prices", groupLimits, "`FILE` of prices that count before the built-in ones", func(s *jobs.Spec) *string { return &s.Prices }),
 
 		{
