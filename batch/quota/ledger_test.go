@@ -233,7 +233,7 @@ func TestProbe(t *testing.T) {
 				if len(errs) != 0 {
 					t.Fatal("a second request goes out beside the probe")
 				}
-				if got, want := l.State().String(), "waiting: quota of the day (learned), 1 in flight, oldest 0 s"; got != want {
+				if got, want := l.State().String(), "waiting: quota of the day (learned 0 s ago), 1 in flight, oldest 0 s"; got != want {
 					t.Errorf("state %q, want %q", got, want)
 				}
 				l.Release(probe, tt.probe)

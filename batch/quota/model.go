@@ -33,7 +33,8 @@ type model struct {
 	cutSeq uint64 // refusals of grants up to this one belong to a burst that was counted
 	bursts int    // bursts in a row without an answer between
 	felt
-	paused time.Time // nothing is sent before
+	paused  time.Time // nothing is sent before
+	refused time.Time // when the last refusal came
 
 	day day
 
@@ -277,6 +278,7 @@ func (m *model) learn(g grant, r *batch.Request, o *batch.Outcome) {
 func (m *model) slowDown(now time.Time, g grant, o *batch.Outcome) {
 	adopted := m.adopt(now, o.Limits)
 	fresh := g.seq > m.cutSeq
+	m.refused = now
 	if c := m.record.get(g.seq); c != nil {
 		c.refused = true
 	}

@@ -20,10 +20,11 @@ const (
 type State struct {
 	Model string // empty: no model was asked yet
 
-	Limit   string    // what the first waiter waits for: one of the Limit constants; empty = nobody waits
-	Value   int64     // the limit's number; 0 = it has none, or it is not known
-	Learned bool      // learned from refusals or still being felt for, not given by the user
-	Since   time.Time // since when the limit is known; zero for concurrency and pause
+	Limit   string        // what the first waiter waits for: one of the Limit constants; empty = nobody waits
+	Value   int64         // the limit's number; 0 = it has none, or it is not known
+	Learned bool          // learned from refusals or still being felt for, not given by the user
+	Since   time.Time     // since when the limit binds: it is known, or the last refusal came; zero if no refusal has
+	Age     time.Duration // from Since until now
 
 	Next     time.Duration // until the next slot; 0 = not known, a call in flight must end first
 	InFlight int
@@ -77,9 +78,15 @@ func (m *model) state(now time.Time) State {
 	case byDay, byProbe:
 		s.Limit, s.Value, s.Learned, s.Since = LimitRPD, int64(m.day.parkedBy), m.day.parkedBy == 0, m.limiter.started
 	case byPause:
-		s.Limit = LimitPause
+		s.Limit, s.Since = LimitPause, m.refused
 	case byFlight:
 		s.Limit, s.Value, s.Learned = LimitConcurrency, int64(m.window), m.window < m.limiter.config.Concurrency
+		if s.Learned {
+			s.Since = m.refused
+		}
+	}
+	if !s.Since.IsZero() {
+		s.Age = max(0, now.Sub(s.Since))
 	}
 	s.Next = max(0, at.Sub(now))
 	if !by.timed() {
@@ -90,12 +97,17 @@ func (m *model) state(now time.Time) State {
 
 // String returns the line for people, such as
 //
-//	waiting: 5 rpm (learned), next slot 8.1 s, 12 in flight, oldest 41 s
+//	waiting: 5 rpm (learned 3 min ago), next slot 8.1 s, 12 in flight, oldest 41 s
 func (s State) String() string {
 	var parts []string
 	if what := s.limit(); what != "" {
-		if s.Learned {
+		switch {
+		case s.Since.IsZero() && s.Learned:
 			what += " (learned)"
+		case s.Learned:
+			what += " (learned " + ago(s.Age) + " ago)"
+		case s.Limit == LimitPause && !s.Since.IsZero():
+			what += " " + ago(s.Age) + " ago"
 		}
 		parts = append(parts, "waiting: "+what)
 	}
@@ -132,4 +144,15 @@ func seconds(d time.Duration, digits int) string {
 		return d.Round(time.Second).String()
 	}
 	return fmt.Sprintf("%.*f s", digits, d.Seconds())
+}
+
+// ago prints an age in one unit.
+func ago(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	}
+	return fmt.Sprintf("%d h", int(d.Hours()))
 }

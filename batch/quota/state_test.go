@@ -1,6 +1,7 @@
 package quota
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,11 +31,11 @@ func TestState(t *testing.T) {
 		{
 			"learned", Config{},
 			&batch.Outcome{Consequence: batch.SlowDown, Limits: []batch.Limit{{Value: 5, Per: time.Minute}}},
-			10 * time.Second, "waiting: 5 rpm (learned), next slot 2.2 s, 0 in flight",
+			10 * time.Second, "waiting: 5 rpm (learned 10 s ago), next slot 2.2 s, 0 in flight",
 		},
 		{
 			"day", Config{OnDailyQuota: DayWait}, &batch.Outcome{Consequence: batch.Park},
-			time.Hour, "waiting: quota of the day (learned), next slot 7h0m0s, 0 in flight",
+			time.Hour, "waiting: quota of the day (learned 1 h ago), next slot 7h0m0s, 0 in flight",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -72,8 +73,14 @@ func TestState(t *testing.T) {
 			}
 			l.Release(r, &batch.Outcome{Consequence: batch.SlowDown, RetryAfter: 20 * time.Second})
 			wait(t, l, 1)
-			if s := l.State(); s.Limit != LimitPause || s.Next < 20*time.Second || s.Next > 21*time.Second {
+			refused := time.Now()
+			time.Sleep(3 * time.Second)
+			s := l.State()
+			if s.Limit != LimitPause || s.Next < 17*time.Second || s.Next > 18*time.Second || !s.Since.Equal(refused) || s.Age != 3*time.Second {
 				t.Errorf("%+v", s)
+			}
+			if got := s.String(); !strings.HasPrefix(got, "waiting: pause after a refusal 3 s ago, next slot 17.") {
+				t.Errorf("got %s", got)
 			}
 		})
 	})

@@ -162,7 +162,12 @@ func (d *display) show() {
 
 func quotaJSON(p jobs.Progress) map[string]any {
 	q := p.Quota
+	var since any // null: nothing binds, or it always did
+	if !q.Since.IsZero() {
+		since = q.Since.UTC().Format(time.RFC3339)
+	}
 	return map[string]any{
+		"since": since, "age_seconds": q.Age.Seconds(),
 		"text": q.String(), "limit": q.Limit, "value": q.Value, "learned": q.Learned,
 		"next_seconds": q.Next.Seconds(), "waiting": q.Waiting, "in_flight": q.InFlight, "oldest_seconds": q.Oldest.Seconds(),
 	}
