@@ -1,7 +1,6 @@
 package quota
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -23,8 +22,11 @@ type DayError struct {
 
 func (e *DayError) Error() string {
 	what := "quota of the day"
-	if e.RPD > 0 {
+	switch {
+	case e.RPD > 0:
 		what = fmt.Sprintf("given quota of %d requests a day", e.RPD)
+	case e.PerDay > 0:
+		what = fmt.Sprintf("quota of %d requests a day", e.PerDay)
 	}
 	return fmt.Sprintf("model %s: the %s is used up until %s; run again after that, or wait for it with --on-daily-quota wait",
 		e.Model, what, e.Until.Format("2006-01-02 15:04 MST"))
@@ -56,21 +58,23 @@ func dayName(t time.Time, l *time.Location) string { return t.In(l).Format(time.
 // the first of them is sent: a crash counts what it had left of its slice, and
 // never forgets a request that was sent.
 type day struct {
-	end  time.Time // of the day that the numbers are of
-	name string    // of that day
-	used int       // by all processes, as far as is known; reserved counts as used
-	left int       // reserved for us, and not sent
-	debt int       // reserved without the store, which could not be reached
+	end   time.Time // of the day that the numbers are of
+	name  string    // of that day
+	used  int       // by all processes, as far as is known; reserved counts as used
+	left  int       // reserved for us, and not sent
+	slice int       // asked for at last
+	debt  int       // reserved without the store, which could not be reached
 
 	counts   bool      // the server has parked the model once, today or on another day
 	parked   time.Time // the quota is used up until then
-	parkedBy int       // the RPD that was reached; 0 = the server parked it
-	named    int64     // requests a day, as the server's refusal said; 0 = it did not
+	parkedBy int       // the RPD that was reached; 0 = the server parked it, and did not say
+	parkedAt time.Time // when it was
+	named    Learned   // requests a day, as a refusal said; zero = none did
+	full     bool      // the last slice was smaller than asked for
 
 	probe    probeState
 	probeSeq uint64 // the grant that is the probe
 
-	away    time.Time // the store could not be reached and is left alone until then
 	saved   []Learned // what the store has
 	savedAt time.Time
 }
@@ -86,58 +90,125 @@ const (
 )
 
 const (
-	storeBreak = time.Minute // how long a store that failed is left alone
 	saveBreak  = time.Minute // between two writes of learned limits
 	blindSlice = 10          // requests reserved at once where nobody gave an RPD
 	maxSlice   = 100
 )
 
 // load takes over what earlier runs and other processes have left in the store.
-func (m *model) load(now time.Time) {
-	s := m.limiter.config.Store
-	if s == nil {
-		return
-	}
+func (m *model) load(now time.Time, r dayRecord) {
 	d := &m.day
-	m.roll(now)
-	r, err := s.read(m.name)
-	if errors.Is(err, errDamaged) {
-		m.share(now, func(*dayRecord) {}) // warns, and writes a sound one
-		return
-	}
-	if err != nil {
-		m.storeFailed(now, err)
-		return
-	}
 	if r.Day == d.name {
 		d.used = r.Used
 	}
-	d.counts = !r.ParkedUntil.IsZero()
+	d.counts = d.counts || !r.ParkedUntil.IsZero()
 	if r.ParkedUntil.After(now) {
-		d.parked, d.probe = r.ParkedUntil, probeDue
+		d.parked, d.parkedAt, d.probe = r.ParkedUntil, now, probeDue
 		if d.end.Before(d.parked) { // nothing is parked for longer than its day
 			d.parked = d.end
 		}
 	}
 	for _, l := range r.Learned {
-		// What the user gives now outranks what was learned then: where it is too
-		// much, the next refusal says so.
-		p := &m.requests
-		if l.Limit == LimitTPM {
-			p = &m.tokens
+		if !l.valid(now) {
+			continue
 		}
-		if l.valid(now) && p.limit == 0 {
+		// What the user gives now outranks what was learned then: where it is too
+		// much, the next refusal says so. But for the day: its refusal costs the day.
+		p := m.pace(l.Limit)
+		switch {
+		case p == nil:
+			d.named = l
+		case p.limit > 0:
+			continue
+		default:
 			p.limit, p.learned, p.since = l.Value, true, l.At
-			if s.Log != nil {
-				s.Log.Info(fmt.Sprintf("model %s: learned: %v, %v ago", m.name, l, now.Sub(l.At).Round(time.Second)))
+			if l.Felt {
+				p.probe.feel(l.Value, now.Add(firstProbe))
 			}
+		}
+		if s := m.limiter.config.Store; s.Log != nil {
+			s.Log.Info(fmt.Sprintf("model %s: learned: %v, %v ago", m.name, l, now.Sub(l.At).Round(time.Second)))
 		}
 	}
 	d.saved = m.learned()
+	if m.limited() {
+		m.window = m.limiter.config.Concurrency
+	}
+}
+
+// follow takes over what another process has been taught meanwhile: the limits that
+// a server named, of which the newest counts. Limits that were felt say what was
+// left for the other one, and are its own.
+func (m *model) follow(now time.Time, r dayRecord) {
+	d := &m.day
+	if r.Day == d.name {
+		d.used = r.Used
+	}
+	for _, l := range r.Learned {
+		if l.Felt || !l.valid(now) {
+			continue
+		}
+		p := m.pace(l.Limit)
+		switch {
+		case p == nil:
+			if l.At.After(d.named.At) {
+				d.named, d.counts = l, true
+			}
+		case p.limit == 0, p.probe.base > 0,
+			p.learned && l.At.After(p.since),
+			!p.learned && !l.At.Before(m.limiter.started.Truncate(time.Second)):
+			if p.adopt(l.Value, now) {
+				p.since = l.At
+				m.window = m.limiter.config.Concurrency
+			}
+		}
+	}
+}
+
+// pace returns the pace of a learned limit; nil for that of the day.
+func (m *model) pace(limit string) *pace {
+	switch limit {
+	case LimitRPM:
+		return &m.requests
+	case LimitTPM:
+		return &m.tokens
+	}
+	return nil
+}
+
+// rpd returns the requests a day, and whether the server's refusal named them; 0
+// where nobody did.
+func (m *model) rpd(now time.Time) (n int, learned bool) {
+	n = m.limiter.config.RPD
+	if l := m.day.named; l.valid(now) && (n == 0 || l.Value < int64(n)) {
+		return int(l.Value), true
+	}
+	return n, false
 }
 
 // counted reports whether the requests of the day are counted.
 func (m *model) counted() bool { return m.limiter.config.RPD > 0 || m.day.counts }
+
+// dry reports whether requests of the day must be reserved before the next is sent.
+func (m *model) dry(now time.Time) bool {
+	d := &m.day
+	return m.counted() && d.left <= 0 && (!now.Before(d.parked) || d.probe != noProbe)
+}
+
+// low reports whether it is time to reserve the next requests of the day, so that
+// nobody has to wait for the disk.
+func (m *model) low() bool {
+	d := &m.day
+	return m.counted() && !d.full && d.left > 0 && d.left < d.slice/4
+}
+
+// daySlice is how many requests are reserved at once.
+func daySlice(rpd int) int {
+	if rpd > 0 {
+		return min(max(1, rpd/100), maxSlice)
+	}
+	return blindSlice
+}
 
 // roll begins the day of now.
 func (m *model) roll(now time.Time) {
@@ -147,54 +218,49 @@ func (m *model) roll(now time.Time) {
 	}
 	l := m.limiter.pacific
 	d.end, d.name = nextMidnight(now, l), dayName(now, l)
-	d.used, d.left, d.debt = 0, 0, 0
+	d.used, d.left, d.debt, d.full = 0, 0, 0, false
 }
 
-// refill reserves the next slice of the day, and parks the model when there is none.
+// refill reserves the next slice of the day where there is no store to ask.
 func (m *model) refill(now time.Time) {
-	d, rpd := &m.day, m.limiter.config.RPD
-	slice := blindSlice
-	if rpd > 0 {
-		slice = min(max(1, rpd/100), maxSlice)
-	}
-	m.share(now, func(r *dayRecord) {
-		d.left = slice
-		if rpd > 0 {
-			d.left = min(slice, max(0, rpd-r.Used))
-		}
-		r.Used += d.left
-	})
-	if d.left == 0 {
-		d.parked, d.parkedBy, d.probe = d.end, rpd, noProbe
-	}
-}
-
-// share makes a change of the record that all processes share, or, where there is
-// no store or it fails, of what this one knows of it.
-func (m *model) share(now time.Time, change func(r *dayRecord)) {
 	d := &m.day
-	if s := m.limiter.config.Store; s != nil && !now.Before(d.away) {
-		r, err := s.update(m.name, func(r *dayRecord) {
-			r.Used += d.debt
-			change(r)
-		})
-		if err == nil {
-			d.used, d.debt = r.Used, 0
-			return
-		}
-		m.storeFailed(now, err)
+	rpd, _ := m.rpd(now)
+	n := daySlice(rpd)
+	if rpd > 0 {
+		n = min(n, max(0, rpd-d.used))
 	}
-	r := dayRecord{Day: d.name, Used: d.used}
-	change(&r)
-	d.debt += r.Used - d.used
-	d.used = r.Used
+	d.left += n
+	d.used += n
+	if m.limiter.config.Store != nil {
+		d.debt += n
+	}
+	if d.left == 0 {
+		m.usedUp(now)
+	}
 }
 
-func (m *model) storeFailed(now time.Time, err error) {
-	if m.day.away.IsZero() {
-		m.limiter.config.Store.warn("the quota of %s cannot be shared with other runs, and is counted in this one alone: %v", m.name, err)
+// refilled takes over a slice that the store has reserved.
+func (m *model) refilled(now time.Time, x *exchange) {
+	d := &m.day
+	d.left += x.got
+	d.slice, d.full = x.slice, x.got < x.slice
+	if d.left == 0 {
+		m.usedUp(now)
 	}
-	m.day.away = now.Add(storeBreak)
+}
+
+// usedUp parks the model, whose number of requests a day is reached.
+func (m *model) usedUp(now time.Time) {
+	d := &m.day
+	rpd, learned := m.rpd(now)
+	d.parked, d.parkedAt, d.parkedBy, d.probe = d.end, now, rpd, noProbe
+	if until := d.end; learned {
+		m.share(func(r *dayRecord) { // the next run sends a probe: the quota may have been raised
+			if until.After(r.ParkedUntil) {
+				r.ParkedUntil = until
+			}
+		})
+	}
 }
 
 // dayError reserves requests of the day, parks the model when the given number is
@@ -203,7 +269,7 @@ func (m *model) dayError(now time.Time) error {
 	d := &m.day
 	if m.counted() {
 		m.roll(now)
-		if d.left == 0 && (!now.Before(d.parked) || d.probe != noProbe) {
+		if m.alone(now) && m.dry(now) {
 			m.refill(now)
 		}
 	}
@@ -211,9 +277,12 @@ func (m *model) dayError(now time.Time) error {
 	if c.OnDailyQuota == DayWait || !now.Before(d.parked) || d.probe != noProbe {
 		return nil
 	}
-	e := &DayError{Model: m.name, Until: d.parked, RPD: d.parkedBy, PerDay: d.named}
+	e := &DayError{Model: m.name, Until: d.parked, PerDay: d.named.Value}
 	if c.RPD > 0 && (e.PerDay == 0 || int64(c.RPD) < e.PerDay) {
 		e.PerDay = int64(c.RPD)
+	}
+	if d.parkedBy == c.RPD {
+		e.RPD = c.RPD
 	}
 	return e
 }
@@ -246,15 +315,15 @@ func (m *model) park(now, sent time.Time, limits []batch.Limit) {
 	d.counts = true
 	for _, l := range limits {
 		if l.Per == 24*time.Hour && !l.Tokens && l.Value > 0 {
-			d.named = l.Value
+			d.named = Learned{Limit: LimitRPD, Value: l.Value, At: now.UTC().Truncate(time.Second)}
 		}
 	}
 	until := nextMidnight(sent, m.limiter.pacific)
 	if !until.After(now) || d.probe == noProbe && !until.After(d.parked) {
 		return
 	}
-	d.parked, d.parkedBy, d.probe = until, 0, noProbe
-	m.share(now, func(r *dayRecord) {
+	d.parked, d.parkedAt, d.parkedBy, d.probe = until, now, 0, noProbe
+	m.share(func(r *dayRecord) {
 		if until.After(r.ParkedUntil) {
 			r.ParkedUntil = until
 		}
@@ -274,8 +343,10 @@ func (m *model) probed(g grant, o *batch.Outcome) {
 		return
 	}
 	now := time.Now()
-	d.parked, d.probe = time.Time{}, noProbe
-	m.share(now, func(r *dayRecord) {
+	// The number that the day was closed at is not the limit any more.
+	d.parked, d.probe, d.named, d.full = time.Time{}, noProbe, Learned{}, false
+	m.share(func(r *dayRecord) {
+		r.Learned = slices.DeleteFunc(r.Learned, func(l Learned) bool { return l.Limit == LimitRPD })
 		if r.ParkedUntil.After(now) {
 			r.ParkedUntil = now // not zero: the days are counted from now on
 		}
@@ -290,53 +361,49 @@ func (m *model) learned() []Learned {
 		pace
 	}{{LimitRPM, m.requests}, {LimitTPM, m.tokens}} {
 		if p.learned && p.limit > 0 {
-			list = append(list, Learned{Limit: p.name, Value: p.limit, At: p.since.UTC().Truncate(time.Second)})
+			list = append(list, Learned{Limit: p.name, Value: p.limit, At: p.since.UTC().Truncate(time.Second), Felt: p.probe.base > 0})
 		}
+	}
+	if m.day.named.Value > 0 {
+		list = append(list, m.day.named)
 	}
 	return list
 }
 
-// save writes newly learned limits to the store, which is soon enough once a minute
-// and when the limiter is closed.
+// save writes newly learned limits to the store: at once what a server has named,
+// for the other processes, and once a minute and at the end what was felt.
 func (m *model) save(now time.Time, closing bool) {
 	d := &m.day
-	known := m.requests.learned || m.tokens.learned
-	if m.limiter.config.Store == nil || !known || !closing && now.Sub(d.savedAt) < saveBreak {
+	known := m.requests.learned || m.tokens.learned || d.named.Value > 0
+	if m.limiter.config.Store == nil || !m.link.loaded || !known {
 		return
 	}
 	list := m.learned()
 	if slices.Equal(list, d.saved) {
 		return
 	}
-	d.saved, d.savedAt = list, now
-	m.share(now, func(r *dayRecord) {
-		for _, l := range r.Learned {
-			again := slices.ContainsFunc(list, func(n Learned) bool { return n.Limit == l.Limit })
-			if !again && l.valid(now) {
-				list = append(list, l)
-			}
-		}
-		r.Learned = list
-	})
-	if now.Before(d.away) {
-		d.saved = nil // not written: to be tried again
-	}
-}
-
-// close gives back what is left of the slice, and keeps what was learned.
-func (m *model) close(now time.Time) {
-	d := &m.day
-	if now.Before(d.away) {
-		d.away = now // the last chance to have it counted
-	}
-	m.save(now, true)
-	if !now.Before(d.end) || d.left == 0 && d.debt == 0 {
+	felt := func(l Learned) bool { return l.Felt }
+	if !closing && now.Sub(d.savedAt) < saveBreak &&
+		slices.Equal(slices.DeleteFunc(slices.Clone(list), felt), slices.DeleteFunc(slices.Clone(d.saved), felt)) {
 		return
 	}
-	m.share(now, func(r *dayRecord) {
-		if r.Day == d.name {
-			r.Used = max(0, r.Used-d.left)
+	d.saved, d.savedAt = list, now
+	m.share(func(r *dayRecord) { r.Learned = merge(list, r.Learned, now) })
+}
+
+// merge returns what is known of each limit: of two numbers the one that a server
+// has named, and then the newer one.
+func merge(ours, theirs []Learned, now time.Time) []Learned {
+	list := slices.Clone(ours)
+	for _, l := range theirs {
+		i := slices.IndexFunc(list, func(o Learned) bool { return o.Limit == l.Limit })
+		switch {
+		case !l.valid(now):
+		case i < 0:
+			list = append(list, l)
+		case l.Felt == list[i].Felt && l.At.After(list[i].At), !l.Felt && list[i].Felt:
+			list[i] = l
 		}
-	})
-	d.left = 0
+	}
+	return list
 }

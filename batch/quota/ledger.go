@@ -72,20 +72,24 @@ type dayRecord struct {
 	Learned     []Learned `json:"learned,omitempty"`
 }
 
-// A Learned is a limit of the minute that a server taught.
+// A Learned is a limit that a server taught.
 type Learned struct {
 	Model string    `json:"model,omitempty"`
-	Limit string    `json:"limit"` // LimitRPM or LimitTPM
+	Limit string    `json:"limit"` // LimitRPM, LimitTPM or LimitRPD
 	Value int64     `json:"value"`
-	At    time.Time `json:"at"` // when it was learned
+	At    time.Time `json:"at"`             // when it was learned
+	Felt  bool      `json:"felt,omitempty"` // no refusal named it: it is what was accepted
 }
 
 func (l Learned) String() string {
+	if l.Limit == LimitRPD {
+		return fmt.Sprintf("%d requests a day from the server's refusal", l.Value)
+	}
 	return fmt.Sprintf("%d %s from the server's refusal", l.Value, l.Limit)
 }
 
 func (l Learned) valid(now time.Time) bool {
-	return l.Value > 0 && now.Sub(l.At) < learnedFor && (l.Limit == LimitRPM || l.Limit == LimitTPM)
+	return l.Value > 0 && now.Sub(l.At) < learnedFor && (l.Limit == LimitRPM || l.Limit == LimitTPM || l.Limit == LimitRPD)
 }
 
 func (s *Store) warn(format string, args ...any) {

@@ -49,6 +49,7 @@ func refuse(t *testing.T, l *Limiter) {
 		t.Fatal(err)
 	}
 	l.Release(r, &batch.Outcome{Consequence: batch.Park, Limits: []batch.Limit{{Value: 20, Per: 24 * time.Hour}}})
+	synctest.Wait() // until it is written
 }
 
 func readRecord(t *testing.T, s *Store) dayRecord {
@@ -284,8 +285,9 @@ func TestParkEndsWithDay(t *testing.T) {
 		if got := len(fill(t, l)); got != startWindow {
 			t.Errorf("%d requests at once, want %d", got, startWindow)
 		}
-		// Since it was parked once, the day is counted, in slices of ten.
-		if r := readRecord(t, s); r.Used != blindSlice || r.Day != "2000-07-16" {
+		// Since it was parked once, the day is counted, in slices of 1 % of what the
+		// refusal named: four in flight, and the one of the call that waits.
+		if r := readRecord(t, s); r.Used != startWindow+1 || r.Day != "2000-07-16" {
 			t.Errorf("%+v", r)
 		}
 	})

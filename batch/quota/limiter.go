@@ -76,10 +76,11 @@ func (l *Limiter) Acquire(ctx context.Context, r *batch.Request) error {
 		l.mu.Unlock()
 		return err
 	}
-	if m.queue.Len() == 0 {
+	if m.queue.Len() == 0 && !m.needsStore(now, time.Time{}) {
 		if at, by := m.earliest(now, r); by.timed() && !at.After(now) {
 			// Time that nobody waited is never made up for: the slot counts from now.
 			m.grant(now, now, r)
+			m.sync(now)
 			l.mu.Unlock()
 			return nil
 		}
@@ -103,6 +104,8 @@ func (l *Limiter) Acquire(ctx context.Context, r *batch.Request) error {
 		}
 	default:
 		m.queue.Remove(e)
+		w.left = true
+		m.giveBack(w)
 	}
 	m.dispatch(time.Now())
 	return ctx.Err()
@@ -127,24 +130,24 @@ func (l *Limiter) Release(r *batch.Request, o *batch.Outcome) {
 	}
 	m.probed(g, o)
 	m.save(time.Now(), false)
-	if m.queue.Len() > 0 {
-		m.dispatch(time.Now())
-	}
+	m.dispatch(time.Now())
 }
 
 // Close gives the requests of the day back that were reserved and not sent, and
 // keeps what was learned. A process that dies without it has counted too much, by
-// at most 1 % of the day and 100 requests. Close is called once no call is under way.
+// little more than 1 % of the day or 100 requests. Close is called once no call is
+// under way. It waits for the store a few seconds at most, for each model.
 func (l *Limiter) Close() {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, m := range l.models {
-		m.close(time.Now())
+	models := slices.Collect(maps.Values(l.models))
+	l.mu.Unlock()
+	for _, m := range models {
+		m.close()
 	}
 }
 
-// Learned returns the limits of the minute that the server taught, in this run or
-// in one of the last day.
+// Learned returns the limits that the server taught, in this run or in one of the
+// last day.
 func (l *Limiter) Learned() []Learned {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -36,7 +36,8 @@ type model struct {
 	paused  time.Time // nothing is sent before
 	refused time.Time // when the last refusal came
 
-	day day
+	day  day
+	link link
 
 	seq    uint64 // of the last grant
 	flight map[*batch.Request]grant
@@ -54,11 +55,19 @@ type grant struct {
 	entry  int64 // its number in the ledger, if tokens are reserved
 
 	counted bool // it has one of the day's requests
+
+	booked       int64 // the slot in the store; 0 = it has none
+	bookedTokens int64
 }
 
 type waiter struct {
 	request *batch.Request
 	done    chan error // has room for the one answer, so that giving it never blocks
+	left    bool       // it is in the queue no more
+
+	slot   time.Time // in the store; zero = none
+	tokens int64     // booked there
+	by     bound     // what set the slot
 }
 
 // A bound is what keeps the next request waiting.
@@ -72,6 +81,7 @@ const (
 	byDay
 	byFlight
 	byProbe
+	byStore
 )
 
 // timed reports whether there is a time after which the bound binds no more. For
@@ -87,7 +97,7 @@ func newModel(l *Limiter, name string) *model {
 		window:   min(startWindow, l.config.Concurrency),
 		flight:   make(map[*batch.Request]grant),
 	}
-	m.load(time.Now())
+	m.roll(time.Now())
 	if m.limited() {
 		m.window = l.config.Concurrency
 	}
@@ -116,13 +126,13 @@ func (m *model) earliest(now time.Time, r *batch.Request) (at time.Time, by boun
 			at, by = t, b
 		}
 	}
-	if m.requests.limit > 0 {
+	if m.requests.limit > 0 && !m.shares(&m.requests, now) {
 		later(m.requests.free, byRequests)
 		if m.requests.probe.base > 0 {
 			later(m.record.earliest(m.requests.limit), byRequests)
 		}
 	}
-	if m.tokens.limit > 0 {
+	if m.tokens.limit > 0 && !m.shares(&m.tokens, now) {
 		later(m.tokens.free, byTokens)
 		later(m.ledger.earliest(now, m.reserve(r), m.tokens.limit), byTokens)
 	}
@@ -158,6 +168,7 @@ func (m *model) grant(now, slot time.Time, r *batch.Request) {
 	if m.tokens.limit > 0 {
 		g.tokens = m.reserve(r)
 		g.entry = m.ledger.add(slot, g.tokens)
+		m.ledger.expire(now)
 		m.tokens.take(slot, g.tokens)
 	}
 	m.count(now, &g)
@@ -178,6 +189,11 @@ func (m *model) undo(r *batch.Request) {
 
 // correct replaces what g has reserved by what it used.
 func (m *model) correct(g grant, tokens int64) {
+	if g.bookedTokens > 0 {
+		if n := min(tokens, m.tokens.limit) - g.bookedTokens; n != 0 {
+			m.link.corrections = append(m.link.corrections, correction{g.booked, n})
+		}
+	}
 	if g.tokens == 0 {
 		return
 	}
@@ -189,6 +205,8 @@ func (m *model) correct(g grant, tokens int64) {
 // dispatch gives slots to waiters, one by one, until the first of them has to wait,
 // and sets the timer for it.
 func (m *model) dispatch(now time.Time) {
+	m.watch(now)
+	defer m.sync(now)
 	for m.queue.Len() > 0 {
 		if err := m.dayError(now); err != nil {
 			m.refuse(err)
@@ -196,7 +214,8 @@ func (m *model) dispatch(now time.Time) {
 		}
 		front := m.queue.Front()
 		w := front.Value.(*waiter)
-		at, by := m.earliest(now, w.request)
+		m.expire(now, w)
+		at, by := m.due(now, w)
 		if !by.timed() {
 			break
 		}
@@ -210,9 +229,15 @@ func (m *model) dispatch(now time.Time) {
 		}
 		free := m.tokens.free
 		m.queue.Remove(front)
+		w.left = true
 		m.grant(now, at, w.request)
 		if kept {
 			m.tokens.keep(free, at)
+		}
+		if !w.slot.IsZero() {
+			g := m.flight[w.request]
+			g.booked, g.bookedTokens = w.slot.UnixNano(), w.tokens
+			m.flight[w.request] = g
 		}
 		w.done <- nil
 	}
@@ -245,8 +270,11 @@ func (m *model) awake() {
 // refuse ends the wait of everyone.
 func (m *model) refuse(err error) {
 	for e := m.queue.Front(); e != nil; e = m.queue.Front() {
+		w := e.Value.(*waiter)
 		m.queue.Remove(e)
-		e.Value.(*waiter).done <- err
+		w.left = true
+		m.giveBack(w)
+		w.done <- err
 	}
 }
 

@@ -106,13 +106,8 @@ func (l *ledger) set(number, tokens int64) {
 }
 
 // earliest returns when tokens more fit below the limit; the zero time is now.
-// Entries that have left the window are dropped.
 func (l *ledger) earliest(now time.Time, tokens, limit int64) time.Time {
-	for len(l.entries) > 0 && now.Sub(l.entries[0].slot) >= window {
-		l.sum -= l.entries[0].tokens
-		l.entries = l.entries[1:]
-		l.first++
-	}
+	l.expire(now)
 	var at time.Time
 	over := l.sum + tokens - limit
 	for _, e := range l.entries {
@@ -123,4 +118,13 @@ func (l *ledger) earliest(now time.Time, tokens, limit int64) time.Time {
 		over -= e.tokens
 	}
 	return at
+}
+
+// expire drops the entries that have left the window.
+func (l *ledger) expire(now time.Time) {
+	for len(l.entries) > 0 && now.Sub(l.entries[0].slot) >= window {
+		l.sum -= l.entries[0].tokens
+		l.entries = l.entries[1:]
+		l.first++
+	}
 }

@@ -69,14 +69,22 @@ func (m *model) state(now time.Time) State {
 	if s.Waiting == 0 {
 		return s
 	}
-	at, by := m.earliest(now, m.queue.Front().Value.(*waiter).request)
+	at, by := m.due(now, m.queue.Front().Value.(*waiter))
+	if by == byStore { // it answers in no time, and is not what binds
+		switch at = now; {
+		case m.shares(&m.requests, now):
+			by = byRequests
+		case m.shares(&m.tokens, now):
+			by = byTokens
+		}
+	}
 	switch by {
 	case byRequests:
 		s.Limit, s.Value, s.Learned, s.Since = LimitRPM, m.requests.limit, m.requests.learned, m.requests.since
 	case byTokens:
 		s.Limit, s.Value, s.Learned, s.Since = LimitTPM, m.tokens.limit, m.tokens.learned, m.tokens.since
 	case byDay, byProbe:
-		s.Limit, s.Value, s.Learned, s.Since = LimitRPD, int64(m.day.parkedBy), m.day.parkedBy == 0, m.limiter.started
+		s.Limit, s.Value, s.Learned, s.Since = LimitRPD, int64(m.day.parkedBy), m.day.parkedBy == 0 || m.day.parkedBy != m.limiter.config.RPD, m.day.parkedAt
 	case byPause:
 		s.Limit, s.Since = LimitPause, m.refused
 	case byFlight:

@@ -1,0 +1,361 @@
+package quota
+
+import (
+	"errors"
+	"time"
+)
+
+const (
+	storeBreak = time.Minute // how long a store that failed is left alone
+	pollEvery  = time.Second // how soon is known what other processes have learned
+
+	// storePatience is how long requests wait for the store, whose own patience with
+	// the locks of others is shorter.
+	storePatience = lockPatience + 500*time.Millisecond
+)
+
+var errSlow = errors.New("it does not answer")
+
+// A link is a model's connection with the store. The Limiter's mu guards it, and is
+// not held while files are read and written: one goroutine at a time does that, and
+// a disk that hangs holds up requests for storePatience, once.
+type link struct {
+	done   chan struct{} // closed when the exchange that is under way has ended; nil = none is
+	began  time.Time     // when it began
+	gaveUp bool          // nobody waits for it any more
+
+	loaded bool
+	closed bool // nothing is begun any more
+	polled time.Time
+	away   time.Time // the store could not be reached and is left alone until then
+	lead   time.Duration
+
+	changes     []func(*dayRecord) // to be made
+	corrections []correction       // likewise
+}
+
+// An exchange is one conversation with the store: what is to be done, and what came
+// of it. Nothing in it is guarded: it belongs to one goroutine at a time.
+type exchange struct {
+	read    bool // the day's record, without a lock
+	slice   int  // requests of the day to reserve; 0 = none
+	rpd     int  // of which there are so many; 0 = not known
+	debt    int  // requests that were sent without the store
+	changes []func(*dayRecord)
+	booking *booking // nil = none
+
+	record dayRecord
+	wrote  bool // record is what the file has now
+	got    int  // of slice
+	err    error
+	booked time.Duration // how long the booking took
+}
+
+func (x *exchange) run(s *Store, model string) {
+	switch {
+	case x.slice > 0 || x.debt > 0 || len(x.changes) > 0:
+		x.record, x.err = s.update(model, func(r *dayRecord) {
+			r.Used += x.debt
+			for _, change := range x.changes {
+				change(r)
+			}
+			x.got = x.slice
+			if x.rpd > 0 {
+				x.got = min(x.slice, max(0, x.rpd-r.Used))
+			}
+			r.Used += x.got
+		})
+		x.wrote = x.err == nil
+	case x.read:
+		x.record, x.err = s.read(model)
+	}
+	if x.booking != nil && x.err == nil {
+		begin := time.Now()
+		x.err = s.book(model, x.booking)
+		x.booked = time.Since(begin)
+	}
+}
+
+// alone reports whether the model has no store, or none that can be reached.
+func (m *model) alone(now time.Time) bool {
+	return m.limiter.config.Store == nil || now.Before(m.link.away)
+}
+
+// shares reports whether a limit is shared with other processes. One that was felt
+// is not: it is what the server accepted of this one's calls, beside those of others.
+func (m *model) shares(p *pace, now time.Time) bool {
+	return p.limit > 0 && p.probe.base == 0 && !m.alone(now)
+}
+
+// sharesMinute reports whether requests need a slot from the store.
+func (m *model) sharesMinute(now time.Time) bool {
+	return m.shares(&m.requests, now) || m.shares(&m.tokens, now)
+}
+
+// needsStore reports whether a request, which has a slot or not, has to wait for
+// the store.
+func (m *model) needsStore(now time.Time, slot time.Time) bool {
+	if m.alone(now) {
+		return false
+	}
+	return !m.link.loaded || m.dry(now) || slot.IsZero() && m.sharesMinute(now)
+}
+
+// due returns when a waiter may go at the earliest, and what decides that.
+func (m *model) due(now time.Time, w *waiter) (at time.Time, by bound) {
+	at, by = m.earliest(now, w.request)
+	if !by.timed() || at.After(now) {
+		return at, by
+	}
+	if m.needsStore(now, w.slot) {
+		from := now
+		if m.link.done != nil {
+			from = m.link.began
+		}
+		return from.Add(storePatience), byStore
+	}
+	if m.sharesMinute(now) && w.slot.After(at) {
+		return w.slot, w.by
+	}
+	return at, by
+}
+
+// expire takes a slot back that is over: the time belongs to others by now.
+func (m *model) expire(now time.Time, w *waiter) {
+	if !w.slot.IsZero() && now.Sub(w.slot) > slack && m.sharesMinute(now) {
+		m.giveBack(w)
+	}
+}
+
+// giveBack forgets a waiter's slot. Its tokens can be used by others.
+func (m *model) giveBack(w *waiter) {
+	if !w.slot.IsZero() && w.tokens > 0 {
+		m.link.corrections = append(m.link.corrections, correction{w.slot.UnixNano(), -w.tokens})
+	}
+	w.slot, w.tokens = time.Time{}, 0
+}
+
+// wants returns the waiters that are to get a slot now: those that can go within the
+// next slice, once half of what is booked is used.
+func (m *model) wants(now time.Time) []want {
+	if !m.sharesMinute(now) || now.Before(m.paused) || now.Before(m.day.parked) && m.day.probe != probeDue {
+		return nil
+	}
+	room := m.window - len(m.flight)
+	if m.counted() {
+		room = min(room, m.day.left)
+	}
+	if m.day.probe == probeDue && now.Before(m.day.parked) {
+		room = min(room, 1)
+	}
+	var list []want
+	var sum int64
+	for e := m.queue.Front(); e != nil && room > 0; e = e.Next() {
+		w := e.Value.(*waiter)
+		room--
+		if !w.slot.IsZero() {
+			if w.slot.Sub(now) > sliceTime/2 {
+				return nil
+			}
+			continue
+		}
+		n := want{waiter: w}
+		if m.shares(&m.tokens, now) {
+			n.tokens = m.reserve(w.request)
+		}
+		sum += n.tokens
+		over := m.shares(&m.requests, now) && m.requests.cost(int64(len(list))) > sliceTime || m.tokens.cost(sum-n.tokens) > sliceTime
+		if over && len(list) > 0 {
+			break
+		}
+		list = append(list, n)
+	}
+	return list
+}
+
+// sync begins an exchange with the store if there is something to say or to ask.
+func (m *model) sync(now time.Time) {
+	k := &m.link
+	if k.done != nil || k.closed || m.alone(now) {
+		return
+	}
+	x := &exchange{read: !k.loaded}
+	if k.loaded {
+		x.read = now.Sub(k.polled) >= pollEvery
+		x.changes, x.debt = k.changes, m.day.debt
+		if m.queue.Len() > 0 && m.dry(now) || m.low() {
+			x.rpd, _ = m.rpd(now)
+			x.slice = daySlice(x.rpd)
+		}
+		if list := m.wants(now); len(list) > 0 {
+			x.booking = m.book(now, list)
+		}
+	}
+	if x.read || x.slice > 0 || x.debt > 0 || len(x.changes) > 0 || x.booking != nil {
+		k.changes = nil
+		m.start(now, x)
+	}
+}
+
+// book makes the booking for the waiters, with all corrections.
+func (m *model) book(now time.Time, list []want) *booking {
+	k := &m.link
+	b := &booking{wants: list, corrections: k.corrections, lead: k.lead}
+	k.corrections = nil
+	if m.shares(&m.requests, now) {
+		b.requests = m.requests
+	}
+	if m.shares(&m.tokens, now) {
+		b.tokens = m.tokens
+	}
+	return b
+}
+
+func (m *model) start(now time.Time, x *exchange) {
+	k := &m.link
+	k.done, k.began, k.gaveUp = make(chan struct{}), now, false
+	go func() { // Close waits for it, unless the disk hangs
+		x.run(m.limiter.config.Store, m.name)
+		m.limiter.mu.Lock()
+		defer m.limiter.mu.Unlock()
+		close(k.done)
+		k.done = nil
+		now := time.Now()
+		m.finish(now, x)
+		m.dispatch(now)
+	}()
+}
+
+// finish takes over what an exchange has brought.
+func (m *model) finish(now time.Time, x *exchange) {
+	k, first := &m.link, !m.link.loaded
+	k.loaded = true
+	if b := x.booking; b != nil {
+		k.lead /= 2
+		if x.booked > slack/2 {
+			k.lead = max(k.lead, min(x.booked, storePatience))
+		}
+		for _, w := range b.wants {
+			if x.err == nil && !k.gaveUp && !w.waiter.left {
+				w.waiter.slot, w.waiter.tokens, w.waiter.by = w.slot, w.tokens, w.by
+			} else if x.err == nil && w.tokens > 0 {
+				k.corrections = append(k.corrections, correction{w.slot.UnixNano(), -w.tokens})
+			}
+		}
+	}
+	if x.wrote {
+		m.day.debt -= x.debt
+	} else {
+		k.changes = append(x.changes, k.changes...)
+	}
+	switch {
+	case errors.Is(x.err, errDamaged):
+		if first {
+			k.changes = append(k.changes, func(*dayRecord) {}) // warns, and writes a sound one
+		}
+		k.polled = now
+		return
+	case x.err != nil:
+		m.storeFailed(now, x.err)
+		return
+	}
+	if x.read || x.wrote {
+		k.polled = now
+		m.roll(now)
+		if first {
+			m.load(now, x.record)
+		} else {
+			m.follow(now, x.record)
+		}
+	}
+	if x.slice > 0 && x.record.Day == m.day.name && !k.gaveUp {
+		m.refilled(now, x)
+	}
+}
+
+// watch stops waiting for a store that does not answer.
+func (m *model) watch(now time.Time) {
+	k := &m.link
+	if k.done != nil && now.Sub(k.began) >= storePatience && !now.Before(k.away) {
+		k.gaveUp = true
+		m.storeFailed(now, errSlow)
+	}
+}
+
+func (m *model) storeFailed(now time.Time, err error) {
+	if m.link.away.IsZero() {
+		m.limiter.config.Store.warn("the quota of %s cannot be shared with other runs, and is counted in this one alone: %v", m.name, err)
+	}
+	m.link.away = now.Add(storeBreak)
+	for e := m.queue.Front(); e != nil; e = e.Next() {
+		w := e.Value.(*waiter)
+		w.slot, w.tokens = time.Time{}, 0
+	}
+	m.link.corrections = nil
+}
+
+// share has a change made of the record that all processes share.
+func (m *model) share(change func(r *dayRecord)) {
+	if m.limiter.config.Store != nil {
+		m.link.changes = append(m.link.changes, change)
+	}
+}
+
+// close has the last changes made, and waits for that, but not for a disk that hangs.
+func (m *model) close() {
+	l := m.limiter
+	l.mu.Lock()
+	m.link.closed = true
+	done := m.link.done
+	l.mu.Unlock()
+	if !ended(done) {
+		return
+	}
+	l.mu.Lock()
+	m.closing(time.Now())
+	done = m.link.done
+	l.mu.Unlock()
+	ended(done)
+}
+
+// ended waits for the end of an exchange, and reports whether it came.
+func ended(done <-chan struct{}) bool {
+	if done == nil {
+		return true
+	}
+	select {
+	case <-done:
+		return true
+	case <-time.After(storePatience):
+		return false
+	}
+}
+
+// closing begins the last exchange, if there is anything to say.
+func (m *model) closing(now time.Time) {
+	k, d := &m.link, &m.day
+	if m.limiter.config.Store == nil {
+		return
+	}
+	m.save(now, true)
+	if now.Before(d.end) && d.left > 0 {
+		left, name := d.left, d.name
+		m.share(func(r *dayRecord) {
+			if r.Day == name {
+				r.Used = max(0, r.Used-left)
+			}
+		})
+	}
+	d.left = 0
+	if !now.Before(d.end) {
+		d.debt = 0
+	}
+	x := &exchange{changes: k.changes, debt: d.debt}
+	k.changes = nil
+	if !m.alone(now) && len(k.corrections) > 0 {
+		x.booking = m.book(now, nil)
+	}
+	if x.debt > 0 || len(x.changes) > 0 || x.booking != nil {
+		m.start(now, x)
+	}
+}

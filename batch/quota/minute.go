@@ -1,0 +1,189 @@
+package quota
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// sliceTime is how much of a minute a process takes for itself at a time, or one
+// request where that lasts longer. With its lateness (slack) it stays below the
+// half second by which the window of the tokens is longer than a minute.
+const sliceTime = 250 * time.Millisecond
+
+// A minute is what processes must know of each other to keep one limit a minute:
+// until when its slots are given away. It stands in a file beside the day's record,
+// and is worth nothing a minute later, so it is written without a sync: what a power
+// cut loses of it costs no more than that minute. Times are in Unix nanoseconds.
+type minute struct {
+	Version  int        `json:"version"`
+	Written  int64      `json:"written"`
+	Requests int64      `json:"requests"`       // the next slot that is free
+	Tokens   int64      `json:"tokens"`         // likewise
+	Sent     [][2]int64 `json:"sent,omitempty"` // slots of the last window, and the tokens of each
+}
+
+// A booking is what a process asks of a minute.
+type booking struct {
+	requests    pace // limit 0: not shared
+	tokens      pace
+	lead        time.Duration // no slot before, since the answer takes that long
+	wants       []want        // cut to those that got a slot
+	corrections []correction
+}
+
+// A want is a waiter that asks for a slot.
+type want struct {
+	waiter *waiter
+	tokens int64
+	slot   time.Time
+	by     bound // what set the slot
+}
+
+// A correction replaces tokens that were booked by those that were used.
+type correction struct{ at, tokens int64 }
+
+// book gives slots to the wants in their order, and to as many as one slice holds.
+//
+// All processes book in one sequence of slots, each of which is used at its time or
+// at most slack after it, or not at all. So what holds for one process (see pace and
+// ledger) holds for all together: no minute has more requests than the limit, and
+// none more tokens, of rows of any size, as far as the estimates are right. A row
+// above the limit counts as all of it. Who dies or pauses loses what it had booked,
+// which is one slice and a half.
+func (b *booking) book(r *minute, now time.Time) {
+	t := now.UnixNano()
+	if r.Written > t { // the clock was set back: what was booked stays as far ahead as it was
+		back := r.Written - t
+		r.Requests -= back
+		r.Tokens -= back
+		for i := range r.Sent {
+			r.Sent[i][0] -= back
+		}
+	}
+	r.Version, r.Written = recordVersion, t
+	r.Requests = min(r.Requests, t+int64(time.Hour)) // further ahead there is only damage
+	r.Tokens = min(r.Tokens, t+int64(time.Hour))
+	for len(r.Sent) > 0 && t-r.Sent[0][0] >= int64(window) {
+		r.Sent = r.Sent[1:]
+	}
+	for _, c := range b.corrections {
+		r.correct(c)
+		if c.tokens < 0 {
+			r.Tokens -= int64(b.tokens.cost(-c.tokens))
+		} else {
+			r.Tokens += int64(b.tokens.cost(c.tokens))
+		}
+	}
+	for i := range b.wants {
+		w := &b.wants[i]
+		at := t + int64(b.lead)
+		later := func(slot int64, by bound) {
+			if slot > at {
+				at, w.by = slot, by
+			}
+		}
+		if b.requests.limit > 0 {
+			later(r.Requests, byRequests)
+		}
+		if b.tokens.limit > 0 {
+			later(r.Tokens, byTokens)
+			later(r.room(w.tokens, b.tokens.limit), byTokens)
+		}
+		w.slot = now.Add(time.Duration(at - t))
+		if i > 0 && w.slot.Sub(b.wants[0].slot) > sliceTime {
+			b.wants = b.wants[:i]
+			return
+		}
+		if b.requests.limit > 0 {
+			r.Requests = at + int64(b.requests.cost(1))
+		}
+		if b.tokens.limit > 0 {
+			r.Tokens = at + int64(b.tokens.cost(w.tokens))
+			r.add(at, w.tokens)
+		}
+	}
+}
+
+// add counts tokens at the slot, together with those of a slot just before.
+func (r *minute) add(at, tokens int64) {
+	i := r.after(at)
+	if i > 0 && at-r.Sent[i-1][0] <= int64(sliceTime) {
+		r.Sent[i-1][1] += tokens
+		return
+	}
+	r.Sent = slices.Insert(r.Sent, i, [2]int64{at, tokens})
+}
+
+// after returns the index of the first slot after the time. A correction can free
+// slots that lie before others, so the last need not be the latest.
+func (r *minute) after(at int64) int {
+	i := len(r.Sent)
+	for i > 0 && r.Sent[i-1][0] > at {
+		i--
+	}
+	return i
+}
+
+func (r *minute) correct(c correction) {
+	if i := r.after(c.at); i > 0 && c.at-r.Sent[i-1][0] <= int64(sliceTime) {
+		r.Sent[i-1][1] = max(0, r.Sent[i-1][1]+c.tokens)
+	}
+}
+
+// room returns when tokens more fit below the limit.
+func (r *minute) room(tokens, limit int64) int64 {
+	over := tokens - limit
+	for _, s := range r.Sent {
+		over += s[1]
+	}
+	var at int64
+	for _, s := range r.Sent {
+		if over <= 0 {
+			break
+		}
+		at = s[0] + int64(window)
+		over -= s[1]
+	}
+	return at
+}
+
+// book makes a booking in the minute of a model, under its lock.
+func (s *Store) book(model string, b *booking) error {
+	path := strings.TrimSuffix(s.path(model), ".json") + ".minute"
+	lock, err := s.lock(path + ".lock")
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = s.fs.MkdirAll(s.Dir); err == nil {
+			lock, err = s.lock(path + ".lock")
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.bookLocked(path, b), lock.Unlock())
+}
+
+func (s *Store) bookLocked(path string, b *booking) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	var r minute
+	d := json.NewDecoder(f)
+	if d.Decode(&r) != nil || d.More() || r.Version != recordVersion {
+		r = minute{} // new, or its writer died in the middle
+	}
+	b.book(&r, time.Now())
+	text, err := json.Marshal(r)
+	if err == nil {
+		_, err = f.WriteAt(append(text, '\n'), 0)
+	}
+	if err == nil {
+		err = f.Truncate(int64(len(text)) + 1)
+	}
+	return errors.Join(err, f.Close())
+}
