@@ -58,12 +58,11 @@ func dayName(t time.Time, l *time.Location) string { return t.In(l).Format(time.
 // the first of them is sent: a crash counts what it had left of its slice, and
 // never forgets a request that was sent.
 type day struct {
-	end   time.Time // of the day that the numbers are of
-	name  string    // of that day
-	used  int       // by all processes, as far as is known; reserved counts as used
-	left  int       // reserved for us, and not sent
-	slice int       // asked for at last
-	debt  int       // reserved without the store, which could not be reached
+	end  time.Time // of the day that the numbers are of
+	name string    // of that day
+	used int       // by all processes, as far as is known; reserved counts as used
+	left int       // reserved for us, and not sent
+	debt int       // reserved without the store, which could not be reached
 
 	counts   bool      // the server has parked the model once, today or on another day
 	parked   time.Time // the quota is used up until then
@@ -177,10 +176,10 @@ func (m *model) pace(limit string) *pace {
 }
 
 // rpd returns the requests a day, and whether the server's refusal named them; 0
-// where nobody did.
+// where nobody did. The probe asks whether there are more by now than were named.
 func (m *model) rpd(now time.Time) (n int, learned bool) {
 	n = m.limiter.config.RPD
-	if l := m.day.named; l.valid(now) && (n == 0 || l.Value < int64(n)) {
+	if l := m.day.named; l.valid(now) && m.day.probe == noProbe && (n == 0 || l.Value < int64(n)) {
 		return int(l.Value), true
 	}
 	return n, false
@@ -197,9 +196,10 @@ func (m *model) dry(now time.Time) bool {
 
 // low reports whether it is time to reserve the next requests of the day, so that
 // nobody has to wait for the disk.
-func (m *model) low() bool {
+func (m *model) low(now time.Time) bool {
 	d := &m.day
-	return m.counted() && !d.full && d.left > 0 && d.left < d.slice/4
+	rpd, _ := m.rpd(now)
+	return m.counted() && !d.full && d.left > 0 && d.left < daySlice(rpd)/4
 }
 
 // daySlice is how many requests are reserved at once.
@@ -243,7 +243,7 @@ func (m *model) refill(now time.Time) {
 func (m *model) refilled(now time.Time, x *exchange) {
 	d := &m.day
 	d.left += x.got
-	d.slice, d.full = x.slice, x.got < x.slice
+	d.full = x.got < x.slice
 	if d.left == 0 {
 		m.usedUp(now)
 	}

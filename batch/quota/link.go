@@ -27,12 +27,15 @@ type link struct {
 	loaded bool
 	closed bool // nothing is begun any more
 	polled time.Time
-	away   time.Time // the store could not be reached and is left alone until then
-	lead   time.Duration
+	away   time.Time     // the store could not be reached and is left alone until then
+	lead   time.Duration // that the store takes to answer; 0 = next to nothing
 
 	changes     []func(*dayRecord) // to be made
 	corrections []correction       // likewise
 }
+
+// slice is how much of a minute is booked at a time: more where the store is slow.
+func (k *link) slice() time.Duration { return sliceTime + 3*k.lead }
 
 // An exchange is one conversation with the store: what is to be done, and what came
 // of it. Nothing in it is guarded: it belongs to one goroutine at a time.
@@ -148,13 +151,15 @@ func (m *model) wants(now time.Time) []want {
 	if m.day.probe == probeDue && now.Before(m.day.parked) {
 		room = min(room, 1)
 	}
+	slice := m.link.slice()
 	var list []want
 	var sum int64
 	for e := m.queue.Front(); e != nil && room > 0; e = e.Next() {
 		w := e.Value.(*waiter)
 		room--
+		m.expire(now, w)
 		if !w.slot.IsZero() {
-			if w.slot.Sub(now) > sliceTime/2 {
+			if w.slot.Sub(now) > slice/2 {
 				return nil
 			}
 			continue
@@ -164,7 +169,7 @@ func (m *model) wants(now time.Time) []want {
 			n.tokens = m.reserve(w.request)
 		}
 		sum += n.tokens
-		over := m.shares(&m.requests, now) && m.requests.cost(int64(len(list))) > sliceTime || m.tokens.cost(sum-n.tokens) > sliceTime
+		over := m.shares(&m.requests, now) && m.requests.cost(int64(len(list))) > slice || m.tokens.cost(sum-n.tokens) > slice
 		if over && len(list) > 0 {
 			break
 		}
@@ -183,7 +188,7 @@ func (m *model) sync(now time.Time) {
 	if k.loaded {
 		x.read = now.Sub(k.polled) >= pollEvery
 		x.changes, x.debt = k.changes, m.day.debt
-		if m.queue.Len() > 0 && m.dry(now) || m.low() {
+		if m.queue.Len() > 0 && m.dry(now) || m.low(now) {
 			x.rpd, _ = m.rpd(now)
 			x.slice = daySlice(x.rpd)
 		}
@@ -200,7 +205,7 @@ func (m *model) sync(now time.Time) {
 // book makes the booking for the waiters, with all corrections.
 func (m *model) book(now time.Time, list []want) *booking {
 	k := &m.link
-	b := &booking{wants: list, corrections: k.corrections, lead: k.lead}
+	b := &booking{wants: list, corrections: k.corrections, lead: k.lead, slice: k.slice()}
 	k.corrections = nil
 	if m.shares(&m.requests, now) {
 		b.requests = m.requests

@@ -11,8 +11,9 @@ import (
 )
 
 // sliceTime is how much of a minute a process takes for itself at a time, or one
-// request where that lasts longer. With its lateness (slack) it stays below the
-// half second by which the window of the tokens is longer than a minute.
+// request where that lasts longer. It is also the time within which tokens are put
+// together in the minute's file: with the lateness of a slot (slack) that stays below
+// the half second by which the window of the tokens is longer than a minute.
 const sliceTime = 250 * time.Millisecond
 
 // A minute is what processes must know of each other to keep one limit a minute:
@@ -32,6 +33,7 @@ type booking struct {
 	requests    pace // limit 0: not shared
 	tokens      pace
 	lead        time.Duration // no slot before, since the answer takes that long
+	slice       time.Duration // what may be booked at once
 	wants       []want        // cut to those that got a slot
 	corrections []correction
 }
@@ -95,7 +97,7 @@ func (b *booking) book(r *minute, now time.Time) {
 			later(r.room(w.tokens, b.tokens.limit), byTokens)
 		}
 		w.slot = now.Add(time.Duration(at - t))
-		if i > 0 && w.slot.Sub(b.wants[0].slot) > sliceTime {
+		if i > 0 && w.slot.Sub(b.wants[0].slot) > b.slice {
 			b.wants = b.wants[:i]
 			return
 		}

@@ -44,6 +44,7 @@ func together(t *testing.T, dir string, d time.Duration, latency time.Duration, 
 		})
 	}
 	wg.Wait()
+	time.Sleep(storePatience) // what those that died had begun ends as well
 	return sends
 }
 
@@ -174,7 +175,7 @@ func TestSharedEstimates(t *testing.T) {
 				for i := range sends {
 					s, _ := store(dir)
 					l := New(Config{TPM: tpm, Store: s})
-					wg.Go(func() { sends[i] = drive(t, l, minutes*time.Minute, time.Second, 300, mixed, estimate) })
+					wg.Go(func() { sends[i] = drive(t, l, minutes*time.Minute, time.Second, 300, mixed, estimate); l.Close() })
 				}
 				wg.Wait()
 				all := joined(sends)
@@ -260,6 +261,7 @@ func TestLearnedByAnother(t *testing.T) {
 				teach(t, other, 80, false)
 				drive(t, learner, 5*time.Second, time.Second, 1, func(int) int64 { return 1 }, exact)
 				for _, l := range []*Limiter{learner, other} {
+					l.Close()
 					if got := l.models[testModel].requests.limit; got != 80 {
 						t.Errorf("%d rpm, want the 80 that were named last", got)
 					}

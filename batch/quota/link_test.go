@@ -1,0 +1,262 @@
+package quota
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/durable"
+)
+
+// A disk that hangs holds up the requests of its model for a moment, once, and
+// nothing else.
+func TestStoreHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, text := store(t.TempDir())
+		hang := make(chan struct{})
+		s.fs.Hook = func(durable.Op, string) (bool, error) {
+			<-hang
+			return true, nil
+		}
+		l := New(Config{RPM: 600, RPD: 10_000, Store: s})
+		start := time.Now()
+		first := request(1)
+		if err := l.Acquire(t.Context(), first); err != nil {
+			t.Fatal(err)
+		}
+		if d := time.Since(start); d != storePatience {
+			t.Errorf("the first request waited %v, want %v", d, storePatience)
+		}
+		start = time.Now()
+		l.Release(first, &answered)
+		if l.State(); time.Since(start) != 0 {
+			t.Error("Release or State waits for the disk")
+		}
+		sends := drive(t, l, 5*time.Minute, time.Second, 50, func(int) int64 { return 1 }, exact)
+		if len(sends) < 600*5*97/100 {
+			t.Errorf("%d calls while the disk hangs", len(sends))
+		}
+		start = time.Now()
+		l.Close()
+		if d := time.Since(start); d > storePatience {
+			t.Errorf("Close took %v", d)
+		}
+		if got := strings.Count(text.String(), "level=WARN"); got != 1 || !strings.Contains(text.String(), "does not answer") {
+			t.Errorf("%d warnings, want one that says why: %s", got, text)
+		}
+		close(hang)
+		synctest.Wait()
+	})
+}
+
+// While one model waits for the disk, another one does not.
+func TestStoreHangsForOneModel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := store(t.TempDir())
+		s.fs.Hook = func(_ durable.Op, path string) (bool, error) {
+			if strings.Contains(path, "slow") {
+				time.Sleep(time.Second)
+			}
+			return true, nil
+		}
+		if err := s.fs.MkdirAll(s.Dir); err != nil {
+			t.Fatal(err)
+		}
+		l := New(Config{RPM: 600, Store: s})
+		var wg sync.WaitGroup
+		wg.Go(func() { _ = l.Acquire(t.Context(), &batch.Request{Model: "slow"}) })
+		synctest.Wait()
+		start := time.Now()
+		if err := l.Acquire(t.Context(), request(1)); err != nil || time.Since(start) != 0 {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		wg.Wait()
+		l.Close()
+	})
+}
+
+// A slow disk costs little: more is booked ahead.
+func TestSlowStore(t *testing.T) {
+	for _, rpm := range []int{5, 600} {
+		synctest.Test(t, func(t *testing.T) {
+			const minutes = 5
+			dir := t.TempDir()
+			var all [][]send
+			var mu sync.Mutex
+			var wg sync.WaitGroup
+			for range 2 {
+				s, text := store(dir)
+				s.fs.Hook = func(durable.Op, string) (bool, error) {
+					time.Sleep(200 * time.Millisecond)
+					return true, nil
+				}
+				l := New(Config{RPM: rpm, Store: s})
+				wg.Go(func() {
+					sends := drive(t, l, minutes*time.Minute, time.Second, 100, func(int) int64 { return 1 }, exact)
+					l.Close()
+					mu.Lock()
+					all = append(all, sends)
+					mu.Unlock()
+					if text.Len() > 0 {
+						t.Errorf("%s", text)
+					}
+				})
+			}
+			wg.Wait()
+			sends := joined(all)
+			if calls, _ := most(sends, 0); calls > rpm {
+				t.Errorf("%d calls within a minute, the limit is %d", calls, rpm)
+			}
+			if len(sends) < rpm*minutes*93/100 {
+				t.Errorf("%d calls in %d minutes at %d rpm", len(sends), minutes, rpm)
+			}
+			t.Logf("%d calls of %d", len(sends), rpm*minutes)
+		})
+	}
+}
+
+// serve makes calls against a server that has so many requests a day, and returns
+// how many it answered and refused until the limiter says that the day is over.
+func serve(t *testing.T, l *Limiter, left *int, most int) (answers, refusals int) {
+	t.Helper()
+	for range most {
+		r := request(1)
+		if err := l.Acquire(t.Context(), r); err != nil {
+			if _, ok := errors.AsType[*DayError](err); !ok {
+				t.Fatal(err)
+			}
+			break
+		}
+		if *left--; *left >= 0 {
+			answers++
+			l.Release(r, &answered)
+			continue
+		}
+		refusals++
+		l.Release(r, &batch.Outcome{Consequence: batch.Park, Limits: []batch.Limit{{Value: 250, Per: 24 * time.Hour}}})
+	}
+	return answers, refusals
+}
+
+// What a server names as its requests a day is kept to from the next day on, so that
+// the day is used to its last request and none is refused.
+func TestLearnedRequestsPerDay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "2000-07-15T22:00:00Z")
+		s, text := store(t.TempDir())
+		day := func(left, most, wantAnswers, wantRefusals int) *Limiter {
+			t.Helper()
+			l := New(Config{Store: s})
+			answers, refusals := serve(t, l, &left, most)
+			if answers != wantAnswers || refusals != wantRefusals {
+				t.Errorf("%v: %d answered and %d refused, want %d and %d", time.Now(), answers, refusals, wantAnswers, wantRefusals)
+			}
+			l.Close()
+			return l
+		}
+		l := day(250, 999, 250, 1)
+		if got := l.Learned(); len(got) != 1 || got[0].String() != "250 requests a day from the server's refusal" {
+			t.Errorf("learned %v", got)
+		}
+		day(0, 999, 0, 1) // the probe of another run
+
+		at(t, "2000-07-16T07:00:00Z")
+		day(250, 100, 100, 0)
+		if !strings.Contains(text.String(), "learned: 250 requests a day from the server's refusal, 9h") {
+			t.Errorf("log: %s", text)
+		}
+		l = day(150, 999, 150, 0)
+		e, ok := errors.AsType[*DayError](l.Acquire(t.Context(), request(1)))
+		if !ok || e.PerDay != 250 || e.RPD != 0 || !strings.Contains(e.Error(), "the quota of 250 requests a day is used up") {
+			t.Errorf("%+v, %v", e, e)
+		}
+		// The next run still asks once, and what is answered then is believed.
+		day(0, 999, 0, 1)
+		day(700, 700, 700, 0)
+		if r := readRecord(t, s); slices.ContainsFunc(r.Learned, func(l Learned) bool { return l.Limit == LimitRPD }) {
+			t.Errorf("%v", r.Learned)
+		}
+	})
+}
+
+// A limit of the day is not believed for longer than the others.
+func TestLearnedRequestsPerDayEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "2000-07-15T12:00:00Z")
+		s, _ := store(t.TempDir())
+		l := New(Config{Store: s})
+		left := 250
+		serve(t, l, &left, 999)
+		l.Close()
+		at(t, "2000-07-16T12:00:01Z")
+		l = New(Config{Store: s})
+		left = 500
+		if answers, refusals := serve(t, l, &left, 999); answers != 500 || refusals != 1 {
+			t.Errorf("%d answered and %d refused, want 500 and 1", answers, refusals)
+		}
+		// What the user gives counts where it is less.
+		at(t, "2000-07-17T07:00:00Z")
+		l = New(Config{RPD: 100, Store: s})
+		left = 500
+		if answers, _ := serve(t, l, &left, 999); answers != 100 {
+			t.Errorf("%d answered, want 100", answers)
+		}
+		if e, _ := errors.AsType[*DayError](l.Acquire(t.Context(), request(1))); e == nil || e.RPD != 100 {
+			t.Errorf("%v", e)
+		}
+	})
+}
+
+func TestMerge(t *testing.T) {
+	now := time.Now()
+	named := func(limit string, value int64, age time.Duration) Learned {
+		return Learned{Limit: limit, Value: value, At: now.Add(-age)}
+	}
+	felt := func(value int64, age time.Duration) Learned {
+		return Learned{Limit: LimitRPM, Value: value, At: now.Add(-age), Felt: true}
+	}
+	for name, tt := range map[string]struct{ ours, theirs, want Learned }{
+		"newer":                {named(LimitRPM, 1, time.Hour), named(LimitRPM, 2, time.Minute), named(LimitRPM, 2, time.Minute)},
+		"older":                {named(LimitRPM, 1, time.Minute), named(LimitRPM, 2, time.Hour), named(LimitRPM, 1, time.Minute)},
+		"felt since":           {felt(1, time.Minute), named(LimitRPM, 2, time.Hour), named(LimitRPM, 2, time.Hour)},
+		"felt before":          {named(LimitRPM, 1, time.Hour), felt(2, time.Minute), named(LimitRPM, 1, time.Hour)},
+		"not valid any more":   {felt(1, time.Minute), named(LimitRPM, 2, learnedFor), felt(1, time.Minute)},
+		"of another version":   {felt(1, time.Minute), named("rph", 2, 0), felt(1, time.Minute)},
+		"felt later by them":   {felt(1, time.Hour), felt(2, time.Minute), felt(2, time.Minute)},
+		"felt earlier by them": {felt(1, time.Minute), felt(2, time.Hour), felt(1, time.Minute)},
+	} {
+		if got := merge([]Learned{tt.ours}, []Learned{tt.theirs}, now); len(got) != 1 || got[0] != tt.want {
+			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
+		}
+	}
+	if got := merge([]Learned{felt(1, 0)}, []Learned{named(LimitTPM, 2, 0)}, now); len(got) != 2 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Two processes at a server that names nothing find their shares, and keep them.
+func TestFeltByTwo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const warm, measured = 5, 20
+		dir := t.TempDir()
+		s := &server{rpm: 600, since: time.Now().Add(warm * time.Minute)}
+		var wg sync.WaitGroup
+		for range 2 {
+			own, _ := store(dir)
+			l := New(Config{Store: own})
+			wg.Go(func() { s.load(t, l, (warm+measured)*time.Minute); l.Close() })
+		}
+		wg.Wait()
+		used := float64(s.answered) / float64(s.rpm) / measured
+		refused := float64(s.refused) / float64(s.answered+s.refused)
+		t.Logf("%.3f of the limit used, %.4f refused", used, refused)
+		if used < 0.8 || refused > 0.02 {
+			t.Errorf("%.3f of the limit used, %.4f refused", used, refused)
+		}
+	})
+}
