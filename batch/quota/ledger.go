@@ -29,9 +29,11 @@ const (
 
 // A Store keeps what the limiters of all processes on a machine must know of each
 // other, and of earlier runs: the requests of the day, that a model's day is used
-// up, and the limits that were learned. There is one small file for each endpoint,
-// key and model. A Store whose files cannot be reached warns and holds up nothing:
-// the limiter then counts by itself.
+// up, the limits that were learned, and the slots of the minute that are given away.
+// There are two small files for each endpoint, key and model. A Store whose files
+// cannot be reached, or not soon, warns and holds up nothing: the limiter then counts
+// by itself. Processes that are given different limits each keep to their own, of
+// the one sequence of slots. One Store may serve several limiters.
 type Store struct {
 	Dir      string       // made when it is needed
 	Endpoint string       // what has quotas of its own

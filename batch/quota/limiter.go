@@ -34,8 +34,8 @@ type Config struct {
 	Concurrency  int       // most calls in flight; 0 = DefaultConcurrency
 	OnDailyQuota DayPolicy // default DayStop
 
-	// Store keeps the day's count and what was learned for other processes and
-	// later runs; nil: nothing is kept.
+	// Store shares the day, the minute and what was learned with other processes and
+	// later runs; nil: nothing is shared or kept.
 	Store *Store
 }
 
