@@ -260,3 +260,27 @@ func TestFeltByTwo(t *testing.T) {
 		}
 	})
 }
+
+// What was felt is kept too, but the next run goes on probing whether more is
+// possible, and does not bind other processes to it.
+func TestFeltIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := store(t.TempDir())
+		hidden := &server{rpm: 60}
+		l := New(Config{Store: s})
+		hidden.load(t, l, 5*time.Minute)
+		l.Close()
+		if r := readRecord(t, s); len(r.Learned) != 1 || !r.Learned[0].Felt || r.Learned[0].Value < 55 || r.Learned[0].Value > 60 {
+			t.Fatalf("kept %+v", r.Learned)
+		}
+		time.Sleep(time.Minute)
+		hidden.rpm = 6000
+		hidden.answered = 0
+		l = New(Config{Store: s})
+		hidden.load(t, l, 30*time.Minute)
+		l.Close()
+		if hidden.answered < 2*30*60 {
+			t.Errorf("%d calls in half an hour after the limit was raised", hidden.answered)
+		}
+	})
+}
