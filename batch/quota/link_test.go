@@ -284,3 +284,50 @@ func TestFeltIsKept(t *testing.T) {
 		}
 	})
 }
+
+// With the store and with limits of the minute, one who waits for the day goes on
+// after midnight, whoever said how long the day is.
+func TestWaitForDayWithStore(t *testing.T) {
+	for _, given := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			at(t, "2000-07-15T12:00:00Z")
+			s, _ := store(t.TempDir())
+			c := Config{RPM: 60, OnDailyQuota: DayWait, Store: s}
+			if given {
+				c.RPD = 3
+			}
+			l := New(c)
+			used, refused := map[string]int{}, 0
+			for range 9 {
+				for {
+					r := request(1)
+					if err := l.Acquire(t.Context(), r); err != nil {
+						t.Fatal(err)
+					}
+					day := dayName(time.Now(), pacific())
+					if used[day] < 3 {
+						used[day]++
+						l.Release(r, &answered)
+						break
+					}
+					refused++
+					l.Release(r, &batch.Outcome{Consequence: batch.Park, Limits: []batch.Limit{{Value: 3, Per: 24 * time.Hour}}})
+				}
+			}
+			l.Close()
+			if got, want := dayName(time.Now(), pacific()), "2000-07-17"; got != want {
+				t.Errorf("given %v: the ninth request went out on %s, want %s", given, got, want)
+			}
+			want := 1 // of the first day, which nobody had said anything about
+			if given {
+				want = 0
+			}
+			if refused != want {
+				t.Errorf("given %v: %d refusals, want %d", given, refused, want)
+			}
+			if r := readRecord(t, s); r.Used != 3 {
+				t.Errorf("given %v: %+v", given, r)
+			}
+		})
+	}
+}
