@@ -273,7 +273,9 @@ func (m *model) finish(now time.Time, x *exchange) {
 			m.follow(now, x.record)
 		}
 	}
-	if x.slice > 0 && x.record.Day == m.day.name && !k.gaveUp {
+	// By the clock, and not by the day that the model is in: a clock that was set back
+	// over midnight must not keep it from getting any.
+	if x.slice > 0 && x.record.Day == dayName(now, m.limiter.pacific) && !k.gaveUp {
 		m.refilled(now, x)
 	}
 }
@@ -309,6 +311,11 @@ func (m *model) share(change func(r *dayRecord)) {
 // close has the last changes made, and waits for that, but not for a disk that hangs.
 func (m *model) close() {
 	l := m.limiter
+	defer func() { // who goes on all the same does so by itself
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		m.link.away = time.Now().AddDate(100, 0, 0)
+	}()
 	l.mu.Lock()
 	m.link.closed = true
 	done := m.link.done

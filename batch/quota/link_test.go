@@ -331,3 +331,28 @@ func TestWaitForDayWithStore(t *testing.T) {
 		})
 	}
 }
+
+// A clock that is set back over midnight costs at most another day's requests.
+func TestDaySetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "2000-07-15T12:00:00Z")
+		s, _ := store(t.TempDir())
+		l := New(Config{RPD: 5, Store: s})
+		m := l.model(testModel)
+		l.mu.Lock()
+		m.day.end, m.day.name = nextMidnight(m.day.end, l.pacific), "2000-07-16" // as before the clock was set back
+		l.mu.Unlock()
+		if got := spend(t, l, 9); got != 5 {
+			t.Errorf("%d requests, want 5", got)
+		}
+		l.Close()
+		// After Close a limiter is of use still, by itself.
+		at(t, "2000-07-16T12:00:00Z")
+		l = New(Config{RPM: 60, RPD: 5, Store: s})
+		spend(t, l, 1)
+		l.Close()
+		if got := spend(t, l, 9); got != 4 {
+			t.Errorf("%d requests after Close, want 4", got)
+		}
+	})
+}
