@@ -105,7 +105,11 @@ func (b *booking) book(r *minute, now time.Time) {
 			r.Requests = at + int64(b.requests.cost(1))
 		}
 		if b.tokens.limit > 0 {
-			r.Tokens = at + int64(b.tokens.cost(w.tokens))
+			from := at
+			if w.by == byRequests { // as pace.keep
+				from = max(r.Tokens, at-int64(credit))
+			}
+			r.Tokens = from + int64(b.tokens.cost(w.tokens))
 			r.add(at, w.tokens)
 		}
 	}

@@ -87,6 +87,8 @@ func TestProcessesShareMinute(t *testing.T) {
 		{"two, tokens", 2, Config{TPM: tpm}, mixed, 10, 0.97, 0.1},
 		{"five, tokens", 5, Config{TPM: tpm}, mixed, 10, 0.97, 0.1},
 		{"two, both limits", 2, Config{RPM: 4000, TPM: tpm}, func(int) int64 { return 1_000 }, 5, 0.97, 0.05},
+		{"alone, both limits at once", 1, Config{RPM: 1000, TPM: tpm}, func(i int) int64 { return 200 + int64(i*611%1600) }, 5, 0.97, 0},
+		{"two, both limits at once", 2, Config{RPM: 1000, TPM: tpm}, func(i int) int64 { return 200 + int64(i*611%1600) }, 5, 0.97, 0.05},
 		{"two, rows of 40 %", 2, Config{TPM: tpm}, func(int) int64 { return 400_000 }, 20, 0.77, 0.2},
 		{"two, rows of 120 %", 2, Config{TPM: tpm}, func(int) int64 { return 1_200_000 }, 20, 1.1, 0.2},
 	} {
