@@ -89,6 +89,7 @@ const (
 type Error struct {
 	Kind       Kind
 	HTTPStatus int
+	InBody     int // the status of an error that came inside an HTTP 200; 0 = none
 	Message    string
 	Hint       string // the remedy, where one is known
 }

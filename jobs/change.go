@@ -89,7 +89,7 @@ func (m changingModel) Attempt(ctx context.Context, r *batch.Request) batch.Outc
 	case cutWhileIdle(&o) && !m.stream && !r.Stream && changes(r, whyTimeout) == 0:
 		o.Next = &batch.Change{
 			Why: whyTimeout, Stream: true,
-			Note: fmt.Sprintf("asked again after HTTP %d, as a stream", o.Err.HTTPStatus),
+			Note: fmt.Sprintf("asked again after HTTP %d, as a stream", said(o.Err)),
 		}
 	}
 	return o
@@ -107,15 +107,18 @@ func changes(r *batch.Request, why string) (n int) {
 
 // cutWhileIdle reports whether a server or gateway ended the call because the
 // answer took too long: 504, and 524 by Cloudflare after 100 s in which nothing
-// came. A stream brings its first bytes earlier. Our own deadlines have no HTTP
+// came. A stream brings its first bytes earlier. Our own deadlines have no
 // status of 500 or more.
 func cutWhileIdle(o *batch.Outcome) bool {
-	return o.Consequence == batch.Retry && o.Err != nil && o.Err.Kind == batch.KindTimeout && o.Err.HTTPStatus >= 500
+	return o.Consequence == batch.Retry && o.Err != nil && o.Err.Kind == batch.KindTimeout && said(o.Err) >= 500
 }
+
+// said returns the status that an error has, which a gateway may wrap in an HTTP 200.
+func said(e *batch.Error) int { return cmp.Or(e.InBody, e.HTTPStatus) }
 
 // refusesChange reports whether the API does not take the request.
 func refusesChange(o *batch.Outcome) bool {
-	return o.Consequence == batch.Settled && o.Status == batch.Rejected && o.Err != nil && o.Err.HTTPStatus == http.StatusBadRequest
+	return o.Consequence == batch.Settled && o.Status == batch.Rejected && o.Err != nil && said(o.Err) == http.StatusBadRequest
 }
 
 // refusesStream reports whether the endpoint has no streamGenerateContent. It has
@@ -125,7 +128,7 @@ func refusesStream(o *batch.Outcome) bool {
 	if o.Err == nil {
 		return false
 	}
-	switch o.Err.HTTPStatus {
+	switch said(o.Err) {
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
 		return true
 	}

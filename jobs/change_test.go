@@ -138,6 +138,9 @@ func TestStreamAfterCut(t *testing.T) {
 		{cut(408, batch.KindTimeout), false, false},
 		{cut(0, batch.KindTimeout), false, false}, // our own deadline
 		{cut(502, batch.KindServer), false, false},
+		{cut(200, batch.KindTimeout), false, false}, // our own deadline, in mid-answer
+		{oneOutcome{Consequence: batch.Retry, Err: &batch.Error{Kind: batch.KindTimeout, HTTPStatus: 200, InBody: 524}}, false, true},
+		{oneOutcome{Consequence: batch.Retry, Err: &batch.Error{Kind: batch.KindTimeout, HTTPStatus: 200, InBody: 408}}, false, false},
 	} {
 		r := &batch.Request{Model: "gemini-2.5-flash", Body: json.RawMessage(`{}`)}
 		o := changingModel{tt.o, price.Default(), tt.stream}.Attempt(t.Context(), r)
@@ -160,6 +163,8 @@ func TestRetriesThatChangeSomething(t *testing.T) {
 		switch {
 		case has("slow") && !stream:
 			w.WriteHeader(524)
+		case has("wrapped") && !stream:
+			io.WriteString(w, `{"error":{"code":504,"message":"Deadline expired before operation could complete.","status":"DEADLINE_EXCEEDED"}}`)
 		case has("no-streams") && !stream && late.CompareAndSwap(false, true):
 			w.WriteHeader(504)
 		case has("no-streams") && stream:
@@ -181,16 +186,16 @@ func TestRetriesThatChangeSomething(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.spec.Request = map[string]any{"generationConfig": map[string]any{"maxOutputTokens": 12}}
-	f.input("thoughtful", "refused", "[[sim:maxtokens]] stubborn", "slow", "no-streams", "recited", "[[sim:503x1]] busy")
+	f.input("thoughtful", "refused", "[[sim:maxtokens]] stubborn", "slow", "no-streams", "recited", "[[sim:503x1]] busy", "wrapped")
 	s := f.mustRun()
 	equal(t, "rows", f.output("status", "attempts", "finish_reason"),
-		"ok 2 STOP", "truncated 2 MAX_TOKENS", "truncated 2 MAX_TOKENS", "ok 3 STOP", "ok 4 STOP", "ok 4 STOP", "ok 4 STOP")
+		"ok 2 STOP", "truncated 2 MAX_TOKENS", "truncated 2 MAX_TOKENS", "ok 3 STOP", "ok 4 STOP", "ok 4 STOP", "ok 4 STOP", "ok 3 STOP")
 	if got := f.output("error"); !strings.Contains(got[1], "the changed request was refused: HTTP 400: INVALID_ARGUMENT: Thinking budget") ||
 		!strings.Contains(got[2], "asked again after an empty MAX_TOKENS answer, with thinkingBudget 0") || got[0] != "<nil>" {
 		t.Errorf("errors %q", got)
 	}
-	if s.Run.Changed != 5 || s.Job.Changed != 5 {
-		t.Errorf("%d rows of the run and %d of the job were answered after a change, want 5", s.Run.Changed, s.Job.Changed)
+	if s.Run.Changed != 6 || s.Job.Changed != 6 {
+		t.Errorf("%d rows of the run and %d of the job were answered after a change, want 6", s.Run.Changed, s.Job.Changed)
 	}
 
 	// What was changed stands in the journal, and what it cost in the totals.
@@ -213,6 +218,7 @@ func TestRetriesThatChangeSomething(t *testing.T) {
 		5: "asked again after HTTP 504, as a stream; the endpoint does not stream; " + room,
 		6: "asked again after RECITATION, at temperature 1.3; asked again after RECITATION, at temperature 1.5; " + room,
 		7: room,
+		8: "asked again after HTTP 504, as a stream; " + room,
 	} {
 		if notes[row] != want {
 			t.Errorf("row %d has the note %q, want %q", row, notes[row], want)

@@ -70,6 +70,9 @@ func (x *exchange) refused(status int, r *refusal) batch.Outcome {
 		message = "redirects to " + location
 	}
 	o := x.made(v, message)
+	if x.status/100 == 2 {
+		o.Err.InBody = status
+	}
 	o.Limits = r.limits
 	o.RetryAfter = max(min(r.retry, maxWait), retryAfter(x.header, time.Now()))
 	return o

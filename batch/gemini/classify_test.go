@@ -303,3 +303,21 @@ func TestHugeRefusals(t *testing.T) {
 		}
 	}
 }
+
+// An error in a 200 keeps its own status, which others act on.
+func TestErrorInsideOK(t *testing.T) {
+	for _, tt := range []struct {
+		status int
+		body   string
+		want   int
+	}{
+		{200, googleError(504, "DEADLINE_EXCEEDED", "Deadline expired before operation could complete.", ""), 504},
+		{200, "data: " + googleError(524, "", "A timeout occurred", "") + "\n\n", 524},
+		{200, `{"error":{"message":"no number"}}`, 500},
+		{504, googleError(503, "UNAVAILABLE", "x", ""), 0},
+	} {
+		if o := outcome(tt.status, tt.body); o.Err == nil || o.Err.InBody != tt.want || o.Err.HTTPStatus != tt.status {
+			t.Errorf("%d %s: %+v, want %d in the body", tt.status, tt.body, o.Err, tt.want)
+		}
+	}
+}
