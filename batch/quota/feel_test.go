@@ -2,7 +2,10 @@ package quota
 
 import (
 	"context"
+	"fmt"
+	"math"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -14,17 +17,18 @@ import (
 // A hidden server enforces limits over a sliding minute.
 type hidden struct {
 	rpm, tpm int64
-	atOnce   int                           // calls it works on at once; 0 = any number
-	named    bool                          // its refusals name the limit and the time
-	strict   bool                          // refused requests count as well
-	fixed    bool                          // the minute is that of the clock and does not slide
-	jitter   time.Duration                 // longest way of a call to the server
-	faults   float64                       // the part of all calls that fails with a bare 503
-	change   func(s *hidden, minute int)   // changes the limits as time passes
-	row      func(r *rand.Rand) (in int64) // tokens of the next row; nil = 100
-	latency  time.Duration                 // of an answer, at least; up to twice that
+	atOnce   int                               // calls it works on at once; 0 = any number
+	named    bool                              // its refusals name the limit and the time
+	strict   bool                              // refused requests count as well
+	fixed    bool                              // the minute is that of the clock and does not slide
+	jitter   time.Duration                     // longest way of a call to the server
+	faults   float64                           // the part of all calls that fails with a bare 503
+	change   func(s *hidden, at time.Duration) // changes the limits as time passes
+	row      func(r *rand.Rand) (in int64)     // tokens of the next row; nil = 100
+	latency  time.Duration                     // of an answer, at least; up to twice that
+	seed     uint64
 
-	mu      sync.Mutex
+	mu      *sync.Mutex
 	rand    *rand.Rand
 	start   time.Time
 	window  []send
@@ -47,7 +51,7 @@ func (s *hidden) call(tokens int64) batch.Outcome {
 	s.mu.Lock()
 	now := time.Now()
 	if s.change != nil {
-		s.change(s, int(now.Sub(s.start)/time.Minute))
+		s.change(s, now.Sub(s.start))
 	}
 	for len(s.window) > 0 && s.gone(now, s.window[0].at) {
 		s.calls--
@@ -106,7 +110,8 @@ func (s *hidden) gone(now, at time.Time) bool {
 }
 
 func (s *hidden) load(t *testing.T, l *Limiter, workers int, d time.Duration) {
-	s.rand, s.start = rand.New(rand.NewPCG(1, 2)), time.Now()
+	s.mu = new(sync.Mutex)
+	s.rand, s.start = rand.New(rand.NewPCG(1, 2+s.seed)), time.Now()
 	if s.latency == 0 {
 		s.latency = time.Second
 	}
@@ -141,75 +146,141 @@ func TestFeel(t *testing.T) {
 	skewed := func(r *rand.Rand) int64 {                            // 100 on average, a few large ones
 		return int64(min(20+r.ExpFloat64()*80, 1000))
 	}
-	phases := func(s *hidden, minute int) { // now short rows, now long ones
-		s.row = func(*rand.Rand) int64 { return []int64{50, 200}[minute/4%2] }
+	phases := func(s *hidden, at time.Duration) { // now short rows, now long ones
+		s.row = func(*rand.Rand) int64 { return []int64{50, 200}[at/(4*time.Minute)%2] }
+	}
+	spread := func(sigma float64) func(r *rand.Rand) int64 { // log-normal, 100 on average
+		return func(r *rand.Rand) int64 { return int64(1 + 100*math.Exp(sigma*r.NormFloat64()-sigma*sigma/2)) }
+	}
+	// The quota is cut to a half after five minutes and quadrupled after ten.
+	moves := func(s *hidden, at time.Duration) { s.rpm = []int64{600, 300, 1200, 1200}[min(3, at/(5*time.Minute))] }
+	outages := func(s *hidden, at time.Duration) { // 30 s in every five minutes
+		s.faults = 0
+		if at%(5*time.Minute) >= 270*time.Second {
+			s.faults = 1
+		}
 	}
 	for _, tt := range []struct {
 		name    string
-		server  *hidden
+		server  hidden
 		config  Config
-		best    float64 // calls a minute that a client who knows all could have answered
+		best    float64 // calls a minute that a client who knows all could have answered; 0 = see knowing
 		used    float64 // of that, at least
 		refused float64 // of all calls, or one in ten minutes where that is more, at most
 	}{
-		{"5 rpm", &hidden{rpm: 5}, Config{}, 5, 0.9, 0.01},
-		{"60 rpm", &hidden{rpm: 60}, Config{}, 60, 0.9, 0.01},
-		{"600 rpm", &hidden{rpm: 600}, Config{}, 600, 0.9, 0.01},
-		{"4000 rpm", &hidden{rpm: 4000}, Config{Concurrency: 300}, 4000, 0.9, 0.01},
-		{"5 rpm, named", &hidden{rpm: 5, named: true}, Config{}, 5, 0.9, 0.01},
-		{"60 rpm, named", &hidden{rpm: 60, named: true}, Config{}, 60, 0.9, 0.01},
-		{"600 rpm, named", &hidden{rpm: 600, named: true}, Config{}, 600, 0.9, 0.01},
-		{"4000 rpm, named", &hidden{rpm: 4000, named: true}, Config{Concurrency: 300}, 4000, 0.9, 0.01},
-		{"5 rpm, refused count", &hidden{rpm: 5, strict: true}, Config{}, 5, 0.9, 0.01},
-		{"60 rpm, refused count", &hidden{rpm: 60, strict: true}, Config{}, 60, 0.9, 0.01},
-		{"600 rpm, refused count", &hidden{rpm: 600, strict: true}, Config{}, 600, 0.9, 0.01},
-		{"4000 rpm, refused count", &hidden{rpm: 4000, strict: true}, Config{Concurrency: 300}, 4000, 0.9, 0.01},
-		{"60 rpm, jitter", &hidden{rpm: 60, jitter: 200 * time.Millisecond}, Config{}, 60, 0.9, 0.01},
-		{"600 rpm, jitter", &hidden{rpm: 600, jitter: 200 * time.Millisecond}, Config{}, 600, 0.9, 0.01},
-		{"20 at once, jitter", &hidden{atOnce: 20, jitter: 200 * time.Millisecond}, Config{}, 750, 0.85, 0.01},
-		{"5 rpm, fixed minute", &hidden{rpm: 5, fixed: true}, Config{}, 5, 0.9, 0.01},
-		{"60 rpm, fixed minute", &hidden{rpm: 60, fixed: true}, Config{}, 60, 0.9, 0.02},
-		{"600 rpm, fixed minute", &hidden{rpm: 600, fixed: true}, Config{}, 600, 0.9, 0.01},
-		{"500 tpm", &hidden{tpm: 500}, Config{}, 5, 0.9, 0.01},
-		{"500 tpm, 10 to 30 % a row", &hidden{tpm: 500, row: mixed}, Config{}, 4.5, 0.65, 0.15},
-		{"6 000 tpm, mixed", &hidden{tpm: 6000, row: mixed}, Config{}, 60, 0.9, 0.01},
-		{"60 000 tpm, mixed", &hidden{tpm: 60_000, row: mixed}, Config{}, 600, 0.9, 0.01},
-		{"60 000 tpm, skewed", &hidden{tpm: 60_000, row: skewed}, Config{}, 600, 0.9, 0.01},
-		{"60 000 tpm, mixed, named", &hidden{tpm: 60_000, row: mixed, named: true}, Config{}, 600, 0.9, 0.01},
-		{"400 000 tpm, mixed", &hidden{tpm: 400_000, row: mixed}, Config{Concurrency: 300}, 4000, 0.9, 0.01},
-		{"600 rpm, mixed", &hidden{rpm: 600, row: mixed}, Config{}, 600, 0.9, 0.01},
-		{"600 rpm, skewed", &hidden{rpm: 600, row: skewed}, Config{}, 600, 0.9, 0.01},
-		{"both, tokens bind", &hidden{rpm: 700, tpm: 60_000, row: mixed}, Config{}, 600, 0.9, 0.01},
-		{"both, requests bind", &hidden{rpm: 600, tpm: 70_000, row: mixed}, Config{}, 600, 0.9, 0.01},
-		{"both, in turns", &hidden{rpm: 600, tpm: 60_000, change: phases}, Config{}, 465, 0.9, 0.01},
-		{"both, in turns, named", &hidden{rpm: 600, tpm: 60_000, change: phases, named: true}, Config{}, 465, 0.9, 0.01},
-		{"600 rpm given, tokens hidden", &hidden{tpm: 30_000}, Config{RPM: 600}, 300, 0.9, 0.01},
-		{"2 at once", &hidden{atOnce: 2}, Config{}, 80, 0.85, 0.01},
-		{"20 at once", &hidden{atOnce: 20}, Config{}, 800, 0.85, 0.01},
-		{"50 at once", &hidden{atOnce: 50}, Config{}, 2000, 0.85, 0.01},
-		{"20 at once, 600 rpm", &hidden{atOnce: 20, rpm: 600}, Config{}, 600, 0.85, 0.01},
-		{"1 call in 200 fails", &hidden{faults: 0.005}, Config{Concurrency: 32}, 1280, 0.65, 0.01},
-		{"1 call in 200 fails, 600 rpm", &hidden{faults: 0.005, rpm: 600}, Config{}, 600, 0.85, 0.015},
+		{"5 rpm", hidden{rpm: 5}, Config{}, 5, 0.9, 0.01},
+		{"60 rpm", hidden{rpm: 60}, Config{}, 60, 0.9, 0.01},
+		{"600 rpm", hidden{rpm: 600}, Config{}, 600, 0.9, 0.01},
+		{"4000 rpm", hidden{rpm: 4000}, Config{Concurrency: 300}, 4000, 0.9, 0.01},
+		{"5 rpm, named", hidden{rpm: 5, named: true}, Config{}, 5, 0.9, 0.01},
+		{"60 rpm, named", hidden{rpm: 60, named: true}, Config{}, 60, 0.9, 0.01},
+		{"600 rpm, named", hidden{rpm: 600, named: true}, Config{}, 600, 0.9, 0.01},
+		{"4000 rpm, named", hidden{rpm: 4000, named: true}, Config{Concurrency: 300}, 4000, 0.9, 0.01},
+		{"5 rpm, refused count", hidden{rpm: 5, strict: true}, Config{}, 5, 0.9, 0.01},
+		{"60 rpm, refused count", hidden{rpm: 60, strict: true}, Config{}, 60, 0.9, 0.01},
+		{"600 rpm, refused count", hidden{rpm: 600, strict: true}, Config{}, 600, 0.9, 0.01},
+		{"4000 rpm, refused count", hidden{rpm: 4000, strict: true}, Config{Concurrency: 300}, 4000, 0.9, 0.01},
+		{"60 rpm, jitter", hidden{rpm: 60, jitter: 200 * time.Millisecond}, Config{}, 60, 0.9, 0.01},
+		{"600 rpm, jitter", hidden{rpm: 600, jitter: 200 * time.Millisecond}, Config{}, 600, 0.9, 0.01},
+		{"20 at once, jitter", hidden{atOnce: 20, jitter: 200 * time.Millisecond}, Config{}, 750, 0.85, 0.01},
+		{"5 rpm, fixed minute", hidden{rpm: 5, fixed: true}, Config{}, 5, 0.9, 0.01},
+		{"60 rpm, fixed minute", hidden{rpm: 60, fixed: true}, Config{}, 60, 0.9, 0.01},
+		{"600 rpm, fixed minute", hidden{rpm: 600, fixed: true}, Config{}, 600, 0.9, 0.01},
+		{"500 tpm", hidden{tpm: 500}, Config{}, 5, 0.9, 0.01},
+		{"500 tpm, 10 to 30 % a row", hidden{tpm: 500, row: mixed}, Config{}, 0, 0.88, 0.01},
+		{"6 000 tpm, mixed", hidden{tpm: 6000, row: mixed}, Config{}, 60, 0.9, 0.01},
+		{"60 000 tpm, mixed", hidden{tpm: 60_000, row: mixed}, Config{}, 600, 0.9, 0.01},
+		{"60 000 tpm, skewed", hidden{tpm: 60_000, row: skewed}, Config{}, 600, 0.9, 0.01},
+		{"60 000 tpm, mixed, named", hidden{tpm: 60_000, row: mixed, named: true}, Config{}, 600, 0.9, 0.01},
+		{"400 000 tpm, mixed", hidden{tpm: 400_000, row: mixed}, Config{Concurrency: 300}, 4000, 0.9, 0.01},
+		{"600 rpm, mixed", hidden{rpm: 600, row: mixed}, Config{}, 600, 0.9, 0.01},
+		{"600 rpm, skewed", hidden{rpm: 600, row: skewed}, Config{}, 600, 0.9, 0.01},
+		{"both, tokens bind", hidden{rpm: 700, tpm: 60_000, row: mixed}, Config{}, 600, 0.9, 0.01},
+		{"both, requests bind", hidden{rpm: 600, tpm: 70_000, row: mixed}, Config{}, 600, 0.9, 0.01},
+		{"both, in turns", hidden{rpm: 600, tpm: 60_000, change: phases}, Config{}, 465, 0.9, 0.01},
+		{"both, in turns, named", hidden{rpm: 600, tpm: 60_000, change: phases, named: true}, Config{}, 465, 0.9, 0.01},
+		{"600 rpm given, tokens hidden", hidden{tpm: 30_000}, Config{RPM: 600}, 300, 0.9, 0.01},
+		{"2 at once", hidden{atOnce: 2}, Config{}, 80, 0.85, 0.01},
+		{"20 at once", hidden{atOnce: 20}, Config{}, 800, 0.85, 0.01},
+		{"50 at once", hidden{atOnce: 50}, Config{}, 2000, 0.85, 0.01},
+		{"20 at once, 600 rpm", hidden{atOnce: 20, rpm: 600}, Config{}, 600, 0.85, 0.01},
+		{"1 call in 200 fails", hidden{faults: 0.005}, Config{Concurrency: 32}, 1280, 0.95, 0.01},
+		{"1 call in 50 fails", hidden{faults: 0.02}, Config{Concurrency: 32}, 1280, 0.95, 0.03},
+		{"1 call in 20 fails", hidden{faults: 0.05}, Config{Concurrency: 32}, 1280, 0.95, 0.06},
+		{"1 call in 50 fails, 200 a minute", hidden{faults: 0.02}, Config{Concurrency: 5}, 200, 0.95, 0.03},
+		{"1 call in 50 fails, 40 a minute", hidden{faults: 0.02, latency: 4 * time.Second}, Config{Concurrency: 4}, 40, 0.9, 0.04},
+		{"1 call in 200 fails, 600 rpm", hidden{faults: 0.005, rpm: 600}, Config{}, 600, 0.9, 0.015},
+		{"1 call in 100 fails, 600 rpm", hidden{faults: 0.01, rpm: 600}, Config{}, 600, 0.9, 0.02},
+		{"1 call in 50 fails, 600 rpm", hidden{faults: 0.02, rpm: 600}, Config{}, 600, 0.85, 0.03},
+		{"1 call in 100 fails, 60 rpm", hidden{faults: 0.01, rpm: 60}, Config{}, 60, 0.85, 0.02},
+		{"1 call in 100 fails, 60 000 tpm", hidden{faults: 0.01, tpm: 60_000, row: mixed}, Config{}, 600, 0.85, 0.02},
+		{"600, 300, 1200 rpm", hidden{change: moves}, Config{}, (5*600 + 5*300 + 11*1200) / 21.0, 0.55, 0.01},
+		{"outages of 30 s", hidden{change: outages}, Config{Concurrency: 32}, 1280 * 0.9, 0.88, 0.01},
+		{"2 000 tpm, log-normal 0.5", hidden{tpm: 2000, row: spread(0.5)}, Config{}, 0, 0.9, 0.025},
+		{"6 000 tpm, log-normal 0.5", hidden{tpm: 6000, row: spread(0.5)}, Config{}, 0, 0.9, 0.01},
+		{"6 000 tpm, log-normal 1", hidden{tpm: 6000, row: spread(1)}, Config{}, 0, 0.85, 0.01},
+		{"20 000 tpm, log-normal 0.5", hidden{tpm: 20_000, row: spread(0.5)}, Config{}, 0, 0.9, 0.01},
+		{"20 000 tpm, log-normal 1", hidden{tpm: 20_000, row: spread(1)}, Config{}, 0, 0.9, 0.01},
+		{"60 000 tpm, log-normal 0.5", hidden{tpm: 60_000, row: spread(0.5)}, Config{}, 0, 0.9, 0.01},
+		{"60 000 tpm, log-normal 1", hidden{tpm: 60_000, row: spread(1)}, Config{}, 0, 0.9, 0.01},
+		{"200 000 tpm, log-normal 1.5", hidden{tpm: 200_000, row: spread(1.5)}, Config{Concurrency: 128}, 0, 0.85, 0.01},
+		{"6 000 tpm given, log-normal 1", hidden{tpm: 6000, row: spread(1)}, Config{TPM: 6000}, 0, 0.9, 0},
+		{"200 000 tpm, log-normal 1", hidden{tpm: 200_000, row: spread(1)}, Config{Concurrency: 128}, 0, 0.9, 0.01},
+		{"both, log-normal 1", hidden{rpm: 700, tpm: 60_000, row: spread(1)}, Config{}, 0, 0.9, 0.01},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
+			const minutes, seeds = 20, 3
+			var line strings.Builder
+			for seed := range seeds {
 				s := tt.server
-				s.from = time.Minute
-				const minutes = 20
-				s.load(t, New(tt.config), max(100, 2*tt.config.Concurrency), (1+minutes)*time.Minute)
-				used := float64(s.sum.calls) / tt.best / minutes
+				synctest.Test(t, func(t *testing.T) {
+					s.from, s.seed = time.Minute, uint64(seed)
+					s.load(t, New(tt.config), max(100, 2*tt.config.Concurrency), (1+minutes)*time.Minute)
+				})
+				best := tt.best
+				if best == 0 {
+					best = knowing(&s)
+				}
+				used := float64(s.sum.calls) / best / minutes
+				if tt.best == 0 {
+					used = float64(s.sum.tokens) / best / minutes
+				}
 				refused := float64(s.sum.refused) / float64(s.sum.calls+s.sum.refused)
-				t.Logf("%-30s %.3f used, %.4f refused (%d)", tt.name, used, refused, s.sum.refused)
 				if used < tt.used {
-					t.Errorf("used %.3f, want at least %.3f", used, tt.used)
+					t.Errorf("seed %d: used %.3f, want at least %.3f", seed, used, tt.used)
 				}
 				if refused > tt.refused && s.sum.refused > minutes/10 {
-					t.Errorf("refused %.4f (%d), want at most %.4f", refused, s.sum.refused, tt.refused)
+					t.Errorf("seed %d: refused %.4f (%d), want at most %.4f", seed, refused, s.sum.refused, tt.refused)
 				}
-			})
+				fmt.Fprintf(&line, "  %.3f used, %.4f refused (%d)", used, refused, s.sum.refused)
+			}
+			t.Logf("%-35s%s", tt.name, line.String())
 		})
 	}
+}
+
+// knowing returns the tokens a minute of a client who knows the limit of tokens and
+// sends row after row as soon as the server accepts it.
+func knowing(s *hidden) float64 {
+	r := rand.New(rand.NewPCG(3, s.seed))
+	var window []send
+	const minutes = 200
+	now, all, sum := s.start, int64(0), int64(0)
+	for now.Sub(s.start) < minutes*time.Minute {
+		row := min(s.row(r), s.tpm)
+		for len(window) > 0 && (sum+row > s.tpm || now.Sub(window[0].at) >= time.Minute) {
+			if end := window[0].at.Add(time.Minute); end.After(now) {
+				now = end
+			}
+			sum -= window[0].tokens
+			window = window[1:]
+		}
+		window = append(window, send{now, row})
+		sum += row
+		all += row
+	}
+	return float64(all) / minutes
 }
 
 // TestFeelChange follows a server whose quota is cut to a half, and one whose quota
@@ -226,8 +297,8 @@ func TestFeelChange(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := &hidden{rpm: tt.from, from: tt.wait, change: func(s *hidden, minute int) {
-					if minute >= 10 {
+				s := &hidden{rpm: tt.from, from: tt.wait, change: func(s *hidden, at time.Duration) {
+					if at >= 10*time.Minute {
 						s.rpm = tt.to
 					}
 				}}
@@ -250,9 +321,9 @@ func TestOutageIsNoLimit(t *testing.T) {
 	for _, at := range []time.Duration{2 * time.Second, 5 * time.Minute} {
 		synctest.Test(t, func(t *testing.T) {
 			s := &hidden{}
-			s.change = func(s *hidden, _ int) {
+			s.change = func(s *hidden, d time.Duration) {
 				s.faults = 0
-				if d := time.Since(s.start); d >= at && d < at+8*time.Second {
+				if d >= at && d < at+8*time.Second {
 					s.faults = 1
 				}
 			}

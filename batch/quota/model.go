@@ -53,6 +53,7 @@ type grant struct {
 	at     time.Time
 	tokens int64 // reserved; 0 = no limit was known
 	entry  int64 // its number in the ledger, if tokens are reserved
+	sum    int64 // tokens in the ledger with it
 
 	counted bool // it has one of the day's requests
 
@@ -169,6 +170,7 @@ func (m *model) grant(now, slot time.Time, r *batch.Request) {
 		g.tokens = m.reserve(r)
 		g.entry = m.ledger.add(slot, g.tokens)
 		m.ledger.expire(now)
+		g.sum = m.ledger.sum
 		m.tokens.take(slot, g.tokens)
 	}
 	m.count(now, &g)
@@ -290,6 +292,8 @@ func (m *model) learn(g grant, r *batch.Request, o *batch.Outcome) {
 	}
 	switch o.Consequence {
 	case batch.Answered, batch.Settled:
+		m.clear(g.seq)
+		m.tokens.probe.seen = max(m.tokens.probe.seen, g.sum)
 		if g.seq > m.cutSeq { // answers to calls from before a cut say nothing about the time after it
 			m.window = min(m.window+1, m.most())
 			m.bursts = 0
@@ -305,10 +309,12 @@ func (m *model) learn(g grant, r *batch.Request, o *batch.Outcome) {
 // slowDown learns from a refusal.
 func (m *model) slowDown(now time.Time, g grant, o *batch.Outcome) {
 	adopted := m.adopt(now, o.Limits)
-	fresh := g.seq > m.cutSeq
+	fresh := m.blame(g.seq, o) && g.seq > m.cutSeq
 	m.refused = now
 	if c := m.record.get(g.seq); c != nil {
 		c.refused = true
+		m.suspect.amend(c)
+		m.witness.amend(c)
 	}
 	if fresh {
 		adopted = adopted || m.feel(now, g.seq)
