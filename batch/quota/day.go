@@ -122,7 +122,7 @@ func (m *model) load(now time.Time, r dayRecord) {
 		default:
 			p.limit, p.learned, p.since = l.Value, true, l.At
 			if l.Felt {
-				p.probe.feel(l.Value, now.Add(firstProbe))
+				p.probe.feel(l.Value, now, new(burst), false)
 			}
 		}
 		if s := m.limiter.config.Store; s.Log != nil {

@@ -424,7 +424,7 @@ func (p *pace) retreat(now time.Time, accepted int64, b *burst) bool {
 
 // probe raises what was felt, when it is time.
 func (m *model) probe(now time.Time) {
-	if m.due(now) {
+	if m.raiseDue(now) {
 		if n := m.quiet.calls + m.quiet.refused; n >= enough {
 			m.faults = m.quiet.refused / n
 		}
@@ -446,8 +446,8 @@ func (p *pace) restore() {
 	}
 }
 
-// due reports whether a probe begins.
-func (m *model) due(now time.Time) bool {
+// raiseDue reports whether a probe begins.
+func (m *model) raiseDue(now time.Time) bool {
 	for _, p := range []*probe{&m.requests.probe, &m.tokens.probe, &m.atOnce} {
 		if p.base > 0 && p.step == 0 && !now.Before(p.next) {
 			return true
