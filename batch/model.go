@@ -154,6 +154,10 @@ type Change struct {
 	Body   json.RawMessage // nil: as it was
 	Stream bool
 
+	// Free means that the attempt before counts as none of the row's own: it was
+	// refused for how the endpoint speaks, and not for the row.
+	Free bool
+
 	// Instead, when not nil, is what the row comes to where the API refuses the
 	// changed request.
 	Instead *Outcome

@@ -92,6 +92,9 @@ func (r *run) retry(c *call, o *Outcome, begin, end time.Time) {
 	if o.Err != nil && o.Err.Kind == KindQuota {
 		c.slowed++
 	}
+	if o.Next != nil && o.Next.Free {
+		c.slowed++
+	}
 	bounded := 0
 	if o.MaxRetries > 0 {
 		if c.bounded == nil {

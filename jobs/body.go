@@ -149,6 +149,11 @@ func requestOf(s *Spec, kind map[string]any) map[string]any {
 	if s.MaxOutputTokens > 0 {
 		body = merge(body, map[string]any{"generationConfig": map[string]any{"maxOutputTokens": s.MaxOutputTokens}})
 	}
+	if len(s.Schema) > 0 {
+		body = merge(body, map[string]any{"generationConfig": map[string]any{
+			"responseMimeType": "application/json", "responseJsonSchema": json.RawMessage(s.Schema),
+		}})
+	}
 	return merge(body, s.Request)
 }
 

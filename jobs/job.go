@@ -125,7 +125,13 @@ func prepare(s Spec, o Options) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
+	if k, err = withSchema(&s, k); err != nil {
+		return nil, err
+	}
 	j.kind, j.columns = k, newColumns(&s, k)
+	if err := checkNames(j.columns); err != nil {
+		return nil, err
+	}
 	j.prices = price.Default()
 	if s.Prices != "" {
 		if j.prices, err = price.LoadFile(s.Prices); err != nil {

@@ -23,9 +23,9 @@ type kind interface {
 	render(row *batch.Row) ([]byte, error)
 
 	// columns are the result columns of the kind's own, and values what an answer
-	// holds for them; note says what had to be done to read it, mostly nothing. An
-	// error says how the answer fails the check, in words that can be shown to the
-	// model.
+	// holds for them; note says what had to be done to read it, mostly nothing. The
+	// answer's text may be replaced by what was read. An error says how the answer
+	// fails the check, in words that can be shown to the model.
 	columns() []batch.Column
 	values(a *gemini.Answer) (values []any, note string, err error)
 }
@@ -45,6 +45,8 @@ func newKind(s *Spec) (kind, []*rowTemplate, error) {
 		return newClassify(s, system)
 	case s.Summarize != nil:
 		return newSummarize(s, system)
+	case s.Extract != nil:
+		return newExtract(s, system)
 	case s.Raw != nil:
 		if system != nil {
 			return nil, nil, specErrorf("put systemInstruction into request:", "system does not go with raw:")

@@ -274,6 +274,7 @@ type output struct {
 	result []resultColumn // those that are written
 	values []any
 	filer  *filer // nil: no column needs the answers' files
+	format string
 }
 
 func (j *Job) newOutput(to io.Writer, path, format string) (*output, error) {
@@ -306,7 +307,7 @@ func (j *Job) newOutput(to io.Writer, path, format string) (*output, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &output{values: make([]any, len(out))}
+	o := &output{values: make([]any, len(out)), format: written}
 	for _, i := range in {
 		c.Columns = append(c.Columns, input[i])
 	}
@@ -335,6 +336,9 @@ func (o *output) write(row *batch.Row, x *reply) (err error) {
 	}
 	for i, c := range o.result {
 		o.values[i] = c.value(x)
+		if o.format == "parquet" && beyond64(o.values[i], c.Type) {
+			o.values[i] = nil // the note says so, and the response has it
+		}
 	}
 	return o.Output.Write(row, o.values)
 }

@@ -76,6 +76,7 @@ func (j *Job) Plan() (*Plan, error) {
 	if err := j.openJournal(); err != nil {
 		return nil, err
 	}
+	j.warnSchema()
 	var (
 		p        Plan
 		known    Totals // of settled rows

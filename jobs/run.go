@@ -93,6 +93,7 @@ func (j *Job) CountRows(ctx context.Context) (int64, error) {
 // error tells: what [batch.Run] returned, or a fault of writing the output.
 func (j *Job) Run(ctx context.Context) (*Summary, error) {
 	j.warnPrice()
+	j.warnSchema()
 	if m := j.progress.upToDate; m != nil {
 		return j.unchanged(m), nil
 	}
@@ -123,7 +124,7 @@ func (j *Job) ask(ctx context.Context) (*Summary, error) {
 	j.progress.begin, j.progress.limiter = time.Now(), limiter
 	j.progress.mu.Unlock()
 	err = batch.Run(ctx, batch.Config{
-		Model:       boundedModel{checkedModel{changingModel{j.client, j.prices, j.spec.Stream}, j.kind}, j.prices},
+		Model:       boundedModel{checkedModel{changingModel{newSchemaModel(j.client, &j.spec), j.prices, j.spec.Stream}, j.kind}, j.prices},
 		Limiter:     budget,
 		Sink:        j.journal,
 		Skip:        j.skip,
@@ -246,7 +247,7 @@ type checkedModel struct {
 
 func (m checkedModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 	o := m.Model.Attempt(ctx, r)
-	if o.Consequence != batch.Answered || o.Status != batch.OK || len(m.kind.columns()) == 0 {
+	if o.Consequence != batch.Answered || o.Status != batch.OK || !checked(m.kind) {
 		return o
 	}
 	a, err := gemini.Parse(o.Response)

@@ -44,6 +44,10 @@ type Spec struct {
 	Classify  *Classify  `json:"classify,omitempty"`
 	Summarize *Summarize `json:"summarize,omitempty"`
 	Raw       *Raw       `json:"raw,omitempty"`
+	Extract   *Extract   `json:"extract,omitempty"`
+
+	Schema      Schema `json:"schema,omitempty"`       // of the answers, which are checked by it
+	SchemaField string `json:"schema_field,omitempty"` // responseJsonSchema (default) or responseSchema
 
 	System          string         `json:"system,omitempty"`
 	Request         map[string]any `json:"request,omitempty"` // the API's own JSON, merged into each body
@@ -189,6 +193,7 @@ func (s *Spec) resolve(dir string) {
 	at(&s.State)
 	at(&s.APIKeyFile)
 	at(&s.Prices)
+	s.resolveSchema(at)
 	for _, text := range s.texts() {
 		if file, ok := strings.CutPrefix(*text, "@"); ok && !strings.HasPrefix(file, "@") {
 			at(&file)
@@ -207,13 +212,19 @@ func (s *Spec) texts() map[string]*string {
 	if s.Summarize != nil {
 		texts["text"] = &s.Summarize.Text
 	}
+	if s.Extract != nil {
+		texts["text"] = &s.Extract.Text
+	}
 	return texts
 }
 
 // readTexts puts the content of files in the place of their names, so that a job
 // stays what it was when it is looked at later, from elsewhere.
 func (s *Spec) readTexts() error {
-	s.Classify, s.Summarize = clonePointer(s.Classify), clonePointer(s.Summarize)
+	s.Classify, s.Summarize, s.Extract = clonePointer(s.Classify), clonePointer(s.Summarize), clonePointer(s.Extract)
+	if err := s.readSchema(); err != nil {
+		return err
+	}
 	for name, text := range s.texts() {
 		file, ok := strings.CutPrefix(*text, "@")
 		if !ok || strings.HasPrefix(file, "@") {
@@ -308,6 +319,7 @@ func (s *Spec) check() error {
 	var kinds []string
 	for name, given := range map[string]bool{
 		"prompt": s.Prompt != "", "classify": s.Classify != nil, "summarize": s.Summarize != nil, "raw": s.Raw != nil,
+		"extract": s.Extract != nil,
 	} {
 		if given {
 			kinds = append(kinds, name)
@@ -316,7 +328,7 @@ func (s *Spec) check() error {
 	slices.Sort(kinds)
 	switch len(kinds) {
 	case 0:
-		return specErrorf(`say it with --prompt "Summarize: {{.text}}", with --label A --label B --text "{{.text}}", or with prompt:, classify:, summarize: or raw: in a job file`,
+		return specErrorf(`say it with --prompt "Summarize: {{.text}}", with --label A --label B --text "{{.text}}", with --schema FILE --text "{{.text}}", or with prompt:, classify:, summarize:, extract: or raw: in a job file`,
 			"the job does not say what to ask")
 	case 1:
 	default:
@@ -352,6 +364,9 @@ func (s *Spec) checkRequest() error {
 	if field(thinking, "thinkingBudget") != nil && field(thinking, "thinkingLevel") != nil {
 		return specErrorf("keep thinkingLevel for Gemini 3 and later, thinkingBudget for 2.5",
 			"request.generationConfig.thinkingConfig has thinkingBudget and thinkingLevel, and the API takes one of them")
+	}
+	if err := s.checkSchema(); err != nil {
+		return err
 	}
 	if s.System != "" && field(s.Request, "systemInstruction") != nil {
 		return specErrorf("keep one of them", "system and request.systemInstruction are both given")

@@ -110,9 +110,21 @@ func settings() []setting {
 				classify(s).Labels = labels
 			},
 		},
-		text("text", groupAsk, "`TEMPLATE` of the text to classify: \"{{.body}}\"", func(s *jobs.Spec) *string {
+		{
+			&cli.StringFlag{Name: "schema", Category: groupAsk, Usage: "`FILE` with the JSON Schema of the answers, which are checked by it; its properties become columns", EnvVars: env("schema")},
+			func(c *cli.Context, s *jobs.Spec) { s.Schema = jobs.SchemaFile(c.String("schema")) },
+		},
+		text("schema-field", groupAsk, "responseJsonSchema (default) or responseSchema: how the schema is sent", func(s *jobs.Spec) *string { return &s.SchemaField }),
+		text("text", groupAsk, "`TEMPLATE` of the text to classify, or with --schema to extract from: \"{{.body}}\"", func(s *jobs.Spec) *string {
 			if s.Summarize != nil {
 				return &s.Summarize.Text
+			}
+			// --label has been set before.
+			if s.Extract == nil && s.Classify == nil && len(s.Schema) > 0 {
+				s.Extract = new(jobs.Extract)
+			}
+			if s.Extract != nil {
+				return &s.Extract.Text
 			}
 			return &classify(s).Text
 		}),
