@@ -24,6 +24,9 @@ func load(t *testing.T, text string) *Spec {
 // body renders a row with a job's kind.
 func body(t *testing.T, s *Spec, r *batch.Row) string {
 	t.Helper()
+	if err := s.readTexts(); err != nil {
+		t.Fatal(err)
+	}
 	k, _, err := newKind(s)
 	if err != nil {
 		t.Fatal(err)
@@ -113,6 +116,8 @@ func TestWordingIsPinned(t *testing.T) {
 		"summarize: {text: '{{.x}}', sentences: 1, style: headline}":                          "cf9e593d",
 		"summarize: {text: '{{.x}}', sentences: 2, style: 'for children', language: English}": "5728540c",
 		"prompt: '{{.x}}'": "64fde551",
+		"extract: {text: '{{.x}}', schema: {type: object, properties: {a: {type: string}}}}":                   "2b24c5f4",
+		"extract: {text: '{{.x}}'}\nschema: {type: object, properties: {a: {type: string}}}\nsystem: be brief": "26ab9a71",
 	}
 	for text, want := range tests {
 		f, err := batch.FingerprintOf("m", []byte(body(t, load(t, text), row("x", "hello"))))

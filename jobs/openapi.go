@@ -76,7 +76,7 @@ func (c *converter) convert(v any, at string) (map[string]any, error) {
 		named = named[1:]
 	case len(named) > 1:
 		var options []any
-		for _, t := range types {
+		for _, t := range named {
 			option := maps.Clone(schema)
 			option["type"] = t
 			options = append(options, option)

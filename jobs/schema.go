@@ -128,6 +128,9 @@ func (s *Spec) readSchema() error {
 	}
 	path, ok := s.Schema.path()
 	if !ok {
+		if len(s.Schema) > 0 && !json.Valid(s.Schema) {
+			return specErrorf("", "the schema is no JSON: %s", oneLine(string(s.Schema), 60))
+		}
 		return nil
 	}
 	text, err := os.ReadFile(path)
@@ -161,7 +164,7 @@ type answerSchema struct {
 func newAnswerSchema(s Schema) (*answerSchema, error) {
 	var text bytes.Buffer
 	if err := json.Compact(&text, s); err != nil {
-		return nil, specErrorf("", "the schema is no JSON: %w", err)
+		return nil, &SpecError{Err: err}
 	}
 	a := &answerSchema{text: text.Bytes()}
 	var err error

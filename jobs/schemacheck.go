@@ -88,6 +88,7 @@ func fenced(text string) (document json.RawMessage, around, ok bool) {
 // other. broken says that one begins and is not whole; what stands inside it is no
 // document of its own.
 func documents(text string) (found []json.RawMessage, broken error) {
+	patience := 4*len(text) + 1<<20 // bytes that may be read in vain: brackets nest
 	for at := 0; ; {
 		next := strings.IndexAny(text[at:], "{[")
 		if next < 0 {
@@ -106,8 +107,13 @@ func documents(text string) (found []json.RawMessage, broken error) {
 			return nil, errors.New("the JSON of the answer breaks off before its end")
 		case errors.As(err, &syntax) && begins(text[at:]):
 			return nil, fmt.Errorf("the answer is no valid JSON: %s after %q", err, oneLine(lastOf(text[at:at+int(syntax.Offset)-1], 30), 30))
+		case patience < 0:
+			return nil, errors.New("the answer is no JSON: it has too many brackets")
 		default:
 			at++ // a bracket of the prose
+			if patience -= len(text) - at; syntax != nil {
+				patience += len(text) - at - int(syntax.Offset)
+			}
 		}
 	}
 }
