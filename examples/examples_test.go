@@ -27,6 +27,7 @@ func TestExamples(t *testing.T) {
 	for name, check := range map[string]func(*testing.T, *example){
 		"classify":  classify,
 		"summarize": summarize,
+		"extract":   extract,
 		"raw":       raw,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -125,6 +126,50 @@ func summarize(t *testing.T, e *example) {
 		if _, there := row["text"]; there {
 			t.Errorf("%s: the text is in the output, which the job's columns leave out", in["id"])
 		}
+	}
+}
+
+// extracted is a row of the extraction as Parquet has it: no column is text that
+// the schema has another type for.
+type extracted struct {
+	Version  string  `parquet:"version,optional"`
+	Summary  string  `parquet:"summary,optional"`
+	Urgency  string  `parquet:"urgency,optional"`
+	Corrects *bool   `parquet:"corrects_dates,optional"`
+	Bug      *int64  `parquet:"bug,optional"`
+	Releases *string `parquet:"releases,optional,json"`
+	Status   string  `parquet:"status,optional"`
+}
+
+func extract(t *testing.T, e *example) {
+	entries := readCSV(t, e.path("entries.csv"))[1:]
+	e.finish(len(entries), "out/changes.parquet")
+	rows, err := parquet.ReadFile[extracted](e.path("out/changes.parquet"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != len(entries) {
+		t.Fatalf("%d entries give %d rows", len(entries), len(rows))
+	}
+	for i, row := range rows {
+		if row.Version != entries[i][0] || row.Status != "ok" || row.Summary == "" || row.Corrects == nil {
+			t.Errorf("row %d is %+v", i+1, row)
+		}
+		if !slices.Contains([]string{"low", "medium", "high"}, row.Urgency) {
+			t.Errorf("row %d has the urgency %q", i+1, row.Urgency)
+		}
+		var releases []struct{ Distribution, Codename string }
+		if row.Releases == nil || json.Unmarshal([]byte(*row.Releases), &releases) != nil || len(releases) > 0 && releases[0].Codename == "" {
+			t.Errorf("row %d has the releases %v", i+1, row.Releases)
+		}
+	}
+
+	if code, _, text := e.run("export", "job.yaml", "-o", "out/changes.csv"); code != 0 {
+		t.Fatalf("export ends with %d: %s", code, text)
+	}
+	want := []string{"version", "summary", "suite", "urgency", "corrects_dates", "bug", "releases", "status", "error", "cost_usd"}
+	if table := readCSV(t, e.path("out/changes.csv")); !slices.Equal(table[0], want) || len(table) != len(entries)+1 {
+		t.Errorf("the CSV file has %d rows with the columns %q, want %d with %q", len(table)-1, table[0], len(entries), want)
 	}
 }
 
