@@ -212,9 +212,10 @@ func schemaError(err error) error {
 		fault   *jsonschema.ValidationError
 		other   *otherDocumentError
 		missing *jsonschema.JSONPointerNotFoundError
+		unread  *jsonschema.LoadURLError // hides its cause
 	)
 	switch {
-	case errors.As(err, &other):
+	case errors.As(err, &unread) && errors.As(unread.Err, &other):
 		return specErrorf(`copy what it refers to below "$defs", and refer to it as "#/$defs/NAME"`, "the schema cannot be used: %w", other)
 	case errors.As(err, &missing):
 		return specErrorf("", "the schema refers to #%s, which it does not have", afterHash(missing.URL))

@@ -106,7 +106,7 @@ func documents(text string) (found []json.RawMessage, broken error) {
 		case errors.Is(err, io.ErrUnexpectedEOF) && begins(text[at:]):
 			return nil, errors.New("the JSON of the answer breaks off before its end")
 		case errors.As(err, &syntax) && begins(text[at:]):
-			return nil, fmt.Errorf("the answer is no valid JSON: %s after %q", err, oneLine(lastOf(text[at:at+int(syntax.Offset)-1], 30), 30))
+			return nil, fmt.Errorf("the answer is no valid JSON: %s, following %q", err, oneLine(lastOf(text[at:at+int(syntax.Offset)-1], 30), 30))
 		case patience < 0:
 			return nil, errors.New("the answer is no JSON: it has too many brackets")
 		default:
