@@ -183,7 +183,8 @@ func beyond64(v any, t batch.Type) bool {
 // columns are the properties of a schema whose answers are objects.
 func (s *answerSchema) columns() ([]batch.Column, error) {
 	root, at := s.tree.root, ""
-	if len(s.tree.types(root, "", 0)) == 0 || slices.ContainsFunc(s.tree.types(root, "", 0), func(t string) bool { return t != "object" && t != "null" }) {
+	types := s.tree.types(root)
+	if len(types) == 0 || slices.ContainsFunc(types, func(t string) bool { return t != "object" && t != "null" }) {
 		return nil, nil
 	}
 	for range maxRefs {
@@ -203,15 +204,14 @@ func (s *answerSchema) columns() ([]batch.Column, error) {
 		if name == "" {
 			return nil, specErrorf("name it", "the schema has a property without a name, at %s", place(at+"/properties"))
 		}
-		columns = append(columns, batch.Column{Name: name, Type: s.tree.columnType(properties[name], at+"/properties/"+escapePointer(name))})
+		columns = append(columns, batch.Column{Name: name, Type: s.tree.columnType(properties[name])})
 	}
 	return columns, nil
 }
 
 // columnType returns the type of a column for what a schema allows.
-func (t *schemaTree) columnType(schema any, at string) batch.Type {
-	types := t.types(schema, at, 0)
-	types = slices.DeleteFunc(types, func(name string) bool { return name == "null" })
+func (t *schemaTree) columnType(schema any) batch.Type {
+	types := slices.DeleteFunc(t.types(schema), func(name string) bool { return name == "null" })
 	slices.Sort(types)
 	switch strings.Join(slices.Compact(types), " ") {
 	case "string":
@@ -231,9 +231,14 @@ const maxRefs = 32
 
 // types returns the types that a schema allows, repeated possibly; none when it
 // does not say.
-func (t *schemaTree) types(v any, at string, depth int) []string {
+func (t *schemaTree) types(v any) []string {
+	patience := 1000 // references may branch and go in circles
+	return t.typesWithin(v, &patience)
+}
+
+func (t *schemaTree) typesWithin(v any, patience *int) []string {
 	schema, _ := v.(map[string]any)
-	if depth > maxRefs {
+	if *patience--; *patience < 0 {
 		return nil
 	}
 	switch own := schema["type"].(type) {
@@ -258,8 +263,8 @@ func (t *schemaTree) types(v any, at string, depth int) []string {
 		return types
 	}
 	if ref, ok := schema["$ref"].(string); ok {
-		if target, where, ok := t.resolve(ref); ok {
-			return t.types(target, where, depth+1)
+		if target, _, ok := t.resolve(ref); ok {
+			return t.typesWithin(target, patience)
 		}
 		return nil
 	}
@@ -267,7 +272,7 @@ func (t *schemaTree) types(v any, at string, depth int) []string {
 		if options, ok := schema[keyword].([]any); ok {
 			var types []string
 			for _, v := range options {
-				branch := t.types(v, at, depth+1)
+				branch := t.typesWithin(v, patience)
 				if len(branch) == 0 {
 					return nil // it allows anything
 				}
@@ -278,7 +283,7 @@ func (t *schemaTree) types(v any, at string, depth int) []string {
 	}
 	if parts, ok := schema["allOf"].([]any); ok {
 		for _, v := range parts {
-			if types := t.types(v, at, depth+1); len(types) > 0 {
+			if types := t.typesWithin(v, patience); len(types) > 0 {
 				return types
 			}
 		}

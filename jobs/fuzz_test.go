@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/genbatch/genbatch/batch/gemini"
 )
 
 // FuzzLoad loads job files that are any bytes at all: an error is fine, a panic is
@@ -16,6 +18,7 @@ func FuzzLoad(f *testing.F) {
 		"classify: {text: '{{.x}}', labels: [a, b]}\n", "classify:\n  text: x\n  labels: {a: b, c: d}\n", "summarize: {text: x, words: 3}\n", "raw: {}\n",
 		"input: &a [x]\noutput: *a\n", "a: &a [*a]\n", "<<: {model: m}\n", "- 1\n", "model: [", "model: !!binary x\n", "rpm: 1e999\n", "\t", "\xff\xfe",
 		"request: {a: {b: {c: [[[[[1]]]]]}}}\n", "request:\n  ? {a: b}\n  : 1\n", "request: {1: 2, true: 3, ~: 4}\n", "timeout: 5m\nheader: ['a=b']\n", "classify: {labels: 5}\n",
+		"prompt: x\nschema: {type: object, properties: {b: &a {type: string}, 1: *a}}\n", "extract: {text: x, schema: s.json}\n", "schema: [.inf]\n", "schema: {a: .nan, ~: 0x1F}\n",
 	} {
 		f.Add([]byte(text))
 	}
@@ -73,4 +76,39 @@ func TestTemplateFunctions(t *testing.T) {
 	if got, err := templates[0].render(row("a", "é")); err == nil {
 		t.Errorf("half a character became %q", got)
 	}
+}
+
+// FuzzSchema reads any schema and any answer: what is taken for a schema can be
+// used in every way, and a document that is found fits it.
+func FuzzSchema(f *testing.F) {
+	for _, schema := range []string{
+		invoiceSchema, `{"$ref":"#"}`, `{"type":"object","properties":{"a":{"$ref":"#/properties/a"}}}`, `{"allOf":[{"$ref":"#/allOf/0"}]}`,
+		`{"anyOf":[{"$ref":"#/anyOf/1"},{"$ref":"#/anyOf/0"}]}`, `{"items":[{"type":"string"}],"$schema":"http://json-schema.org/draft-07/schema#"}`,
+		`{"type":["string","null"],"enum":[1e99,null,{}],"const":[]}`, `{"minimum":1e999999999,"multipleOf":0.1}`, `{"$id":"x","$anchor":"y","properties":{"~/":{"$ref":"#y"}}}`,
+	} {
+		for _, answer := range []string{goodAnswer, "```json\n{}\n```", `x {"a":1} [2]`, "\ufeff{}", `{"a":1e999999999}`, "```", "[[[", `"x"`} {
+			f.Add([]byte(schema), answer)
+		}
+	}
+	f.Fuzz(func(t *testing.T, schema []byte, answer string) {
+		_, _ = openAPISchema(schema) // of a row's own request: not checked before
+		s, err := newAnswerSchema(Schema(schema))
+		if err != nil {
+			return
+		}
+		s.warnings()
+		own, err := s.columns()
+		if err != nil {
+			return
+		}
+		document, _, err := s.read(answer)
+		if err == nil && s.check(document) != nil {
+			t.Errorf("%s is read out of %q, and does not fit", document, answer)
+		}
+		k := &schemaKind{kind: &promptKind{}, answerSchema: s, own: own}
+		values, _, err := k.values(&gemini.Answer{Text: answer})
+		if err == nil && len(values) != len(own) {
+			t.Errorf("%d values for %d columns", len(values), len(own))
+		}
+	})
 }

@@ -31,7 +31,12 @@ func openAPISchema(text json.RawMessage) (json.RawMessage, error) {
 type converter struct {
 	tree schemaTree
 	open []string // the places of the references that are being followed
+	size int      // schemas written
 }
+
+// maxSchemas bounds what a schema grows to when its references are written out,
+// each time they are used.
+const maxSchemas = 10000
 
 // keptKeywords mean the same in both forms.
 var keptKeywords = []string{
@@ -45,6 +50,9 @@ var keptFormats = map[string][]string{
 }
 
 func (c *converter) convert(v any, at string) (map[string]any, error) {
+	if c.size++; c.size > maxSchemas {
+		return nil, fmt.Errorf("it has more than %d parts once its references are written out", maxSchemas)
+	}
 	schema, ok := v.(map[string]any)
 	if !ok {
 		return nil, fmt.Errorf("%s allows anything, and responseSchema wants a type", place(at))
@@ -64,7 +72,7 @@ func (c *converter) convert(v any, at string) (map[string]any, error) {
 			return c.choice(schema, options, at+"/"+keyword)
 		}
 	}
-	types := slices.Compact(slices.Sorted(slices.Values(c.tree.types(schema, at, 0))))
+	types := slices.Compact(slices.Sorted(slices.Values(c.tree.types(schema))))
 	nullable := slices.Contains(types, "null")
 	named := slices.DeleteFunc(types, func(t string) bool { return t == "null" })
 	switch {
@@ -168,6 +176,8 @@ func (c *converter) object(schema, out map[string]any, at string) error {
 	if len(properties) == 0 {
 		return fmt.Errorf("%s is an object without properties of its own, and responseSchema wants them named", place(at))
 	}
+	// The members of properties have no order in the API, so that it is given beside
+	// them. Those of an allOf stand in several places.
 	names := slices.Sorted(maps.Keys(properties))
 	if order := c.tree.properties(at); len(order) == len(names) {
 		names = order
@@ -179,8 +189,10 @@ func (c *converter) object(schema, out map[string]any, at string) error {
 			return err
 		}
 	}
-	// The members of properties have no order in the API.
 	out["properties"], out["propertyOrdering"] = converted, names
+	if own, ok := schema["propertyOrdering"]; ok {
+		out["propertyOrdering"] = own
+	}
 	var required []any
 	all, _ := schema["required"].([]any)
 	for _, v := range all {
@@ -303,12 +315,15 @@ func (c *converter) merge(schema map[string]any, parts []any, at string) (map[st
 		}
 		for keyword, v := range part {
 			old, both := merged[keyword]
-			switch list, isList := old.([]any); {
+			list, isList := old.([]any)
+			named, isMap := old.(map[string]any)
+			switch {
 			case !both || reflect.DeepEqual(old, v):
 				merged[keyword] = v
-			case keyword == "properties":
-				properties := maps.Clone(old.(map[string]any))
-				for name, v := range v.(map[string]any) {
+			case keyword == "properties" && isMap:
+				properties := maps.Clone(named)
+				more, _ := v.(map[string]any)
+				for name, v := range more {
 					if o, ok := properties[name]; ok && !reflect.DeepEqual(o, v) {
 						return nil, fmt.Errorf("%s/allOf/%d/properties/%s: %w", at, i, name, errMerge)
 					}

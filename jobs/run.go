@@ -93,7 +93,6 @@ func (j *Job) CountRows(ctx context.Context) (int64, error) {
 // error tells: what [batch.Run] returned, or a fault of writing the output.
 func (j *Job) Run(ctx context.Context) (*Summary, error) {
 	j.warnPrice()
-	j.warnSchema()
 	if m := j.progress.upToDate; m != nil {
 		return j.unchanged(m), nil
 	}
@@ -110,6 +109,7 @@ func (j *Job) Run(ctx context.Context) (*Summary, error) {
 
 // ask asks what the journal does not have.
 func (j *Job) ask(ctx context.Context) (*Summary, error) {
+	j.warnSchema()
 	limiter := quota.New(quota.Config{
 		RPM: j.spec.RPM, TPM: j.spec.TPM, RPD: j.spec.RPD,
 		Concurrency: j.spec.Concurrency, OnDailyQuota: dayPolicy(j.spec.OnDailyQuota),
@@ -124,7 +124,7 @@ func (j *Job) ask(ctx context.Context) (*Summary, error) {
 	j.progress.begin, j.progress.limiter = time.Now(), limiter
 	j.progress.mu.Unlock()
 	err = batch.Run(ctx, batch.Config{
-		Model:       boundedModel{checkedModel{changingModel{newSchemaModel(j.client, &j.spec), j.prices, j.spec.Stream}, j.kind}, j.prices},
+		Model:       boundedModel{checkedModel{changingModel{newSchemaModel(j.client, &j.spec, j.log), j.prices, j.spec.Stream}, j.kind}, j.prices},
 		Limiter:     budget,
 		Sink:        j.journal,
 		Skip:        j.skip,

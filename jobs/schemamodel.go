@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"regexp"
 	"sync/atomic"
@@ -20,10 +21,11 @@ type schemaModel struct {
 	batch.Model
 	old *atomic.Bool // responseJsonSchema is not known, or not wanted
 	one bool         // all rows have the job's schema
+	log *slog.Logger
 }
 
-func newSchemaModel(m batch.Model, s *Spec) batch.Model {
-	sm := schemaModel{m, new(atomic.Bool), len(s.Schema) > 0}
+func newSchemaModel(m batch.Model, s *Spec, log *slog.Logger) batch.Model {
+	sm := schemaModel{m, new(atomic.Bool), len(s.Schema) > 0, log}
 	sm.old.Store(s.SchemaField == "responseSchema")
 	return sm
 }
@@ -52,7 +54,9 @@ func (m schemaModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcom
 	case err != nil:
 		return m.unsendable(err)
 	}
-	m.old.Store(true)
+	if m.old.CompareAndSwap(false, true) {
+		m.log.Warn("the endpoint does not know responseJsonSchema: it is asked with responseSchema (schema_field: responseSchema spares it the question)")
+	}
 	// The refusal is the endpoint's matter, and no failure of the row.
 	o.Consequence, o.Status, o.Refusal = batch.Retry, "", ""
 	o.Next = &batch.Change{

@@ -112,7 +112,12 @@ func settings() []setting {
 		},
 		{
 			&cli.StringFlag{Name: "schema", Category: groupAsk, Usage: "`FILE` with the JSON Schema of the answers, which are checked by it; its properties become columns", EnvVars: env("schema")},
-			func(c *cli.Context, s *jobs.Spec) { s.Schema = jobs.SchemaFile(c.String("schema")) },
+			func(c *cli.Context, s *jobs.Spec) {
+				s.Schema = jobs.SchemaFile(c.String("schema"))
+				if s.Extract != nil {
+					s.Extract.Schema = nil
+				}
+			},
 		},
 		text("schema-field", groupAsk, "responseJsonSchema (default) or responseSchema: how the schema is sent", func(s *jobs.Spec) *string { return &s.SchemaField }),
 		text("text", groupAsk, "`TEMPLATE` of the text to classify, or with --schema to extract from: \"{{.body}}\"", func(s *jobs.Spec) *string {
