@@ -17,7 +17,7 @@ func FuzzLoad(f *testing.F) {
 		"", "model: m\nprompt: x\n", "input: [a.csv, b.csv]\noutput: o.csv\nmodel: m\nprompt: '{{.x}}'\nrequest: {generationConfig: {temperature: 0}}\n",
 		"classify: {text: '{{.x}}', labels: [a, b]}\n", "classify:\n  text: x\n  labels: {a: b, c: d}\n", "summarize: {text: x, words: 3}\n", "raw: {}\n",
 		"input: &a [x]\noutput: *a\n", "a: &a [*a]\n", "<<: {model: m}\n", "- 1\n", "model: [", "model: !!binary x\n", "rpm: 1e999\n", "\t", "\xff\xfe",
-		"request: {a: {b: {c: [[[[[1]]]]]}}}\n", "request:\n  ? {a: b}\n  : 1\n", "request: {1: 2, true: 3, ~: 4}\n", "timeout: 5m\nheader: ['a=b']\n", "classify: {labels: 5}\n",
+		"request: {a: {b: {c: [[[[[1]]]]]}}}\n", "request:\n  ? {a: b}\n  : 1\n", "request: {1: 2, true: 3, ~: 4}\n", "timeout: 5m\nheader: ['a=b']\n", "classify: {labels: 5}\n", "input: !x y\nz: #\n",
 		"prompt: x\nschema: {type: object, properties: {b: &a {type: string}, 1: *a}}\n", "extract: {text: x, schema: s.json}\n", "schema: [.inf]\n", "schema: {a: .nan, ~: 0x1F}\n",
 	} {
 		f.Add([]byte(text))

@@ -172,11 +172,22 @@ func Load(path string) (*Spec, error) {
 		return nil, specErrorf("name a job file that exists, or describe the job by flags", "the job file cannot be read: %w", err)
 	}
 	var s Spec
-	if err := yaml.UnmarshalWithOptions(text, &s, yaml.Strict()); err != nil {
+	if err := unmarshalYAML(text, &s); err != nil {
 		return nil, yamlError(path, err)
 	}
 	s.resolve(filepath.Dir(path))
 	return &s, nil
+}
+
+// unmarshalYAML reads a job file. The YAML package panics on some files, such as one
+// whose list is a text with a tag (input: !x a.csv); that is a mistake in the file.
+func unmarshalYAML(text []byte, s *Spec) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("it cannot be read as YAML (%v); leave out tags, which begin with an exclamation mark", r)
+		}
+	}()
+	return yaml.UnmarshalWithOptions(text, s, yaml.Strict())
 }
 
 // resolve makes the paths of a job file relative to its folder.
