@@ -184,7 +184,7 @@ func Load(path string) (*Spec, error) {
 func unmarshalYAML(text []byte, s *Spec) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("it cannot be read as YAML (%v); leave out tags, which begin with an exclamation mark", r)
+			err = errors.New("it cannot be read as YAML: leave out tags, which begin with an exclamation mark")
 		}
 	}()
 	return yaml.UnmarshalWithOptions(text, s, yaml.Strict())
