@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -22,10 +23,15 @@ type schemaModel struct {
 	old *atomic.Bool // responseJsonSchema is not known, or not wanted
 	one bool         // all rows have the job's schema
 	log *slog.Logger
+
+	latest *atomic.Pointer[conversion] // mostly the only one
 }
 
+// A conversion is a schema in both forms.
+type conversion struct{ from, to json.RawMessage }
+
 func newSchemaModel(m batch.Model, s *Spec, log *slog.Logger) batch.Model {
-	sm := schemaModel{m, new(atomic.Bool), len(s.Schema) > 0, log}
+	sm := schemaModel{m, new(atomic.Bool), len(s.Schema) > 0, log, new(atomic.Pointer[conversion])}
 	sm.old.Store(s.SchemaField == "responseSchema")
 	return sm
 }
@@ -33,7 +39,7 @@ func newSchemaModel(m batch.Model, s *Spec, log *slog.Logger) batch.Model {
 func (m schemaModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 	old := m.old.Load()
 	if old {
-		body, found, err := asResponseSchema(r.Body)
+		body, found, err := m.asResponseSchema(r.Body)
 		if err != nil {
 			return m.unsendable(err)
 		}
@@ -47,7 +53,7 @@ func (m schemaModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcom
 	if old || !refusesJSONSchema(&o) {
 		return o
 	}
-	body, found, err := asResponseSchema(r.Body)
+	body, found, err := m.asResponseSchema(r.Body)
 	switch {
 	case !found && err == nil:
 		return o
@@ -104,7 +110,7 @@ func refusesJSONSchema(o *batch.Outcome) bool {
 
 // asResponseSchema returns a body whose responseJsonSchema is written as
 // responseSchema; found is false when it has none.
-func asResponseSchema(body []byte) (changed json.RawMessage, found bool, err error) {
+func (m schemaModel) asResponseSchema(body []byte) (changed json.RawMessage, found bool, err error) {
 	b, err := parseBody(body)
 	if err != nil {
 		return nil, false, nil // the endpoint says what is wrong with it
@@ -113,11 +119,15 @@ func asResponseSchema(body []byte) (changed json.RawMessage, found bool, err err
 	if !found {
 		return nil, false, nil
 	}
-	converted, err := openAPISchema(schema)
-	if err != nil {
-		return nil, true, err
+	c := m.latest.Load()
+	if c == nil || !bytes.Equal(c.from, schema) {
+		c = &conversion{from: schema}
+		if c.to, err = openAPISchema(schema); err != nil {
+			return nil, true, err
+		}
+		m.latest.Store(c)
 	}
 	delete(b.config, "responseJsonSchema")
-	b.config["responseSchema"] = converted
+	b.config["responseSchema"] = c.to
 	return b.marshal(), true, nil
 }
