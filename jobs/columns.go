@@ -18,6 +18,7 @@ type reply struct {
 	problem string
 	note    string // what was done to get or to read the answer
 	own     []any  // the values of the kind's columns; nil: all of them null
+	correct *bool  // whether the labels are those expected; nil: not known
 
 	cost   price.USD
 	priced bool
@@ -117,6 +118,14 @@ func newColumns(s *Spec, k kind) []resultColumn {
 				return nil
 			}
 			return x.own[i]
+		}})
+	}
+	if s.Expected != "" {
+		columns = append(columns, resultColumn{batch.Column{Name: "correct", Type: batch.Bool}, func(x *reply) any {
+			if x.correct == nil {
+				return nil
+			}
+			return *x.correct
 		}})
 	}
 	columns = append(columns, standard...)

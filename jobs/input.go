@@ -90,6 +90,9 @@ func (j *Job) checkColumns() error {
 			}
 		}
 	}
+	if err := j.checkExpected(); err != nil {
+		return err
+	}
 	for _, c := range j.resultColumns() {
 		if slices.Contains(j.names, c.Name) {
 			return specErrorf("give the result columns a prefix, such as --prefix ai_",

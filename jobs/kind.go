@@ -83,58 +83,6 @@ func (k *promptKind) columns() []batch.Column               { return nil }
 
 func (k *promptKind) values(*gemini.Answer) ([]any, string, error) { return nil, "", nil }
 
-// classifyKind asks for one of a list of labels.
-type classifyKind struct {
-	body   *bodyTemplate
-	labels []string
-}
-
-func newClassify(s *Spec, system *rowTemplate) (kind, []*rowTemplate, error) {
-	c := s.Classify
-	if c.Text == "" {
-		return nil, nil, specErrorf(`say which text with --text "{{.body}}", or text: under classify:`, "classify has no text")
-	}
-	if len(c.Labels) < 2 {
-		return nil, nil, specErrorf("give at least two with --label A --label B, or labels: under classify:", "classify has %d labels", len(c.Labels))
-	}
-	text, err := newTemplate("text", c.Text)
-	if err != nil {
-		return nil, nil, err
-	}
-	k := &classifyKind{}
-	var instruction strings.Builder
-	instruction.WriteString("Classify the text that the user gives into exactly one of these labels. " +
-		"Answer with the label alone, spelled as it stands here.\n\nLabels:\n")
-	var enum []any
-	for _, l := range c.Labels {
-		if strings.TrimSpace(l.Name) == "" {
-			return nil, nil, specErrorf("", "classify has an empty label")
-		}
-		for _, other := range k.labels {
-			if strings.EqualFold(other, l.Name) {
-				return nil, nil, specErrorf("labels must differ in more than case", "classify has the labels %q and %q", other, l.Name)
-			}
-		}
-		k.labels = append(k.labels, l.Name)
-		enum = append(enum, l.Name)
-		instruction.WriteString("- " + l.Name)
-		if l.Description != "" {
-			instruction.WriteString(": " + l.Description)
-		}
-		instruction.WriteString("\n")
-	}
-	body, err := newBody(requestOf(s, map[string]any{
-		"contents":          []any{textContent("user", text)},
-		"systemInstruction": instructionContent(instruction.String(), system),
-		"generationConfig": map[string]any{
-			"responseMimeType": "text/x.enum",
-			"responseSchema":   map[string]any{"type": "STRING", "enum": enum},
-		},
-	}))
-	k.body = body
-	return k, templates(text, system), err
-}
-
 // instructionContent is the kind's own instruction, followed by the job's.
 func instructionContent(text string, system *rowTemplate) map[string]any {
 	content := textContent("", strings.TrimSpace(text))
@@ -142,46 +90,6 @@ func instructionContent(text string, system *rowTemplate) map[string]any {
 		content["parts"] = append(content["parts"].([]any), map[string]any{"text": system})
 	}
 	return content
-}
-
-func (k *classifyKind) render(row *batch.Row) ([]byte, error) { return k.body.render(row) }
-func (k *classifyKind) columns() []batch.Column               { return []batch.Column{{Name: "label"}} }
-
-// values returns the label. Models answer with it in quotes or other case when a
-// gateway drops the schema; an answer in which no label or more than one can be
-// meant is none.
-func (k *classifyKind) values(a *gemini.Answer) ([]any, string, error) {
-	text := unfenced(strings.TrimSpace(a.Text))
-	var quoted string
-	if json.Unmarshal([]byte(text), &quoted) == nil {
-		text = strings.TrimSpace(quoted)
-	}
-	const dress = " \t\r\n\"'`*."
-	for _, undress := range []string{"", dress} { // a label may itself end in a full stop
-		for _, l := range k.labels {
-			if strings.EqualFold(strings.Trim(l, undress), strings.Trim(text, undress)) {
-				return []any{l}, "", nil
-			}
-		}
-	}
-	return nil, "", fmt.Errorf("the answer %q is none of the labels %s", oneLine(a.Text, 60), strings.Join(k.labels, ", "))
-}
-
-// unfenced takes a text out of the Markdown fences, with or without a language, that
-// models put around it although they are told not to. It returns other texts as they
-// are.
-func unfenced(text string) string {
-	inner, ok := strings.CutPrefix(text, "```")
-	if !ok {
-		return text
-	}
-	if inner, ok = strings.CutSuffix(inner, "```"); !ok {
-		return text
-	}
-	if _, rest, several := strings.Cut(inner, "\n"); several {
-		inner = rest
-	}
-	return strings.TrimSpace(inner)
 }
 
 func newSummarize(s *Spec, system *rowTemplate) (kind, []*rowTemplate, error) {

@@ -174,6 +174,7 @@ func (j *Job) deriveTo(ctx context.Context, to io.Writer, path, format string, o
 	}
 	defer w.Abort()
 	var t Totals
+	evaluator := j.newEvaluator()
 	for it, err := range j.items() {
 		if err == nil && ctx.Err() != nil {
 			err = fmt.Errorf("%w while the output was written", batch.ErrInterrupted)
@@ -185,6 +186,7 @@ func (j *Job) deriveTo(ctx context.Context, to io.Writer, path, format string, o
 		if err != nil {
 			return nil, sum, err
 		}
+		evaluator.add(it.row, x)
 		if len(only) > 0 && !slices.Contains(only, x.status) {
 			continue
 		}
@@ -193,6 +195,7 @@ func (j *Job) deriveTo(ctx context.Context, to io.Writer, path, format string, o
 			return nil, sum, err
 		}
 	}
+	t.Evaluation = evaluator.evaluation()
 	own := to == nil && path == j.spec.Output
 	if own && t.Status[batch.Pending] > 0 {
 		return &t, sum, errPending
@@ -205,6 +208,7 @@ func (j *Job) deriveTo(ctx context.Context, to io.Writer, path, format string, o
 			return nil, sum, err
 		}
 	}
+	j.warnUnknown(t.Evaluation)
 	if err := w.Commit(); err != nil {
 		return nil, sum, err
 	}
@@ -225,7 +229,7 @@ func (j *Job) reply(it *item, t *Totals) (*reply, error) {
 		t.addProblem(x.status, x.problem)
 	}
 	if j.spec.Classify != nil && x.own != nil {
-		t.addLabel(x.own[0].(string))
+		t.addLabels(labelsOf(x.own))
 	}
 	return x, nil
 }

@@ -77,6 +77,8 @@ func (j *Job) Plan() (*Plan, error) {
 		return nil, err
 	}
 	j.warnSchema()
+	j.warnExamples()
+	j.warnExpected()
 	var (
 		p        Plan
 		known    Totals // of settled rows

@@ -93,6 +93,8 @@ func (j *Job) CountRows(ctx context.Context) (int64, error) {
 // error tells: what [batch.Run] returned, or a fault of writing the output.
 func (j *Job) Run(ctx context.Context) (*Summary, error) {
 	j.warnPrice()
+	j.warnExamples()
+	j.warnExpected()
 	if m := j.progress.upToDate; m != nil {
 		return j.unchanged(m), nil
 	}

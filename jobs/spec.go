@@ -27,7 +27,8 @@ type Spec struct {
 	Limit        int    `json:"limit,omitempty"`         // only the first rows; 0: all
 	Sample       int    `json:"sample,omitempty"`        // only that many rows, by lowest fingerprint; 0: all
 	Strict       bool   `json:"strict,omitempty"`
-	Dedupe       bool   `json:"dedupe,omitempty"` // one call for identical requests
+	Dedupe       bool   `json:"dedupe,omitempty"`   // one call for identical requests
+	Expected     string `json:"expected,omitempty"` // column with the labels that are right, for an evaluation
 
 	Model      string `json:"model,omitempty"` // required
 	Endpoint   string `json:"endpoint,omitempty"`
@@ -75,15 +76,25 @@ type Spec struct {
 	Force       bool   `json:"force,omitempty"`
 }
 
-// Classify asks for one label for each row.
+// Classify asks for one label for each row, or for several.
 type Classify struct {
 	Text   string `json:"text"` // template; required
 	Labels Labels `json:"labels"`
+
+	Multi     bool `json:"multi,omitempty"`      // any number of labels for each row, none included
+	MinLabels int  `json:"min_labels,omitempty"` // with Multi: fewest
+	MaxLabels int  `json:"max_labels,omitempty"` // with Multi: most; 0: all
+
+	Rationale  bool `json:"rationale,omitempty"`  // have the model reason before it decides, in a column
+	Confidence bool `json:"confidence,omitempty"` // have it say how sure it is, from 0 to 1, in a column
+
+	Examples Examples `json:"examples,omitzero"` // texts with their labels, shown before each row's
 }
 
 // Labels are the labels of a classification, in their order, each with a
 // description that may be empty. In YAML: a list, or a map of label to
-// description.
+// description. A name @FILE stands for the labels of a file, one a line, each with
+// a tab and its description if it has one; @@ is an at sign.
 type Labels []Label
 
 // A Label is one label of a classification.
@@ -211,6 +222,7 @@ func (s *Spec) resolve(dir string) {
 			*text = "@" + file
 		}
 	}
+	s.Classify.resolve(at)
 }
 
 // texts are the templates, which may name a file: @FILE. A text that begins with
@@ -250,7 +262,7 @@ func (s *Spec) readTexts() error {
 			*text = "@" + *text
 		}
 	}
-	return nil
+	return s.Classify.readFiles()
 }
 
 // clonePointer returns a pointer to a copy, or nil.
@@ -358,6 +370,9 @@ func (s *Spec) check() error {
 	}
 	if s.Timeout < 0 {
 		return specErrorf("", "timeout is %v; it cannot be negative", s.Timeout)
+	}
+	if s.Expected != "" && s.Classify == nil {
+		return specErrorf("it goes with --label and --text, or classify:", "expected names labels to compare with, and the job is no classification")
 	}
 	if s.OnDailyQuota != "" && s.OnDailyQuota != "stop" && s.OnDailyQuota != "wait" {
 		return specErrorf("use stop or wait", "on_daily_quota is %q", s.OnDailyQuota)

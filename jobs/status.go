@@ -99,6 +99,9 @@ func ReadStatus(dir string) (*Status, error) {
 		if _, err := os.Stat(m.Output.Path); err == nil {
 			s.Finished = m.LastSeq == s.LastSeq
 		}
+		if s.Finished {
+			s.Evaluation = m.Summary.Evaluation
+		}
 	}
 	s.Input = readInputStatus(*spec, jl, now.Add(inputPatience))
 	if d := now.Sub(since); s.Running != nil && d > 0 {

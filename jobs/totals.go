@@ -15,7 +15,9 @@ import (
 type Totals struct {
 	Rows   int64                  `json:"rows"` // that have a result, or are skipped or pending
 	Status map[batch.Status]int64 `json:"status"`
-	Labels map[string]int64       `json:"labels,omitempty"` // of classify
+	Labels map[string]int64       `json:"labels,omitempty"` // of classify; an empty name counts rows with an empty list of them
+
+	Evaluation *Evaluation `json:"evaluation,omitempty"` // of an output that is compared with known labels
 
 	Problems map[string]int64 `json:"problems,omitempty"` // why rows are not ok, and how many; the first kinds only
 	Written  int64            `json:"-"`                  // rows of an output
@@ -79,11 +81,16 @@ func (t *Totals) addStatus(s batch.Status) {
 	t.Status[s]++
 }
 
-func (t *Totals) addLabel(label string) {
+func (t *Totals) addLabels(labels []string) {
 	if t.Labels == nil {
 		t.Labels = make(map[string]int64)
 	}
-	t.Labels[label]++
+	if len(labels) == 0 {
+		t.Labels[""]++
+	}
+	for _, l := range labels {
+		t.Labels[l]++
+	}
 }
 
 // addProblem counts why a row is not ok.

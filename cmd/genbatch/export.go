@@ -66,6 +66,7 @@ func exportCommand(con *console) *cli.Command {
 			&cli.BoolFlag{Name: "raw", Usage: "add the raw response as a column"},
 			&cli.BoolFlag{Name: "csv-safe", Usage: "guard CSV cells that a spreadsheet would take for a formula"},
 			&cli.BoolFlag{Name: "force", Usage: "replace a file that is there"},
+			&cli.StringFlag{Name: "expected", Usage: "`COLUMN` with the labels that are right, to compare a classification with"},
 			&cli.StringFlag{Name: "prices", Usage: "`FILE` of prices that count before the built-in ones"},
 			stateFlag(), jsonFlag(), &cli.StringFlag{Name: "log-level", Value: "warn", Usage: "debug, info, warn or error"},
 		},
@@ -92,6 +93,9 @@ func exportCommand(con *console) *cli.Command {
 			}
 			if c.IsSet("csv-safe") {
 				spec.CSVSafe = c.Bool("csv-safe")
+			}
+			if c.IsSet("expected") {
+				spec.Expected = c.String("expected")
 			}
 			if c.IsSet("prices") {
 				spec.Prices = c.String("prices")
@@ -127,6 +131,7 @@ func exportCommand(con *console) *cli.Command {
 				return nil
 			}
 			fmt.Fprintf(con.stdout, "Wrote %s: %s of %s (%s)\n", path, count(totals.Written), many(totals.Rows, "row"), statusText(totals, 0))
+			printEvaluation(con.stdout, totals.Evaluation)
 			return nil
 		},
 	}
@@ -217,7 +222,10 @@ func statusCommand(con *console) *cli.Command {
 
 func printStatus(con *console, s *jobs.Status) {
 	w := tabwriter.NewWriter(con.stdout, 0, 0, 2, ' ', 0)
-	defer w.Flush()
+	defer func() {
+		w.Flush()
+		printEvaluation(con.stdout, s.Evaluation)
+	}()
 	switch {
 	case s.Running != nil:
 		fmt.Fprintf(w, "state\trunning: process %d on %s, since %s\n", s.Running.PID, s.Running.Host, s.Running.Since.Local().Format(time.DateTime))

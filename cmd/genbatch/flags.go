@@ -101,7 +101,7 @@ func settings() []setting {
 		text("prompt", groupAsk, "`TEXT` to ask, a template over the row: \"Summarize: {{.body}}\"; @FILE reads it from a file", func(s *jobs.Spec) *string { return &s.Prompt }, "p"),
 		text("system", groupAsk, "`TEXT` of the system instruction, likewise", func(s *jobs.Spec) *string { return &s.System }),
 		{
-			&cli.StringSliceFlag{Name: "label", Category: groupAsk, Usage: "`LABEL` of a classification; repeatable", EnvVars: env("label")},
+			&cli.StringSliceFlag{Name: "label", Category: groupAsk, Usage: "`LABEL` of a classification; repeatable; @FILE has one a line", EnvVars: env("label")},
 			func(c *cli.Context, s *jobs.Spec) {
 				labels := jobs.Labels{}
 				for _, name := range c.StringSlice("label") {
@@ -133,6 +133,16 @@ func settings() []setting {
 			}
 			return &classify(s).Text
 		}),
+		boolean("multi", groupAsk, "classify: give each row any number of labels", func(s *jobs.Spec) *bool { return &classify(s).Multi }),
+		number("min-labels", groupAsk, "fewest labels of a row, with --multi", "0", func(s *jobs.Spec) *int { return &classify(s).MinLabels }),
+		number("max-labels", groupAsk, "most labels of a row, with --multi", "all", func(s *jobs.Spec) *int { return &classify(s).MaxLabels }),
+		boolean("rationale", groupAsk, "classify: have the model say why before it decides, in a column", func(s *jobs.Spec) *bool { return &classify(s).Rationale }),
+		boolean("confidence", groupAsk, "classify: have it say how sure it is, from 0 to 1, in a column", func(s *jobs.Spec) *bool { return &classify(s).Confidence }),
+		text("examples", groupAsk, "classify: `FILE` with the columns text and label: examples to show the model", func(s *jobs.Spec) *string {
+			classify(s).Examples = jobs.Examples{}
+			return &classify(s).Examples.File
+		}),
+		text("expected", groupOutput, "`COLUMN` with the labels that are right: the summary says how well a classification does", func(s *jobs.Spec) *string { return &s.Expected }),
 		number("max-output-tokens", groupAsk, "most tokens of an answer, thinking included", "the model's", func(s *jobs.Spec) *int { return &s.MaxOutputTokens }),
 		boolean("stream", groupAsk, "use streamGenerateContent, for long answers behind proxies that cut idle connections", func(s *jobs.Spec) *bool { return &s.Stream }),
 

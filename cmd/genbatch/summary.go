@@ -80,7 +80,10 @@ func printSummary(w io.Writer, s *jobs.Summary, total int64) {
 		all = &s.Run
 	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	defer tw.Flush()
+	defer func() {
+		tw.Flush()
+		printEvaluation(w, all.Evaluation)
+	}()
 	left := int64(0)
 	if s.Job == nil && total > 0 {
 		left = s.Left(total)
@@ -88,7 +91,7 @@ func printSummary(w io.Writer, s *jobs.Summary, total int64) {
 	fmt.Fprintf(tw, "  rows\t%s\n", statusText(all, left))
 	printProblems(tw, all.Problems)
 	if len(all.Labels) > 0 {
-		fmt.Fprintf(tw, "  labels\t%s\n", labelText(all.Labels))
+		fmt.Fprintf(tw, "  labels\t%s\n", labelText(all.Labels, all.Status[batch.OK]))
 	}
 	if s.Settled > 0 {
 		fmt.Fprintf(tw, "  settled before\t%s, not asked again\n", many(s.Settled, "row"))
@@ -179,16 +182,16 @@ func statusText(t *jobs.Totals, left int64) string {
 	return strings.Join(parts, ", ")
 }
 
-// labelText lists labels, the most frequent first.
-func labelText(labels map[string]int64) string {
-	var all int64
-	for _, n := range labels {
-		all += n
-	}
+// labelText lists labels, the most frequent first, with their share of the rows.
+func labelText(labels map[string]int64, rows int64) string {
 	names := byCount(labels)
 	parts := make([]string, len(names))
 	for i, name := range names {
-		parts[i] = fmt.Sprintf("%s %s (%.1f%%)", name, count(labels[name]), 100*float64(labels[name])/float64(all))
+		shown := name
+		if name == "" {
+			shown = "none of them"
+		}
+		parts[i] = fmt.Sprintf("%s %s (%.1f%%)", shown, count(labels[name]), 100*float64(labels[name])/float64(max(rows, 1)))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -243,6 +246,9 @@ func totalsJSON(t *jobs.Totals) map[string]any {
 	}
 	if len(t.Labels) > 0 {
 		out["labels"] = t.Labels
+	}
+	if t.Evaluation != nil {
+		out["evaluation"] = t.Evaluation
 	}
 	if len(t.Problems) > 0 {
 		out["problems"] = t.Problems

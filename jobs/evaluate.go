@@ -1,0 +1,218 @@
+package jobs
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/genbatch/genbatch/batch"
+)
+
+// An evaluator compares the labels of a derivation with the known ones. What it
+// needs is in the row, the job and the answer, so that it can be had later, without
+// asking again. A nil evaluator compares nothing.
+type evaluator struct {
+	kind  *classifyKind
+	e     Evaluation
+	index map[string]int // label to its place in e.Labels
+	bands [10]band
+}
+
+// A band adds up the rows of a tenth of the confidence.
+type band struct {
+	rows, correct int64
+	sum           float64 // of the confidence
+}
+
+func (j *Job) newEvaluator() *evaluator {
+	k, ok := j.kind.(*classifyKind)
+	if !ok || j.spec.Expected == "" {
+		return nil
+	}
+	v := &evaluator{kind: k, index: make(map[string]int)}
+	v.e.Column, v.e.Multi = j.spec.Expected, k.Multi
+	for i, l := range k.labels {
+		v.index[l] = i
+		v.e.Labels = append(v.e.Labels, LabelScores{Label: l})
+	}
+	if !k.Multi {
+		v.e.Confusion = make(map[string]map[string]int64)
+	}
+	return v
+}
+
+// add compares one row, and says in x whether its labels are right.
+func (v *evaluator) add(row *batch.Row, x *reply) {
+	if v == nil || x.status == batch.Pending {
+		return
+	}
+	expected, ok := v.expected(row)
+	if !ok {
+		return
+	}
+	given := labelsOf(x.own)
+	correct := x.own != nil && slices.Equal(expected, given)
+	x.correct = &correct
+	if len(v.kind.shown) > 0 {
+		if text, err := v.kind.text.render(row); err == nil && v.kind.shown[text] {
+			v.e.Examples++
+			return
+		}
+	}
+
+	v.e.Rows++
+	if correct {
+		v.e.Correct++
+	}
+	if x.own == nil {
+		v.e.NoLabel++
+	}
+	for _, l := range expected {
+		s := &v.e.Labels[v.index[l]]
+		s.Expected++
+		if slices.Contains(given, l) {
+			s.Correct++
+		}
+	}
+	for _, l := range given {
+		v.e.Labels[v.index[l]].Given++
+	}
+	if !v.kind.Multi {
+		row := v.e.Confusion[expected[0]]
+		if row == nil {
+			row = make(map[string]int64)
+			v.e.Confusion[expected[0]] = row
+		}
+		label := "" // none
+		if len(given) > 0 {
+			label = given[0]
+		}
+		row[label]++
+	}
+	if v.kind.Confidence && x.own != nil {
+		confidence := x.own[1].(float64)
+		b := &v.bands[min(int(confidence*10), 9)]
+		b.rows++
+		b.sum += confidence
+		if correct {
+			b.correct++
+		}
+	}
+}
+
+// expected returns the row's known labels in the job's order. It counts the rows that
+// have none.
+func (v *evaluator) expected(row *batch.Row) (labels []string, ok bool) {
+	value, _ := row.Value(v.e.Column)
+	text := cellText(value)
+	if text == "" {
+		v.e.Missing++
+		return nil, false
+	}
+	if v.kind.Multi {
+		var err error
+		labels, err = v.kind.labels.list(text)
+		ok = err == nil
+	} else {
+		var label string
+		label, ok = v.kind.labels.find(text)
+		labels = []string{label}
+	}
+	if ok {
+		return labels, true
+	}
+	v.e.Unknown++
+	const most = 20
+	if v.e.Values == nil {
+		v.e.Values = make(map[string]int64)
+	}
+	text = oneLine(text, 60)
+	if _, known := v.e.Values[text]; known || len(v.e.Values) < most {
+		v.e.Values[text]++
+	}
+	return nil, false
+}
+
+// evaluation returns what the rows came to.
+func (v *evaluator) evaluation() *Evaluation {
+	if v == nil {
+		return nil
+	}
+	v.e.finish()
+	if v.kind.Confidence {
+		c := &Calibration{}
+		var rows int64
+		var apart float64
+		for i, b := range v.bands {
+			if b.rows == 0 {
+				continue
+			}
+			n := float64(b.rows)
+			c.Bands = append(c.Bands, ConfidenceBand{
+				From: float64(i) / 10, To: float64(i+1) / 10, Rows: b.rows, Correct: b.correct,
+				Accuracy: float64(b.correct) / n, Mean: b.sum / n,
+			})
+			rows += b.rows
+			apart += max(float64(b.correct)-b.sum, b.sum-float64(b.correct))
+		}
+		if rows > 0 {
+			c.Error = new(apart / float64(rows))
+		}
+		v.e.Calibration = c
+	}
+	return &v.e
+}
+
+// labelsOf returns the labels that a classification's values hold.
+func labelsOf(own []any) (labels []string) {
+	if len(own) == 0 {
+		return nil
+	}
+	switch v := own[0].(type) {
+	case string:
+		labels = []string{v}
+	case json.RawMessage:
+		_ = json.Unmarshal(v, &labels) // it was marshalled from them
+	}
+	return labels
+}
+
+// checkExpected refuses a column of known labels that the input does not have.
+func (j *Job) checkExpected() error {
+	if j.spec.Expected == "" || len(j.names) == 0 || slices.Contains(j.names, j.spec.Expected) {
+		return nil
+	}
+	hint := "the input has " + quoteList(j.names)
+	if near := nearest(j.spec.Expected, j.names); near != "" {
+		hint = fmt.Sprintf("did you mean %q?", near)
+	}
+	return specErrorf(hint, "expected names the column %q, which the input does not have", j.spec.Expected)
+}
+
+// warnExpected says what makes an evaluation worth less than it seems.
+func (j *Job) warnExpected() {
+	if j.spec.Expected == "" {
+		return
+	}
+	for _, t := range j.templates {
+		if t.all || slices.Contains(t.uses, j.spec.Expected) {
+			j.log.Warn(fmt.Sprintf("%s shows the model the column %s, which holds the labels that it is compared with: the evaluation means nothing", t.name, j.spec.Expected))
+		}
+	}
+}
+
+// warnUnknown says that known labels are none of the job's.
+func (j *Job) warnUnknown(e *Evaluation) {
+	if e == nil || e.Unknown == 0 {
+		return
+	}
+	var value string
+	for text, n := range e.Values {
+		if old := e.Values[value]; n > old || n == old && text < value {
+			value = text
+		}
+	}
+	k := j.kind.(*classifyKind)
+	j.log.Warn(fmt.Sprintf("the column %s holds in %s what is none of the job's labels, such as %q; these rows are not compared; %s",
+		e.Column, plural(int(e.Unknown), "row"), value, k.labels.like(value)))
+}
