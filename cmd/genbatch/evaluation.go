@@ -118,14 +118,14 @@ func printScores(w io.Writer, e *jobs.Evaluation) {
 		fmt.Fprintf(tw, "%s\t%s\t\n", count(l.Expected), count(l.Given))
 	}
 	if more := len(e.Labels) - len(labels); more > 0 {
-		fmt.Fprintf(tw, "… %d more\t\t\t\t\t\t\n", more)
+		fmt.Fprintf(tw, "… %d more\t\n", more)
 	}
 	for _, mean := range []struct {
 		name string
 		jobs.Scores
 	}{{"macro average", e.Macro}, {"weighted average", e.Weighted}, {"micro average", e.Micro}} {
 		line(mean.name, mean.Scores)
-		fmt.Fprint(tw, "\t\t\n")
+		fmt.Fprintln(tw)
 	}
 	tw.Flush()
 }
