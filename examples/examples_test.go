@@ -48,7 +48,7 @@ func classify(t *testing.T, e *example) {
 
 	e.finish(304, "out/labels.csv")
 	rows := readCSV(t, e.path("out/labels.csv"))
-	want := []string{"id", "description", "section", "label", "status", "error", "total_tokens", "cost_usd"}
+	want := []string{"id", "description", "section", "label", "correct", "status", "error", "total_tokens", "cost_usd"}
 	if !slices.Equal(rows[0], want) || len(rows) != len(packages) {
 		t.Fatalf("the output has %d rows with the columns %q, want %d with %q", len(rows)-1, rows[0], len(packages)-1, want)
 	}
@@ -58,11 +58,14 @@ func classify(t *testing.T, e *example) {
 		if row[0] != in[0] || row[1] != in[2] || row[2] != in[1] {
 			t.Fatalf("row %d of the output is %q, of the input %q", i+1, row, in)
 		}
-		if sections[row[3]] == 0 || row[4] != "ok" {
-			t.Errorf("%s has the label %q and the status %q", row[0], row[3], row[4])
+		if sections[row[3]] == 0 || row[5] != "ok" {
+			t.Errorf("%s has the label %q and the status %q", row[0], row[3], row[5])
 		}
 		if row[3] == row[2] {
 			agree++
+		}
+		if row[4] != fmt.Sprint(row[3] == row[2]) {
+			t.Errorf("%s has the label %q, Debian's section is %q, and correct is %s", row[0], row[3], row[2], row[4])
 		}
 	}
 	// Always giving one of the large sections would agree on 33.
@@ -83,8 +86,8 @@ func classify(t *testing.T, e *example) {
 	}
 	for i, p := range exported {
 		row := rows[i+1]
-		if got := []string{p.ID, p.Description, p.Section, p.Label, p.Status}; !slices.Equal(got, row[:5]) {
-			t.Fatalf("row %d of labels.parquet is %q, of labels.csv %q", i+1, got, row[:5])
+		if got := []string{p.ID, p.Description, p.Section, p.Label, fmt.Sprint(p.Correct), p.Status}; !slices.Equal(got, row[:6]) {
+			t.Fatalf("row %d of labels.parquet is %q, of labels.csv %q", i+1, got, row[:6])
 		}
 		if p.TotalTokens == nil || *p.TotalTokens <= 0 || p.Cost == nil || *p.Cost <= 0 {
 			t.Fatalf("row %d of labels.parquet has no tokens or no cost: %+v", i+1, p)
@@ -98,6 +101,7 @@ type labelled struct {
 	Description string `parquet:"description,optional"`
 	Section     string `parquet:"section,optional"`
 	Label       string `parquet:"label,optional"`
+	Correct     bool   `parquet:"correct,optional"`
 	Status      string `parquet:"status,optional"`
 	TotalTokens *int64 `parquet:"total_tokens,optional"`
 	Cost        *int64 `parquet:"cost_usd,optional,decimal(12:18)"` // pico-dollars
