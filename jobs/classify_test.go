@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -297,7 +299,80 @@ func TestClassifyMistakes(t *testing.T) {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		}
 	}
+	path := filepath.Join(t.TempDir(), "latin1.txt")
+	if err := os.WriteFile(path, []byte("gut\nb\xf6se\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readLabels(path); err == nil || !strings.Contains(err.Error(), "latin1.txt is not valid UTF-8") {
+		t.Errorf("labels in Latin-1: %v", err)
+	}
 	if _, err := loadText(t, "classify: {text: x, labels: [a, b], examples: {text: body}}"); err == nil || !strings.Contains(err.Error(), "examples are a file, a list") {
 		t.Errorf("examples without a file: %v", err)
 	}
+}
+
+func TestWarnsOfManyExamples(t *testing.T) {
+	for n, warned := range map[int]bool{manyExamples: false, manyExamples + 1: true} {
+		f := newFixture(t)
+		var log strings.Builder
+		f.spec.Prompt, f.spec.Classify = "", &Classify{Text: "{{.q}}", Labels: Labels{{Name: "a"}, {Name: "b"}}}
+		for i := range n {
+			f.spec.Classify.Examples.List = append(f.spec.Classify.Examples.List, Example{Text: fmt.Sprintf("text %d", i), Label: List{"a"}})
+		}
+		f.input("x")
+		j, err := View(f.spec, Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.Close()
+		if _, err := j.Plan(); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(log.String(), "are sent with each row") != warned {
+			t.Errorf("of %d examples the plan says %q", n, log.String())
+		}
+	}
+}
+
+// Whatever a model says, what is read of it are the job's labels, as many as it
+// wants, or an error.
+func FuzzClassifyValues(f *testing.F) {
+	for _, seed := range []string{`a`, `"b"`, "```json\n[\"a\"]\n```", `{"rationale":"r","labels":["a","c, d"],"confidence":"0.5"}`, `[[[`, "a;b|c, d", `{"labels":null}`, "```", "``````", "\x00", `[null]`, `{"confidence":1e999,"labels":[]}`} {
+		f.Add(seed)
+	}
+	labels := Labels{{Name: "a"}, {Name: "b"}, {Name: "c, d"}, {Name: "."}}
+	var kinds []*classifyKind
+	for _, c := range []Classify{{}, {Multi: true, MinLabels: 1, MaxLabels: 2}, {Multi: true, Rationale: true, Confidence: true}, {Confidence: true}} {
+		c.Text, c.Labels = "{{.x}}", labels
+		k, _, err := newKind(&Spec{Classify: &c})
+		if err != nil {
+			f.Fatal(err)
+		}
+		kinds = append(kinds, k.(*classifyKind))
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, k := range kinds {
+			values, _, err := k.values(&gemini.Answer{Text: text})
+			if err != nil {
+				continue
+			}
+			if len(values) != len(k.columns()) {
+				t.Fatalf("%q has %d values", text, len(values))
+			}
+			given := labelsOf(values)
+			for _, l := range given {
+				if !slices.Contains(k.labels, l) {
+					t.Errorf("%q is read as %q", text, l)
+				}
+			}
+			if n := len(given); n < k.MinLabels || k.MaxLabels > 0 && n > k.MaxLabels || !k.Multi && n != 1 {
+				t.Errorf("%q has %d labels", text, n)
+			}
+			if k.Confidence {
+				if c := values[1].(float64); !(c >= 0 && c <= 1) {
+					t.Errorf("%q has the confidence %v", text, c)
+				}
+			}
+		}
+	})
 }

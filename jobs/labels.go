@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // A labelSet holds the labels of a classification, in their order. It says which
@@ -181,6 +182,9 @@ func readLabels(path string) (labels Labels, err error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, specErrorf("a label that begins with an at sign is written with two", "label: %w", err)
+	}
+	if !utf8.Valid(text) {
+		return nil, specErrorf("save it as UTF-8", "%s is not valid UTF-8", path)
 	}
 	for line := range strings.Lines(strings.TrimPrefix(string(text), "\ufeff")) {
 		name, description, _ := strings.Cut(strings.TrimSpace(line), "\t")
