@@ -31,6 +31,9 @@ func (d *display) finish(s *jobs.Summary, err error, code int, again string) {
 		return
 	}
 	printSummary(d.con.stderr, s, d.total.Load())
+	if n := d.job.Spec().Sample; err == nil && n > 0 && s.Job != nil && s.Job.Rows == int64(n) {
+		fmt.Fprintln(d.con.stderr, "\nThis is a sample: without --sample the other rows are asked, and these are not asked again.")
+	}
 	if err != nil && code != 2 {
 		printGoOn(d.con.stderr, s, err, d.total.Load(), again)
 	}
