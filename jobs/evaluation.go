@@ -96,8 +96,7 @@ func scoresOf(correct, given, expected int64) Scores {
 	return Scores{ratio(correct, given), ratio(correct, expected), ratio(2*correct, given+expected)}
 }
 
-// finish computes the shares from the counts; decisions is how many labels each row
-// could have.
+// finish computes the shares from the counts.
 func (e *Evaluation) finish() {
 	e.Accuracy = ratio(e.Correct, e.Rows)
 	e.Interval = wilson(e.Correct, e.Rows)
