@@ -56,22 +56,3 @@ func TestChaosLabels(t *testing.T) {
 		}
 	}
 }
-
-func TestUnfenced(t *testing.T) {
-	for text, want := range map[string]string{
-		"praise":                        "praise",
-		"```\npraise\n```":              "praise",
-		"```json\n\"praise\"\n```":      `"praise"`,
-		"```praise```":                  "praise",
-		"```json\n{\"a\":\"```\"}\n```": "{\"a\":\"```\"}",
-		"```json\npraise":               "```json\npraise",
-		"```":                           "```",
-		"praise ``` complaint":          "praise ``` complaint",
-		"```text\npraise\n``` and more": "```text\npraise\n``` and more",
-		"```json\r\npraise\r\n```":      "praise",
-	} {
-		if got := unfenced(text); got != want {
-			t.Errorf("%q: %q, want %q", text, got, want)
-		}
-	}
-}

@@ -121,7 +121,7 @@ func newColumns(s *Spec, k kind) []resultColumn {
 		}})
 	}
 	if s.Expected != "" {
-		columns = append(columns, resultColumn{batch.Column{Name: "correct", Type: batch.Bool}, func(x *reply) any {
+		columns = append(columns, resultColumn{Column: batch.Column{Name: "correct", Type: batch.Bool}, value: func(x *reply) any {
 			if x.correct == nil {
 				return nil
 			}
