@@ -87,6 +87,26 @@ func (t *bodyTemplate) render(row *batch.Row) ([]byte, error) {
 	return append(body, t.fixed[len(t.slots)]...), nil
 }
 
+// skeleton returns the body with empty texts in the place of the row's; nil where
+// that is no JSON.
+func (t *bodyTemplate) skeleton() map[string]any {
+	d := json.NewDecoder(bytes.NewReader(bytes.Join(t.fixed, []byte(`""`))))
+	d.UseNumber()
+	var body map[string]any
+	if d.Decode(&body) != nil {
+		return nil
+	}
+	return body
+}
+
+// skeletonOf returns a kind's body without the row's texts; nil: it has none.
+func skeletonOf(k kind) map[string]any {
+	if k, ok := k.(interface{ skeleton() map[string]any }); ok {
+		return k.skeleton()
+	}
+	return nil
+}
+
 func (t *bodyTemplate) fixedBytes() (n int) {
 	for _, f := range t.fixed {
 		n += len(f)

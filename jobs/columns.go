@@ -129,7 +129,7 @@ func newColumns(s *Spec, k kind) []resultColumn {
 		}})
 	}
 	columns = append(columns, standard...)
-	request := requestOf(s, nil)
+	request := withSet(requestOf(s, nil), s.Set)
 	own := func(name string) bool {
 		return slices.ContainsFunc(k.columns(), func(c batch.Column) bool { return c.Name == name })
 	}

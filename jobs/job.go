@@ -37,22 +37,28 @@ type Options struct {
 // A Job is a Spec made ready: its input opened, its templates checked, its
 // journal at hand. A Job is not safe for concurrent use, but for Progress.
 type Job struct {
-	spec      Spec
-	env       func(string) string
-	log       *slog.Logger
-	warn      *warnings
-	kind      kind
-	columns   []resultColumn
-	templates []*rowTemplate
-	prices    *price.Table
-	input     *reader.Input
-	names     []string          // the input's columns, as far as they are known
-	sampled   map[sampleID]bool // nil: all rows
-	retry     map[batch.Status]bool
+	spec Spec
+	env  func(string) string
+	log  *slog.Logger
+	warn *warnings
+	rendering
+	columns []resultColumn
+	prices  *price.Table
+	input   *reader.Input
+	names   []string          // the input's columns, as far as they are known
+	sampled map[sampleID]bool // nil: all rows
+	retry   map[batch.Status]bool
 
 	disk
 	connection // of a job that can run
 	progress   progress
+}
+
+// A rendering is how a job makes requests of rows.
+type rendering struct {
+	kind      kind
+	set       *overrides // nil: rows set nothing
+	templates []*rowTemplate
 }
 
 // A disk is how a job reaches its state folder.
@@ -125,6 +131,14 @@ func prepare(s Spec, o Options) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
+	if j.set, err = newOverrides(&s); err != nil {
+		return nil, err
+	}
+	j.set.ownParts(&s, skeletonOf(k))
+	if raw, ok := k.(*rawKind); ok {
+		raw.set = j.set
+	}
+	templates = append(templates, j.set.templates()...)
 	if k, err = withSchema(&s, k); err != nil {
 		return nil, err
 	}
@@ -174,6 +188,11 @@ func (j *Job) openForWriting(o Options) error {
 	}
 	if err := j.checkBudget(); err != nil {
 		return err
+	}
+	if j.progress.upToDate == nil {
+		if err := j.checkFlight(); err != nil {
+			return err
+		}
 	}
 	if err := j.connect(); err != nil {
 		return err
@@ -302,6 +321,12 @@ func (j *Job) items() iter.Seq2[item, error] {
 			if j.sampled != nil && (it.req == nil || !j.sampled[sampleID{it.req.Fingerprint, it.req.Occurrence}]) {
 				continue
 			}
+			if it.req != nil && !it.known {
+				// What has an answer keeps it, whatever is known of its request by now.
+				if err := j.refused(it.req); err != nil {
+					it.req, it.err = nil, fmt.Errorf("%s: %w", row.Place(), err)
+				}
+			}
 			if !yield(it, nil) {
 				return
 			}
@@ -326,13 +351,20 @@ func (j *Job) request(row *batch.Row, result []batch.Column) (*batch.Request, er
 	if row.Err != nil {
 		return nil, row.Err
 	}
-	body, err := j.kind.render(row)
+	model, err := j.set.model(row, j.spec.Model)
+	var body []byte
+	if err == nil {
+		body, err = j.kind.render(row)
+	}
+	if err == nil {
+		body, err = j.set.apply(row, body)
+	}
 	if err == nil {
 		err = j.clash(row, result)
 	}
 	var f batch.Fingerprint
 	if err == nil {
-		f, err = batch.FingerprintOf(j.spec.Model, body)
+		f, err = batch.FingerprintOf(model, body)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", row.Place(), err)
@@ -340,7 +372,7 @@ func (j *Job) request(row *batch.Row, result []batch.Column) (*batch.Request, er
 	return &batch.Request{
 		Row:         row.Number,
 		Key:         j.key(row),
-		Model:       j.spec.Model,
+		Model:       model,
 		Fingerprint: f,
 		Body:        body,
 		InputTokens: estimateTokens(body),

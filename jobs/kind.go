@@ -78,6 +78,7 @@ func templates(list ...*rowTemplate) (given []*rowTemplate) {
 // promptKind asks what a template says; summarize is one with words of its own.
 type promptKind struct{ body *bodyTemplate }
 
+func (k *promptKind) skeleton() map[string]any              { return k.body.skeleton() }
 func (k *promptKind) render(row *batch.Row) ([]byte, error) { return k.body.render(row) }
 func (k *promptKind) columns() []batch.Column               { return nil }
 
@@ -144,6 +145,7 @@ type rawKind struct {
 	column   string
 	defaults map[string]any // what the job's request: adds where the row has nothing
 	model    string
+	set      *overrides // may name another model
 }
 
 func (k *rawKind) columns() []batch.Column { return nil }
@@ -163,8 +165,12 @@ func (k *rawKind) render(row *batch.Row) ([]byte, error) {
 	// of the call.
 	if m, ok := members["model"]; ok {
 		var model string
-		if json.Unmarshal(m, &model) != nil || strings.TrimPrefix(model, "models/") != strings.TrimPrefix(k.model, "models/") {
-			return nil, fmt.Errorf("the request is for model %s, and the job for %q", m, k.model)
+		want, err := k.set.model(row, k.model)
+		if err != nil {
+			return nil, err
+		}
+		if json.Unmarshal(m, &model) != nil || strings.TrimPrefix(model, "models/") != strings.TrimPrefix(want, "models/") {
+			return nil, fmt.Errorf("the request is for model %s, and the job for %q", m, want)
 		}
 	}
 	if _, named := members["model"]; !named && len(k.defaults) == 0 {

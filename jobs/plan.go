@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/price"
 )
 
@@ -35,8 +34,9 @@ type Plan struct {
 	MaxOutputTokens int64
 	MaxOutputCost   price.USD
 
-	First   json.RawMessage // the first request to be sent
-	FirstAt string          // the place of its row
+	First      json.RawMessage // the first request to be sent
+	FirstModel string          // to which model
+	FirstAt    string          // the place of its row
 
 	Price    price.USD // spent so far on the rows of the input
 	Unpriced int64     // calls of unknown price among those
@@ -76,6 +76,9 @@ func (j *Job) Plan() (*Plan, error) {
 	if err := j.openJournal(); err != nil {
 		return nil, err
 	}
+	if err := j.checkFlight(); err != nil {
+		return nil, err
+	}
 	j.warnSchema()
 	j.warnExamples()
 	j.warnExpected()
@@ -85,6 +88,9 @@ func (j *Job) Plan() (*Plan, error) {
 		basis    basis
 		again    Totals // of the others that were asked before
 		estimate int64  // of the prompts that were answered
+
+		shares    planShares
+		unbounded bool
 	)
 	bound, err := j.maxOutputTokens()
 	if err != nil {
@@ -123,16 +129,25 @@ func (j *Job) Plan() (*Plan, error) {
 			p.New++
 		}
 		basis.tokens += float64(it.req.InputTokens)
+		most := bound
+		if j.set.covers("generationConfig.maxOutputTokens") {
+			most = boundOf(it.req.Body)
+		}
 		p.InputTokens += int64(it.req.InputTokens)
-		p.MaxOutputTokens += bound
+		p.MaxOutputTokens += most
+		unbounded = unbounded || most == 0
+		shares.of(it.req.Model).add(int64(it.req.InputTokens), most)
 		if p.First == nil {
-			p.First, p.FirstAt = it.req.Body, it.row.Place()
+			p.First, p.FirstModel, p.FirstAt = it.req.Body, it.req.Model, it.row.Place()
 		}
 	}
 	if err := j.countOrphans(&p); err != nil {
 		return nil, err
 	}
 	basis.tell(&p)
+	if unbounded { // the bound of the others bounds nothing
+		p.MaxOutputTokens = 0
+	}
 	spent, unpriced := known.CostUSD()
 	more, unpricedToo := again.CostUSD()
 	p.Price, p.Unpriced = spent+more, unpriced+unpricedToo
@@ -145,37 +160,11 @@ func (j *Job) Plan() (*Plan, error) {
 	if p.Answered > 0 {
 		p.OutputTokens = output * p.Ask() / p.Answered
 		if estimate > 0 {
-			p.InputTokens = p.InputTokens * prompt / estimate
+			p.InputTokens = shares.correct(prompt, estimate)
 		}
 	}
-	return &p, j.priceOf(&p)
-}
-
-// priceOf fills in what the plan's tokens cost.
-func (j *Job) priceOf(p *Plan) error {
-	if p.Ask() == 0 {
-		p.Priced = true
-		return nil
-	}
-	// A tier of prices belongs to one request's prompt, so the mean request is
-	// priced: rounded down for some of them, and up for the others.
-	each := func(input, output int64) (price.USD, bool) {
-		mean := func(up int64) (price.USD, bool) {
-			u := &batch.Usage{PromptTokenCount: (input + up) / p.Ask(), CandidatesTokenCount: (output + up) / p.Ask()}
-			return costOf(j.prices, &batch.Spend{At: time.Now(), Model: j.spec.Model, Usage: u}, j.spec.Model)
-		}
-		low, ok := mean(0)
-		high, _ := mean(p.Ask() - 1)
-		share := float64(input%p.Ask()) / float64(p.Ask())
-		return low*price.USD(p.Ask()) + price.USD(share*float64((high-low)*price.USD(p.Ask()))), ok
-	}
-	var all price.USD
-	p.InputCost, p.Priced = each(p.InputTokens, 0)
-	all, _ = each(p.InputTokens, p.OutputTokens)
-	p.OutputCost = all - p.InputCost
-	all, _ = each(p.InputTokens, p.MaxOutputTokens)
-	p.MaxOutputCost = all - p.InputCost
-	return nil
+	j.priceOf(&p, shares)
+	return &p, nil
 }
 
 // maxOutputTokens is the bound that the job sets to each answer; 0: none.

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"net/http"
 	"strconv"
@@ -209,7 +210,12 @@ func (j *Job) checkRows() error {
 	result := j.resultColumns()
 	for row, err := range j.rows() {
 		if err == nil {
-			_, err = j.request(row, result)
+			var req *batch.Request
+			if req, err = j.request(row, result); err == nil {
+				if err = j.refused(req); err != nil {
+					err = fmt.Errorf("%s: %w", row.Place(), err)
+				}
+			}
 		}
 		if err != nil {
 			return specErrorf("mend the row, or run without --strict to have it skipped", "%w", err)

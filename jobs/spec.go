@@ -55,6 +55,9 @@ type Spec struct {
 	MaxOutputTokens int            `json:"max_output_tokens,omitempty"`
 	Stream          bool           `json:"stream,omitempty"`
 
+	Set         map[string]string `json:"set,omitempty"`          // path of the request to template: what each row sets
+	NoPreflight bool              `json:"no_preflight,omitempty"` // send also what is known to be refused
+
 	Concurrency int           `json:"concurrency,omitempty"` // default 64
 	RPM         int           `json:"rpm,omitempty"`
 	TPM         int           `json:"tpm,omitempty"`

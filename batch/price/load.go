@@ -178,7 +178,7 @@ func (f *fileModel) model(sources map[string]Source, pacific *time.Location) (*M
 	m := &Model{
 		ID: f.ID, Aliases: f.Aliases, Type: f.Kind, Status: f.Status, Confidence: f.Confidence, Notes: f.Notes,
 	}
-	m.OutputLimit = outputLimit(f.Limits)
+	m.OutputLimit, m.UnaryLimit = outputLimit(f.Limits)
 	for _, key := range f.Sources {
 		s := sources[key]
 		s.Key = key
@@ -210,15 +210,15 @@ func (f *fileModel) model(sources map[string]Source, pacific *time.Location) (*M
 
 // outputLimit reads the limits of a model, of which this program needs one. What
 // else a file says there is its own business.
-func outputLimit(limits json.RawMessage) int64 {
+func outputLimit(limits json.RawMessage) (limit int64, unary bool) {
 	var l struct {
 		Output int64 `json:"output"`
 		Unary  int64 `json:"output_per_unary_rest_request"`
 	}
 	if len(limits) == 0 || json.Unmarshal(limits, &l) != nil {
-		return 0
+		return 0, false
 	}
-	return max(0, cmp.Or(l.Output, l.Unary))
+	return max(0, cmp.Or(l.Output, l.Unary)), l.Output <= 0 && l.Unary > 0
 }
 
 func (f *filePeriod) period(pacific *time.Location) (Period, error) {

@@ -120,8 +120,9 @@ type Model struct {
 	RoutedFrom string
 
 	// OutputLimit is the most tokens of one unary answer, thinking included; 0 = the
-	// table does not say.
+	// table does not say. UnaryLimit says that a streamed answer may be longer.
 	OutputLimit int64
+	UnaryLimit  bool
 
 	Custom bool // from the user's file
 

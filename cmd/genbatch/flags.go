@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -143,6 +144,11 @@ func settings() []setting {
 			return &classify(s).Examples.File
 		}),
 		text("expected", groupOutput, "`COLUMN` with the labels that are right: the summary says how well a classification does", func(s *jobs.Spec) *string { return &s.Expected }),
+		{
+			&cli.StringSliceFlag{Name: "set", Category: groupAsk, Usage: "`PATH=TEMPLATE`: a field of each row's own request, by its columns: generationConfig.temperature={{.temp}}, model, system; repeatable", EnvVars: env("set")},
+			setOverrides,
+		},
+		boolean("no-preflight", groupAsk, "send also what is known to be refused", func(s *jobs.Spec) *bool { return &s.NoPreflight }),
 		number("max-output-tokens", groupAsk, "most tokens of an answer, thinking included", "the model's", func(s *jobs.Spec) *int { return &s.MaxOutputTokens }),
 		boolean("stream", groupAsk, "use streamGenerateContent, for long answers behind proxies that cut idle connections", func(s *jobs.Spec) *bool { return &s.Stream }),
 
@@ -176,6 +182,18 @@ func settings() []setting {
 		},
 		text("state", groupState, "`DIR` of the job's state (default: OUTPUT.genbatch)", func(s *jobs.Spec) *string { return &s.State }),
 	}
+}
+
+// setOverrides lays --set over what the job file sets, path by path. What is no
+// pair is a path without a template, which the job refuses.
+func setOverrides(c *cli.Context, s *jobs.Spec) {
+	set := make(map[string]string)
+	maps.Copy(set, s.Set)
+	for _, pair := range c.StringSlice("set") {
+		path, text, _ := strings.Cut(pair, "=")
+		set[strings.TrimSpace(path)] = text
+	}
+	s.Set = set
 }
 
 // flagsOf returns the flags of settings, and those that tell how to talk.

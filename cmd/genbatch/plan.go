@@ -144,7 +144,7 @@ func printPlan(con *console, job *jobs.Job, p *jobs.Plan) {
 	if p.First != nil {
 		var pretty bytes.Buffer
 		if json.Indent(&pretty, p.First, "", "  ") == nil {
-			fmt.Fprintf(con.stdout, "\nThe first request, for %s, to %s:\n%s\n", p.FirstAt, spec.Model, pretty.Bytes())
+			fmt.Fprintf(con.stdout, "\nThe first request, for %s, to %s:\n%s\n", p.FirstAt, p.FirstModel, pretty.Bytes())
 		}
 	}
 }

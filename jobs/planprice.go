@@ -1,0 +1,92 @@
+package jobs
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/price"
+)
+
+// A planShare is what a plan would ask one model.
+type planShare struct {
+	model       string
+	rows        int64
+	input, most int64 // tokens
+}
+
+func (s *planShare) add(input, most int64) {
+	s.rows++
+	s.input += input
+	s.most += most
+}
+
+// planShares are those of all models, in the order in which rows name them.
+type planShares []*planShare
+
+func (l *planShares) of(model string) *planShare {
+	for _, s := range *l {
+		if s.model == model {
+			return s
+		}
+	}
+	s := &planShare{model: model}
+	*l = append(*l, s)
+	return s
+}
+
+// correct scales the input by what answered prompts had in truth, for their
+// estimate, and returns the new sum.
+func (l planShares) correct(prompt, estimate int64) (sum int64) {
+	for _, s := range l {
+		s.input = s.input * prompt / estimate
+		sum += s.input
+	}
+	return sum
+}
+
+// priceOf fills in what the plan's tokens cost, each row's by its own model. The
+// expected output is the same for each row, since more is not known of one.
+func (j *Job) priceOf(p *Plan, shares planShares) {
+	p.Priced = true
+	for _, s := range shares {
+		input, known := j.priceEach(s, 0)
+		all, _ := j.priceEach(s, p.OutputTokens*s.rows/p.Ask())
+		most, _ := j.priceEach(s, s.most)
+		p.Priced = p.Priced && known
+		p.InputCost += input
+		p.OutputCost += all - input
+		p.MaxOutputCost += most - input
+	}
+	if p.MaxOutputTokens == 0 {
+		p.MaxOutputCost = 0
+	}
+}
+
+// priceEach prices a share with so much output. A tier of prices belongs to one
+// request's prompt, so the mean request is priced: rounded down for some of them,
+// and up for the others.
+func (j *Job) priceEach(s *planShare, output int64) (price.USD, bool) {
+	mean := func(up int64) (price.USD, bool) {
+		u := &batch.Usage{PromptTokenCount: (s.input + up) / s.rows, CandidatesTokenCount: (output + up) / s.rows}
+		return costOf(j.prices, &batch.Spend{At: time.Now(), Model: s.model, Usage: u}, s.model)
+	}
+	low, ok := mean(0)
+	high, _ := mean(s.rows - 1)
+	share := float64(s.input%s.rows) / float64(s.rows)
+	return low*price.USD(s.rows) + price.USD(share*float64((high-low)*price.USD(s.rows))), ok
+}
+
+// boundOf is the bound that a body sets to its answer; 0: none.
+func boundOf(body []byte) int64 {
+	b, err := parseBody(body)
+	if err != nil {
+		return 0
+	}
+	var n json.Number
+	if json.Unmarshal(b.config["maxOutputTokens"], &n) != nil {
+		return 0
+	}
+	most, _ := n.Int64()
+	return max(0, most)
+}

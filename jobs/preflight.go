@@ -1,0 +1,276 @@
+package jobs
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/xrash/smetrics"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/price"
+)
+
+// A dialect is whose rules the endpoint has. Gateways and the simulator have
+// neither's: what only one of the two refuses is no refusal there.
+type dialect uint8
+
+const (
+	gatewayAPI dialect = iota
+	googleAPI
+	vertexAPI
+)
+
+// dialectOf says it by the Spec alone, so that each command says the same.
+func dialectOf(s *Spec) dialect {
+	switch s.Endpoint {
+	case "vertex":
+		return vertexAPI
+	case "google":
+		return googleAPI
+	case "":
+		if s.BaseURL == "" {
+			return googleAPI
+		}
+	}
+	for _, text := range []string{s.BaseURL, s.Endpoint} {
+		u, err := url.Parse(text)
+		switch {
+		case err != nil || s.Endpoint != "" && !strings.Contains(s.Endpoint, "://"):
+		case u.Hostname() == "generativelanguage.googleapis.com":
+			return googleAPI
+		case strings.Contains(u.Hostname(), "aiplatform"):
+			return vertexAPI
+		}
+	}
+	return gatewayAPI
+}
+
+// A refusal is what is known to be refused in a request.
+type refusal struct {
+	path  string // of the field: generationConfig.temperature
+	value string // as it stands there; empty: not of interest
+	why   string // what is taken
+	hint  string // the remedy; may be empty
+}
+
+func (r *refusal) Error() string {
+	text := r.path
+	if r.value != "" {
+		text += " is " + r.value
+	}
+	text += ": " + r.why
+	if r.hint != "" {
+		text += ": " + r.hint
+	}
+	return text
+}
+
+// A preflight looks for what is known to be refused, in one request. Of a model or
+// a field that is not known it says nothing.
+type preflight struct {
+	model   string
+	dialect dialect
+	stream  bool
+	prices  *price.Table
+	now     time.Time
+
+	request  map[string]any
+	config   map[string]any // its generationConfig
+	found    []refusal
+	warnings []string
+}
+
+// rules are all that preflight looks at.
+var rules = []func(*preflight){
+	(*preflight).checkNames,
+	(*preflight).checkEndpoint,
+	(*preflight).checkThinking,
+	(*preflight).checkNumbers,
+	(*preflight).checkOutput,
+	(*preflight).checkModalities,
+	(*preflight).checkMedia,
+	(*preflight).checkSafety,
+	(*preflight).checkTools,
+}
+
+func (p *preflight) check(request map[string]any) {
+	p.request = request
+	p.config = p.object(request, "", "generationConfig")
+	for _, rule := range rules {
+		rule(p)
+	}
+}
+
+// refuse notes a refusal.
+func (p *preflight) refuse(path string, value any, why, hint string) {
+	text := ""
+	if value != nil {
+		b, err := marshal(value)
+		if err != nil {
+			b = []byte(fmt.Sprint(value))
+		}
+		text = oneLine(string(b), 60)
+	}
+	p.found = append(p.found, refusal{path, text, why, hint})
+}
+
+// get returns a field, and its path below the request.
+func (p *preflight) get(object map[string]any, path, name string) (any, string) {
+	return field(object, name), strings.TrimPrefix(path+"."+name, ".")
+}
+
+// object returns a field that must be an object, or be left out.
+func (p *preflight) object(in map[string]any, path, name string) map[string]any {
+	v, at := p.get(in, path, name)
+	o, ok := v.(map[string]any)
+	if !ok && v != nil {
+		p.refuse(at, v, "an object is wanted here", "")
+	}
+	return o
+}
+
+// list returns a field that must be a list, or be left out. The API takes a single
+// element for a list of one.
+func (p *preflight) list(in map[string]any, path, name string) []any {
+	v, _ := p.get(in, path, name)
+	switch v := v.(type) {
+	case nil:
+		return nil
+	case []any:
+		return v
+	}
+	return []any{v}
+}
+
+// text returns a field's enum in upper case; false where there is none, or one by
+// number.
+func text(in map[string]any, name string) (string, bool) {
+	s, ok := field(in, name).(string)
+	return strings.ToUpper(s), ok
+}
+
+// number returns a number as YAML and JSON decode it, or as the API allows it in
+// quotes.
+func number(v any) (float64, bool) {
+	switch v := v.(type) {
+	case int:
+		return float64(v), true
+	case int64:
+		return float64(v), true
+	case uint64:
+		return float64(v), true
+	case float64:
+		return v, true
+	case json.Number:
+		return parseNumber(string(v))
+	case string:
+		return parseNumber(v)
+	}
+	return 0, false
+}
+
+func parseNumber(s string) (float64, bool) {
+	f, err := strconv.ParseFloat(s, 64)
+	return f, err == nil
+}
+
+// preflightOf returns the check of a request to a model.
+func (j *Job) preflightOf(model string) *preflight {
+	return &preflight{
+		model: model, dialect: dialectOf(&j.spec), stream: j.spec.Stream, prices: j.prices,
+		now: time.Now(),
+	}
+}
+
+const noPreflight = "what is known to be refused is not sent; --no-preflight sends it all the same"
+
+// checkFlight refuses a job whose every request is known to be refused. With set,
+// a row's own values are looked at in [Job.refused].
+func (j *Job) checkFlight() error {
+	request := requestOf(&j.spec, nil)
+	if whole := skeletonOf(j.kind); whole != nil { // with what the kind adds
+		request = whole
+	}
+	p := j.preflightOf(j.spec.Model)
+	p.check(request)
+	for _, w := range p.warnings {
+		j.log.Warn(w)
+	}
+	if j.spec.NoPreflight {
+		return nil
+	}
+	var lines []string
+	for i := range p.found {
+		r := p.found[i]
+		if j.set.covers(r.path) || r.byModel() && j.set.covers("model") {
+			continue // each row may say otherwise
+		}
+		if j.spec.MaxOutputTokens > 0 && r.path == "generationConfig.maxOutputTokens" {
+			r.path = "max_output_tokens"
+		} else {
+			r.path = "request." + r.path
+		}
+		lines = append(lines, r.Error())
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return specErrorf(noPreflight, "%s", strings.Join(lines, "; and "))
+}
+
+// byModel reports whether another model might take what is refused. The rules
+// that hold for all models say so in their text.
+func (r *refusal) byModel() bool { return !strings.HasPrefix(r.why, anyModel) }
+
+// anyModel begins the text of the rules that hold for all models.
+const anyModel = "the API takes "
+
+// refused returns why a row's request is known to be refused; nil: it is not.
+// Only where rows say more than what they ask is it looked at: with raw and set.
+func (j *Job) refused(r *batch.Request) error {
+	if j.spec.NoPreflight || j.spec.Raw == nil && j.set == nil {
+		return nil
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(r.Body, &members); err != nil {
+		return nil // it is found elsewhere
+	}
+	for name := range members {
+		if batch.FieldName(name) == "contents" {
+			delete(members, name)
+		}
+	}
+	if len(members) == 0 && j.set == nil {
+		return nil
+	}
+	request, err := exactObject(members)
+	if err != nil {
+		return nil
+	}
+	p := j.preflightOf(r.Model)
+	p.check(request)
+	if len(p.found) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w; %s", &p.found[0], noPreflight)
+}
+
+// like returns the known field that a name is most likely meant to be; empty: it is
+// known, or like none.
+func like(name string, known []string) string {
+	name = batch.FieldName(name)
+	if slices.Contains(known, name) {
+		return ""
+	}
+	name = strings.ToLower(strings.ReplaceAll(name, "_", ""))
+	near := nearest(name, known)
+	if near == "" || smetrics.WagnerFischer(name, strings.ToLower(near), 1, 1, 1) > max(1, len(name)/4) {
+		return "" // it is a new field rather than a slip
+	}
+	return near
+}
