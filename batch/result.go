@@ -45,6 +45,12 @@ type Usage struct {
 
 	TrafficType string `json:"trafficType,omitzero"` // Vertex AI
 	ServiceTier string `json:"serviceTier,omitzero"` // Google AI
+
+	// Searches and MapSearches are no part of usageMetadata: what the answer's
+	// groundingMetadata tells of queries to Google Search and to Google Maps, which
+	// have a fee beside the tokens.
+	Searches    int64 `json:"searches,omitzero"`
+	MapSearches int64 `json:"mapSearches,omitzero"`
 }
 
 // ModalityTokens is the count of one modality: TEXT, IMAGE, VIDEO, AUDIO, DOCUMENT.

@@ -54,6 +54,9 @@ type ModelTotals struct {
 	ThoughtsTokens int64 `json:"thoughts_tokens"`
 	OutputTokens   int64 `json:"output_tokens"`
 
+	Searches  int64     `json:"searches,omitzero"`            // queries to Google Search and Google Maps
+	SearchFee price.USD `json:"search_fees_picousd,omitzero"` // part of Cost, before what Google gives away
+
 	Cost    price.USD `json:"cost_picousd"`            // of the calls whose price is known
 	Unknown int64     `json:"unpriced_calls,omitzero"` // calls whose price is not known
 }
@@ -66,6 +69,16 @@ func (t *Totals) CostUSD() (cost price.USD, unpriced int64) {
 		unpriced += m.Unknown
 	}
 	return cost, unpriced
+}
+
+// SearchFees returns how many searches were made, and the part of the cost that
+// they are.
+func (t *Totals) SearchFees() (searches int64, fee price.USD) {
+	for _, m := range t.Models {
+		searches += m.Searches
+		fee += m.SearchFee
+	}
+	return searches, fee
 }
 
 // Simulated reports whether answers came from the simulator.
@@ -128,6 +141,7 @@ func (t *Totals) addResult(r *batch.Result, prices *price.Table) (cost price.USD
 		m.ToolTokens += s.Usage.ToolUsePromptTokenCount
 		m.ThoughtsTokens += s.Usage.Thoughts()
 		m.OutputTokens += s.Usage.CandidatesTokenCount
+		m.Searches += s.Usage.Searches + s.Usage.MapSearches
 		c, ok := costOf(prices, &s, r.Model)
 		if !ok {
 			m.Unknown++
@@ -136,6 +150,8 @@ func (t *Totals) addResult(r *batch.Result, prices *price.Table) (cost price.USD
 		}
 		m.Cost += c
 		cost += c
+		fee, _ := prices.SearchFee(queryOf(prices, &s, r.Model)) // known, since the cost is
+		m.SearchFee += fee
 	}
 	return cost, known
 }
@@ -196,18 +212,23 @@ func (s *Summary) Pending() int64 { return s.Run.Status[batch.Pending] }
 // costOf prices one attempt. The model that answered decides; where a gateway
 // calls it by a name of its own, the model that was asked does.
 func costOf(t *price.Table, s *batch.Spend, asked string) (price.USD, bool) {
+	return t.Cost(queryOf(t, s, asked))
+}
+
+func queryOf(t *price.Table, s *batch.Spend, asked string) price.Query {
 	u := s.Usage
 	q := price.Query{
 		Model: s.Model, At: s.At, Tier: s.Tier,
 		Prompt: u.PromptTokenCount, Cached: u.CachedContentTokenCount, Tool: u.ToolUsePromptTokenCount,
 		Output: u.CandidatesTokenCount, Thoughts: u.Thoughts(),
+		Searches: u.Searches, MapSearches: u.MapSearches,
 		PromptDetails: splitOf(u.PromptTokensDetails), CachedDetails: splitOf(u.CacheTokensDetails),
 		ToolDetails: splitOf(u.ToolUsePromptTokensDetails), OutputDetails: splitOf(u.CandidatesTokensDetails),
 	}
 	if _, known := t.Lookup(s.Model, s.At); !known {
 		q.Model = asked
 	}
-	return t.Cost(q)
+	return q
 }
 
 func splitOf(details []batch.ModalityTokens) (s price.Split) {

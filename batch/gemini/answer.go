@@ -56,6 +56,7 @@ type reading struct {
 	text, thoughts strings.Builder
 	chosen         int             // the index of the first candidate; -1: none yet
 	seen           []int           // the indexes seen
+	searches       []searched      // of the candidates that tell of any
 	refusal        json.RawMessage // the chunk that holds an error
 	known          bool            // some field of a GenerateContentResponse was there
 	objects        int             // chunks that have any field at all
@@ -77,6 +78,9 @@ func (d *document) answer() *reading {
 		a.add(&c)
 	}
 	a.Text, a.Thoughts = a.text.String(), a.thoughts.String()
+	if a.Usage != nil {
+		a.addSearches(a.Usage)
+	}
 	return a
 }
 
@@ -133,6 +137,7 @@ func (a *reading) add(c *chunk) {
 		if a.chosen < 0 {
 			a.chosen = index
 		}
+		a.search(index, candidate)
 		if index != a.chosen {
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -49,16 +50,18 @@ func (m *Media) Bytes() ([]byte, error) {
 
 // An Execution is one run of code by the model's tool.
 type Execution struct {
+	ID       string `json:"id,omitempty"`
 	Language string `json:"language,omitempty"`
 	Code     string `json:"code"`
 	Outcome  string `json:"outcome,omitempty"` // OUTCOME_OK, OUTCOME_FAILED, OUTCOME_DEADLINE_EXCEEDED; empty: not said
 	Output   string `json:"output,omitempty"`
 }
 
-// A Source is what an answer is grounded on.
+// A Source is what an answer is grounded on: a page, an image, a place, a passage.
 type Source struct {
-	URI   string `json:"uri"`
+	URI   string `json:"uri,omitempty"` // a passage of a file store has none
 	Title string `json:"title,omitempty"`
+	Text  string `json:"text,omitempty"` // of a passage
 }
 
 // ParseDetails reads what a raw answer holds beside its text. Like [Parse], it
@@ -148,6 +151,20 @@ func (d *Details) addText(index int, c *detailCandidate) {
 	}
 }
 
+// execution returns the run that a result is of: the one with its id, or the last.
+func (d *Details) execution(id string) *Execution {
+	for i := range d.Code {
+		if id != "" && d.Code[i].ID == id {
+			return &d.Code[i]
+		}
+	}
+	if n := len(d.Code); n > 0 && (id == "" || d.Code[n-1].ID == "") {
+		return &d.Code[n-1]
+	}
+	d.Code = append(d.Code, Execution{ID: id})
+	return &d.Code[len(d.Code)-1]
+}
+
 func (d *Details) add(c *detailCandidate) {
 	for i := range c.Content.Parts {
 		p := &c.Content.Parts[i]
@@ -157,16 +174,18 @@ func (d *Details) add(c *detailCandidate) {
 		case p.ExecutableCode != nil:
 			d.Code = append(d.Code, *p.ExecutableCode)
 		case p.CodeExecutionResult != nil:
-			if len(d.Code) == 0 {
-				d.Code = append(d.Code, Execution{})
-			}
-			last := &d.Code[len(d.Code)-1]
-			last.Outcome, last.Output = p.CodeExecutionResult.Outcome, p.CodeExecutionResult.Output
+			ran := d.execution(p.CodeExecutionResult.ID)
+			ran.Outcome, ran.Output = p.CodeExecutionResult.Outcome, ran.Output+p.CodeExecutionResult.Output
+		}
+	}
+	// Each chunk of a stream has the citations of its own text (recorded).
+	for _, citation := range or(c.CitationMetadata.CitationSources, c.CitationMetadata.Citations) {
+		if !slices.ContainsFunc(d.Citations, func(known json.RawMessage) bool { return bytes.Equal(known, citation) }) {
+			d.Citations = append(d.Citations, citation)
 		}
 	}
 	// The chunks of a stream repeat these, or only the last has them.
 	d.SafetyRatings = or(c.SafetyRatings, d.SafetyRatings)
-	d.Citations = or(or(c.CitationMetadata.CitationSources, c.CitationMetadata.Citations), d.Citations)
 	d.SearchQueries = or(c.GroundingMetadata.WebSearchQueries, d.SearchQueries)
 	d.Supports = or(c.GroundingMetadata.GroundingSupports, d.Supports)
 	d.URLs = or(c.URLContextMetadata.URLMetadata, d.URLs)
@@ -176,7 +195,7 @@ func (d *Details) add(c *detailCandidate) {
 	if f, err := strconv.ParseFloat(string(bytes.Trim(c.AvgLogprobs, `"`)), 64); err == nil && !math.IsNaN(f) && !math.IsInf(f, 0) {
 		d.AvgLogprobs = &f
 	}
-	if len(c.LogprobsResult) > 0 && string(c.LogprobsResult) != "null" {
+	if len(c.LogprobsResult) > 0 && c.LogprobsResult[0] == '{' {
 		d.Logprobs = append(d.Logprobs, c.LogprobsResult)
 	}
 }

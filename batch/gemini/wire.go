@@ -35,6 +35,9 @@ type candidate struct {
 	} `json:"content"`
 	FinishReason  enum   `json:"finishReason"`
 	FinishMessage string `json:"finishMessage"`
+
+	GroundingMetadata  grounding `json:"groundingMetadata"`
+	URLContextMetadata present   `json:"urlContextMetadata"`
 }
 
 // part is one piece of an answer.

@@ -23,6 +23,10 @@ type Query struct {
 	Output   int64 // candidatesTokenCount
 	Thoughts int64 // thinking, reported or derived from the total
 
+	// Searches and MapSearches are how many queries to Google Search and Google Maps
+	// the answer is grounded on.
+	Searches, MapSearches int64
+
 	// The counts by modality, from the lists of the same names. They need not be
 	// complete: what they leave out is text.
 	PromptDetails, CachedDetails, ToolDetails, OutputDetails Split
@@ -116,7 +120,8 @@ func (p parts) within(prompt parts) parts {
 //
 //	(prompt - cached) * input + cached * cached input + tool * input + (output + thoughts) * output
 //
-// each part split by modality. It is false when the price of any part is not known:
+// each part split by modality, and the fee of its searches (see [Table.SearchFee]).
+// It is false when the price of any part is not known:
 // the model, the day, the service, or a modality is not in the table, or counts are
 // impossible. An unknown cost is not 0.
 //
@@ -159,7 +164,11 @@ func (t *Table) Cost(q Query) (USD, bool) {
 	for i := image; i <= audio; i++ {
 		s.add(OutputText+Kind(i), output[i])
 	}
-	return s.total, s.ok
+	fee, known := m.searchFee(&q)
+	if !known || fee > math.MaxInt64-s.total {
+		return 0, false
+	}
+	return s.total + fee, s.ok
 }
 
 // Most returns the most that a call with such counts can cost: its output, of

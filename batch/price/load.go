@@ -44,7 +44,7 @@ type fileModel struct {
 		From  string `json:"from"`
 	} `json:"routed_to"`
 
-	Grounding json.RawMessage `json:"grounding"`
+	Grounding *fileGrounding  `json:"grounding"`
 	PerImage  json.RawMessage `json:"per_image"`
 	Limits    json.RawMessage `json:"limits"`
 }
@@ -55,6 +55,7 @@ type filePeriod struct {
 	Note  string     `json:"note"`
 	Tiers []fileTier `json:"tiers"`
 
+	Grounding    *fileGrounding  `json:"grounding"` // null: the model's
 	CacheStorage json.RawMessage `json:"cache_storage_per_1m_token_hours"`
 }
 
@@ -185,6 +186,9 @@ func (f *fileModel) model(sources map[string]Source, pacific *time.Location) (*M
 		m.Sources = append(m.Sources, s)
 	}
 	var err error
+	if m.Grounding, err = f.Grounding.fees(); err != nil {
+		return nil, fmt.Errorf("grounding: %w", err)
+	}
 	if f.RoutedTo != nil {
 		m.RoutedTo, m.RoutedFrom = f.RoutedTo.Model, f.RoutedTo.From
 		if m.routed, err = day(m.RoutedFrom, 0, pacific); err != nil {
@@ -224,6 +228,9 @@ func outputLimit(limits json.RawMessage) (limit int64, unary bool) {
 func (f *filePeriod) period(pacific *time.Location) (Period, error) {
 	p := Period{From: f.From, Until: f.Until, Note: f.Note}
 	var err error
+	if p.Grounding, err = f.Grounding.fees(); err != nil {
+		return p, fmt.Errorf("grounding: %w", err)
+	}
 	if p.from, err = day(f.From, 0, pacific); err != nil {
 		return p, fmt.Errorf("from: %w", err)
 	}

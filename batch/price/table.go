@@ -90,7 +90,8 @@ type Period struct {
 	Note        string
 	Tiers       []Tier // by size; empty = no price is known for these days
 
-	from, end time.Time // midnights: the first instant, and the first after; zero = open
+	Grounding *Grounding // nil: the model's
+	from, end time.Time  // midnights: the first instant, and the first after; zero = open
 }
 
 // A Source says where a price was read.
@@ -123,6 +124,8 @@ type Model struct {
 	// table does not say. UnaryLimit says that a streamed answer may be longer.
 	OutputLimit int64
 	UnaryLimit  bool
+
+	Grounding *Grounding // nil: the table knows of none
 
 	Custom bool // from the user's file
 

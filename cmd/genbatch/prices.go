@@ -129,7 +129,9 @@ func printModel(w io.Writer, e *price.Entry) {
 				}
 			}
 		}
+		printFees(tw, "  ", p.Grounding)
 	}
+	printFees(tw, "", e.Grounding)
 	fmt.Fprintf(tw, "  confidence\t%s\n", e.Confidence)
 	for _, s := range e.Sources {
 		fmt.Fprintf(tw, "  source\t%s (%s, %s)\n", s.What, s.Date, s.Rank)
@@ -138,6 +140,30 @@ func printModel(w io.Writer, e *price.Entry) {
 		fmt.Fprintf(tw, "  note\t%s\n", note)
 	}
 	tw.Flush()
+}
+
+// printFees prints what searches cost.
+func printFees(w io.Writer, indent string, g *price.Grounding) {
+	if g == nil {
+		return
+	}
+	for _, f := range []struct {
+		name string
+		fee  *price.Fee
+	}{{"Google Search", g.Search}, {"Google Maps", g.Maps}} {
+		if f.fee == nil {
+			continue
+		}
+		unit := "search queries"
+		if f.fee.PerPrompt {
+			unit = "grounded prompts"
+		}
+		fmt.Fprintf(w, "%s  %s\t%s USD per 1,000 %s", indent, f.name, f.fee.PerThousand(), unit)
+		if f.fee.Free != "" {
+			fmt.Fprintf(w, "; free: %s", f.fee.Free)
+		}
+		fmt.Fprintln(w)
+	}
 }
 
 // rates lists the prices of a service; kinds with the price of text are left out.

@@ -125,6 +125,9 @@ func printSummary(w io.Writer, s *jobs.Summary, total int64) {
 	if run.Unreported > 0 {
 		fmt.Fprintf(tw, "  not reported\t%s cut before it was known what was used, and possibly billed as well: at most $%s more\n", many(run.Unreported, "attempt"), money(run.UnreportedMost))
 	}
+	if n, fee := all.SearchFees(); fee > 0 {
+		fmt.Fprintf(tw, "  search fees\t$%s of the cost, for %s, before the free allowance (see genbatch prices MODEL)\n", money(fee), searches(n))
+	}
 	cost, unpriced := all.CostUSD()
 	what := "cost"
 	if s.Job != nil && all.Attempts > run.Attempts {
@@ -138,6 +141,13 @@ func printSummary(w io.Writer, s *jobs.Summary, total int64) {
 	if f := s.Forecast; f != nil {
 		fmt.Fprintf(tw, "  forecast\t$%s by the pilot, 90 %%: $%s to $%s\n", money(f.Mean), money(f.Low), money(f.High))
 	}
+}
+
+func searches(n int64) string {
+	if n == 1 {
+		return "1 search"
+	}
+	return count(n) + " searches"
 }
 
 // unmeasured is how many calls there may be of unknown cost where no cost at all
@@ -237,6 +247,7 @@ func totalsJSON(t *jobs.Totals) map[string]any {
 		models[i] = map[string]any{
 			"model": m.Model, "simulated": m.Simulated, "calls": m.Calls, "prompt_tokens": m.PromptTokens, "cached_tokens": m.CachedTokens,
 			"tool_tokens": m.ToolTokens, "thoughts_tokens": m.ThoughtsTokens, "output_tokens": m.OutputTokens,
+			"searches": m.Searches, "search_fees_usd": rawNumber(m.SearchFee.String()),
 			"cost_usd": usd(m.Cost, m.Unknown), "unpriced_calls": m.Unknown,
 		}
 	}
