@@ -246,6 +246,7 @@ func mostUsage(prices *price.Table, r *batch.Request) (most *batch.Usage, hard b
 	if n := wholeNumber(b.config["maxOutputTokens"]); n > 0 {
 		most.CandidatesTokenCount, hard = n, true
 	}
+	maySearch(b.members, most)
 	if n := wholeNumber(b.config["candidateCount"]); n > 1 {
 		most.CandidatesTokenCount *= n
 	}
@@ -265,6 +266,7 @@ func wholeNumber(raw json.RawMessage) int64 {
 func mostQuery(most *batch.Usage, model string, at time.Time) price.Query {
 	return price.Query{
 		Model: model, At: at, Prompt: most.PromptTokenCount, Output: most.CandidatesTokenCount,
+		Searches: most.Searches, MapSearches: most.MapSearches,
 		PromptDetails: splitOf(most.PromptTokensDetails),
 	}
 }

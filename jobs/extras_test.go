@@ -2,12 +2,16 @@ package jobs
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/price"
 )
 
 // What stands under request: arrives at the server as it is written, and what its
@@ -223,4 +227,29 @@ func TestNoteColumn(t *testing.T) {
 	f.input("a", "b")
 	f.mustRun()
 	equal(t, "notes", f.output("q", "status", "note"), "a ok <nil>", "b ok asked again after RECITATION, at temperature 0.8")
+}
+
+// A cap reserves for searches too, in either spelling.
+func TestCapOfSearches(t *testing.T) {
+	for body, want := range map[string][2]int64{
+		`{}`:                               {0, 0},
+		`{"tools":[{"urlContext":{}}]}`:    {0, 0},
+		`{"tools":[{"google_search":{}}]}`: {assumedSearches, 0},
+		`{"tools":[{"googleMaps":{}},{"googleSearch":{}}]}`: {assumedSearches, assumedSearches},
+		`{"tools":7}`: {0, 0},
+	} {
+		most, _ := mostUsage(price.Default(), &batch.Request{Model: "gemini-3.5-flash", Body: []byte(body)})
+		if got := [2]int64{most.Searches, most.MapSearches}; got != want {
+			t.Errorf("%s: %d, want %d", body, got, want)
+		}
+	}
+	// 10 queries are 0.14: under a cap of 0.10 nothing can be sent.
+	f := newFixture(t)
+	f.input("a")
+	f.spec.Model, f.spec.MaxCost, f.spec.MaxOutputTokens = "gemini-3.5-flash", "0.10", 10
+	f.spec.Request = map[string]any{"tools": []any{map[string]any{"googleSearch": map[string]any{}}}}
+	var over *BudgetError
+	if _, err := f.run(); !errors.As(err, &over) || len(f.e.requests()) != 0 {
+		t.Errorf("%v, want a *BudgetError and nothing sent", err)
+	}
 }

@@ -30,6 +30,7 @@ func mediaBody(text string, media ...[2]string) string {
 
 func newFilesFixture(t *testing.T) *fixture {
 	f := newFixture(t)
+	f.spec.Model = "gemini-2.5-flash-image" // others put out no images
 	f.spec.Request = map[string]any{"generation_config": map[string]any{"response_modalities": []any{"TEXT", "image"}}}
 	f.e.reply = func(prompt string, _ int) (int, string) {
 		switch prompt {

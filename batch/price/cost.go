@@ -198,7 +198,11 @@ func (t *Table) Most(q Query) (USD, bool) {
 		s.add(InputText+Kind(i), prompt[i])
 	}
 	s.add(dearest, q.Output)
-	return s.total, s.ok
+	fee, known := m.searchFee(&q)
+	if !known || fee > math.MaxInt64-s.total {
+		return 0, false
+	}
+	return s.total + fee, s.ok
 }
 
 // rates returns the rates for a call; nil: not known.

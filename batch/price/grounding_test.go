@@ -41,6 +41,21 @@ func TestSearchFee(t *testing.T) {
 	}
 }
 
+// The most that a call can cost holds the fee of its searches.
+func TestMostOfSearches(t *testing.T) {
+	q := Query{Model: "gemini-3.8-flash", At: on("2026-11-21"), Prompt: 1000}
+	without, ok1 := Default().Most(q)
+	q.Searches, q.MapSearches = 10, 1
+	with, ok2 := Default().Most(q)
+	if !ok1 || !ok2 || with-without != 11*14_000_000_000 {
+		t.Errorf("%s and %s with 11 searches at 0.014", without, with)
+	}
+	q.Model = "gemini-2.5-flash-image"
+	if _, ok := Default().Most(q); ok {
+		t.Error("a fee that is not known is no bound")
+	}
+}
+
 func TestGroundingOfFiles(t *testing.T) {
 	const own = `{"models": [{"id": "house",
 	  "grounding": {"search": {"usd_per_1000": 10, "unit": "grounded prompt"}},
