@@ -172,7 +172,7 @@ func TestForeignFolderIsKept(t *testing.T) {
 // A job that only names the column has it too, and others do not write files.
 func TestFilesByName(t *testing.T) {
 	f := newFilesFixture(t)
-	f.spec.Request = nil
+	f.spec.Request, f.spec.Model = nil, "gemini-2.5-flash-lite"
 	f.input("picture")
 	f.mustRun()
 	if files := f.files(t); len(files) != 0 {
