@@ -68,6 +68,8 @@ func (p *preflight) checkThinking() {
 			p.refuse(budgetAt, budget, anyModel+"a whole number of tokens", "")
 		case k.NoBudget:
 			p.refuse(budgetAt, budget, p.model+" takes no thinkingBudget", "use thinkingLevel: "+strings.Join(k.Levels, ", "))
+		case k.MostBudget == 0 && k.Levels != nil:
+			p.warnings = append(p.warnings, fmt.Sprintf("request.%s is taken by %s for compatibility at most: use thinkingLevel (%s)", budgetAt, p.model, strings.Join(k.Levels, ", ")))
 		case k.MostBudget == 0 || n == -1 || n == 0 && k.BudgetOff:
 		case n < float64(k.LeastBudget) || n > float64(k.MostBudget):
 			why := fmt.Sprintf("%s takes %d to %d, or -1 (as it sees fit)", p.model, k.LeastBudget, k.MostBudget)
@@ -105,6 +107,11 @@ func (p *preflight) checkNumbers() {
 	}
 	if stops := p.list(p.config, "generationConfig", "stopSequences"); len(stops) > maxStopSequences {
 		p.refuse("generationConfig.stopSequences", nil, fmt.Sprintf("%sat most %d, and there are %d", anyModel, maxStopSequences, len(stops)), "")
+	}
+	if v, at := p.get(p.config, "generationConfig", "temperature"); v != nil {
+		if c, known := gemini.ControlsOf(p.model); known && !c.Temperature {
+			p.warnings = append(p.warnings, fmt.Sprintf("request.%s is ignored by %s", at, p.model))
+		}
 	}
 	if v, at := p.get(p.config, "generationConfig", "logprobs"); v != nil && field(p.config, "responseLogprobs") != true {
 		p.refuse(at, v, anyModel+"it with responseLogprobs alone", "add responseLogprobs: true")

@@ -12,7 +12,7 @@ import (
 )
 
 // flight checks a job with this request, given as the YAML of a job file.
-func flight(t *testing.T, model, endpoint, request string, change func(*Spec)) (error, string) {
+func flight(t *testing.T, model, endpoint, request string, change func(*Spec)) (log string, err error) {
 	t.Helper()
 	s, err := loadText(t, "input: in.jsonl\noutput: out.jsonl\nprompt: hi\nrequest: "+request)
 	if err != nil {
@@ -22,13 +22,13 @@ func flight(t *testing.T, model, endpoint, request string, change func(*Spec)) (
 	if change != nil {
 		change(s)
 	}
-	var log bytes.Buffer
-	j, err := prepare(*s, Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	var said bytes.Buffer
+	j, err := prepare(*s, Options{Log: slog.New(slog.NewTextHandler(&said, nil))})
 	if err != nil {
 		t.Fatalf("%s: %v", request, err)
 	}
 	err = j.checkFlight()
-	return err, log.String()
+	return said.String(), err
 }
 
 func TestPreflight(t *testing.T) {
@@ -141,7 +141,7 @@ func TestPreflight(t *testing.T) {
 		{flash, "", "{generationConfig: 7}", []string{"an object is wanted"}},
 	} {
 		name := fmt.Sprintf("%s %s %s", tt.model, tt.endpoint, tt.request)
-		err, _ := flight(t, tt.model, tt.endpoint, tt.request, nil)
+		_, err := flight(t, tt.model, tt.endpoint, tt.request, nil)
 		if tt.want == nil {
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
@@ -158,32 +158,32 @@ func TestPreflight(t *testing.T) {
 				t.Errorf("%s: %v, want %q in it", name, err, want)
 			}
 		}
-		if err, _ := flight(t, tt.model, tt.endpoint, tt.request, func(s *Spec) { s.NoPreflight = true }); err != nil {
+		if _, err := flight(t, tt.model, tt.endpoint, tt.request, func(s *Spec) { s.NoPreflight = true }); err != nil {
 			t.Errorf("%s with no_preflight: %v", name, err)
 		}
 	}
 }
 
 func TestPreflightOfFlags(t *testing.T) {
-	err, _ := flight(t, "gemini-2.5-flash", "", "{}", func(s *Spec) { s.MaxOutputTokens = 70000 })
+	_, err := flight(t, "gemini-2.5-flash", "", "{}", func(s *Spec) { s.MaxOutputTokens = 70000 })
 	if err == nil || !strings.HasPrefix(err.Error(), "max_output_tokens is 70000") {
 		t.Errorf("--max-output-tokens: %v", err)
 	}
-	if err, _ := flight(t, "gemini-4-argon", "", "{}", func(s *Spec) { s.MaxOutputTokens, s.Stream = 70000, true }); err != nil {
+	if _, err := flight(t, "gemini-4-argon", "", "{}", func(s *Spec) { s.MaxOutputTokens, s.Stream = 70000, true }); err != nil {
 		t.Errorf("a stream of Argon: %v", err)
 	}
 	// What the kind brings counts with what the request says.
 	labels := func(s *Spec) {
 		s.Prompt, s.Classify = "", &Classify{Text: "{{.q}}", Labels: Labels{{Name: "a"}, {Name: "b"}}}
 	}
-	if err, _ := flight(t, "gemini-3.5-flash", "", "{generationConfig: {responseSchema: {type: STRING, enum: [a, b]}}}", labels); err != nil {
+	if _, err := flight(t, "gemini-3.5-flash", "", "{generationConfig: {responseSchema: {type: STRING, enum: [a, b]}}}", labels); err != nil {
 		t.Errorf("the kind sets responseMimeType: %v", err)
 	}
-	if err, _ := flight(t, "gemini-3.5-flash", "", "{cachedContent: cachedContents/x}", labels); err == nil || !strings.Contains(err.Error(), "systemInstruction") {
+	if _, err := flight(t, "gemini-3.5-flash", "", "{cachedContent: cachedContents/x}", labels); err == nil || !strings.Contains(err.Error(), "systemInstruction") {
 		t.Errorf("the kind has a system instruction: %v", err)
 	}
 	// All that is wrong is said at once.
-	err, _ = flight(t, "gemini-2.5-pro", "", "{generationConfig: {temperature: 3, topK: 0, thinkingConfig: {thinkingBudget: 0}}}", nil)
+	_, err = flight(t, "gemini-2.5-pro", "", "{generationConfig: {temperature: 3, topK: 0, thinkingConfig: {thinkingBudget: 0}}}", nil)
 	for _, want := range []string{"temperature", "topK", "thinkingBudget"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not name %s", err, want)
@@ -195,17 +195,28 @@ func TestPreflightOfFlags(t *testing.T) {
 // be newer than this program: neither is refused.
 func TestPreflightNames(t *testing.T) {
 	for request, want := range map[string]string{
-		"{generationConfg: {}}":                      `request.generationConfg is not known: did you mean \"generationConfig\"?`,
-		"{generationConfig: {max_output_token: 5}}":  `request.generationConfig.max_output_token is not known: did you mean \"maxOutputTokens\"?`,
-		"{generationConfig: {tempreature: 1}}":       "temperature",
-		"{generationConfig: {max_output_tokens: 5}}": "",
-		"{generationConfig: {quantumDepth: 5}}":      "",
-		"{holoConfig: {}}":                           "",
-		"{store: false}":                             "",
+		"{generationConfg: {}}":                                     `request.generationConfg is not known: did you mean \"generationConfig\"?`,
+		"{generationConfig: {max_output_token: 5}}":                 `request.generationConfig.max_output_token is not known: did you mean \"maxOutputTokens\"?`,
+		"{generationConfig: {tempreature: 1}}":                      "temperature",
+		"{generationConfig: {max_output_tokens: 5}}":                "",
+		"{generationConfig: {quantumDepth: 5}}":                     "",
+		"{holoConfig: {}}":                                          "",
+		"{generationConfig: {thinkingConfig: {thinkingBudget: 0}}}": "for compatibility at most: use thinkingLevel (minimal, low",
+		"{store: false}":                                            "",
 	} {
-		err, log := flight(t, "gemini-3.5-flash", "", request, nil)
+		log, err := flight(t, "gemini-3.5-flash", "", request, nil)
 		if err != nil || (want == "") != (log == "") || !strings.Contains(log, want) {
 			t.Errorf("%s: %v, warns %q, want %q", request, err, log, want)
+		}
+	}
+}
+
+// What is only ignored is said.
+func TestPreflightIgnored(t *testing.T) {
+	for model, want := range map[string]string{"gemini-3.5-flash": "", "gemini-3.8-flash": "temperature is ignored by gemini-3.8-flash", "house": ""} {
+		log, err := flight(t, model, "", "{generationConfig: {temperature: 0}}", nil)
+		if err != nil || (want == "") != (log == "") || !strings.Contains(log, want) {
+			t.Errorf("%s: %v, warns %q, want %q", model, err, log, want)
 		}
 	}
 }
