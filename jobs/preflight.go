@@ -207,8 +207,8 @@ func (j *Job) checkFlight() error {
 	var lines []string
 	for i := range p.found {
 		r := p.found[i]
-		if j.set.covers(r.path) || r.byModel() && j.set.covers("model") {
-			continue // each row may say otherwise
+		if j.set.covers(r.path) || strings.HasPrefix(r.why, p.model+" ") && j.set.covers("model") {
+			continue // each row may say otherwise, or ask a model that takes it
 		}
 		if j.spec.MaxOutputTokens > 0 && r.path == "generationConfig.maxOutputTokens" {
 			r.path = "max_output_tokens"
@@ -223,11 +223,8 @@ func (j *Job) checkFlight() error {
 	return specErrorf(noPreflight, "%s", strings.Join(lines, "; and "))
 }
 
-// byModel reports whether another model might take what is refused. The rules
-// that hold for all models say so in their text.
-func (r *refusal) byModel() bool { return !strings.HasPrefix(r.why, anyModel) }
-
-// anyModel begins the text of the rules that hold for all models.
+// anyModel begins the text of the rules that hold for all models. What holds for
+// one begins with its name.
 const anyModel = "the API takes "
 
 // refused returns why a row's request is known to be refused; nil: it is not.

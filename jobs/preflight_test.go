@@ -182,6 +182,17 @@ func TestPreflightOfFlags(t *testing.T) {
 	if _, err := flight(t, "gemini-3.5-flash", "", "{cachedContent: cachedContents/x}", labels); err == nil || !strings.Contains(err.Error(), "systemInstruction") {
 		t.Errorf("the kind has a system instruction: %v", err)
 	}
+	// Where rows name the model, what the job's own does not take is up to each row;
+	// what no model takes is not.
+	byRow := func(s *Spec) { s.Set = map[string]string{"model": "{{.m}}"} }
+	if _, err := flight(t, "gemini-2.5-pro", "", "{generationConfig: {thinkingConfig: {thinkingBudget: 0}}}", byRow); err != nil {
+		t.Errorf("rows name the model: %v", err)
+	}
+	for request, want := range map[string]string{"{generationConfig: {topK: 0}}": "topK is 0", "{labels: {a: b}}": "only Vertex AI"} {
+		if _, err := flight(t, "gemini-2.5-pro", "", request, byRow); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s where rows name the model: %v", request, err)
+		}
+	}
 	// All that is wrong is said at once.
 	_, err = flight(t, "gemini-2.5-pro", "", "{generationConfig: {temperature: 3, topK: 0, thinkingConfig: {thinkingBudget: 0}}}", nil)
 	for _, want := range []string{"temperature", "topK", "thinkingBudget"} {
