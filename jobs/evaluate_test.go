@@ -22,7 +22,7 @@ func evaluate(t *testing.T, classify string, rows ...[2]string) *Evaluation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := (&Job{spec: *s, kind: k}).newEvaluator()
+	v := (&Job{spec: *s, rendering: rendering{kind: k}}).newEvaluator()
 	for i, r := range rows {
 		x := &reply{status: batch.OK}
 		switch {
@@ -240,7 +240,7 @@ func TestExpectedOfOtherTypes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := (&Job{spec: *s, kind: k}).newEvaluator()
+	v := (&Job{spec: *s, rendering: rendering{kind: k}}).newEvaluator()
 	for _, value := range []any{int64(1), json.Number("1"), true, 2.5, []byte("true"), json.RawMessage("null"), nil} {
 		v.add(row("x", "y", "known", value), &reply{status: batch.OK, own: []any{"1"}})
 	}
