@@ -24,12 +24,26 @@ type call struct {
 // no fresh row is begun.
 func (r *run) waitingRows() int { return max(1024, 4*r.Concurrency) }
 
+// waitingBytes bounds what those rows hold in memory: one of them may be megabytes
+// of an image.
+const waitingBytes = 256 << 20
+
+// bytes is about what the call holds in memory.
+func (c *call) bytes() (n int) {
+	n = len(c.req.Body) + len(c.body)
+	for i := range c.req.Media {
+		n += len(c.req.Media[i].Data)
+	}
+	return n
+}
+
 // dispatch hands calls to workers: those whose wait is over first, then fresh
 // ones. A call that waits holds no worker.
 func (r *run) dispatch() {
 	defer close(r.work)
 	var (
 		waiting retries
+		holding int   // bytes, by the calls that wait
 		open    int   // calls taken from fresh that have not ended
 		held    *call // a fresh call that waits for a worker
 		fresh   = r.fresh
@@ -38,11 +52,11 @@ func (r *run) dispatch() {
 	defer timer.Stop()
 	for fresh != nil || open > 0 {
 		r.Gauges.Waiting.Store(int64(len(waiting)))
-		next := held
+		next, size := held, 0
 		timer.Stop()
 		if len(waiting) > 0 {
 			if wait := time.Until(waiting[0].due); wait <= 0 {
-				next = waiting[0]
+				next, size = waiting[0], waiting[0].bytes() // the worker's, once it has it
 			} else {
 				timer.Reset(wait)
 			}
@@ -52,7 +66,7 @@ func (r *run) dispatch() {
 			work = nil
 		}
 		in := fresh
-		if held != nil || len(waiting) >= r.waitingRows() {
+		if held != nil || len(waiting) >= r.waitingRows() || holding >= waitingBytes {
 			in = nil
 		}
 		select {
@@ -61,6 +75,7 @@ func (r *run) dispatch() {
 				held = nil
 			} else {
 				heap.Pop(&waiting)
+				holding -= size
 			}
 		case c, ok := <-in:
 			if !ok {
@@ -74,6 +89,7 @@ func (r *run) dispatch() {
 				open--
 			} else {
 				heap.Push(&waiting, c)
+				holding += c.bytes()
 			}
 		case <-timer.C:
 		case <-r.soft.Done():

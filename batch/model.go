@@ -17,6 +17,8 @@ type Request struct {
 	Occurrence  int // from 0
 
 	Body json.RawMessage // the generateContent body
+	// Media are what the body holds by reference; see [Media].
+	Media []Media
 
 	// Stream asks for streamGenerateContent also where the model is not set to it.
 	Stream bool

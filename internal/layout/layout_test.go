@@ -44,9 +44,13 @@ var layers = map[string]layer{
 	"writer":          {own: []string{"batch"}, other: []string{"github.com/parquet-go/parquet-go", "github.com/klauspost/compress"}},
 	"jobs": {
 		own: []string{"reader", "writer", "batch/..."},
-		// The job file, "did you mean", how often a warning is repeated, and the check of
-		// answers by their JSON Schema, which is too large a standard to write anew.
-		other: []string{"github.com/goccy/go-yaml", "github.com/xrash/smetrics", "golang.org/x/time", "github.com/santhosh-tekuri/jsonschema/v6"},
+		// The job file, "did you mean", how often a warning is repeated, what a medium is,
+		// and the check of answers by their JSON Schema, which is too large a standard to
+		// write anew.
+		other: []string{
+			"github.com/goccy/go-yaml", "github.com/xrash/smetrics", "golang.org/x/time", "github.com/gabriel-vasile/mimetype",
+			"github.com/santhosh-tekuri/jsonschema/v6",
+		},
 	},
 	"internal/durable": {other: []string{"golang.org/x/sys"}},
 	"internal/...":     {},

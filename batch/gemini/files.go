@@ -1,0 +1,338 @@
+package gemini
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+)
+
+const (
+	// uploadChunk is what Google's own SDKs send at once.
+	uploadChunk = 8 << 20
+	// uploadFaults is how many exchanges of an upload may fail in a row.
+	uploadFaults = 5
+	// maxFileReply bounds the description of a file.
+	maxFileReply = 1 << 20
+	// MaxFileBytes is the most that the Files API takes of one file.
+	// https://ai.google.dev/gemini-api/docs/files
+	MaxFileBytes = 2 << 30
+)
+
+// Files is the Files API of an endpoint: media that are too large for a request
+// are uploaded once, and live for 48 hours. Its errors are *FileErrors. It is safe
+// for concurrent use.
+// https://ai.google.dev/gemini-api/docs/files
+type Files struct {
+	client *Client
+
+	// ActiveTimeout is how long [Files.WaitActive] waits; 0 = 10 min.
+	ActiveTimeout time.Duration
+}
+
+// Files returns the client's Files API, or nil where the endpoint has none: of the
+// known ones Google AI alone has it.
+func (c *Client) Files() *Files {
+	if c.config.Endpoint.Name != "google" {
+		return nil
+	}
+	return &Files{client: c}
+}
+
+// A File is one that was uploaded.
+type File struct {
+	Name     string    `json:"name"` // files/abc
+	URI      string    `json:"uri"`
+	MIMEType string    `json:"mimeType"`
+	State    string    `json:"state"` // PROCESSING, ACTIVE, FAILED
+	Expires  time.Time `json:"expirationTime"`
+	Error    *struct {
+		Message string `json:"message"`
+	} `json:"error"`
+}
+
+// A FileError is what an exchange with the Files API came to that gave no file. The
+// Outcome says what follows for the row that needs it: it never costs anything.
+type FileError struct{ Outcome batch.Outcome }
+
+func (e *FileError) Error() string {
+	if e.Outcome.Err.Hint == "" {
+		return e.Outcome.Err.Message
+	}
+	return e.Outcome.Err.Message + "; " + e.Outcome.Err.Hint
+}
+
+// NotFound reports whether the file is not there (any more), or is another
+// project's: the API answers 403 for both.
+func (e *FileError) NotFound() bool {
+	s := e.Outcome.Err.HTTPStatus
+	return s == http.StatusNotFound || s == http.StatusForbidden
+}
+
+func (e *FileError) transient() bool {
+	c := e.Outcome.Consequence
+	return (c == batch.Retry || c == batch.SlowDown) && e.Outcome.Err.HTTPStatus != http.StatusTooManyRequests
+}
+
+func fileErrorf(c batch.Consequence, s batch.Status, kind batch.Kind, hint, format string, args ...any) *FileError {
+	return &FileError{batch.Outcome{Consequence: c, Status: s, Err: &batch.Error{Kind: kind, Message: fmt.Sprintf(format, args...), Hint: hint}}}
+}
+
+// Upload uploads size bytes of content in chunks, and goes on where the server
+// stands when a connection breaks. name is shown in lists of files, and need not
+// be unique. The file can be used once it is active: see [Files.WaitActive].
+func (f *Files) Upload(ctx context.Context, content io.ReaderAt, size int64, mimeType, name string) (*File, error) {
+	e := f.client.config.Endpoint
+	about, err := json.Marshal(map[string]any{"file": map[string]string{"displayName": name}})
+	if err != nil {
+		return nil, err
+	}
+	reply, err := f.exchange(ctx, http.MethodPost, e.BaseURL+"/upload/"+e.Version+"/files", map[string]string{
+		"X-Goog-Upload-Protocol": "resumable", "X-Goog-Upload-Command": "start",
+		"X-Goog-Upload-Header-Content-Length": strconv.FormatInt(size, 10),
+		"X-Goog-Upload-Header-Content-Type":   mimeType, "Content-Type": "application/json",
+	}, io.NewSectionReader(bytes.NewReader(about), 0, int64(len(about))))
+	if err != nil {
+		return nil, err
+	}
+	session := reply.header.Get("X-Goog-Upload-Url")
+	if err := f.checkSession(session); err != nil {
+		return nil, err
+	}
+
+	var offset int64
+	unsure, faults := false, 0 // whether offset is where the server stands
+	for {
+		if unsure {
+			reply, err = f.exchange(ctx, http.MethodPost, session, map[string]string{"X-Goog-Upload-Command": "query"}, nil)
+		} else {
+			n := min(uploadChunk, size-offset)
+			command := "upload"
+			if offset+n == size {
+				command = "upload, finalize"
+			}
+			reply, err = f.exchange(ctx, http.MethodPost, session, map[string]string{
+				"X-Goog-Upload-Command": command, "X-Goog-Upload-Offset": strconv.FormatInt(offset, 10),
+			}, io.NewSectionReader(content, offset, n))
+			if err == nil {
+				offset += n
+				faults = 0
+			}
+		}
+		if fault := (*FileError)(nil); errors.As(err, &fault) {
+			faults++
+			if !fault.transient() || faults >= uploadFaults || ctx.Err() != nil {
+				return nil, err
+			}
+			unsure = true
+			if err := pause(ctx, 200*time.Millisecond<<faults); err != nil {
+				return nil, f.interrupted(ctx)
+			}
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		status := strings.ToLower(reply.header.Get("X-Goog-Upload-Status"))
+		switch {
+		case status == "final" || offset == size && !unsure:
+			return reply.file()
+		case status == "cancelled":
+			return nil, fileErrorf(batch.Retry, "", batch.KindServer, "", "the Files API gave the upload up")
+		case unsure:
+			received, err := strconv.ParseInt(reply.header.Get("X-Goog-Upload-Size-Received"), 10, 64)
+			if err != nil || received < 0 || received > size {
+				return nil, fileErrorf(batch.Retry, "", batch.KindServer, "", "the Files API does not say how much it has of the upload")
+			}
+			if received > offset {
+				faults = 0
+			}
+			offset, unsure = min(received, size), false
+		}
+	}
+}
+
+// checkSession refuses an address that the content, which may be private, must not
+// go to in the clear.
+func (f *Files) checkSession(session string) error {
+	u, err := url.Parse(session)
+	base, berr := url.Parse(f.client.config.Endpoint.BaseURL)
+	if err == nil && berr == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == base.Scheme && u.Host == base.Host) {
+		return nil
+	}
+	return fileErrorf(batch.Settled, batch.Failed, batch.KindConfig, hintAddress, "the endpoint gave no usable address for the upload")
+}
+
+// Get returns the file as it stands.
+func (f *Files) Get(ctx context.Context, name string) (*File, error) {
+	reply, err := f.exchange(ctx, http.MethodGet, f.url(name), nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	return reply.file()
+}
+
+// Delete removes the file. One that is not there any more is no error.
+func (f *Files) Delete(ctx context.Context, name string) error {
+	_, err := f.exchange(ctx, http.MethodDelete, f.url(name), nil, nil)
+	if fault := (*FileError)(nil); errors.As(err, &fault) && fault.NotFound() {
+		return nil
+	}
+	return err
+}
+
+// WaitActive waits until the API has processed the file, which takes a while for
+// films. A file that cannot be processed is the fault of the row.
+func (f *Files) WaitActive(ctx context.Context, file *File) error {
+	limit := f.ActiveTimeout
+	if limit == 0 {
+		limit = 10 * time.Minute
+	}
+	deadline := time.Now().Add(limit)
+	for wait := time.Second; ; wait = min(2*wait, 10*time.Second) {
+		switch file.State {
+		case "", "STATE_UNSPECIFIED", "ACTIVE":
+			return nil
+		case "FAILED":
+			why := "no reason is given"
+			if file.Error != nil && file.Error.Message != "" {
+				why = f.client.redactor("").String(file.Error.Message)
+			}
+			return fileErrorf(batch.Settled, batch.Rejected, batch.KindRequest, "check that the file is whole, and of the type that it is sent as",
+				"the Files API cannot process the file: %s", why)
+		}
+		if time.Until(deadline) < wait {
+			return fileErrorf(batch.Settled, batch.Failed, batch.KindTimeout, "run again: the upload is remembered",
+				"the Files API has not processed the file within %v", limit)
+		}
+		if err := pause(ctx, wait); err != nil {
+			return f.interrupted(ctx)
+		}
+		now, err := f.Get(ctx, file.Name)
+		if fault := (*FileError)(nil); errors.As(err, &fault) && fault.transient() {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		*file = *now
+	}
+}
+
+// interrupted is the error when ctx has ended.
+func (f *Files) interrupted(ctx context.Context) error {
+	return fileErrorf(batch.Retry, "", batch.KindTransport, "", "the upload was given up: %v", context.Cause(ctx))
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (f *Files) url(name string) string {
+	e := f.client.config.Endpoint
+	return e.BaseURL + "/" + e.Version + "/files/" + url.PathEscape(strings.TrimPrefix(name, "files/"))
+}
+
+// A fileReply is a 2xx answer of the Files API.
+type fileReply struct {
+	header http.Header
+	body   []byte
+}
+
+// file reads the description of a file, which an upload's last answer wraps.
+func (r *fileReply) file() (*File, error) {
+	var wrapped struct {
+		File json.RawMessage `json:"file"`
+	}
+	text := r.body
+	if json.Unmarshal(text, &wrapped) == nil && wrapped.File != nil {
+		text = wrapped.File
+	}
+	var file File
+	if err := json.Unmarshal(text, &file); err != nil && !tolerable(err) || file.Name == "" || file.URI == "" {
+		return nil, fileErrorf(batch.Retry, "", batch.KindAnswer, "", "the Files API answered without a file")
+	}
+	return &file, nil
+}
+
+// exchange makes one exchange with the Files API.
+func (f *Files) exchange(ctx context.Context, method, address string, header map[string]string, body *io.SectionReader) (*fileReply, error) {
+	c := f.client
+	x := exchange{limit: maxFileReply, keyFrom: c.config.KeyFrom, secrets: c.redactor("")}
+	key, err := c.key()
+	if err != nil {
+		return nil, &FileError{x.noKey(err)}
+	}
+	x.secrets = c.redactor(key)
+	timed, stop := context.WithTimeoutCause(ctx, c.config.Timeout, errTotal)
+	defer stop()
+	req, err := http.NewRequestWithContext(timed, method, address, nil)
+	if err != nil {
+		return nil, fileErrorf(batch.Settled, batch.Failed, batch.KindConfig, hintAddress, "the Files API has no usable address")
+	}
+	if body != nil {
+		req.ContentLength = body.Size()
+		req.GetBody = func() (io.ReadCloser, error) {
+			return io.NopCloser(io.NewSectionReader(body, 0, body.Size())), nil
+		}
+		if req.Body, err = req.GetBody(); err != nil {
+			return nil, err
+		}
+		if body.Size() == 0 {
+			req.Body = http.NoBody
+		}
+	}
+	for name, values := range c.config.Header {
+		req.Header[http.CanonicalHeaderKey(name)] = values
+	}
+	for name, value := range header {
+		req.Header.Set(name, value)
+	}
+	req.Header.Del("Accept-Encoding")
+	req.Header.Set("User-Agent", strings.TrimSuffix("genbatch/"+c.config.Version, "/"))
+	// An upload's address is the server's word, and may lead elsewhere: the key does
+	// not go there, nor do the user's own headers.
+	if strings.HasPrefix(address, c.config.Endpoint.BaseURL+"/") {
+		if err := c.authorize(req, key); err != nil {
+			return nil, fileErrorf(batch.Stop, "", batch.KindConfig, "", "%v", err)
+		}
+	} else {
+		for name := range c.config.Header {
+			req.Header.Del(name)
+		}
+	}
+	resp, err := c.transport.RoundTrip(req)
+	if err != nil {
+		return nil, &FileError{x.unsent(ctx, why(timed, err), false)}
+	}
+	defer resp.Body.Close()
+	x.status, x.header = resp.StatusCode, resp.Header
+	x.body, x.oversize, err = readBody(resp, maxFileReply, func() {})
+	if resp.StatusCode/100 != 2 {
+		x.body = x.secrets.Body(x.body)
+		o := x.outcome()
+		o.MaybeBilled = false
+		o.Err.Message = "the Files API: " + o.Err.Message
+		return nil, &FileError{o}
+	}
+	if err != nil {
+		return nil, &FileError{x.unsent(ctx, why(timed, err), false)}
+	}
+	return &fileReply{header: resp.Header, body: x.body}, nil
+}
