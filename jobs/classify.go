@@ -15,15 +15,16 @@ import (
 type classifyKind struct {
 	Classify // what is asked for; its own labels are not looked at
 
-	body   *bodyTemplate
-	text   *rowTemplate
-	labels labelSet
-	shown  map[string]bool // texts of the examples
+	body    *bodyTemplate
+	text    *rowTemplate
+	subject string // see subjectOf
+	labels  labelSet
+	shown   map[string]bool // texts of the examples
 }
 
 func newClassify(s *Spec, system *rowTemplate) (kind, []*rowTemplate, error) {
 	c := s.Classify
-	if c.Text == "" {
+	if c.Text == "" && len(s.Media) == 0 {
 		return nil, nil, specErrorf(`say which text with --text "{{.body}}", or text: under classify:`, "classify has no text")
 	}
 	if len(c.Labels) < 2 {
@@ -33,7 +34,7 @@ func newClassify(s *Spec, system *rowTemplate) (kind, []*rowTemplate, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	k := &classifyKind{Classify: *c, text: text}
+	k := &classifyKind{Classify: *c, text: text, subject: subjectOf(s)}
 	var list strings.Builder
 	var enum []any
 	for _, l := range c.Labels {
@@ -93,14 +94,14 @@ func (k *classifyKind) asksObject() bool { return k.Rationale || k.Confidence }
 // part of the rows' fingerprints: see wording.
 func (k *classifyKind) instruction() string {
 	if !k.Multi && !k.asksObject() {
-		return "Classify the text that the user gives into exactly one of these labels. " +
+		return "Classify " + k.subject + " into exactly one of these labels. " +
 			"Answer with the label alone, spelled as it stands here."
 	}
 	var b strings.Builder
 	if k.Multi {
-		b.WriteString("Label the text that the user gives with each of these labels that applies, and with no other. " + k.numberText())
+		b.WriteString("Label " + k.subject + " with each of these labels that applies, and with no other. " + k.numberText())
 	} else {
-		b.WriteString("Classify the text that the user gives into exactly one of these labels.")
+		b.WriteString("Classify " + k.subject + " into exactly one of these labels.")
 	}
 	if !k.asksObject() {
 		b.WriteString(" Answer with the JSON list of the labels alone, each spelled as it stands here.")

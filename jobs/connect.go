@@ -18,7 +18,8 @@ type connection struct {
 	endpoint gemini.Endpoint
 	sim      *sim.Running // nil: another endpoint
 	failures batch.FailureLimit
-	keyID    string // names the key without giving it away
+	keyID    string   // names the key without giving it away
+	uploads  *uploads // of a run with media, where the endpoint has a Files API
 }
 
 // connect makes the client of the job's endpoint, and starts the simulator when

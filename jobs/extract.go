@@ -20,7 +20,7 @@ type Extract struct {
 }
 
 func newExtract(s *Spec, system *rowTemplate) (kind, []*rowTemplate, error) {
-	if s.Extract.Text == "" {
+	if s.Extract.Text == "" && len(s.Media) == 0 {
 		return nil, nil, specErrorf(`say which text with --text "{{.body}}", or text: under extract:`, "extract has no text")
 	}
 	if len(s.Schema) == 0 {
@@ -30,8 +30,12 @@ func newExtract(s *Spec, system *rowTemplate) (kind, []*rowTemplate, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	const instruction = "Extract from the text that the user gives what the JSON Schema of the answer describes. " +
-		"Keep to what the text says, and add nothing to it. What it does not say is null where the schema allows that, " +
+	it := "the text"
+	if len(s.Media) > 0 {
+		it = "it"
+	}
+	instruction := "Extract from " + subjectOf(s) + " what the JSON Schema of the answer describes. " +
+		"Keep to what " + it + " says, and add nothing to it. What it does not say is null where the schema allows that, " +
 		"and is left out where it is not required. Answer with the JSON alone."
 	body, err := newBody(requestOf(s, map[string]any{
 		"contents":          []any{textContent("user", text)},

@@ -42,7 +42,6 @@ type Job struct {
 	log  *slog.Logger
 	warn *warnings
 	rendering
-	columns []resultColumn
 	prices  *price.Table
 	input   *reader.Input
 	names   []string          // the input's columns, as far as they are known
@@ -54,11 +53,13 @@ type Job struct {
 	progress   progress
 }
 
-// A rendering is how a job makes requests of rows.
+// A rendering is how a job makes requests of rows, and what it takes from answers.
 type rendering struct {
 	kind      kind
+	columns   []resultColumn
 	set       *overrides // nil: rows set nothing
 	templates []*rowTemplate
+	media     *mediaParts // nil: no column has media
 }
 
 // A disk is how a job reaches its state folder.
@@ -163,6 +164,13 @@ func prepare(s Spec, o Options) (*Job, error) {
 		j.retry[st] = true
 	}
 	j.templates = templates
+	media, uses, err := newMedia(&s)
+	if err != nil {
+		return nil, err
+	}
+	if media != nil {
+		j.media, j.templates = media, append(j.templates, uses)
+	}
 	return j, nil
 }
 
@@ -256,7 +264,7 @@ func (j *Job) Spec() Spec { return j.spec }
 
 func (s *Spec) makeAbsolute() error {
 	s.Input = slices.Clone(s.Input)
-	paths := []*string{&s.Output, &s.State, &s.APIKeyFile, &s.Prices}
+	paths := []*string{&s.Output, &s.State, &s.APIKeyFile, &s.Prices, &s.MediaRoot}
 	for i := range s.Input {
 		paths = append(paths, &s.Input[i])
 	}
@@ -359,6 +367,11 @@ func (j *Job) request(row *batch.Row, result []batch.Column) (*batch.Request, er
 	if err == nil {
 		body, err = j.set.apply(row, body)
 	}
+	var media []batch.Media
+	mediaTokens := 0
+	if err == nil && j.media != nil {
+		body, media, mediaTokens, err = j.media.add(row, body)
+	}
 	if err == nil {
 		err = j.clash(row, result)
 	}
@@ -375,7 +388,8 @@ func (j *Job) request(row *batch.Row, result []batch.Column) (*batch.Request, er
 		Model:       model,
 		Fingerprint: f,
 		Body:        body,
-		InputTokens: estimateTokens(body),
+		Media:       media,
+		InputTokens: estimateTokens(body) + mediaTokens,
 	}, nil
 }
 

@@ -95,7 +95,7 @@ func instructionContent(text string, system *rowTemplate) map[string]any {
 
 func newSummarize(s *Spec, system *rowTemplate) (kind, []*rowTemplate, error) {
 	c := s.Summarize
-	if c.Text == "" {
+	if c.Text == "" && len(s.Media) == 0 {
 		return nil, nil, specErrorf(`say which text with text: "{{.body}}" under summarize:`, "summarize has no text")
 	}
 	if c.Words > 0 && c.Sentences > 0 {
@@ -116,7 +116,7 @@ func newSummarize(s *Spec, system *rowTemplate) (kind, []*rowTemplate, error) {
 	case c.Sentences > 1:
 		length = fmt.Sprintf("at most %d sentences", c.Sentences)
 	}
-	instruction := fmt.Sprintf("Summarize the text that the user gives in %s. Keep to what it says.", length)
+	instruction := fmt.Sprintf("Summarize "+subjectOf(s)+" in %s. Keep to what it says.", length)
 	switch c.Style {
 	case "", "paragraph":
 		instruction += " Write plain prose in one paragraph."

@@ -55,7 +55,7 @@ func (c *converter) convert(v any, at string) (map[string]any, error) {
 	}
 	schema, ok := v.(map[string]any)
 	if !ok {
-		return nil, fmt.Errorf("%s allows anything, and responseSchema wants a type", place(at))
+		return nil, fmt.Errorf("%s allows anything, and responseSchema wants a type", pointerName(at))
 	}
 	if ref, ok := schema["$ref"].(string); ok {
 		return c.reference(schema, ref, at)
@@ -79,7 +79,7 @@ func (c *converter) convert(v any, at string) (map[string]any, error) {
 	case len(named) == 0 && nullable:
 		return map[string]any{"type": "NULL"}, nil
 	case len(named) == 0:
-		return nil, fmt.Errorf("%s has no type, and responseSchema wants one", place(at))
+		return nil, fmt.Errorf("%s has no type, and responseSchema wants one", pointerName(at))
 	case len(named) == 2 && named[0] == "integer" && named[1] == "number":
 		named = named[1:]
 	case len(named) > 1:
@@ -174,7 +174,7 @@ func (c *converter) enum(schema, out map[string]any, t string) {
 func (c *converter) object(schema, out map[string]any, at string) error {
 	properties, _ := schema["properties"].(map[string]any)
 	if len(properties) == 0 {
-		return fmt.Errorf("%s is an object without properties of its own, and responseSchema wants them named", place(at))
+		return fmt.Errorf("%s is an object without properties of its own, and responseSchema wants them named", pointerName(at))
 	}
 	// The members of properties have no order in the API, so that it is given beside
 	// them. Those of an allOf stand in several places.
@@ -214,7 +214,7 @@ func (c *converter) array(schema, out map[string]any, at string) (err error) {
 	}
 	if len(prefix) == 0 {
 		if _, ok := items.(map[string]any); !ok {
-			return fmt.Errorf("%s does not say what its items are, and responseSchema wants that", place(at))
+			return fmt.Errorf("%s does not say what its items are, and responseSchema wants that", pointerName(at))
 		}
 		out["items"], err = c.convert(items, at+"/items")
 		return err
@@ -233,10 +233,10 @@ func (c *converter) array(schema, out map[string]any, at string) (err error) {
 func (c *converter) reference(schema map[string]any, ref, at string) (map[string]any, error) {
 	target, where, ok := c.tree.resolve(ref)
 	if !ok {
-		return nil, fmt.Errorf("the reference %s at %s cannot be followed", ref, place(at))
+		return nil, fmt.Errorf("the reference %s at %s cannot be followed", ref, pointerName(at))
 	}
 	if slices.Contains(c.open, where) {
-		return nil, fmt.Errorf("%s refers to itself, and responseSchema has no references", place(where))
+		return nil, fmt.Errorf("%s refers to itself, and responseSchema has no references", pointerName(where))
 	}
 	c.open = append(c.open, where)
 	defer func() { c.open = c.open[:len(c.open)-1] }()

@@ -68,7 +68,7 @@ func (j *Job) record(m *manifest, totals *Totals, sum writer.Sum) (err error) {
 
 // sources returns a manifest of all that the output is derived from.
 func (j *Job) sources() (*manifest, error) {
-	m := &manifest{Genbatch: Version()}
+	m := &manifest{Genbatch: Version(), Media: j.media.lastSeen()}
 	if j.journal != nil {
 		m.LastSeq, m.Pruned, m.Damage = j.journal.Last(), j.journal.Generation(), lastingDamage(j.journal)
 	}
@@ -99,7 +99,7 @@ func (j *Job) sources() (*manifest, error) {
 }
 
 func (m *manifest) sameSources(o *manifest) bool {
-	return m.Genbatch == o.Genbatch && m.LastSeq == o.LastSeq && m.Spec == o.Spec &&
+	return m.Genbatch == o.Genbatch && (m.Media == o.Media || m.Media == "" || o.Media == "") && m.LastSeq == o.LastSeq && m.Spec == o.Spec &&
 		m.Pruned == o.Pruned && slices.Equal(m.Damage, o.Damage) &&
 		slices.EqualFunc(m.Inputs, o.Inputs, fileID.sameTime)
 }

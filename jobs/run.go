@@ -105,6 +105,9 @@ func (j *Job) Run(ctx context.Context) (*Summary, error) {
 		return s, err
 	}
 	err = j.finish(ctx, s)
+	if err == nil && j.spec.MediaDelete {
+		j.uploads.removeAll(ctx)
+	}
 	s.Elapsed = time.Since(begin)
 	s.Seconds = s.Elapsed.Seconds()
 	return s, err
@@ -127,7 +130,7 @@ func (j *Job) ask(ctx context.Context) (*Summary, error) {
 	j.progress.begin, j.progress.limiter = time.Now(), limiter
 	j.progress.mu.Unlock()
 	err = batch.Run(ctx, batch.Config{
-		Model:       boundedModel{checkedModel{changingModel{newSchemaModel(j.client, &j.spec, j.log), j.prices, j.spec.Stream}, j.kind}, j.prices},
+		Model:       boundedModel{checkedModel{changingModel{newSchemaModel(j.withMedia(), &j.spec, j.log), j.prices, j.spec.Stream}, j.kind}, j.prices},
 		Limiter:     budget,
 		Sink:        j.journal,
 		Skip:        j.skip,
@@ -161,10 +164,12 @@ func (j *Job) requests() iter.Seq2[*batch.Request, error] {
 				j.progress.copied++
 			}
 			j.progress.mu.Unlock()
+			j.media.note(&it)
 			if it.req != nil && !it.copied && !yield(it.req, nil) {
 				return
 			}
 		}
+		j.media.note(nil)
 	}
 }
 

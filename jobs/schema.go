@@ -264,7 +264,7 @@ func (t *schemaTree) parse(d *json.Decoder, at string) (any, error) {
 			}
 			name, _ := key.(string)
 			if _, twice := object[name]; twice {
-				return nil, fmt.Errorf("the schema has %q twice, at %s", name, place(at))
+				return nil, fmt.Errorf("the schema has %q twice, at %s", name, pointerName(at))
 			}
 			t.order[at] = append(t.order[at], name)
 			if object[name], err = t.parse(d, at+"/"+escapePointer(name)); err != nil {
@@ -292,8 +292,8 @@ func escapePointer(name string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 }
 
-// place names a place in a schema or an answer by its JSON pointer.
-func place(pointer string) string {
+// pointerName names a place in a schema or an answer by its JSON pointer.
+func pointerName(pointer string) string {
 	if pointer == "" {
 		return "the top level"
 	}
@@ -373,7 +373,7 @@ func (t *schemaTree) check() (err error) {
 	t.walk(func(at string, schema map[string]any) {
 		if _, ok := schema["nullable"]; ok && err == nil {
 			err = specErrorf(`write "type": ["string", "null"] instead, with the type that it is`,
-				`the schema has "nullable" at %s, which is OpenAPI's and no JSON Schema`, place(at))
+				`the schema has "nullable" at %s, which is OpenAPI's and no JSON Schema`, pointerName(at))
 		}
 	})
 	return err

@@ -206,7 +206,7 @@ func validationText(e *jsonschema.ValidationError) string {
 	})
 	var said []string
 	for _, f := range faults[:min(len(faults), faultsShown)] {
-		said = append(said, oneLine(place(f.at)+": "+f.text, faultLength))
+		said = append(said, oneLine(pointerName(f.at)+": "+f.text, faultLength))
 	}
 	if n := len(faults) - faultsShown; n > 0 {
 		said = append(said, fmt.Sprintf("and %d more", n))

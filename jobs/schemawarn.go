@@ -36,7 +36,7 @@ func (s *answerSchema) warnings() (said []string) {
 	if len(unheeded) > 0 {
 		var places []string
 		for _, keyword := range slices.Sorted(maps.Keys(unheeded)) {
-			places = append(places, fmt.Sprintf("%s (%s)", keyword, place(unheeded[keyword])))
+			places = append(places, fmt.Sprintf("%s (%s)", keyword, pointerName(unheeded[keyword])))
 		}
 		said = append(said, "Gemini does not heed all of the schema: "+oneLine(strings.Join(places, ", "), 300)+
 			"; answers are checked by it all the same, and say it in a description to be understood")

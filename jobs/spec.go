@@ -53,6 +53,9 @@ type Spec struct {
 	System          string         `json:"system,omitempty"`
 	Request         map[string]any `json:"request,omitempty"` // the API's own JSON, merged into each body
 	MaxOutputTokens int            `json:"max_output_tokens,omitempty"`
+	Media           MediaColumns   `json:"media,omitempty"`
+	MediaRoot       string         `json:"media_root,omitempty"`   // files lie below it; default: the folder of the row's input file
+	MediaDelete     bool           `json:"media_delete,omitempty"` // uploads, when the job has finished
 	Stream          bool           `json:"stream,omitempty"`
 
 	Set         map[string]string `json:"set,omitempty"`          // path of the request to template: what each row sets
@@ -219,6 +222,7 @@ func (s *Spec) resolve(dir string) {
 	at(&s.APIKeyFile)
 	at(&s.Prices)
 	s.resolveSchema(at)
+	at(&s.MediaRoot)
 	for _, text := range s.texts() {
 		if file, ok := strings.CutPrefix(*text, "@"); ok && !strings.HasPrefix(file, "@") {
 			at(&file)

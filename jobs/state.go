@@ -227,6 +227,7 @@ type manifest struct {
 	Output   fileID   `json:"output"`
 	Inputs   []fileID `json:"inputs"`
 	Journal  []fileID `json:"journal,omitempty"` // its files; none: it was damaged
+	Media    string   `json:"media,omitempty"`   // what the rows were with their media; see mediaParts.seen
 	Spec     string   `json:"spec_sha256"`       // of the Spec and its price file
 	Summary  Totals   `json:"totals"`
 }

@@ -26,7 +26,7 @@ func (j *Job) recall() *manifest {
 		return nil
 	}
 	old, err := readManifest(dir)
-	if err != nil || len(old.Journal) == 0 {
+	if err != nil || len(old.Journal) == 0 || j.media != nil { // the files that rows name must be looked at
 		return nil
 	}
 	for status, rows := range old.Summary.Status {

@@ -40,9 +40,9 @@ type Files struct {
 }
 
 // Files returns the client's Files API, or nil where the endpoint has none: of the
-// known ones Google AI alone has it.
+// known ones Google AI alone has it, and the simulator.
 func (c *Client) Files() *Files {
-	if c.config.Endpoint.Name != "google" {
+	if name := c.config.Endpoint.Name; name != "google" && name != "sim" {
 		return nil
 	}
 	return &Files{client: c}

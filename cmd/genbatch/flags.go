@@ -149,6 +149,17 @@ func settings() []setting {
 			setOverrides,
 		},
 		boolean("no-preflight", groupAsk, "send also what is known to be refused", func(s *jobs.Spec) *bool { return &s.NoPreflight }),
+		{
+			&cli.StringSliceFlag{Name: "media", Category: groupAsk, Usage: "`COLUMN` of images, audio, video or PDF (paths, addresses, base64) to ask about; repeatable", EnvVars: env("media")},
+			func(c *cli.Context, s *jobs.Spec) {
+				s.Media = nil
+				for _, name := range c.StringSlice("media") {
+					s.Media = append(s.Media, jobs.MediaColumn{Column: name})
+				}
+			},
+		},
+		text("media-root", groupAsk, "`DIR` that the files of --media lie below (default: the folder of the input file)", func(s *jobs.Spec) *string { return &s.MediaRoot }),
+		boolean("media-delete", groupAsk, "delete uploaded media when the job has finished, rather than leave them for 48 hours", func(s *jobs.Spec) *bool { return &s.MediaDelete }),
 		number("max-output-tokens", groupAsk, "most tokens of an answer, thinking included", "the model's", func(s *jobs.Spec) *int { return &s.MaxOutputTokens }),
 		boolean("stream", groupAsk, "use streamGenerateContent, for long answers behind proxies that cut idle connections", func(s *jobs.Spec) *bool { return &s.Stream }),
 

@@ -1,0 +1,270 @@
+package jobs
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"mime"
+	"slices"
+	"strings"
+
+	"github.com/genbatch/genbatch/batch"
+)
+
+// A MediaColumn is a column whose cells name or hold images, recordings, films or
+// documents, which become parts of the request before its text: a path below the
+// media root, an https, gs or YouTube address, the name of an upload (files/…), a
+// data: URI, base64, bytes, or a list of these. An empty cell has no part.
+type MediaColumn struct {
+	Column     string `json:"column"`
+	MIMEType   string `json:"mime_type,omitempty"`  // default: what the content, or the extension, says
+	Resolution string `json:"resolution,omitempty"` // low, medium, high or ultra_high; default: the request's
+	MaxBytes   int64  `json:"max_bytes,omitempty"`  // of one medium; default: what the API takes
+}
+
+// MediaColumns are columns with media. In YAML: a name, a list of names, or a list
+// of MediaColumns.
+type MediaColumns []MediaColumn
+
+// UnmarshalYAML implements yaml.InterfaceUnmarshaler.
+func (m *MediaColumns) UnmarshalYAML(unmarshal func(any) error) error {
+	var names List
+	if err := unmarshal(&names); err == nil {
+		for _, name := range names {
+			*m = append(*m, MediaColumn{Column: name})
+		}
+		return nil
+	}
+	var items []mediaItem
+	if err := unmarshal(&items); err != nil {
+		var one mediaItem
+		if unmarshal(&one) != nil {
+			return err
+		}
+		items = append(items, one)
+	}
+	for _, item := range items {
+		*m = append(*m, MediaColumn(item))
+	}
+	return nil
+}
+
+// mediaItem is a MediaColumn, for which YAML may give the column's name alone.
+type mediaItem MediaColumn
+
+// UnmarshalYAML implements yaml.InterfaceUnmarshaler.
+func (m *mediaItem) UnmarshalYAML(unmarshal func(any) error) error {
+	if err := unmarshal(&m.Column); err == nil {
+		return nil
+	}
+	return unmarshal((*MediaColumn)(m))
+}
+
+// mediaParts makes parts of what stands in a row's media columns. It is for one
+// goroutine at a time, but for what it says of itself.
+type mediaParts struct {
+	columns []mediaColumn
+	root    string // empty: the folder of each row's input
+	spooled bool   // the input is stdin, which has no folder
+	files   fileCache
+	weigh   weigher
+
+	// seen sums up what the rows were in the last whole pass of a run: files can
+	// change where the input does not.
+	seen string
+	pass hash.Hash
+}
+
+type mediaColumn struct {
+	MediaColumn
+	level string // of mediaResolution; empty: the request's
+}
+
+// newMedia returns nil for a job without media. The template names the columns, so
+// that they are checked as those of other templates are.
+func newMedia(s *Spec) (*mediaParts, *rowTemplate, error) {
+	if len(s.Media) == 0 {
+		if s.MediaRoot != "" {
+			return nil, nil, specErrorf("name the columns with --media COLUMN, or media: in the job file", "media_root is given, and no column with media")
+		}
+		return nil, nil, nil
+	}
+	if s.Raw != nil {
+		return nil, nil, specErrorf("put inlineData or fileData parts into the requests themselves", "media does not go with raw:")
+	}
+	m := &mediaParts{root: s.MediaRoot, spooled: slices.Contains(s.Input, "-"), weigh: newWeigher(s)}
+	uses := &rowTemplate{name: "media"}
+	for _, c := range s.Media {
+		switch {
+		case c.Column == "":
+			return nil, nil, specErrorf("write column: and its name", "media has an entry without a column")
+		case slices.Contains(uses.uses, c.Column):
+			return nil, nil, specErrorf("name it once", "media names the column %q twice", c.Column)
+		case c.MaxBytes < 0:
+			return nil, nil, specErrorf("", "media: max_bytes of %q is negative", c.Column)
+		}
+		if c.MIMEType != "" {
+			t, _, err := mime.ParseMediaType(c.MIMEType)
+			if err != nil || !strings.Contains(t, "/") {
+				return nil, nil, specErrorf("write it as image/png", "media: mime_type of %q is %q", c.Column, c.MIMEType)
+			}
+		}
+		level, ok := resolutionLevel(c.Resolution)
+		if !ok {
+			return nil, nil, specErrorf("use low, medium, high or ultra_high", "media: resolution of %q is %q", c.Column, c.Resolution)
+		}
+		uses.uses = append(uses.uses, c.Column)
+		m.columns = append(m.columns, mediaColumn{c, level})
+	}
+	if m.root != "" && !isDir(m.root) {
+		return nil, nil, specErrorf("name a folder that exists", "media_root %s is no folder", m.root)
+	}
+	return m, uses, nil
+}
+
+// subjectOf is what classify, summarize and extract are about, in their wording.
+func subjectOf(s *Spec) string {
+	if len(s.Media) > 0 {
+		return "what the user gives"
+	}
+	return "the text that the user gives"
+}
+
+// resolutionLevel returns the API's name of a level.
+func resolutionLevel(text string) (level string, ok bool) {
+	if text == "" {
+		return "", true
+	}
+	const prefix = "MEDIA_RESOLUTION_"
+	level = prefix + strings.TrimPrefix(strings.ToUpper(strings.ReplaceAll(text, "-", "_")), prefix)
+	return level, slices.Contains([]string{prefix + "LOW", prefix + "MEDIUM", prefix + "HIGH", prefix + "ULTRA_HIGH"}, level)
+}
+
+// A medium is one that a row names or holds.
+type medium struct {
+	media  batch.Media // of what is sent; its MIMEType alone counts for a fileURI
+	uri    string      // of what is elsewhere; empty: it is here
+	tokens int
+}
+
+// add puts the media of a row before the text of a body. It returns them, and an
+// estimate of their tokens. An error is the row's.
+func (m *mediaParts) add(row *batch.Row, body []byte) ([]byte, []batch.Media, int, error) {
+	var (
+		parts []byte
+		media []batch.Media
+		total int
+	)
+	for _, c := range m.columns {
+		v, _ := row.Value(c.Column) // a JSONL row that lacks it has none, as with null
+		list, err := m.cell(row, c, v)
+		if err != nil {
+			return nil, nil, 0, fmt.Errorf("%s: %w", c.Column, err)
+		}
+		for _, x := range list {
+			parts = append(parts, '{')
+			if x.uri != "" {
+				parts = append(parts, fileData(x.uri, x.media.MIMEType)...)
+			} else {
+				parts = append(parts, x.media.Reference()...)
+				media = append(media, x.media)
+			}
+			if c.level != "" {
+				parts = append(parts, `,"mediaResolution":{"level":"`+c.level+`"}`...)
+			}
+			parts = append(parts, "},"...)
+			total += x.tokens
+		}
+	}
+	body, err := withParts(body, parts)
+	return body, media, total, err
+}
+
+// fileData is the member of a part that names a file elsewhere.
+func fileData(uri, mimeType string) []byte {
+	part := batch.AppendString([]byte(`"fileData":{"fileUri":`), uri)
+	if mimeType != "" {
+		part = batch.AppendString(append(part, `,"mimeType":`...), mimeType)
+	}
+	return append(part, '}')
+}
+
+// withParts puts parts, each of which ends in a comma, before those of the last
+// content, which is the row's own. A text part that is empty beside them is left
+// out: the API refuses it.
+func withParts(body, parts []byte) ([]byte, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(body, &members); err != nil {
+		return nil, err
+	}
+	var contents []map[string]json.RawMessage
+	if err := json.Unmarshal(members["contents"], &contents); err != nil || len(contents) == 0 {
+		return nil, errors.New("the request has no contents to add media to")
+	}
+	last := contents[len(contents)-1]
+	own := bytes.TrimSpace(last["parts"])
+	var texts []map[string]json.RawMessage
+	if err := json.Unmarshal(own, &texts); err != nil {
+		return nil, err
+	}
+	kept := texts[:0]
+	for _, t := range texts {
+		if text, is := t["text"]; !is || len(t) > 1 || string(text) != `""` {
+			kept = append(kept, t)
+		}
+	}
+	switch {
+	case len(kept) == 0 && len(parts) == 0:
+		return nil, errors.New("the row has neither text nor media")
+	case len(parts) == 0:
+		return body, nil
+	case len(kept) < len(texts):
+		text, err := marshal(kept)
+		if err != nil {
+			return nil, err
+		}
+		own = text
+	}
+	all := append(append([]byte("["), parts...), bytes.TrimPrefix(own, []byte("["))...)
+	if len(kept) == 0 {
+		all = append(bytes.TrimSuffix(append([]byte("["), parts...), []byte(",")), ']')
+	}
+	last["parts"] = all
+	text, err := marshal(contents)
+	if err != nil {
+		return nil, err
+	}
+	members["contents"] = text
+	return marshal(members)
+}
+
+// note adds a row to what a pass over the rows has seen; nil ends the pass.
+func (m *mediaParts) note(it *item) {
+	if m == nil {
+		return
+	}
+	if m.pass == nil {
+		m.pass = sha256.New()
+	}
+	switch {
+	case it == nil:
+		m.seen, m.pass = hex.EncodeToString(m.pass.Sum(nil)), nil
+	case it.req != nil:
+		m.pass.Write(it.req.Fingerprint[:])
+	default:
+		fmt.Fprintln(m.pass, it.err)
+	}
+}
+
+// lastSeen is what the last whole pass saw; empty: there was none, or the job has
+// no media.
+func (m *mediaParts) lastSeen() string {
+	if m == nil {
+		return ""
+	}
+	return m.seen
+}
