@@ -14,6 +14,7 @@ import (
 	"reflect"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -28,6 +29,7 @@ func TestExamples(t *testing.T) {
 		"classify":  classify,
 		"summarize": summarize,
 		"extract":   extract,
+		"captions":  captions,
 		"raw":       raw,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -207,6 +209,42 @@ func raw(t *testing.T, e *example) {
 		if reflect.ValueOf(note[field]).Kind() != kind {
 			t.Errorf("extract: %s is %#v, want a %v", field, note[field], kind)
 		}
+	}
+}
+
+func captions(t *testing.T, e *example) {
+	pictures := readCSV(t, e.path("pictures.csv"))
+	e.finish(len(pictures)-1, "out/captions.csv")
+	rows := readCSV(t, e.path("out/captions.csv"))
+	if len(rows) != len(pictures) {
+		t.Fatalf("there are %d captions for %d pictures", len(rows)-1, len(pictures)-1)
+	}
+	tokens := make(map[string]int)
+	for i, row := range rows[1:] {
+		if in := pictures[i+1]; row[0] != in[0] || row[1] != in[1] || row[3] == "" || row[4] != "ok" {
+			t.Errorf("row %d of the output is %q, of the input %q", i+1, row, in)
+		}
+		tokens[row[0]], _ = strconv.Atoi(row[6])
+	}
+	// Two pictures cost more than one of them, whose title is longer.
+	if tokens["all"] < tokens["boat"]+50 {
+		t.Errorf("two pictures come to %d tokens, and one to %d", tokens["all"], tokens["boat"])
+	}
+
+	// A picture that changes is asked about anew, and one that is gone is skipped.
+	boat, err := os.ReadFile(e.path("sailboat.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(e.path("chart.png"), boat, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(e.path("sunset.jpg")); err != nil {
+		t.Fatal(err)
+	}
+	code, s, text := e.run("run", "job.yaml", "--endpoint", "sim", "--json")
+	if code != 3 || s.Run.Requests != 1 || s.Job.Status["ok"] != 4 || s.Job.Status["skipped"] != 1 {
+		t.Errorf("with one picture changed and one gone, the run ends with %d and %+v: %s", code, s, text)
 	}
 }
 

@@ -207,7 +207,7 @@ func (s *answerSchema) columns() ([]batch.Column, error) {
 	var columns []batch.Column
 	for _, name := range s.tree.properties(at) {
 		if name == "" {
-			return nil, specErrorf("name it", "the schema has a property without a name, at %s", place(at+"/properties"))
+			return nil, specErrorf("name it", "the schema has a property without a name, at %s", pointerName(at+"/properties"))
 		}
 		columns = append(columns, batch.Column{Name: name, Type: s.tree.columnType(properties[name])})
 	}

@@ -65,6 +65,9 @@ func (m mediaModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcome
 		if fault := (*gemini.FileError)(nil); errors.As(err, &fault) {
 			return fault.Outcome
 		}
+		if ctx.Err() != nil {
+			return batch.Outcome{Err: &batch.Error{Kind: batch.KindTransport, Message: "the attempt was given up"}}
+		}
 		// It is asked again by the next run, which looks at the files anew.
 		return batch.Outcome{Consequence: batch.Settled, Status: batch.Failed, Err: &batch.Error{Kind: batch.KindRequest, Message: err.Error()}}
 	}

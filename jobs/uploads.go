@@ -152,6 +152,7 @@ func (u *uploads) make(ctx context.Context, m *batch.Media, old upload) (upload,
 		return upload{}, err
 	}
 	sum := hex.EncodeToString(m.SHA256[:])
+	u.log.Info("uploading a medium", "path", m.Path, "bytes", m.Size)
 	file, err := u.files.Upload(ctx, at, m.Size, m.MIMEType, "genbatch "+sum[:16])
 	if err != nil {
 		return upload{}, err
