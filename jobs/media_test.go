@@ -421,3 +421,30 @@ func TestMediaTokens(t *testing.T) {
 		}
 	}
 }
+
+// Whatever stands in a cell, the row has an error or a request that is JSON.
+func FuzzMediaCell(f *testing.F) {
+	for _, cell := range []string{"a.png", "../a", "data:image/png;base64,iVBORw0KGgo=", "iVBORw0KGgoAAAANSUhEUg==", `["a",["b"]]`, `{"bytes":"iVBORw0KGgo="}`, "gs://b/c.pdf", "files/x", "https://[::1/a.png", "%PDF-1.4"} {
+		f.Add(cell)
+	}
+	dir := f.TempDir()
+	m, _, err := newMedia(&Spec{MediaRoot: dir, Media: MediaColumns{{Column: "p"}}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, cell string) {
+		for _, v := range []any{cell, json.RawMessage(cell), []byte(cell)} {
+			row := &batch.Row{Columns: []batch.Column{{Name: "p"}}, Values: []any{v}}
+			body, media, _, err := m.add(row, []byte(`{"contents":[{"parts":[{"text":"?"}]}]}`))
+			if err != nil {
+				continue
+			}
+			if !json.Valid(body) {
+				t.Fatalf("%q makes the body %q", cell, body)
+			}
+			if n := len(place(body, media)); n != len(media) {
+				t.Errorf("%q: %d of %d media have a place in %s", cell, n, len(media), body)
+			}
+		}
+	})
+}

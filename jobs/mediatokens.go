@@ -75,8 +75,14 @@ func newWeigher(s *Spec) weigher {
 	return weigher{level: level, tiled: strings.HasPrefix(model, "gemini-2") || strings.HasPrefix(model, "gemini-1")}
 }
 
-// tokens estimates a medium's tokens; size is 0 for one that is elsewhere.
+// tokens estimates a medium's tokens; size is 0 for one that is elsewhere. More than
+// a context holds would only tell that the content lies about itself.
 func (w weigher) tokens(level, kind string, size int64, f facts) int {
+	const context = 1 << 20
+	return min(w.estimate(level, kind, size, f), context)
+}
+
+func (w weigher) estimate(level, kind string, size int64, f facts) int {
 	const (
 		tile       = 258
 		perAudio   = 32        // tokens a second

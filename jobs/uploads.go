@@ -57,13 +57,19 @@ type uploads struct {
 
 	mu     sync.Mutex
 	known  map[string]upload
-	under  map[string]chan struct{} // uploads under way
-	failed map[string]error         // what the API could not process
+	under  map[string]*flight // uploads under way
+	failed map[string]error   // what the API could not process
+}
+
+// A flight is an upload under way.
+type flight struct {
+	done chan struct{}
+	err  error // of the Files API, for all who wait; set before done is closed
 }
 
 func newUploads(files *gemini.Files, fsys durable.FS, path, key string, log *slog.Logger) *uploads {
 	u := &uploads{files: files, fs: fsys, path: path, key: key, log: log,
-		known: make(map[string]upload), under: make(map[string]chan struct{}), failed: make(map[string]error)}
+		known: make(map[string]upload), under: make(map[string]*flight), failed: make(map[string]error)}
 	text, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		log.Warn("what was uploaded before is not known, and uploaded again: " + err.Error())
@@ -93,16 +99,19 @@ func (u *uploads) get(ctx context.Context, m *batch.Media) (upload, error) {
 		x, known := u.known[id]
 		err, under := u.failed[id], u.under[id]
 		if under == nil && err == nil && !(known && x.sure && x.lives()) {
-			under = make(chan struct{})
+			under = &flight{done: make(chan struct{})}
 			u.under[id] = under
 			u.mu.Unlock()
 			x, err := u.make(ctx, m, x)
 			u.mu.Lock()
 			delete(u.under, id)
-			close(under)
-			if fault := (*gemini.FileError)(nil); errors.As(err, &fault) && fault.Outcome.Consequence == batch.Settled {
-				u.failed[id] = err
+			if fault := (*gemini.FileError)(nil); errors.As(err, &fault) {
+				under.err = err
+				if fault.Outcome.Consequence == batch.Settled {
+					u.failed[id] = err
+				}
 			}
+			close(under.done)
 			if err == nil {
 				x.sure = true
 				u.known[id] = x
@@ -118,7 +127,10 @@ func (u *uploads) get(ctx context.Context, m *batch.Media) (upload, error) {
 			return x, nil
 		}
 		select {
-		case <-under:
+		case <-under.done:
+			if under.err != nil {
+				return upload{}, under.err
+			}
 		case <-ctx.Done():
 			return upload{}, ctx.Err()
 		}

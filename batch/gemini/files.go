@@ -79,8 +79,7 @@ func (e *FileError) NotFound() bool {
 }
 
 func (e *FileError) transient() bool {
-	c := e.Outcome.Consequence
-	return (c == batch.Retry || c == batch.SlowDown) && e.Outcome.Err.HTTPStatus != http.StatusTooManyRequests
+	return e.Outcome.Consequence == batch.Retry && e.Outcome.Err.HTTPStatus != http.StatusTooManyRequests
 }
 
 func fileErrorf(c batch.Consequence, s batch.Status, kind batch.Kind, hint, format string, args ...any) *FileError {
@@ -319,7 +318,7 @@ func (f *Files) exchange(ctx context.Context, method, address string, header map
 	}
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
-		return nil, &FileError{x.unsent(ctx, why(timed, err), false)}
+		return nil, x.brokenOff(ctx, why(timed, err))
 	}
 	defer resp.Body.Close()
 	x.status, x.header = resp.StatusCode, resp.Header
@@ -327,12 +326,23 @@ func (f *Files) exchange(ctx context.Context, method, address string, header map
 	if resp.StatusCode/100 != 2 {
 		x.body = x.secrets.Body(x.body)
 		o := x.outcome()
-		o.MaybeBilled = false
+		o.MaybeBilled, o.Limits = false, nil
+		if o.Consequence == batch.SlowDown || o.Consequence == batch.Park {
+			o.Consequence = batch.Retry // these are no limits of the model
+		}
 		o.Err.Message = "the Files API: " + o.Err.Message
 		return nil, &FileError{o}
 	}
 	if err != nil {
-		return nil, &FileError{x.unsent(ctx, why(timed, err), false)}
+		return nil, x.brokenOff(ctx, why(timed, err))
 	}
 	return &fileReply{header: resp.Header, body: x.body}, nil
+}
+
+// brokenOff is the error of an exchange that brought no whole answer.
+func (x *exchange) brokenOff(ctx context.Context, err error) *FileError {
+	o := x.unsent(ctx, err, false)
+	o.Consequence = batch.Retry
+	o.Err.Message = "the Files API: " + o.Err.Message
+	return &FileError{o}
 }

@@ -114,7 +114,7 @@ func TestUpload(t *testing.T) {
 			if nth > 2 {
 				return false
 			}
-			http.Error(w, `{"error":{"code":503,"message":"busy","status":"UNAVAILABLE"}}`, 503)
+			http.Error(w, `{"error":{"code":503,"message":"busy","status":"UNAVAILABLE"}}`, http.StatusServiceUnavailable)
 			return true
 		}, []string{"upload 0", "query", "query", "upload 0", second}},
 		{"the last answer lost", func(s *fileServer, nth int, w http.ResponseWriter, body []byte) bool {
@@ -160,7 +160,7 @@ func TestUploadRefused(t *testing.T) {
 	}{
 		"key":   {403, `{"error":{"code":403,"message":"Your API key was reported as leaked. Please use another API key.","status":"PERMISSION_DENIED"}}`, batch.Stop, 1},
 		"type":  {400, `{"error":{"code":400,"message":"Unsupported MIME type: a/b","status":"INVALID_ARGUMENT"}}`, batch.Settled, 1},
-		"quota": {429, `{"error":{"code":429,"message":"Resource has been exhausted (e.g. check quota).","status":"RESOURCE_EXHAUSTED"}}`, batch.Retry, 1},
+		"quota": {429, `{"error":{"code":429,"message":"Quota exceeded","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[{"quotaId":"GenerateRequestsPerDayPerProjectPerModel-FreeTier","quotaValue":"20"}]}]}}`, batch.Retry, 1},
 		"down":  {500, `{"error":{"code":500,"message":"An internal error has occurred.","status":"INTERNAL"}}`, batch.Retry, uploadFaults},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -177,8 +177,8 @@ func TestUploadRefused(t *testing.T) {
 			if !errors.As(err, &fault) || fault.Outcome.MaybeBilled || times != c.times || !strings.Contains(err.Error(), "the Files API: ") {
 				t.Fatalf("%s: %v after %d exchanges, want %d", name, err, times, c.times)
 			}
-			if got := fault.Outcome.Consequence; got != c.want && !(c.want == batch.Retry && got == batch.SlowDown) {
-				t.Errorf("%s: consequence %d, want %d", name, got, c.want)
+			if got := fault.Outcome.Consequence; got != c.want || len(fault.Outcome.Limits) > 0 {
+				t.Errorf("%s: consequence %d, want %d, and no limits: %v", name, got, c.want, fault.Outcome.Limits)
 			}
 		})
 	}
