@@ -342,6 +342,7 @@ func TestMediaUploads(t *testing.T) {
 	f.input(`{"q":"x4","p":"big.png"}`)
 	f.mustRun()
 	uploads("after it was deleted", 3, 1)
+	equal(t, "remembered", f.remembered(), "files/f2", "files/f3")
 
 	// It is gone between two calls.
 	f.spec.Concurrency = 1
@@ -373,6 +374,46 @@ func TestMediaUploads(t *testing.T) {
 	uploads("after --media-delete", 7, 2)
 }
 
+// A finished job whose files lie untouched for long is up to date only as long as
+// they do.
+func TestMediaUpToDate(t *testing.T) {
+	f, g := mediaFixture(t)
+	f.write("cat.png", picture(t, 1, 4, 4))
+	f.input(`{"q":"x","p":"cat.png"}`)
+	f.mustRun()
+	before := time.Now().Add(-time.Hour)
+	paths, err := filepath.Glob(filepath.Join(StateDirOf(f.spec.Output), "results-*"))
+	if err != nil || len(paths) == 0 {
+		t.Fatal(paths, err)
+	}
+	for _, path := range append(paths, f.spec.Input[0]) {
+		if err := os.Chtimes(path, before, before); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.mustRun() // its manifest has these times
+	f.write("cat.png", picture(t, 2, 4, 4))
+	g.requests()
+	if s := f.mustRun(); s.Unchanged || len(g.requests()) != 1 {
+		t.Error("a job whose file has changed is taken for up to date")
+	}
+}
+
+// remembered returns the uploads that the state folder holds.
+func (f *fixture) remembered() (names []string) {
+	text, err := os.ReadFile(filepath.Join(StateDirOf(f.spec.Output), uploadsFile))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for line := range bytes.Lines(text) {
+		var x upload
+		if json.Unmarshal(line, &x) == nil && time.Until(x.Expires) > time.Hour {
+			names = append(names, x.Name)
+		}
+	}
+	return names
+}
+
 // expireUploads has all uploads end in a minute.
 func (f *fixture) expireUploads() {
 	path := filepath.Join(StateDirOf(f.spec.Output), uploadsFile)
@@ -392,11 +433,45 @@ func (f *fixture) expireUploads() {
 	}
 }
 
+// An upload that comes to its end while the run goes on is made again, as is one
+// that two rows wait for in vain.
+func TestMediaUploadsInOneRun(t *testing.T) {
+	f, g := mediaFixture(t)
+	f.google(g)
+	f.write("big.png", picture(t, 1, 4, 4))
+	f.input(`{"q":"x","p":"big.png"}`)
+	medium := &onlyRequest(t, f.spec).Media[0]
+	j, err := Open(f.spec, Options{Env: func(string) string { return "" }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	u := j.withMedia().(mediaModel).uploads
+	first, err := u.get(t.Context(), medium)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := u.get(t.Context(), medium); err != nil || again.Name != first.Name {
+		t.Errorf("the second call comes to %q, %v, want %q", again.Name, err, first.Name)
+	}
+	first.Expires = time.Now().Add(uploadMargin / 2)
+	u.known[first.id()] = first
+	if late, err := u.get(t.Context(), medium); err != nil || late.Name == first.Name {
+		t.Errorf("an upload that is about to expire is used: %q, %v", late.Name, err)
+	}
+	f.write("big.png", picture(t, 2, 4, 4))
+	u.known = map[string]upload{}
+	if _, err := u.get(t.Context(), medium); err == nil || !strings.Contains(err.Error(), "big.png: the file has changed") {
+		t.Errorf("a changed file is uploaded: %v", err)
+	}
+}
+
 // What the API cannot process is the fault of its rows, and is uploaded once.
 func TestMediaUploadFailed(t *testing.T) {
 	f, g := mediaFixture(t)
 	f.google(g)
 	g.state = "FAILED"
+	f.spec.Concurrency = 1 // one row after the other
 	f.write("big.png", large(t, 1))
 	f.input(`{"q":"x","p":"big.png"}`, `{"q":"y","p":"big.png"}`, `{"q":"z"}`)
 	f.mustRun()

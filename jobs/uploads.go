@@ -56,6 +56,7 @@ type uploads struct {
 	log   *slog.Logger
 
 	mu     sync.Mutex
+	torn   bool // the file does not end with a line: a crash cut it
 	known  map[string]upload
 	under  map[string]*flight // uploads under way
 	failed map[string]error   // what the API could not process
@@ -74,6 +75,7 @@ func newUploads(files *gemini.Files, fsys durable.FS, path, key string, log *slo
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		log.Warn("what was uploaded before is not known, and uploaded again: " + err.Error())
 	}
+	u.torn = len(text) > 0 && text[len(text)-1] != '\n'
 	for line := range bytes.Lines(text) {
 		var x upload
 		if json.Unmarshal(line, &x) != nil || x.Key != key {
@@ -198,6 +200,9 @@ func (u *uploads) remember(all ...upload) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	var lines []byte
+	if u.torn {
+		lines = append(lines, '\n')
+	}
 	for _, x := range all {
 		line, _ := json.Marshal(x) // texts and a time
 		lines = append(append(lines, line...), '\n')
@@ -212,6 +217,7 @@ func (u *uploads) remember(all ...upload) {
 	if err != nil {
 		u.log.Warn("uploads are not remembered for later runs: " + err.Error())
 	}
+	u.torn = err != nil
 }
 
 // forget has uploads made again that are not there any more.

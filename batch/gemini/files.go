@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -331,6 +332,11 @@ func (f *Files) exchange(ctx context.Context, method, address string, header map
 			o.Consequence = batch.Retry // these are no limits of the model
 		}
 		o.Err.Message = "the Files API: " + o.Err.Message
+		k, none := o.Err.Kind, slices.Contains([]int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented}, resp.StatusCode)
+		if none || o.Consequence == batch.Stop && k != batch.KindKey && k != batch.KindBilling {
+			// A proxy before Google may have no Files API. Rows without uploads go on.
+			o.Consequence, o.Status, o.Refusal, o.Err.Hint = batch.Settled, batch.Failed, "", "use smaller files, or their https:// addresses"
+		}
 		return nil, &FileError{o}
 	}
 	if err != nil {

@@ -161,6 +161,8 @@ func TestUploadRefused(t *testing.T) {
 		"key":   {403, `{"error":{"code":403,"message":"Your API key was reported as leaked. Please use another API key.","status":"PERMISSION_DENIED"}}`, batch.Stop, 1},
 		"type":  {400, `{"error":{"code":400,"message":"Unsupported MIME type: a/b","status":"INVALID_ARGUMENT"}}`, batch.Settled, 1},
 		"quota": {429, `{"error":{"code":429,"message":"Quota exceeded","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[{"quotaId":"GenerateRequestsPerDayPerProjectPerModel-FreeTier","quotaValue":"20"}]}]}}`, batch.Retry, 1},
+		"none":  {404, `{"error":{"code":404,"message":"models/files is not found for API version v1beta","status":"NOT_FOUND"}}`, batch.Settled, 1},
+		"page":  {404, `<html>no such page</html>`, batch.Settled, 1},
 		"down":  {500, `{"error":{"code":500,"message":"An internal error has occurred.","status":"INTERNAL"}}`, batch.Retry, uploadFaults},
 	} {
 		synctest.Test(t, func(t *testing.T) {
