@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// flight checks a job with this request, given as the YAML of a job file.
-func flight(t *testing.T, model, endpoint, request string, change func(*Spec)) (log string, err error) {
+// checkFlight checks a job with this request, given as the YAML of a job file.
+func checkFlight(t *testing.T, model, endpoint, request string, change func(*Spec)) (log string, err error) {
 	t.Helper()
 	s, err := loadText(t, "input: in.jsonl\noutput: out.jsonl\nprompt: hi\nrequest: "+request)
 	if err != nil {
@@ -141,7 +141,7 @@ func TestPreflight(t *testing.T) {
 		{flash, "", "{generationConfig: 7}", []string{"an object is wanted"}},
 	} {
 		name := fmt.Sprintf("%s %s %s", tt.model, tt.endpoint, tt.request)
-		_, err := flight(t, tt.model, tt.endpoint, tt.request, nil)
+		_, err := checkFlight(t, tt.model, tt.endpoint, tt.request, nil)
 		if tt.want == nil {
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
@@ -158,43 +158,43 @@ func TestPreflight(t *testing.T) {
 				t.Errorf("%s: %v, want %q in it", name, err, want)
 			}
 		}
-		if _, err := flight(t, tt.model, tt.endpoint, tt.request, func(s *Spec) { s.NoPreflight = true }); err != nil {
+		if _, err := checkFlight(t, tt.model, tt.endpoint, tt.request, func(s *Spec) { s.NoPreflight = true }); err != nil {
 			t.Errorf("%s with no_preflight: %v", name, err)
 		}
 	}
 }
 
 func TestPreflightOfFlags(t *testing.T) {
-	_, err := flight(t, "gemini-2.5-flash", "", "{}", func(s *Spec) { s.MaxOutputTokens = 70000 })
+	_, err := checkFlight(t, "gemini-2.5-flash", "", "{}", func(s *Spec) { s.MaxOutputTokens = 70000 })
 	if err == nil || !strings.HasPrefix(err.Error(), "max_output_tokens is 70000") {
 		t.Errorf("--max-output-tokens: %v", err)
 	}
-	if _, err := flight(t, "gemini-4-argon", "", "{}", func(s *Spec) { s.MaxOutputTokens, s.Stream = 70000, true }); err != nil {
+	if _, err := checkFlight(t, "gemini-4-argon", "", "{}", func(s *Spec) { s.MaxOutputTokens, s.Stream = 70000, true }); err != nil {
 		t.Errorf("a stream of Argon: %v", err)
 	}
 	// What the kind brings counts with what the request says.
 	labels := func(s *Spec) {
 		s.Prompt, s.Classify = "", &Classify{Text: "{{.q}}", Labels: Labels{{Name: "a"}, {Name: "b"}}}
 	}
-	if _, err := flight(t, "gemini-3.5-flash", "", "{generationConfig: {responseSchema: {type: STRING, enum: [a, b]}}}", labels); err != nil {
+	if _, err := checkFlight(t, "gemini-3.5-flash", "", "{generationConfig: {responseSchema: {type: STRING, enum: [a, b]}}}", labels); err != nil {
 		t.Errorf("the kind sets responseMimeType: %v", err)
 	}
-	if _, err := flight(t, "gemini-3.5-flash", "", "{cachedContent: cachedContents/x}", labels); err == nil || !strings.Contains(err.Error(), "systemInstruction") {
+	if _, err := checkFlight(t, "gemini-3.5-flash", "", "{cachedContent: cachedContents/x}", labels); err == nil || !strings.Contains(err.Error(), "systemInstruction") {
 		t.Errorf("the kind has a system instruction: %v", err)
 	}
 	// Where rows name the model, what the job's own does not take is up to each row;
 	// what no model takes is not.
 	byRow := func(s *Spec) { s.Set = map[string]string{"model": "{{.m}}"} }
-	if _, err := flight(t, "gemini-2.5-pro", "", "{generationConfig: {thinkingConfig: {thinkingBudget: 0}}}", byRow); err != nil {
+	if _, err := checkFlight(t, "gemini-2.5-pro", "", "{generationConfig: {thinkingConfig: {thinkingBudget: 0}}}", byRow); err != nil {
 		t.Errorf("rows name the model: %v", err)
 	}
 	for request, want := range map[string]string{"{generationConfig: {topK: 0}}": "topK is 0", "{labels: {a: b}}": "only Vertex AI"} {
-		if _, err := flight(t, "gemini-2.5-pro", "", request, byRow); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := checkFlight(t, "gemini-2.5-pro", "", request, byRow); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s where rows name the model: %v", request, err)
 		}
 	}
 	// All that is wrong is said at once.
-	_, err = flight(t, "gemini-2.5-pro", "", "{generationConfig: {temperature: 3, topK: 0, thinkingConfig: {thinkingBudget: 0}}}", nil)
+	_, err = checkFlight(t, "gemini-2.5-pro", "", "{generationConfig: {temperature: 3, topK: 0, thinkingConfig: {thinkingBudget: 0}}}", nil)
 	for _, want := range []string{"temperature", "topK", "thinkingBudget"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not name %s", err, want)
@@ -215,7 +215,7 @@ func TestPreflightNames(t *testing.T) {
 		"{generationConfig: {thinkingConfig: {thinkingBudget: 0}}}": "for compatibility at most: use thinkingLevel (minimal, low",
 		"{store: false}":                                            "",
 	} {
-		log, err := flight(t, "gemini-3.5-flash", "", request, nil)
+		log, err := checkFlight(t, "gemini-3.5-flash", "", request, nil)
 		if err != nil || (want == "") != (log == "") || !strings.Contains(log, want) {
 			t.Errorf("%s: %v, warns %q, want %q", request, err, log, want)
 		}
@@ -225,7 +225,7 @@ func TestPreflightNames(t *testing.T) {
 // What is only ignored is said.
 func TestPreflightIgnored(t *testing.T) {
 	for model, want := range map[string]string{"gemini-3.5-flash": "", "gemini-3.8-flash": "temperature is ignored by gemini-3.8-flash", "house": ""} {
-		log, err := flight(t, model, "", "{generationConfig: {temperature: 0}}", nil)
+		log, err := checkFlight(t, model, "", "{generationConfig: {temperature: 0}}", nil)
 		if err != nil || (want == "") != (log == "") || !strings.Contains(log, want) {
 			t.Errorf("%s: %v, warns %q, want %q", model, err, log, want)
 		}
