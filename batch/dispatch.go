@@ -13,6 +13,7 @@ type call struct {
 	changes  []Change
 	attempts int            // made in this run
 	slowed   int            // of these, refused for a quota
+	patient  int            // of these, that do not count
 	bounded  map[reason]int // retries made under an outcome's own MaxRetries; nil: none
 	spent    []Spend
 

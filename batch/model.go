@@ -25,6 +25,10 @@ type Request struct {
 	// Changes are those made so far, when this is not the row's own request.
 	Changes []Change
 
+	// Tier is the service tier that the attempt asks for: standard, flex, priority;
+	// empty: none. It is no part of the row's identity.
+	Tier string
+
 	// InputTokens is an estimate, for the quota of tokens a minute.
 	InputTokens int
 }
@@ -39,7 +43,8 @@ type Model interface {
 // A Limiter says when a request may be sent. Acquire blocks until it may, or
 // returns why it never will: ctx's error, or one that ends the run. Each
 // successful Acquire is followed by one Release with what came of the attempt,
-// from which the limiter learns. Both are safe for concurrent use.
+// from which the limiter learns. Both are safe for concurrent use. The request is
+// of that one attempt alone, and Acquire may set its Tier.
 type Limiter interface {
 	Acquire(ctx context.Context, r *Request) error
 	Release(r *Request, o *Outcome)
@@ -130,6 +135,11 @@ type Outcome struct {
 	// usage, such as one that timed out.
 	MaybeBilled bool
 	Most        *Usage // of such an attempt, the most that it can have used; nil: not known
+
+	// Patient marks an attempt that does not count among those that the row has:
+	// such as one that a cheaper tier had no room for. Whoever sets it sees to it that
+	// it ends.
+	Patient bool
 
 	// RetryAfter is how long the server asks to wait; 0 = it did not say.
 	RetryAfter time.Duration

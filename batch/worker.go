@@ -28,14 +28,12 @@ func (r *run) worker() {
 // attempt makes one attempt of the call and settles it, or sets when the next
 // one is due.
 func (r *run) attempt(c *call) {
-	req := c.req
+	req := new(*c.req) // the limiter sets its tier
 	if n := len(c.changes); n > 0 {
-		changed := *req
 		if c.body != nil {
-			changed.Body = c.body
+			req.Body = c.body
 		}
-		changed.Stream, changed.Changes = c.changes[n-1].Stream, c.changes
-		req = &changed
+		req.Stream, req.Changes = c.changes[n-1].Stream, c.changes
 	}
 	// The limiter may have granted the slot in the moment in which the run ended;
 	// nothing is sent after that.
@@ -65,6 +63,9 @@ func (r *run) attempt(c *call) {
 		}
 		if o.Usage == nil {
 			s.Most = o.Most
+			if s.Tier == "" {
+				s.Tier = req.Tier // it would have served it
+			}
 		}
 		c.spent = append(c.spent, s)
 	}
@@ -89,7 +90,10 @@ func (r *run) attempt(c *call) {
 // retry sets when the call's next attempt is due, or settles it when it has none
 // left.
 func (r *run) retry(c *call, o *Outcome, begin, end time.Time) {
-	if o.Err != nil && o.Err.Kind == KindQuota {
+	switch {
+	case o.Patient:
+		c.patient++
+	case o.Err != nil && o.Err.Kind == KindQuota:
 		c.slowed++
 	}
 	if o.Next != nil && o.Next.Free {
@@ -105,7 +109,8 @@ func (r *run) retry(c *call, o *Outcome, begin, end time.Time) {
 		bounded = c.bounded[why]
 	}
 	switch {
-	case c.attempts-c.slowed >= r.MaxAttempts,
+	case o.Patient:
+	case c.attempts-c.slowed-c.patient >= r.MaxAttempts,
 		c.slowed >= quotaPerAttempt*r.MaxAttempts,
 		bounded > o.MaxRetries:
 		if o.Status == "" {

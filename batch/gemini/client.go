@@ -38,15 +38,12 @@ type Config struct {
 
 	// Stream uses streamGenerateContent.
 	Stream bool
-	// Tier is asked for where the request does not ask for one itself: flex,
-	// priority, standard; empty: none.
-	Tier string
 	// Header is added to every request. It cannot replace the authentication.
 	Header http.Header
 	// Version is genbatch's, for User-Agent.
 	Version string
 
-	Timeout        time.Duration // of a whole attempt; 0 = 5 min
+	Timeout        time.Duration // of a whole attempt; 0 = 5 min, and 15 min in the flex tier
 	ConnectTimeout time.Duration // of dialling, and again of the TLS handshake; 0 = 20 s
 	// HeaderTimeout is how long the answer's header may take after the request is
 	// sent; 0 = Timeout. A unary answer's header comes only when all is generated.
@@ -63,6 +60,10 @@ type Config struct {
 	// Transport makes the exchanges; nil: one tuned http.Transport.
 	Transport http.RoundTripper
 }
+
+// TierHeader asks Vertex AI for the flex or the priority tier, which Google AI has
+// as the field serviceTier of the body.
+const TierHeader = "X-Vertex-AI-LLM-Shared-Request-Type"
 
 // maxErrorBytes is the most that is read of an error body.
 const maxErrorBytes = 1 << 20
@@ -86,7 +87,6 @@ func New(c Config) (*Client, error) {
 	c.Endpoint.Version = cmp.Or(c.Endpoint.Version, defaultVersion)
 	c.Endpoint.Auth = cmp.Or(c.Endpoint.Auth, AuthGoogKey)
 	c.KeyFrom = cmp.Or(c.KeyFrom, strings.Join(c.Endpoint.KeyEnv, " or "), "the configuration")
-	c.Timeout = cmp.Or(c.Timeout, 5*time.Minute)
 	c.ConnectTimeout = cmp.Or(c.ConnectTimeout, 20*time.Second)
 	c.IdleTimeout = cmp.Or(c.IdleTimeout, 2*time.Minute)
 	c.MaxResponseBytes = cmp.Or(c.MaxResponseBytes, 64<<20)
@@ -132,7 +132,7 @@ func (c *Client) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 	}
 	x.secrets = c.redactor(key)
 
-	timed, stop := context.WithTimeoutCause(ctx, c.config.Timeout, errTotal)
+	timed, stop := context.WithTimeoutCause(ctx, c.timeout(r), errTotal)
 	defer stop()
 	attempt, cancel := context.WithCancelCause(timed)
 	defer cancel(nil)
@@ -180,6 +180,17 @@ func why(attempt context.Context, err error) error {
 	return err
 }
 
+// timeout returns how long an attempt may take. Flex calls wait for a free place
+// in the server's queue, for 1 to 15 minutes.
+// https://ai.google.dev/gemini-api/docs/flex-inference
+func (c *Client) timeout(r *batch.Request) time.Duration {
+	usual := 5 * time.Minute
+	if r.Tier == "flex" {
+		usual = 15 * time.Minute
+	}
+	return cmp.Or(c.config.Timeout, usual)
+}
+
 // request dresses the row's body.
 func (c *Client) request(ctx context.Context, r *batch.Request, key string) (*http.Request, error) {
 	e := c.config.Endpoint
@@ -189,8 +200,8 @@ func (c *Client) request(ctx context.Context, r *batch.Request, key string) (*ht
 		if body, err = withRoles(body); err != nil {
 			return nil, err
 		}
-	} else if c.config.Tier != "" {
-		if body, err = withField(body, "serviceTier", "service_tier", c.config.Tier); err != nil {
+	} else if r.Tier != "" {
+		if body, err = withField(body, "serviceTier", "service_tier", r.Tier); err != nil {
 			return nil, err
 		}
 	}
@@ -202,10 +213,10 @@ func (c *Client) request(ctx context.Context, r *batch.Request, key string) (*ht
 	req.Header.Set("User-Agent", strings.TrimSuffix("genbatch/"+c.config.Version, "/"))
 	if e.ServerTimeout {
 		// Lets the server give up when we do, as Google's own SDKs ask it to.
-		req.Header.Set("X-Server-Timeout", strconv.Itoa(int(math.Ceil(c.config.Timeout.Seconds()))))
+		req.Header.Set("X-Server-Timeout", strconv.Itoa(int(math.Ceil(c.timeout(r).Seconds()))))
 	}
-	if e.Vertex && c.config.Tier != "" && c.config.Tier != "standard" {
-		req.Header.Set("X-Vertex-AI-LLM-Shared-Request-Type", c.config.Tier)
+	if e.Vertex && r.Tier != "" && r.Tier != "standard" {
+		req.Header.Set(TierHeader, r.Tier)
 	}
 	for name, values := range c.config.Header {
 		req.Header[http.CanonicalHeaderKey(name)] = values

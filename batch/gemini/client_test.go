@@ -45,7 +45,12 @@ func serve(t *testing.T, h http.HandlerFunc, change ...func(*Config)) *Client {
 
 func ask(t *testing.T, c *Client, body string) batch.Outcome {
 	t.Helper()
-	return c.Attempt(t.Context(), &batch.Request{Model: "some-model", Body: json.RawMessage(body)})
+	return askTier(t, c, body, "")
+}
+
+func askTier(t *testing.T, c *Client, body, tier string) batch.Outcome {
+	t.Helper()
+	return c.Attempt(t.Context(), &batch.Request{Model: "some-model", Body: json.RawMessage(body), Tier: tier})
 }
 
 func testdata(t *testing.T, name string) []byte {
@@ -186,7 +191,7 @@ func TestVertex(t *testing.T) {
 					t.Errorf("sent %s\nwant %s", got, tt.want)
 				}
 				for name, want := range map[string]string{
-					"Authorization": "Bearer ya29.token-of-the-day", "X-Server-Timeout": "300", "X-Vertex-Ai-Llm-Shared-Request-Type": "flex",
+					"Authorization": "Bearer ya29.token-of-the-day", "X-Server-Timeout": "900", "X-Vertex-Ai-Llm-Shared-Request-Type": "flex",
 				} {
 					if got := r.Header.Get(name); got != want {
 						t.Errorf("%s: %q, want %q", name, got, want)
@@ -200,9 +205,8 @@ func TestVertex(t *testing.T) {
 				base := c.Endpoint.BaseURL
 				c.Endpoint, _ = ParseEndpoint(EndpointOptions{Name: "vertex", BaseURL: base + "/v1beta", Project: "p"}, environment())
 				c.Tokens = oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "ya29.token-of-the-day"})
-				c.Tier = "flex"
 			})
-			if o := ask(t, c, tt.in); o.Status != batch.OK {
+			if o := askTier(t, c, tt.in, "flex"); o.Status != batch.OK {
 				t.Errorf("outcome %+v %v", o, o.Err)
 			}
 		})
@@ -221,8 +225,8 @@ func TestTier(t *testing.T) {
 				t.Errorf("sent %s, want %s", got, want)
 			}
 			io.WriteString(w, stopAnswer)
-		}, func(c *Config) { c.Tier = "flex" })
-		ask(t, c, in)
+		})
+		askTier(t, c, in, "flex")
 	}
 }
 

@@ -34,13 +34,22 @@ type Config struct {
 	Concurrency  int       // most calls in flight; 0 = DefaultConcurrency
 	OnDailyQuota DayPolicy // default DayStop
 
+	// Flex makes it the limiter of the flex calls alone, beside the one of all: it
+	// begins with Concurrency calls in flight, since each takes minutes.
+	Flex bool
+
 	// Store shares the day, the minute and what was learned with other processes and
 	// later runs; nil: nothing is shared or kept.
 	Store *Store
 }
 
 // A Limiter is a [batch.Limiter]. Each model has its own limits, made when it is
-// first asked for. Make it with [New], and close it after use if it has a Store. A
+// first asked for. Calls of the flex tier share its requests and tokens a minute and
+// its day, but not the number in flight, and a model that has no room for them says
+// nothing about the others: who sends such calls limits them with a Limiter of
+// [Config].Flex as well.
+//
+// Make it with [New], and close it after use if it has a Store. A
 // Limiter is safe for concurrent use.
 type Limiter struct {
 	config  Config
@@ -124,7 +133,7 @@ func (l *Limiter) Release(r *batch.Request, o *batch.Outcome) {
 	if !ok {
 		return
 	}
-	delete(m.flight, r)
+	m.land(r)
 	if o != nil {
 		m.learn(g, r, o)
 	}

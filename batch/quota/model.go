@@ -39,8 +39,9 @@ type model struct {
 	day  day
 	link link
 
-	seq    uint64 // of the last grant
-	flight map[*batch.Request]grant
+	seq      uint64 // of the last grant
+	flight   map[*batch.Request]grant
+	exempted int // of flight, those that the window does not count
 
 	queue  list.List // of *waiter, the first come first
 	timer  *time.Timer
@@ -56,6 +57,7 @@ type grant struct {
 	sum    int64 // tokens in the ledger with it
 
 	counted bool // it has one of the day's requests
+	exempt  bool // the window does not count it
 
 	booked       int64 // the slot in the store; 0 = it has none
 	bookedTokens int64
@@ -99,7 +101,7 @@ func newModel(l *Limiter, name string) *model {
 		flight:   make(map[*batch.Request]grant),
 	}
 	m.roll(time.Now())
-	if m.limited() {
+	if m.limited() || l.config.Flex {
 		m.window = l.config.Concurrency
 	}
 	return m
@@ -110,7 +112,7 @@ func (m *model) limited() bool { return m.requests.limit > 0 || m.tokens.limit >
 
 // earliest returns when r may be sent at the earliest, and what decides that.
 func (m *model) earliest(now time.Time, r *batch.Request) (at time.Time, by bound) {
-	if len(m.flight) >= m.window {
+	if m.inFlight() >= m.window && !m.exempt(r) {
 		return time.Time{}, byFlight
 	}
 	parked := m.day.parked
@@ -160,9 +162,9 @@ func (m *model) estimate(r *batch.Request) int64 {
 // grant counts r as sent now, in the slot.
 func (m *model) grant(now, slot time.Time, r *batch.Request) {
 	m.seq++
-	g := grant{seq: m.seq, at: now}
+	g := grant{seq: m.seq, at: now, exempt: m.exempt(r)}
 	m.probe(now)
-	m.record.add(g.seq, call{at: now, tokens: m.estimate(r), flight: len(m.flight)})
+	m.record.add(g.seq, call{at: now, tokens: m.estimate(r), flight: m.inFlight()})
 	if m.requests.limit > 0 {
 		m.requests.take(slot, 1)
 	}
@@ -175,13 +177,31 @@ func (m *model) grant(now, slot time.Time, r *batch.Request) {
 	}
 	m.count(now, &g)
 	m.flight[r] = g
+	if g.exempt {
+		m.exempted++
+	}
+}
+
+// exempt reports whether the window does not count r, see [Limiter].
+func (m *model) exempt(r *batch.Request) bool { return r.Tier == "flex" && !m.limiter.config.Flex }
+
+// inFlight is how many calls the window counts.
+func (m *model) inFlight() int { return len(m.flight) - m.exempted }
+
+// land takes r out of those in flight.
+func (m *model) land(r *batch.Request) grant {
+	g := m.flight[r]
+	delete(m.flight, r)
+	if g.exempt {
+		m.exempted--
+	}
+	return g
 }
 
 // undo takes back a grant that was not used. Its slot is not given to another,
 // which keeps the spacing without a second look.
 func (m *model) undo(r *batch.Request) {
-	g := m.flight[r]
-	delete(m.flight, r)
+	g := m.land(r)
 	m.correct(g, 0)
 	if c := m.record.get(g.seq); c != nil {
 		c.refused = true // the server never saw it
@@ -289,6 +309,12 @@ func (m *model) learn(g grant, r *batch.Request, o *batch.Outcome) {
 		if c := m.record.get(g.seq); c != nil {
 			c.tokens = u.PromptTokenCount
 		}
+	}
+	if g.exempt && o.Consequence != batch.Park && len(o.Limits) == 0 {
+		if c := m.record.get(g.seq); c != nil && o.Consequence == batch.SlowDown {
+			c.refused = true
+		}
+		return
 	}
 	switch o.Consequence {
 	case batch.Answered, batch.Settled:
