@@ -115,8 +115,10 @@ func (j *Job) checkBudget() error {
 
 // checkPriced refuses a model whose cost could not be held below a cap.
 func (j *Job) checkPriced(model string) error {
-	if _, ok := j.prices.Most(price.Query{Model: model, At: time.Now(), Prompt: 1, Output: 1}); !ok {
-		return specErrorf("give it with --prices FILE, or run without --max-cost", "max_cost cannot be held: the price of %s is not known", model)
+	for _, tier := range append([]string{""}, j.spec.tiers()...) {
+		if _, ok := j.prices.Most(price.Query{Model: model, At: time.Now(), Tier: tier, Prompt: 1, Output: 1}); !ok {
+			return specErrorf("give it with --prices FILE, or run without --max-cost", "max_cost cannot be held: the price of %s%s is not known", model, inTier(tier))
+		}
 	}
 	return nil
 }
@@ -162,9 +164,11 @@ func (b *budget) reserve(r *batch.Request) (freed <-chan struct{}, err error) {
 	}
 	var need price.USD
 	for _, model := range append([]string{r.Model}, b.models...) {
-		cost, ok := b.prices.Most(mostQuery(most, model, time.Now()))
+		q := mostQuery(most, model, time.Now())
+		q.Tier = askedTier(r)
+		cost, ok := b.prices.Most(q)
 		if !ok && model == r.Model {
-			return nil, fmt.Errorf("max_cost cannot be held: the price of %s is not known", model)
+			return nil, fmt.Errorf("max_cost cannot be held: the price of %s%s is not known", model, inTier(q.Tier))
 		}
 		need = max(need, cost)
 	}

@@ -42,6 +42,11 @@ func (j *Job) connect() error {
 	if err != nil {
 		return &SpecError{Err: err}
 	}
+	if len(j.spec.Tier) > 0 {
+		if err := checkTierEndpoint(e.Name); err != nil {
+			return err
+		}
+	}
 	if warning := e.Warning(); warning != "" {
 		j.log.Warn(warning)
 	}

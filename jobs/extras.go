@@ -54,7 +54,9 @@ var extras = []extra{
 			return nil
 		}
 		return optional(x.result.Spent[len(x.result.Spent)-1].Tier)
-	}}, asksFor("serviceTier")},
+	}}, func(s *Spec, request map[string]any) bool {
+		return len(s.Tier) > 0 || asksFor("serviceTier")(s, request)
+	}},
 	{resultColumn{Column: batch.Column{Name: "note"}, value: func(x *reply) any { return optional(x.note) }}, nil},
 }
 

@@ -115,6 +115,7 @@ func prepare(s Spec, o Options) (*Job, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
+	s.Tier = s.tiers()
 	if err := s.makeAbsolute(); err != nil {
 		return nil, err
 	}

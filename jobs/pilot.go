@@ -23,6 +23,8 @@ type basis struct {
 	known                 []observation
 	tokens                float64 // estimated, of the rows to be asked
 	standard, flex, batch price.USD
+	tier                  string    // that the rows to be asked are priced at; empty: as they were served
+	priced                price.USD // what is known, at that price
 	calls                 int64
 	latency               time.Duration
 }
@@ -40,6 +42,9 @@ func (b *basis) add(prices *price.Table, req *batch.Request, r *batch.Result) {
 			continue
 		}
 		s.At = time.Now()
+		if b.tier != "" {
+			s.Tier = b.tier
+		}
 		cost, ok := costOf(prices, &s, r.Model)
 		if !ok {
 			return
@@ -51,6 +56,7 @@ func (b *basis) add(prices *price.Table, req *batch.Request, r *batch.Result) {
 			*sum += cost
 		}
 	}
+	b.priced += price.USD(o.cost)
 	b.known = append(b.known, o)
 }
 
@@ -59,8 +65,9 @@ func (b *basis) tell(p *Plan) {
 	if f, ok := forecast(b.known, float64(p.Ask()), b.tokens); ok {
 		p.Forecast = &f
 	}
-	if b.standard > 0 {
-		p.Flex, p.Batch = float64(b.flex)/float64(b.standard), float64(b.batch)/float64(b.standard)
+	if b.priced > 0 {
+		p.Standard = float64(b.standard) / float64(b.priced)
+		p.Flex, p.Batch = float64(b.flex)/float64(b.priced), float64(b.batch)/float64(b.priced)
 	}
 	if b.calls > 0 {
 		p.PerCall = b.latency / time.Duration(b.calls)

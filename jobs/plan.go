@@ -40,6 +40,8 @@ type Plan struct {
 
 	Price    price.USD // spent so far on the rows of the input
 	Unpriced int64     // calls of unknown price among those
+
+	Tier string // that costs are foretold for, the first of the job's; empty: it names none
 }
 
 // An Outlook is what a plan takes from the answers of this job so far.
@@ -53,9 +55,9 @@ type Outlook struct {
 
 	// Forecast is what the rows to be asked will cost; nil: too few answers are known.
 	Forecast *Forecast
-	// Flex and Batch are what the same answers would cost at the prices of these
-	// services, as shares of what they cost at the standard ones; 0: not known.
-	Flex, Batch float64
+	// Standard, Flex and Batch are what the same answers would cost at the prices of
+	// these services, as shares of what Forecast takes them to cost; 0: not known.
+	Standard, Flex, Batch float64
 
 	PerCall time.Duration // how long calls took on the average; 0: none was made
 }
@@ -85,7 +87,7 @@ func (j *Job) Plan() (*Plan, error) {
 	var (
 		p        Plan
 		known    Totals // of settled rows
-		basis    basis
+		basis    = basis{tier: j.spec.planTier()}
 		again    Totals // of the others that were asked before
 		estimate int64  // of the prompts that were answered
 
@@ -148,6 +150,7 @@ func (j *Job) Plan() (*Plan, error) {
 	if unbounded { // the bound of the others bounds nothing
 		p.MaxOutputTokens = 0
 	}
+	p.Tier = j.spec.planTier()
 	spent, unpriced := known.CostUSD()
 	more, unpricedToo := again.CostUSD()
 	p.Price, p.Unpriced = spent+more, unpriced+unpricedToo

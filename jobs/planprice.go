@@ -56,7 +56,7 @@ func (j *Job) priceOf(p *Plan, shares planShares) {
 		p.Priced = p.Priced && known
 		p.InputCost += input
 		p.OutputCost += all - input
-		p.MaxOutputCost += most - input
+		p.MaxOutputCost += j.dearest(most, s) - input
 	}
 	if p.MaxOutputTokens == 0 {
 		p.MaxOutputCost = 0
@@ -69,7 +69,7 @@ func (j *Job) priceOf(p *Plan, shares planShares) {
 func (j *Job) priceEach(s *planShare, output int64) (price.USD, bool) {
 	mean := func(up int64) (price.USD, bool) {
 		u := &batch.Usage{PromptTokenCount: (s.input + up) / s.rows, CandidatesTokenCount: (output + up) / s.rows}
-		return costOf(j.prices, &batch.Spend{At: time.Now(), Model: s.model, Usage: u}, s.model)
+		return costOf(j.prices, &batch.Spend{At: time.Now(), Model: s.model, Tier: j.spec.planTier(), Usage: u}, s.model)
 	}
 	low, ok := mean(0)
 	high, _ := mean(s.rows - 1)

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"net/http"
@@ -126,10 +127,21 @@ func (j *Job) ask(ctx context.Context) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
+	begin := time.Now()
+	deadline, err := j.spec.deadline(begin)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := withDeadline(ctx, deadline)
+	defer cancel()
+	tiering, err := j.newTiering(budget, limiter, begin, deadline)
+	if err != nil {
+		return nil, err
+	}
 	j.progress.mu.Lock()
-	j.progress.begin, j.progress.limiter = time.Now(), limiter
+	j.progress.begin, j.progress.limiter = begin, limiter
 	j.progress.mu.Unlock()
-	err = batch.Run(ctx, batch.Config{
+	config := batch.Config{
 		Model:       boundedModel{checkedModel{changingModel{newSchemaModel(j.withMedia(), &j.spec, j.log), j.prices, j.spec.Stream}, j.kind}, j.prices},
 		Limiter:     budget,
 		Sink:        j.journal,
@@ -140,7 +152,14 @@ func (j *Job) ask(ctx context.Context) (*Summary, error) {
 		MaxFailures: j.failures,
 		OnResult:    j.note,
 		Gauges:      &j.progress.gauges,
-	}, j.requests())
+	}
+	if tiering != nil {
+		config = tiering.over(config)
+	}
+	err = batch.Run(ctx, config, j.requests())
+	if late, ok := errors.AsType[*DeadlineError](err); ok {
+		err = late
+	}
 	s := j.summary()
 	s.ListPriced = j.listPriced(j.endpoint)
 	s.Learned = limiter.Learned()

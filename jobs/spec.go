@@ -73,6 +73,10 @@ type Spec struct {
 	OnDailyQuota string `json:"on_daily_quota,omitempty"` // stop (default) or wait
 	QuotaGroup   string `json:"quota_group,omitempty"`    // keys that share a quota; default: each key has its own
 
+	Tier     List          `json:"tier,omitempty"`      // flex, standard, priority: the service tiers to try, in this order
+	TierWait time.Duration `json:"tier_wait,omitempty"` // how long a row tries one before the next; default 15m, by a deadline up to 1h
+	Deadline string        `json:"deadline,omitempty"`  // of a run: a duration, 18:00, or a date with time
+
 	MaxCost     string `json:"max_cost,omitempty"` // in dollars, over the job's whole journal
 	Prices      string `json:"prices,omitempty"`   // a price file
 	Prefix      string `json:"prefix,omitempty"`   // of the result columns
@@ -304,7 +308,7 @@ func yamlError(path string, err error) error {
 		}
 	}
 	if strings.HasPrefix(err.Error(), "time: ") { // the YAML package says no more of it
-		err, hint = fmt.Errorf("timeout: %w", err), "write it as 90s or 5m"
+		err, hint = fmt.Errorf("timeout or tier_wait: %w", err), "write it as 90s or 5m"
 	}
 	return &SpecError{Err: fmt.Errorf("%s: %w", path, err), Hint: hint}
 }
@@ -383,6 +387,9 @@ func (s *Spec) check() error {
 	}
 	if s.OnDailyQuota != "" && s.OnDailyQuota != "stop" && s.OnDailyQuota != "wait" {
 		return specErrorf("use stop or wait", "on_daily_quota is %q", s.OnDailyQuota)
+	}
+	if err := s.checkTiers(); err != nil {
+		return err
 	}
 	return s.checkRequest()
 }

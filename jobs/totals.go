@@ -33,6 +33,7 @@ type Totals struct {
 	Changed int64 `json:"changed_rows,omitzero"` // that are ok only since their request was changed, see batch.Change
 
 	Models []ModelTotals `json:"models,omitempty"` // sorted by name
+	Tiers  []TierTotals  `json:"tiers,omitempty"`  // sorted by name
 
 	// Unreported counts attempts that never said what they used, mostly because they
 	// were cut; they may have been billed, and are not in any cost.
@@ -145,6 +146,7 @@ func (t *Totals) addResult(r *batch.Result, prices *price.Table) (cost price.USD
 		c, ok := costOf(prices, &s, r.Model)
 		if !ok {
 			m.Unknown++
+			t.tier(&s).count(false)
 			known = false
 			continue
 		}
@@ -152,6 +154,7 @@ func (t *Totals) addResult(r *batch.Result, prices *price.Table) (cost price.USD
 		cost += c
 		fee, _ := prices.SearchFee(queryOf(prices, &s, r.Model)) // known, since the cost is
 		m.SearchFee += fee
+		t.tier(&s).add(c, prices, &s, r.Model)
 	}
 	return cost, known
 }
@@ -171,6 +174,7 @@ func (t *Totals) clone() Totals {
 	c.Labels = maps.Clone(t.Labels)
 	c.Problems = maps.Clone(t.Problems)
 	c.Models = slices.Clone(t.Models)
+	c.Tiers = slices.Clone(t.Tiers)
 	return c
 }
 

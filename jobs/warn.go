@@ -9,16 +9,18 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
+	"github.com/genbatch/genbatch/batch/price"
 )
 
 // warnings are what a run says while it goes on, each kind now and then at most:
 // what is odd about one answer is mostly odd about all.
 type warnings struct {
 	otherModel rate.Sometimes
+	otherTier  rate.Sometimes
 }
 
 func newWarnings() *warnings {
-	return &warnings{otherModel: rate.Sometimes{First: 1, Interval: 10 * time.Minute}}
+	return &warnings{otherModel: rate.Sometimes{First: 1, Interval: 10 * time.Minute}, otherTier: rate.Sometimes{First: 1}}
 }
 
 // warnPrice says beforehand what the price table knows, or does not know, of the
@@ -31,6 +33,31 @@ func (j *Job) warnPrice() {
 	for _, text := range e.Warnings {
 		j.log.Warn(text)
 	}
+	for _, tier := range j.spec.tiers() {
+		q := price.Query{Model: j.spec.Model, At: time.Now(), Prompt: 1, Output: 1}
+		if !j.knowsPrice(q) {
+			break // said already
+		}
+		if q.Tier = tier; !j.knowsPrice(q) {
+			j.log.Warn(fmt.Sprintf("the price of %s in the %s tier is not known, and the model may not be offered in it: costs of such calls stay empty", j.spec.Model, tier))
+		}
+	}
+}
+
+func (j *Job) knowsPrice(q price.Query) bool {
+	_, ok := j.prices.Most(q)
+	return ok
+}
+
+// warnTier says that another tier answers than the one that is asked.
+func (j *Job) warnTier(asked, served string) {
+	j.warn.otherTier.Do(func() {
+		if served == "" {
+			j.log.Warn(fmt.Sprintf("the %s tier is asked for, and the answers do not say which tier they come from: costs are those of the standard tier", asked))
+			return
+		}
+		j.log.Warn(fmt.Sprintf("the %s tier is asked for, and the %s tier answers; costs are those of the tier that answers", asked, service(served)))
+	})
 }
 
 // warnModel says that another model answers than the one that is asked.

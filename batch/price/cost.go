@@ -207,7 +207,7 @@ func (t *Table) Most(q Query) (USD, bool) {
 
 // rates returns the rates for a call; nil: not known.
 func (m *Model) rates(q *Query) *Rates {
-	service, ok := serviceOf(q.Tier)
+	service, ok := ServiceOf(q.Tier)
 	period := m.At(q.At)
 	if !ok || period == nil {
 		return nil
@@ -221,8 +221,9 @@ func (m *Model) rates(q *Query) *Rates {
 	return nil
 }
 
-// serviceOf maps the API's names of tiers and traffic types.
-func serviceOf(tier string) (Service, bool) {
+// ServiceOf maps the API's names of tiers and traffic types; empty is Standard. It is
+// false for one that has no price a token, or is not known.
+func ServiceOf(tier string) (Service, bool) {
 	switch strings.ToLower(tier) {
 	case "", "standard", "on_demand", "unspecified", "service_tier_unspecified", "traffic_type_unspecified":
 		return Standard, true

@@ -144,19 +144,25 @@ func (m *model) wants(now time.Time) []want {
 	if !m.sharesMinute(now) || now.Before(m.paused) || now.Before(m.day.parked) && m.day.probe != probeDue {
 		return nil
 	}
-	room := m.window - len(m.flight)
+	room, left := m.window-m.inFlight(), m.queue.Len()
 	if m.counted() {
-		room = min(room, m.day.left)
+		left = m.day.left
 	}
 	if m.day.probe == probeDue && now.Before(m.day.parked) {
-		room = min(room, 1)
+		left = min(left, 1)
 	}
 	slice := m.link.slice()
 	var list []want
 	var sum int64
-	for e := m.queue.Front(); e != nil && room > 0; e = e.Next() {
+	for e := m.queue.Front(); e != nil && left > 0; e = e.Next() {
 		w := e.Value.(*waiter)
-		room--
+		if !m.exempt(w.request) {
+			if room <= 0 {
+				break
+			}
+			room--
+		}
+		left--
 		m.expire(now, w)
 		if !w.slot.IsZero() {
 			if w.slot.Sub(now) > slice/2 {

@@ -178,9 +178,18 @@ func settings() []setting {
 		number("rpd", groupLimits, "requests a day", "learned", func(s *jobs.Spec) *int { return &s.RPD }),
 		number("max-attempts", groupLimits, "attempts for each row in one run", "6", func(s *jobs.Spec) *int { return &s.MaxAttempts }),
 		{
-			&cli.DurationFlag{Name: "timeout", Category: groupLimits, Usage: "of one attempt", DefaultText: "5m", EnvVars: env("timeout")},
+			&cli.DurationFlag{Name: "timeout", Category: groupLimits, Usage: "of one attempt", DefaultText: "5m, of flex calls 15m", EnvVars: env("timeout")},
 			func(c *cli.Context, s *jobs.Spec) { s.Timeout = c.Duration("timeout") },
 		},
+		{
+			&cli.StringSliceFlag{Name: "tier", Category: groupLimits, Usage: "`TIER,...` to ask for: flex (half price), standard, priority; flex,standard falls back (default: the API's)", EnvVars: env("tier")},
+			func(c *cli.Context, s *jobs.Spec) { s.Tier = commaSeparated(c.StringSlice("tier")) },
+		},
+		{
+			&cli.DurationFlag{Name: "tier-wait", Category: groupLimits, Usage: "how long a row tries a tier that has no room before it asks for the next", DefaultText: "15m, with --deadline up to 1h", EnvVars: env("tier-wait")},
+			func(c *cli.Context, s *jobs.Spec) { s.TierWait = c.Duration("tier-wait") },
+		},
+		text("deadline", groupLimits, "`WHEN` the run is to end: 6h, 18:00 or 2027-01-31T18:00:00Z; rows leave --tier flex in time, and what is not done is left for the next run (exit 5)", func(s *jobs.Spec) *string { return &s.Deadline }),
 		text("max-failures", groupLimits, "`N or P%`: stop when so many rows ended without an answer (default: when the first 50 all do)", func(s *jobs.Spec) *string { return &s.MaxFailures }),
 		text("on-daily-quota", groupLimits, "stop or wait, when the quota of the day is used up (default: stop)", func(s *jobs.Spec) *string { return &s.OnDailyQuota }),
 		text("max-cost", groupLimits, "most `USD` that the job may cost, all its runs together; hard with --max-output-tokens, else soft", func(s *jobs.Spec) *string { return &s.MaxCost }),

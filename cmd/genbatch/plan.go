@@ -120,7 +120,7 @@ func printPlan(con *console, job *jobs.Job, p *jobs.Plan) {
 	if p.Ask() > 0 {
 		fmt.Fprintf(w, "input\tabout %s\n", tokens(p.InputTokens))
 		fmt.Fprintf(w, "output\t%s\n", planOutput(p))
-		fmt.Fprintf(w, "cost\t%s\n", planCost(p))
+		fmt.Fprintf(w, "cost\t%s\n", planCost(p)+planTier(&spec))
 		if other := planServices(p); other != "" {
 			fmt.Fprintf(w, "otherwise\t%s\n", other)
 		}
@@ -147,6 +147,17 @@ func printPlan(con *console, job *jobs.Job, p *jobs.Plan) {
 			fmt.Fprintf(con.stdout, "\nThe first request, for %s, to %s:\n%s\n", p.FirstAt, p.FirstModel, pretty.Bytes())
 		}
 	}
+}
+
+// planTier says which tier the cost is of.
+func planTier(spec *jobs.Spec) string {
+	switch len(spec.Tier) {
+	case 0:
+		return ""
+	case 1:
+		return ", in the " + spec.Tier[0] + " tier"
+	}
+	return fmt.Sprintf(", in the %s tier, and more as far as rows fall back to %s", spec.Tier[0], strings.Join(spec.Tier[1:], " or "))
 }
 
 func planOutput(p *jobs.Plan) string {
@@ -186,7 +197,10 @@ func planServices(p *jobs.Plan) string {
 	for _, s := range []struct {
 		name  string
 		share float64
-	}{{"flex", p.Flex}, {"the Batch API", p.Batch}} {
+	}{{"the standard tier", p.Standard}, {"flex", p.Flex}, {"the Batch API", p.Batch}} {
+		if current := cmp.Or(p.Tier, "standard"); s.name == current || s.name == "the "+current+" tier" {
+			continue
+		}
 		if s.share > 0 {
 			parts = append(parts, fmt.Sprintf("about $%s with %s", money(price.USD(s.share*float64(p.Forecast.Mean))), s.name))
 		}
@@ -238,12 +252,15 @@ func planJSON(p *jobs.Plan) map[string]any {
 		"input_tokens": p.InputTokens, "max_output_tokens": p.MaxOutputTokens, "answers_known": p.Answered,
 		"spent_usd": usd(p.Price, p.Unpriced), "first_request": p.First,
 	}
+	if p.Tier != "" {
+		m["tier"] = p.Tier
+	}
 	if p.Answered > 0 {
 		m["output_tokens"] = p.OutputTokens
 	}
 	if p.Forecast != nil {
 		m["forecast"] = forecastJSON(p.Forecast)
-		m["flex_share"], m["batch_share"] = p.Flex, p.Batch
+		m["standard_share"], m["flex_share"], m["batch_share"] = p.Standard, p.Flex, p.Batch
 	}
 	if p.Priced {
 		m["input_cost_usd"] = rawNumber(p.InputCost.String())

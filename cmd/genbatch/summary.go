@@ -46,7 +46,10 @@ func printGoOn(w io.Writer, s *jobs.Summary, err error, total int64, again strin
 	}
 	var day *quota.DayError
 	var budget *jobs.BudgetError
+	var late *jobs.DeadlineError
 	switch {
+	case errors.As(err, &late):
+		fmt.Fprint(w, "Carry on with, or with a later --deadline:\n")
 	case errors.As(err, &budget):
 		if cost, unpriced := s.Run.CostUSD(); unpriced == 0 && s.Run.Rows > 0 && total > 0 {
 			left := s.Left(total)
@@ -122,6 +125,7 @@ func printSummary(w io.Writer, s *jobs.Summary, total int64) {
 			tokens(m.PromptTokens+m.ToolTokens), count(m.CachedTokens), count(m.OutputTokens+m.ThoughtsTokens), count(m.ThoughtsTokens),
 			costText(m.Cost, m.Unknown))
 	}
+	printTiers(tw, run)
 	if run.Unreported > 0 {
 		fmt.Fprintf(tw, "  not reported\t%s cut before it was known what was used, and possibly billed as well: at most $%s more\n", many(run.Unreported, "attempt"), money(run.UnreportedMost))
 	}
@@ -254,6 +258,9 @@ func totalsJSON(t *jobs.Totals) map[string]any {
 	out := map[string]any{
 		"rows": t.Rows, "status": t.Status, "requests": t.Attempts, "retries": t.Retries, "models": models,
 		"cost_usd": usd(cost, unpriced), "unpriced_calls": unpriced, "unreported_attempts": t.Unreported, "unreported_most_usd": rawNumber(t.UnreportedMost.String()), "changed_rows": t.Changed,
+	}
+	if t.Tiered() {
+		out["tiers"] = tiersJSON(t)
 	}
 	if t.Copied > 0 {
 		out["copied_rows"], out["saved_usd"] = t.Copied, rawNumber(t.Saved.String())

@@ -1,0 +1,394 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/quota"
+)
+
+const (
+	// assumedCall is how long a call of the standard tier is taken to occupy its
+	// worker before one was made, and assumedCalls is how many measured ones that counts as.
+	assumedCall  = time.Minute
+	assumedCalls = 4
+	// spare is what the reserve for the standard tier has beyond what the pace so far
+	// makes of it.
+	spare = 1.25
+	// forget stands for a mean over the last 64 calls or so.
+	forget = 1 - 1.0/64
+)
+
+// A tiering chooses the service tier of each attempt. Every row begins with the
+// first tier; one that has no room for it is asked again, until the row has waited
+// for as long as it may, and then the next one is. Where there is a deadline, rows
+// leave the first tier as soon as the second one needs all the time that is left.
+//
+// It is a Limiter, since a row may have to leave a tier while it waits for a slot in
+// it. It is safe for concurrent use.
+type tiering struct {
+	batch.Limiter               // of all calls
+	gate          batch.Limiter // of flex calls as well
+	tiers         []string      // at least one
+	wait          time.Duration // how long a row waits for a tier
+	deadline      time.Time     // zero: none
+	concurrency   int
+	limits        func() (rpm, tpm int64) // that are known; 0: none. nil: none are
+	warn          func(asked, served string)
+
+	mu   sync.Mutex
+	left int64 // rows to be asked that have not ended
+	rows map[sampleID]*waited
+	shed bool          // the first tier has refused a call
+	pace map[int]*pace // by place in tiers
+}
+
+// waited is how long one row has waited for a tier.
+type waited struct {
+	tier   int // place in tiers
+	since  time.Time
+	queued time.Duration // of that, what a limit of the minute or the cost made it wait
+}
+
+func (w *waited) time(now time.Time) time.Duration { return now.Sub(w.since) - w.queued }
+
+// A pace is how calls of one tier went, recent ones first in weight.
+type pace struct {
+	ended    float64 // rows
+	occupied float64 // seconds for which a worker had a call of theirs, waiting for a slot included
+	tokens   float64 // of input
+}
+
+var errLeaveTier = errors.New("the deadline leaves no more time for this tier")
+
+func rowOf(r *batch.Request) sampleID { return sampleID{r.Fingerprint, r.Occurrence} }
+
+// Acquire implements [batch.Limiter]. It sets the tier of r.
+func (t *tiering) Acquire(ctx context.Context, r *batch.Request) error {
+	for {
+		tier, leave := t.choose(r)
+		r.Tier = t.tiers[tier]
+		err := t.acquire(ctx, r, tier, leave)
+		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+	}
+}
+
+// acquire waits for a slot of the tier. It returns context.DeadlineExceeded when the
+// row is to leave the tier before it has one.
+func (t *tiering) acquire(ctx context.Context, r *batch.Request, tier int, leave time.Time) error {
+	begin := time.Now()
+	if t.gated(r) {
+		gated, cancel := until(ctx, leave)
+		err := t.gate.Acquire(gated, r)
+		cancel()
+		if err != nil {
+			return err
+		}
+	}
+	// What binds all tiers is no fault of this one: only the deadline ends this wait.
+	queued := time.Now()
+	last, cancel := until(ctx, t.lastChance(tier))
+	err := t.Limiter.Acquire(last, r)
+	cancel()
+	if err != nil && t.gated(r) {
+		t.gate.Release(r, nil)
+	}
+	now := time.Now()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if w := t.rows[rowOf(r)]; w != nil {
+		w.queued += now.Sub(queued)
+	}
+	t.occupy(tier, now.Sub(begin))
+	return err
+}
+
+func (t *tiering) gated(r *batch.Request) bool { return r.Tier == "flex" && t.gate != nil }
+
+// until returns ctx with the deadline, where there is one.
+func until(ctx context.Context, at time.Time) (context.Context, context.CancelFunc) {
+	if at.IsZero() {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, at)
+}
+
+// choose returns the tier that r is to ask for now, and when it is to leave it; zero:
+// never.
+func (t *tiering) choose(r *batch.Request) (tier int, leave time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	w := t.rows[rowOf(r)]
+	if w == nil {
+		w = &waited{since: now}
+		t.rows[rowOf(r)] = w
+	}
+	if w.tier < len(t.tiers)-1 && w.time(now) >= t.wait {
+		*w = waited{tier: w.tier + 1, since: now}
+	}
+	if w.tier == len(t.tiers)-1 {
+		return w.tier, leave
+	}
+	leave = w.since.Add(w.queued + t.wait)
+	if at := t.switchAt(); w.tier == 0 && !at.IsZero() {
+		if !now.Before(at) {
+			return 1, leave
+		}
+		if at.Before(leave) {
+			leave = at
+		}
+	}
+	return w.tier, leave
+}
+
+// switchAt is when rows have to leave the first tier, so that the second can do what
+// is left by the deadline; zero: never. mu is held.
+func (t *tiering) switchAt() time.Time {
+	if t.deadline.IsZero() || len(t.tiers) == 1 {
+		return time.Time{}
+	}
+	need := assumedCall.Seconds()
+	if p := t.pace[0]; p != nil && p.ended > 0 {
+		need = min(need, p.occupied/p.ended) // the dearer tier is not the slower one
+	}
+	if p := t.pace[1]; p != nil && p.ended > 0 {
+		need = (assumedCalls*need + p.occupied) / (assumedCalls + p.ended)
+	}
+	each := need / float64(max(1, t.concurrency))
+	if t.limits != nil {
+		rpm, tpm := t.limits()
+		if rpm > 0 {
+			each = max(each, 60/float64(rpm))
+		}
+		if p := t.pace[0]; tpm > 0 && p != nil && p.ended > 0 {
+			each = max(each, 60*p.tokens/p.ended/float64(tpm))
+		}
+		if p := t.pace[1]; tpm > 0 && p != nil && p.ended > 0 {
+			each = max(each, 60*p.tokens/p.ended/float64(tpm))
+		}
+	}
+	reserve := time.Duration((spare*each*float64(t.left) + 2*need) * float64(time.Second))
+	if t.shed {
+		reserve += time.Minute // rows that wait for another attempt come as late as that
+	}
+	return t.deadline.Add(-reserve)
+}
+
+// lastChance is when calls of the tier are to be given up for the deadline; zero:
+// never.
+func (t *tiering) lastChance(tier int) time.Time {
+	if tier > 0 {
+		return time.Time{}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.switchAt()
+}
+
+// Release implements [batch.Limiter].
+func (t *tiering) Release(r *batch.Request, o *batch.Outcome) {
+	if t.gated(r) {
+		own := o
+		if o != nil && (o.Consequence == batch.Park || len(o.Limits) > 0) {
+			own = nil // a quota of all tiers
+		}
+		t.gate.Release(r, own)
+	}
+	t.Limiter.Release(r, o)
+	if o == nil || o.Consequence != batch.Answered && o.Consequence != batch.Settled {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.rows, rowOf(r))
+	p := t.paceOf(slices.Index(t.tiers, r.Tier))
+	p.ended++
+	p.tokens += float64(r.InputTokens)
+	if p.ended > 64 {
+		p.ended, p.occupied, p.tokens = p.ended*forget, p.occupied*forget, p.tokens*forget
+	}
+}
+
+// occupy counts time for which a worker had a call of the tier. mu is held.
+func (t *tiering) occupy(tier int, d time.Duration) { t.paceOf(tier).occupied += d.Seconds() }
+
+func (t *tiering) paceOf(tier int) *pace {
+	p := t.pace[tier]
+	if p == nil {
+		p = new(pace)
+		t.pace[tier] = p
+	}
+	return p
+}
+
+// ended counts a row that is not asked again in this run.
+func (t *tiering) ended(r *batch.Result) {
+	if r.Status != batch.Pending {
+		t.mu.Lock()
+		t.left--
+		delete(t.rows, sampleID{r.Fingerprint, r.Occurrence}) // of one that failed
+		t.mu.Unlock()
+	}
+}
+
+// over returns the configuration of a run with the tiering laid over it.
+func (t *tiering) over(c batch.Config) batch.Config {
+	c.Model, c.Limiter = tieredModel{c.Model, t}, t
+	note := c.OnResult
+	c.OnResult = func(r *batch.Result) {
+		t.ended(r)
+		note(r)
+	}
+	return c
+}
+
+// A tieredModel is the model whose attempts a tiering has chosen the tier of.
+type tieredModel struct {
+	batch.Model
+	*tiering
+}
+
+func (m tieredModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
+	tier := slices.Index(m.tiers, r.Tier)
+	attempt, stop := m.untilLastChance(ctx, tier)
+	begin := time.Now()
+	o := m.Model.Attempt(attempt, r)
+	cause := context.Cause(attempt)
+	stop()
+	m.told(r, &o)
+
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	m.occupy(tier, now.Sub(begin))
+	if o.Consequence == batch.Answered || o.Consequence == batch.Settled {
+		return o
+	}
+	if errors.Is(cause, errLeaveTier) && ctx.Err() == nil {
+		o.Consequence, o.Status, o.Patient, o.RetryAfter = batch.Retry, "", true, 0
+		o.Err = &batch.Error{Kind: batch.KindTimeout, Message: fmt.Sprintf("no answer in the %s tier, and the deadline leaves it no more time", r.Tier)}
+		return o
+	}
+	if w := m.rows[rowOf(r)]; w != nil && tierBusy(&o) {
+		m.shed = m.shed || tier == 0
+		end := w.since.Add(w.queued + m.wait)
+		// A row in its last tier ends as any other does, but for one that is to have
+		// the cheap tier and no other.
+		last := tier == len(m.tiers)-1
+		o.Patient = !last || r.Tier == "flex" && now.Before(end)
+		if at := m.switchAt(); tier == 0 && !at.IsZero() && at.Before(end) {
+			end = at
+		}
+		if !last {
+			o.RetryAfter = min(o.RetryAfter, max(0, end.Sub(now)))
+		}
+	}
+	return o
+}
+
+// tierBusy reports whether a tier had no room for a call: it was shed, or waited for
+// longer than its timeout. A quota that the refusal names is not the tier's.
+func tierBusy(o *batch.Outcome) bool {
+	if o.Err == nil || len(o.Limits) > 0 || o.Consequence != batch.Retry && o.Consequence != batch.SlowDown {
+		return false
+	}
+	switch o.Err.Kind {
+	case batch.KindOverload, batch.KindTimeout, batch.KindQuota:
+		return true
+	}
+	return false
+}
+
+// untilLastChance returns a context that ends when a call of the tier is to be given
+// up for the deadline. That moment moves as rows end.
+func (t *tiering) untilLastChance(ctx context.Context, tier int) (context.Context, func()) {
+	at := t.lastChance(tier)
+	if at.IsZero() {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	var timer *time.Timer
+	ready := make(chan struct{})
+	timer = time.AfterFunc(time.Until(at), func() {
+		<-ready
+		if ctx.Err() != nil {
+			return
+		}
+		if d := time.Until(t.lastChance(tier)); d > 0 {
+			timer.Reset(d)
+			return
+		}
+		cancel(errLeaveTier)
+	})
+	close(ready)
+	return ctx, func() { timer.Stop(); cancel(nil) }
+}
+
+// told warns of an answer by another tier than the one that was asked, or of an
+// unknown one: it is billed by what the answer says.
+func (t *tiering) told(r *batch.Request, o *batch.Outcome) {
+	if o.Usage != nil && t.warn != nil && (o.Tier == "" && r.Tier != "standard" || service(o.Tier) != r.Tier) {
+		t.warn(r.Tier, o.Tier)
+	}
+}
+
+// newTiering returns what chooses the tiers of a run; nil: the job names none.
+func (j *Job) newTiering(l batch.Limiter, shared *quota.Limiter, begin, deadline time.Time) (*tiering, error) {
+	tiers := j.spec.tiers()
+	if len(tiers) == 0 {
+		return nil, nil
+	}
+	t := &tiering{
+		Limiter: l, tiers: tiers, wait: j.spec.TierWait, deadline: deadline,
+		concurrency: j.spec.Concurrency, warn: j.warnTier,
+		rows: make(map[sampleID]*waited), pace: make(map[int]*pace),
+	}
+	if t.concurrency == 0 {
+		t.concurrency = quota.DefaultConcurrency
+	}
+	if slices.Contains(tiers, "flex") {
+		t.gate = quota.New(quota.Config{Concurrency: t.concurrency, Flex: true})
+	}
+	if t.wait == 0 {
+		t.wait = defaultTierWait
+		if left := deadline.Sub(begin); !deadline.IsZero() {
+			t.wait = min(longestTierWait, left/2)
+			if len(tiers) == 1 {
+				t.wait = left // there is nothing else to wait for
+			}
+		}
+	}
+	t.limits = func() (rpm, tpm int64) {
+		rpm, tpm = int64(j.spec.RPM), int64(j.spec.TPM)
+		for _, l := range shared.Learned() {
+			switch {
+			case l.Limit == quota.LimitRPM && rpm == 0:
+				rpm = l.Value
+			case l.Limit == quota.LimitTPM && tpm == 0:
+				tpm = l.Value
+			}
+		}
+		return rpm, tpm
+	}
+	if deadline.IsZero() || len(tiers) == 1 {
+		return t, nil
+	}
+	// The deadline needs to know what is left to do.
+	for it, err := range j.items() {
+		if err != nil {
+			return nil, err
+		}
+		if it.req != nil && !it.copied && !(it.known && j.settled(it.entry)) {
+			t.left++
+		}
+	}
+	return t, nil
+}
