@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,8 @@ const (
 	// worker before one was made, and assumedCalls is how many measured ones that counts as.
 	assumedCall  = time.Minute
 	assumedCalls = 4
+	// assumedFlex is the same for the flex tier.
+	assumedFlex = 5 * time.Minute
 	// spare is what the reserve for the standard tier has beyond what the pace so far
 	// makes of it.
 	spare = 1.25
@@ -139,7 +142,7 @@ func (t *tiering) choose(r *batch.Request) (tier int, leave time.Time) {
 	}
 	leave = w.since.Add(w.queued + t.wait)
 	if at := t.switchAt(); w.tier == 0 && !at.IsZero() {
-		if !now.Before(at) {
+		if !now.Add(t.expected()).Before(at) {
 			return 1, leave
 		}
 		if at.Before(leave) {
@@ -180,6 +183,20 @@ func (t *tiering) switchAt() time.Time {
 		reserve += time.Minute // rows that wait for another attempt come as late as that
 	}
 	return t.deadline.Add(-reserve)
+}
+
+// expected is how long a row takes in the first tier, at most as long as one call may.
+// A row that would be cut off later is better not begun: cut calls may be billed.
+// mu is held.
+func (t *tiering) expected() time.Duration {
+	mean := assumedCall
+	if t.tiers[0] == "flex" {
+		mean = assumedFlex
+	}
+	if p := t.pace[0]; p != nil {
+		mean = time.Duration((assumedCalls*mean.Seconds() + p.occupied) / (assumedCalls + p.ended) * float64(time.Second))
+	}
+	return min(mean, defaultTierWait)
 }
 
 // lastChance is when calls of the tier are to be given up for the deadline; zero:
@@ -342,26 +359,40 @@ func (t *tiering) told(r *batch.Request, o *batch.Outcome) {
 
 // newTiering returns what chooses the tiers of a run; nil: the job names none.
 func (j *Job) newTiering(l batch.Limiter, shared *quota.Limiter, begin, deadline time.Time) (*tiering, error) {
-	tiers := j.spec.tiers()
-	if len(tiers) == 0 {
+	if len(j.spec.Tier) == 0 {
 		return nil, nil
 	}
+	t := j.makeTiering(l, shared, begin, deadline)
+	if deadline.IsZero() || len(t.tiers) == 1 {
+		return t, nil
+	}
+	// The deadline needs to know what is left to do.
+	for it, err := range j.items() {
+		if err != nil {
+			return nil, err
+		}
+		if it.req != nil && !it.copied && !(it.known && j.settled(it.entry)) {
+			t.left++
+		}
+	}
+	return t, nil
+}
+
+// makeTiering makes the tiering of a job that names a tier.
+func (j *Job) makeTiering(l batch.Limiter, shared *quota.Limiter, begin, deadline time.Time) *tiering {
 	t := &tiering{
-		Limiter: l, tiers: tiers, wait: j.spec.TierWait, deadline: deadline,
-		concurrency: j.spec.Concurrency, warn: j.warnTier,
+		Limiter: l, tiers: j.spec.tiers(), wait: j.spec.TierWait, deadline: deadline,
+		concurrency: cmp.Or(j.spec.Concurrency, quota.DefaultConcurrency), warn: j.warnTier,
 		rows: make(map[sampleID]*waited), pace: make(map[int]*pace),
 	}
-	if t.concurrency == 0 {
-		t.concurrency = quota.DefaultConcurrency
-	}
-	if slices.Contains(tiers, "flex") {
+	if slices.Contains(t.tiers, "flex") {
 		t.gate = quota.New(quota.Config{Concurrency: t.concurrency, Flex: true})
 	}
 	if t.wait == 0 {
 		t.wait = defaultTierWait
 		if left := deadline.Sub(begin); !deadline.IsZero() {
 			t.wait = min(longestTierWait, left/2)
-			if len(tiers) == 1 {
+			if len(t.tiers) == 1 {
 				t.wait = left // there is nothing else to wait for
 			}
 		}
@@ -378,17 +409,5 @@ func (j *Job) newTiering(l batch.Limiter, shared *quota.Limiter, begin, deadline
 		}
 		return rpm, tpm
 	}
-	if deadline.IsZero() || len(tiers) == 1 {
-		return t, nil
-	}
-	// The deadline needs to know what is left to do.
-	for it, err := range j.items() {
-		if err != nil {
-			return nil, err
-		}
-		if it.req != nil && !it.copied && !(it.known && j.settled(it.entry)) {
-			t.left++
-		}
-	}
-	return t, nil
+	return t
 }

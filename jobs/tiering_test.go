@@ -1,0 +1,300 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/quota"
+)
+
+// A server is a model that answers by tier, after a while.
+type server struct {
+	takes map[string]time.Duration              // a call; 0 = a second
+	busy  func(r *batch.Request) *batch.Outcome // nil, or what is refused; nil: nothing is
+
+	mu    sync.Mutex
+	asked []string // tiers, in the order of the calls
+	ended map[string]int
+	last  time.Time
+}
+
+func (s *server) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
+	s.mu.Lock()
+	s.asked = append(s.asked, r.Tier)
+	s.mu.Unlock()
+	if s.busy != nil {
+		if o := s.busy(r); o != nil {
+			return *o
+		}
+	}
+	takes := s.takes[r.Tier]
+	if takes == 0 {
+		takes = time.Second
+	}
+	select {
+	case <-time.After(takes):
+	case <-ctx.Done():
+		return batch.Outcome{Consequence: batch.Retry, MaybeBilled: true, Err: &batch.Error{Kind: batch.KindTransport, Message: "the attempt was given up"}}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended == nil {
+		s.ended = map[string]int{}
+	}
+	s.ended[r.Tier]++
+	s.last = time.Now()
+	return batch.Outcome{
+		Consequence: batch.Answered, Status: batch.OK, Tier: r.Tier, Response: json.RawMessage(`{}`),
+		Usage: &batch.Usage{PromptTokenCount: 10, CandidatesTokenCount: 1, ServiceTier: r.Tier},
+	}
+}
+
+// shedFlex refuses flex calls as the API does when it is busy.
+func shedFlex(r *batch.Request) *batch.Outcome {
+	if r.Tier != "flex" {
+		return nil
+	}
+	return &batch.Outcome{Consequence: batch.SlowDown, Err: &batch.Error{Kind: batch.KindOverload, HTTPStatus: 503, Message: "overloaded"}}
+}
+
+type memorySink struct{ results []*batch.Result }
+
+func (m *memorySink) Write(r []*batch.Result) error {
+	m.results = append(m.results, r...)
+	return nil
+}
+
+func (m *memorySink) statuses() map[batch.Status]int {
+	n := map[batch.Status]int{}
+	for _, r := range m.results {
+		n[r.Status]++
+	}
+	return n
+}
+
+// runTiers runs n rows over the tiers, in a bubble.
+func runTiers(t *testing.T, s *server, n, workers int, spec Spec) (*memorySink, error) {
+	t.Helper()
+	begin := time.Now()
+	deadline, err := spec.deadline(begin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := withDeadline(t.Context(), deadline)
+	defer cancel()
+	limiter := quota.New(quota.Config{Concurrency: workers, RPM: spec.RPM})
+	defer limiter.Close()
+	spec.Concurrency = workers
+	j := &Job{spec: spec, warn: newWarnings(), progress: progress{}}
+	ti := j.makeTiering(limiter, limiter, begin, deadline)
+	ti.left, ti.warn = int64(n), nil
+	sink := new(memorySink)
+	err = batch.Run(ctx, ti.over(batch.Config{
+		Model: s, Limiter: limiter, Sink: sink, Concurrency: workers, MaxAttempts: 2, OnResult: func(*batch.Result) {},
+	}), func(yield func(*batch.Request, error) bool) {
+		for i := range n {
+			r := &batch.Request{Row: int64(i), Model: "m", InputTokens: 10, Body: json.RawMessage(`{}`)}
+			r.Fingerprint[0], r.Fingerprint[1] = byte(i), byte(i>>8)
+			if !yield(r, nil) {
+				return
+			}
+		}
+	})
+	return sink, err
+}
+
+// A row that the flex tier has no room for goes on trying it until it has waited for
+// its time, then is answered by the standard tier, whatever --max-attempts says.
+func TestFlexWaitsThenFallsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{busy: shedFlex}
+		begin := time.Now()
+		sink, err := runTiers(t, s, 1, 8, Spec{Tier: List{"flex", "standard"}, TierWait: 10 * time.Minute})
+		if err != nil || sink.statuses()[batch.OK] != 1 {
+			t.Fatalf("%v, %v", sink.statuses(), err)
+		}
+		took := time.Since(begin)
+		// The last back-off, of a minute at most, may begin just before the end.
+		if took < 10*time.Minute || took > 11*time.Minute+2*time.Second {
+			t.Errorf("answered after %v, want after 10 minutes of waiting", took)
+		}
+		flex := len(s.asked) - 1
+		if flex < 10 || s.asked[flex] != "standard" || slices.Contains(s.asked[:flex], "standard") {
+			t.Errorf("asked %v, want many flex and then one standard", s.asked)
+		}
+		if r := sink.results[0]; r.Attempts != len(s.asked) || len(r.Spent) != 1 || r.Spent[0].Tier != "standard" {
+			t.Errorf("%d attempts, spent %+v", r.Attempts, r.Spent)
+		}
+	})
+}
+
+// Rows that are refused now and then stay in the flex tier.
+func TestFlexIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		times := map[int64]int{}
+		var mu sync.Mutex
+		s := &server{busy: func(r *batch.Request) *batch.Outcome {
+			mu.Lock()
+			defer mu.Unlock()
+			if times[r.Row]++; times[r.Row] <= 4 { // more than --max-attempts
+				return shedFlex(r)
+			}
+			return nil
+		}}
+		sink, err := runTiers(t, s, 50, 8, Spec{Tier: List{"flex", "standard"}, TierWait: 6 * time.Hour})
+		if err != nil || sink.statuses()[batch.OK] != 50 || s.ended["flex"] != 50 {
+			t.Errorf("%v, answered %v, %v; want 50 ok by flex", sink.statuses(), s.ended, err)
+		}
+	})
+}
+
+// Flex calls that are shed take nothing from the pace of the standard tier: rows fall
+// back at once, and are then answered as fast as 16 workers go.
+func TestShedCallsDoNotSlowTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{busy: shedFlex}
+		begin := time.Now()
+		sink, err := runTiers(t, s, 400, 16, Spec{Tier: List{"flex", "standard"}, TierWait: time.Nanosecond})
+		if err != nil || sink.statuses()[batch.OK] != 400 {
+			t.Fatalf("%v, %v", sink.statuses(), err)
+		}
+		if took := time.Since(begin); took > 60*time.Second {
+			t.Errorf("400 rows of a second by 16 workers took %v, want 25 s and slow start", took)
+		}
+	})
+}
+
+// With a deadline rows leave the flex tier when the standard one needs the time, and
+// all are answered before it.
+func TestDeadlineLeavesFlexInTime(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		busy func(*batch.Request) *batch.Outcome
+		flex time.Duration
+		min  int // rows that flex answers, of 2000
+	}{
+		{"slow", nil, 10 * time.Minute, 100},
+		{"busy", shedFlex, 0, 0},
+		{"hanging", nil, 100 * time.Hour, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &server{busy: tt.busy, takes: map[string]time.Duration{"flex": tt.flex, "standard": 20 * time.Second}}
+				begin := time.Now()
+				sink, err := runTiers(t, s, 2000, 16, Spec{Tier: List{"flex", "standard"}, Deadline: "4h"})
+				if err != nil || sink.statuses()[batch.OK] != 2000 {
+					t.Fatalf("%v, answered %v, %v", sink.statuses(), s.ended, err)
+				}
+				t.Logf("done after %v: %v of %d", s.last.Sub(begin), s.ended, len(s.asked))
+				if s.last.Sub(begin) > 4*time.Hour || s.ended["flex"] < tt.min {
+					t.Errorf("done after %v with %d by flex, want within 4 h and %d", s.last.Sub(begin), s.ended["flex"], tt.min)
+				}
+			})
+		})
+	}
+}
+
+// Flex that is fast enough does all of it.
+func TestDeadlineThatFlexKeeps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{takes: map[string]time.Duration{"flex": 2 * time.Minute}}
+		sink, err := runTiers(t, s, 500, 16, Spec{Tier: List{"flex", "standard"}, Deadline: "6h"})
+		if err != nil || sink.statuses()[batch.OK] != 500 || s.ended["flex"] != 500 {
+			t.Errorf("%v, answered %v, %v", sink.statuses(), s.ended, err)
+		}
+	})
+}
+
+// Requests a minute bind all tiers together, and the reserve counts with them.
+func TestDeadlineKnowsTheLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{busy: shedFlex, takes: map[string]time.Duration{"standard": 5 * time.Second}}
+		begin := time.Now()
+		sink, err := runTiers(t, s, 600, 16, Spec{Tier: List{"flex", "standard"}, Deadline: "3h", RPM: 10}) // 1 h of standard calls
+		if err != nil || sink.statuses()[batch.OK] != 600 {
+			t.Fatalf("%v, %v", sink.statuses(), err)
+		}
+		took := s.last.Sub(begin)
+		t.Logf("done after %v: %v", took, s.ended)
+		if took > 3*time.Hour || took < 90*time.Minute {
+			t.Errorf("done after %v, want flex to be tried for an hour or more, and 3 h kept", took)
+		}
+		if perMinute := float64(len(s.asked)) / took.Minutes(); perMinute > 10 {
+			t.Errorf("%.1f requests a minute were sent, want 10", perMinute)
+		}
+	})
+}
+
+// What cannot be done by the deadline stays pending, and nothing failed.
+func TestDeadlineEndsTheRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{takes: map[string]time.Duration{"standard": time.Minute}}
+		begin := time.Now()
+		sink, err := runTiers(t, s, 1000, 4, Spec{Tier: List{"flex", "standard"}, Deadline: "10m"})
+		if _, late := errors.AsType[*DeadlineError](err); !late {
+			t.Fatalf("the run ends with %v, want a *DeadlineError", err)
+		}
+		n := sink.statuses()
+		if n[batch.OK] == 0 || n[batch.OK] != len(sink.results)-n[batch.Pending] || n[batch.Failed] != 0 {
+			t.Errorf("%v", n)
+		}
+		if took := time.Since(begin); took > 10*time.Minute+30*time.Second {
+			t.Errorf("the run ended after %v", took)
+		}
+	})
+}
+
+// A job that is to have the flex tier alone waits for it, and then fails as any other.
+func TestFlexAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{busy: shedFlex}
+		begin := time.Now()
+		sink, err := runTiers(t, s, 1, 4, Spec{Tier: List{"flex"}})
+		if err != nil || sink.statuses()[batch.Failed] != 1 || slices.Contains(s.asked, "standard") {
+			t.Errorf("%v, %v, asked %v", sink.statuses(), err, s.asked)
+		}
+		if took := time.Since(begin); took < defaultTierWait {
+			t.Errorf("given up after %v", took)
+		}
+	})
+}
+
+// A quota that the refusal names belongs to all tiers: it is learned, and is no
+// reason to pay more.
+func TestNamedQuotaIsNotTheTiers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		refused := 0
+		var mu sync.Mutex
+		s := &server{busy: func(*batch.Request) *batch.Outcome {
+			mu.Lock()
+			defer mu.Unlock()
+			if refused++; refused > 1 {
+				return nil
+			}
+			return &batch.Outcome{
+				Consequence: batch.SlowDown, RetryAfter: 30 * time.Second, Err: &batch.Error{Kind: batch.KindQuota, HTTPStatus: http.StatusTooManyRequests, Message: "quota"},
+				Limits: []batch.Limit{{ID: "RequestsPerMinute", Value: 20, Per: time.Minute}},
+			}
+		}}
+		begin := time.Now()
+		sink, err := runTiers(t, s, 60, 8, Spec{Tier: List{"flex", "standard"}, TierWait: time.Second})
+		if err != nil || sink.statuses()[batch.OK] != 60 {
+			t.Fatalf("%v, %v", sink.statuses(), err)
+		}
+		if took := time.Since(begin); took < 2*time.Minute {
+			t.Errorf("60 rows took %v: 20 rpm is not kept to", took)
+		}
+		if fmt.Sprint(s.ended) == "map[standard:60]" {
+			t.Error("the quota drove all rows from the tier")
+		}
+	})
+}
