@@ -53,8 +53,8 @@ type tiering struct {
 
 // waited is how long one row has waited for a tier.
 type waited struct {
-	tier   int // place in tiers
-	since  time.Time
+	tier   int           // place in tiers
+	since  time.Time     // zero: it has not begun to
 	queued time.Duration // of that, what a limit of the minute or the cost made it wait
 }
 
@@ -131,8 +131,11 @@ func (t *tiering) choose(r *batch.Request) (tier int, leave time.Time) {
 	now := time.Now()
 	w := t.rows[rowOf(r)]
 	if w == nil {
-		w = &waited{since: now}
+		w = new(waited)
 		t.rows[rowOf(r)] = w
+	}
+	if w.since.IsZero() {
+		w.since, w.queued = now, 0
 	}
 	if w.tier < len(t.tiers)-1 && w.time(now) >= t.wait {
 		*w = waited{tier: w.tier + 1, since: now}
@@ -294,7 +297,12 @@ func (m tieredModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcom
 		o.Err = &batch.Error{Kind: batch.KindTimeout, Message: fmt.Sprintf("no answer in the %s tier, and the deadline leaves it no more time", r.Tier)}
 		return o
 	}
-	if w := m.rows[rowOf(r)]; w != nil && tierBusy(&o) {
+	w := m.rows[rowOf(r)]
+	switch {
+	case w == nil:
+	case !tierBusy(&o):
+		w.since = time.Time{} // the tier had room: what went wrong is nothing that another one mends
+	default:
 		m.shed = m.shed || tier == 0
 		end := w.since.Add(w.queued + m.wait)
 		// A row in its last tier ends as any other does, but for one that is to have

@@ -1,0 +1,296 @@
+package jobs
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/sim"
+)
+
+func TestDeadlineForms(t *testing.T) {
+	now := time.Date(2026, 11, 22, 17, 30, 0, 0, time.Local)
+	for text, want := range map[string]time.Time{
+		"":                     {},
+		"6h":                   now.Add(6 * time.Hour),
+		"18:00":                now.Add(30 * time.Minute),
+		"17:30":                time.Date(2026, 11, 23, 17, 30, 0, 0, time.Local),
+		"2026-12-24T18:00:00Z": time.Date(2026, 12, 24, 18, 0, 0, 0, time.UTC),
+	} {
+		s := Spec{Deadline: text}
+		if at, err := s.deadline(now); err != nil || !at.Equal(want) {
+			t.Errorf("%q: %v, %v; want %v", text, at, err, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"soon": "--deadline 18:00", "-1h": "has passed", "0s": "has passed", "2026-11-22T00:00:00Z": "has passed", "25:00": "--deadline 6h",
+	} {
+		s := Spec{Deadline: text}
+		if _, err := s.deadline(now); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", text, err, want)
+		}
+	}
+}
+
+func TestTierMistakes(t *testing.T) {
+	for _, tt := range []struct {
+		spec Spec
+		want string // empty: none
+	}{
+		{Spec{Tier: List{"flex", "standard"}}, ""},
+		{Spec{Tier: List{"Flex, standard"}}, ""},
+		{Spec{Tier: List{"flexible"}}, "flex,standard"},
+		{Spec{Tier: List{"flex", "flex"}}, "twice"},
+		{Spec{Tier: List{"batch"}}, "use flex"},
+		{Spec{TierWait: time.Minute}, "no tier"},
+		{Spec{Tier: List{"flex"}, TierWait: -1}, "negative"},
+		{Spec{Tier: List{"flex"}, Request: map[string]any{"service_tier": "flex"}}, "request.serviceTier"},
+		{Spec{Tier: List{"flex"}, Header: List{"x-vertex-ai-llm-shared-request-type=flex"}}, "header"},
+		{Spec{Tier: List{"flex"}, Endpoint: "yescale"}, "serviceTier under request:"},
+	} {
+		err := tt.spec.checkTiers()
+		if spec, ok := errors.AsType[*SpecError](err); (tt.want == "") != (err == nil) || err != nil && (!ok || !strings.Contains(spec.Error(), tt.want)) {
+			t.Errorf("%+v: %v, want %q", tt.spec, err, tt.want)
+		}
+	}
+}
+
+// What is left, at the pace so far, decides when the first tier is left.
+func TestSwitchAt(t *testing.T) {
+	at := time.Date(2026, 11, 22, 18, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		name     string
+		pace     map[int]*pace
+		rpm, tpm int64
+		shed     bool
+		want     time.Duration // before the deadline
+	}{
+		{"nothing known", nil, 0, 0, false, 870 * time.Second},                                                       // 1.25 * 100 * 60 s / 10 + 2 * 60 s
+		{"flex takes 10 s", map[int]*pace{0: {ended: 10, occupied: 100}}, 0, 0, false, 145 * time.Second},            // 10 s for 60
+		{"standard takes 5 s", map[int]*pace{1: {ended: 51, occupied: 255}}, 0, 0, false, 130500 * time.Millisecond}, // (4*60+255)/55 = 9 s
+		{"10 rpm", map[int]*pace{0: {ended: 10, occupied: 100}}, 10, 0, false, 770 * time.Second},                    // 1.25 * 100 * 6 s + 20 s
+		{"tpm", map[int]*pace{0: {ended: 10, occupied: 100, tokens: 1000}}, 0, 1000, false, 770 * time.Second},       // 10 rows of 100 tokens a minute
+		{"busy", map[int]*pace{0: {ended: 10, occupied: 100}}, 0, 0, true, 205 * time.Second},
+	} {
+		ti := &tiering{
+			tiers: []string{"flex", "standard"}, deadline: at, concurrency: 10, left: 100, pace: tt.pace, shed: tt.shed,
+			limits: func() (int64, int64) { return tt.rpm, tt.tpm },
+		}
+		if got := at.Sub(ti.switchAt()); got != tt.want {
+			t.Errorf("%s: %v before the deadline, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// tierServer answers with what tiers served, and counts what it is asked for.
+type tierServer struct {
+	*httptest.Server
+	serve func(tier, prompt string, n int) (status int, served string)
+
+	mu    sync.Mutex
+	asked []string
+	times map[string]int
+}
+
+func newTierServer(t *testing.T, serve func(tier, prompt string, n int) (int, string)) *tierServer {
+	s := &tierServer{serve: serve, times: map[string]int{}}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		var req struct {
+			ServiceTier string
+			Contents    []struct{ Parts []struct{ Text string } }
+		}
+		json.Unmarshal(body, &req)
+		prompt := req.Contents[0].Parts[0].Text
+		s.mu.Lock()
+		s.asked = append(s.asked, prompt+" "+req.ServiceTier)
+		s.times[prompt]++
+		n := s.times[prompt]
+		s.mu.Unlock()
+		status, served := serve(req.ServiceTier, prompt, n)
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		switch {
+		case status != 200:
+			fmt.Fprint(w, `{"error":{"code":503,"status":"UNAVAILABLE","message":"The model is overloaded."}}`)
+		case strings.HasPrefix(prompt, "row "):
+			fmt.Fprintf(w, `{"candidates":[{"content":{"parts":[{"text":"x"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":100,"totalTokenCount":110,"serviceTier":%q},"modelVersion":"gemini-2.5-flash-lite"}`, served)
+		case prompt == "blocked":
+			fmt.Fprintf(w, `{"promptFeedback":{"blockReason":"SAFETY"},"usageMetadata":{"promptTokenCount":1000,"totalTokenCount":1000,"serviceTier":%q},"modelVersion":"gemini-2.5-flash-lite"}`, served)
+		case prompt == "thought" && n == 1:
+			fmt.Fprintf(w, `{"candidates":[{"content":{},"finishReason":"RECITATION"}],"usageMetadata":{"promptTokenCount":1000,"thoughtsTokenCount":50,"totalTokenCount":1050,"serviceTier":%q},"modelVersion":"gemini-2.5-flash-lite"}`, served)
+		default:
+			fmt.Fprintf(w, `{"candidates":[{"content":{"parts":[{"text":"x"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":1000,"cachedContentTokenCount":200,"candidatesTokenCount":100,"thoughtsTokenCount":50,"totalTokenCount":1150,"serviceTier":%q},"modelVersion":"gemini-2.5-flash-lite"}`, served)
+		}
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// Two tiers, a retry, a blocked prompt and cache hits: the bill is what it comes to by
+// hand.
+func TestTwoTiersReconcile(t *testing.T) {
+	f := newFixture(t)
+	s := newTierServer(t, func(tier, prompt string, n int) (int, string) {
+		if tier == "flex" && strings.HasPrefix(prompt, "busy") {
+			return 503, ""
+		}
+		return 200, tier
+	})
+	f.input("a", "b", "busy 1", "busy 2", "blocked", "thought")
+	f.spec.Endpoint, f.spec.Tier, f.spec.TierWait = s.URL, List{"flex", "standard"}, time.Millisecond
+	sum := f.mustRun()
+
+	// In pico-dollars a token: standard 100,000 in, 10,000 cached, 400,000 out; flex half
+	// of that, but for cached input. A full answer: 800 in, 200 cached, 150 out.
+	const full = 800*50_000 + 200*10_000 + 150*200_000      // 72,000,000
+	const standard = 800*100_000 + 200*10_000 + 150*400_000 // 142,000,000
+	const recited = 1000*50_000 + 50*200_000                // 60,000,000
+	const refused = 1000 * 50_000
+	want := []TierTotals{
+		{Tier: "flex", Calls: 5, Cost: 3*full + recited + refused, Standard: 3*standard + 2*(recited+refused)},
+		{Tier: "standard", Calls: 2, Cost: 2 * standard, Standard: 2 * standard},
+	}
+	if !reflect.DeepEqual(sum.Run.Tiers, want) {
+		t.Errorf("tiers %+v\nwant  %+v", sum.Run.Tiers, want)
+	}
+	if cost, unpriced := sum.Run.CostUSD(); cost != 3*full+2*standard+recited+refused || unpriced != 0 {
+		t.Errorf("the run cost %v, want %v", cost, price.USD(3*full+2*standard+recited+refused))
+	}
+	if job, _ := sum.Job.CostUSD(); job != 3*full+2*standard+recited+refused {
+		t.Errorf("the job cost %v", job)
+	}
+	got := f.output("q", "service_tier", "cost_usd")
+	if want := []string{"a flex 7.2e-05", "b flex 7.2e-05", "busy 1 standard 0.000142", "busy 2 standard 0.000142", "blocked flex 5e-05", "thought flex 0.000132"}; !slices.Equal(got, want) {
+		t.Errorf("output %q\nwant   %q", got, want)
+	}
+	if !slices.Contains(s.asked, "busy 1 flex") || !slices.Contains(s.asked, "busy 1 standard") {
+		t.Errorf("asked %q", s.asked)
+	}
+
+	// The tier is no part of what a row is: nothing is asked again.
+	s.asked, f.spec.Tier, f.spec.TierWait = nil, List{"priority"}, 0
+	if again := f.mustRun(); len(s.asked) > 0 || again.Run.Attempts > 0 {
+		t.Errorf("asked again: %q", s.asked)
+	}
+}
+
+// A cap holds what each attempt can cost in the tier that it asks for.
+func TestCapByTier(t *testing.T) {
+	s := newTierServer(t, func(tier, _ string, _ int) (int, string) { return 200, tier })
+	rows := map[string]int{}
+	for _, tier := range []string{"flex", "standard", "priority"} {
+		f := newFixture(t)
+		f.input(lines(40)...)
+		f.spec.Endpoint, f.spec.Tier, f.spec.Concurrency = s.URL, List{tier}, 1
+		f.spec.MaxOutputTokens, f.spec.MaxCost = 150, "0.0006"
+		_, err := f.run()
+		if _, ok := errors.AsType[*BudgetError](err); !ok {
+			t.Fatalf("%s: %v", tier, err)
+		}
+		if spent := f.spent(); spent > price.Dollar*6/10000 {
+			t.Errorf("%s: %v is spent", tier, spent)
+		}
+		s.mu.Lock()
+		rows[tier] = len(s.asked)
+		s.asked = nil
+		s.mu.Unlock()
+	}
+	if rows["flex"] < rows["standard"]*19/10 || rows["priority"] >= rows["standard"] {
+		t.Errorf("calls within the same cap: %v", rows)
+	}
+}
+
+// Against the simulator: shed calls are tried again in flex, and priority that is
+// served as standard is billed so and warned of once.
+func TestTiersOfTheSimulator(t *testing.T) {
+	server, err := sim.Listen("", sim.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	for _, tt := range []struct {
+		tier, prompt, served string
+		warnings             int
+	}{
+		{"flex,standard", "busy at first [[sim:flexbusyx1]] %d", "flex", 0},
+		{"flex,standard", "always busy [[sim:flexbusy]] %d", "standard", 0},
+		{"priority", "hello %d", "priority", 0},
+		{"priority", "hello [[sim:downgrade]] %d", "standard", 1},
+	} {
+		f := newFixture(t)
+		f.spec.Endpoint, f.spec.Auth, f.spec.Tier = server.URL, "", List{tt.tier}
+		if tt.served == "standard" && tt.tier != "priority" {
+			f.spec.TierWait = time.Second
+		}
+		var rows []string
+		for i := range 5 {
+			rows = append(rows, fmt.Sprintf(tt.prompt, i))
+		}
+		f.input(rows...)
+		var log strings.Builder
+		j, err := Open(f.spec, Options{Env: func(name string) string { return map[string]string{"GENBATCH_API_KEY": "any"}[name] }, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum, err := j.Run(t.Context())
+		j.Close()
+		if err != nil || sum.Run.Status[batch.OK] != 5 {
+			t.Fatalf("%+v: %v, %v", tt, sum.Run.Status, err)
+		}
+		if tiers := sum.Run.Tiers; len(tiers) != 1 || tiers[0].Tier != tt.served || tiers[0].Calls != 5 || tiers[0].Cost == 0 {
+			t.Errorf("%+v: %+v", tt, tiers)
+		}
+		if n := strings.Count(log.String(), "tier is asked for"); n != tt.warnings {
+			t.Errorf("%+v: %d warnings: %s", tt, n, log.String())
+		}
+	}
+}
+
+// A plan is of the tier that the job asks for first.
+func TestPlanByTier(t *testing.T) {
+	f := newFixture(t)
+	f.input(lines(100)...)
+	f.spec.MaxOutputTokens = 100
+	plan := func(tier ...string) *Plan {
+		f.spec.Tier = tier
+		j, err := View(f.spec, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.Close()
+		p, err := j.Plan()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	standard, flex, both := plan(), plan("flex"), plan("flex", "standard")
+	if flex.InputCost*2 != standard.InputCost || flex.MaxOutputCost*2 != standard.MaxOutputCost || standard.InputCost == 0 {
+		t.Errorf("flex %v and %v, standard %v and %v", flex.InputCost, flex.MaxOutputCost, standard.InputCost, standard.MaxOutputCost)
+	}
+	if most := both.InputCost + both.MaxOutputCost; both.InputCost != flex.InputCost || most != standard.InputCost+standard.MaxOutputCost {
+		t.Errorf("flex,standard: %v, at most %v; want %v, at most %v", both.InputCost, most, flex.InputCost, standard.InputCost+standard.MaxOutputCost)
+	}
+
+	// The forecast by standard answers is that of flex, too.
+	f.spec.Sample, f.spec.Tier = 20, nil
+	f.mustRun()
+	f.spec.Sample = 0
+	standard, flex = plan(), plan("flex")
+	if standard.Forecast == nil || flex.Forecast == nil || flex.Forecast.Mean*2 != standard.Forecast.Mean || flex.Standard != 2 || standard.Standard != 1 {
+		t.Errorf("flex %+v %v, standard %+v %v", flex.Forecast, flex.Standard, standard.Forecast, standard.Standard)
+	}
+}
