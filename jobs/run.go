@@ -26,6 +26,7 @@ type progress struct {
 	copied  int64
 	run     Totals
 	limiter *quota.Limiter
+	flex    *quota.Limiter // of flex calls as well; nil: there are none
 	gauges  batch.Gauges
 
 	upToDate *manifest // set by Open: the output is this one, and nothing is to be asked
@@ -65,6 +66,11 @@ func (j *Job) Progress() Progress {
 	}
 	if p.limiter != nil {
 		s.Quota = p.limiter.State()
+	}
+	if p.flex != nil {
+		if flex := p.flex.State(); flex.Waiting > s.Quota.Waiting {
+			s.Quota = flex
+		}
 	}
 	return s
 }
@@ -140,6 +146,9 @@ func (j *Job) ask(ctx context.Context) (*Summary, error) {
 	}
 	j.progress.mu.Lock()
 	j.progress.begin, j.progress.limiter = begin, limiter
+	if tiering != nil {
+		j.progress.flex = tiering.gate
+	}
 	j.progress.mu.Unlock()
 	config := batch.Config{
 		Model:       boundedModel{checkedModel{changingModel{newSchemaModel(j.withMedia(), &j.spec, j.log), j.prices, j.spec.Stream}, j.kind}, j.prices},

@@ -35,11 +35,11 @@ const (
 // It is a Limiter, since a row may have to leave a tier while it waits for a slot in
 // it. It is safe for concurrent use.
 type tiering struct {
-	batch.Limiter               // of all calls
-	gate          batch.Limiter // of flex calls as well
-	tiers         []string      // at least one
-	wait          time.Duration // how long a row waits for a tier
-	deadline      time.Time     // zero: none
+	batch.Limiter                // of all calls
+	gate          *quota.Limiter // of flex calls as well; nil: there are none
+	tiers         []string       // at least one
+	wait          time.Duration  // how long a row waits for a tier
+	deadline      time.Time      // zero: none
 	concurrency   int
 	limits        func() (rpm, tpm int64) // that are known; 0: none. nil: none are
 	warn          func(asked, served string)

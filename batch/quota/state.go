@@ -19,6 +19,7 @@ const (
 // to "why not faster?".
 type State struct {
 	Model string // empty: no model was asked yet
+	Tier  string // flex: of the flex calls alone, see [Config].Flex; empty: of all
 
 	Limit   string        // what the first waiter waits for: one of the Limit constants; empty = nobody waits
 	Value   int64         // the limit's number; 0 = it has none, or it is not known
@@ -62,7 +63,7 @@ func (m *model) busier(o *model) bool {
 }
 
 func (m *model) state(now time.Time) State {
-	s := State{Model: m.name, InFlight: len(m.flight), Waiting: m.queue.Len()}
+	s := State{Model: m.name, Tier: tierOf(m.limiter.config), InFlight: len(m.flight), Waiting: m.queue.Len()}
 	for _, g := range m.flight {
 		s.Oldest = max(s.Oldest, now.Sub(g.at))
 	}
@@ -103,6 +104,13 @@ func (m *model) state(now time.Time) State {
 	return s
 }
 
+func tierOf(c Config) string {
+	if c.Flex {
+		return "flex"
+	}
+	return ""
+}
+
 // String returns the line for people, such as
 //
 //	waiting: 5 rpm (learned 3 min ago), next slot 8.1 s, 12 in flight, oldest 41 s
@@ -116,6 +124,9 @@ func (s State) String() string {
 			what += " (learned " + ago(s.Age) + " ago)"
 		case s.Limit == LimitPause && !s.Since.IsZero():
 			what += " " + ago(s.Age) + " ago"
+		}
+		if s.Tier != "" {
+			what += " in the " + s.Tier + " tier"
 		}
 		parts = append(parts, "waiting: "+what)
 	}

@@ -167,7 +167,7 @@ func quotaJSON(p jobs.Progress) map[string]any {
 		since = q.Since.UTC().Format(time.RFC3339)
 	}
 	return map[string]any{
-		"since": since, "age_seconds": q.Age.Seconds(),
+		"since": since, "age_seconds": q.Age.Seconds(), "tier": q.Tier,
 		"text": q.String(), "limit": q.Limit, "value": q.Value, "learned": q.Learned,
 		"next_seconds": q.Next.Seconds(), "waiting": q.Waiting, "in_flight": q.InFlight, "oldest_seconds": q.Oldest.Seconds(),
 	}
