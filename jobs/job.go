@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
@@ -202,6 +203,9 @@ func (j *Job) openForWriting(o Options) error {
 		if err := j.checkFlight(); err != nil {
 			return err
 		}
+	}
+	if _, err := j.spec.deadline(time.Now()); err != nil {
+		return err
 	}
 	if err := j.connect(); err != nil {
 		return err

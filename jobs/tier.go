@@ -82,7 +82,7 @@ func (s *Spec) checkTiers() error {
 			return err
 		}
 	}
-	_, err := s.deadline(time.Now())
+	_, err := parseDeadline(s.Deadline, time.Now())
 	return err
 }
 
@@ -97,9 +97,17 @@ func checkTierEndpoint(name string) error {
 }
 
 // deadline returns when a run that begins now is to end; zero: there is no deadline.
-// It is given as a duration, a time of the day, or a date with time.
 func (s *Spec) deadline(now time.Time) (time.Time, error) {
-	text := strings.TrimSpace(s.Deadline)
+	at, err := parseDeadline(s.Deadline, now)
+	if err == nil && !at.IsZero() && !at.After(now) {
+		return at, specErrorf("write a later one", "the deadline %s has passed", s.Deadline)
+	}
+	return at, err
+}
+
+// parseDeadline reads a duration, a time of the day, or a date with time.
+func parseDeadline(text string, now time.Time) (time.Time, error) {
+	text = strings.TrimSpace(text)
 	if text == "" {
 		return time.Time{}, nil
 	}
@@ -114,9 +122,6 @@ func (s *Spec) deadline(now time.Time) (time.Time, error) {
 		}
 	} else if at, err = time.Parse(time.RFC3339, text); err != nil {
 		return at, specErrorf("write --deadline 6h, --deadline 18:00 or --deadline 2027-01-31T18:00:00+01:00", "deadline is %q", text)
-	}
-	if !at.After(now) {
-		return at, specErrorf("write a later one", "the deadline %s has passed", text)
 	}
 	return at, nil
 }

@@ -20,6 +20,8 @@ const (
 	assumedCalls = 4
 	// assumedFlex is the same for the flex tier.
 	assumedFlex = 5 * time.Minute
+	// lookEvery is how often a row tries a tier that had no room for long.
+	lookEvery = time.Minute
 	// spare is what the reserve for the standard tier has beyond what the pace so far
 	// makes of it.
 	spare = 1.25
@@ -48,6 +50,8 @@ type tiering struct {
 	left int64 // rows to be asked that have not ended
 	rows map[sampleID]*waited
 	shed bool          // the first tier has refused a call
+	dry  time.Time     // since when the first tier has had no room for any call; zero: it has
+	look time.Time     // when a row is to see whether it has again
 	pace map[int]*pace // by place in tiers
 }
 
@@ -57,8 +61,6 @@ type waited struct {
 	since  time.Time     // zero: it has not begun to
 	queued time.Duration // of that, what a limit of the minute or the cost made it wait
 }
-
-func (w *waited) time(now time.Time) time.Duration { return now.Sub(w.since) - w.queued }
 
 // A pace is how calls of one tier went, recent ones first in weight.
 type pace struct {
@@ -137,13 +139,26 @@ func (t *tiering) choose(r *batch.Request) (tier int, leave time.Time) {
 	if w.since.IsZero() {
 		w.since, w.queued = now, 0
 	}
-	if w.tier < len(t.tiers)-1 && w.time(now) >= t.wait {
-		*w = waited{tier: w.tier + 1, since: now}
-	}
 	if w.tier == len(t.tiers)-1 {
 		return w.tier, leave
 	}
 	leave = w.since.Add(w.queued + t.wait)
+	if w.tier == 0 && !t.dry.IsZero() && t.dry.Add(t.wait).Before(leave) {
+		// What the tier had no room for all that time it has none for now: if every row
+		// found that out for itself, few would be answered an hour.
+		leave = t.dry.Add(t.wait)
+		if !now.Before(leave) && !now.Before(t.look) {
+			t.look = now.Add(lookEvery)
+			leave = t.look
+		}
+	}
+	if !now.Before(leave) {
+		*w = waited{tier: w.tier + 1, since: now}
+		if w.tier == len(t.tiers)-1 {
+			return w.tier, time.Time{}
+		}
+		leave = now.Add(t.wait)
+	}
 	if at := t.switchAt(); w.tier == 0 && !at.IsZero() {
 		if !now.Add(t.expected()).Before(at) {
 			return 1, leave
@@ -290,6 +305,7 @@ func (m tieredModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcom
 	now := time.Now()
 	m.occupy(tier, now.Sub(begin))
 	if o.Consequence == batch.Answered || o.Consequence == batch.Settled {
+		m.found(tier, true)
 		return o
 	}
 	if errors.Is(cause, errLeaveTier) && ctx.Err() == nil {
@@ -301,9 +317,10 @@ func (m tieredModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcom
 	switch {
 	case w == nil:
 	case !tierBusy(&o):
+		m.found(tier, true)
 		w.since = time.Time{} // the tier had room: what went wrong is nothing that another one mends
 	default:
-		m.shed = m.shed || tier == 0
+		m.found(tier, false)
 		end := w.since.Add(w.queued + m.wait)
 		// A row in its last tier ends as any other does, but for one that is to have
 		// the cheap tier and no other.
@@ -317,6 +334,20 @@ func (m tieredModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcom
 		}
 	}
 	return o
+}
+
+// found records whether a call of the tier found room in it. mu is held.
+func (t *tiering) found(tier int, room bool) {
+	switch {
+	case tier > 0:
+	case room:
+		t.dry = time.Time{}
+	default:
+		t.shed = true
+		if t.dry.IsZero() {
+			t.dry = time.Now()
+		}
+	}
 }
 
 // tierBusy reports whether a tier had no room for a call: it was shed, or waited for

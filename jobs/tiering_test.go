@@ -173,6 +173,33 @@ func TestShedCallsDoNotSlowTheOthers(t *testing.T) {
 	})
 }
 
+// Where the tier has no room for anyone, not every row waits for it as long as it may;
+// and once it has room again, the rows that are left go there.
+func TestTierThatIsDry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{busy: shedFlex}
+		begin := time.Now()
+		sink, err := runTiers(t, s, 400, 8, Spec{Tier: List{"flex", "standard"}, TierWait: 10 * time.Minute})
+		if took := time.Since(begin); err != nil || sink.statuses()[batch.OK] != 400 || took > 20*time.Minute {
+			t.Errorf("%v after %v, %v; want 400 ok soon after 10 minutes", sink.statuses(), took, err)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		s := &server{takes: map[string]time.Duration{"flex": 20 * time.Second, "standard": 20 * time.Second}}
+		s.busy = func(r *batch.Request) *batch.Outcome {
+			if time.Since(begin) > 30*time.Minute {
+				return nil
+			}
+			return shedFlex(r)
+		}
+		sink, err := runTiers(t, s, 2000, 8, Spec{Tier: List{"flex", "standard"}, TierWait: 10 * time.Minute})
+		if err != nil || sink.statuses()[batch.OK] != 2000 || s.ended["standard"] < 100 || s.ended["flex"] < 1200 {
+			t.Errorf("%v, answered %v, %v; want most by flex, from the 30th minute on", sink.statuses(), s.ended, err)
+		}
+	})
+}
+
 // With a deadline rows leave the flex tier when the standard one needs the time, and
 // all are answered before it.
 func TestDeadlineLeavesFlexInTime(t *testing.T) {
