@@ -126,7 +126,7 @@ func newTierServer(t *testing.T, serve func(tier, prompt string, n int) (int, st
 		case status != 200:
 			fmt.Fprint(w, `{"error":{"code":503,"status":"UNAVAILABLE","message":"The model is overloaded."}}`)
 		case strings.HasPrefix(prompt, "row "):
-			fmt.Fprintf(w, `{"candidates":[{"content":{"parts":[{"text":"x"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":100,"totalTokenCount":110,"serviceTier":%q},"modelVersion":"gemini-2.5-flash-lite"}`, served)
+			fmt.Fprintf(w, `{"candidates":[{"content":{"parts":[{"text":"x"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":150,"totalTokenCount":160,"serviceTier":%q},"modelVersion":"gemini-2.5-flash-lite"}`, served)
 		case prompt == "blocked":
 			fmt.Fprintf(w, `{"promptFeedback":{"blockReason":"SAFETY"},"usageMetadata":{"promptTokenCount":1000,"totalTokenCount":1000,"serviceTier":%q},"modelVersion":"gemini-2.5-flash-lite"}`, served)
 		case prompt == "thought" && n == 1:
@@ -195,12 +195,12 @@ func TestCapByTier(t *testing.T) {
 		f := newFixture(t)
 		f.input(lines(40)...)
 		f.spec.Endpoint, f.spec.Tier, f.spec.Concurrency = s.URL, List{tier}, 1
-		f.spec.MaxOutputTokens, f.spec.MaxCost = 150, "0.0006"
+		f.spec.MaxOutputTokens, f.spec.MaxCost = 150, "0.00063"
 		_, err := f.run()
 		if _, ok := errors.AsType[*BudgetError](err); !ok {
 			t.Fatalf("%s: %v", tier, err)
 		}
-		if spent := f.spent(); spent > price.Dollar*6/10000 {
+		if spent := f.spent(); spent > price.Dollar*63/100000 {
 			t.Errorf("%s: %v is spent", tier, spent)
 		}
 		s.mu.Lock()
