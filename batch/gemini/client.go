@@ -132,7 +132,7 @@ func (c *Client) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 	}
 	x.secrets = c.redactor(key)
 
-	timed, stop := context.WithTimeoutCause(ctx, c.timeout(r), errTotal)
+	timed, stop := context.WithTimeoutCause(ctx, c.timeout(r.Tier), errTotal)
 	defer stop()
 	attempt, cancel := context.WithCancelCause(timed)
 	defer cancel(nil)
@@ -180,12 +180,13 @@ func why(attempt context.Context, err error) error {
 	return err
 }
 
-// timeout returns how long an attempt may take. Flex calls wait for a free place
+// timeout returns how long an exchange may take: an attempt in the tier, or, with
+// none, a call of the Files API. Flex calls wait for a free place
 // in the server's queue, for 1 to 15 minutes.
 // https://ai.google.dev/gemini-api/docs/flex-inference
-func (c *Client) timeout(r *batch.Request) time.Duration {
+func (c *Client) timeout(tier string) time.Duration {
 	usual := 5 * time.Minute
-	if r.Tier == "flex" {
+	if tier == "flex" {
 		usual = 15 * time.Minute
 	}
 	return cmp.Or(c.config.Timeout, usual)
@@ -213,7 +214,7 @@ func (c *Client) request(ctx context.Context, r *batch.Request, key string) (*ht
 	req.Header.Set("User-Agent", strings.TrimSuffix("genbatch/"+c.config.Version, "/"))
 	if e.ServerTimeout {
 		// Lets the server give up when we do, as Google's own SDKs ask it to.
-		req.Header.Set("X-Server-Timeout", strconv.Itoa(int(math.Ceil(c.timeout(r).Seconds()))))
+		req.Header.Set("X-Server-Timeout", strconv.Itoa(int(math.Ceil(c.timeout(r.Tier).Seconds()))))
 	}
 	if e.Vertex && r.Tier != "" && r.Tier != "standard" {
 		req.Header.Set(TierHeader, r.Tier)

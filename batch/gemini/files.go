@@ -280,7 +280,7 @@ func (f *Files) exchange(ctx context.Context, method, address string, header map
 		return nil, &FileError{x.noKey(err)}
 	}
 	x.secrets = c.redactor(key)
-	timed, stop := context.WithTimeoutCause(ctx, c.config.Timeout, errTotal)
+	timed, stop := context.WithTimeoutCause(ctx, c.timeout(""), errTotal)
 	defer stop()
 	req, err := http.NewRequestWithContext(timed, method, address, nil)
 	if err != nil {
