@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -52,6 +54,7 @@ type budget struct {
 	models   []string      // that answered, and may be dearer than the one that is asked
 	answers  int           // in this run
 	longest  int64         // output tokens of an answer
+	unseen   int64         // input tokens of an answer beyond those that its request reserved
 }
 
 // newBudget returns the limiter that holds the job's cap; the one given, when it
@@ -84,8 +87,11 @@ func (j *Job) newBudget(l batch.Limiter) (batch.Limiter, error) {
 			"max_cost cannot be held: the price of %d calls in the journal is not known", unpriced)
 	}
 	b.spent = spent + past.UnreportedMost
-	if j.bodyBound() == 0 {
+	switch {
+	case j.bodyBound() == 0:
 		j.log.Warn("without --max-output-tokens the cap of --max-cost is soft: answers longer than any before can exceed it")
+	case j.bringsInput():
+		j.log.Warn("with media, cached content or tools the cap of --max-cost is soft: how many tokens they bring in is known only afterwards")
 	}
 	return b, nil
 }
@@ -129,6 +135,14 @@ func (j *Job) bodyBound() int64 {
 	return n
 }
 
+// bringsInput reports whether the job's requests have input that their text does
+// not hold. The first answers show how much it is.
+func (j *Job) bringsInput() bool {
+	request := withSet(requestOf(&j.spec, nil), j.spec.Set)
+	return j.media != nil || field(request, "cachedContent") != nil ||
+		grounded(&j.spec, request) || hasTool("urlContext")(&j.spec, request) || hasTool("codeExecution")(&j.spec, request)
+}
+
 // Acquire implements [batch.Limiter]. It waits while calls under way may leave
 // enough, and returns a *BudgetError when there are none.
 func (b *budget) Acquire(ctx context.Context, r *batch.Request) error {
@@ -162,6 +176,7 @@ func (b *budget) reserve(r *batch.Request) (freed <-chan struct{}, err error) {
 	if !hard {
 		most.CandidatesTokenCount = b.longest + b.longest/2
 	}
+	most.PromptTokenCount += b.unseen + b.unseen/2
 	var need price.USD
 	for _, model := range append([]string{r.Model}, b.models...) {
 		q := mostQuery(most, model, time.Now())
@@ -202,6 +217,10 @@ func (b *budget) Release(r *batch.Request, o *batch.Outcome) {
 		}
 		b.answers++
 		b.longest = max(b.longest, u.CandidatesTokenCount+u.Thoughts())
+		if input := u.PromptTokenCount + u.ToolUsePromptTokenCount; input > int64(len(r.Body)) {
+			most, _ := mostUsage(b.prices, r)
+			b.unseen = max(b.unseen, input-most.PromptTokenCount)
+		}
 	} else if !o.MaybeBilled {
 		cost = 0
 	}
@@ -235,14 +254,15 @@ func (m boundedModel) Attempt(ctx context.Context, r *batch.Request) batch.Outco
 	return o
 }
 
-// mostUsage is the most that a request can use: a token for each byte of it, and
-// the output that it allows. It is hard when the request itself sets the limit of
-// that, and else the model's own.
+// mostUsage is the most that a request can use: a token for each byte of it, what
+// its media are estimated at, and the output that it allows. It is hard when the
+// request itself sets the limit of that, and else the model's own.
 func mostUsage(prices *price.Table, r *batch.Request) (most *batch.Usage, hard bool) {
 	most = &batch.Usage{PromptTokenCount: int64(len(r.Body)), CandidatesTokenCount: outputLimit}
 	if e, ok := prices.Lookup(r.Model, time.Now()); ok && e.OutputLimit > 0 {
 		most.CandidatesTokenCount = e.OutputLimit
 	}
+	mediaInput(r, most)
 	b, err := parseBody(r.Body)
 	if err != nil {
 		return most, false
@@ -255,6 +275,20 @@ func mostUsage(prices *price.Table, r *batch.Request) (most *batch.Usage, hard b
 		most.CandidatesTokenCount *= n
 	}
 	return most, hard
+}
+
+// mediaInput fills in the tokens of media, for which the body has only a name. A
+// token of sound, also of a film's, costs more than one of text.
+func mediaInput(r *batch.Request, most *batch.Usage) {
+	if len(r.Media) == 0 && !bytes.Contains(r.Body, []byte(`"fileData":`)) {
+		return
+	}
+	tokens := int64(r.InputTokens)
+	most.PromptTokenCount += tokens
+	sounds := func(kind string) bool { return strings.HasPrefix(kind, "audio/") || strings.HasPrefix(kind, "video/") }
+	if slices.ContainsFunc(r.Media, func(m batch.Media) bool { return sounds(m.MIMEType) }) {
+		most.PromptTokensDetails = []batch.ModalityTokens{{Modality: "AUDIO", TokenCount: tokens}}
+	}
 }
 
 // wholeNumber reads an int64 as the API does, as a number or a string; 0: it is none.

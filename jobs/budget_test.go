@@ -174,6 +174,46 @@ func TestCapFollowsTheModelThatAnswers(t *testing.T) {
 	}
 }
 
+// What the body only names is input too: the cap counts it as soon as an answer has
+// told how much it is.
+func TestCapCountsInputThatIsElsewhere(t *testing.T) {
+	f := newBudgetFixture(t)
+	f.input(lines(400)...)
+	f.spec.MaxCost = "0.5"
+	f.spec.Request = map[string]any{"cachedContent": "cachedContents/large"}
+	f.e.reply = func(prompt string, n int) (int, string) {
+		time.Sleep(time.Millisecond) // so that many are in flight
+		status, body := costly(1000)(prompt, n)
+		return status, strings.Replace(body, `"promptTokenCount":10,`, `"promptTokenCount":100010,`, 1) // $0.03
+	}
+	var warned strings.Builder
+	j, err := Open(f.spec, Options{Env: func(string) string { return "" }, Log: slog.New(slog.NewTextHandler(&warned, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = j.Run(t.Context())
+	j.Close()
+	if _, ok := errors.AsType[*BudgetError](err); !ok || !strings.Contains(warned.String(), "is soft") {
+		t.Fatalf("the run ends with %v and warns %q, want a *BudgetError and that the cap is soft", err, &warned)
+	}
+	if spent := f.spent(); spent > price.Dollar/2 || spent < 4*price.Dollar/10 {
+		t.Errorf("%s is spent, want at most 0.5, and not much less", spent)
+	}
+}
+
+// Media reserve what they are estimated at, sound at its own price.
+func TestCapReservesMedia(t *testing.T) {
+	sound := batch.Media{MIMEType: "audio/wav", Size: 1 << 20}
+	r := &batch.Request{Model: "gemini-2.5-flash", Body: []byte(`{"contents":[]}`), Media: []batch.Media{sound}, InputTokens: 1000}
+	most, _ := mostUsage(price.Default(), r)
+	without, _ := mostUsage(price.Default(), &batch.Request{Model: r.Model, Body: r.Body})
+	cost, ok1 := price.Default().Most(mostQuery(most, r.Model, time.Now()))
+	bare, ok2 := price.Default().Most(mostQuery(without, r.Model, time.Now()))
+	if want := 1000 * price.Dollar / 1_000_000; !ok1 || !ok2 || cost-bare != want {
+		t.Errorf("a recording of 1000 tokens reserves %s more, want %s", cost-bare, want)
+	}
+}
+
 func TestMostUsage(t *testing.T) {
 	for body, want := range map[string]struct {
 		output int64
