@@ -156,6 +156,21 @@ func TestCapNeedsPrices(t *testing.T) {
 	}
 }
 
+// A row whose own model has no price is skipped under a cap, and the others go on.
+func TestCapSkipsRowsWithoutPrice(t *testing.T) {
+	f := newBudgetFixture(t)
+	f.input(`{"q":"a","m":""}`, `{"q":"b","m":"nobodys-model"}`, `{"q":"c","m":"gemini-2.5-flash-lite"}`)
+	f.spec.MaxCost, f.spec.Set = "1", map[string]string{"model": "{{.m}}"}
+	f.mustRun()
+	equal(t, "output", f.output("status"), "ok", "skipped", "ok")
+	if got := f.output("error")[1]; !strings.Contains(got, "in.jsonl:2") || !strings.Contains(got, "price of nobodys-model is not known; give it with --prices") {
+		t.Errorf("the error is %q", got)
+	}
+	f.spec.MaxCost = ""
+	f.mustRun()
+	equal(t, "output without a cap", f.output("status"), "ok", "ok", "ok")
+}
+
 // A model that answers in the place of another, at a higher price, counts with it.
 func TestCapFollowsTheModelThatAnswers(t *testing.T) {
 	f := newBudgetFixture(t)

@@ -228,8 +228,15 @@ func (j *Job) checkFlight() error {
 const anyModel = "the API takes "
 
 // refused returns why a row's request is known to be refused; nil: it is not.
-// Only where rows say more than what they ask is it looked at: with raw and set.
+// Only where rows say more than what they ask is it looked at: with raw and set. A
+// row that asks a model without a price is refused under a cap, which the run could
+// not hold.
 func (j *Job) refused(r *batch.Request) error {
+	if j.spec.MaxCost != "" && r.Model != j.spec.Model {
+		if err := j.checkPriced(r.Model); err != nil {
+			return err
+		}
+	}
 	if j.spec.NoPreflight || j.spec.Raw == nil && j.set == nil {
 		return nil
 	}
