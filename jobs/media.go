@@ -73,10 +73,9 @@ type mediaParts struct {
 	files   fileCache
 	weigh   weigher
 
-	// seen sums up what the rows were in the last whole pass of a run: files can
-	// change where the input does not.
+	// seen sums up what the rows were in the last whole mediaPass: files can change
+	// where the input does not.
 	seen string
-	pass hash.Hash
 }
 
 type mediaColumn struct {
@@ -242,21 +241,29 @@ func withParts(body, parts []byte) ([]byte, error) {
 	return marshal(members)
 }
 
-// note adds a row to what a pass over the rows has seen; nil ends the pass.
-func (m *mediaParts) note(it *item) {
-	if m == nil {
-		return
-	}
-	if m.pass == nil {
-		m.pass = sha256.New()
-	}
+// A mediaPass sums up what the rows are in one pass over them; of a nil mediaParts
+// it does nothing.
+type mediaPass struct {
+	media *mediaParts
+	sum   hash.Hash
+}
+
+func (m *mediaParts) newPass() mediaPass { return mediaPass{m, sha256.New()} }
+
+func (p mediaPass) add(it *item) {
 	switch {
-	case it == nil:
-		m.seen, m.pass = hex.EncodeToString(m.pass.Sum(nil)), nil
+	case p.media == nil:
 	case it.req != nil:
-		m.pass.Write(it.req.Fingerprint[:])
+		p.sum.Write(it.req.Fingerprint[:])
 	default:
-		fmt.Fprintln(m.pass, it.err)
+		fmt.Fprintln(p.sum, it.err)
+	}
+}
+
+// end says that the pass was whole.
+func (p mediaPass) end() {
+	if p.media != nil {
+		p.media.seen = hex.EncodeToString(p.sum.Sum(nil))
 	}
 }
 

@@ -399,6 +399,33 @@ func TestMediaUpToDate(t *testing.T) {
 	}
 }
 
+// The files that rows name are part of the input: also of an output that export has
+// written, and for verify.
+func TestMediaFilesAreInput(t *testing.T) {
+	f, _ := mediaFixture(t)
+	f.write("cat.png", picture(t, 1, 4, 4))
+	f.input(`{"q":"x","p":"cat.png"}`)
+	f.mustRun()
+	f.proven("after the run", 0)
+	j, err := View(f.spec, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if _, err := j.Export(f.spec.Output, "", nil, true); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(f.dir, "cat.png")); err != nil {
+		t.Fatal(err)
+	}
+	f.proven("without the file", 1)
+	if s := f.mustRun(); s.Unchanged {
+		t.Error("the output of before is taken for that of now")
+	}
+	equal(t, "output without the file", f.output("status"), "skipped")
+	f.proven("after the second run", 0)
+}
+
 // remembered returns the uploads that the state folder holds.
 func (f *fixture) remembered() (names []string) {
 	text, err := os.ReadFile(filepath.Join(StateDirOf(f.spec.Output), uploadsFile))

@@ -24,7 +24,7 @@ func (j *Job) finish(ctx context.Context, s *Summary) error {
 	if err != nil {
 		return err
 	}
-	if old, err := readManifest(j.spec.StateDir()); err == nil && old.sameSources(before) && old.Summary.Status[batch.Pending] == 0 {
+	if old, err := readManifest(j.spec.StateDir()); err == nil && old.sameSources(before) && old.Media == before.Media && old.Summary.Status[batch.Pending] == 0 {
 		if info, err := os.Stat(j.spec.Output); err == nil && old.Output.matches(j.spec.Output, info) {
 			s.keep(j.spec.Output, old)
 			// Written again for its time, and for what the journal's files are now: see
@@ -53,7 +53,7 @@ func (j *Job) finish(ctx context.Context, s *Summary) error {
 
 // record writes the manifest of a finished output, with what it was derived from.
 func (j *Job) record(m *manifest, totals *Totals, sum writer.Sum) (err error) {
-	m.Rows, m.Summary = totals.Rows, *totals
+	m.Rows, m.Summary, m.Media = totals.Rows, *totals, j.media.lastSeen()
 	if m.Output, err = identify(j.spec.Output); err != nil {
 		return err
 	}
@@ -98,6 +98,8 @@ func (j *Job) sources() (*manifest, error) {
 	return m, nil
 }
 
+// sameSources compares manifests. What media files were is compared only where both
+// know it, after a pass over the rows.
 func (m *manifest) sameSources(o *manifest) bool {
 	return m.Genbatch == o.Genbatch && (m.Media == o.Media || m.Media == "" || o.Media == "") && m.LastSeq == o.LastSeq && m.Spec == o.Spec &&
 		m.Pruned == o.Pruned && slices.Equal(m.Damage, o.Damage) &&
@@ -174,7 +176,7 @@ func (j *Job) deriveTo(ctx context.Context, to io.Writer, path, format string, o
 	}
 	defer w.Abort()
 	var t Totals
-	evaluator := j.newEvaluator()
+	evaluator, media := j.newEvaluator(), j.media.newPass()
 	for it, err := range j.items() {
 		if err == nil && ctx.Err() != nil {
 			err = fmt.Errorf("%w while the output was written", batch.ErrInterrupted)
@@ -182,6 +184,7 @@ func (j *Job) deriveTo(ctx context.Context, to io.Writer, path, format string, o
 		if err != nil {
 			return nil, sum, err
 		}
+		media.add(&it)
 		x, err := j.reply(&it, &t)
 		if err != nil {
 			return nil, sum, err
@@ -195,6 +198,7 @@ func (j *Job) deriveTo(ctx context.Context, to io.Writer, path, format string, o
 			return nil, sum, err
 		}
 	}
+	media.end()
 	t.Evaluation = evaluator.evaluation()
 	own := to == nil && path == j.spec.Output
 	if own && t.Status[batch.Pending] > 0 {

@@ -178,6 +178,7 @@ func (j *Job) ask(ctx context.Context) (*Summary, error) {
 // requests ranges over the requests of all rows that have one.
 func (j *Job) requests() iter.Seq2[*batch.Request, error] {
 	return func(yield func(*batch.Request, error) bool) {
+		media := j.media.newPass()
 		for it, err := range j.items() {
 			if err != nil {
 				yield(nil, err)
@@ -192,12 +193,12 @@ func (j *Job) requests() iter.Seq2[*batch.Request, error] {
 				j.progress.copied++
 			}
 			j.progress.mu.Unlock()
-			j.media.note(&it)
+			media.add(&it)
 			if it.req != nil && !it.copied && !yield(it.req, nil) {
 				return
 			}
 		}
-		j.media.note(nil)
+		media.end()
 	}
 }
 
