@@ -40,24 +40,32 @@ var fileName = regexp.MustCompile(`^\d{6,}(-\d+)?\.[a-z0-9]+$`)
 type filer struct {
 	fs    durable.FS
 	dir   string
+	state string          // the job's state folder
 	check bool            // compare, and change nothing
 	made  bool            // the folder is there
 	stale map[string]bool // files of an earlier output that this one did not name so far
 }
 
 // newFiler looks at the folder of an output. A folder with files that are not
-// genbatch's is refused, unless force is set.
-func newFiler(fsys durable.FS, output string, check, force bool) (*filer, error) {
-	f := &filer{fs: fsys, dir: filesDir(output), check: check, stale: make(map[string]bool)}
+// genbatch's, or are another job's (labels.csv and labels.parquet share a folder),
+// is refused, unless force is set.
+func newFiler(fsys durable.FS, output, state string, check, force bool) (*filer, error) {
+	f := &filer{fs: fsys, dir: filesDir(output), state: state, check: check, stale: make(map[string]bool)}
 	entries, err := os.ReadDir(f.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return f, nil
 	}
+	const hint = "choose another --output, or use the folder with --force"
 	if err != nil {
 		return nil, specErrorf("choose another --output, whose files have another folder", "the answers' files cannot be written: %w", err)
 	}
-	if _, err := os.Stat(filepath.Join(f.dir, filesMark)); err != nil && len(entries) > 0 && !check && !force {
-		return nil, specErrorf("choose another --output, or use the folder with --force", "the answers' files go to %s, which exists and is not genbatch's", f.dir)
+	mark, err := os.ReadFile(filepath.Join(f.dir, filesMark))
+	switch {
+	case check || force:
+	case err != nil && len(entries) > 0:
+		return nil, specErrorf(hint, "the answers' files go to %s, which exists and is not genbatch's", f.dir)
+	case err == nil && f.others(mark):
+		return nil, specErrorf(hint, "the answers' files go to %s, which holds those of another job", f.dir)
 	}
 	for _, e := range entries {
 		if fileName.MatchString(e.Name()) {
@@ -67,12 +75,33 @@ func newFiler(fsys durable.FS, output string, check, force bool) (*filer, error)
 	return f, nil
 }
 
-// checkFiles refuses to write answers' files into a folder that is not genbatch's.
+// markJob begins the line of the mark that names the job's state folder, relative to
+// the folder, so that both can be moved.
+const markJob = "job: "
+
+func (f *filer) mark() []byte {
+	text := "The files here are answers. genbatch writes and removes them with the output beside this folder.\n"
+	if rel, err := filepath.Rel(f.dir, f.state); err == nil {
+		text += markJob + filepath.ToSlash(rel) + "\n"
+	}
+	return []byte(text)
+}
+
+// others reports whether a mark names the state folder of another job, which is
+// still there.
+func (f *filer) others(mark []byte) bool {
+	_, rest, named := strings.Cut(string(mark), "\n"+markJob)
+	rel, _, _ := strings.Cut(rest, "\n")
+	state := filepath.Join(f.dir, filepath.FromSlash(rel))
+	return named && state != filepath.Clean(f.state) && isDir(state)
+}
+
+// checkFiles refuses to write answers' files into a folder that is not the job's.
 func (j *Job) checkFiles(output string, force bool) error {
 	if !j.wantsFiles() {
 		return nil
 	}
-	_, err := newFiler(j.fs, output, false, force)
+	_, err := newFiler(j.fs, output, j.spec.StateDir(), false, force)
 	return err
 }
 
@@ -110,7 +139,7 @@ func (f *filer) write(name string, data []byte) error {
 		if err := os.Mkdir(f.dir, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		if err := f.save(filepath.Join(f.dir, filesMark), []byte("The files here are answers. genbatch writes and removes them with the output beside this folder.\n")); err != nil {
+		if err := f.save(filepath.Join(f.dir, filesMark), f.mark()); err != nil {
 			return err
 		}
 		f.made = true

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/genbatch/genbatch/batch"
 )
 
 const (
@@ -166,6 +168,45 @@ func TestForeignFolderIsKept(t *testing.T) {
 	f.mustRun()
 	if text, _ := os.ReadFile(own); string(text) != pngBytes {
 		t.Error("--force does not replace the file")
+	}
+}
+
+// Outputs of one name but for the extension share a folder of files: those of one job
+// do without harm, and another job's are refused it.
+func TestFolderIsShared(t *testing.T) {
+	f := newFilesFixture(t)
+	f.input("picture", "speech", "no")
+	f.mustRun()
+	before := f.files(t)
+	j, err := View(f.spec, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	for _, statuses := range [][]batch.Status{{batch.Blocked}, nil} {
+		if _, err := j.Export(filepath.Join(f.dir, "out.csv"), "", statuses, true); err != nil {
+			t.Fatal(err)
+		}
+		if files := f.files(t); len(files) != len(before) {
+			t.Errorf("after an export of %v the files are %q, want those of before", statuses, files)
+		}
+	}
+	f.proven("after the exports", 0)
+
+	f.e.requests()
+	other := f.spec
+	other.Output = filepath.Join(f.dir, "out.tsv")
+	_, err = Open(other, Options{Env: func(string) string { return "" }})
+	if mistake := (*SpecError)(nil); !errors.As(err, &mistake) || !strings.Contains(err.Error(), "out_files, which holds those of another job") {
+		t.Errorf("another job gets %v, want a SpecError that names the folder", err)
+	}
+	if err := os.RemoveAll(StateDirOf(f.spec.Output)); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := Open(other, Options{Env: func(string) string { return "" }}); err != nil {
+		t.Errorf("after the first job is gone: %v", err)
+	} else {
+		again.Close()
 	}
 }
 

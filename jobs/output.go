@@ -216,7 +216,9 @@ func (j *Job) deriveTo(ctx context.Context, to io.Writer, path, format string, o
 	if err := w.Commit(); err != nil {
 		return nil, sum, err
 	}
-	if w.filer != nil {
+	// A selection of rows leaves the files of the others, of which another output in
+	// the same folder may speak: labels.csv and labels.parquet share one.
+	if w.filer != nil && len(only) == 0 {
 		return &t, sum, w.filer.tidy()
 	}
 	return &t, sum, nil
@@ -325,7 +327,7 @@ func (j *Job) newOutput(to io.Writer, path, format string) (*output, error) {
 		o.result = append(o.result, j.columns[i])
 		if j.columns[i].files {
 			// Whose folder it is was looked at before.
-			if o.filer, err = newFiler(j.fs, path, to != nil, true); err != nil {
+			if o.filer, err = newFiler(j.fs, path, j.spec.StateDir(), to != nil, true); err != nil {
 				return nil, err
 			}
 		}
