@@ -72,6 +72,7 @@ func (j *Job) removeTemps() {
 			return name == specFile || name == manifestFile || name == nextFile || strings.HasPrefix(name, spoolName+".")
 		}),
 		durable.RemoveTemps(filepath.Dir(j.spec.Output), func(name string) bool { return name == filepath.Base(j.spec.Output) }),
+		durable.RemoveTemps(filesDir(j.spec.Output), func(name string) bool { return name == filesMark || fileName.MatchString(name) }),
 	)
 	if err != nil {
 		// They take space, and do no harm.
