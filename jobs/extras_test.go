@@ -253,3 +253,14 @@ func TestCapOfSearches(t *testing.T) {
 		t.Errorf("%v, want a *BudgetError and nothing sent", err)
 	}
 }
+
+// A slip in the name of a column that only columns: brings about is recognised.
+func TestExtraMisspelt(t *testing.T) {
+	f := newFixture(t)
+	f.input("a")
+	f.spec.Prefix, f.spec.Columns = "x_", []string{"x_citation"}
+	_, err := Open(f.spec, Options{Env: func(string) string { return "" }})
+	if mistake := (*SpecError)(nil); !errors.As(err, &mistake) || !strings.HasPrefix(mistake.Hint, `did you mean "x_citations"? there are `) {
+		t.Errorf("Open returns %v, want a hint at x_citations", err)
+	}
+}

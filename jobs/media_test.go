@@ -195,6 +195,8 @@ func TestMediaCellErrors(t *testing.T) {
 		cell any
 		want string
 	}{
+		{json.RawMessage(`{"path":{"x":1}}`), "the cell holds no medium"},
+		{json.RawMessage(`{"bytes":5,"path":"long.pdf"}`), "the cell holds no medium"},
 		{"../secret.png", "does not lie below " + inside + ": choose another --media-root"},
 		{"x/../../secret.png", "does not lie below"},
 		{filepath.Join(f.dir, "secret.png"), "does not lie below"},

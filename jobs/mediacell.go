@@ -48,13 +48,15 @@ func (m *mediaParts) cell(row *batch.Row, c mediaColumn, v any) ([]medium, error
 			Bytes *string `json:"bytes"`
 			Path  *string `json:"path"`
 		}
-		if json.Unmarshal(v, &image) == nil && image.Bytes != nil && *image.Bytes != "" {
+		switch err := json.Unmarshal(v, &image); {
+		case err != nil: // no object, or of another form
+		case image.Bytes != nil && *image.Bytes != "":
 			data, err := decodeBase64(*image.Bytes)
 			if err != nil {
 				return nil, fmt.Errorf("bytes: %w", err)
 			}
 			return one(m.bytes(c, data, ""))
-		} else if image.Path != nil {
+		case image.Path != nil:
 			return m.cell(row, c, *image.Path)
 		}
 	}

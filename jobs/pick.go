@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/genbatch/genbatch/batch"
@@ -28,7 +29,14 @@ func (j *Job) pick(input, result []batch.Column) (in, out []int, err error) {
 			for _, c := range append(slices.Clone(input), result...) {
 				names = append(names, c.Name)
 			}
-			return nil, nil, specErrorf("there are "+quoteList(names), "columns names %q, which the output does not have", name)
+			hint := "there are " + quoteList(names)
+			for _, e := range extras { // those that the request does not ask for
+				names = append(names, j.spec.Prefix+e.Name)
+			}
+			if near := nearest(name, names); near != "" {
+				hint = fmt.Sprintf("did you mean %q? ", near) + hint
+			}
+			return nil, nil, specErrorf(hint, "columns names %q, which the output does not have", name)
 		}
 	}
 	return in, out, nil
