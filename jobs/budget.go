@@ -146,8 +146,9 @@ func (j *Job) bringsInput() bool {
 // Acquire implements [batch.Limiter]. It waits while calls under way may leave
 // enough, and returns a *BudgetError when there are none.
 func (b *budget) Acquire(ctx context.Context, r *batch.Request) error {
+	most, hard := mostUsage(b.prices, r) // it reads the body: not while others wait
 	for {
-		freed, err := b.reserve(r)
+		freed, err := b.reserve(r, *most, hard)
 		if err != nil {
 			return err
 		}
@@ -169,17 +170,16 @@ func (b *budget) Acquire(ctx context.Context, r *batch.Request) error {
 
 // reserve takes the most that r can cost. Where that does not fit now but may
 // later, it returns what to wait for.
-func (b *budget) reserve(r *batch.Request) (freed <-chan struct{}, err error) {
+func (b *budget) reserve(r *batch.Request, most batch.Usage, hard bool) (freed <-chan struct{}, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	most, hard := mostUsage(b.prices, r)
 	if !hard {
 		most.CandidatesTokenCount = b.longest + b.longest/2
 	}
 	most.PromptTokenCount += b.unseen + b.unseen/2
 	var need price.USD
 	for _, model := range append([]string{r.Model}, b.models...) {
-		q := mostQuery(most, model, time.Now())
+		q := mostQuery(&most, model, time.Now())
 		q.Tier = askedTier(r)
 		cost, ok := b.prices.Most(q)
 		if !ok && model == r.Model {

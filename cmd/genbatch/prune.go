@@ -94,7 +94,7 @@ func printPruned(con *console, r *jobs.Pruned, p jobs.Pruning) {
 	fmt.Fprintf(w, "%s %s results (%s bytes) from %s: %s orphaned, %s superseded; %s stay\n",
 		did, count(r.Results), count(r.Bytes), r.State, count(r.Orphaned), count(r.Superseded), count(r.Kept))
 	cost, unpriced := r.Removed.CostUSD()
-	fmt.Fprintf(w, "Their %s requests, %s, %s the job's total: it counts what is in the journal.\n",
+	fmt.Fprintf(w, "Their %s requests, %s, %s the job's total, and what --max-cost counts: that is what is in the journal.\n",
 		count(r.Removed.Attempts), costText(cost, unpriced), leave)
 	switch {
 	case !r.Compared:
