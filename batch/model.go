@@ -43,8 +43,10 @@ type Model interface {
 // A Limiter says when a request may be sent. Acquire blocks until it may, or
 // returns why it never will: ctx's error, or one that ends the run. Each
 // successful Acquire is followed by one Release with what came of the attempt,
-// from which the limiter learns. Both are safe for concurrent use. The request is
-// of that one attempt alone, and Acquire may set its Tier.
+// from which the limiter learns, or with nil where none was made. What was granted
+// before Acquire returned an error to others is still good. Both are safe for
+// concurrent use. The request is of that one attempt alone, and Acquire may set its
+// Tier.
 type Limiter interface {
 	Acquire(ctx context.Context, r *Request) error
 	Release(r *Request, o *Outcome)

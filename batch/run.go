@@ -174,6 +174,9 @@ func Run(ctx context.Context, c Config, requests iter.Seq2[*Request, error]) err
 		if cause == context.Cause(ctx) {
 			return fmt.Errorf("%w: %w", ErrInterrupted, cause)
 		}
+		if end, ok := cause.(limiterEnd); ok {
+			return end.error
+		}
 		return cause
 	}
 	return nil

@@ -466,6 +466,69 @@ func TestRunLimiterEnds(t *testing.T) {
 	})
 }
 
+// What the limiter granted before it said that there is no more is sent, however
+// late its worker comes to look; what it granted when a run is interrupted is not.
+func TestLastGrants(t *testing.T) {
+	for _, interrupted := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			l := &lateLimiter{grants: 5, end: func() error { return errDay }}
+			if interrupted {
+				l.end = func() error { cancel(); return nil }
+			}
+			s, m := newSink(t), newModel(answer)
+			err := Run(ctx, Config{Model: m, Sink: s, Limiter: l, Concurrency: 6}, rows(6))
+			want, wantErr := 5, errDay
+			if interrupted {
+				want, wantErr = 0, ErrInterrupted
+			}
+			if m.total() != want || s.count(OK) != want || !errors.Is(err, wantErr) {
+				t.Errorf("interrupted %v: %d sent, %d ok, want %d; error %v", interrupted, m.total(), s.count(OK), want, err)
+			}
+			if l.unused != l.grants-want+l.extra {
+				t.Errorf("interrupted %v: %d grants given back unused", interrupted, l.unused)
+			}
+			cancel()
+		})
+	}
+}
+
+// A lateLimiter grants so many slots, which are seen only after the run has ended.
+type lateLimiter struct {
+	grants int
+	end    func() error // called for the one who comes after them
+
+	mu                   sync.Mutex
+	asked, unused, extra int
+}
+
+func (l *lateLimiter) Acquire(ctx context.Context, _ *Request) error {
+	l.mu.Lock()
+	l.asked++
+	n := l.asked
+	l.mu.Unlock()
+	if n > l.grants {
+		time.Sleep(time.Second)
+		err := l.end()
+		if err == nil {
+			l.mu.Lock()
+			l.extra++
+			l.mu.Unlock()
+		}
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}
+
+func (l *lateLimiter) Release(_ *Request, o *Outcome) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if o == nil {
+		l.unused++
+	}
+}
+
 var errDay = errors.New("the day is over")
 
 type countingLimiter struct {

@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"context"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -16,6 +17,9 @@ const (
 	// attempt that it has. They are no fault of the row's, but a row must end.
 	quotaPerAttempt = 3
 )
+
+// A limiterEnd is the reason of a run that ends because the Limiter says so.
+type limiterEnd struct{ error }
 
 // worker makes attempts, one at a time, until dispatch closes work.
 func (r *run) worker() {
@@ -35,17 +39,20 @@ func (r *run) attempt(c *call) {
 		}
 		req.Stream, req.Changes = c.changes[n-1].Stream, c.changes
 	}
-	// The limiter may have granted the slot in the moment in which the run ended;
-	// nothing is sent after that.
 	err := r.Limiter.Acquire(r.soft, req)
-	if err == nil && r.soft.Err() != nil {
-		r.Limiter.Release(req, &Outcome{})
-		err = r.soft.Err()
-	}
 	if err != nil {
-		r.stop(err) // no effect when the run is ending already
+		r.stop(limiterEnd{err}) // no effect when the run is ending already
 		c.due = time.Now()
 		return
+	}
+	// The slot may be granted in the moment in which the run ends. Nothing is sent
+	// after that, unless it ends because there are no more slots: this one is the last.
+	if cause := context.Cause(r.soft); cause != nil {
+		if _, last := cause.(limiterEnd); !last {
+			r.Limiter.Release(req, nil)
+			c.due = time.Now()
+			return
+		}
 	}
 	begin := time.Now()
 	r.Gauges.Calls.Add(1)

@@ -205,6 +205,9 @@ func (b *budget) reserve(r *batch.Request, most batch.Usage, hard bool) (freed <
 // Release implements [batch.Limiter].
 func (b *budget) Release(r *batch.Request, o *batch.Outcome) {
 	b.Limiter.Release(r, o)
+	if o == nil { // it was not sent
+		o = new(batch.Outcome)
+	}
 	b.mu.Lock()
 	cost := b.reserved[r] // of what may have been billed and is not known
 	if u := o.Usage; u != nil {

@@ -72,7 +72,8 @@ func New(c Config) *Limiter {
 }
 
 // Acquire waits until r may be sent; waiters of one model are served in the order
-// in which they came. It returns ctx.Err() as soon as ctx ends, and a [*DayError]
+// in which they came. It returns ctx.Err() as soon as ctx ends, unless r got its
+// slot in the same moment, and a [*DayError]
 // under [DayStop] when the model's quota of the day is used up.
 func (l *Limiter) Acquire(ctx context.Context, r *batch.Request) error {
 	if err := ctx.Err(); err != nil {
@@ -106,22 +107,18 @@ func (l *Limiter) Acquire(ctx context.Context, r *batch.Request) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	select {
-	case err := <-w.done:
-		if err == nil {
-			m.undo(r)
-		}
-	default:
-		m.queue.Remove(e)
-		w.left = true
-		m.giveBack(w)
+	if w.left { // with a slot, which may be the last of the day, or without
+		return <-w.done
 	}
+	m.queue.Remove(e)
+	w.left = true
+	m.giveBack(w)
 	m.dispatch(time.Now())
 	return ctx.Err()
 }
 
 // Release gives back the slot that Acquire gave to this same r, and learns from
-// what came of the attempt. A nil o teaches nothing.
+// what came of the attempt. A nil o says that r was not sent: it counts as nothing.
 func (l *Limiter) Release(r *batch.Request, o *batch.Outcome) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -134,10 +131,12 @@ func (l *Limiter) Release(r *batch.Request, o *batch.Outcome) {
 		return
 	}
 	m.land(r)
-	if o != nil {
+	if o == nil {
+		m.undo(g)
+	} else {
 		m.learn(g, r, o)
+		m.probed(g, o)
 	}
-	m.probed(g, o)
 	m.save(time.Now(), false)
 	m.dispatch(time.Now())
 }

@@ -200,8 +200,7 @@ func (m *model) land(r *batch.Request) grant {
 
 // undo takes back a grant that was not used. Its slot is not given to another,
 // which keeps the spacing without a second look.
-func (m *model) undo(r *batch.Request) {
-	g := m.land(r)
+func (m *model) undo(g grant) {
 	m.correct(g, 0)
 	if c := m.record.get(g.seq); c != nil {
 		c.refused = true // the server never saw it
