@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// An event is what workers tell collect: a result, a refusal that will be
+// An event is what workers tell of an attempt: a result, a refusal that will be
 // retried, or both.
 type event struct {
 	result  *Result
@@ -14,31 +14,42 @@ type event struct {
 	err     *Error
 }
 
+// tell judges an event and hands on what may be committed. It judges in the worker
+// and not in collect: while that waits for a slow disk, calls go on, and ten
+// refusals must be seen as soon as they have come.
+func (r *run) tell(e event) {
+	r.mu.Lock()
+	results, stop := r.judge.take(e)
+	r.mu.Unlock()
+	if stop != nil {
+		r.stop(stop)
+	}
+	for _, res := range results {
+		r.results <- res
+	}
+}
+
 // collect gathers results into groups and commits each with one Sink.Write: the
 // commit point. A group is what has finished within commitWait of its first
 // result, at most commitRows or commitBytes.
 //
-// After the Sink has failed, results are judged but no longer written: their rows
-// will be asked again.
+// After the Sink has failed, results are no longer written: their rows will be asked
+// again.
 func (r *run) collect() {
 	var (
-		j     judge
 		group []*Result
 		size  int
 		fault error
 	)
-	j.limit, j.proven = r.MaxFailures, &r.proven
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
 	defer timer.Stop()
-	add := func(results []*Result) {
-		for _, res := range results {
-			if len(group) == 0 {
-				timer.Reset(commitWait)
-			}
-			group = append(group, res)
-			size += len(res.Response)
+	add := func(res *Result) {
+		if len(group) == 0 {
+			timer.Reset(commitWait)
 		}
+		group = append(group, res)
+		size += len(res.Response)
 	}
 	commit := func() {
 		timer.Stop()
@@ -57,21 +68,19 @@ func (r *run) collect() {
 	}
 	for {
 		select {
-		case e, ok := <-r.events:
+		case res, ok := <-r.results:
 			if !ok {
-				if r.soft.Err() == nil {
-					add(j.held) // the rows were refused, and not all for one reason
-				} else {
-					add(spentOnly(j.held))
+				held := r.judge.held // no worker is left that could change it
+				if r.soft.Err() != nil {
+					held = spentOnly(held)
+				} // else the rows were refused, and not all for one reason
+				for _, res := range held {
+					add(res)
 				}
 				commit()
 				return
 			}
-			results, err := j.take(e)
-			add(results)
-			if err != nil {
-				r.stop(err)
-			}
+			add(res)
 			if len(group) >= commitRows || size >= commitBytes {
 				commit()
 			}

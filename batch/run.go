@@ -100,11 +100,13 @@ type run struct {
 	hard context.Context // ends: calls under way are cut
 	kill context.CancelFunc
 
-	fresh  chan *call // feed → dispatch, closed by feed
-	work   chan *call // dispatch → workers, closed by dispatch
-	back   chan *call // workers → dispatch: the call ended, or waits until call.due
-	events chan event // workers → collect, closed by Run
+	fresh   chan *call   // feed → dispatch, closed by feed
+	work    chan *call   // dispatch → workers, closed by dispatch
+	back    chan *call   // workers → dispatch: the call ended, or waits until call.due
+	results chan *Result // workers → collect, closed by Run
 
+	mu     sync.Mutex
+	judge  judge       // guarded by mu
 	proven atomic.Bool // Skip has skipped a request
 }
 
@@ -121,12 +123,13 @@ type run struct {
 // parts allow that.
 func Run(ctx context.Context, c Config, requests iter.Seq2[*Request, error]) error {
 	r := &run{
-		Config: c,
-		fresh:  make(chan *call),
-		work:   make(chan *call),
-		back:   make(chan *call),
-		events: make(chan event, commitRows), // with the group, no more than 256 answers wait
+		Config:  c,
+		fresh:   make(chan *call),
+		work:    make(chan *call),
+		back:    make(chan *call),
+		results: make(chan *Result, commitRows), // with the group, no more than 256 answers wait
 	}
+	r.judge.limit, r.judge.proven = r.MaxFailures, &r.proven
 	if r.Concurrency == 0 {
 		r.Concurrency = 64
 	}
@@ -167,7 +170,7 @@ func Run(ctx context.Context, c Config, requests iter.Seq2[*Request, error]) err
 	var collector sync.WaitGroup
 	collector.Go(r.collect)
 	senders.Wait()
-	close(r.events) // every sender of events has returned
+	close(r.results) // every sender has returned
 	collector.Wait()
 
 	if cause := context.Cause(r.soft); cause != nil {

@@ -352,6 +352,37 @@ func TestRunStops(t *testing.T) {
 	}
 }
 
+// Refusals are counted as they come, also while the disk is slow.
+func TestRunStopsWhileTheSinkIsSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newModel(func(ctx context.Context, row int64, n int) Outcome {
+			time.Sleep(time.Duration(row) * 50 * time.Millisecond)
+			if row == 1 {
+				return answer(ctx, row, n)
+			}
+			return Outcome{Consequence: Settled, Status: Rejected, Refusal: "bad", Err: &Error{Message: "bad"}}
+		})
+		s := slowSink{newSink(t), 10 * time.Second}
+		err := Run(t.Context(), Config{Model: m, Sink: s, Concurrency: 4}, rows(1000))
+		if _, ok := errors.AsType[*StopError](err); !ok {
+			t.Errorf("error %v", err)
+		}
+		if n := m.total(); n > 1+maxRefusals+3 {
+			t.Errorf("%d calls before the stop, want the answer, ten refusals and three under way", n)
+		}
+	})
+}
+
+type slowSink struct {
+	*memSink
+	sync time.Duration
+}
+
+func (s slowSink) Write(results []*Result) error {
+	time.Sleep(s.sync)
+	return s.memSink.Write(results)
+}
+
 func TestRunMaxFailures(t *testing.T) {
 	every := func(k int64) func(context.Context, int64, int) Outcome {
 		return func(ctx context.Context, row int64, n int) Outcome {

@@ -127,7 +127,7 @@ func (r *run) retry(c *call, o *Outcome, begin, end time.Time) {
 		return
 	}
 	if o.Refusal != "" {
-		r.events <- event{refusal: o.Refusal, err: o.Err}
+		r.tell(event{refusal: o.Refusal, err: o.Err})
 	}
 	// Other faults, such as an overload, leave the change in force: without it the
 	// row would only fail again for the reason that called for it.
@@ -185,7 +185,7 @@ func (r *run) settle(c *call, o *Outcome, begin, end time.Time) {
 			res.Error += "; " + res.Note
 		}
 	}
-	r.events <- e
+	r.tell(e)
 }
 
 // abandon leaves a row without outcome, because the run ends. What its attempts
@@ -194,7 +194,7 @@ func (r *run) abandon(c *call) {
 	if len(c.spent) > 0 {
 		res := r.result(c, Pending)
 		res.At = time.Now()
-		r.events <- event{result: res}
+		r.tell(event{result: res})
 	}
 }
 
