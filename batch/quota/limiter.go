@@ -86,7 +86,7 @@ func (l *Limiter) Acquire(ctx context.Context, r *batch.Request) error {
 		l.mu.Unlock()
 		return err
 	}
-	if m.queue.Len() == 0 && !m.needsStore(now, time.Time{}) {
+	if m.queue.Len() == 0 && !m.needsStore(now, false) {
 		if at, by := m.earliest(now, r); by.timed() && !at.After(now) {
 			// Time that nobody waited is never made up for: the slot counts from now.
 			m.grant(now, now, r)
@@ -112,7 +112,6 @@ func (l *Limiter) Acquire(ctx context.Context, r *batch.Request) error {
 	}
 	m.queue.Remove(e)
 	w.left = true
-	m.giveBack(w)
 	m.dispatch(time.Now())
 	return ctx.Err()
 }

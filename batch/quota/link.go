@@ -3,6 +3,8 @@ package quota
 import (
 	"errors"
 	"time"
+
+	"github.com/genbatch/genbatch/batch"
 )
 
 const (
@@ -30,8 +32,13 @@ type link struct {
 	away   time.Time     // the store could not be reached and is left alone until then
 	lead   time.Duration // that the store takes to answer; 0 = next to nothing
 
+	// slots of the minute that are booked and not used. They are not this or that
+	// waiter's: the first one takes the first, also where another has left.
+	slots []slot
+
 	changes     []func(*dayRecord) // to be made
 	corrections []correction       // likewise
+	unused      []int64            // slots of requests that are given back
 }
 
 // slice is how much of a minute is booked at a time: more where the store is slow.
@@ -95,13 +102,13 @@ func (m *model) sharesMinute(now time.Time) bool {
 	return m.shares(&m.requests, now) || m.shares(&m.tokens, now)
 }
 
-// needsStore reports whether a request, which has a slot or not, has to wait for
-// the store.
-func (m *model) needsStore(now time.Time, slot time.Time) bool {
+// needsStore reports whether a request, for which a slot is booked or not, has to
+// wait for the store.
+func (m *model) needsStore(now time.Time, booked bool) bool {
 	if m.alone(now) {
 		return false
 	}
-	return !m.link.loaded || m.dry(now) || slot.IsZero() && m.sharesMinute(now)
+	return !m.link.loaded || m.dry(now) || !booked && m.sharesMinute(now)
 }
 
 // due returns when a waiter may go at the earliest, and what decides that.
@@ -110,37 +117,71 @@ func (m *model) due(now time.Time, w *waiter) (at time.Time, by bound) {
 	if !by.timed() || at.After(now) {
 		return at, by
 	}
-	if m.needsStore(now, w.slot) {
+	slots := m.link.slots
+	if m.needsStore(now, len(slots) > 0) {
 		from := now
 		if m.link.done != nil {
 			from = m.link.began
 		}
 		return from.Add(storePatience), byStore
 	}
-	if m.sharesMinute(now) && w.slot.After(at) {
-		return w.slot, w.by
+	if m.sharesMinute(now) && slots[0].at.After(at) {
+		return slots[0].at, slots[0].by
 	}
 	return at, by
 }
 
-// expire takes a slot back that is over: the time belongs to others by now.
-func (m *model) expire(now time.Time, w *waiter) {
-	if !w.slot.IsZero() && now.Sub(w.slot) > slack && m.sharesMinute(now) {
-		m.giveBack(w)
+// expire gives slots back that are over: the time belongs to others by now.
+func (m *model) expire(now time.Time) {
+	k := &m.link
+	for len(k.slots) > 0 && now.Sub(k.slots[0].at) > slack {
+		k.giveBack(k.slots[:1])
+		k.slots = k.slots[1:]
 	}
 }
 
-// giveBack forgets a waiter's slot. Its tokens can be used by others.
-func (m *model) giveBack(w *waiter) {
-	if !w.slot.IsZero() && w.tokens > 0 {
-		m.link.corrections = append(m.link.corrections, correction{w.slot.UnixNano(), -w.tokens})
+// fit gives all slots back where the first is too small for a row: another row, which
+// has left, had booked it.
+func (m *model) fit(now time.Time, w *waiter) {
+	k := &m.link
+	if len(k.slots) > 0 && m.shares(&m.tokens, now) && m.reserve(w.request)-k.slots[0].tokens > m.tokens.limit/100 {
+		k.giveBack(k.slots)
+		k.slots = nil
 	}
-	w.slot, w.tokens = time.Time{}, 0
 }
 
-// wants returns the waiters that are to get a slot now: those that can go within the
-// next slice, once half of what is booked is used.
-func (m *model) wants(now time.Time) []want {
+// giveBack has others use the tokens of slots that are not used, and the slots too if
+// nobody has booked later ones.
+func (k *link) giveBack(slots []slot) {
+	for _, s := range slots {
+		if s.tokens > 0 {
+			k.corrections = append(k.corrections, correction{s.at.UnixNano(), -s.tokens})
+		}
+		k.unused = append(k.unused, s.at.UnixNano())
+	}
+}
+
+// useSlot takes the first slot for a request that is granted.
+func (m *model) useSlot(now time.Time, r *batch.Request) {
+	k := &m.link
+	if len(k.slots) == 0 || !m.sharesMinute(now) {
+		return
+	}
+	s, g := k.slots[0], m.flight[r]
+	k.slots = k.slots[1:]
+	g.booked = s.at.UnixNano()
+	if m.shares(&m.tokens, now) {
+		g.bookedTokens = g.tokens
+		if n := g.tokens - s.tokens; n != 0 {
+			k.corrections = append(k.corrections, correction{g.booked, n})
+		}
+	}
+	m.flight[r] = g
+}
+
+// wants returns the slots to book now: for those who can go within the next slice,
+// once half of what is booked is used.
+func (m *model) wants(now time.Time) []slot {
 	if !m.sharesMinute(now) || now.Before(m.paused) || now.Before(m.day.parked) && m.day.probe != probeDue {
 		return nil
 	}
@@ -151,28 +192,27 @@ func (m *model) wants(now time.Time) []want {
 	if m.day.probe == probeDue && now.Before(m.day.parked) {
 		left = min(left, 1)
 	}
-	slice := m.link.slice()
-	var list []want
+	m.expire(now)
+	slice, booked := m.link.slice(), m.link.slots
+	if n := len(booked); n > 0 && booked[n-1].at.Sub(now) > slice/2 {
+		return nil
+	}
+	var list []slot
 	var sum int64
-	for e := m.queue.Front(); e != nil && left > 0; e = e.Next() {
-		w := e.Value.(*waiter)
-		if !m.exempt(w.request) {
+	for e, i := m.queue.Front(), 0; e != nil && i < left; e, i = e.Next(), i+1 {
+		r := e.Value.(*waiter).request
+		if !m.exempt(r) {
 			if room <= 0 {
 				break
 			}
 			room--
 		}
-		left--
-		m.expire(now, w)
-		if !w.slot.IsZero() {
-			if w.slot.Sub(now) > slice/2 {
-				return nil
-			}
+		if i < len(booked) {
 			continue
 		}
-		n := want{waiter: w}
+		var n slot
 		if m.shares(&m.tokens, now) {
-			n.tokens = m.reserve(w.request)
+			n.tokens = m.reserve(r)
 		}
 		sum += n.tokens
 		over := m.shares(&m.requests, now) && m.requests.cost(int64(len(list))) > slice || m.tokens.cost(sum-n.tokens) > slice
@@ -208,11 +248,11 @@ func (m *model) sync(now time.Time) {
 	}
 }
 
-// book makes the booking for the waiters, with all corrections.
-func (m *model) book(now time.Time, list []want) *booking {
+// book makes the booking of the slots, with all corrections.
+func (m *model) book(now time.Time, list []slot) *booking {
 	k := &m.link
-	b := &booking{wants: list, corrections: k.corrections, lead: k.lead, slice: k.slice()}
-	k.corrections = nil
+	b := &booking{wants: list, corrections: k.corrections, unused: k.unused, lead: k.lead, slice: k.slice()}
+	k.corrections, k.unused = nil, nil
 	if m.shares(&m.requests, now) {
 		b.requests = m.requests
 	}
@@ -246,12 +286,12 @@ func (m *model) finish(now time.Time, x *exchange) {
 		if x.booked > slack/2 {
 			k.lead = max(k.lead, min(x.booked, storePatience))
 		}
-		for _, w := range b.wants {
-			if x.err == nil && !k.gaveUp && !w.waiter.left {
-				w.waiter.slot, w.waiter.tokens, w.waiter.by = w.slot, w.tokens, w.by
-			} else if x.err == nil && w.tokens > 0 {
-				k.corrections = append(k.corrections, correction{w.slot.UnixNano(), -w.tokens})
-			}
+		switch {
+		case x.err != nil: // nothing is booked
+		case k.gaveUp:
+			k.giveBack(b.wants)
+		default:
+			k.slots = append(k.slots, b.wants...)
 		}
 	}
 	if x.wrote {
@@ -300,11 +340,7 @@ func (m *model) storeFailed(now time.Time, err error) {
 		m.limiter.config.Store.warn("the quota of %s cannot be shared with other runs, and is counted in this one alone: %v", m.name, err)
 	}
 	m.link.away = now.Add(storeBreak)
-	for e := m.queue.Front(); e != nil; e = e.Next() {
-		w := e.Value.(*waiter)
-		w.slot, w.tokens = time.Time{}, 0
-	}
-	m.link.corrections = nil
+	m.link.slots, m.link.corrections, m.link.unused = nil, nil, nil
 }
 
 // share has a change made of the record that all processes share.
@@ -370,7 +406,9 @@ func (m *model) closing(now time.Time) {
 	}
 	x := &exchange{changes: k.changes, debt: d.debt}
 	k.changes = nil
-	if !m.alone(now) && len(k.corrections) > 0 {
+	k.giveBack(k.slots)
+	k.slots = nil
+	if !m.alone(now) && (len(k.corrections) > 0 || len(k.unused) > 0) {
 		x.booking = m.book(now, nil)
 	}
 	if x.debt > 0 || len(x.changes) > 0 || x.booking != nil {

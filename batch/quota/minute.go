@@ -34,16 +34,16 @@ type booking struct {
 	tokens      pace
 	lead        time.Duration // no slot before, since the answer takes that long
 	slice       time.Duration // what may be booked at once
-	wants       []want        // cut to those that got a slot
+	wants       []slot        // cut to those that were booked
 	corrections []correction
+	unused      []int64 // slots of requests that are given back
 }
 
-// A want is a waiter that asks for a slot.
-type want struct {
-	waiter *waiter
+// A slot is when a request may be sent.
+type slot struct {
 	tokens int64
-	slot   time.Time
-	by     bound // what set the slot
+	at     time.Time
+	by     bound // what set the time
 }
 
 // A correction replaces tokens that were booked by those that were used.
@@ -81,6 +81,11 @@ func (b *booking) book(r *minute, now time.Time) {
 			r.Tokens += int64(b.tokens.cost(c.tokens))
 		}
 	}
+	for _, at := range slices.Backward(b.unused) {
+		if b.requests.limit > 0 && r.Requests == at+int64(b.requests.cost(1)) { // it was the last
+			r.Requests = at
+		}
+	}
 	for i := range b.wants {
 		w := &b.wants[i]
 		at := t + int64(b.lead)
@@ -96,8 +101,8 @@ func (b *booking) book(r *minute, now time.Time) {
 			later(r.Tokens, byTokens)
 			later(r.room(w.tokens, b.tokens.limit), byTokens)
 		}
-		w.slot = now.Add(time.Duration(at - t))
-		if i > 0 && w.slot.Sub(b.wants[0].slot) > b.slice {
+		w.at = now.Add(time.Duration(at - t))
+		if i > 0 && w.at.Sub(b.wants[0].at) > b.slice {
 			b.wants = b.wants[:i]
 			return
 		}

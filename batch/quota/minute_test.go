@@ -194,9 +194,9 @@ func TestSharedEstimates(t *testing.T) {
 
 // A booking as another process would make it, of requests.
 func bookOne(r *minute, now time.Time, rpm int64) time.Duration {
-	b := &booking{requests: pace{limit: rpm}, wants: []want{{}}}
+	b := &booking{requests: pace{limit: rpm}, wants: []slot{{}}}
 	b.book(r, now)
-	return b.wants[0].slot.Sub(now)
+	return b.wants[0].at.Sub(now)
 }
 
 func TestClockSetBack(t *testing.T) {

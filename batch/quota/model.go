@@ -67,10 +67,6 @@ type waiter struct {
 	request *batch.Request
 	done    chan error // has room for the one answer, so that giving it never blocks
 	left    bool       // it is in the queue no more
-
-	slot   time.Time // in the store; zero = none
-	tokens int64     // booked there
-	by     bound     // what set the slot
 }
 
 // A bound is what keeps the next request waiting.
@@ -235,7 +231,8 @@ func (m *model) dispatch(now time.Time) {
 		}
 		front := m.queue.Front()
 		w := front.Value.(*waiter)
-		m.expire(now, w)
+		m.expire(now)
+		m.fit(now, w)
 		at, by := m.due(now, w)
 		if !by.timed() {
 			break
@@ -255,11 +252,7 @@ func (m *model) dispatch(now time.Time) {
 		if kept {
 			m.tokens.keep(free, at)
 		}
-		if !w.slot.IsZero() {
-			g := m.flight[w.request]
-			g.booked, g.bookedTokens = w.slot.UnixNano(), w.tokens
-			m.flight[w.request] = g
-		}
+		m.useSlot(now, w.request)
 		w.done <- nil
 	}
 	if !m.wakeAt.IsZero() {
@@ -294,7 +287,6 @@ func (m *model) refuse(err error) {
 		w := e.Value.(*waiter)
 		m.queue.Remove(e)
 		w.left = true
-		m.giveBack(w)
 		w.done <- err
 	}
 }
