@@ -2,6 +2,10 @@ package quota
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -87,4 +91,42 @@ func TestWaitersLeave(t *testing.T) {
 		}
 		l.Close()
 	})
+}
+
+// A damaged minute's file costs nothing but what it knew.
+func TestDamagedMinute(t *testing.T) {
+	now := time.Now().UnixNano()
+	for name, text := range map[string]string{
+		"empty":        "",
+		"cut":          `{"version":1,"written":17`,
+		"zeros":        strings.Repeat("\x00", 4096),
+		"other":        `[1,2]`,
+		"far ahead":    fmt.Sprintf(`{"version":1,"written":%d,"requests":9223372036854775807,"tokens":9223372036854775807,"sent":[[9223372036854775807,100000]]}`, now),
+		"far behind":   fmt.Sprintf(`{"version":1,"written":%d,"requests":-9223372036854775808,"tokens":-9223372036854775808,"sent":[[-9223372036854775808,-100000]]}`, now),
+		"ahead":        fmt.Sprintf(`{"version":1,"written":%d,"requests":1,"tokens":1,"sent":[[%d,100000]]}`, int64(946684800e9), int64(946684800e9)+int64(24*time.Hour)),
+		"written then": `{"version":1,"written":-9223372036854775808,"requests":1,"tokens":1}`,
+		"written late": `{"version":1,"written":9223372036854775807,"requests":1,"tokens":1,"sent":[[1,100000]]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, warned := store(t.TempDir())
+				path := strings.TrimSuffix(s.path(testModel), ".json") + ".minute"
+				if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				l := New(Config{RPM: 600, TPM: 100_000, Store: s})
+				sends := drive(t, l, 2*time.Minute, time.Second, 50, func(int) int64 { return 100 }, exact)
+				if calls, tokens := most(sends, 100_000); len(sends) < 1170 || calls > 600 || tokens > 100_000 {
+					t.Errorf("%d calls, %d and %d tokens in a minute", len(sends), calls, tokens)
+				}
+				l.Close()
+				if warned.Len() > 0 {
+					t.Errorf("%s", warned)
+				}
+			})
+		})
+	}
 }

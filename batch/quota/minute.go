@@ -67,9 +67,10 @@ func (b *booking) book(r *minute, now time.Time) {
 			r.Sent[i][0] -= back
 		}
 	}
+	if !r.sound(t + int64(time.Hour)) {
+		*r = minute{}
+	}
 	r.Version, r.Written = recordVersion, t
-	r.Requests = min(r.Requests, t+int64(time.Hour)) // further ahead there is only damage
-	r.Tokens = min(r.Tokens, t+int64(time.Hour))
 	for len(r.Sent) > 0 && t-r.Sent[0][0] >= int64(window) {
 		r.Sent = r.Sent[1:]
 	}
@@ -118,6 +119,16 @@ func (b *booking) book(r *minute, now time.Time) {
 			r.add(at, w.tokens)
 		}
 	}
+}
+
+// sound reports whether the numbers can be true: nobody books so far ahead.
+func (r *minute) sound(ahead int64) bool {
+	for _, s := range r.Sent {
+		if s[0] < 0 || s[0] > ahead || s[1] < 0 {
+			return false
+		}
+	}
+	return max(r.Requests, r.Tokens) <= ahead && min(r.Requests, r.Tokens) > -ahead
 }
 
 // add counts tokens at the slot, together with those of a slot just before.
