@@ -62,6 +62,49 @@ func TestPausesWithStore(t *testing.T) {
 	}
 }
 
+// What earlier runs left is taken over once the store can be read, if not at first.
+func TestStoreReadLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "2000-07-15T12:00:00Z")
+		dir := t.TempDir()
+		s, _ := store(dir)
+		l := New(Config{Store: s})
+		refuse(t, l)
+		l.Close()
+		// A folder in the place of the file: it cannot be read.
+		path := s.path(testModel)
+		if err := os.Rename(path, path+".aside"); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Mkdir(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		s, _ = store(dir)
+		l = New(Config{Store: s})
+		if n := spend(t, l, 3); n != 3 {
+			t.Fatalf("%d calls without a store", n)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(path+".aside", path); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(storeBreak)
+		probe := request(1)
+		if err := l.Acquire(t.Context(), probe); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := l.Acquire(ctx, request(1)); err == nil {
+			t.Error("the day that an earlier run found used up is not known")
+		}
+		l.Release(probe, nil)
+		l.Close()
+	})
+}
+
 // those slots, and nothing stays behind.
 func TestWaitersLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -94,14 +94,15 @@ const (
 	maxSlice   = 100
 )
 
-// load takes over what earlier runs and other processes have left in the store.
+// load takes over what earlier runs and other processes have left in the store. That
+// can be late, after a time without it.
 func (m *model) load(now time.Time, r dayRecord) {
-	d := &m.day
+	d, early := &m.day, len(m.learned()) == 0
 	if r.Day == d.name {
 		d.used = r.Used
 	}
 	d.counts = d.counts || !r.ParkedUntil.IsZero()
-	if r.ParkedUntil.After(now) {
+	if r.ParkedUntil.After(now) && !now.Before(d.parked) {
 		d.parked, d.parkedAt, d.probe = r.ParkedUntil, now, probeDue
 		if d.end.Before(d.parked) { // nothing is parked for longer than its day
 			d.parked = d.end
@@ -129,7 +130,9 @@ func (m *model) load(now time.Time, r dayRecord) {
 			s.Log.Info(fmt.Sprintf("model %s: learned: %v, %v ago", m.name, l, now.Sub(l.At).Round(time.Second)))
 		}
 	}
-	d.saved = m.learned()
+	if early {
+		d.saved = m.learned()
+	}
 	if m.limited() {
 		m.window = m.limiter.config.Concurrency
 	}

@@ -26,7 +26,7 @@ type link struct {
 	began  time.Time     // when it began
 	gaveUp bool          // nobody waits for it any more
 
-	loaded bool
+	loaded bool // what earlier runs left is taken over
 	closed bool // nothing is begun any more
 	polled time.Time
 	away   time.Time     // the store could not be reached and is left alone until then
@@ -280,7 +280,6 @@ func (m *model) start(now time.Time, x *exchange) {
 // finish takes over what an exchange has brought.
 func (m *model) finish(now time.Time, x *exchange) {
 	k, first := &m.link, !m.link.loaded
-	k.loaded = true
 	if b := x.booking; b != nil {
 		k.lead /= 2
 		if x.booked > slack/2 {
@@ -301,6 +300,7 @@ func (m *model) finish(now time.Time, x *exchange) {
 	}
 	switch {
 	case errors.Is(x.err, errDamaged):
+		k.loaded = true
 		if first {
 			k.changes = append(k.changes, func(*dayRecord) {}) // warns, and writes a sound one
 		}
@@ -310,6 +310,7 @@ func (m *model) finish(now time.Time, x *exchange) {
 		m.storeFailed(now, x.err)
 		return
 	}
+	k.loaded = true
 	if x.read || x.wrote {
 		k.polled = now
 		m.roll(now)
