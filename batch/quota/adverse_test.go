@@ -105,6 +105,27 @@ func TestStoreReadLate(t *testing.T) {
 	})
 }
 
+// A minute's file that cannot be written takes nothing from the day.
+func TestMinuteFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "2000-07-15T12:00:00Z")
+		s, _ := store(t.TempDir())
+		if err := os.MkdirAll(strings.TrimSuffix(s.path(testModel), ".json")+".minute", 0o700); err != nil {
+			t.Fatal(err)
+		}
+		l := New(Config{RPM: 60, RPD: 1000, Store: s})
+		for range 300 {
+			if n := spend(t, l, 1); n != 1 {
+				t.Fatal("no more requests")
+			}
+		}
+		l.Close()
+		if r := readRecord(t, s); r.Used != 300 {
+			t.Errorf("%d requests are counted, want 300", r.Used)
+		}
+	})
+}
+
 // those slots, and nothing stays behind.
 func TestWaitersLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

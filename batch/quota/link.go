@@ -57,8 +57,10 @@ type exchange struct {
 	record dayRecord
 	wrote  bool // record is what the file has now
 	got    int  // of slice
-	err    error
-	booked time.Duration // how long the booking took
+	err    error // of the record, or of its lock
+
+	booked  time.Duration // how long the booking took
+	bookErr error
 }
 
 func (x *exchange) run(s *Store, model string) {
@@ -81,7 +83,7 @@ func (x *exchange) run(s *Store, model string) {
 	}
 	if x.booking != nil && x.err == nil {
 		begin := time.Now()
-		x.err = s.book(model, x.booking)
+		x.bookErr = s.book(model, x.booking)
 		x.booked = time.Since(begin)
 	}
 }
@@ -286,7 +288,7 @@ func (m *model) finish(now time.Time, x *exchange) {
 			k.lead = max(k.lead, min(x.booked, storePatience))
 		}
 		switch {
-		case x.err != nil: // nothing is booked
+		case x.err != nil || x.bookErr != nil: // nothing is booked
 		case k.gaveUp:
 			k.giveBack(b.wants)
 		default:
@@ -324,6 +326,9 @@ func (m *model) finish(now time.Time, x *exchange) {
 	// over midnight must not keep it from getting any.
 	if x.slice > 0 && x.record.Day == dayName(now, m.limiter.pacific) && !k.gaveUp {
 		m.refilled(now, x)
+	}
+	if x.bookErr != nil {
+		m.storeFailed(now, x.bookErr)
 	}
 }
 
