@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/durable"
 )
 
 // Pauses that end the slots of waiters cost no more with the store than without it.
@@ -123,6 +124,43 @@ func TestMinuteFails(t *testing.T) {
 		if r := readRecord(t, s); r.Used != 300 {
 			t.Errorf("%d requests are counted, want 300", r.Used)
 		}
+	})
+}
+
+// Close waits for a disk that hangs once, and not for each model.
+func TestCloseHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := store(t.TempDir())
+		var mu sync.Mutex
+		var hang chan struct{}
+		s.fs.Hook = func(durable.Op, string) (bool, error) {
+			mu.Lock()
+			h := hang
+			mu.Unlock()
+			if h != nil {
+				<-h
+			}
+			return true, nil
+		}
+		l := New(Config{RPD: 10_000, Store: s})
+		for i := range 100 {
+			r := &batch.Request{Model: fmt.Sprint("m", i)}
+			if err := l.Acquire(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			l.Release(r, &answered)
+		}
+		synctest.Wait()
+		mu.Lock()
+		hang = make(chan struct{})
+		mu.Unlock()
+		start := time.Now()
+		l.Close()
+		if d := time.Since(start); d > 2*storePatience {
+			t.Errorf("Close took %v", d)
+		}
+		close(hang)
+		synctest.Wait()
 	})
 }
 

@@ -143,13 +143,15 @@ func (l *Limiter) Release(r *batch.Request, o *batch.Outcome) {
 // Close gives the requests of the day back that were reserved and not sent, and
 // keeps what was learned. A process that dies without it has counted too much, by
 // little more than 1 % of the day or 100 requests. Close is called once no call is
-// under way. It waits for the store a few seconds at most, for each model.
+// under way. It waits for the store of all models, unless that hangs: then a few
+// seconds.
 func (l *Limiter) Close() {
 	l.mu.Lock()
 	models := slices.Collect(maps.Values(l.models))
 	l.mu.Unlock()
+	hangs := false
 	for _, m := range models {
-		m.close()
+		hangs = !m.close(hangs) || hangs
 	}
 }
 

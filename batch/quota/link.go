@@ -356,8 +356,9 @@ func (m *model) share(change func(r *dayRecord)) {
 	}
 }
 
-// close has the last changes made, and waits for that, but not for a disk that hangs.
-func (m *model) close() {
+// close has the last changes made and waits for that, but not for a disk that is
+// known to hang. It reports whether they are made.
+func (m *model) close(hangs bool) bool {
 	l := m.limiter
 	defer func() { // who goes on all the same does so by itself
 		l.mu.Lock()
@@ -368,14 +369,14 @@ func (m *model) close() {
 	m.link.closed = true
 	done := m.link.done
 	l.mu.Unlock()
-	if !ended(done) {
-		return
+	if hangs || !ended(done) {
+		return false
 	}
 	l.mu.Lock()
 	m.closing(time.Now())
 	done = m.link.done
 	l.mu.Unlock()
-	ended(done)
+	return ended(done)
 }
 
 // ended waits for the end of an exchange, and reports whether it came.
