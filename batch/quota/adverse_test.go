@@ -232,3 +232,41 @@ func TestDamagedMinute(t *testing.T) {
 		})
 	}
 }
+
+// where the day ends meanwhile.
+func TestDebtOverMidnight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "2000-07-15T06:59:00Z") // a minute before midnight
+		s, _ := store(t.TempDir())
+		l := New(Config{RPD: 1000, Store: s})
+		m := l.model(testModel)
+		l.mu.Lock()
+		now := time.Now()
+		m.link.loaded, m.link.away = true, now.Add(30*time.Second)
+		l.mu.Unlock()
+		if n := spend(t, l, 10); n != 10 { // without the store
+			t.Fatal("no more requests")
+		}
+		release := make(chan struct{})
+		s.fs.Hook = func(durable.Op, string) (bool, error) {
+			<-release
+			return true, nil
+		}
+		time.Sleep(59*time.Second + 500*time.Millisecond)
+		var wg sync.WaitGroup
+		wg.Go(func() { spend(t, l, 1) }) // the exchange begins before midnight
+		time.Sleep(time.Second)
+		l.mu.Lock()
+		m.roll(time.Now())
+		l.mu.Unlock()
+		close(release)
+		wg.Wait()
+		synctest.Wait()
+		l.mu.Lock()
+		if d := m.day.debt; d != 0 {
+			t.Errorf("a debt of %d is left", d)
+		}
+		l.mu.Unlock()
+		l.Close()
+	})
+}

@@ -245,7 +245,7 @@ func (m *model) sync(now time.Time) {
 		}
 	}
 	if x.read || x.slice > 0 || x.debt > 0 || len(x.changes) > 0 || x.booking != nil {
-		k.changes = nil
+		k.changes, m.day.debt = nil, m.day.debt-x.debt
 		m.start(now, x)
 	}
 }
@@ -295,9 +295,8 @@ func (m *model) finish(now time.Time, x *exchange) {
 			k.slots = append(k.slots, b.wants...)
 		}
 	}
-	if x.wrote {
-		m.day.debt -= x.debt
-	} else {
+	if !x.wrote {
+		m.day.debt += x.debt
 		k.changes = append(x.changes, k.changes...)
 	}
 	switch {
@@ -412,7 +411,7 @@ func (m *model) closing(now time.Time) {
 		d.debt = 0
 	}
 	x := &exchange{changes: k.changes, debt: d.debt}
-	k.changes = nil
+	k.changes, d.debt = nil, 0
 	k.giveBack(k.slots)
 	k.slots = nil
 	if !m.alone(now) && (len(k.corrections) > 0 || len(k.unused) > 0) {
