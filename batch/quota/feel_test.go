@@ -2,10 +2,8 @@ package quota
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -140,7 +138,7 @@ func (s *hidden) load(t *testing.T, l *Limiter, workers int, d time.Duration) {
 }
 
 // TestFeel measures, from the second minute on, how much of what the server would
-// have accepted is used, and how many calls it refuses.
+// have accepted is used, and how many calls it refuses: on average over some runs.
 func TestFeel(t *testing.T) {
 	mixed := func(r *rand.Rand) int64 { return 50 + r.Int64N(101) } // 100 on average
 	skewed := func(r *rand.Rand) int64 {                            // 100 on average, a few large ones
@@ -182,12 +180,12 @@ func TestFeel(t *testing.T) {
 		{"4000 rpm, refused count", hidden{rpm: 4000, strict: true}, Config{Concurrency: 300}, 4000, 0.9, 0.01},
 		{"60 rpm, jitter", hidden{rpm: 60, jitter: 200 * time.Millisecond}, Config{}, 60, 0.9, 0.01},
 		{"600 rpm, jitter", hidden{rpm: 600, jitter: 200 * time.Millisecond}, Config{}, 600, 0.9, 0.01},
-		{"20 at once, jitter", hidden{atOnce: 20, jitter: 200 * time.Millisecond}, Config{}, 750, 0.85, 0.01},
+		{"20 at once, jitter", hidden{atOnce: 20, jitter: 200 * time.Millisecond}, Config{}, 750, 0.9, 0.01},
 		{"5 rpm, fixed minute", hidden{rpm: 5, fixed: true}, Config{}, 5, 0.9, 0.01},
 		{"60 rpm, fixed minute", hidden{rpm: 60, fixed: true}, Config{}, 60, 0.9, 0.01},
 		{"600 rpm, fixed minute", hidden{rpm: 600, fixed: true}, Config{}, 600, 0.9, 0.01},
 		{"500 tpm", hidden{tpm: 500}, Config{}, 5, 0.9, 0.01},
-		{"500 tpm, 10 to 30 % a row", hidden{tpm: 500, row: mixed}, Config{}, 0, 0.88, 0.01},
+		{"500 tpm, 10 to 30 % a row", hidden{tpm: 500, row: mixed}, Config{}, 0, 0.9, 0.01},
 		{"6 000 tpm, mixed", hidden{tpm: 6000, row: mixed}, Config{}, 60, 0.9, 0.01},
 		{"60 000 tpm, mixed", hidden{tpm: 60_000, row: mixed}, Config{}, 600, 0.9, 0.01},
 		{"60 000 tpm, skewed", hidden{tpm: 60_000, row: skewed}, Config{}, 600, 0.9, 0.01},
@@ -200,10 +198,10 @@ func TestFeel(t *testing.T) {
 		{"both, in turns", hidden{rpm: 600, tpm: 60_000, change: phases}, Config{}, 465, 0.9, 0.01},
 		{"both, in turns, named", hidden{rpm: 600, tpm: 60_000, change: phases, named: true}, Config{}, 465, 0.9, 0.01},
 		{"600 rpm given, tokens hidden", hidden{tpm: 30_000}, Config{RPM: 600}, 300, 0.9, 0.01},
-		{"2 at once", hidden{atOnce: 2}, Config{}, 80, 0.85, 0.01},
-		{"20 at once", hidden{atOnce: 20}, Config{}, 800, 0.85, 0.01},
-		{"50 at once", hidden{atOnce: 50}, Config{}, 2000, 0.85, 0.01},
-		{"20 at once, 600 rpm", hidden{atOnce: 20, rpm: 600}, Config{}, 600, 0.85, 0.01},
+		{"2 at once", hidden{atOnce: 2}, Config{}, 80, 0.9, 0.01},
+		{"20 at once", hidden{atOnce: 20}, Config{}, 800, 0.9, 0.01},
+		{"50 at once", hidden{atOnce: 50}, Config{}, 2000, 0.9, 0.01},
+		{"20 at once, 600 rpm", hidden{atOnce: 20, rpm: 600}, Config{}, 600, 0.9, 0.01},
 		{"1 call in 200 fails", hidden{faults: 0.005}, Config{Concurrency: 32}, 1280, 0.95, 0.01},
 		{"1 call in 50 fails", hidden{faults: 0.02}, Config{Concurrency: 32}, 1280, 0.95, 0.03},
 		{"1 call in 20 fails", hidden{faults: 0.05}, Config{Concurrency: 32}, 1280, 0.95, 0.06},
@@ -212,50 +210,52 @@ func TestFeel(t *testing.T) {
 		{"1 call in 200 fails, 600 rpm", hidden{faults: 0.005, rpm: 600}, Config{}, 600, 0.9, 0.015},
 		{"1 call in 100 fails, 600 rpm", hidden{faults: 0.01, rpm: 600}, Config{}, 600, 0.9, 0.02},
 		{"1 call in 50 fails, 600 rpm", hidden{faults: 0.02, rpm: 600}, Config{}, 600, 0.85, 0.03},
-		{"1 call in 100 fails, 60 rpm", hidden{faults: 0.01, rpm: 60}, Config{}, 60, 0.85, 0.02},
-		{"1 call in 100 fails, 60 000 tpm", hidden{faults: 0.01, tpm: 60_000, row: mixed}, Config{}, 600, 0.85, 0.02},
+		{"1 call in 100 fails, 60 rpm", hidden{faults: 0.01, rpm: 60}, Config{}, 60, 0.9, 0.02},
+		{"1 call in 100 fails, 60 000 tpm", hidden{faults: 0.01, tpm: 60_000, row: mixed}, Config{}, 600, 0.9, 0.02},
 		{"600, 300, 1200 rpm", hidden{change: moves}, Config{}, (5*600 + 5*300 + 11*1200) / 21.0, 0.55, 0.01},
 		{"outages of 30 s", hidden{change: outages}, Config{Concurrency: 32}, 1280 * 0.9, 0.88, 0.01},
-		{"2 000 tpm, log-normal 0.5", hidden{tpm: 2000, row: spread(0.5)}, Config{}, 0, 0.9, 0.025},
+		{"2 000 tpm, log-normal 0.5", hidden{tpm: 2000, row: spread(0.5)}, Config{}, 0, 0.9, 0.01},
 		{"6 000 tpm, log-normal 0.5", hidden{tpm: 6000, row: spread(0.5)}, Config{}, 0, 0.9, 0.01},
 		{"6 000 tpm, log-normal 1", hidden{tpm: 6000, row: spread(1)}, Config{}, 0, 0.85, 0.01},
 		{"20 000 tpm, log-normal 0.5", hidden{tpm: 20_000, row: spread(0.5)}, Config{}, 0, 0.9, 0.01},
 		{"20 000 tpm, log-normal 1", hidden{tpm: 20_000, row: spread(1)}, Config{}, 0, 0.9, 0.01},
 		{"60 000 tpm, log-normal 0.5", hidden{tpm: 60_000, row: spread(0.5)}, Config{}, 0, 0.9, 0.01},
 		{"60 000 tpm, log-normal 1", hidden{tpm: 60_000, row: spread(1)}, Config{}, 0, 0.9, 0.01},
-		{"200 000 tpm, log-normal 1.5", hidden{tpm: 200_000, row: spread(1.5)}, Config{Concurrency: 128}, 0, 0.85, 0.01},
+		{"200 000 tpm, log-normal 1.5", hidden{tpm: 200_000, row: spread(1.5)}, Config{Concurrency: 128}, 0, 0.9, 0.01},
 		{"6 000 tpm given, log-normal 1", hidden{tpm: 6000, row: spread(1)}, Config{TPM: 6000}, 0, 0.9, 0},
 		{"200 000 tpm, log-normal 1", hidden{tpm: 200_000, row: spread(1)}, Config{Concurrency: 128}, 0, 0.9, 0.01},
 		{"both, log-normal 1", hidden{rpm: 700, tpm: 60_000, row: spread(1)}, Config{}, 0, 0.9, 0.01},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			const minutes, seeds = 20, 3
-			var line strings.Builder
+			const minutes = 20
+			seeds := 3
+			if tt.best >= 2000 || tt.server.tpm >= 200_000 {
+				seeds = 1 // so many calls leave little to chance
+			}
+			var used, calls, refused float64
 			for seed := range seeds {
 				s := tt.server
 				synctest.Test(t, func(t *testing.T) {
 					s.from, s.seed = time.Minute, uint64(seed)
 					s.load(t, New(tt.config), max(100, 2*tt.config.Concurrency), (1+minutes)*time.Minute)
 				})
-				best := tt.best
-				if best == 0 {
-					best = knowing(&s)
-				}
-				used := float64(s.sum.calls) / best / minutes
+				part := float64(s.sum.calls) / tt.best
 				if tt.best == 0 {
-					used = float64(s.sum.tokens) / best / minutes
+					part = float64(s.sum.tokens) / knowing(&s)
 				}
-				refused := float64(s.sum.refused) / float64(s.sum.calls+s.sum.refused)
-				if used < tt.used {
-					t.Errorf("seed %d: used %.3f, want at least %.3f", seed, used, tt.used)
-				}
-				if refused > tt.refused && s.sum.refused > minutes/10 {
-					t.Errorf("seed %d: refused %.4f (%d), want at most %.4f", seed, refused, s.sum.refused, tt.refused)
-				}
-				fmt.Fprintf(&line, "  %.3f used, %.4f refused (%d)", used, refused, s.sum.refused)
+				t.Logf("seed %d: used %.3f, refused %d of %d", seed, part/minutes, s.sum.refused, s.sum.calls+s.sum.refused)
+				used += part / float64(minutes*seeds)
+				calls += float64(s.sum.calls + s.sum.refused)
+				refused += float64(s.sum.refused)
 			}
-			t.Logf("%-35s%s", tt.name, line.String())
+			t.Logf("%-35s used %.3f, refused %.4f", tt.name, used, refused/calls)
+			if used < tt.used {
+				t.Errorf("used %.3f, want at least %.3f", used, tt.used)
+			}
+			if refused > tt.refused*calls && refused > float64(minutes*seeds)/10 {
+				t.Errorf("refused %.4f (%.0f), want at most %.4f", refused/calls, refused, tt.refused)
+			}
 		})
 	}
 }

@@ -55,8 +55,8 @@ type exchange struct {
 	booking *booking // nil = none
 
 	record dayRecord
-	wrote  bool // record is what the file has now
-	got    int  // of slice
+	wrote  bool  // record is what the file has now
+	got    int   // of slice
 	err    error // of the record, or of its lock
 
 	booked  time.Duration // how long the booking took
