@@ -270,3 +270,28 @@ func TestDebtOverMidnight(t *testing.T) {
 		l.Close()
 	})
 }
+
+// stand still while a machine sleeps.
+func TestWaitLooksAtTheClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "2000-07-15T05:00:00Z")
+		l := New(Config{RPD: 1, OnDailyQuota: DayWait})
+		spend(t, l, 1)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if err := l.Acquire(t.Context(), request(1)); err != nil {
+				t.Error(err)
+			}
+		})
+		time.Sleep(time.Hour + time.Second)
+		l.mu.Lock()
+		m := l.models[testModel]
+		m.day.parked, m.day.end = time.Now(), time.Now() // as after the machine has slept over midnight
+		l.mu.Unlock()
+		start := time.Now()
+		wg.Wait()
+		if d := time.Since(start); d > time.Minute {
+			t.Errorf("the clock was looked at after %v", d)
+		}
+	})
+}

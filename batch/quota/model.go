@@ -11,6 +11,8 @@ import (
 const (
 	startWindow = 4 // calls in flight while nothing is known
 
+	longestSleep = time.Minute // without a look at the clock
+
 	maxPause    = 5 * time.Minute        // longest that a server's RetryAfter is heeded
 	firstPause  = 500 * time.Millisecond // after a second burst of refusals that name no time
 	longestWait = time.Minute            // where the doubling of firstPause ends
@@ -261,8 +263,15 @@ func (m *model) dispatch(now time.Time) {
 	}
 }
 
-// wake sees to it that dispatch runs at the time.
+// wake sees to it that dispatch runs at the time, or in a minute, to look at the clock
+// again: timers stand still while the machine sleeps, and midnight does not.
 func (m *model) wake(now, at time.Time) {
+	if last := now.Add(longestSleep); at.After(last) {
+		if m.wakeAt.After(now) && !m.wakeAt.After(last) {
+			return // it runs already
+		}
+		at = last
+	}
 	if m.wakeAt.Equal(at) {
 		return
 	}
