@@ -79,7 +79,7 @@ func TestState(t *testing.T) {
 			if s.Limit != LimitPause || s.Next < 17*time.Second || s.Next > 18*time.Second || !s.Since.Equal(refused) || s.Age != 3*time.Second {
 				t.Errorf("%+v", s)
 			}
-			if got := s.String(); !strings.HasPrefix(got, "waiting: pause after a refusal 3 s ago, next slot 17.") {
+			if got := s.String(); !strings.HasPrefix(got, "waiting: pause after a refusal 3 s ago, next slot 1") {
 				t.Errorf("got %s", got)
 			}
 		})
