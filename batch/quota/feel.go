@@ -154,9 +154,6 @@ type felt struct {
 	feltAt time.Time                        // when a limit was last felt or set back
 
 	ceiling int // calls in flight that the window grows to; 0 = as many as configured
-
-	// Estimated tokens and those that usage reported for them, both decaying.
-	estimated, reported float64
 }
 
 // A record holds the calls of the last minute or so.

@@ -16,10 +16,6 @@ const (
 	maxPause    = 5 * time.Minute        // longest that a server's RetryAfter is heeded
 	firstPause  = 500 * time.Millisecond // after a second burst of refusals that name no time
 	longestWait = time.Minute            // where the doubling of firstPause ends
-
-	// decay is how much the correction of estimates forgets with each answer: it
-	// stands for the last 32 or so.
-	decay = 1 - 1.0/32
 )
 
 // A model is the state of one model. The Limiter's mu guards it.
@@ -27,9 +23,10 @@ type model struct {
 	limiter *Limiter
 	name    string
 
-	requests pace
-	tokens   pace
-	ledger   ledger // of tokens, while their limit is known
+	requests  pace
+	tokens    pace
+	ledger    ledger // of tokens, while their limit is known
+	estimates estimates
 
 	window int    // most calls in flight: slow start, and cut by bursts of refusals
 	cutSeq uint64 // refusals of grants up to this one belong to a burst that was counted
@@ -145,16 +142,7 @@ func (m *model) earliest(now time.Time, r *batch.Request) (at time.Time, by boun
 // reserve returns the tokens to count for r. A row above the limit counts as all
 // of it, and so gets a minute of its own instead of waiting for ever.
 func (m *model) reserve(r *batch.Request) int64 {
-	return min(m.estimate(r), m.tokens.limit)
-}
-
-// estimate returns the tokens that r will probably be counted as.
-func (m *model) estimate(r *batch.Request) int64 {
-	n := float64(max(1, r.InputTokens))
-	if m.estimated > 0 {
-		n *= m.reported / m.estimated
-	}
-	return int64(max(1, n))
+	return min(m.estimates.of(r.InputTokens), m.tokens.limit)
 }
 
 // grant counts r as sent now, in the slot.
@@ -162,7 +150,7 @@ func (m *model) grant(now, slot time.Time, r *batch.Request) {
 	m.seq++
 	g := grant{seq: m.seq, at: now, exempt: m.exempt(r)}
 	m.probe(now)
-	m.record.add(g.seq, call{at: now, tokens: m.estimate(r), flight: m.inFlight()})
+	m.record.add(g.seq, call{at: now, tokens: m.estimates.of(r.InputTokens), flight: m.inFlight()})
 	if m.requests.limit > 0 {
 		m.requests.take(slot, 1)
 	}
@@ -303,8 +291,7 @@ func (m *model) refuse(err error) {
 // learn takes from an outcome what it says about the limits.
 func (m *model) learn(g grant, r *batch.Request, o *batch.Outcome) {
 	if u := o.Usage; u != nil && u.PromptTokenCount > 0 {
-		m.estimated = decay*m.estimated + float64(max(1, r.InputTokens))
-		m.reported = decay*m.reported + float64(u.PromptTokenCount)
+		m.estimates.learn(r.InputTokens, u.PromptTokenCount)
 		m.correct(g, u.PromptTokenCount)
 		if c := m.record.get(g.seq); c != nil {
 			c.tokens = u.PromptTokenCount

@@ -22,6 +22,10 @@ const (
 	window = time.Minute + 500*time.Millisecond
 )
 
+// decay is how much the correction of estimates forgets with each answer: it stands
+// for the last 32 or so.
+const decay = 1 - 1.0/32
+
 // credit is how far the pace of tokens may fall behind while that of requests holds
 // it up, and catch up later. Where both limits bind, small rows wait for the one and
 // large rows for the other: without it, what the other would have allowed meanwhile
@@ -74,6 +78,25 @@ func (p *pace) adopt(limit int64, now time.Time) bool {
 	p.limit, p.learned, p.since, p.probe = limit, true, now, probe{}
 	p.free = now.Add(p.cost(1))
 	return true
+}
+
+// An estimates corrects estimates of tokens by what usage reports. The zero value leaves
+// them as they are.
+type estimates struct{ estimated, reported float64 } // both decaying
+
+// learn takes in what became of an estimate.
+func (e *estimates) learn(estimated int, reported int64) {
+	e.estimated = decay*e.estimated + float64(max(1, estimated))
+	e.reported = decay*e.reported + float64(reported)
+}
+
+// of returns the tokens that an estimate will probably be counted as.
+func (e *estimates) of(estimated int) int64 {
+	n := float64(max(1, estimated))
+	if e.estimated > 0 {
+		n *= e.reported / e.estimated
+	}
+	return int64(max(1, n))
 }
 
 // A ledger holds the tokens granted in the last window, in order of their slots.
