@@ -233,7 +233,7 @@ func (t *tiering) Release(r *batch.Request, o *batch.Outcome) {
 	if t.gated(r) {
 		own := o
 		if o != nil && (o.Consequence == batch.Park || len(o.Limits) > 0) {
-			own = nil // a quota of all tiers
+			own = new(batch.Outcome) // a quota of all tiers, which says nothing of this one
 		}
 		t.gate.Release(r, own)
 	}
