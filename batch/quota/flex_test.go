@@ -93,7 +93,7 @@ func TestFlexGate(t *testing.T) {
 		defer cancel()
 		go l.Acquire(ctx, flexRequest())
 		synctest.Wait()
-		if got, want := l.State().String(), "waiting: 20 calls at a time (learned) in the flex tier, 20 in flight, oldest "; !strings.HasPrefix(got, want) {
+		if got, want := l.State().String(), "waiting: 20 calls at a time (learned 1 min ago) in the flex tier, 20 in flight, oldest "; !strings.HasPrefix(got, want) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	})
