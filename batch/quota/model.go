@@ -33,7 +33,7 @@ type model struct {
 	bursts int    // bursts in a row without an answer between
 	felt
 	paused  time.Time // nothing is sent before
-	refused time.Time // when the last refusal came
+	refused refusal   // the last one
 
 	day  day
 	link link
@@ -45,6 +45,12 @@ type model struct {
 	queue  list.List // of *waiter, the first come first
 	timer  *time.Timer
 	wakeAt time.Time // when timer fires; zero = it does not run
+}
+
+// A refusal is what a server said no with, or that none could be reached.
+type refusal struct {
+	at  time.Time
+	why string
 }
 
 // A grant is a call in flight.
@@ -323,7 +329,10 @@ func (m *model) learn(g grant, r *batch.Request, o *batch.Outcome) {
 func (m *model) slowDown(now time.Time, g grant, o *batch.Outcome) {
 	adopted := m.adopt(now, o.Limits)
 	fresh := m.blame(g.seq, o) && g.seq > m.cutSeq
-	m.refused = now
+	m.refused.at = now
+	if o.Err != nil {
+		m.refused.why = o.Err.Message
+	}
 	if c := m.record.get(g.seq); c != nil {
 		c.refused = true
 		m.suspect.amend(c)

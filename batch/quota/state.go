@@ -27,6 +27,8 @@ type State struct {
 	Since   time.Time     // since when the limit binds: it is known, or the last refusal came; zero if no refusal has
 	Age     time.Duration // from Since until now
 
+	Why string // with LimitPause, what the last refusal said
+
 	Next     time.Duration // until the next slot; 0 = not known, a call in flight must end first
 	InFlight int
 	Oldest   time.Duration // since the oldest call in flight was sent
@@ -87,11 +89,11 @@ func (m *model) state(now time.Time) State {
 	case byDay, byProbe:
 		s.Limit, s.Value, s.Learned, s.Since = LimitRPD, int64(m.day.parkedBy), m.day.parkedBy == 0 || m.day.parkedBy != m.limiter.config.RPD, m.day.parkedAt
 	case byPause:
-		s.Limit, s.Since = LimitPause, m.refused
+		s.Limit, s.Since, s.Why = LimitPause, m.refused.at, m.refused.why
 	case byFlight:
 		s.Limit, s.Value, s.Learned = LimitConcurrency, int64(m.window), m.window < m.limiter.config.Concurrency
 		if s.Learned {
-			s.Since = m.refused
+			s.Since = m.refused.at
 		}
 	}
 	if !s.Since.IsZero() {
@@ -136,6 +138,9 @@ func (s State) String() string {
 	parts = append(parts, fmt.Sprintf("%d in flight", s.InFlight))
 	if s.InFlight > 0 {
 		parts = append(parts, "oldest "+seconds(s.Oldest, 0))
+	}
+	if s.Why != "" {
+		parts = append(parts, "last refusal: "+s.Why)
 	}
 	return strings.Join(parts, ", ")
 }

@@ -71,7 +71,7 @@ func TestState(t *testing.T) {
 			if err := l.Acquire(t.Context(), r); err != nil {
 				t.Fatal(err)
 			}
-			l.Release(r, &batch.Outcome{Consequence: batch.SlowDown, RetryAfter: 20 * time.Second})
+			l.Release(r, &batch.Outcome{Consequence: batch.SlowDown, RetryAfter: 20 * time.Second, Err: &batch.Error{Message: "HTTP 503: busy"}})
 			wait(t, l, 1)
 			refused := time.Now()
 			time.Sleep(3 * time.Second)
@@ -79,7 +79,7 @@ func TestState(t *testing.T) {
 			if s.Limit != LimitPause || s.Next < 17*time.Second || s.Next > 18*time.Second || !s.Since.Equal(refused) || s.Age != 3*time.Second {
 				t.Errorf("%+v", s)
 			}
-			if got := s.String(); !strings.HasPrefix(got, "waiting: pause after a refusal 3 s ago, next slot 1") {
+			if got := s.String(); !strings.HasPrefix(got, "waiting: pause after a refusal 3 s ago, next slot 1") || !strings.HasSuffix(got, "0 in flight, last refusal: HTTP 503: busy") {
 				t.Errorf("got %s", got)
 			}
 		})

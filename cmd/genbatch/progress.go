@@ -168,7 +168,7 @@ func quotaJSON(p jobs.Progress) map[string]any {
 	}
 	return map[string]any{
 		"since": since, "age_seconds": q.Age.Seconds(), "tier": q.Tier,
-		"text": q.String(), "limit": q.Limit, "value": q.Value, "learned": q.Learned,
+		"text": q.String(), "why": q.Why, "limit": q.Limit, "value": q.Value, "learned": q.Learned,
 		"next_seconds": q.Next.Seconds(), "waiting": q.Waiting, "in_flight": q.InFlight, "oldest_seconds": q.Oldest.Seconds(),
 	}
 }
