@@ -362,6 +362,9 @@ func (s *Spec) check() error {
 	slices.Sort(kinds)
 	switch len(kinds) {
 	case 0:
+		if field(s.Request, "contents") != nil { // a whole example, pasted
+			return specErrorf("put the text into prompt:, or use raw: for whole requests", "request.contents is the same for every row, and the job does not say what to ask")
+		}
 		return specErrorf(`say it with --prompt "Summarize: {{.text}}", with --label A --label B --text "{{.text}}", with --schema FILE --text "{{.text}}", or with prompt:, classify:, summarize:, extract: or raw: in a job file`,
 			"the job does not say what to ask")
 	case 1:
