@@ -53,6 +53,8 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"bytes":     writeBytes,
 	"parquet":   damageParquet,
 	"redirect":  redirect,
+	"picture":   picture,
+	"sound":     sound,
 }
 
 // usage ends a script that uses a command wrongly.
