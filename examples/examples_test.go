@@ -30,6 +30,7 @@ func TestExamples(t *testing.T) {
 		"summarize": summarize,
 		"extract":   extract,
 		"captions":  captions,
+		"speech":    speech,
 		"raw":       raw,
 	} {
 		t.Run(name, func(t *testing.T) {
