@@ -80,6 +80,11 @@ func (j *Job) newBudget(l batch.Limiter) (batch.Limiter, error) {
 			return nil, err
 		}
 		past.addResult(r, j.prices)
+		for i := range r.Spent { // the next run knows how long answers are before its first
+			if u := r.Spent[i].Usage; u != nil {
+				b.longest = max(b.longest, u.CandidatesTokenCount+u.Thoughts())
+			}
+		}
 	}
 	spent, unpriced := past.CostUSD()
 	if unpriced > 0 {

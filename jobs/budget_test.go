@@ -135,6 +135,29 @@ func TestSoftCap(t *testing.T) {
 	}
 }
 
+// A run that goes on reserves by the answers of those before it, and not by none:
+// images cost so much that four of them were too many.
+func TestSoftCapOfALaterRun(t *testing.T) {
+	f := newFilesFixture(t)
+	f.e.reply = func(string, int) (int, string) {
+		const details = `"promptTokensDetails":[{"modality":"TEXT","tokenCount":5}],"candidatesTokensDetails":[{"modality":"IMAGE","tokenCount":1290}],`
+		return 200, strings.Replace(mediaBody("", [2]string{"image/png", pngBytes}), `"totalTokenCount"`, details+`"totalTokenCount"`, 1)
+	}
+	f.input("a", "b", "c", "d")
+	f.spec.Limit = 1
+	s := f.mustRun()
+	one, _ := s.Job.CostUSD()
+	f.spec.Limit, f.spec.MaxCost = 0, (one + one/2).String()
+	f.e.requests()
+	_, err := f.run()
+	if _, ok := errors.AsType[*BudgetError](err); !ok {
+		t.Errorf("the run ends with %v, want a *BudgetError", err)
+	}
+	if asked := f.e.requests(); len(asked) != 0 {
+		t.Errorf("%q are asked although another image does not fit", asked)
+	}
+}
+
 func TestCapNeedsPrices(t *testing.T) {
 	f := newBudgetFixture(t)
 	f.input("a")
