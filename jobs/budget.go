@@ -262,8 +262,8 @@ func (m boundedModel) Attempt(ctx context.Context, r *batch.Request) batch.Outco
 	return o
 }
 
-// mostUsage is the most that a request can use: a token for each byte of it, what
-// its media are estimated at, and the output that it allows. It is hard when the
+// mostUsage is the most that a request can use: a token for each byte of its text,
+// what its media are estimated at (see mediaInput and inlineInput), and the output that it allows. It is hard when the
 // request itself sets the limit of that, and else the model's own.
 func mostUsage(prices *price.Table, r *batch.Request) (most *batch.Usage, hard bool) {
 	most = &batch.Usage{PromptTokenCount: int64(len(r.Body)), CandidatesTokenCount: outputLimit}
@@ -275,6 +275,7 @@ func mostUsage(prices *price.Table, r *batch.Request) (most *batch.Usage, hard b
 	if err != nil {
 		return most, false
 	}
+	inlineInput(r, &b, most)
 	if n := wholeNumber(b.config["maxOutputTokens"]); n > 0 {
 		most.CandidatesTokenCount, hard = n, true
 	}
