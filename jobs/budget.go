@@ -323,7 +323,7 @@ func mostOf(prices *price.Table, s *batch.Spend, asked string) price.USD {
 	if s.Most == nil {
 		return 0
 	}
-	q := mostQuery(s.Most, s.Model, s.At)
+	q := mostQuery(s.Most, pricedAs(prices, s.Model, asked, s.At), s.At)
 	q.Tier = s.Tier
 	cost, ok := prices.Most(q)
 	if !ok {

@@ -170,7 +170,7 @@ func (j *Job) ask(ctx context.Context) (*Summary, error) {
 		err = late
 	}
 	s := j.summary()
-	s.ListPriced = j.listPriced(j.endpoint)
+	s.ListPriced = j.listPriced(j.endpoint, &s.Run)
 	s.Learned = limiter.Learned()
 	return s, err
 }

@@ -229,10 +229,23 @@ func queryOf(t *price.Table, s *batch.Spend, asked string) price.Query {
 		PromptDetails: splitOf(u.PromptTokensDetails), CachedDetails: splitOf(u.CacheTokensDetails),
 		ToolDetails: splitOf(u.ToolUsePromptTokensDetails), OutputDetails: splitOf(u.CandidatesTokensDetails),
 	}
-	if _, known := t.Lookup(s.Model, s.At); !known {
-		q.Model = asked
-	}
+	q.Model = pricedAs(t, s.Model, asked, s.At)
 	return q
+}
+
+// pricedAs names the model whose price counts: the one that answered. It is the one
+// that was asked where no price is known of a gateway's own name for what answered,
+// or where the user's prices name the one that was asked, and not what answered:
+// who writes such a file is billed by the name that is asked.
+func pricedAs(t *price.Table, answered, asked string, at time.Time) string {
+	a, known := t.Lookup(answered, at)
+	if !known {
+		return asked
+	}
+	if own, ok := t.Lookup(asked, at); ok && own.Custom != nil && a.Custom == nil {
+		return asked
+	}
+	return answered
 }
 
 func splitOf(details []batch.ModalityTokens) (s price.Split) {

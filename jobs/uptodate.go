@@ -115,7 +115,7 @@ func (id fileID) sameTime(o fileID) bool {
 // unchanged is the summary of a run that had nothing to do.
 func (j *Job) unchanged(m *manifest) *Summary {
 	s := j.summary()
-	s.ListPriced = j.listPriced(j.endpoint)
+	s.ListPriced = j.listPriced(j.endpoint, &m.Summary)
 	s.Bad = m.Summary.Status[batch.Skipped]
 	s.Settled = m.Rows - s.Bad
 	s.keep(j.spec.Output, m)

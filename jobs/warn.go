@@ -27,7 +27,7 @@ func newWarnings() *warnings {
 // job's model.
 func (j *Job) warnPrice() {
 	e, known := j.prices.Lookup(j.spec.Model, time.Now())
-	if !known || e.Period == nil || len(e.Period.Tiers) == 0 {
+	if !known || !e.Period.Priced() {
 		j.log.Warn(fmt.Sprintf("the price of %s is not known: costs stay empty (see genbatch prices, and --prices FILE)", j.spec.Model))
 	}
 	for _, text := range e.Warnings {
@@ -80,8 +80,21 @@ func (j *Job) warnModel(r *batch.Result) {
 }
 
 // listPriced reports whether costs are Google's list prices although someone
-// else sends the bill.
-func (j *Job) listPriced(e gemini.Endpoint) bool {
+// else sends the bill, for the job's own model or any that answered.
+func (j *Job) listPriced(e gemini.Endpoint, t *Totals) bool {
 	ownHost := e.Name == "google" && j.spec.BaseURL == "" || e.Name == "vertex" && j.spec.BaseURL == ""
-	return j.spec.Prices == "" && !ownHost && e.Name != "sim"
+	if ownHost || e.Name == "sim" {
+		return false
+	}
+	now := time.Now()
+	isList := func(answered, asked string) bool {
+		m, known := j.prices.Lookup(pricedAs(j.prices, answered, asked, now), now)
+		return known && m.Custom == nil
+	}
+	for _, m := range t.Models {
+		if isList(m.Model, j.spec.Model) {
+			return true
+		}
+	}
+	return len(t.Models) == 0 && isList(j.spec.Model, j.spec.Model)
 }

@@ -120,7 +120,8 @@ func (p parts) within(prompt parts) parts {
 //
 //	(prompt - cached) * input + cached * cached input + tool * input + (output + thoughts) * output
 //
-// each part split by modality, and the fee of its searches (see [Table.SearchFee]).
+// each part split by modality, and the fee of its searches (see [Table.SearchFee]) and
+// of the request itself (see [Period.PerRequest]).
 // It is false when the price of any part is not known:
 // the model, the day, the service, or a modality is not in the table, or counts are
 // impossible. An unknown cost is not 0.
@@ -130,6 +131,10 @@ func (t *Table) Cost(q Query) (USD, bool) {
 	m := t.find(q.Model)
 	if m == nil {
 		return 0, false
+	}
+	fixed, perToken := m.At(q.At).requestFee()
+	if !perToken {
+		return m.withSearches(fixed, &q)
 	}
 	rates := m.rates(&q)
 	if rates == nil {
@@ -144,7 +149,7 @@ func (t *Table) Cost(q Query) (USD, bool) {
 	}
 	cached = cached.within(prompt)
 
-	s := sum{rates: rates, ok: true}
+	s := sum{rates: rates, total: fixed, ok: true}
 	for i := range prompt {
 		input, discounted := InputText+Kind(i), CachedInput
 		if i == audio {
@@ -179,6 +184,10 @@ func (t *Table) Most(q Query) (USD, bool) {
 	if m == nil {
 		return 0, false
 	}
+	fixed, perToken := m.At(q.At).requestFee()
+	if !perToken {
+		return m.withSearches(fixed, &q)
+	}
 	rates := m.rates(&q)
 	if rates == nil {
 		return 0, false
@@ -193,7 +202,7 @@ func (t *Table) Most(q Query) (USD, bool) {
 	if !ok || q.Output < 0 || q.Output > maxTokens {
 		return 0, false
 	}
-	s := sum{rates: rates, ok: true}
+	s := sum{rates: rates, total: fixed, ok: true}
 	for i := range prompt {
 		s.add(InputText+Kind(i), prompt[i])
 	}
@@ -203,6 +212,16 @@ func (t *Table) Most(q Query) (USD, bool) {
 		return 0, false
 	}
 	return s.total + fee, s.ok
+}
+
+// withSearches adds the fee of searches to a fixed price, which includes them where
+// none is stated.
+func (m *Model) withSearches(fixed USD, q *Query) (USD, bool) {
+	fee, known := m.searchFee(q)
+	if !known && m.Grounding == nil {
+		return fixed, q.Searches >= 0 && q.MapSearches >= 0
+	}
+	return fixed + fee, known
 }
 
 // rates returns the rates for a call; nil: not known.

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -22,6 +23,7 @@ type file struct {
 	Unit          string            `json:"unit"`
 	Sources       map[string]Source `json:"sources"`
 	Models        []fileModel       `json:"models"`
+	Multiplier    multiplier        `json:"multiplier"` // of all list prices
 
 	HowToUse    json.RawMessage `json:"how_to_use"`
 	Multipliers json.RawMessage `json:"service_multipliers_if_unknown"`
@@ -44,6 +46,10 @@ type fileModel struct {
 		From  string `json:"from"`
 	} `json:"routed_to"`
 
+	PerRequest json.Number `json:"per_request"` // of periods that have none
+	Multiplier multiplier  `json:"multiplier"`
+	SameAs     string      `json:"same_as"`
+
 	Grounding *fileGrounding  `json:"grounding"`
 	PerImage  json.RawMessage `json:"per_image"`
 	Limits    json.RawMessage `json:"limits"`
@@ -54,6 +60,8 @@ type filePeriod struct {
 	Until string     `json:"until"`
 	Note  string     `json:"note"`
 	Tiers []fileTier `json:"tiers"`
+
+	PerRequest json.Number `json:"per_request"`
 
 	Grounding    *fileGrounding  `json:"grounding"` // null: the model's
 	CacheStorage json.RawMessage `json:"cache_storage_per_1m_token_hours"`
@@ -74,7 +82,7 @@ func LoadFile(name string) (*Table, error) {
 		return nil, fmt.Errorf("price file: %w", err)
 	}
 	defer f.Close()
-	t, err := Load(f)
+	t, err := load(f, name)
 	if err != nil {
 		return nil, fmt.Errorf("price file %s: %w", name, err)
 	}
@@ -87,16 +95,22 @@ func LoadFile(name string) (*Table, error) {
 //
 //	{"models": [{"id": "gemini-2.5-flash", "periods": [{"tiers": [
 //	  {"standard": {"input_text": 0.2, "output_text": 1.8, "cached_input": 0.02}}]}]}]}
-func Load(r io.Reader) (*Table, error) {
+//
+// or {"multiplier": 0.6}. The format is described in docs/prices.md.
+func Load(r io.Reader) (*Table, error) { return load(r, "") }
+
+func load(r io.Reader, name string) (*Table, error) {
 	d := Default()
 	t := &Table{generated: d.generated, models: slices.Clone(d.models), byName: maps.Clone(d.byName)}
-	if err := t.add(r, true); err != nil {
+	if err := t.add(r, &Custom{File: name}, d); err != nil {
 		return nil, err
 	}
 	return t, nil
 }
 
-func (t *Table) add(r io.Reader, custom bool) error {
+// add reads a file; custom, and the list that its multipliers are of, are nil for the
+// built-in one.
+func (t *Table) add(r io.Reader, custom *Custom, list *Table) error {
 	data, err := io.ReadAll(r)
 	if err != nil {
 		return err
@@ -116,20 +130,32 @@ func (t *Table) add(r io.Reader, custom bool) error {
 	if f.Currency != "" && f.Currency != "USD" {
 		return fmt.Errorf("currency %q: prices must be in USD", f.Currency)
 	}
-	if len(f.Models) == 0 {
-		return errors.New("no models in it")
+	if len(f.Models) == 0 && f.Multiplier.ratio == nil {
+		return errors.New("there are no models in it, and no multiplier of the list prices")
 	}
-	if !custom {
+	if custom == nil {
 		t.generated = f.Generated
+	} else {
+		custom.Date = f.Generated
+		if f.Multiplier.ratio != nil {
+			if err := t.multiplyAll(&f.Multiplier, *custom); err != nil {
+				return err
+			}
+		}
 	}
 	pacific := pacific()
 	seen := make(map[string]bool)
 	for i := range f.Models {
-		m, err := f.Models[i].model(f.Sources, pacific)
+		m, err := f.Models[i].model(f.Sources, list, &f.Multiplier, pacific)
 		if err != nil {
 			return fmt.Errorf("model %d (%q): %w", i+1, f.Models[i].ID, err)
 		}
-		m.Custom = custom
+		if custom != nil {
+			if m.Custom == nil {
+				m.Custom = new(Custom)
+			}
+			m.Custom.File, m.Custom.Date = custom.File, custom.Date
+		}
 		for _, name := range append([]string{m.ID}, m.Aliases...) {
 			if seen[name] {
 				return fmt.Errorf("model %d: the name %q is there twice", i+1, name)
@@ -169,12 +195,18 @@ func positioned(err error, data []byte, offset int64) error {
 		err = fmt.Errorf("the value of %[2]s cannot be of type %[1]s", e.Value, cmp.Or(e.Field, "the file")) // its own text speaks of Go types
 	}
 	offset = min(offset, int64(len(data)))
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		err = fmt.Errorf("unknown key %s: docs/prices.md describes the format", name)
+	}
 	return fmt.Errorf("line %d: %w", 1+bytes.Count(data[:offset], []byte("\n")), err)
 }
 
-func (f *fileModel) model(sources map[string]Source, pacific *time.Location) (*Model, error) {
+func (f *fileModel) model(sources map[string]Source, list *Table, all *multiplier, pacific *time.Location) (*Model, error) {
 	if f.ID == "" {
-		return nil, errors.New("it has no id")
+		return nil, errors.New("it has no id: give the name by which the endpoint knows the model")
+	}
+	if f.Multiplier.ratio != nil || f.SameAs != "" {
+		return f.derived(list, all)
 	}
 	m := &Model{
 		ID: f.ID, Aliases: f.Aliases, Type: f.Kind, Status: f.Status, Confidence: f.Confidence, Notes: f.Notes,
@@ -201,6 +233,18 @@ func (f *fileModel) model(sources map[string]Source, pacific *time.Location) (*M
 			return nil, fmt.Errorf("period %d: %w", i+1, err)
 		}
 		m.Periods = append(m.Periods, p)
+	}
+	fixed, err := perRequest(f.PerRequest)
+	if err != nil {
+		return nil, err
+	}
+	if fixed != nil && len(m.Periods) == 0 {
+		m.Periods = []Period{{}} // all days
+	}
+	for i := range m.Periods {
+		if m.Periods[i].PerRequest == nil {
+			m.Periods[i].PerRequest = fixed
+		}
 	}
 	slices.SortStableFunc(m.Periods, func(a, b Period) int { return a.from.Compare(b.from) })
 	for i := 1; i < len(m.Periods); i++ {
@@ -230,6 +274,9 @@ func (f *filePeriod) period(pacific *time.Location) (Period, error) {
 	var err error
 	if p.Grounding, err = f.Grounding.fees(); err != nil {
 		return p, fmt.Errorf("grounding: %w", err)
+	}
+	if p.PerRequest, err = perRequest(f.PerRequest); err != nil {
+		return p, err
 	}
 	if p.from, err = day(f.From, 0, pacific); err != nil {
 		return p, fmt.Errorf("from: %w", err)
@@ -294,7 +341,7 @@ func ratesOf(prices map[string]json.Number) (*Rates, error) {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		if perMillion < 0 {
-			return nil, fmt.Errorf("%s: %s is below 0", name, perMillion)
+			return nil, fmt.Errorf("%s: %s is below 0: a price is in USD for a million tokens", name, perMillion)
 		}
 		if perMillion%1e6 != 0 {
 			return nil, fmt.Errorf("%s: %s per million tokens is finer than a pico-dollar a token (6 decimals)", name, perMillion)

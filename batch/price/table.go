@@ -88,7 +88,11 @@ type Tier struct {
 type Period struct {
 	From, Until string // first and last day, "2026-12-31"; empty = open
 	Note        string
-	Tiers       []Tier // by size; empty = no price is known for these days
+	Tiers       []Tier // by size; empty = no price of tokens is known for these days
+
+	// PerRequest is a price for each request that was answered, whatever its length;
+	// nil: there is none. Without tiers it is the whole price.
+	PerRequest *USD
 
 	Grounding *Grounding // nil: the model's
 	from, end time.Time  // midnights: the first instant, and the first after; zero = open
@@ -127,7 +131,7 @@ type Model struct {
 
 	Grounding *Grounding // nil: the table knows of none
 
-	Custom bool // from the user's file
+	Custom *Custom // nil: the built-in table's own
 
 	routed time.Time
 }
@@ -143,6 +147,9 @@ func (m *Model) At(t time.Time) *Period {
 	return nil
 }
 
+// Priced reports whether any price is known; for nil it is false.
+func (p *Period) Priced() bool { return p != nil && (len(p.Tiers) > 0 || p.PerRequest != nil) }
+
 // A Table is a set of dated prices. It is read-only and safe for concurrent use.
 // Get one from [Default], [Load] or [LoadFile].
 type Table struct {
@@ -156,7 +163,7 @@ var defaultJSON []byte
 
 var defaultTable = sync.OnceValue(func() *Table {
 	t := &Table{byName: make(map[string]*Model)}
-	if err := t.add(bytes.NewReader(defaultJSON), false); err != nil {
+	if err := t.add(bytes.NewReader(defaultJSON), nil, nil); err != nil {
 		panic("price: internal error: prices.json: " + err.Error()) // TestDefault reads the same bytes
 	}
 	return t
@@ -181,7 +188,7 @@ func (t *Table) Models() []Model {
 // An Entry is what the table says of a model at a time.
 type Entry struct {
 	Model
-	Period   *Period // nil, or without tiers: no price is known
+	Period   *Period // nil, or not [Period.Priced]: no price is known
 	Warnings []string
 }
 

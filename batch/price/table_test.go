@@ -45,7 +45,7 @@ func TestDefault(t *testing.T) {
 		if m.RoutedTo != "" && table.byName[m.RoutedTo] == nil {
 			t.Errorf("%s is routed to %s, which is not in the table", m.ID, m.RoutedTo)
 		}
-		if m.Custom {
+		if m.Custom != nil {
 			t.Errorf("%s counts as the user's", m.ID)
 		}
 	}
@@ -132,13 +132,13 @@ func TestLoad(t *testing.T) {
 		t.Error("null is a price")
 	}
 	e, _ := table.Lookup("gemini-2.5-flash", on("2026-12-24"))
-	if !e.Custom || len(e.Warnings) > 0 || e.RoutedTo != "" {
+	if e.Custom == nil || len(e.Warnings) > 0 || e.RoutedTo != "" {
 		t.Errorf("%+v", e)
 	}
 	if got, want := len(table.Models()), len(Default().Models())+1; got != want {
 		t.Errorf("%d models, want %d", got, want)
 	}
-	if e, _ := Default().Lookup("gemini-2.5-flash", on("2026-11-21")); e.Custom || len(e.Aliases) != 1 {
+	if e, _ := Default().Lookup("gemini-2.5-flash", on("2026-11-21")); e.Custom != nil || len(e.Aliases) != 1 {
 		t.Error("the built-in table has changed")
 	}
 }
@@ -150,12 +150,12 @@ func TestLoadErrors(t *testing.T) {
 		{"", "line 1: EOF"},
 		{"{\n\n  \"models\": [}", "line 3: invalid character '}' looking for beginning of value"},
 		{"{\n\"models\": 5}", "line 2: the value of models cannot be of type number"},
-		{`{"modles": []}`, `line 1: json: unknown field "modles"`},
-		{`{"models": []}`, "no models in it"},
+		{`{"modles": []}`, `line 1: unknown key "modles": docs/prices.md describes the format`},
+		{`{"models": []}`, "there are no models in it, and no multiplier of the list prices"},
 		{model("") + "{}", "line 1: more follows after the closing brace"},
 		{`{"schema_version": 2}`, "schema_version 2 is newer than this genbatch, which reads 1"},
 		{`{"currency": "EUR"}`, `currency "EUR": prices must be in USD`},
-		{`{"models": [{}]}`, `model 1 (""): it has no id`},
+		{`{"models": [{}]}`, `model 1 (""): it has no id: give the name by which the endpoint knows the model`},
 		{`{"models": [{"id": "a"}, {"id": "b", "aliases": ["a"]}]}`, `model 2: the name "a" is there twice`},
 		{`{"models": [{"id": "a", "routed_to": {"model": "b", "from": "soon"}}]}`, `model 1 ("a"): routed_to: "soon" is not a day like 2026-12-31`},
 		{model(`{"from": "1.1.2026"}`), `model 1 ("m"): period 1: from: "1.1.2026" is not a day like 2026-12-31`},
@@ -168,8 +168,8 @@ func TestLoadErrors(t *testing.T) {
 		{model(`{}, {}`), `model 1 ("m"): the period from "" overlaps the one from "": give that one an earlier until`},
 		{tier(`{}, {}`), `model 1 ("m"): period 1: two tiers have the same max_prompt_tokens`},
 		{tier(`{"max_prompt_tokens": 0}`), `model 1 ("m"): period 1: tier 1: max_prompt_tokens is 0: write null for any size`},
-		{tier(`{"turbo": {}}`), `line 1: json: unknown field "turbo"`},
-		{tier(`{"batch": {"input_text": -1}}`), `model 1 ("m"): period 1: tier 1: batch: input_text: -1 is below 0`},
+		{tier(`{"turbo": {}}`), `line 1: unknown key "turbo": docs/prices.md describes the format`},
+		{tier(`{"batch": {"input_text": -1}}`), `model 1 ("m"): period 1: tier 1: batch: input_text: -1 is below 0: a price is in USD for a million tokens`},
 		{tier(`{"flex": {"input_text": 0.0000001}}`), `model 1 ("m"): period 1: tier 1: flex: input_text: 0.0000001 per million tokens is finer than a pico-dollar a token (6 decimals)`},
 		{tier(`{"standard": {"input_text": 1e999999999}}`), `model 1 ("m"): period 1: tier 1: standard: input_text: "1e999999999" is not a decimal number of dollars`},
 		{tier(`{"standard": {"input_text": 1e9}}`), `model 1 ("m"): period 1: tier 1: standard: input_text: 1e9 dollars are too much: the largest amount is 9223372`},

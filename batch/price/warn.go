@@ -26,7 +26,7 @@ func (m *Model) warnings(at time.Time) []string {
 		return w
 	}
 	next := m.At(p.end)
-	if next == nil || len(next.Tiers) == 0 {
+	if !next.Priced() {
 		return append(w, fmt.Sprintf("the price of %s is known until %s", m.ID, p.Until))
 	}
 	return append(w, fmt.Sprintf("the price of %s changes on %s: %s", m.ID, next.From, change(p, next)))
@@ -34,7 +34,7 @@ func (m *Model) warnings(at time.Time) []string {
 
 // change tells the new standard prices beside the old ones.
 func change(old, next *Period) string {
-	if len(old.Tiers) == 0 || old.Tiers[0].Rates[Standard] == nil || next.Tiers[0].Rates[Standard] == nil {
+	if len(old.Tiers) == 0 || len(next.Tiers) == 0 || old.Tiers[0].Rates[Standard] == nil || next.Tiers[0].Rates[Standard] == nil {
 		return "see genbatch prices"
 	}
 	var parts []string

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -19,7 +21,7 @@ func pricesCommand(con *console) *cli.Command {
 		Usage:     "print the price table in force, with dates and sources",
 		ArgsUsage: "[MODEL]",
 		Description: "Prices are in USD per million tokens. Gateways charge their own: what is shown here is\n" +
-			"Google's list price.",
+			"Google's list price, but for what --prices FILE says. Its format is in docs/prices.md.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "prices", Usage: "`FILE` of prices that count before the built-in ones", EnvVars: env("prices")},
 			&cli.BoolFlag{Name: "all", Usage: "models too that have no price today"},
@@ -29,7 +31,7 @@ func pricesCommand(con *console) *cli.Command {
 			if file := c.String("prices"); file != "" {
 				var err error
 				if table, err = price.LoadFile(file); err != nil {
-					return &jobs.SpecError{Err: err}
+					return &jobs.SpecError{Err: err} // it says the remedy
 				}
 			}
 			if name := c.Args().First(); name != "" {
@@ -40,24 +42,31 @@ func pricesCommand(con *console) *cli.Command {
 				printModel(con.stdout, &e)
 				return nil
 			}
-			printPrices(con.stdout, table, c.Bool("all"))
+			printPrices(con.stdout, table, c.String("prices"), c.Bool("all"))
 			return nil
 		},
 	}
 }
 
-func printPrices(w io.Writer, table *price.Table, all bool) {
+func printPrices(w io.Writer, table *price.Table, file string, all bool) {
 	now := time.Now()
-	fmt.Fprintf(w, "Google's list prices in USD per million tokens on %s (table of %s)\n\n", now.Format(time.DateOnly), table.Generated())
+	fmt.Fprintf(w, "Google's list prices in USD per million tokens on %s (table of %s)", now.Format(time.DateOnly), table.Generated())
+	if file != "" {
+		fmt.Fprintf(w, ", and those of %s", file)
+	}
+	fmt.Fprint(w, "\n\n")
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "MODEL\tINPUT\tCACHED\tOUTPUT\tBATCH IN\tBATCH OUT\tUNTIL\tCONFIDENCE")
+	fmt.Fprintln(tw, "MODEL\tINPUT\tCACHED\tOUTPUT\tBATCH IN\tBATCH OUT\tUNTIL\tSOURCE")
 	for _, m := range table.Models() {
 		p := m.At(now)
-		if p == nil || len(p.Tiers) == 0 {
+		if !p.Priced() {
 			if all {
 				fmt.Fprintf(tw, "%s\t-\t-\t-\t-\t-\t%s\t\n", m.ID, m.Status)
 			}
 			continue
+		}
+		if p.PerRequest != nil {
+			fmt.Fprintf(tw, "%s\t\t\t%s a request\t\t\t%s\t%s\n", m.ID, *p.PerRequest, p.Until, origin(&m))
 		}
 		for _, t := range p.Tiers {
 			name := m.ID
@@ -70,11 +79,36 @@ func printPrices(w io.Writer, table *price.Table, all bool) {
 			}
 			standard, batch := t.Rates[price.Standard], t.Rates[price.Batch]
 			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, rate(standard, price.InputText), rate(standard, price.CachedInput),
-				output(standard), rate(batch, price.InputText), output(batch), p.Until, m.Confidence)
+				output(standard), rate(batch, price.InputText), output(batch), p.Until, origin(&m))
 		}
 	}
 	tw.Flush()
 	fmt.Fprintln(w, "\ngenbatch prices MODEL shows everything known of one model.")
+}
+
+// origin says in a few words where an entry's prices come from.
+func origin(m *price.Model) string {
+	c := m.Custom
+	if c == nil {
+		if m.Confidence == "" {
+			return "list"
+		}
+		return "list, confidence " + m.Confidence
+	}
+	text := "your prices"
+	if c.File != "" {
+		text = filepath.Base(c.File)
+	}
+	if c.Date != "" {
+		text += " of " + c.Date
+	}
+	if c.Multiplier != "" {
+		text += ", " + c.Multiplier + " x list"
+	}
+	if c.SameAs != "" {
+		text += ", as " + c.SameAs
+	}
+	return text
 }
 
 // output is the price of what the model mainly puts out.
@@ -106,14 +140,19 @@ func printModel(w io.Writer, e *price.Entry) {
 	if len(e.Aliases) > 0 {
 		fmt.Fprintf(tw, "  also\t%s\n", strings.Join(e.Aliases, ", "))
 	}
-	fmt.Fprintf(tw, "  status\t%s\n", e.Status)
+	if e.Status != "" {
+		fmt.Fprintf(tw, "  status\t%s\n", e.Status)
+	}
+	if e.Custom != nil {
+		fmt.Fprintf(tw, "  prices\tfrom %s\n", origin(&e.Model))
+	}
 	for _, text := range e.Warnings {
 		fmt.Fprintf(tw, "  note\t%s\n", text)
 	}
 	for _, p := range e.Periods {
-		until := p.Until
-		if until == "" {
-			until = "further notice"
+		days := cmp.Or(p.From, "any day") + " to " + cmp.Or(p.Until, "further notice")
+		if p.From == "" && p.Until == "" {
+			days = "every day"
 		}
 		for _, t := range p.Tiers {
 			size := ""
@@ -122,17 +161,25 @@ func printModel(w io.Writer, e *price.Entry) {
 			} else if len(p.Tiers) > 1 {
 				size = ", longer prompts"
 			}
-			fmt.Fprintf(tw, "  %s to %s%s\t\n", p.From, until, size)
+			fmt.Fprintf(tw, "  %s%s\t\n", days, size)
 			for _, s := range price.Services {
 				if text := rates(t.Rates[s]); text != "" {
 					fmt.Fprintf(tw, "    %s\t%s\n", s, text)
 				}
 			}
 		}
+		if p.PerRequest != nil {
+			if len(p.Tiers) == 0 {
+				fmt.Fprintf(tw, "  %s\t\n", days)
+			}
+			fmt.Fprintf(tw, "    a request\t%s USD\n", *p.PerRequest)
+		}
 		printFees(tw, "  ", p.Grounding)
 	}
 	printFees(tw, "", e.Grounding)
-	fmt.Fprintf(tw, "  confidence\t%s\n", e.Confidence)
+	if e.Confidence != "" {
+		fmt.Fprintf(tw, "  confidence\t%s\n", e.Confidence)
+	}
 	for _, s := range e.Sources {
 		fmt.Fprintf(tw, "  source\t%s (%s, %s)\n", s.What, s.Date, s.Rank)
 	}

@@ -1,0 +1,212 @@
+package price
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+)
+
+// Custom says where an entry comes from that is not the built-in table's.
+type Custom struct {
+	File       string // as it was named to [LoadFile]; empty: from [Load]
+	Date       string // what the file says of its day; empty: nothing
+	Multiplier string // "0.6" where prices are so many times Google's; else empty
+	SameAs     string // the model whose prices these are multiples of, where it has another name
+}
+
+// maxMultiplier keeps multiplied prices far from overflow.
+const maxMultiplier = 1000
+
+// A multiplier turns list prices into somebody else's.
+type multiplier struct {
+	text  string
+	ratio *big.Rat // nil: none
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (m *multiplier) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		return nil
+	}
+	var n json.Number
+	if json.Unmarshal(b, &n) != nil || len(b) > 32 || b[0] == '"' {
+		return fmt.Errorf("multiplier: %.40s is not a number: write 0.6 for 60 %% of the list price", b)
+	}
+	// The decimals of money, and its bounds on exponents, are good for it too.
+	pico, err := ParseUSD(n.String())
+	if err != nil || pico < 0 || pico > maxMultiplier*Dollar {
+		return fmt.Errorf("multiplier: %s is not between 0 and %d: write 0.6 for 60 %% of the list price", n, maxMultiplier)
+	}
+	m.text, m.ratio = pico.String(), big.NewRat(int64(pico), int64(Dollar))
+	return nil
+}
+
+// times returns a price multiplied, rounded to the nearest pico-dollar; it is false
+// when that is too large.
+func (m *multiplier) times(n int64) (int64, bool) {
+	r := new(big.Rat).Mul(m.ratio, new(big.Rat).SetInt64(2*n))
+	r.Add(r, big.NewRat(1, 1))
+	half := new(big.Int).Mul(r.Denom(), big.NewInt(2))
+	q := new(big.Int).Quo(r.Num(), half)
+	return q.Int64(), q.IsInt64()
+}
+
+// apply returns a copy of an entry with other prices.
+func (m *multiplier) apply(old *Model) (*Model, error) {
+	c := *old
+	c.Aliases = slices.Clone(old.Aliases)
+	var err error
+	if c.Grounding, err = m.grounding(old.Grounding); err != nil {
+		return nil, err
+	}
+	c.Periods = slices.Clone(old.Periods)
+	for i := range c.Periods {
+		p := &c.Periods[i]
+		if p.Grounding, err = m.grounding(p.Grounding); err != nil {
+			return nil, err
+		}
+		p.Tiers = slices.Clone(p.Tiers)
+		for k := range p.Tiers {
+			t := &p.Tiers[k]
+			services := make(map[Service]*Rates, len(t.Rates))
+			for s, r := range t.Rates {
+				if services[s], err = m.rates(r); err != nil {
+					return nil, err
+				}
+			}
+			t.Rates = services
+		}
+	}
+	return &c, nil
+}
+
+var errMultiplier = errors.New("multiplier: prices become too large by it")
+
+func (m *multiplier) rates(r *Rates) (*Rates, error) {
+	c := *r
+	for k, n := range r.token {
+		product, ok := m.times(n)
+		if !ok || product > int64(maxFee) { // as much for one token: it is a slip of the pen
+			return nil, errMultiplier
+		}
+		c.token[k] = product
+	}
+	return &c, nil
+}
+
+func (m *multiplier) grounding(g *Grounding) (*Grounding, error) {
+	if g == nil {
+		return nil, nil
+	}
+	fee := func(f *Fee) (*Fee, error) {
+		if f == nil {
+			return nil, nil
+		}
+		c := *f
+		product, ok := m.times(int64(f.Each))
+		if c.Each = USD(product); !ok || c.Each > maxFee {
+			return nil, errMultiplier
+		}
+		return &c, nil
+	}
+	search, err := fee(g.Search)
+	if err != nil {
+		return nil, err
+	}
+	maps, err := fee(g.Maps)
+	return &Grounding{Search: search, Maps: maps}, err
+}
+
+// derived returns the entry for a model of a file that names no prices of its own,
+// but how they follow from the built-in ones. all is the file's own multiplier,
+// which that of a model takes the place of.
+func (f *fileModel) derived(lists *Table, all *multiplier) (*Model, error) {
+	if len(f.Periods) > 0 || f.PerRequest != "" {
+		return nil, errors.New("multiplier and same_as derive its prices from the list prices, and periods and per_request state them: give one or the other")
+	}
+	from := f.ID
+	if f.SameAs != "" {
+		from = f.SameAs
+	}
+	if lists == nil {
+		return nil, errors.New("multiplier and same_as have no place in the list itself")
+	}
+	list := lists.find(from)
+	switch {
+	case list == nil && f.SameAs != "":
+		return nil, fmt.Errorf("same_as: there is no list price for %q: genbatch prices lists the models that have one", from)
+	case list == nil:
+		return nil, fmt.Errorf("multiplier: there is no list price for %q: name the model that it is with same_as, or give its prices under periods", from)
+	}
+	by := &f.Multiplier
+	if by.ratio == nil {
+		by = all
+	}
+	m := *list
+	if by.ratio != nil {
+		multiplied, err := by.apply(list)
+		if err != nil {
+			return nil, err
+		}
+		m = *multiplied
+	}
+	m.Custom = &Custom{Multiplier: by.text}
+	if m.ID != f.ID {
+		m.Custom.SameAs = list.ID
+		m.ID, m.Aliases = f.ID, nil
+		// What Google does with a name of its own is nothing to another's.
+		m.RoutedTo, m.RoutedFrom, m.Status = "", "", ""
+	}
+	m.Aliases = append(slices.Clone(m.Aliases), f.Aliases...)
+	if f.Status != "" {
+		m.Status = f.Status
+	}
+	m.Notes = append(slices.Clone(m.Notes), f.Notes...)
+	return &m, nil
+}
+
+// multiplyAll puts all list prices at a multiple, before a file's own models come.
+func (t *Table) multiplyAll(by *multiplier, custom Custom) error {
+	for i, m := range t.models {
+		c, err := by.apply(m)
+		if err != nil {
+			return err
+		}
+		own := custom
+		own.Multiplier = by.text
+		c.Custom = &own
+		t.models[i] = c
+		for name, o := range t.byName {
+			if o == m {
+				t.byName[name] = c
+			}
+		}
+	}
+	return nil
+}
+
+// perRequest reads the fixed price of a request.
+func perRequest(n json.Number) (*USD, error) {
+	if n == "" {
+		return nil, nil
+	}
+	usd, err := ParseUSD(n.String())
+	if err != nil {
+		return nil, fmt.Errorf("per_request: %w", err)
+	}
+	if usd < 0 || usd > maxFee {
+		return nil, fmt.Errorf("per_request: %s is not between 0 and %s dollars for one request", usd, maxFee)
+	}
+	return &usd, nil
+}
+
+// requestFee is the fixed part of what a call costs in a period, and whether there
+// are prices of tokens beside it.
+func (p *Period) requestFee() (fee USD, tokens bool) {
+	if p == nil || p.PerRequest == nil {
+		return 0, true
+	}
+	return *p.PerRequest, len(p.Tiers) > 0
+}
