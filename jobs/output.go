@@ -42,7 +42,7 @@ func (j *Job) finish(ctx context.Context, s *Summary) error {
 	if err != nil {
 		return fmt.Errorf("the output cannot be written: %w", err)
 	}
-	s.Output, s.Job = j.spec.Output, totals
+	s.Output, s.Job, s.Kept = j.spec.Output, totals, totals.Bill.Kept
 	s.Simulated = totals.Simulated()
 	if s.Forecast, err = j.foretold(totals.Rows); err != nil {
 		return err
@@ -264,12 +264,15 @@ func (j *Job) find(it *item, t *Totals) (*reply, error) {
 		return x, nil
 	}
 	cost, priced := t.addResult(r, j.prices)
+	if r.Seq <= j.progress.since {
+		t.Bill.Kept += cost
+	}
 	for _, e := range j.journal.Superseded(it.req.Fingerprint, it.req.Occurrence) {
 		earlier, err := j.journal.Read(e)
 		if err != nil {
 			return nil, err
 		}
-		c, ok := t.addResult(earlier, j.prices)
+		c, ok := t.addSpent(earlier, j.prices, r.Status, false)
 		cost, priced = cost+c, priced && ok
 	}
 	if r.Status == batch.Pending {

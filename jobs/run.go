@@ -20,6 +20,7 @@ import (
 type progress struct {
 	mu      sync.Mutex
 	begin   time.Time
+	since   int64 // the journal's last result before the run
 	read    int64 // rows of the input that the run has come to
 	settled int64
 	bad     int64
@@ -149,6 +150,7 @@ func (j *Job) ask(ctx context.Context) (*Summary, error) {
 	if tiering != nil {
 		j.progress.flex = tiering.gate
 	}
+	j.progress.since = j.journal.Last()
 	j.progress.mu.Unlock()
 	config := batch.Config{
 		Model:       boundedModel{checkedModel{changingModel{newSchemaModel(j.withMedia(), &j.spec, j.log), j.prices, j.spec.Stream}, j.kind}, j.prices},

@@ -41,6 +41,8 @@ type Totals struct {
 	// UnreportedMost is the most that those attempts can have cost, as far as that is
 	// known: the text as sent, a token a byte, and the longest answer allowed.
 	UnreportedMost price.USD `json:"unreported_most_picousd,omitzero"`
+
+	Bill Bill `json:"bill,omitzero"`
 }
 
 // ModelTotals are the totals of one model. Tokens are as the API reported them.
@@ -122,6 +124,12 @@ func (t *Totals) addProblem(s batch.Status, why string) {
 // addResult adds a result's attempts, and returns what they cost; known is false
 // when any attempt's price is unknown.
 func (t *Totals) addResult(r *batch.Result, prices *price.Table) (cost price.USD, known bool) {
+	return t.addSpent(r, prices, r.Status, true)
+}
+
+// addSpent is addResult for a row of which the status is another where a later
+// result is its last.
+func (t *Totals) addSpent(r *batch.Result, prices *price.Table, status batch.Status, last bool) (cost price.USD, known bool) {
 	t.Attempts += int64(r.Attempts)
 	t.Retries += int64(max(0, r.Attempts-1))
 	if r.Status == batch.OK && r.Note != "" {
@@ -129,9 +137,12 @@ func (t *Totals) addResult(r *batch.Result, prices *price.Table) (cost price.USD
 	}
 	known = true
 	for i, s := range r.Spent {
+		retried := !last || !gaveResult(r, i)
 		if s.Usage == nil {
+			most := mostOf(prices, &s, r.Model)
 			t.Unreported++
-			t.UnreportedMost += mostOf(prices, &s, r.Model)
+			t.UnreportedMost += most
+			t.Bill.add(Share{Unreported: 1, Most: most}, r.Endpoint, status, retried)
 			known = known && i < len(r.Spent)-1 // what the final attempt cost is not known
 			continue
 		}
@@ -143,17 +154,20 @@ func (t *Totals) addResult(r *batch.Result, prices *price.Table) (cost price.USD
 		m.ThoughtsTokens += s.Usage.Thoughts()
 		m.OutputTokens += s.Usage.CandidatesTokenCount
 		m.Searches += s.Usage.Searches + s.Usage.MapSearches
-		c, ok := costOf(prices, &s, r.Model)
+		parts, ok := prices.Parts(queryOf(prices, &s, r.Model))
 		if !ok {
 			m.Unknown++
 			t.tier(&s).count(false)
+			t.Bill.add(Share{Calls: 1, Unknown: 1}, r.Endpoint, status, retried)
 			known = false
 			continue
 		}
+		c := parts.Total()
 		m.Cost += c
 		cost += c
-		fee, _ := prices.SearchFee(queryOf(prices, &s, r.Model)) // known, since the cost is
-		m.SearchFee += fee
+		m.SearchFee += parts.Searches
+		t.Bill.Parts.Add(&parts)
+		t.Bill.add(Share{Calls: 1, Cost: c}, r.Endpoint, status, retried)
 		t.tier(&s).add(c, prices, &s, r.Model)
 	}
 	return cost, known
@@ -175,6 +189,7 @@ func (t *Totals) clone() Totals {
 	c.Problems = maps.Clone(t.Problems)
 	c.Models = slices.Clone(t.Models)
 	c.Tiers = slices.Clone(t.Tiers)
+	c.Bill = t.Bill.clone()
 	return c
 }
 
@@ -200,8 +215,11 @@ type Summary struct {
 	Learned []quota.Learned `json:"learned,omitempty"` // limits that the server taught
 
 	Settled int64 `json:"settled_before"` // rows that needed no call in this run
-	Bad     int64 `json:"bad"`            // rows that could not be read or rendered
-	Copied  int64 `json:"copied"`         // rows that share the call of an identical one
+	// Kept is what the answers of those cost when they were asked, and this run did not
+	// pay again; 0 also where the output was not written, for then it is not known.
+	Kept   price.USD `json:"kept_picousd,omitzero"`
+	Bad    int64     `json:"bad"`    // rows that could not be read or rendered
+	Copied int64     `json:"copied"` // rows that share the call of an identical one
 
 	Run Totals  `json:"run"`           // what this run asked
 	Job *Totals `json:"job,omitempty"` // every row of the output, all runs; nil while rows are pending

@@ -125,5 +125,7 @@ func (j *Job) unchanged(m *manifest) *Summary {
 // keep says that the output is the one of an earlier run.
 func (s *Summary) keep(output string, m *manifest) {
 	s.Output, s.Unchanged, s.Job = output, true, &m.Summary
+	cost, _ := m.Summary.CostUSD()
+	s.Kept = cost - m.Summary.Bill.Retries.Cost
 	s.Simulated = m.Summary.Simulated()
 }

@@ -128,52 +128,8 @@ func (p parts) within(prompt parts) parts {
 //
 // https://ai.google.dev/gemini-api/docs/pricing
 func (t *Table) Cost(q Query) (USD, bool) {
-	m := t.find(q.Model)
-	if m == nil {
-		return 0, false
-	}
-	fixed, perToken := m.At(q.At).requestFee()
-	if !perToken {
-		return m.withSearches(fixed, &q)
-	}
-	rates := m.rates(&q)
-	if rates == nil {
-		return 0, false
-	}
-	prompt, ok1 := q.PromptDetails.parts(q.Prompt)
-	cached, ok2 := q.CachedDetails.parts(q.Cached)
-	tool, ok3 := q.ToolDetails.parts(q.Tool)
-	output, ok4 := q.OutputDetails.parts(q.Output)
-	if !ok1 || !ok2 || !ok3 || !ok4 || q.Thoughts < 0 {
-		return 0, false
-	}
-	cached = cached.within(prompt)
-
-	s := sum{rates: rates, total: fixed, ok: true}
-	for i := range prompt {
-		input, discounted := InputText+Kind(i), CachedInput
-		if i == audio {
-			discounted = CachedInputAudio
-		}
-		s.add(input, prompt[i]-cached[i])
-		s.add(discounted, cached[i])
-		s.add(input, tool[i])
-	}
-	if q.Output > 0 && q.OutputDetails == (Split{}) && rates.severalOutputs() {
-		// An image costs 20 times what text does: without the split there is no telling.
-		return 0, false
-	}
-	plain := rates.plainOutput()
-	s.add(plain, output[text])
-	s.add(plain, q.Thoughts)
-	for i := image; i <= audio; i++ {
-		s.add(OutputText+Kind(i), output[i])
-	}
-	fee, known := m.searchFee(&q)
-	if !known || fee > math.MaxInt64-s.total {
-		return 0, false
-	}
-	return s.total + fee, s.ok
+	p, ok := t.Parts(q)
+	return p.Total(), ok
 }
 
 // Most returns the most that a call with such counts can cost: its output, of
@@ -285,20 +241,23 @@ type sum struct {
 	ok    bool
 }
 
-func (s *sum) add(k Kind, tokens int64) {
+// add returns what it has added.
+func (s *sum) add(k Kind, tokens int64) USD {
 	if tokens == 0 {
-		return
+		return 0
 	}
 	if !s.rates.known[k] {
 		s.total, s.ok = 0, false
-		return
+		return 0
 	}
 	hi, lo := bits.Mul64(uint64(tokens), uint64(s.rates.token[k])) // neither is negative
 	if hi > 0 || lo > uint64(math.MaxInt64-int64(s.total)) {
 		s.total, s.ok = 0, false
-		return
+		return 0
 	}
-	if s.ok {
-		s.total += USD(lo)
+	if !s.ok {
+		return 0
 	}
+	s.total += USD(lo)
+	return USD(lo)
 }

@@ -250,7 +250,11 @@ func printStatus(con *console, s *jobs.Status) {
 	}
 	fmt.Fprintf(w, "requests\t%s, %s of them retries\n", count(s.Attempts), count(s.Retries))
 	cost, unpriced := s.CostUSD()
-	fmt.Fprintf(w, "cost\t%s\n", costText(cost, unpriced))
+	fmt.Fprintf(w, "cost\t%s\n", costText(cost, unpriced+unmeasured(&s.Totals)))
+	printBill(w, "", &s.Totals)
+	if s.Unreported > 0 {
+		fmt.Fprintf(w, "not reported\t%s, at most $%s more\n", many(s.Unreported, "attempt"), money(s.UnreportedMost))
+	}
 	for _, d := range s.Damage {
 		fmt.Fprintf(w, "damage\t%v\n", d.Error())
 	}

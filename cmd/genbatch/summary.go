@@ -100,7 +100,7 @@ func printSummary(w io.Writer, s *jobs.Summary, total int64) {
 		fmt.Fprintf(tw, "  labels\t%s\n", labelText(all.Labels, all.Status[batch.OK]))
 	}
 	if s.Settled > 0 {
-		fmt.Fprintf(tw, "  settled before\t%s, not asked again\n", many(s.Settled, "row"))
+		fmt.Fprintf(tw, "  settled before\t%s, not asked again%s\n", many(s.Settled, "row"), saved(s.Kept))
 	}
 	if all.Copied > 0 {
 		fmt.Fprintf(tw, "  copied\t%s from identical ones, which saved %s\n", many(all.Copied, "row"), costText(all.Saved, 0))
@@ -142,6 +142,7 @@ func printSummary(w io.Writer, s *jobs.Summary, total int64) {
 		by = " at Google's list price; the gateway charges its own (see --prices)"
 	}
 	fmt.Fprintf(tw, "  %s\t%s%s\n", what, strings.TrimPrefix(costText(cost, unpriced+unmeasured(all)), "cost "), by)
+	printBill(tw, "  ", all)
 	if f := s.Forecast; f != nil {
 		fmt.Fprintf(tw, "  forecast\t$%s by the pilot, 90 %%: $%s to $%s\n", money(f.Mean), money(f.Low), money(f.High))
 	}
@@ -220,8 +221,8 @@ func summaryJSON(s *jobs.Summary, err error, code int) map[string]any {
 		"type": "summary", "exit_code": code, "simulated": s.Simulated, "seconds": s.Elapsed.Seconds(),
 		"settled_before": s.Settled, "bad": s.Bad, "copied": s.Copied, "output": s.Output, "unchanged": s.Unchanged,
 		"rows_per_second": float64(s.Run.Rows) / max(s.Elapsed.Seconds(), 0.001),
-		"list_priced":     s.ListPriced,
-		"run":             totalsJSON(&s.Run),
+		"list_priced":     s.ListPriced, "settled_before_saved_usd": rawNumber(s.Kept.String()),
+		"run": totalsJSON(&s.Run),
 	}
 	if len(s.Learned) > 0 {
 		m["learned"] = s.Learned
@@ -259,6 +260,7 @@ func totalsJSON(t *jobs.Totals) map[string]any {
 		"rows": t.Rows, "status": t.Status, "requests": t.Attempts, "retries": t.Retries, "models": models,
 		"cost_usd": usd(cost, unpriced), "unpriced_calls": unpriced, "unreported_attempts": t.Unreported, "unreported_most_usd": rawNumber(t.UnreportedMost.String()), "changed_rows": t.Changed,
 	}
+	addBillJSON(out, t)
 	if t.Tiered() {
 		out["tiers"] = tiersJSON(t)
 	}
