@@ -263,9 +263,10 @@ func (j *Job) find(it *item, t *Totals) (*reply, error) {
 		x.copied = true
 		return x, nil
 	}
+	before := t.Bill.Retries.Cost
 	cost, priced := t.addResult(r, j.prices)
 	if r.Seq <= j.progress.since {
-		t.Bill.Kept += cost
+		t.Bill.Kept += cost - (t.Bill.Retries.Cost - before)
 	}
 	for _, e := range j.journal.Superseded(it.req.Fingerprint, it.req.Occurrence) {
 		earlier, err := j.journal.Read(e)

@@ -28,12 +28,11 @@ func printBill(w io.Writer, indent string, t *jobs.Totals) {
 	b := &t.Bill
 	var parts []string
 	add := func(what string, usd price.USD) {
-		if usd > 0 && usd < cost {
+		if usd < cost && usd > cost/200 { // below that it says nothing
 			parts = append(parts, fmt.Sprintf("%s $%s (%s)", what, money(usd), percentOf(usd, cost)))
 		}
 	}
 	add("thinking", b.Parts.Thinking)
-	add("cached input", b.Parts.Cached)
 	add("tools", b.Parts.Tool)
 	add("requests", b.Parts.Requests)
 	if len(parts) > 0 {

@@ -131,6 +131,11 @@ func exportCommand(con *console) *cli.Command {
 				return nil
 			}
 			fmt.Fprintf(con.stdout, "Wrote %s: %s of %s (%s)\n", path, count(totals.Written), many(totals.Rows, "row"), statusText(totals, 0))
+			tw := tabwriter.NewWriter(con.stdout, 0, 0, 2, ' ', 0)
+			cost, unpriced := totals.CostUSD()
+			fmt.Fprintf(tw, "  cost\t%s\n", strings.TrimPrefix(costText(cost, unpriced+unmeasured(totals)), "cost "))
+			printBill(tw, "  ", totals)
+			tw.Flush()
 			printEvaluation(con.stdout, totals.Evaluation)
 			return nil
 		},

@@ -143,6 +143,10 @@ func (x *exchange) usage(candidates, thoughts int, ex *extras) *usage {
 		Candidates: candidates, Thoughts: thoughts, Total: x.promptTokens + candidates + thoughts + ex.toolTokens,
 		ToolUse: ex.toolTokens, CandidatesDetails: ex.media,
 	}
+	if x.edits.cached {
+		u.Cached = u.Prompt * 3 / 4
+	}
+	x.s.stats.cachedTokens.Add(int64(u.Cached))
 	if ex.toolTokens > 0 && x.s.config.Dialect != Vertex {
 		u.ToolUseDetails = []tokensDetail{{"TEXT", ex.toolTokens}}
 	}

@@ -53,7 +53,7 @@
 //
 // # What it does not do
 //
-// Nothing is cached, and batches do not exist. The other built-in tools, such as
+// Nothing is cached but what a directive says is, and batches do not exist. The other built-in tools, such as
 // googleMaps and fileSearch, are accepted and do nothing. A quota of tokens is of input tokens, by the same rule of
 // four characters a token that the usage is counted by, and a request that is
 // larger than the quota by itself is always refused.

@@ -21,6 +21,7 @@ type edits struct {
 	message    string              // finishMessage
 	silent     bool                // no text at all
 	unmeasured bool                // no usageMetadata
+	cached     bool                // most of the prompt was in a cache
 	unfinished bool                // no finishReason
 	cut        bool                // break off half way
 	short      bool                // end half way, in order
@@ -123,6 +124,10 @@ var plainFaults = []faultKind{
 	}},
 	{"nousage", "an answer without usageMetadata", nil, func(x *exchange, _ string) bool {
 		x.edits.unmeasured = true
+		return false
+	}},
+	{"cached", "three quarters of the prompt, rounded down, were in the cache", nil, func(x *exchange, _ string) bool {
+		x.edits.cached = true
 		return false
 	}},
 	{"fenced", "an answer in ```json fences", nil, func(x *exchange, _ string) bool {

@@ -20,7 +20,8 @@ type Stats struct {
 	Faults  map[string]int64 `json:"faults"` // by kind
 
 	// What all computed answers used, the ones included that were cut on their way.
-	PromptTokens     int64 `json:"promptTokens"`
+	PromptTokens     int64 `json:"promptTokens"` // the cached ones included
+	CachedTokens     int64 `json:"cachedTokens"`
 	CandidatesTokens int64 `json:"candidatesTokens"`
 	ThoughtsTokens   int64 `json:"thoughtsTokens"`
 
@@ -40,6 +41,7 @@ type Stats struct {
 type counters struct {
 	requests, answered, inFlight, maxInFlight      atomic.Int64
 	promptTokens, candidatesTokens, thoughtsTokens atomic.Int64
+	cachedTokens                                   atomic.Int64
 	uploads, uploadedBytes, deletes                atomic.Int64
 
 	refused, faults tally
@@ -85,7 +87,7 @@ func (s *Server) Stats() Stats {
 	st := Stats{
 		Requests: c.requests.Load(), Answered: c.answered.Load(),
 		Refused: c.refused.snapshot(), Faults: c.faults.snapshot(),
-		PromptTokens: c.promptTokens.Load(), CandidatesTokens: c.candidatesTokens.Load(), ThoughtsTokens: c.thoughtsTokens.Load(),
+		PromptTokens: c.promptTokens.Load(), CachedTokens: c.cachedTokens.Load(), CandidatesTokens: c.candidatesTokens.Load(), ThoughtsTokens: c.thoughtsTokens.Load(),
 		Uploads: c.uploads.Load(), UploadedBytes: c.uploadedBytes.Load(), Deletes: c.deletes.Load(), Files: s.files.live(),
 		InFlight: c.inFlight.Load(), MaxInFlight: c.maxInFlight.Load(),
 	}

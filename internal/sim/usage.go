@@ -17,6 +17,7 @@ type usage struct {
 	ToolUse           int            `json:"toolUsePromptTokenCount,omitempty"`
 	ToolUseDetails    []tokensDetail `json:"toolUsePromptTokensDetails,omitempty"`
 	ServiceTier       string         `json:"serviceTier,omitempty"`
+	Cached            int            `json:"cachedContentTokenCount,omitempty"`
 }
 
 type tokensDetail struct {
