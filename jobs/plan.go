@@ -60,6 +60,8 @@ type Outlook struct {
 	Standard, Flex, Batch float64
 
 	PerCall time.Duration // how long calls took on the average; 0: none was made
+
+	Pace []Pace // of the models to be asked
 }
 
 // Ask returns how many rows would be asked.
@@ -167,6 +169,7 @@ func (j *Job) Plan() (*Plan, error) {
 		}
 	}
 	j.priceOf(&p, shares)
+	p.Pace = j.pace(shares)
 	return &p, nil
 }
 

@@ -4,21 +4,23 @@ import (
 	"cmp"
 	"path/filepath"
 
+	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/batch/quota"
 )
 
 // quotaStore is where the day's count and the learned limits are kept for all jobs
 // of this user on this machine; nil where nothing is to be kept.
-func (j *Job) quotaStore() *quota.Store {
+func (j *Job) quotaStore() *quota.Store { return j.storeOf(j.endpoint, j.keyID) }
+
+func (j *Job) storeOf(e gemini.Endpoint, id string) *quota.Store {
 	dir := j.userState()
-	if dir == "" || j.endpoint.Name == "sim" { // the simulator begins anew with each run
+	if dir == "" || e.Name == "sim" { // the simulator begins anew with each run
 		return nil
 	}
-	id := j.keyID
 	if j.spec.QuotaGroup != "" {
 		id = quota.GroupID(j.spec.QuotaGroup)
 	}
-	return &quota.Store{Dir: filepath.Join(dir, "genbatch", "quota"), Endpoint: j.endpoint.String(), KeyID: id, Log: j.log}
+	return &quota.Store{Dir: filepath.Join(dir, "genbatch", "quota"), Endpoint: e.String(), KeyID: id, Log: j.log}
 }
 
 // userState is the folder for state of the user's programs; empty where there is none.

@@ -2,17 +2,14 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/genbatch/genbatch/batch/price"
-	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/jobs"
 )
 
@@ -38,7 +35,8 @@ func planCommand(con *console) *cli.Command {
 				return err
 			}
 			if c.Bool("json") {
-				writeJSON(con.stdout, planJSON(p))
+				spec := job.Spec()
+				writeJSON(con.stdout, withTime(planJSON(p), p, &spec))
 				return nil
 			}
 			printPlan(con, job, p)
@@ -74,7 +72,7 @@ func pilot(c *cli.Context, con *console) error {
 	}
 	if c.Bool("json") {
 		writeJSON(con.stderr, summaryJSON(summary, err, exitCode(summary, err)))
-		writeJSON(con.stdout, planJSON(p))
+		writeJSON(con.stdout, withTime(planJSON(p), p, spec))
 	} else {
 		if !c.Bool("quiet") {
 			fmt.Fprintf(con.stderr, "The pilot asked %s (%s); their answers are kept.\n", many(summary.Run.Rows, "row"), statusText(&summary.Run, 0))
@@ -128,8 +126,9 @@ func printPlan(con *console, job *jobs.Job, p *jobs.Plan) {
 			fmt.Fprintf(w, "cap\t%s\n", text)
 		}
 		if at, by := planTime(p, &spec); at > 0 {
-			fmt.Fprintf(w, "time\tat least %s at %s\n", duration(at), by)
+			fmt.Fprintf(w, "time\tat least %s at %s\n", days(at), by)
 		}
+		printDays(w, p, &spec)
 	}
 	if p.Price > 0 || p.Unpriced > 0 {
 		fmt.Fprintf(w, "spent so far\t%s\n", strings.TrimPrefix(costText(p.Price, p.Unpriced), "cost "))
@@ -222,28 +221,6 @@ func planCap(p *jobs.Plan, spec *jobs.Spec) string {
 		return fmt.Sprintf("$%s may be reached", limit)
 	}
 	return fmt.Sprintf("$%s will be reached, after about %.0f %% of the rows to ask", limit, 100*max(0, float64(left))/float64(p.Forecast.Mean))
-}
-
-// planTime is how long a run takes at the least, and by what.
-func planTime(p *jobs.Plan, spec *jobs.Spec) (longest time.Duration, by string) {
-	ask := float64(p.Ask())
-	most := func(minutes float64, why string) {
-		if d := time.Duration(minutes * float64(time.Minute)); d > longest {
-			longest, by = d, why
-		}
-	}
-	concurrency := cmp.Or(spec.Concurrency, quota.DefaultConcurrency)
-	most(ask*p.PerCall.Minutes()/float64(concurrency), fmt.Sprintf("%d calls at once of %s each, as so far", concurrency, duration(p.PerCall)))
-	if spec.RPM > 0 {
-		most(ask/float64(spec.RPM), fmt.Sprintf("%d requests a minute", spec.RPM))
-	}
-	if spec.TPM > 0 {
-		most(float64(p.InputTokens)/float64(spec.TPM), fmt.Sprintf("%s a minute", tokens(int64(spec.TPM))))
-	}
-	if spec.RPD > 0 && p.Ask() > int64(spec.RPD) {
-		most(24*60*float64((p.Ask()-1)/int64(spec.RPD)), fmt.Sprintf("%d requests a day", spec.RPD))
-	}
-	return longest, by
 }
 
 func planJSON(p *jobs.Plan) map[string]any {
