@@ -91,7 +91,7 @@ func (j *Job) Plan() (*Plan, error) {
 		known    Totals // of settled rows
 		basis    = basis{tier: j.spec.planTier()}
 		again    Totals // of the others that were asked before
-		estimate int64  // of the prompts that were answered
+		answered = make(seenModels)
 
 		shares    planShares
 		unbounded bool
@@ -122,7 +122,7 @@ func (j *Job) Plan() (*Plan, error) {
 				return nil, err
 			}
 			basis.add(j.prices, it.req, x.result)
-			estimate += int64(it.req.InputTokens)
+			answered.add(it.req, x.result)
 			continue
 		case it.known:
 			p.Again++
@@ -156,17 +156,9 @@ func (j *Job) Plan() (*Plan, error) {
 	spent, unpriced := known.CostUSD()
 	more, unpricedToo := again.CostUSD()
 	p.Price, p.Unpriced = spent+more, unpriced+unpricedToo
-	var prompt, output int64
-	for _, m := range known.Models {
-		p.Answered += m.Calls
-		prompt += m.PromptTokens
-		output += m.OutputTokens + m.ThoughtsTokens
-	}
-	if p.Answered > 0 {
-		p.OutputTokens = output * p.Ask() / p.Answered
-		if estimate > 0 {
-			p.InputTokens = shares.correct(prompt, estimate)
-		}
+	if p.Answered = answered[""].calls; p.Answered > 0 {
+		p.OutputTokens = shares.expect(answered)
+		p.InputTokens = shares.correct(answered)
 	}
 	j.priceOf(&p, shares)
 	p.Pace = j.pace(shares)

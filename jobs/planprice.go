@@ -13,6 +13,7 @@ type planShare struct {
 	model       string
 	rows        int64
 	input, most int64 // tokens
+	output      int64 // to be expected, thinking included
 }
 
 func (s *planShare) add(input, most int64) {
@@ -35,23 +36,82 @@ func (l *planShares) of(model string) *planShare {
 	return s
 }
 
+// A seen is what the answered rows of one model were estimated to have, and had in
+// truth. Media are among both.
+type seen struct {
+	estimate, prompt int64
+	output           int64 // thinking included
+	calls            int64
+}
+
+// seenModels are those of all models that were asked, by name; the empty name is all
+// of them together.
+type seenModels map[string]seen
+
+// add adds a settled row.
+func (m seenModels) add(req *batch.Request, r *batch.Result) {
+	if r == nil {
+		return
+	}
+	row := seen{}
+	for _, s := range r.Spent {
+		if s.Usage == nil {
+			continue
+		}
+		row.estimate += int64(req.InputTokens)
+		row.prompt += s.Usage.PromptTokenCount
+		row.output += s.Usage.CandidatesTokenCount + s.Usage.Thoughts()
+		row.calls++
+	}
+	for _, name := range []string{req.Model, ""} {
+		all := m[name]
+		all.estimate += row.estimate
+		all.prompt += row.prompt
+		all.output += row.output
+		all.calls += row.calls
+		m[name] = all
+	}
+}
+
+// of is what was seen of a model, or of all where that one has no answer yet: models
+// differ in how they count, media above all, and in how much they think.
+func (m seenModels) of(model string) seen {
+	if s := m[model]; s.calls > 0 {
+		return s
+	}
+	return m[""]
+}
+
 // correct scales the input by what answered prompts had in truth, for their
 // estimate, and returns the new sum.
-func (l planShares) correct(prompt, estimate int64) (sum int64) {
+func (l planShares) correct(known seenModels) (sum int64) {
 	for _, s := range l {
-		s.input = s.input * prompt / estimate
+		if k := known.of(s.model); k.estimate > 0 {
+			s.input = int64(float64(s.input) * float64(k.prompt) / float64(k.estimate))
+		}
 		sum += s.input
 	}
 	return sum
 }
 
+// expect fills in the output to be expected of each share, and returns the sum.
+func (l planShares) expect(known seenModels) (sum int64) {
+	for _, s := range l {
+		if k := known.of(s.model); k.calls > 0 {
+			s.output = k.output * s.rows / k.calls
+		}
+		sum += s.output
+	}
+	return sum
+}
+
 // priceOf fills in what the plan's tokens cost, each row's by its own model. The
-// expected output is the same for each row, since more is not known of one.
+// expected output is the same for each row of a model, since more is not known of one.
 func (j *Job) priceOf(p *Plan, shares planShares) {
 	p.Priced = true
 	for _, s := range shares {
 		input, known := j.priceEach(s, 0)
-		all, _ := j.priceEach(s, p.OutputTokens*s.rows/p.Ask())
+		all, _ := j.priceEach(s, s.output)
 		most, _ := j.priceEach(s, s.most)
 		p.Priced = p.Priced && known
 		p.InputCost += input
