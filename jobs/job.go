@@ -48,6 +48,7 @@ type Job struct {
 	names   []string          // the input's columns, as far as they are known
 	sampled map[sampleID]bool // nil: all rows
 	retry   map[batch.Status]bool
+	counted seenModels // of the prompts that CountTokens had counted
 
 	disk
 	connection // of a job that can run

@@ -158,8 +158,8 @@ func (j *Job) Plan() (*Plan, error) {
 	p.Price, p.Unpriced = spent+more, unpriced+unpricedToo
 	if p.Answered = answered[""].calls; p.Answered > 0 {
 		p.OutputTokens = shares.expect(answered)
-		p.InputTokens = shares.correct(answered)
 	}
+	p.InputTokens = shares.correct(answered, j.counted)
 	j.priceOf(&p, shares)
 	p.Pace = j.pace(shares)
 	return &p, nil

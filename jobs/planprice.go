@@ -84,9 +84,13 @@ func (m seenModels) of(model string) seen {
 
 // correct scales the input by what answered prompts had in truth, for their
 // estimate, and returns the new sum.
-func (l planShares) correct(known seenModels) (sum int64) {
+func (l planShares) correct(known, counted seenModels) (sum int64) {
 	for _, s := range l {
-		if k := known.of(s.model); k.estimate > 0 {
+		k := known.of(s.model)
+		if c := counted.of(s.model); known[s.model].calls == 0 && c.calls > 0 {
+			k = c
+		}
+		if k.estimate > 0 {
 			s.input = int64(float64(s.input) * float64(k.prompt) / float64(k.estimate))
 		}
 		sum += s.input

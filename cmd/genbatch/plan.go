@@ -19,6 +19,7 @@ func planCommand(con *console) *cli.Command {
 		Usage:     "say what a run would do and cost; sends nothing, but for --pilot",
 		ArgsUsage: "[JOB.yaml]",
 		Flags: flagsOf(settings(), append(talkFlags(),
+			&cli.IntFlag{Name: "count-tokens", Usage: "have the endpoint count the tokens of `N` prompts of all lengths, to correct the estimate; Google's own endpoints alone"},
 			&cli.IntFlag{Name: "pilot", Usage: "ask `N` rows for real, of all lengths, and keep their answers: the cost is foretold from what they cost"},
 		)...),
 		Action: func(c *cli.Context) error {
@@ -30,6 +31,10 @@ func planCommand(con *console) *cli.Command {
 				return err
 			}
 			defer job.Close()
+			counted, err := countTokens(c, con, job)
+			if err != nil {
+				return err
+			}
 			p, err := job.Plan()
 			if err != nil {
 				return err
@@ -39,7 +44,7 @@ func planCommand(con *console) *cli.Command {
 				writeJSON(con.stdout, withTime(planJSON(p), p, &spec))
 				return nil
 			}
-			printPlan(con, job, p)
+			printPlan(con, job, p, counted)
 			return nil
 		},
 	}
@@ -47,6 +52,9 @@ func planCommand(con *console) *cli.Command {
 
 // pilot asks some rows, and prints the plan for the others.
 func pilot(c *cli.Context, con *console) error {
+	if c.IsSet("count-tokens") {
+		return &jobs.SpecError{Err: fmt.Errorf("--pilot and --count-tokens are both given"), Hint: "a pilot's answers say what was counted: leave out --count-tokens"}
+	}
 	n := c.Int("pilot")
 	if n <= 0 {
 		return &jobs.SpecError{Err: fmt.Errorf("--pilot is %d", n), Hint: "write --pilot 50"}
@@ -77,7 +85,7 @@ func pilot(c *cli.Context, con *console) error {
 		if !c.Bool("quiet") {
 			fmt.Fprintf(con.stderr, "The pilot asked %s (%s); their answers are kept.\n", many(summary.Run.Rows, "row"), statusText(&summary.Run, 0))
 		}
-		printPlan(con, job, p)
+		printPlan(con, job, p, 0)
 	}
 	return err
 }
@@ -95,7 +103,21 @@ func view(c *cli.Context, con *console) (*jobs.Job, error) {
 	return jobs.View(*spec, jobs.Options{Stdin: con.stdin, Log: log})
 }
 
-func printPlan(con *console, job *jobs.Job, p *jobs.Plan) {
+// countTokens has prompts counted, where that is asked for.
+func countTokens(c *cli.Context, con *console, job *jobs.Job) (int64, error) {
+	if !c.IsSet("count-tokens") {
+		return 0, nil
+	}
+	n := c.Int("count-tokens")
+	if n <= 0 {
+		return 0, &jobs.SpecError{Err: fmt.Errorf("--count-tokens is %d", n), Hint: "write --count-tokens 20"}
+	}
+	ctx, stop := untilSignal(c.Context, con)
+	defer stop()
+	return job.CountTokens(ctx, n)
+}
+
+func printPlan(con *console, job *jobs.Job, p *jobs.Plan, counted int64) {
 	spec := job.Spec()
 	w := tabwriter.NewWriter(con.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "rows\t%s: %s to ask", count(p.Rows), count(p.Ask()))
@@ -116,7 +138,11 @@ func printPlan(con *console, job *jobs.Job, p *jobs.Plan) {
 		fmt.Fprintf(w, "orphaned\t%s answers that no row asks for any more; they stay until genbatch prune --orphaned\n", count(p.Orphaned))
 	}
 	if p.Ask() > 0 {
-		fmt.Fprintf(w, "input\tabout %s\n", tokens(p.InputTokens))
+		by := ""
+		if counted > 0 {
+			by = ", by " + many(counted, "prompt") + " counted"
+		}
+		fmt.Fprintf(w, "input\tabout %s%s\n", tokens(p.InputTokens), by)
 		fmt.Fprintf(w, "output\t%s\n", planOutput(p))
 		fmt.Fprintf(w, "cost\t%s\n", planCost(p)+planTier(&spec))
 		if other := planServices(p); other != "" {

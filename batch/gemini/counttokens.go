@@ -1,0 +1,103 @@
+package gemini
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/genbatch/genbatch/batch"
+)
+
+// CanCount says why an endpoint is not to be asked for countTokens; nil: it has it,
+// free of charge. Gateways do not: some have no such method, and two are known to
+// answer it with a generation, which they bill.
+func (e Endpoint) CanCount() error {
+	u, err := url.Parse(e.BaseURL)
+	own := err == nil && strings.HasSuffix(u.Hostname(), ".googleapis.com")
+	if e.Name == "sim" || own && (e.Name == "google" || e.Name == "vertex") {
+		return nil
+	}
+	return fmt.Errorf("%s is not known to count tokens for nothing: some gateways answer countTokens with a generation, and bill it", e)
+}
+
+// CountTokens asks the endpoint how many tokens a request's prompt has. It fails for
+// endpoints that [Endpoint.CanCount] does not name.
+// https://ai.google.dev/api/tokens
+func (c *Client) CountTokens(ctx context.Context, r *batch.Request) (int64, error) {
+	if err := c.config.Endpoint.CanCount(); err != nil {
+		return 0, err
+	}
+	body, err := c.countBody(r)
+	if err != nil {
+		return 0, err
+	}
+	key, err := c.key()
+	if err != nil {
+		return 0, err
+	}
+	secrets := c.redactor(key)
+	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
+	defer cancel()
+	req, err := c.request(ctx, &batch.Request{Model: r.Model, Body: body}, key)
+	if err != nil {
+		return 0, err
+	}
+	req.URL.Path = strings.TrimSuffix(strings.TrimSuffix(req.URL.Path, ":generateContent"), ":streamGenerateContent") + ":countTokens"
+	req.URL.RawPath, req.URL.RawQuery = "", ""
+	resp, err := c.transport.RoundTrip(req)
+	if err != nil {
+		return 0, fmt.Errorf("countTokens: no answer: %w", why(ctx, err))
+	}
+	defer resp.Body.Close()
+	text, _, err := readBody(resp, maxErrorBytes, func() {})
+	if err != nil {
+		return 0, fmt.Errorf("countTokens: %w", err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		x := exchange{status: resp.StatusCode, header: resp.Header, body: secrets.Body(text), limit: maxErrorBytes, keyFrom: c.config.KeyFrom, secrets: secrets}
+		o := x.outcome()
+		return 0, fmt.Errorf("countTokens: %w", o.Err)
+	}
+	var answer struct {
+		Total count `json:"totalTokens"`
+	}
+	if json.Unmarshal(text, &answer) != nil || answer.Total == 0 {
+		return 0, errors.New("countTokens: the answer has no totalTokens")
+	}
+	return int64(answer.Total), nil
+}
+
+// countBody makes of a request what countTokens takes: Google AI the whole of it, and
+// Vertex AI its parts that are counted.
+func (c *Client) countBody(r *batch.Request) (json.RawMessage, error) {
+	var top map[string]json.RawMessage
+	if err := json.Unmarshal(r.Body, &top); err != nil {
+		return nil, fmt.Errorf("countTokens: the request is not a JSON object: %w", err)
+	}
+	var counted any
+	if c.config.Endpoint.Vertex {
+		parts := make(map[string]json.RawMessage)
+		for _, name := range []string{"contents", "systemInstruction", "tools", "generationConfig"} {
+			if v := top[name]; v != nil {
+				parts[name] = v
+			}
+		}
+		counted = parts
+	} else {
+		if top == nil {
+			top = make(map[string]json.RawMessage)
+		}
+		top["model"], _ = json.Marshal("models/" + strings.TrimPrefix(r.Model, "models/"))
+		counted = map[string]any{"generateContentRequest": top}
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(counted)
+	return b.Bytes(), err
+}
