@@ -67,8 +67,8 @@ func TestCountTokens(t *testing.T) {
 func TestCanCount(t *testing.T) {
 	for o, can := range map[EndpointOptions]bool{
 		{Name: "google"}: true,
-		{Name: "vertex", Project: "p", Location: "global"}: true,
-		{Name: "yescale"}: false,
+		{Name: "vertex", Project: "p", Location: "global"}:             true,
+		{Name: "yescale", BaseURL: "https://y.example"}:                false,
 		{Name: "google", BaseURL: "https://gateway.example"}:           false,
 		{Name: "google", BaseURL: "https://googleapis.com.example"}:    false,
 		{Name: "https://generativelanguage.googleapis.com.gateway.io"}: false,

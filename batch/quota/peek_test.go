@@ -10,7 +10,7 @@ import (
 func TestPeek(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &Store{Dir: t.TempDir(), Endpoint: "google", KeyID: KeyID("secret")}
-		if k := s.Peek("m"); len(k.Learned) > 0 || k.Used != 0 || !k.ParkedUntil.IsZero() || k.Reset.Sub(time.Now()) != 8*time.Hour {
+		if k := s.Peek("m"); len(k.Learned) > 0 || k.Used != 0 || !k.ParkedUntil.IsZero() || time.Until(k.Reset) != 8*time.Hour {
 			t.Errorf("of a model that was never asked: %+v", k) // it is 16:00 in Los Angeles
 		}
 		end := time.Now().Add(8 * time.Hour)

@@ -68,6 +68,7 @@ func TestFaultsOverHTTP(t *testing.T) {
 		{"errorbody", 200, `{"error":{"code":503,`},
 		{"empty", 200, `"content":{"role":"model"},"finishReason":"STOP"`},
 		{"nousage", 200, "hello"},
+		{"cached", 200, `"cachedContentTokenCount":3`},
 		{"fenced", 200, "```json\\nhello\\n```"},
 		{"invalid", 200, "he I am not sure"},
 		{"trailing", 200, `hello\n\nI hope this helps! hello`},
