@@ -168,6 +168,7 @@ var fates = []fate{
 
 	// Answers that are odd.
 	passes("nousage", 0, 0, 1, 0).charged(0, 1),
+	passes("cached", 0, 0, 0, 0),
 	passes("fenced", 0, 0, 0, 0).answering("```json\n" + wholeText + "\n```"),
 	passes("trailing", 0, 0, 0, 0).answering(wholeText + "\n\nI hope this helps! " + startText),
 	passes("badschema", 0, 0, 0, 0).answering(`{"unexpected":true}`), // as good as any where there is no schema
@@ -401,7 +402,8 @@ func (c *chaosRun) spent(t *testing.T, n int, r *batch.Result) (known, cut int, 
 		if want := int64(len(c.texts[n])+3) / 4; s.Usage.PromptTokenCount != want {
 			t.Errorf("%v: %s: %d prompt tokens, want %d", c, c.fates[n].fault, s.Usage.PromptTokenCount, want)
 		}
-		cost += (0.10*float64(s.Usage.PromptTokenCount) + 0.40*float64(s.Usage.CandidatesTokenCount+s.Usage.Thoughts())) / 1e6
+		cached := float64(s.Usage.CachedContentTokenCount)
+		cost += (0.10*(float64(s.Usage.PromptTokenCount)-cached) + 0.01*cached + 0.40*float64(s.Usage.CandidatesTokenCount+s.Usage.Thoughts())) / 1e6
 	}
 	return known, cut, cost
 }
