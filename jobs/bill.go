@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
@@ -9,10 +10,11 @@ import (
 )
 
 // A Bill divides what attempts cost, in several ways. Each way adds up to the whole:
-// the Endpoints, the Statuses, the Parts, and the Models of its [Totals].
+// the Endpoints, the Statuses, the Tiers, the Parts, and the Models of its [Totals].
 type Bill struct {
 	Endpoints map[string]Share       `json:"endpoints,omitempty"`
 	Statuses  map[batch.Status]Share `json:"statuses,omitempty"` // of the rows that the attempts were made for
+	Tiers     []TierTotals           `json:"tiers,omitempty"`    // sorted by name
 	Parts     price.Parts            `json:"parts,omitzero"`     // of the calls whose price is known
 
 	// Retries is the part of the attempts that did not give a row its result: those
@@ -63,6 +65,7 @@ func (b *Bill) add(s Share, endpoint string, status batch.Status, retried bool) 
 func (b *Bill) clone() Bill {
 	c := *b
 	c.Endpoints, c.Statuses = maps.Clone(b.Endpoints), maps.Clone(b.Statuses)
+	c.Tiers = slices.Clone(b.Tiers)
 	return c
 }
 

@@ -166,8 +166,8 @@ func TestTwoTiersReconcile(t *testing.T) {
 		{Tier: "flex", Calls: 5, Cost: 3*full + recited + refused, Standard: 3*standard + 2*(recited+refused)},
 		{Tier: "standard", Calls: 2, Cost: 2 * standard, Standard: 2 * standard},
 	}
-	if !reflect.DeepEqual(sum.Job.Tiers, want) {
-		t.Errorf("tiers %+v\nwant  %+v", sum.Job.Tiers, want)
+	if !reflect.DeepEqual(sum.Job.Bill.Tiers, want) {
+		t.Errorf("tiers %+v\nwant  %+v", sum.Job.Bill.Tiers, want)
 	}
 	if cost, unpriced := sum.Run.CostUSD(); cost != 2*standard || unpriced != 0 {
 		t.Errorf("the second run cost %v", cost)
@@ -253,7 +253,7 @@ func TestTiersOfTheSimulator(t *testing.T) {
 		if err != nil || sum.Run.Status[batch.OK] != 5 {
 			t.Fatalf("%+v: %v, %v", tt, sum.Run.Status, err)
 		}
-		if tiers := sum.Run.Tiers; len(tiers) != 1 || tiers[0].Tier != tt.served || tiers[0].Calls != 5 || tiers[0].Cost == 0 {
+		if tiers := sum.Run.Bill.Tiers; len(tiers) != 1 || tiers[0].Tier != tt.served || tiers[0].Calls != 5 || tiers[0].Cost == 0 {
 			t.Errorf("%+v: %+v", tt, tiers)
 		}
 		if n := strings.Count(log.String(), "tier is asked for"); n != tt.warnings {

@@ -20,17 +20,17 @@ type TierTotals struct {
 
 // Tiered reports whether any call was answered by another tier than the standard one.
 func (t *Totals) Tiered() bool {
-	return slices.ContainsFunc(t.Tiers, func(t TierTotals) bool { return t.Tier != string(price.Standard) })
+	return slices.ContainsFunc(t.Bill.Tiers, func(t TierTotals) bool { return t.Tier != string(price.Standard) })
 }
 
 // tier returns the totals of the tier that served an attempt.
 func (t *Totals) tier(s *batch.Spend) *TierTotals {
 	name := service(s.Tier)
-	i, found := slices.BinarySearchFunc(t.Tiers, name, func(t TierTotals, name string) int { return strings.Compare(t.Tier, name) })
+	i, found := slices.BinarySearchFunc(t.Bill.Tiers, name, func(t TierTotals, name string) int { return strings.Compare(t.Tier, name) })
 	if !found {
-		t.Tiers = slices.Insert(t.Tiers, i, TierTotals{Tier: name})
+		t.Bill.Tiers = slices.Insert(t.Bill.Tiers, i, TierTotals{Tier: name})
 	}
-	return &t.Tiers[i]
+	return &t.Bill.Tiers[i]
 }
 
 func (t *TierTotals) count(priced bool) {

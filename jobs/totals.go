@@ -33,7 +33,6 @@ type Totals struct {
 	Changed int64 `json:"changed_rows,omitzero"` // that are ok only since their request was changed, see batch.Change
 
 	Models []ModelTotals `json:"models,omitempty"` // sorted by name
-	Tiers  []TierTotals  `json:"tiers,omitempty"`  // sorted by name
 
 	// Unreported counts attempts that never said what they used, mostly because they
 	// were cut; they may have been billed, and are not in any cost.
@@ -188,7 +187,6 @@ func (t *Totals) clone() Totals {
 	c.Labels = maps.Clone(t.Labels)
 	c.Problems = maps.Clone(t.Problems)
 	c.Models = slices.Clone(t.Models)
-	c.Tiers = slices.Clone(t.Tiers)
 	c.Bill = t.Bill.clone()
 	return c
 }

@@ -41,7 +41,7 @@ func (c *Client) CountTokens(ctx context.Context, r *batch.Request) (int64, erro
 		return 0, err
 	}
 	secrets := c.redactor(key)
-	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout(""))
 	defer cancel()
 	req, err := c.request(ctx, &batch.Request{Model: r.Model, Body: body}, key)
 	if err != nil {

@@ -13,7 +13,7 @@ func printTiers(w io.Writer, t *jobs.Totals) {
 	if !t.Tiered() {
 		return
 	}
-	for _, tier := range t.Tiers {
+	for _, tier := range t.Bill.Tiers {
 		against := ""
 		switch d := tier.Standard - tier.Cost; {
 		case d > 0:
@@ -26,8 +26,8 @@ func printTiers(w io.Writer, t *jobs.Totals) {
 }
 
 func tiersJSON(t *jobs.Totals) []map[string]any {
-	tiers := make([]map[string]any, len(t.Tiers))
-	for i, tier := range t.Tiers {
+	tiers := make([]map[string]any, len(t.Bill.Tiers))
+	for i, tier := range t.Bill.Tiers {
 		tiers[i] = map[string]any{
 			"tier": tier.Tier, "calls": tier.Calls, "unpriced_calls": tier.Unknown,
 			"cost_usd": usd(tier.Cost, tier.Unknown), "standard_usd": usd(tier.Standard, tier.Unknown),
