@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 const benchAnswer = `{"candidates":[{"content":{"parts":[{"text":"A short answer to the question, in one sentence."}],"role":"model"},` +
@@ -19,10 +20,14 @@ const benchAnswer = `{"candidates":[{"content":{"parts":[{"text":"A short answer
 
 const benchConcurrency = 64
 
-// benchServer answers at once, so that what is measured is the runner.
-func benchServer(b *testing.B) string {
+// benchServer answers after a while, or at once, so that what is measured is the
+// runner. It shares the process, and so the processors, with it.
+func benchServer(b *testing.B, latency time.Duration) string {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
+		if latency > 0 {
+			time.Sleep(latency)
+		}
 		w.Header().Set("Content-Type", "application/json; charset=UTF-8")
 		io.WriteString(w, benchAnswer)
 	}))
@@ -34,59 +39,81 @@ func benchText(i int) string {
 	return fmt.Sprintf("Ticket %d: the parcel came late, one corner was wet, and the invoice names another street.", i)
 }
 
-// BenchmarkRun measures a whole job: reading, rendering, asking, journalling with
-// fsync, and writing the output. Compare with BenchmarkBareLoop.
-func BenchmarkRun(b *testing.B) {
+// benchInput writes rows and returns the job that asks about them.
+func benchInput(b *testing.B, rows int, url string) Spec {
+	b.Helper()
 	dir := b.TempDir()
+	b.Setenv("XDG_STATE_HOME", filepath.Join(dir, "home"))
 	input := filepath.Join(dir, "in.jsonl")
-	f, err := os.Create(input)
-	if err != nil {
+	var text bytes.Buffer
+	for i := range rows {
+		fmt.Fprintf(&text, `{"id":%d,"text":%q}`+"\n", i, benchText(i))
+	}
+	if err := os.WriteFile(input, text.Bytes(), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	for i := range b.N {
-		fmt.Fprintf(f, `{"id":%d,"text":%q}`+"\n", i, benchText(i))
-	}
-	if err := f.Close(); err != nil {
-		b.Fatal(err)
-	}
-	s := Spec{
+	return Spec{
 		Input: List{input}, Output: filepath.Join(dir, "out.jsonl"), Model: "gemini-2.5-flash-lite",
-		Endpoint: benchServer(b), Auth: "none", Prompt: "Summarize in one sentence: {{.text}}",
-		Concurrency: benchConcurrency, RPM: 1e9,
+		Endpoint: url, Auth: "none", Prompt: "Summarize in one sentence: {{.text}}", Concurrency: benchConcurrency,
 	}
-	b.ReportAllocs()
-	b.ResetTimer()
+}
+
+// A lap is what a stretch of work took.
+type lap struct{ wall, cpu time.Duration }
+
+// stopwatch returns the lap since it was last asked.
+func stopwatch() func() lap {
+	at, used := time.Now(), processorTime()
+	return func() lap {
+		l := lap{time.Since(at), processorTime() - used}
+		at, used = at.Add(l.wall), used+l.cpu
+		return l
+	}
+}
+
+func (l lap) add(o lap) lap { return lap{l.wall + o.wall, l.cpu + o.cpu} }
+
+// benchRun runs a job, and returns what asking and what writing the output took.
+func benchRun(b *testing.B, s Spec, rows int) (sending, writing lap) {
+	b.Helper()
+	next := stopwatch()
 	j, err := Open(s, Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer j.Close()
-	sum, err := j.Run(b.Context())
+	sum, err := j.ask(b.Context())
 	if err != nil {
 		b.Fatal(err)
 	}
-	if sum.Job.Status["ok"] != int64(b.N) {
-		b.Fatalf("%v of %d rows are ok", sum.Job.Status, b.N)
+	sending = next()
+	if err := j.finish(b.Context(), sum); err != nil {
+		b.Fatal(err)
 	}
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+	writing = next()
+	if sum.Job.Status["ok"] != int64(rows) {
+		b.Fatalf("%v of %d rows are ok", sum.Job.Status, rows)
+	}
+	return sending, writing
 }
 
-// BenchmarkBareLoop makes the same exchanges with nothing around them.
-func BenchmarkBareLoop(b *testing.B) {
-	url := benchServer(b) + "/v1beta/models/gemini-2.5-flash-lite:generateContent"
+// bareLoop makes the same exchanges with nothing around them.
+func bareLoop(b *testing.B, url string, rows int) lap {
+	b.Helper()
+	url += "/v1beta/models/gemini-2.5-flash-lite:generateContent"
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: benchConcurrency, MaxIdleConns: benchConcurrency}}
-	rows := make(chan int)
+	defer client.CloseIdleConnections()
+	next := stopwatch()
+	numbers := make(chan int)
 	var wg sync.WaitGroup
-	b.ReportAllocs()
-	b.ResetTimer()
 	for range benchConcurrency {
 		wg.Go(func() {
-			for i := range rows {
+			for i := range numbers {
 				body := `{"contents":[{"parts":[{"text":"` + "Summarize in one sentence: " + benchText(i) + `"}],"role":"user"}]}`
 				resp, err := client.Post(url, "application/json", strings.NewReader(body))
 				if err != nil {
 					b.Error(err)
-					return
+					continue
 				}
 				var answer bytes.Buffer
 				io.Copy(&answer, resp.Body)
@@ -94,10 +121,64 @@ func BenchmarkBareLoop(b *testing.B) {
 			}
 		})
 	}
-	for i := range b.N {
-		rows <- i
+	for i := range rows {
+		numbers <- i
 	}
-	close(rows)
+	close(numbers)
 	wg.Wait()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+	return next()
+}
+
+// BenchmarkRun measures a whole job, from reading the input to the output on the
+// disk, with fsync, limiter and accounting. Half of the bare loop goes before it and
+// half after, so that "of-bare" compares what the machine did in the same seconds.
+func BenchmarkRun(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		with func(*Spec)
+	}{
+		{"plain", func(*Spec) {}},
+		{"rpm", func(s *Spec) { s.RPM, s.TPM = 1e9, 1e12 }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			url := benchServer(b, 0)
+			s := benchInput(b, b.N, url)
+			c.with(&s)
+			bare := bareLoop(b, url, (b.N+1)/2)
+			b.ReportAllocs()
+			b.ResetTimer()
+			sending, writing := benchRun(b, s, b.N)
+			b.StopTimer()
+			bare = bare.add(bareLoop(b, url, b.N/2))
+
+			whole, rows := sending.add(writing), float64(b.N)
+			b.ReportMetric(rows/whole.wall.Seconds(), "rows/s")
+			b.ReportMetric(rows/sending.wall.Seconds(), "sending-rows/s")
+			b.ReportMetric(rows/bare.wall.Seconds(), "bare-rows/s")
+			b.ReportMetric(float64(whole.cpu)/rows, "cpu-ns/row")
+			b.ReportMetric(float64(sending.cpu)/rows, "sending-cpu-ns/row")
+			b.ReportMetric(float64(bare.cpu)/rows, "bare-cpu-ns/row")
+			b.ReportMetric(float64(bare.wall)/float64(whole.wall), "of-bare")
+			b.ReportMetric(float64(bare.wall)/float64(sending.wall), "sending-of-bare")
+		})
+	}
+}
+
+// BenchmarkResume measures a run to which the journal has every answer, but whose
+// output is gone: reading, rendering and looking up each row, and the output.
+func BenchmarkResume(b *testing.B) {
+	url := benchServer(b, 0)
+	s := benchInput(b, b.N, url)
+	benchRun(b, s, b.N)
+	if err := os.Remove(s.Output); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	sending, writing := benchRun(b, s, b.N)
+	rows := float64(b.N)
+	b.ReportMetric(rows/sending.wall.Seconds(), "settled-rows/s")
+	b.ReportMetric(rows/writing.wall.Seconds(), "output-rows/s")
+	b.ReportMetric(float64(sending.cpu)/rows, "settled-cpu-ns/row")
+	b.ReportMetric(float64(writing.cpu)/rows, "output-cpu-ns/row")
 }
