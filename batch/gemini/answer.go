@@ -67,7 +67,9 @@ func (d *document) answer() *reading {
 	a := &reading{chosen: -1}
 	for _, raw := range d.chunks {
 		var c chunk
-		if err := json.Unmarshal(raw, &c); err != nil && !tolerable(err) {
+		if d.plain != nil {
+			c = *d.plain
+		} else if err := json.Unmarshal(raw, &c); err != nil && !tolerable(err) {
 			d.cut = true
 			continue
 		}

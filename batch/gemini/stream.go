@@ -24,6 +24,9 @@ type document struct {
 	form   form
 	chunks []json.RawMessage
 	cut    bool // the body broke off, or held something that is not JSON
+
+	plain   *chunk                 // the one chunk, if it was read already
+	compact func() json.RawMessage // and its text
 }
 
 // split takes a body apart. Chunks may share memory with body.
@@ -35,7 +38,8 @@ func split(body []byte) document {
 	switch body[0] {
 	case '{':
 		d := document{form: formObject}
-		if json.Valid(body) { // the plain case, without a copy
+		var plain bool
+		if d.plain, d.compact, plain = readPlain(body); plain || json.Valid(body) { // the plain case, without a copy
 			d.chunks = []json.RawMessage{body}
 			return d
 		}
@@ -157,6 +161,9 @@ func cutLine(b []byte) (line, rest []byte) {
 // object, or an array of the chunks of a stream. It shares no memory with the
 // body.
 func (d *document) raw() json.RawMessage {
+	if d.plain != nil {
+		return d.compact()
+	}
 	if len(d.chunks) == 0 {
 		return nil
 	}
