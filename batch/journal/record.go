@@ -252,8 +252,12 @@ func decode(body []byte) (r *batch.Result, blob string, err error) {
 		cut, response = i, body[i+len(fieldAnswer):]
 	}
 	r = new(batch.Result)
-	if err := json.Unmarshal(append(body[:cut:cut], '}'), r); err != nil {
-		return nil, "", err
+	line := append(body[:cut:cut], '}')
+	if !decodePlain(line, r) {
+		r = new(batch.Result)
+		if err := json.Unmarshal(line, r); err != nil {
+			return nil, "", err
+		}
 	}
 	r.Response = response
 	return r, blob, nil
