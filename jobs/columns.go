@@ -168,9 +168,10 @@ func (j *Job) wantsFiles() bool {
 }
 
 // answered is the reply of a row with a result. Its status may differ from the
-// result's: what is made of an answer can change without asking again.
-func (j *Job) answered(r *batch.Result, cost price.USD, priced bool) *reply {
-	x := &reply{result: r, status: r.Status, problem: r.Error, note: r.Note, cost: cost, priced: priced}
+// result's: what is made of an answer can change without asking again. What it cost
+// is not in it.
+func (j *Job) answered(r *batch.Result) *reply {
+	x := &reply{result: r, status: r.Status, problem: r.Error, note: r.Note}
 	if len(r.Response) == 0 {
 		return x
 	}

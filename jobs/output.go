@@ -177,24 +177,21 @@ func (j *Job) deriveTo(ctx context.Context, to io.Writer, path, format string, o
 	defer w.Abort()
 	var t Totals
 	evaluator, media := j.newEvaluator(), j.media.newPass()
-	for it, err := range j.items() {
+	for f, err := range j.fetchAll(ctx) {
 		if err == nil && ctx.Err() != nil {
 			err = fmt.Errorf("%w while the output was written", batch.ErrInterrupted)
 		}
 		if err != nil {
 			return nil, sum, err
 		}
-		media.add(&it)
-		x, err := j.reply(&it, &t)
-		if err != nil {
-			return nil, sum, err
-		}
-		evaluator.add(it.row, x)
+		media.add(&f.item)
+		x := j.count(f, &t)
+		evaluator.add(f.row, x)
 		if len(only) > 0 && !slices.Contains(only, x.status) {
 			continue
 		}
 		t.Written++
-		if err := w.write(it.row, x); err != nil {
+		if err := w.write(f.row, x); err != nil {
 			return nil, sum, err
 		}
 	}
@@ -226,10 +223,17 @@ func (j *Job) deriveTo(ctx context.Context, to io.Writer, path, format string, o
 
 // reply returns what became of an item, and counts it.
 func (j *Job) reply(it *item, t *Totals) (*reply, error) {
-	x, err := j.find(it, t)
-	if err != nil {
-		return nil, err
+	f := j.fetch(*it)
+	if f.err != nil {
+		return nil, f.err
 	}
+	return j.count(&f, t), nil
+}
+
+// count counts what became of a row, and returns it.
+func (j *Job) count(f *fetched, t *Totals) *reply {
+	j.price(f, t)
+	x := f.reply
 	t.addStatus(x.status)
 	if x.problem != "" && x.status != batch.OK {
 		t.addProblem(x.status, x.problem)
@@ -237,49 +241,7 @@ func (j *Job) reply(it *item, t *Totals) (*reply, error) {
 	if j.spec.Classify != nil && x.own != nil {
 		t.addLabels(labelsOf(x.own))
 	}
-	return x, nil
-}
-
-// find reads what the journal has of an item.
-func (j *Job) find(it *item, t *Totals) (*reply, error) {
-	switch {
-	case it.req == nil:
-		return &reply{status: batch.Skipped, problem: oneLine(it.err.Error(), 500)}, nil
-	case !it.known:
-		return &reply{status: batch.Pending}, nil
-	}
-	r, err := j.journal.Read(it.entry)
-	if err != nil {
-		return nil, err
-	}
-	if it.copied {
-		if r.Status == batch.Pending {
-			return &reply{status: batch.Pending}, nil
-		}
-		saved, _ := new(Totals).addResult(r, j.prices)
-		t.Copied++
-		t.Saved += saved
-		x := j.answered(r, 0, true)
-		x.copied = true
-		return x, nil
-	}
-	before := t.Bill.Retries.Cost
-	cost, priced := t.addResult(r, j.prices)
-	if r.Seq <= j.progress.since {
-		t.Bill.Kept += cost - (t.Bill.Retries.Cost - before)
-	}
-	for _, e := range j.journal.Superseded(it.req.Fingerprint, it.req.Occurrence) {
-		earlier, err := j.journal.Read(e)
-		if err != nil {
-			return nil, err
-		}
-		c, ok := t.addSpent(earlier, j.prices, r.Status, false)
-		cost, priced = cost+c, priced && ok
-	}
-	if r.Status == batch.Pending {
-		return &reply{status: batch.Pending}, nil
-	}
-	return j.answered(r, cost, priced), nil
+	return x
 }
 
 // An output is a writer with the job's choice of columns.

@@ -21,7 +21,7 @@ var (
 
 // readPlain reads an answer as nearly all of them are, and returns it, and what makes
 // its compact text, when it is one: the same that encoding/json makes of it (TestPlainAnswers), in
-// a tenth of the time (BenchmarkParse), which was the largest part of a run's own work.
+// a fifth of the time (BenchmarkParse), which was the largest part of a run's own work.
 func readPlain(body []byte) (c *chunk, compact func() json.RawMessage, ok bool) {
 	r := plainReader{plainjson.New(body)}
 	c = new(chunk)

@@ -30,6 +30,12 @@ func (j *Journal) blobPath(name string) string {
 	return filepath.Join(j.config.Dir, blobDir, name)
 }
 
+// HasBlobs reports whether any answer stands in a blob, and so may be long.
+func (j *Journal) HasBlobs() bool {
+	_, err := os.Stat(filepath.Join(j.config.Dir, blobDir))
+	return err == nil
+}
+
 // writeBlob makes a blob durable. One that is there already is written again: it may
 // be damaged, or not have been synced.
 func (j *Journal) writeBlob(b blob) error {

@@ -18,6 +18,9 @@ type Entry struct {
 	length  uint32 // without the line end
 }
 
+// Bytes returns the length of the result's line. An answer in a blob is not in it.
+func (e Entry) Bytes() int { return int(e.length) }
+
 // A slot is what the index holds of one row.
 type slot struct {
 	offset  uint32

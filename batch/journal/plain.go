@@ -23,7 +23,7 @@ var (
 )
 
 // decodePlain decodes a line without its response, as this package writes it, in a
-// fifth of the time that encoding/json takes (BenchmarkDecode): an output reads every
+// quarter of the time that encoding/json takes (BenchmarkDecode): an output reads every
 // line. What it does not know is left to encoding/json, a field that is new in
 // batch.Result included (TestPlainLines).
 func decodePlain(line []byte, r *batch.Result) bool {
