@@ -22,6 +22,8 @@ type rowTemplate struct {
 	name string // of the option, for messages
 	uses []string
 	all  bool // uses the whole row, as in {{json .}}
+
+	simple []piece // what it is when it only puts columns between words; nil: it does more
 }
 
 // templateFuncs are what templates can call beside text/template's own. None
@@ -84,6 +86,7 @@ func newTemplate(option, text string) (*rowTemplate, error) {
 	}
 	r := &rowTemplate{t: t, name: option}
 	r.findColumns(t.Root)
+	r.simple = pieces(t.Root)
 	return r, nil
 }
 
@@ -92,6 +95,9 @@ func cutPrefix(err error) string { return strings.TrimPrefix(err.Error(), "templ
 
 // render returns the text for a row. A column that the row lacks is an error.
 func (r *rowTemplate) render(row *batch.Row) (string, error) {
+	if text, ok := join(r.simple, row); ok {
+		return text, nil
+	}
 	data := make(map[string]any, len(r.uses))
 	if r.all {
 		for i, c := range row.Columns {

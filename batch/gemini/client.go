@@ -10,8 +10,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -73,6 +75,16 @@ const maxErrorBytes = 1 << 20
 type Client struct {
 	config    Config
 	transport http.RoundTripper
+
+	// What is the same for one attempt after another.
+	addresses sync.Map // of an address as text to its *url.URL
+	redactors atomic.Pointer[keyed]
+}
+
+// keyed is a redactor that knows a key.
+type keyed struct {
+	key string
+	*redact.Redactor
 }
 
 var _ batch.Model = (*Client)(nil)
@@ -124,18 +136,18 @@ func (c *Client) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 		limit:   c.config.MaxResponseBytes,
 		oauth:   c.config.Endpoint.Auth == AuthOAuth,
 		keyFrom: c.config.KeyFrom,
-		secrets: c.redactor(""),
 	}
 	key, err := c.key()
 	if err != nil {
+		x.secrets = c.redactor("")
 		return x.noKey(err)
 	}
 	x.secrets = c.redactor(key)
 
-	timed, stop := context.WithTimeoutCause(ctx, c.timeout(r.Tier), errTotal)
-	defer stop()
-	attempt, cancel := context.WithCancelCause(timed)
+	attempt, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	total := time.AfterFunc(c.timeout(r.Tier), func() { cancel(errTotal) })
+	defer total.Stop()
 	var sent atomic.Bool // the server may have the whole request
 	req, err := c.request(httptrace.WithClientTrace(attempt, &httptrace.ClientTrace{
 		WroteRequest:         func(i httptrace.WroteRequestInfo) { sent.Store(sent.Load() || i.Err == nil) },
@@ -206,10 +218,15 @@ func (c *Client) request(ctx context.Context, r *batch.Request, key string) (*ht
 			return nil, err
 		}
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url(r.Model, c.config.Stream || r.Stream), bytes.NewReader(body))
+	address, err := c.address(e.url(r.Model, c.config.Stream || r.Stream))
 	if err != nil {
 		return nil, err
 	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "", bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.URL, req.Host = address, address.Host
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", strings.TrimSuffix("genbatch/"+c.config.Version, "/"))
 	if e.ServerTimeout {
@@ -229,8 +246,33 @@ func (c *Client) request(ctx context.Context, r *batch.Request, key string) (*ht
 	return req, c.authorize(req, key)
 }
 
-// redactor knows the key, and what the user's own headers hold.
+// address parses an address, of which a run has few. The caller may change it.
+func (c *Client) address(text string) (*url.URL, error) {
+	known, ok := c.addresses.Load(text)
+	if !ok {
+		req, err := http.NewRequest(http.MethodPost, text, nil)
+		if err != nil {
+			return nil, err
+		}
+		known = req.URL
+		c.addresses.Store(text, known)
+	}
+	address := *known.(*url.URL)
+	return &address, nil
+}
+
+// redactor knows the key, and what the user's own headers hold. Making one takes as
+// long as all the rest that an attempt does before it sends.
 func (c *Client) redactor(key string) *redact.Redactor {
+	if k := c.redactors.Load(); k != nil && k.key == key {
+		return k.Redactor
+	}
+	r := c.newRedactor(key)
+	c.redactors.Store(&keyed{key, r})
+	return r
+}
+
+func (c *Client) newRedactor(key string) *redact.Redactor {
 	secrets := []string{key}
 	for name, values := range c.config.Header {
 		if redact.IsSecretHeader(name) {
