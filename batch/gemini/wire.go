@@ -116,6 +116,9 @@ func (e *enum) UnmarshalJSON(b []byte) error {
 // name returns the enum's name by the table, the name itself, or the digits of a
 // number that the table does not know.
 func (e enum) name(table []string) string {
+	if e == "" || e[0] > '9' {
+		return string(e) // a name: not even Atoi's error is made
+	}
 	if i, err := strconv.Atoi(string(e)); err == nil && 0 <= i && i < len(table) {
 		return table[i]
 	}

