@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net"
 	"net/http"
@@ -77,6 +78,7 @@ type Client struct {
 	transport http.RoundTripper
 
 	// What is the same for one attempt after another.
+	header    http.Header
 	addresses sync.Map // of an address as text to its *url.URL
 	redactors atomic.Pointer[keyed]
 }
@@ -127,7 +129,20 @@ func New(c Config) (*Client, error) {
 			return nil, fmt.Errorf("endpoint %s: there is no API key: set %s", c.Endpoint, c.KeyFrom)
 		}
 	}
-	return &Client{config: c, transport: rt}, nil
+	return &Client{config: c, transport: rt, header: c.header()}, nil
+}
+
+// header returns what every request has in its header, but for the key and what
+// depends on the tier.
+func (c *Config) header() http.Header {
+	h := make(http.Header)
+	h.Set("Content-Type", "application/json")
+	h.Set("User-Agent", strings.TrimSuffix("genbatch/"+c.Version, "/"))
+	for name, values := range c.Header {
+		h[http.CanonicalHeaderKey(name)] = values
+	}
+	h.Del("Accept-Encoding") // the transport undoes gzip only if it asked for it
+	return h
 }
 
 // Attempt makes one exchange. See [batch.Model].
@@ -227,22 +242,17 @@ func (c *Client) request(ctx context.Context, r *batch.Request, key string) (*ht
 		return nil, err
 	}
 	req.URL, req.Host = address, address.Host
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", strings.TrimSuffix("genbatch/"+c.config.Version, "/"))
-	if e.ServerTimeout {
+	req.Header = maps.Clone(c.header)
+	if e.ServerTimeout && req.Header.Get("X-Server-Timeout") == "" {
 		// Lets the server give up when we do, as Google's own SDKs ask it to.
 		req.Header.Set("X-Server-Timeout", strconv.Itoa(int(math.Ceil(c.timeout(r.Tier).Seconds()))))
 	}
-	if e.Vertex && r.Tier != "" && r.Tier != "standard" {
+	if e.Vertex && r.Tier != "" && r.Tier != "standard" && req.Header.Get(TierHeader) == "" {
 		req.Header.Set(TierHeader, r.Tier)
-	}
-	for name, values := range c.config.Header {
-		req.Header[http.CanonicalHeaderKey(name)] = values
 	}
 	if host := req.Header.Get("Host"); host != "" {
 		req.Host = host
 	}
-	req.Header.Del("Accept-Encoding") // the transport undoes gzip only if it asked for it
 	return req, c.authorize(req, key)
 }
 

@@ -252,7 +252,14 @@ func decode(body []byte) (r *batch.Result, blob string, err error) {
 		cut, response = i, body[i+len(fieldAnswer):]
 	}
 	r = new(batch.Result)
-	line := append(body[:cut:cut], '}')
+	line := body[:cut]
+	if cut < len(body) { // for a moment the brace stands in the line itself, which saves a copy
+		comma := body[cut]
+		line, body[cut] = body[:cut+1], '}'
+		defer func() { body[cut] = comma }()
+	} else {
+		line = append(body[:cut:cut], '}')
+	}
 	if !decodePlain(line, r) {
 		r = new(batch.Result)
 		if err := json.Unmarshal(line, r); err != nil {

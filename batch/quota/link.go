@@ -232,7 +232,7 @@ func (m *model) sync(now time.Time) {
 	if k.done != nil || k.closed || m.alone(now) {
 		return
 	}
-	x := &exchange{read: !k.loaded}
+	x := exchange{read: !k.loaded}
 	if k.loaded {
 		x.read = now.Sub(k.polled) >= pollEvery
 		x.changes, x.debt = k.changes, m.day.debt
@@ -246,7 +246,8 @@ func (m *model) sync(now time.Time) {
 	}
 	if x.read || x.slice > 0 || x.debt > 0 || len(x.changes) > 0 || x.booking != nil {
 		k.changes, m.day.debt = nil, m.day.debt-x.debt
-		m.start(now, x)
+		begun := x // x itself stays on the stack: mostly there is nothing to say
+		m.start(now, &begun)
 	}
 }
 
