@@ -110,34 +110,12 @@ type head struct {
 
 // An encoder writes lines into a buffer that is used again for each group.
 type encoder struct {
-	buf  []byte
-	rest bytes.Buffer
-}
-
-// middle is what of a result stands between the status and the response: all fields
-// but those that the encoder writes itself, which the nil fields hide. A field that
-// is new in batch.Result is so part of the journal without another word.
-type middle struct {
-	*batch.Result
-	Seq         *struct{} `json:"seq,omitempty"`
-	Fingerprint *struct{} `json:"fingerprint,omitempty"`
-	Occurrence  *struct{} `json:"occurrence,omitempty"`
-	Status      *struct{} `json:"status,omitempty"`
-	Response    *struct{} `json:"response,omitempty"`
+	buf []byte
 }
 
 // add appends the line of r. The answer is response as it stands, or the blob of
 // that name when blob is not empty.
 func (e *encoder) add(r *batch.Result, seq int64, response []byte, blob string) error {
-	e.rest.Reset()
-	enc := json.NewEncoder(&e.rest)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(middle{Result: r}); err != nil {
-		return err
-	}
-	rest := e.rest.Bytes()
-	rest = rest[1 : len(rest)-len("}\n")]
-
 	start := len(e.buf)
 	b := append(e.buf, startRecord...)
 	b = strconv.AppendInt(b, seq, 10)
@@ -148,7 +126,10 @@ func (e *encoder) add(r *batch.Result, seq int64, response []byte, blob string) 
 	b = append(b, fieldStatus...)
 	b = append(b, r.Status...)
 	b = append(b, `",`...)
-	b = append(b, rest...)
+	b, err := appendMiddle(b, r)
+	if err != nil {
+		return err
+	}
 	switch {
 	case blob != "":
 		b = append(b, fieldBlob...)
