@@ -206,21 +206,3 @@ func FuzzCSV(f *testing.F) {
 		}
 	})
 }
-
-func BenchmarkCSV(b *testing.B) {
-	var text strings.Builder
-	text.WriteString("id,score,body\n")
-	for i := range 10_000 {
-		fmt.Fprintf(&text, "%d,0.%d,\"%s \"\"quoted\"\"\nnext line\"\n", i, i, strings.Repeat("Some words of a review. ", 40))
-	}
-	in := open(b, Config{}, write(b, "a.csv", text.String()))
-	b.SetBytes(int64(text.Len()))
-	b.ReportAllocs()
-	for b.Loop() {
-		for r, err := range in.Rows() {
-			if err != nil || r.Err != nil {
-				b.Fatal(err, r.Err)
-			}
-		}
-	}
-}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -261,25 +260,6 @@ func FuzzJSONL(f *testing.F) {
 			t.Fatalf("%d rows, want %d", len(rows), next)
 		}
 	})
-}
-
-func BenchmarkJSONL(b *testing.B) {
-	var text bytes.Buffer
-	rng := rand.New(rand.NewPCG(1, 2))
-	for i := range 10_000 {
-		fmt.Fprintf(&text, `{"id":%d,"score":%.3f,"body":"%s\n\"quoted\"","tags":["a","b"],"ok":true}`+"\n",
-			i, rng.Float64(), strings.Repeat("Some words of a review. ", 40))
-	}
-	in := open(b, Config{}, write(b, "a.jsonl", text.String()))
-	b.SetBytes(int64(text.Len()))
-	b.ReportAllocs()
-	for b.Loop() {
-		for r, err := range in.Rows() {
-			if err != nil || r.Err != nil {
-				b.Fatal(err, r.Err)
-			}
-		}
-	}
 }
 
 func TestUnion(t *testing.T) {

@@ -345,28 +345,3 @@ func TestFloat16(t *testing.T) {
 		t.Errorf("0x7c01 is %v, want NaN", got)
 	}
 }
-
-func BenchmarkParquet(b *testing.B) {
-	type row struct {
-		ID    int64    `parquet:"id"`
-		Score float64  `parquet:"score"`
-		Body  string   `parquet:"body"`
-		Tags  []string `parquet:"tags,list"`
-	}
-	rows := make([]row, 10_000)
-	size := 0
-	for i := range rows {
-		rows[i] = row{int64(i), float64(i) / 7, strings.Repeat("Some words of a review. ", 40), []string{"a", "b"}}
-		size += 8 + 8 + len(rows[i].Body) + 2
-	}
-	in := open(b, Config{}, writeParquet(b, rows))
-	b.SetBytes(int64(size))
-	b.ReportAllocs()
-	for b.Loop() {
-		for r, err := range in.Rows() {
-			if err != nil || r.Err != nil {
-				b.Fatal(err, r.Err)
-			}
-		}
-	}
-}
