@@ -182,3 +182,34 @@ func BenchmarkResume(b *testing.B) {
 	b.ReportMetric(float64(sending.cpu)/rows, "settled-cpu-ns/row")
 	b.ReportMetric(float64(writing.cpu)/rows, "output-cpu-ns/row")
 }
+
+// BenchmarkStart measures what goes by between the opening of a new job over 100,000
+// rows, of which it asks one, and the arrival of its first request.
+func BenchmarkStart(b *testing.B) {
+	var first time.Time
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		first = time.Now()
+		io.WriteString(w, benchAnswer)
+	}))
+	b.Cleanup(s.Close)
+	spec := benchInput(b, 100_000, s.URL)
+	spec.Limit = 1
+	dir := filepath.Dir(spec.Output)
+	var took time.Duration
+	for n := 0; b.Loop(); n++ {
+		spec.State = filepath.Join(dir, fmt.Sprint("state", n))
+		begin := time.Now()
+		j, err := Open(spec, Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := j.ask(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		if err := j.Close(); err != nil {
+			b.Fatal(err)
+		}
+		took += first.Sub(begin)
+	}
+	b.ReportMetric(took.Seconds()*1000/float64(b.N), "first-request-ms")
+}

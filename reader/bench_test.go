@@ -96,12 +96,32 @@ func readCSV(f *os.File) error {
 }
 
 func readParquet(f *os.File) error {
-	r := parquet.NewGenericReader[benchRow](f)
-	defer r.Close()
-	for {
-		rows := make([]benchRow, 256) // new ones, as rows that are kept need
-		if _, err := r.Read(rows); err != nil {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	file, err := parquet.OpenFile(f, info.Size())
+	if err != nil {
+		return err
+	}
+	buf := make([]parquet.Row, 32)
+	for _, group := range file.RowGroups() {
+		rows := group.Rows()
+		for {
+			n, err := rows.ReadRows(buf)
+			for i := range buf[:n] {
+				buf[i] = buf[i].Clone() // as rows that are kept need
+			}
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if err := rows.Close(); err != nil {
 			return err
 		}
 	}
+	return nil
 }
