@@ -8,6 +8,7 @@ import (
 )
 
 func main() {
+	spareMemory()
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	os.Exit(run(os.Args, signals, os.Stdin, os.Stdout, os.Stderr))
