@@ -233,7 +233,7 @@ func decode(body []byte) (r *batch.Result, blob string, err error) {
 		cut, response = i, body[i+len(fieldAnswer):]
 	}
 	r = new(batch.Result)
-	line := body[:cut]
+	var line []byte
 	if cut < len(body) { // for a moment the brace stands in the line itself, which saves a copy
 		comma := body[cut]
 		line, body[cut] = body[:cut+1], '}'
