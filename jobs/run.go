@@ -153,7 +153,7 @@ func (j *Job) ask(ctx context.Context) (*Summary, error) {
 	j.progress.since = j.journal.Last()
 	j.progress.mu.Unlock()
 	config := batch.Config{
-		Model:       boundedModel{checkedModel{changingModel{newSchemaModel(j.withMedia(), &j.spec, j.log), j.prices, j.spec.Stream}, j.kind}, j.prices},
+		Model:       boundedModel{checkedModel{changingModel{newSchemaModel(j.unmixed(j.withMedia()), &j.spec, j.log), j.prices, j.spec.Stream}, j.kind}, j.prices},
 		Limiter:     budget,
 		Sink:        j.journal,
 		Skip:        j.skip,
@@ -172,8 +172,12 @@ func (j *Job) ask(ctx context.Context) (*Summary, error) {
 		err = late
 	}
 	s := j.summary()
+	s.Simulated = s.Simulated || j.endpoint.Name == "sim" && s.Run.Attempts > 0
 	s.ListPriced = j.listPriced(j.endpoint, &s.Run)
 	s.Learned = limiter.Learned()
+	if err != nil && j.media == nil { // whose files would all be read again
+		s.Input = j.inputStatus(time.Now().Add(leftPatience))
+	}
 	return s, err
 }
 

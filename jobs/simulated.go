@@ -1,9 +1,12 @@
 package jobs
 
 import (
+	"context"
 	"net"
+	"net/http"
 	"net/url"
 
+	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
 )
 
@@ -25,6 +28,40 @@ func (j *Job) checkSimulated() error {
 		return nil
 	}
 	return nil
+}
+
+// unmixedModel stops a run whose answers are made up while the journal's are real,
+// or the other way round: at an address of this machine only the answers tell.
+type unmixedModel struct {
+	batch.Model
+	simulated bool // the journal's answers
+}
+
+// unmixed guards a model by what the journal has.
+func (j *Job) unmixed(m batch.Model) batch.Model {
+	if !isLocal(j.endpoint) {
+		return m // see checkSimulated
+	}
+	for r, err := range j.journal.All() {
+		if err == nil && r.ModelVersion != "" {
+			return unmixedModel{m, isSimulated(r.ModelVersion)}
+		}
+	}
+	return m
+}
+
+func (m unmixedModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
+	o := m.Model.Attempt(ctx, r)
+	if o.ModelVersion == "" || isSimulated(o.ModelVersion) == m.simulated {
+		return o
+	}
+	e := &batch.Error{Kind: batch.KindConfig, HTTPStatus: http.StatusOK, Message: "the endpoint answers with a real model, and the answers in the journal were made up by the simulator",
+		Hint: "set those aside with --fresh, or choose another --output"}
+	if !m.simulated {
+		e.Message = "the endpoint is a simulator, and the journal holds real answers"
+		e.Hint = "choose another --output"
+	}
+	return batch.Outcome{Consequence: batch.Stop, Err: e, Usage: o.Usage, Tier: o.Tier, ModelVersion: o.ModelVersion}
 }
 
 // isLocal reports whether an endpoint is on this machine, as every simulator is.

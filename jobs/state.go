@@ -47,15 +47,36 @@ type savedJob struct {
 // saveSpec writes job.json, which holds no key.
 func (j *Job) saveSpec() error {
 	dir := j.spec.StateDir()
-	if old, err := readSaved(dir); err == nil && old.Wording > wording {
+	old, err := readSaved(dir)
+	if err != nil {
+		old = nil
+	}
+	if old != nil && old.Wording > wording {
 		return specErrorf("use that version, or begin anew with --fresh",
 			"%s was begun by genbatch %s, which words requests in a way that this version does not know", dir, old.Genbatch)
+	}
+	if old != nil && j.lock != nil && !asksAlike(&old.Spec, &j.spec) {
+		j.log.Warn(fmt.Sprintf("%s was begun with another model, prompt or request: rows that ask another thing now are asked, and paid for, anew (genbatch plan says how many)", dir))
 	}
 	text, err := json.MarshalIndent(savedJob{Genbatch: Version(), Wording: wording, Spec: j.spec.withoutSecrets()}, "", "  ")
 	if err != nil {
 		return err
 	}
 	return j.fs.WriteFile(filepath.Join(dir, specFile), append(text, '\n'), 0o600)
+}
+
+// asksAlike reports whether two Specs ask the same, as far as they themselves say.
+func asksAlike(a, b *Spec) bool {
+	asks := func(s *Spec) string {
+		text, err := json.Marshal([]any{
+			s.Model, s.Prompt, s.Classify, s.Summarize, s.Extract, s.Raw, s.Schema, s.System, s.Request, s.MaxOutputTokens, s.Media, s.Set,
+		})
+		if err != nil { // it was read from JSON or YAML: out of reach, and only a warning depends on it
+			return ""
+		}
+		return string(text)
+	}
+	return asks(a) == asks(b)
 }
 
 // withoutSecrets returns the Spec as it can be stored. What only sending needs is

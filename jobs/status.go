@@ -43,6 +43,8 @@ type InputStatus struct {
 const (
 	// inputPatience is how long a status may take to read the input.
 	inputPatience = 10 * time.Second
+	// leftPatience is likewise for a run that was stopped, whose user waits to leave.
+	leftPatience = 2 * time.Second
 	// rateWindow is the time over which the pace is taken.
 	rateWindow = time.Minute
 )
@@ -125,6 +127,12 @@ func readInputStatus(spec Spec, jl *journal.Journal, end time.Time) *InputStatus
 	if j.chooseSample() != nil {
 		return nil
 	}
+	return j.inputStatus(end)
+}
+
+// inputStatus compares the input with the journal. It returns nil when that cannot
+// be done in time.
+func (j *Job) inputStatus(end time.Time) *InputStatus {
 	s := new(InputStatus)
 	for it, err := range j.items() {
 		if err != nil || s.Rows%1024 == 1023 && time.Now().After(end) {

@@ -219,12 +219,24 @@ type Summary struct {
 	Bad    int64     `json:"bad"`    // rows that could not be read or rendered
 	Copied int64     `json:"copied"` // rows that share the call of an identical one
 
+	Input *InputStatus `json:"-"` // of a run that ended early: how far the job is; nil: it did not, or that takes too long
+
 	Run Totals  `json:"run"`           // what this run asked
 	Job *Totals `json:"job,omitempty"` // every row of the output, all runs; nil while rows are pending
 }
 
-// Left returns how many of the job's rows have no result.
-func (s *Summary) Left(total int64) int64 { return total - s.Settled - s.Bad - s.Copied - s.Run.Rows }
+// Left returns how many of the job's rows have no result, of so many in all; 0: all
+// have one, or it is not known how many there are. Of a run that ended early it is
+// what was counted then, since the run did not come to the settled rows at the end.
+func (s *Summary) Left(total int64) int64 {
+	switch {
+	case s.Input != nil:
+		return s.Input.Left
+	case total == 0:
+		return 0
+	}
+	return total - s.Settled - s.Bad - s.Copied - s.Run.Rows
+}
 
 // Pending returns how many rows the run left without a result.
 func (s *Summary) Pending() int64 { return s.Run.Status[batch.Pending] }

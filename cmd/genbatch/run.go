@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -66,7 +68,11 @@ func runJob(c *cli.Context, con *console, spec *jobs.Spec) error {
 	if summary == nil {
 		return err
 	}
-	show.finish(summary, err, code, again(c, spec))
+	command := again()
+	if budget, ok := errors.AsType[*jobs.BudgetError](err); ok {
+		command = again("max-cost") + " --max-cost " + enough(summary, budget, show.total.Load())
+	}
+	show.finish(summary, err, code, command)
 	return &outcome{code}
 }
 
@@ -101,11 +107,18 @@ func confirmFresh(c *cli.Context, con *console, spec *jobs.Spec) error {
 	return nil
 }
 
-// again is the command that carries on with the job.
-func again(c *cli.Context, spec *jobs.Spec) string {
+// again is the command that carries on with the job, without some flags that take a
+// value.
+func again(without ...string) string {
 	words := []string{filepath.Base(os.Args[0])}
-	isHeader := false
+	isHeader, isValue := false, false
 	for _, a := range os.Args[1:] {
+		name, _, hasValue := strings.Cut(strings.TrimLeft(a, "-"), "=")
+		dropped := strings.HasPrefix(a, "-") && slices.Contains(without, name)
+		if isValue || dropped {
+			isValue = dropped && !hasValue
+			continue
+		}
 		// It is printed where others read it, such as in cron's mail.
 		if name, pair, ok := strings.Cut(a, "="); ok && strings.TrimLeft(name, "-") == "header" {
 			a = name + "=" + redact.Header(pair)

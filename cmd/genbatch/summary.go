@@ -51,10 +51,8 @@ func printGoOn(w io.Writer, s *jobs.Summary, err error, total int64, again strin
 	case errors.As(err, &late):
 		fmt.Fprint(w, "Carry on with, or with a later --deadline:\n")
 	case errors.As(err, &budget):
-		if cost, unpriced := s.Run.CostUSD(); unpriced == 0 && s.Run.Rows > 0 && total > 0 {
-			left := s.Left(total)
-			more := price.USD(float64(cost) / float64(s.Run.Rows) * float64(left))
-			fmt.Fprintf(w, "At this run's mean cost of a row the rest takes about $%s more, with room for chance: --max-cost %s. ", money(more), money((budget.Spent+more)*11/10+budget.Next))
+		if more, known := rest(s, total); known {
+			fmt.Fprintf(w, "At this run's mean cost of a row the rest takes about $%s more. ", money(more))
 		}
 		fmt.Fprint(w, "Carry on with a higher --max-cost:\n")
 	case errors.As(err, &day):
@@ -68,6 +66,24 @@ func printGoOn(w io.Writer, s *jobs.Summary, err error, total int64, again strin
 		fmt.Fprint(w, "Once the cause is mended, carry on with:\n")
 	}
 	fmt.Fprintf(w, "  %s\n", again)
+}
+
+// rest is about what the rows that are left will cost, by those of the run.
+func rest(s *jobs.Summary, total int64) (more price.USD, known bool) {
+	cost, unpriced := s.Run.CostUSD()
+	if unpriced > 0 || s.Run.Rows == 0 || total == 0 {
+		return 0, false
+	}
+	return price.USD(float64(cost) / float64(s.Run.Rows) * float64(s.Left(total))), true
+}
+
+// enough is the cap with which a job can go on: with room for chance where the cost
+// of the rest is known, else twice the one that was reached.
+func enough(s *jobs.Summary, budget *jobs.BudgetError, total int64) string {
+	if more, known := rest(s, total); known {
+		return money((budget.Spent+more)*11/10 + budget.Next)
+	}
+	return money(2*budget.Cap + budget.Next)
 }
 
 // printSummary prints a run's summary for people.
