@@ -156,3 +156,22 @@ func TestDocumentedFile(t *testing.T) {
 		t.Errorf("house-model in 2027: %s", got)
 	}
 }
+
+// A multiplied fee for as many searches as are believed is more than money holds.
+func TestMultipliedFeeOverflow(t *testing.T) {
+	table, err := Load(strings.NewReader(`{"multiplier": 1000}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := Query{Model: "gemini-3.8-flash", At: on("2026-11-21"), Searches: maxQueries}
+	if fee, known := table.SearchFee(q); known || fee != 0 {
+		t.Errorf("1,048,576 searches at 14 dollars cost %s", fee)
+	}
+	if cost, known := table.Cost(q); known || cost != 0 {
+		t.Errorf("1,048,576 searches at 14 dollars cost %s", cost)
+	}
+	q.Searches = 1000
+	if fee, known := table.SearchFee(q); !known || fee != 14_000*Dollar {
+		t.Errorf("1,000 searches at 14 dollars cost %s, %t", fee, known)
+	}
+}

@@ -3,6 +3,7 @@ package price
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -31,12 +32,14 @@ func (f *Fee) of(queries int64) (USD, bool) {
 		return 0, false
 	case f.PerPrompt:
 		return f.Each, true
+	case f.Each > math.MaxInt64/4/USD(queries): // multiplied; two fees and a fixed price are added up
+		return 0, false
 	}
 	return f.Each * USD(queries), true
 }
 
 // maxQueries is the largest count that is believed, and maxFee the highest price of
-// a thousand, so that no fee overflows.
+// a thousand, so that no fee as published overflows.
 const (
 	maxQueries = 1 << 20
 	maxFee     = 1000 * Dollar
