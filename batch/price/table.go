@@ -201,9 +201,6 @@ func (t *Table) Lookup(model string, at time.Time) (Entry, bool) {
 	return Entry{Model: *m, Period: m.At(at), Warnings: m.warnings(at)}, true
 }
 
-// Has reports whether the table has an entry that a model's name stands for.
-func (t *Table) Has(model string) bool { return t.find(model) != nil }
-
 // find resolves a name: as it is listed, then without what Google and gateways put
 // around it, piece by piece. It never guesses: a name with anything else in it is
 // another model.
