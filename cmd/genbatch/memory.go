@@ -25,8 +25,8 @@ func afterCollections(percent int) {
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(live)
 	if live[0].Value.Kind() == metrics.KindUint64 {
-		n := int(room * 100 / max(live[0].Value.Uint64(), 1))
-		if n = min(max(n, least), most); n > percent+percent/8 || n < percent-percent/8 {
+		n := int(min(max(room*100/max(live[0].Value.Uint64(), 1), least), most))
+		if n > percent+percent/8 || n < percent-percent/8 {
 			percent = n
 			debug.SetGCPercent(percent)
 		}
