@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Details are what an answer holds beside its text: of its first candidate, but
@@ -42,8 +43,12 @@ func (m *Media) Bytes() ([]byte, error) {
 	if err == nil {
 		return b, nil
 	}
-	if b, err := base64.RawURLEncoding.DecodeString(m.data); err == nil { // protobuf's JSON allows both
-		return b, nil
+	// protobuf's JSON allows both alphabets, with padding or without.
+	unpadded := strings.TrimRight(m.data, "=")
+	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+		if b, err := encoding.DecodeString(unpadded); err == nil {
+			return b, nil
+		}
 	}
 	return nil, errors.New("the answer's inlineData is not base64")
 }

@@ -239,6 +239,23 @@ func TestRecordedDetails(t *testing.T) {
 	}
 }
 
+// protobuf's JSON allows both alphabets of base64, with padding or without.
+func TestMediaBytes(t *testing.T) {
+	want := "\xfb\xff\xfe\x00"
+	for _, text := range []string{"+//+AA==", "+//+AA", "-__-AA==", "-__-AA"} {
+		m := Media{data: text}
+		if b, err := m.Bytes(); err != nil || string(b) != want {
+			t.Errorf("%s is %q, %v", text, b, err)
+		}
+	}
+	for _, text := range []string{"+_", "a", "=a", "!"} {
+		m := Media{data: text}
+		if b, err := m.Bytes(); err == nil {
+			t.Errorf("%s is %q", text, b)
+		}
+	}
+}
+
 func FuzzParseDetails(f *testing.F) {
 	f.Add([]byte(`{"candidates":[{"index":1,"content":{"parts":[{"executableCode":{"code":"1"}},{"codeExecutionResult":{"output":"1"}}]},"avgLogprobs":"NaN"}]}`))
 	f.Add([]byte(`[{"candidates":[{"groundingMetadata":{"groundingChunks":[{"web":{}}],"webSearchQueries":["a"]}}]},{}]`))
