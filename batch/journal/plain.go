@@ -35,7 +35,7 @@ func decodePlain(line []byte, r *batch.Result) bool {
 		case "seq":
 			r.Seq = p.Int()
 		case "fingerprint":
-			if text := p.Skip(); len(text) < 2 || r.Fingerprint.UnmarshalText(text[1:len(text)-1]) != nil {
+			if text := p.Skip(); len(text) < 2 || text[0] != '"' || r.Fingerprint.UnmarshalText(text[1:len(text)-1]) != nil {
 				p.GiveUp()
 			}
 		case "occurrence":

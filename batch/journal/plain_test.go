@@ -3,6 +3,7 @@ package journal
 import (
 	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,7 +76,8 @@ func TestPlainLines(t *testing.T) {
 			t.Errorf("%s:\n got %+v\nwant %+v", line, got, want)
 		}
 	}
-	for _, line := range []string{``, `{"seq":1`, `{"seq":1,"other":2}`, `{"seq":"1"}`, `{"spent":[{"other":1}]}`, `{"at":"yesterday"}`, `{"fingerprint":"12"}`} {
+	for _, line := range []string{``, `{"seq":1`, `{"seq":1,"other":2}`, `{"seq":"1"}`, `{"spent":[{"other":1}]}`, `{"at":"yesterday"}`, `{"fingerprint":"12"}`,
+		`{"fingerprint":` + strings.Repeat("1", 34) + `}`} {
 		if decodePlain([]byte(line), new(batch.Result)) {
 			t.Errorf("%s was read, and is to be left to encoding/json", line)
 		}
