@@ -96,8 +96,8 @@ func (j *Job) price(f *fetched, t *Totals) {
 
 // fetchAll ranges over the job's rows in input order, with what the journal has of
 // them. An error is the last thing yielded. One goroutine reads and renders the
-// input, and others the journal: what one does for an output of a million rows is a
-// third of what the run does in all, and as much again in time on one processor.
+// input, and others read the journal and parse its answers, which is most of what an
+// output takes.
 func (j *Job) fetchAll(ctx context.Context) iter.Seq2[*fetched, error] {
 	return func(yield func(*fetched, error) bool) {
 		ctx, stop := context.WithCancel(ctx)
