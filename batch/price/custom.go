@@ -152,6 +152,19 @@ func (f *fileModel) derived(lists *Table, all *multiplier) (*Model, error) {
 		}
 		m = *multiplied
 	}
+	if f.Grounding != nil { // stated, and so not multiplied
+		var err error
+		if m.Grounding, err = f.Grounding.fees(); err != nil {
+			return nil, fmt.Errorf("grounding: %w", err)
+		}
+		m.Periods = slices.Clone(m.Periods)
+		for i := range m.Periods {
+			m.Periods[i].Grounding = nil
+		}
+	}
+	if len(f.Limits) > 0 {
+		m.OutputLimit, m.UnaryLimit = outputLimit(f.Limits)
+	}
 	m.Custom = &Custom{Multiplier: by.text}
 	if m.ID != f.ID {
 		m.Custom.SameAs = list.ID

@@ -175,3 +175,29 @@ func TestMultipliedFeeOverflow(t *testing.T) {
 		t.Errorf("1,000 searches at 14 dollars cost %s, %t", fee, known)
 	}
 }
+
+// Fees and limits that an entry states take the place of those of the model that it
+// takes its prices from, and are not multiplied.
+func TestDerivedStates(t *testing.T) {
+	table, err := Load(strings.NewReader(`{"models": [
+		{"id": "house", "same_as": "gemini-3.8-flash", "grounding": {"search": {"usd_per_1000": 2, "unit": "search query"}}, "limits": {"output": 1000}},
+		{"id": "gemini-2.5-flash", "multiplier": 3, "grounding": {"search": {"usd_per_1000": 5, "unit": "grounded prompt"}}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for model, want := range map[string]USD{"house": 3 * Dollar / 500, "gemini-2.5-flash": Dollar / 200, "gemini-3.8-flash": 3 * 14 * Dollar / 1000} {
+		if fee, known := table.SearchFee(Query{Model: model, At: on("2026-11-21"), Searches: 3}); !known || fee != want {
+			t.Errorf("three searches of %s cost %s, %t, want %s", model, fee, known, want)
+		}
+	}
+	house, _ := table.Lookup("house", on("2026-11-21"))
+	list, _ := table.Lookup("gemini-3.8-flash", on("2026-11-21"))
+	if house.OutputLimit != 1000 || list.OutputLimit == 1000 {
+		t.Errorf("limits of %d and %d tokens", house.OutputLimit, list.OutputLimit)
+	}
+	for day := range list.Periods {
+		if list.Periods[day].Grounding != Default().byName["gemini-3.8-flash"].Periods[day].Grounding {
+			t.Error("the list price has changed")
+		}
+	}
+}
