@@ -16,12 +16,16 @@ import (
 const (
 	stretchRows  = 64
 	stretchBytes = 256 << 10 // of input, request and answer; a row is never divided
+	// stretchRoom is how many times stretchBytes may be under way for each goroutine:
+	// of rows that are longer than all of it, one at a time is.
+	stretchRoom = 4
 )
 
 // A stretch is what is handed from one stage to the next. It belongs to the stage
 // that has it; done is closed when its rows have been fetched.
 type stretch struct {
 	rows []fetched
+	size int // in bytes; once it is handed on, of the room that it takes
 	done chan struct{}
 }
 
@@ -109,11 +113,18 @@ func (j *Job) fetchAll(ctx context.Context) iter.Seq2[*fetched, error] {
 			rows, workers = 1, 1 // answers of megabytes: as few of them at once as can be
 		}
 		todo, inOrder := make(chan *stretch), make(chan *stretch, workers)
+		room := make(chan struct{}, stretchRoom*workers)
 		var fault error // of the input; known once inOrder is closed
 		stages.Go(func() {
 			defer close(inOrder)
 			defer close(todo)
 			fault = j.stretches(ctx, rows, func(s *stretch) bool {
+				s.size = min(1+s.size/stretchBytes, cap(room))
+				for range s.size {
+					if !send(ctx, room, struct{}{}) {
+						return false
+					}
+				}
 				return send(ctx, todo, s) && send(ctx, inOrder, s)
 			})
 		})
@@ -139,6 +150,9 @@ func (j *Job) fetchAll(ctx context.Context) iter.Seq2[*fetched, error] {
 					return
 				}
 			}
+			for range s.size {
+				<-room
+			}
 		}
 		if fault != nil {
 			yield(nil, fault)
@@ -146,10 +160,10 @@ func (j *Job) fetchAll(ctx context.Context) iter.Seq2[*fetched, error] {
 	}
 }
 
-// send reports whether the stage after took s before ctx ended.
-func send(ctx context.Context, to chan<- *stretch, s *stretch) bool {
+// send reports whether the stage after took v before ctx ended.
+func send[T any](ctx context.Context, to chan<- T, v T) bool {
 	select {
-	case to <- s:
+	case to <- v:
 		return true
 	case <-ctx.Done():
 		return false
@@ -160,7 +174,7 @@ func send(ctx context.Context, to chan<- *stretch, s *stretch) bool {
 func (j *Job) stretches(ctx context.Context, rows int, hand func(*stretch) bool) error {
 	interrupted := func() error { return fmt.Errorf("%w while the output was written", batch.ErrInterrupted) }
 	next := func() *stretch { return &stretch{rows: make([]fetched, 0, rows), done: make(chan struct{})} }
-	s, size := next(), 0
+	s := next()
 	for it, err := range j.items() {
 		if err == nil && ctx.Err() != nil {
 			err = interrupted()
@@ -169,12 +183,12 @@ func (j *Job) stretches(ctx context.Context, rows int, hand func(*stretch) bool)
 			return err
 		}
 		s.rows = append(s.rows, fetched{item: it})
-		size += it.bytes()
-		if len(s.rows) == rows || size >= stretchBytes {
+		s.size += it.bytes()
+		if len(s.rows) == rows || s.size >= stretchBytes {
 			if !hand(s) {
 				return interrupted()
 			}
-			s, size = next(), 0
+			s = next()
 		}
 	}
 	if len(s.rows) > 0 && !hand(s) {

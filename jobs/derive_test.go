@@ -5,8 +5,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
@@ -87,5 +89,41 @@ func TestFetchAllDamage(t *testing.T) {
 	_, err = j.Export(filepath.Join(t.TempDir(), "out.jsonl"), "", nil, false)
 	if d, ok := errors.AsType[*journal.Damage](err); !ok || d.Kind != journal.Corrupt {
 		t.Errorf("the export ends with %v, want the damage", err)
+	}
+}
+
+// Rows of megabytes are not gathered by as many as there are processors.
+func TestFetchAllLongRows(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8))
+	f := newFixture(t)
+	rows := lines(9)
+	for i := range rows {
+		rows[i] = strings.TrimSuffix(rows[i], "}") + `, "more": "` + strings.Repeat("long ", 3<<20/5) + `"}`
+	}
+	f.input(rows...)
+	f.mustRun()
+	j, err := View(f.spec, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	heap := func() int {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int(m.HeapAlloc >> 20)
+	}
+	before, most, n := heap(), 0, 0
+	for _, err := range j.fetchAll(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n++; n == 2 {
+			time.Sleep(200 * time.Millisecond) // as a slow disk lets the stages before it run ahead
+			most = heap() - before
+		}
+	}
+	if n != len(rows) || most > 45 {
+		t.Errorf("%d rows of %d, with %d MiB of them in memory", n, len(rows), most)
 	}
 }
