@@ -3,6 +3,7 @@ package jobs
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/genbatch/genbatch/batch"
 )
@@ -35,6 +36,9 @@ func (j *Job) pick(input, result []batch.Column) (in, out []int, err error) {
 			}
 			if near := nearest(name, names); near != "" {
 				hint = fmt.Sprintf("did you mean %q? ", near) + hint
+			}
+			if strings.Contains(name, ",") { // which a column's name may hold
+				hint = "repeat --columns for each column; " + hint
 			}
 			return nil, nil, specErrorf(hint, "columns names %q, which the output does not have", name)
 		}

@@ -172,6 +172,7 @@ func (j *Job) ask(ctx context.Context) (*Summary, error) {
 		err = late
 	}
 	s := j.summary()
+	s.Asked = j.spec.tiers()
 	s.Simulated = s.Simulated || j.endpoint.Name == "sim" && s.Run.Attempts > 0
 	s.ListPriced = j.listPriced(j.endpoint, &s.Run)
 	s.Learned = limiter.Learned()

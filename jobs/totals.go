@@ -219,6 +219,7 @@ type Summary struct {
 	Bad    int64     `json:"bad"`    // rows that could not be read or rendered
 	Copied int64     `json:"copied"` // rows that share the call of an identical one
 
+	Asked []string     `json:"-"` // the service tiers that the job names, in its order; nil: none
 	Input *InputStatus `json:"-"` // of a run that ended early: how far the job is; nil: it did not, or that takes too long
 
 	Run Totals  `json:"run"`           // what this run asked

@@ -141,7 +141,7 @@ func printSummary(w io.Writer, s *jobs.Summary, total int64) {
 			tokens(m.PromptTokens+m.ToolTokens), count(m.CachedTokens), count(m.OutputTokens+m.ThoughtsTokens), count(m.ThoughtsTokens),
 			costText(m.Cost, m.Unknown))
 	}
-	printTiers(tw, run)
+	printTiers(tw, run, len(s.Asked) > 1)
 	if run.Unreported > 0 {
 		fmt.Fprintf(tw, "  not reported\t%s cut before it was known what was used, and possibly billed as well: at most $%s more\n", many(run.Unreported, "attempt"), money(run.UnreportedMost))
 	}

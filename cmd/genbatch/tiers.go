@@ -8,9 +8,9 @@ import (
 )
 
 // printTiers prints what each service tier answered and cost, where it was not the
-// standard one alone.
-func printTiers(w io.Writer, t *jobs.Totals) {
-	if !t.Tiered() {
+// standard one alone, or where another was asked for as well.
+func printTiers(w io.Writer, t *jobs.Totals, asked bool) {
+	if !t.Tiered() && !asked {
 		return
 	}
 	for _, tier := range t.Bill.Tiers {

@@ -29,6 +29,7 @@ type exception struct {
 // wideStructs are the structs that may have more fields.
 var wideStructs = map[string]exception{
 	"batch.Result":  {18, "the record of the journal: flat, so that jq and DuckDB read it"},
+	"jobs.Summary":  {18, "a record of figures, which only the commands print"},
 	"batch.Outcome": {20, "what one attempt came to: each field is read by another part of the engine"},
 	"jobs.Spec":     {60, "the job file: a field for each of its keys"},
 	"jobs.Plan":     {21, "a record of figures, which only the plan command prints"},
