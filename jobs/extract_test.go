@@ -194,19 +194,7 @@ func TestChangedSchema(t *testing.T) {
 	if s := f.mustRun(); s.Run.Attempts != 1 {
 		t.Errorf("with one row more, a run makes %d attempts", s.Run.Attempts)
 	}
-	plan := func() *Plan {
-		t.Helper()
-		j, err := View(f.spec, Options{Env: func(string) string { return "" }})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer j.Close()
-		p, err := j.Plan()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return p
-	}
+	plan := f.plan
 	f.spec.Schema = Schema(strings.Replace(strings.Replace(invoiceSchema, `"vendor": {"type": "string"},`, "", 1), `"total"`, `"vendor": {"type": "string"}, "total"`, 1))
 	f.spec.SchemaField = "responseSchema"
 	if p := plan(); p.Settled != 2 || p.Ask() != 0 {

@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
@@ -147,10 +146,5 @@ func boundOf(body []byte) int64 {
 	if err != nil {
 		return 0
 	}
-	var n json.Number
-	if json.Unmarshal(b.config["maxOutputTokens"], &n) != nil {
-		return 0
-	}
-	most, _ := n.Int64()
-	return max(0, most)
+	return max(0, wholeNumber(b.config["maxOutputTokens"]))
 }

@@ -246,19 +246,7 @@ func TestPlanOfSet(t *testing.T) {
 	f := newFixture(t)
 	f.spec.Set = map[string]string{"model": "{{.m}}", "generationConfig.maxOutputTokens": "{{.n}}"}
 	f.input(`{"q":"a","m":"gemini-2.5-flash","n":1000}`, `{"q":"b","m":"gemini-2.5-pro","n":100}`, `{"q":"c","m":"","n":10}`)
-	plan := func() *Plan {
-		t.Helper()
-		j, err := View(f.spec, Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer j.Close()
-		p, err := j.Plan()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return p
-	}
+	plan := f.plan
 	p := plan()
 	// 12 * 0.30 + 12 * 1.25 + 11 * 0.10 = 19.7 per million. Out: 1000 * 2.50 + 100 * 10 + 10 * 0.40 = 3504 per million.
 	if p.InputTokens != 35 || p.InputCost != 19_700_000 || p.MaxOutputTokens != 1110 || p.MaxOutputCost != 3504*price.USD(1e6) || !p.Priced || p.FirstModel != "gemini-2.5-flash" {

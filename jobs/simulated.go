@@ -14,20 +14,26 @@ import (
 // no part of a row's identity, so without it a job that was tried with the
 // simulator would count as answered.
 func (j *Job) checkSimulated() error {
-	for r, err := range j.journal.All() {
-		if err != nil || r.ModelVersion == "" {
-			continue
-		}
-		switch simulated := isSimulated(r.ModelVersion); {
-		case simulated && !isLocal(j.endpoint):
-			return specErrorf("set them aside with --fresh, or choose another --output",
-				"the answers in %s were made up by the simulator", j.spec.StateDir())
-		case !simulated && j.endpoint.Name == "sim":
-			return specErrorf("choose another --output", "%s holds real answers, which the simulator's would be mixed with", j.spec.StateDir())
-		}
-		return nil
+	switch simulated, known := j.simulatedBefore(); {
+	case !known:
+	case simulated && !isLocal(j.endpoint):
+		return specErrorf("set them aside with --fresh, or choose another --output",
+			"the answers in %s were made up by the simulator", j.spec.StateDir())
+	case !simulated && j.endpoint.Name == "sim":
+		return specErrorf("choose another --output", "%s holds real answers, which the simulator's would be mixed with", j.spec.StateDir())
 	}
 	return nil
+}
+
+// simulatedBefore reports whether the answers in the journal were made up; known is
+// false when it has none.
+func (j *Job) simulatedBefore() (simulated, known bool) {
+	for r, err := range j.journal.All() {
+		if err == nil && r.ModelVersion != "" {
+			return isSimulated(r.ModelVersion), true
+		}
+	}
+	return false, false
 }
 
 // unmixedModel stops a run whose answers are made up while the journal's are real,
@@ -42,10 +48,8 @@ func (j *Job) unmixed(m batch.Model) batch.Model {
 	if !isLocal(j.endpoint) {
 		return m // see checkSimulated
 	}
-	for r, err := range j.journal.All() {
-		if err == nil && r.ModelVersion != "" {
-			return unmixedModel{m, isSimulated(r.ModelVersion)}
-		}
+	if simulated, known := j.simulatedBefore(); known {
+		return unmixedModel{m, simulated}
 	}
 	return m
 }

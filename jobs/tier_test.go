@@ -269,16 +269,7 @@ func TestPlanByTier(t *testing.T) {
 	f.spec.MaxOutputTokens = 100
 	plan := func(tier ...string) *Plan {
 		f.spec.Tier = tier
-		j, err := View(f.spec, Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer j.Close()
-		p, err := j.Plan()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return p
+		return f.plan()
 	}
 	standard, flex, both := plan(), plan("flex"), plan("flex", "standard")
 	if flex.InputCost*2 != standard.InputCost || flex.MaxOutputCost*2 != standard.MaxOutputCost || standard.InputCost == 0 {
