@@ -64,6 +64,7 @@ func (m unmixedModel) Attempt(ctx context.Context, r *batch.Request) batch.Outco
 	if !m.simulated {
 		e.Message = "the endpoint is a simulator, and the journal holds real answers"
 		e.Hint = "choose another --output"
+		return batch.Outcome{Consequence: batch.Stop, Err: e} // nobody is billed for it
 	}
 	return batch.Outcome{Consequence: batch.Stop, Err: e, Usage: o.Usage, Tier: o.Tier, ModelVersion: o.ModelVersion}
 }

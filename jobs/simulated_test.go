@@ -23,10 +23,15 @@ func TestAnswersDoNotMix(t *testing.T) {
 		f.input("a", "b")
 		f.spec.Limit, f.e.reply = 1, kinds[0]
 		f.mustRun()
+		before := f.plan().Price
 		f.spec.Limit, f.e.reply = 0, kinds[1]
 		_, err := f.run()
 		if _, ok := errors.AsType[*batch.StopError](err); !ok || !strings.Contains(err.Error(), name) {
 			t.Errorf("the run ends with %v, want a StopError that speaks of the %s", err, name)
+		}
+		// A real answer that is not kept was billed all the same; a made-up one was not.
+		if after := f.plan().Price; (after > before) != (name == "simulator") {
+			t.Errorf("%s: the job cost %s, and %s after an answer of the other kind", name, before, after)
 		}
 		if rows := f.plan(); rows.Settled != 1 || rows.Ask() != 1 {
 			t.Errorf("%s: %d rows are settled and %d to be asked, want 1 and 1", name, rows.Settled, rows.Ask())
