@@ -53,13 +53,13 @@ func Parse(raw json.RawMessage) (*Answer, error) {
 type reading struct {
 	Answer
 
-	text, thoughts strings.Builder
-	chosen         int             // the index of the first candidate; -1: none yet
-	seen           []int           // the indexes seen
-	searches       []searched      // of the candidates that tell of any
-	refusal        json.RawMessage // the chunk that holds an error
-	known          bool            // some field of a GenerateContentResponse was there
-	objects        int             // chunks that have any field at all
+	texts, thoughts []string
+	chosen          int             // the index of the first candidate; -1: none yet
+	seen            []int           // the indexes seen
+	searches        []searched      // of the candidates that tell of any
+	refusal         json.RawMessage // the chunk that holds an error
+	known           bool            // some field of a GenerateContentResponse was there
+	objects         int             // chunks that have any field at all
 }
 
 // answer reads what the chunks say together.
@@ -68,7 +68,7 @@ func (d *document) answer() *reading {
 	for _, raw := range d.chunks {
 		var c chunk
 		if d.plain != nil {
-			c = *d.plain
+			c = d.plain.chunk
 		} else if err := json.Unmarshal(raw, &c); err != nil && !tolerable(err) {
 			d.cut = true
 			continue
@@ -79,7 +79,7 @@ func (d *document) answer() *reading {
 		}
 		a.add(&c)
 	}
-	a.Text, a.Thoughts = a.text.String(), a.thoughts.String()
+	a.Text, a.Thoughts = strings.Join(a.texts, ""), strings.Join(a.thoughts, "")
 	if a.Usage != nil {
 		a.addSearches(a.Usage)
 	}
@@ -159,9 +159,9 @@ func (a *reading) addCandidate(c *candidate) {
 		case "":
 			continue
 		case "thought":
-			a.thoughts.WriteString(p.text)
+			a.thoughts = append(a.thoughts, p.text)
 		default:
-			a.text.WriteString(p.text)
+			a.texts = append(a.texts, p.text)
 		}
 		a.Parts = append(a.Parts, p.kind)
 		if p.call != nil {

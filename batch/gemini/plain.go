@@ -19,32 +19,47 @@ var (
 	detailFields = []string{"modality", "tokenCount"}
 )
 
-// readPlain reads an answer as nearly all of them are, and returns it, and what makes
-// its compact text, when it is one: the same that encoding/json makes of it (TestPlainAnswers), in
+// readPlain reads an answer as nearly all of them are, and returns nil when it is
+// another: the same that encoding/json makes of it (TestPlainAnswers), in
 // a fifth of the time (BenchmarkParse), which was the largest part of a run's own work.
-func readPlain(body []byte) (c *chunk, compact func() json.RawMessage, ok bool) {
-	r := plainReader{plainjson.New(body)}
-	c = new(chunk)
-	r.chunk(c)
+func readPlain(body []byte) *plainReading {
+	a := new(plainReading)
+	r := plainReader{plainjson.New(body), a}
+	r.chunk(&a.chunk)
 	if !r.Plain() {
-		return nil, nil, false
+		return nil
 	}
-	return c, r.Compact, true
+	a.compact = r.Compact()
+	return a
 }
 
-type plainReader struct{ *plainjson.Scanner }
+// A plainReading is a chunk, and its compact text, which shares memory with the body if
+// that is compact. The rest is memory for what nearly every answer has one of.
+type plainReading struct {
+	chunk   chunk
+	compact json.RawMessage
+
+	candidates [1]candidate
+	parts      [1]part
+	usage      usage
+}
+
+type plainReader struct {
+	*plainjson.Scanner
+	memory *plainReading
+}
 
 func (r plainReader) chunk(c *chunk) {
 	r.Object(chunkFields, func(field int) {
 		switch field {
 		case 0:
-			c.Candidates = []candidate{}
+			c.Candidates = r.memory.candidates[:0]
 			r.Array(func() {
 				c.Candidates = append(c.Candidates, candidate{})
 				r.candidate(&c.Candidates[len(c.Candidates)-1])
 			})
 		case 1:
-			c.UsageMetadata = new(usage)
+			c.UsageMetadata = &r.memory.usage
 			r.usage(c.UsageMetadata)
 		case 2:
 			c.ModelVersion = r.String()
@@ -62,10 +77,13 @@ func (r plainReader) candidate(c *candidate) {
 		case 0:
 			r.Object(contentFields, func(int) {
 				c.Content.Parts = []part{}
+				if c == &r.memory.candidates[0] {
+					c.Content.Parts = r.memory.parts[:0]
+				}
 				r.Array(func() { c.Content.Parts = append(c.Content.Parts, r.part()) })
 			})
 		case 1:
-			c.FinishReason = enum(r.String())
+			c.FinishReason = enum(r.OneOf("STOP", "MAX_TOKENS"))
 		case 2:
 			n := count(r.Int())
 			c.Index = &n
@@ -115,9 +133,9 @@ func (r plainReader) usage(u *usage) {
 		case field < len(counts)+len(details):
 			*details[field-len(counts)] = r.details()
 		case usageFields[field] == "trafficType":
-			u.TrafficType = enum(r.String())
+			u.TrafficType = enum(r.OneOf("ON_DEMAND"))
 		default:
-			u.ServiceTier = enum(r.String())
+			u.ServiceTier = enum(r.OneOf("standard", "flex", "priority"))
 		}
 	})
 	u.reported = fields > 0
@@ -129,7 +147,7 @@ func (r plainReader) details() []detail {
 		var d detail
 		r.Object(detailFields, func(field int) {
 			if field == 0 {
-				d.Modality = enum(r.String())
+				d.Modality = enum(r.OneOf("TEXT", "IMAGE"))
 			} else {
 				d.TokenCount = count(r.Int())
 			}

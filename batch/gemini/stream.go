@@ -25,8 +25,7 @@ type document struct {
 	chunks []json.RawMessage
 	cut    bool // the body broke off, or held something that is not JSON
 
-	plain   *chunk                 // the one chunk, if it was read already
-	compact func() json.RawMessage // and its text
+	plain *plainReading // the one chunk, if it was read already
 }
 
 // split takes a body apart. Chunks may share memory with body.
@@ -38,8 +37,7 @@ func split(body []byte) document {
 	switch body[0] {
 	case '{':
 		d := document{form: formObject}
-		var plain bool
-		if d.plain, d.compact, plain = readPlain(body); plain || json.Valid(body) { // the plain case, without a copy
+		if d.plain = readPlain(body); d.plain != nil || json.Valid(body) { // the plain case, without a copy
 			d.chunks = []json.RawMessage{body}
 			return d
 		}
@@ -158,11 +156,10 @@ func cutLine(b []byte) (line, rest []byte) {
 }
 
 // raw returns the body as it is kept: compact valid JSON in valid UTF-8, one
-// object, or an array of the chunks of a stream. It shares no memory with the
-// body.
+// object, or an array of the chunks of a stream. It may share memory with the body.
 func (d *document) raw() json.RawMessage {
 	if d.plain != nil {
-		return d.compact()
+		return d.plain.compact
 	}
 	if len(d.chunks) == 0 {
 		return nil

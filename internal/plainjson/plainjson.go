@@ -7,10 +7,12 @@
 package plainjson
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"slices"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -30,10 +32,15 @@ type Scanner struct {
 const maxDepth = 100 // beyond it recursion costs more than it saves
 
 // New returns a Scanner over b, of which it keeps a reference.
-func New(b []byte) *Scanner { return &Scanner{b: b, bad: !utf8.Valid(b)} }
+func New(b []byte) *Scanner {
+	if !utf8.Valid(b) {
+		return &Scanner{bad: true}
+	}
+	return &Scanner{b: b}
+}
 
 // GiveUp leaves the value to encoding/json.
-func (s *Scanner) GiveUp() { s.bad = true }
+func (s *Scanner) GiveUp() { s.bad, s.i = true, len(s.b) }
 
 // Plain reports whether all of the text was read, and was valid.
 func (s *Scanner) Plain() bool {
@@ -41,42 +48,46 @@ func (s *Scanner) Plain() bool {
 	return !s.bad && s.i == len(s.b)
 }
 
-// Compact returns a copy of the text without the space between its tokens, once it is
-// read.
+// Compact returns the text without the space between its tokens, once it is read: a
+// copy, unless there is none.
 func (s *Scanner) Compact() json.RawMessage {
-	return append(s.compact[:len(s.compact):len(s.compact)], s.b[s.from:]...)
+	if s.compact == nil {
+		return s.b
+	}
+	return append(s.compact, s.b[s.from:]...)
 }
 
 // space goes to the next token.
 func (s *Scanner) space() {
-	i := s.i
-	for i < len(s.b) && (s.b[i] == ' ' || s.b[i] == '\n' || s.b[i] == '\r' || s.b[i] == '\t') {
+	b, i := s.b, s.i
+	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
 		i++
 	}
 	if i > s.i {
 		if s.compact == nil {
-			s.compact = make([]byte, 0, len(s.b))
+			s.compact = make([]byte, 0, len(b))
 		}
-		s.compact = append(s.compact, s.b[s.from:s.i]...)
+		s.compact = append(s.compact, b[s.from:s.i]...)
 		s.i, s.from = i, i
 	}
 }
 
-// take takes the next token if it is c.
+// take takes the next token if it is c. Nothing is left to take once the Scanner has
+// given up.
 func (s *Scanner) take(c byte) bool {
 	if s.i < len(s.b) && s.b[s.i] <= ' ' {
 		s.space()
 	}
-	if s.bad || s.i == len(s.b) || s.b[s.i] != c {
-		return false
+	found := s.i < len(s.b) && s.b[s.i] == c
+	if found {
+		s.i++
 	}
-	s.i++
-	return true
+	return found
 }
 
 func (s *Scanner) need(c byte) {
 	if !s.take(c) {
-		s.bad = true
+		s.GiveUp()
 	}
 }
 
@@ -86,7 +97,7 @@ func (s *Scanner) need(c byte) {
 func (s *Scanner) Object(names []string, member func(name int)) (fields int) {
 	s.need('{')
 	if s.depth++; s.depth > maxDepth {
-		s.bad = true
+		s.GiveUp()
 	}
 	var seen uint64
 	likely := 0 // members mostly come in one order
@@ -107,11 +118,11 @@ func (s *Scanner) Object(names []string, member func(name int)) (fields int) {
 		case s.bad:
 		case at < 0:
 			if mayMatch(key, names) {
-				s.bad = true
+				s.GiveUp()
 			}
 			s.Skip()
 		case seen&(1<<at) != 0:
-			s.bad = true
+			s.GiveUp()
 		default:
 			seen |= 1 << at
 			member(at)
@@ -141,7 +152,7 @@ func mayMatch(key []byte, names []string) bool {
 func (s *Scanner) Array(element func()) {
 	s.need('[')
 	if s.depth++; s.depth > maxDepth {
-		s.bad = true
+		s.GiveUp()
 	}
 	for first := true; !s.bad && !s.take(']'); first = false {
 		if !first {
@@ -160,21 +171,81 @@ func (s *Scanner) String() string {
 	if s.bad {
 		return ""
 	}
-	if !escaped {
-		return string(s.b[start+1 : s.i-1])
+	text := s.b[start+1 : s.i-1]
+	if escaped {
+		return unescape(text)
 	}
-	var text string
-	if json.Unmarshal(s.b[start:s.i], &text) != nil {
-		s.bad = true
+	return string(text)
+}
+
+// OneOf takes a string, of which the likely ones are known: they take no memory.
+func (s *Scanner) OneOf(likely ...string) string {
+	from := s.i
+	if s.need('"'); s.bad {
+		return ""
 	}
-	return text
+	for _, text := range likely {
+		if end := s.i + len(text); end < len(s.b) && s.b[end] == '"' && string(s.b[s.i:end]) == text {
+			s.i = end + 1
+			return text
+		}
+	}
+	s.i = from
+	return s.String()
+}
+
+// unescape returns the text of a JSON string, whose escapes are known to be whole. As
+// in encoding/json, half of a surrogate pair is U+FFFD.
+func unescape(b []byte) string {
+	var text strings.Builder
+	text.Grow(len(b))
+	for {
+		i := bytes.IndexByte(b, '\\')
+		if i < 0 {
+			text.Write(b)
+			return text.String()
+		}
+		text.Write(b[:i])
+		c := b[i+1]
+		b = b[i+2:]
+		if c != 'u' {
+			if at := strings.IndexByte("bfnrt", c); at >= 0 {
+				c = "\b\f\n\r\t"[at]
+			}
+			text.WriteByte(c)
+			continue
+		}
+		r := hex4(b)
+		b = b[4:]
+		if utf16.IsSurrogate(r) {
+			pair := rune(utf8.RuneError)
+			if len(b) >= 6 && b[0] == '\\' && b[1] == 'u' {
+				pair = utf16.DecodeRune(r, hex4(b[2:]))
+			}
+			if r = pair; r != utf8.RuneError {
+				b = b[6:]
+			}
+		}
+		text.WriteRune(r)
+	}
+}
+
+// hex4 is the number that four hexadecimal digits are.
+func hex4(b []byte) (r rune) {
+	for _, c := range b[:4] {
+		if c > '9' {
+			c = c&^0x20 - 'A' + 10 + '0'
+		}
+		r = r<<4 | rune(c-'0')
+	}
+	return r
 }
 
 // word takes a string without escapes, and returns what is between its quotes.
 func (s *Scanner) word() []byte {
 	start, escaped := s.str()
 	if s.bad || escaped {
-		s.bad = true
+		s.GiveUp()
 		return nil
 	}
 	return s.b[start+1 : s.i-1]
@@ -205,20 +276,20 @@ func (s *Scanner) str() (start int, escaped bool) {
 			if i < len(b) && b[i] == 'u' {
 				for range 4 {
 					if i++; i == len(b) || !hex(b[i]) {
-						s.bad = true
+						s.GiveUp()
 						return start, false
 					}
 				}
 			} else if i == len(b) || strings.IndexByte(`"\/bfnrt`, b[i]) < 0 {
-				s.bad = true
+				s.GiveUp()
 				return start, false
 			}
 		case c < ' ':
-			s.bad = true
+			s.GiveUp()
 			return start, false
 		}
 	}
-	s.bad = true
+	s.GiveUp()
 	return start, false
 }
 
@@ -243,7 +314,7 @@ func (s *Scanner) Int() (n int64) {
 	}
 	switch digits := s.i - start; {
 	case digits == 0, digits > 15, digits > 1 && s.b[start] == '0', s.i < len(s.b) && strings.IndexByte(".eE", s.b[s.i]) >= 0:
-		s.bad = true
+		s.GiveUp()
 		return 0
 	}
 	return n
@@ -256,7 +327,7 @@ func (s *Scanner) Bool() bool {
 		return true
 	}
 	if !s.literal("false") {
-		s.bad = true
+		s.GiveUp()
 	}
 	return false
 }
@@ -273,7 +344,7 @@ func (s *Scanner) literal(word string) bool {
 func (s *Scanner) Skip() json.RawMessage {
 	s.space()
 	if s.bad || s.i == len(s.b) {
-		s.bad = true
+		s.GiveUp()
 		return nil
 	}
 	start := s.i
@@ -290,7 +361,7 @@ func (s *Scanner) Skip() json.RawMessage {
 		s.Bool()
 	case 'n':
 		if !s.literal("null") {
-			s.bad = true
+			s.GiveUp()
 		}
 	default:
 		s.number()
@@ -304,7 +375,7 @@ func (s *Scanner) Skip() json.RawMessage {
 // container takes the rest of an array or object.
 func (s *Scanner) container(end byte, object bool) {
 	if s.depth++; s.depth > maxDepth {
-		s.bad = true
+		s.GiveUp()
 	}
 	for first := true; !s.bad && !s.take(end); first = false {
 		if !first {
@@ -335,12 +406,12 @@ func (s *Scanner) number() {
 	if i < len(b) && b[i] == '0' {
 		i++
 	} else if !digits() {
-		s.bad = true
+		s.GiveUp()
 		return
 	}
 	if i < len(b) && b[i] == '.' {
 		if i++; !digits() {
-			s.bad = true
+			s.GiveUp()
 			return
 		}
 	}
@@ -349,7 +420,7 @@ func (s *Scanner) number() {
 			i++
 		}
 		if !digits() {
-			s.bad = true
+			s.GiveUp()
 			return
 		}
 	}
