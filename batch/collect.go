@@ -93,7 +93,7 @@ func (r *run) collect() {
 // A judge decides when refusals and failures are no longer single rows' matter.
 type judge struct {
 	limit  FailureLimit
-	proven *atomic.Bool // requests of this kind were answered before this run
+	proven atomic.Bool // requests of this kind were answered before this run: Skip skipped one
 
 	refusal string    // the last refusal
 	times   int       // in a row

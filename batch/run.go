@@ -100,14 +100,18 @@ type run struct {
 	hard context.Context // ends: calls under way are cut
 	kill context.CancelFunc
 
-	fresh   chan *call   // feed → dispatch, closed by feed
-	work    chan *call   // dispatch → workers, closed by dispatch
-	back    chan *call   // workers → dispatch: the call ended, or waits until call.due
-	results chan *Result // workers → collect, closed by Run
+	fresh   chan *call   // feed → workers
+	back    chan *call   // workers → wait: to be attempted again at call.due; closed by Run
+	due     chan *call   // wait → workers
+	results chan *Result // workers, wait → collect, closed by Run
 
-	mu     sync.Mutex
-	judge  judge       // guarded by mu
-	proven atomic.Bool // Skip has skipped a request
+	open atomic.Int64    // calls without an outcome, and feed itself while it goes on
+	all  context.Context // ends: workers return, since soft has ended or open is 0
+	end  context.CancelFunc
+	gate gate
+
+	mu    sync.Mutex
+	judge judge // guarded by mu, but for its proven
 }
 
 // Run asks every request of the sequence that Skip does not know, and returns
@@ -125,11 +129,12 @@ func Run(ctx context.Context, c Config, requests iter.Seq2[*Request, error]) err
 	r := &run{
 		Config:  c,
 		fresh:   make(chan *call),
-		work:    make(chan *call),
 		back:    make(chan *call),
+		due:     make(chan *call),
+		gate:    gate{opened: make(chan struct{}, 1)},
 		results: make(chan *Result, commitRows), // with the group, no more than 256 answers wait
 	}
-	r.judge.limit, r.judge.proven = r.MaxFailures, &r.proven
+	r.judge.limit = r.MaxFailures
 	if r.Concurrency == 0 {
 		r.Concurrency = 64
 	}
@@ -147,6 +152,9 @@ func Run(ctx context.Context, c Config, requests iter.Seq2[*Request, error]) err
 	}
 	r.soft, r.stop = context.WithCancelCause(ctx)
 	defer r.stop(nil)
+	r.all, r.end = context.WithCancel(r.soft)
+	defer r.end()
+	r.open.Store(1)
 	r.hard, r.kill = context.WithCancel(context.WithoutCancel(ctx))
 	defer r.kill()
 	// Calls under way are cut Drain after the end begins, however it began.
@@ -163,14 +171,16 @@ func Run(ctx context.Context, c Config, requests iter.Seq2[*Request, error]) err
 
 	var senders errgroup.Group
 	senders.Go(func() error { r.feed(requests); return nil })
-	senders.Go(func() error { r.dispatch(); return nil })
 	for range r.Concurrency {
 		senders.Go(func() error { r.worker(); return nil })
 	}
-	var collector sync.WaitGroup
+	var waiter, collector sync.WaitGroup
+	waiter.Go(r.wait)
 	collector.Go(r.collect)
 	senders.Wait()
-	close(r.results) // every sender has returned
+	close(r.back) // every sender has returned
+	waiter.Wait()
+	close(r.results)
 	collector.Wait()
 
 	if cause := context.Cause(r.soft); cause != nil {
@@ -185,26 +195,36 @@ func Run(ctx context.Context, c Config, requests iter.Seq2[*Request, error]) err
 	return nil
 }
 
-// feed hands the requests on that are not settled.
+// feed hands the requests on that are not settled. While too many calls wait, it
+// begins none.
 func (r *run) feed(requests iter.Seq2[*Request, error]) {
-	defer close(r.fresh)
+	defer r.ended()
 	for req, err := range requests {
 		if err != nil {
 			r.stop(fmt.Errorf("%w: %w", ErrSource, err))
 			return
 		}
 		if r.Skip != nil && r.Skip(req) {
-			r.proven.Store(true)
+			r.judge.proven.Store(true)
 			if r.soft.Err() != nil {
 				return
 			}
 			continue
 		}
+		r.gate.pass(r.soft)
+		r.open.Add(1)
 		select {
 		case r.fresh <- &call{req: req}:
 		case <-r.soft.Done():
 			return
 		}
+	}
+}
+
+// ended counts off what open counts. The last one ends the workers.
+func (r *run) ended() {
+	if r.open.Add(-1) == 0 {
+		r.end()
 	}
 }
 

@@ -21,11 +21,27 @@ const (
 // A limiterEnd is the reason of a run that ends because the Limiter says so.
 type limiterEnd struct{ error }
 
-// worker makes attempts, one at a time, until dispatch closes work.
+// worker makes attempts, one at a time: of calls that are due again, and else of fresh
+// ones.
 func (r *run) worker() {
-	for c := range r.work {
+	for {
+		var c *call
+		select {
+		case c = <-r.due:
+		default:
+			select {
+			case c = <-r.due:
+			case c = <-r.fresh:
+			case <-r.all.Done():
+				return
+			}
+		}
 		r.attempt(c)
-		r.back <- c
+		if c.ended {
+			r.ended()
+		} else {
+			r.back <- c
+		}
 	}
 }
 

@@ -40,7 +40,7 @@ var wideStructs = map[string]exception{
 
 // starts are the files that start goroutines, with who waits for them.
 var starts = map[string]exception{
-	"batch/run.go":             {4, "feed, dispatch, workers, collector: Run waits for both of their groups"},
+	"batch/run.go":             {4, "feed, workers, wait, collect: Run waits for each of their groups"},
 	"batch/quota/link.go":      {1, "a conversation with the store on disk: Limiter.Close waits, unless the disk hangs"},
 	"jobs/derive.go":           {2, "the stages before the output's writer: fetchAll waits for them, however it ends"},
 	"cmd/genbatch/progress.go": {2, "the count of rows and the ticker: display.close cancels them and waits"},

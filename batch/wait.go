@@ -2,11 +2,13 @@ package batch
 
 import (
 	"container/heap"
+	"context"
+	"sync/atomic"
 	"time"
 )
 
 // A call is a request on its way through the engine. It is owned by whoever
-// received it last: feed, dispatch, or one worker.
+// received it last: feed, a worker, or wait.
 type call struct {
 	req      *Request
 	body     []byte // what the next attempt sends; nil: req.Body
@@ -18,7 +20,7 @@ type call struct {
 	spent    []Spend
 
 	due   time.Time // when the next attempt may be made
-	ended bool
+	ended bool      // it has an outcome
 }
 
 // waitingRows bounds the rows that wait for another attempt: while so many wait,
@@ -38,77 +40,78 @@ func (c *call) bytes() (n int) {
 	return n
 }
 
-// dispatch hands calls to workers: those whose wait is over first, then fresh
-// ones. A call that waits holds no worker.
-func (r *run) dispatch() {
-	defer close(r.work)
+// wait keeps the calls that are to be attempted again until they are due. A call that
+// waits holds no worker.
+func (r *run) wait() {
 	var (
 		waiting retries
-		holding int   // bytes, by the calls that wait
-		open    int   // calls taken from fresh that have not ended
-		held    *call // a fresh call that waits for a worker
-		fresh   = r.fresh
+		holding int // bytes, by the calls that wait
 	)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	for fresh != nil || open > 0 {
+	for {
 		r.Gauges.Waiting.Store(int64(len(waiting)))
-		next, size := held, 0
+		r.gate.set(len(waiting) >= r.waitingRows() || holding >= waitingBytes)
+		var (
+			next *call
+			size int
+			due  chan<- *call
+		)
 		timer.Stop()
 		if len(waiting) > 0 {
-			if wait := time.Until(waiting[0].due); wait <= 0 {
-				next, size = waiting[0], waiting[0].bytes() // the worker's, once it has it
+			if left := time.Until(waiting[0].due); left <= 0 {
+				next, due = waiting[0], r.due
+				size = next.bytes() // it is the worker's, once it has it
 			} else {
-				timer.Reset(wait)
+				timer.Reset(left)
 			}
-		}
-		work := r.work
-		if next == nil {
-			work = nil
-		}
-		in := fresh
-		if held != nil || len(waiting) >= r.waitingRows() || holding >= waitingBytes {
-			in = nil
 		}
 		select {
-		case work <- next:
-			if next == held {
-				held = nil
-			} else {
-				heap.Pop(&waiting)
-				holding -= size
-			}
-		case c, ok := <-in:
+		case due <- next:
+			heap.Pop(&waiting)
+			holding -= size
+		case c, ok := <-r.back:
 			if !ok {
-				fresh = nil
-				continue
+				return
 			}
-			held = c
-			open++
-		case c := <-r.back:
-			if c.ended {
-				open--
-			} else {
-				heap.Push(&waiting, c)
-				holding += c.bytes()
-			}
+			heap.Push(&waiting, c)
+			holding += c.bytes()
 		case <-timer.C:
 		case <-r.soft.Done():
-			// Rows that wait or are held have no outcome; what their attempts cost is
-			// kept. Then the workers' last calls are awaited.
+			// These rows have no outcome; what their attempts cost is kept. Then the
+			// workers' last calls are awaited.
 			for _, c := range waiting {
 				r.abandon(c)
 			}
-			underWay := open - len(waiting)
-			if held != nil {
-				underWay--
-			}
-			for range underWay {
-				if c := <-r.back; !c.ended {
-					r.abandon(c)
-				}
+			for c := range r.back {
+				r.abandon(c)
 			}
 			return
+		}
+	}
+}
+
+// A gate holds feed back while too many calls wait.
+type gate struct {
+	shut   atomic.Bool
+	opened chan struct{} // holds one
+}
+
+func (g *gate) set(shut bool) {
+	if g.shut.Swap(shut) && !shut {
+		select {
+		case g.opened <- struct{}{}:
+		default: // that is known already
+		}
+	}
+}
+
+// pass returns when the gate is open, or ctx has ended.
+func (g *gate) pass(ctx context.Context) {
+	for g.shut.Load() && ctx.Err() == nil {
+		select {
+		case <-g.opened:
+		case <-ctx.Done():
 		}
 	}
 }
