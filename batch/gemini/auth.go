@@ -41,9 +41,11 @@ func (c *Client) authorize(req *http.Request, key string) error {
 	case AuthRaw:
 		req.Header.Set("Authorization", key)
 	case AuthQuery:
-		q := req.URL.Query()
+		address := *req.URL
+		q := address.Query()
 		q.Set("key", key)
-		req.URL.RawQuery = q.Encode()
+		address.RawQuery = q.Encode()
+		req.URL = &address
 	case AuthNone:
 	default:
 		return fmt.Errorf("unknown auth %q", c.config.Endpoint.Auth)

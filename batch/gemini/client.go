@@ -6,12 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math"
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -79,7 +79,7 @@ type Client struct {
 
 	// What is the same for one attempt after another.
 	header    http.Header
-	addresses sync.Map // of an address as text to its *url.URL
+	blanks    sync.Map // of an address to its *http.Request
 	redactors atomic.Pointer[keyed]
 }
 
@@ -161,13 +161,26 @@ func (c *Client) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 
 	attempt, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	total := time.AfterFunc(c.timeout(r.Tier), func() { cancel(errTotal) })
-	defer total.Stop()
+	timeout := c.timeout(r.Tier)
+	end := time.Now().Add(timeout)
+	var begun atomic.Bool // the answer has
+	timer := time.AfterFunc(timeout, func() {
+		if begun.Load() && time.Now().Before(end) {
+			cancel(errIdle)
+		} else {
+			cancel(errTotal)
+		}
+	})
+	defer timer.Stop()
+	method := ":generateContent"
+	if c.config.Stream || r.Stream {
+		method = ":streamGenerateContent?alt=sse"
+	}
 	var sent atomic.Bool // the server may have the whole request
 	req, err := c.request(httptrace.WithClientTrace(attempt, &httptrace.ClientTrace{
 		WroteRequest:         func(i httptrace.WroteRequestInfo) { sent.Store(sent.Load() || i.Err == nil) },
 		GotFirstResponseByte: func() { sent.Store(true) },
-	}), r, key)
+	}), r, method, key)
 	if err != nil {
 		return x.made(verdict{batch.Settled, batch.Rejected, batch.KindRequest, "", true, 0}, "the request cannot be sent: "+err.Error())
 	}
@@ -184,9 +197,10 @@ func (c *Client) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 	if resp.StatusCode/100 != 2 {
 		limit = min(limit, maxErrorBytes)
 	}
-	idle := time.AfterFunc(c.config.IdleTimeout, func() { cancel(errIdle) })
-	defer idle.Stop()
-	x.body, x.oversize, err = readBody(resp, limit, func() { idle.Reset(c.config.IdleTimeout) })
+	alive := func() { timer.Reset(min(c.config.IdleTimeout, time.Until(end))) }
+	begun.Store(true)
+	alive()
+	x.body, x.oversize, err = readBody(resp, limit, alive)
 	if err != nil {
 		x.broke = why(attempt, err)
 	}
@@ -219,8 +233,8 @@ func (c *Client) timeout(tier string) time.Duration {
 	return cmp.Or(c.config.Timeout, usual)
 }
 
-// request dresses the row's body.
-func (c *Client) request(ctx context.Context, r *batch.Request, key string) (*http.Request, error) {
+// request dresses the row's body, for a method of the model.
+func (c *Client) request(ctx context.Context, r *batch.Request, method, key string) (*http.Request, error) {
 	e := c.config.Endpoint
 	body := r.Body
 	var err error
@@ -233,15 +247,14 @@ func (c *Client) request(ctx context.Context, r *batch.Request, key string) (*ht
 			return nil, err
 		}
 	}
-	address, err := c.address(e.url(r.Model, c.config.Stream || r.Stream))
+	blank, err := c.blank(e.url(r.Model, method))
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "", bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	req.URL, req.Host = address, address.Host
+	req := blank.WithContext(ctx)
+	req.ContentLength = int64(len(body))
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	req.Body, _ = req.GetBody()
 	req.Header = maps.Clone(c.header)
 	if e.ServerTimeout && req.Header.Get("X-Server-Timeout") == "" {
 		// Lets the server give up when we do, as Google's own SDKs ask it to.
@@ -256,19 +269,17 @@ func (c *Client) request(ctx context.Context, r *batch.Request, key string) (*ht
 	return req, c.authorize(req, key)
 }
 
-// address parses an address, of which a run has few. The caller may change it.
-func (c *Client) address(text string) (*url.URL, error) {
-	known, ok := c.addresses.Load(text)
-	if !ok {
-		req, err := http.NewRequest(http.MethodPost, text, nil)
-		if err != nil {
-			return nil, err
-		}
-		known = req.URL
-		c.addresses.Store(text, known)
+// blank returns a request to an address, of which a run has few, without a body or
+// header. It is not to be changed.
+func (c *Client) blank(address string) (*http.Request, error) {
+	if known, ok := c.blanks.Load(address); ok {
+		return known.(*http.Request), nil
 	}
-	address := *known.(*url.URL)
-	return &address, nil
+	req, err := http.NewRequest(http.MethodPost, address, nil)
+	if err == nil {
+		c.blanks.Store(address, req)
+	}
+	return req, err
 }
 
 // redactor knows the key, and what the user's own headers hold. Making one takes as

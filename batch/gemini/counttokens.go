@@ -43,12 +43,10 @@ func (c *Client) CountTokens(ctx context.Context, r *batch.Request) (int64, erro
 	secrets := c.redactor(key)
 	ctx, cancel := context.WithTimeout(ctx, c.timeout(""))
 	defer cancel()
-	req, err := c.request(ctx, &batch.Request{Model: r.Model, Body: body}, key)
+	req, err := c.request(ctx, &batch.Request{Model: r.Model, Body: body}, ":countTokens", key)
 	if err != nil {
 		return 0, err
 	}
-	req.URL.Path = strings.TrimSuffix(strings.TrimSuffix(req.URL.Path, ":generateContent"), ":streamGenerateContent") + ":countTokens"
-	req.URL.RawPath, req.URL.RawQuery = "", ""
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
 		return 0, fmt.Errorf("countTokens: no answer: %w", why(ctx, err))

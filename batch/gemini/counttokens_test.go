@@ -26,6 +26,8 @@ func TestCountTokens(t *testing.T) {
 	}{
 		{EndpointOptions{Name: "google"}, "https://generativelanguage.googleapis.com/v1beta/models/m:countTokens",
 			`{"generateContentRequest":{"contents":[{"role":"user","parts":[{"text":"a < b"}]}],"generationConfig":{"maxOutputTokens":9},"labels":{"a":"b"},"model":"models/m","systemInstruction":{"parts":[{"text":"s"}]}}}`},
+		{EndpointOptions{Name: "google", Auth: "query"}, "/v1beta/models/m:countTokens?key=sesame",
+			`{"generateContentRequest":{"contents":[{"role":"user","parts":[{"text":"a < b"}]}],"generationConfig":{"maxOutputTokens":9},"labels":{"a":"b"},"model":"models/m","systemInstruction":{"parts":[{"text":"s"}]}}}`},
 		{EndpointOptions{Name: "vertex", Project: "p", Location: "europe-west4"}, "/projects/p/locations/europe-west4/publishers/google/models/m:countTokens",
 			`{"contents":[{"role":"user","parts":[{"text":"a < b"}]}],"generationConfig":{"maxOutputTokens":9},"systemInstruction":{"parts":[{"text":"s"}]}}`},
 	} {

@@ -191,11 +191,7 @@ func (e Endpoint) Warning() string {
 
 // url returns the address of a call, without a key. It keeps tunedModels/… and
 // dynamic/… names, and takes a model with or without models/ before it.
-func (e Endpoint) url(model string, stream bool) string {
-	method := ":generateContent"
-	if stream {
-		method = ":streamGenerateContent?alt=sse"
-	}
+func (e Endpoint) url(model, method string) string {
 	return e.BaseURL + "/" + e.Version + "/" + e.modelPath(model) + method
 }
 
