@@ -41,11 +41,9 @@ func (c *Client) authorize(req *http.Request, key string) error {
 	case AuthRaw:
 		req.Header.Set("Authorization", key)
 	case AuthQuery:
-		address := *req.URL
-		q := address.Query()
+		q := req.URL.Query()
 		q.Set("key", key)
-		address.RawQuery = q.Encode()
-		req.URL = &address
+		req.URL.RawQuery = q.Encode()
 	case AuthNone:
 	default:
 		return fmt.Errorf("unknown auth %q", c.config.Endpoint.Auth)

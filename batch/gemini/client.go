@@ -14,7 +14,6 @@ import (
 	"net/http/httptrace"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -79,7 +78,7 @@ type Client struct {
 
 	// What is the same for one attempt after another.
 	header    http.Header
-	blanks    sync.Map // of an address to its *http.Request
+	blanks    atomic.Pointer[blank]
 	redactors atomic.Pointer[keyed]
 }
 
@@ -247,7 +246,7 @@ func (c *Client) request(ctx context.Context, r *batch.Request, method, key stri
 			return nil, err
 		}
 	}
-	blank, err := c.blank(e.url(r.Model, method))
+	blank, err := c.blank(blank{model: r.Model, method: method, tier: r.Tier, key: key})
 	if err != nil {
 		return nil, err
 	}
@@ -255,31 +254,44 @@ func (c *Client) request(ctx context.Context, r *batch.Request, method, key stri
 	req.ContentLength = int64(len(body))
 	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	req.Body, _ = req.GetBody()
-	req.Header = maps.Clone(c.header)
+	return req, nil
+}
+
+// A blank is a request without a body, and what it is made from: nearly always the
+// same as for the attempt before.
+type blank struct {
+	model, method, tier, key string
+	*http.Request            // not to be changed, its header and address included
+}
+
+func (c *Client) blank(b blank) (*http.Request, error) {
+	if last := c.blanks.Load(); last != nil {
+		if b.Request = last.Request; b == *last {
+			return b.Request, nil
+		}
+	}
+	e := c.config.Endpoint
+	req, err := http.NewRequest(http.MethodPost, e.url(b.model, b.method), nil)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(req.Header, c.header)
 	if e.ServerTimeout && req.Header.Get("X-Server-Timeout") == "" {
 		// Lets the server give up when we do, as Google's own SDKs ask it to.
-		req.Header.Set("X-Server-Timeout", strconv.Itoa(int(math.Ceil(c.timeout(r.Tier).Seconds()))))
+		req.Header.Set("X-Server-Timeout", strconv.Itoa(int(math.Ceil(c.timeout(b.tier).Seconds()))))
 	}
-	if e.Vertex && r.Tier != "" && r.Tier != "standard" && req.Header.Get(TierHeader) == "" {
-		req.Header.Set(TierHeader, r.Tier)
+	if e.Vertex && b.tier != "" && b.tier != "standard" && req.Header.Get(TierHeader) == "" {
+		req.Header.Set(TierHeader, b.tier)
 	}
 	if host := req.Header.Get("Host"); host != "" {
 		req.Host = host
 	}
-	return req, c.authorize(req, key)
-}
-
-// blank returns a request to an address, of which a run has few, without a body or
-// header. It is not to be changed.
-func (c *Client) blank(address string) (*http.Request, error) {
-	if known, ok := c.blanks.Load(address); ok {
-		return known.(*http.Request), nil
+	if err := c.authorize(req, b.key); err != nil {
+		return nil, err
 	}
-	req, err := http.NewRequest(http.MethodPost, address, nil)
-	if err == nil {
-		c.blanks.Store(address, req)
-	}
-	return req, err
+	b.Request = req
+	c.blanks.Store(&b)
+	return req, nil
 }
 
 // redactor knows the key, and what the user's own headers hold. Making one takes as

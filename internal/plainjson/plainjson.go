@@ -105,14 +105,14 @@ func (s *Scanner) Object(names []string, member func(name int)) (fields int) {
 		if fields++; fields > 1 {
 			s.need(',')
 		}
-		key := s.word()
-		s.need(':')
-		at := -1
-		if likely < len(names) && string(key) == names[likely] {
-			at = likely
-		} else {
+		s.space()
+		var key []byte
+		at := likely
+		if at == len(names) || !s.is(names[at]) {
+			key = s.word()
 			at = slices.Index(names, string(key))
 		}
+		s.need(':')
 		likely = at + 1
 		switch {
 		case s.bad:
@@ -180,18 +180,23 @@ func (s *Scanner) String() string {
 
 // OneOf takes a string, of which the likely ones are known: they take no memory.
 func (s *Scanner) OneOf(likely ...string) string {
-	from := s.i
-	if s.need('"'); s.bad {
-		return ""
-	}
+	s.space()
 	for _, text := range likely {
-		if end := s.i + len(text); end < len(s.b) && s.b[end] == '"' && string(s.b[s.i:end]) == text {
-			s.i = end + 1
+		if s.is(text) {
 			return text
 		}
 	}
-	s.i = from
 	return s.String()
+}
+
+// is takes a string if it is text, written without escapes.
+func (s *Scanner) is(text string) bool {
+	start, end := s.i+1, s.i+1+len(text)
+	if end < len(s.b) && s.b[s.i] == '"' && s.b[end] == '"' && string(s.b[start:end]) == text {
+		s.i = end + 1
+		return true
+	}
+	return false
 }
 
 // unescape returns the text of a JSON string, whose escapes are known to be whole. As
