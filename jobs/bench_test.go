@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"text/template"
 	"time"
 )
 
@@ -129,6 +131,84 @@ func bareLoop(b *testing.B, url string, rows int) lap {
 	return next()
 }
 
+// script is what one writes instead of genbatch: it reads the rows, renders, asks, takes
+// the answer apart and writes rows, with the standard library and nothing more: no
+// journal, no retries, no limits, no costs, and rows in the order in which they come.
+func script(b *testing.B, s *Spec) lap {
+	b.Helper()
+	url := s.Endpoint + "/v1beta/models/" + s.Model + ":generateContent"
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: benchConcurrency, MaxIdleConns: benchConcurrency}}
+	defer client.CloseIdleConnections()
+	prompt := template.Must(template.New("").Parse(s.Prompt))
+	next := stopwatch()
+	in, err := os.Open(s.Input[0])
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer in.Close()
+	out, err := os.Create(s.Output + ".script")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer out.Close()
+	type object = map[string]any
+	type list = []any
+	var mu sync.Mutex
+	to := json.NewEncoder(out)
+	ask := func(row object) error {
+		var text strings.Builder
+		if err := prompt.Execute(&text, row); err != nil {
+			return err
+		}
+		body, err := json.Marshal(object{"contents": list{object{"role": "user", "parts": list{object{"text": text.String()}}}}})
+		if err != nil {
+			return err
+		}
+		resp, err := client.Post(url, "application/json", bytes.NewReader(body))
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		var answer struct {
+			Candidates []struct {
+				Content struct{ Parts []struct{ Text string } }
+			}
+			UsageMetadata struct{ PromptTokenCount, CandidatesTokenCount int64 }
+		}
+		if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+			return err
+		}
+		row["answer"] = answer.Candidates[0].Content.Parts[0].Text
+		row["tokens_in"], row["tokens_out"] = answer.UsageMetadata.PromptTokenCount, answer.UsageMetadata.CandidatesTokenCount
+		mu.Lock()
+		defer mu.Unlock()
+		return to.Encode(row)
+	}
+	rows := make(chan object)
+	var wg sync.WaitGroup
+	for range benchConcurrency {
+		wg.Go(func() {
+			for row := range rows {
+				if err := ask(row); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	for from := json.NewDecoder(in); ; {
+		var row object
+		if err := from.Decode(&row); err == io.EOF {
+			break
+		} else if err != nil {
+			b.Fatal(err)
+		}
+		rows <- row
+	}
+	close(rows)
+	wg.Wait()
+	return next()
+}
+
 // BenchmarkRun measures a whole job, from reading the input to the output on the
 // disk, with fsync, limiter and accounting. Half of the bare loop goes before it and
 // half after, so that "of-bare" compares what the machine did in the same seconds.
@@ -150,6 +230,7 @@ func BenchmarkRun(b *testing.B) {
 			sending, writing := benchRun(b, s, b.N)
 			b.StopTimer()
 			bare = bare.add(bareLoop(b, url, b.N/2))
+			byScript := script(b, &s)
 
 			whole, rows := sending.add(writing), float64(b.N)
 			b.ReportMetric(rows/whole.wall.Seconds(), "rows/s")
@@ -158,6 +239,7 @@ func BenchmarkRun(b *testing.B) {
 			b.ReportMetric(float64(whole.cpu)/rows, "cpu-ns/row")
 			b.ReportMetric(float64(sending.cpu)/rows, "sending-cpu-ns/row")
 			b.ReportMetric(float64(bare.cpu)/rows, "bare-cpu-ns/row")
+			b.ReportMetric(float64(byScript.cpu)/rows, "script-cpu-ns/row")
 			b.ReportMetric(float64(bare.wall)/float64(whole.wall), "of-bare")
 			b.ReportMetric(float64(bare.wall)/float64(sending.wall), "sending-of-bare")
 		})
