@@ -130,8 +130,14 @@ func setAside(fsys durable.FS, dir string) (string, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
-	aside := fmt.Sprintf("%s.%s.genbatch", strings.TrimSuffix(dir, ".genbatch"), time.Now().UTC().Format(asideLayout))
-	if err := fsys.Rename(dir, aside); err != nil {
+	var aside string
+	for at := time.Now().UTC(); ; at = at.Add(time.Second) {
+		aside = fmt.Sprintf("%s.%s.genbatch", strings.TrimSuffix(dir, ".genbatch"), at.Format(asideLayout))
+		if err = fsys.Rename(dir, aside); !errors.Is(err, fs.ErrExist) { // of the same second
+			break
+		}
+	}
+	if err != nil {
 		return "", err
 	}
 	if err := fsys.MkdirAll(dir); err != nil {

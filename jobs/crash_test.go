@@ -189,6 +189,22 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// Two runs with --fresh may begin in one second.
+func TestSetAsideTwice(t *testing.T) {
+	f := crashFixture(t)
+	if _, err := f.runOn(&faultyDisk{fail: -1}, `{"q":"one"}`+"\n"); err != nil {
+		t.Fatal(err)
+	}
+	first, err := setAside(durable.FS{}, f.spec.StateDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := setAside(durable.FS{}, f.spec.StateDir())
+	if err != nil || len(asides(f.spec.StateDir())) != 2 {
+		t.Errorf("%s, then %s: %v", first, second, err)
+	}
+}
+
 // --fresh can end at each of its writes: the answers are in one of the two folders,
 // and the output that is there stays the job's own.
 func TestSetAsideFaults(t *testing.T) {

@@ -189,14 +189,19 @@ func (j *Job) preflightOf(model string) *preflight {
 
 const noPreflight = "what is known to be refused is not sent; --no-preflight sends it all the same"
 
-// checkFlight refuses a job whose every request is known to be refused. With set,
-// a row's own values are looked at in [Job.refused].
+// checkFlight refuses a job whose every request is known to be refused. What set
+// makes of each row is looked at in [Job.refused].
 func (j *Job) checkFlight() error {
 	request := requestOf(&j.spec, nil)
 	if whole := skeletonOf(j.kind); whole != nil { // with what the kind adds
 		request = whole
 	}
-	p := j.preflightOf(j.spec.Model)
+	same, byRow := j.set.split()
+	request, model, err := same.over(request, j.spec.Model)
+	if err != nil {
+		return &SpecError{Err: err}
+	}
+	p := j.preflightOf(model)
 	p.check(request)
 	for _, w := range p.warnings {
 		j.log.Warn(w)
@@ -207,10 +212,12 @@ func (j *Job) checkFlight() error {
 	var lines []string
 	for i := range p.found {
 		r := p.found[i]
-		if j.set.covers(r.path) || strings.HasPrefix(r.why, p.model+" ") && j.set.covers("model") {
+		if byRow.covers(r.path) || strings.HasPrefix(r.why, p.model+" ") && byRow.covers("model") {
 			continue // each row may say otherwise, or ask a model that takes it
 		}
-		if j.spec.MaxOutputTokens > 0 && r.path == "generationConfig.maxOutputTokens" {
+		if same.covers(r.path) {
+			r.path = "set " + r.path
+		} else if j.spec.MaxOutputTokens > 0 && r.path == "generationConfig.maxOutputTokens" {
 			r.path = "max_output_tokens"
 		} else {
 			r.path = "request." + r.path

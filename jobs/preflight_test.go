@@ -193,6 +193,18 @@ func TestPreflightOfFlags(t *testing.T) {
 			t.Errorf("%s where rows name the model: %v", request, err)
 		}
 	}
+	// What set makes the same of every row is every request's.
+	for value, want := range map[string]string{"9": "set generationConfig.temperature is 9", "warm": `set generationConfig.temperature is "warm"`, "{{.t}}": "", "1": ""} {
+		same := func(s *Spec) { s.Set = map[string]string{"generationConfig.temperature": value} }
+		_, err := checkFlight(t, "gemini-2.5-flash", "", "{generationConfig: {topP: 1}}", same)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("temperature set to %s: %v", value, err)
+		}
+	}
+	thinking := func(s *Spec) { s.Set = map[string]string{"model": "gemini-2.5-pro"} }
+	if _, err := checkFlight(t, "gemini-2.5-flash", "", "{generationConfig: {thinkingConfig: {thinkingBudget: 0}}}", thinking); err == nil || !strings.Contains(err.Error(), "gemini-2.5-pro") {
+		t.Errorf("every row asks gemini-2.5-pro: %v", err)
+	}
 	// All that is wrong is said at once.
 	_, err = checkFlight(t, "gemini-2.5-pro", "", "{generationConfig: {temperature: 3, topK: 0, thinkingConfig: {thinkingBudget: 0}}}", nil)
 	for _, want := range []string{"temperature", "topK", "thinkingBudget"} {

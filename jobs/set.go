@@ -119,6 +119,48 @@ func (o *overrides) covers(path string) bool {
 	return false
 }
 
+// split parts the overrides that are the same for every row from those that use
+// columns.
+func (o *overrides) split() (same, byRow *overrides) {
+	if o == nil {
+		return nil, nil
+	}
+	same, byRow = &overrides{own: o.own}, &overrides{own: o.own}
+	for _, x := range o.list {
+		if x.value.all || len(x.value.uses) > 0 {
+			byRow.list = append(byRow.list, x)
+		} else {
+			same.list = append(same.list, x)
+		}
+	}
+	return same, byRow
+}
+
+// over lays overrides that are the same for every row over a request and its model.
+func (o *overrides) over(request map[string]any, model string) (map[string]any, string, error) {
+	if o == nil || len(o.list) == 0 {
+		return request, model, nil
+	}
+	var row batch.Row
+	model, err := o.model(&row, model)
+	if err != nil {
+		return nil, "", err
+	}
+	body, err := marshal(request)
+	if err != nil {
+		return nil, "", err
+	}
+	if body, err = o.apply(&row, body); err != nil {
+		return nil, "", err
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(body, &members); err != nil {
+		return nil, "", err
+	}
+	request, err = exactObject(members)
+	return request, model, err
+}
+
 // model returns the model that a row is asked of, the job's where it names none.
 func (o *overrides) model(row *batch.Row, job string) (string, error) {
 	if o == nil {

@@ -231,13 +231,18 @@ func TestSetMistakes(t *testing.T) {
 	if _, err := f.run(); err == nil || !strings.Contains(err.Error(), `set generationConfig.seed names the column "sead"`) {
 		t.Errorf("a missing column: %v", err)
 	}
-	// A value that is no object on the way is the row's fault.
-	f.spec.Set = map[string]string{"toolConfig.functionCallingConfig.mode": "NONE"}
+	// A value that is no object on the way is the row's fault, or the job's.
+	f.spec.Set = map[string]string{"toolConfig.functionCallingConfig.mode": "{{if .q}}NONE{{end}}"}
 	f.spec.Request = map[string]any{"toolConfig": map[string]any{"functionCallingConfig": "x"}}
 	f.spec.NoPreflight = true
 	s := f.mustRun()
 	if s.Job.Status["skipped"] != 1 || !strings.Contains(f.output("error")[0], "functionCallingConfig is no object") {
 		t.Errorf("%q", f.output("status", "error"))
+	}
+	f.spec.Set = map[string]string{"toolConfig.functionCallingConfig.mode": "NONE"}
+	var spec *SpecError
+	if _, err := f.run(); !errors.As(err, &spec) || !strings.Contains(err.Error(), "functionCallingConfig is no object") {
+		t.Errorf("the same for every row: %v", err)
 	}
 }
 
