@@ -162,6 +162,7 @@ func (m *model) follow(now time.Time, r dayRecord) {
 			if p.adopt(l.Value, now) {
 				p.since = l.At
 				m.window = m.limiter.config.Concurrency
+				m.link.drop()
 			}
 		}
 	}

@@ -1,6 +1,8 @@
 package quota
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
@@ -112,10 +114,10 @@ func (b *burst) often() bool {
 }
 
 // amend takes a call out that was counted as accepted and turns out to be refused.
-func (b *burst) amend(c *call) {
-	if c.at.Before(b.at) && b.at.Sub(c.at) < time.Minute {
+func (b *burst) amend(at time.Time, tokens int64) {
+	if at.Before(b.at) && b.at.Sub(at) < time.Minute {
 		b.calls--
-		b.tokens -= c.tokens
+		b.tokens -= tokens
 	}
 }
 
@@ -158,26 +160,41 @@ type felt struct {
 
 // A record holds the calls of the last minute or so.
 type record struct {
+	base  time.Time // of the first call that ever was
 	calls []call
 	first uint64 // the grant that calls[0] is
 }
 
+// A call is small and without pointers: at a thousand a second there are 75,000.
 type call struct {
-	at      time.Time
-	tokens  int64 // estimated; as reported once it is answered
-	flight  int   // calls in flight before it
+	at      time.Duration // since record.base
+	tokens  int64         // estimated; as reported once it is answered
+	flight  int32         // calls in flight before it
 	refused bool
 }
 
-func (r *record) add(seq uint64, c call) {
-	for len(r.calls) > 0 && c.at.Sub(r.calls[0].at) > memory {
+func (r *record) time(c *call) time.Time { return r.base.Add(c.at) }
+
+func (r *record) add(now time.Time, seq uint64, tokens int64, flight int) {
+	if r.base.IsZero() {
+		r.base = now
+	}
+	at := now.Sub(r.base)
+	for len(r.calls) > 0 && at-r.calls[0].at > memory {
 		r.calls = r.calls[1:]
 		r.first++
 	}
 	if len(r.calls) == 0 {
 		r.first = seq
 	}
-	r.calls = append(r.calls, c)
+	r.calls = append(r.calls, call{at: at, tokens: tokens, flight: int32(flight)})
+}
+
+// since counts the calls from the time on.
+func (r *record) since(t time.Time) int {
+	at := t.Sub(r.base)
+	i, _ := slices.BinarySearchFunc(r.calls, at, func(c call, at time.Duration) int { return cmp.Compare(c.at, at) })
+	return len(r.calls) - i
 }
 
 // get returns the call of a grant, or nil if that was long ago.
@@ -192,7 +209,7 @@ func (r *record) get(seq uint64) *call {
 // well: there are servers that count them.
 func (r *record) earliest(limit int64) time.Time {
 	if i := int64(len(r.calls)) - limit; i >= 0 {
-		return r.calls[i].at.Add(window)
+		return r.time(&r.calls[i]).Add(window)
 	}
 	return time.Time{}
 }
@@ -205,21 +222,22 @@ func (r *record) before(seq uint64, together int, since time.Time) burst {
 	if c == nil {
 		return burst{}
 	}
-	b := burst{at: c.at, row: c.tokens, flight: max(c.flight, together)}
+	b := burst{at: r.time(c), row: c.tokens, flight: max(int(c.flight), together)}
+	after := since.Sub(r.base)
 	for i := range r.calls[:seq-r.first] {
-		if o := &r.calls[i]; c.at.Sub(o.at) < time.Minute {
-			if o.at.After(since) {
+		if o := &r.calls[i]; c.at-o.at < time.Minute {
+			if o.at > after {
 				b.sent++
 			}
 			if o.refused {
-				if o.at.After(since) {
+				if o.at > after {
 					b.lost++
 				}
 				continue
 			}
 			b.calls++
 			b.tokens += o.tokens
-			if o.flight >= b.flight {
+			if int(o.flight) >= b.flight {
 				b.busy++
 			}
 		}
@@ -368,9 +386,9 @@ func (m *model) together(seq uint64) int {
 	if c == nil {
 		return 0
 	}
-	n := 0
+	n, at := 0, m.record.time(c)
 	for _, g := range m.flight {
-		if g.at.Sub(c.at) <= 20*time.Millisecond {
+		if g.at.Sub(at) <= 20*time.Millisecond {
 			n++
 		}
 	}
@@ -470,9 +488,9 @@ func (p *pace) feel(limit int64, now time.Time, b *burst, confirmed bool) {
 // ledger returns the tokens of the last window as the ledger would have them.
 func (r *record) ledger(now time.Time) ledger {
 	var l ledger
-	for _, c := range r.calls {
-		if !c.refused && now.Sub(c.at) < window {
-			l.add(c.at, c.tokens)
+	for i := range r.calls {
+		if c := &r.calls[i]; !c.refused && now.Sub(r.time(c)) < window {
+			l.add(r.time(c), c.tokens)
 		}
 	}
 	return l

@@ -86,8 +86,8 @@ func (l *Limiter) Acquire(ctx context.Context, r *batch.Request) error {
 		l.mu.Unlock()
 		return err
 	}
-	if m.queue.Len() == 0 && !m.needsStore(now, false) {
-		if at, by := m.earliest(now, r); by.timed() && !at.After(now) {
+	if m.queue.Len() == 0 {
+		if at, by := m.due(now, r); by.timed() && !at.After(now) {
 			// Time that nobody waited is never made up for: the slot counts from now.
 			m.grant(now, now, r)
 			m.sync(now)
@@ -136,8 +136,9 @@ func (l *Limiter) Release(r *batch.Request, o *batch.Outcome) {
 		m.learn(g, r, o)
 		m.probed(g, o)
 	}
-	m.save(time.Now(), false)
-	m.dispatch(time.Now())
+	now := time.Now()
+	m.save(now, false)
+	m.dispatch(now)
 }
 
 // Close gives the requests of the day back that were reserved and not sent, and

@@ -276,25 +276,3 @@ func TestParallel(t *testing.T) {
 		t.Errorf("state at the end: %+v", s)
 	}
 }
-
-func BenchmarkAcquireRelease(b *testing.B) {
-	for name, c := range map[string]Config{
-		"none": {},
-		"rpm":  {RPM: 1e13},
-		"both": {RPM: 1e13, TPM: 1e15},
-	} {
-		b.Run(name, func(b *testing.B) {
-			l := New(c)
-			ctx := context.Background()
-			r := request(100)
-			o := usage(110)
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := l.Acquire(ctx, r); err != nil {
-					b.Fatal(err)
-				}
-				l.Release(r, o)
-			}
-		})
-	}
-}

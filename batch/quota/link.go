@@ -2,6 +2,7 @@ package quota
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
@@ -10,6 +11,10 @@ import (
 const (
 	storeBreak = time.Minute // how long a store that failed is left alone
 	pollEvery  = time.Second // how soon is known what other processes have learned
+
+	// aheadTime is the time in which as many requests came as slots are booked ahead.
+	// Half of slack: should only half as many come now, they still use all of them.
+	aheadTime = slack / 2
 
 	// storePatience is how long requests wait for the store, whose own patience with
 	// the locks of others is shorter.
@@ -31,6 +36,7 @@ type link struct {
 	polled time.Time
 	away   time.Time     // the store could not be reached and is left alone until then
 	lead   time.Duration // that the store takes to answer; 0 = next to nothing
+	took   time.Duration // the last booking
 
 	// slots of the minute that are booked and not used. They are not this or that
 	// waiter's: the first one takes the first, also where another has left.
@@ -38,6 +44,7 @@ type link struct {
 
 	changes     []func(*dayRecord) // to be made
 	corrections []correction       // likewise
+	over        int64              // of them, the tokens above those of the slots used
 	unused      []int64            // slots of requests that are given back
 }
 
@@ -113,9 +120,11 @@ func (m *model) needsStore(now time.Time, booked bool) bool {
 	return !m.link.loaded || m.dry(now) || !booked && m.sharesMinute(now)
 }
 
-// due returns when a waiter may go at the earliest, and what decides that.
-func (m *model) due(now time.Time, w *waiter) (at time.Time, by bound) {
-	at, by = m.earliest(now, w.request)
+// due returns when the first request may go at the earliest, and what decides that.
+func (m *model) due(now time.Time, r *batch.Request) (at time.Time, by bound) {
+	m.expire(now)
+	m.fit(now, r)
+	at, by = m.earliest(now, r)
 	if !by.timed() || at.After(now) {
 		return at, by
 	}
@@ -143,13 +152,25 @@ func (m *model) expire(now time.Time) {
 }
 
 // fit gives all slots back where the first is too small for a row: another row, which
-// has left, had booked it.
-func (m *model) fit(now time.Time, w *waiter) {
+// has left, had booked it, or nobody had, and the rows have become larger since.
+func (m *model) fit(now time.Time, r *batch.Request) {
 	k := &m.link
-	if len(k.slots) > 0 && m.shares(&m.tokens, now) && m.reserve(w.request)-k.slots[0].tokens > m.tokens.limit/100 {
-		k.giveBack(k.slots)
-		k.slots = nil
+	if len(k.slots) == 0 || !m.shares(&m.tokens, now) {
+		return
 	}
+	over, most := m.reserve(r)-k.slots[0].tokens, m.tokens.limit/100
+	if k.slots[0].ahead { // there may be hundreds
+		over, most = over+k.over, m.tokens.limit/1000
+	}
+	if over > most {
+		k.drop()
+	}
+}
+
+// drop gives all slots back.
+func (k *link) drop() {
+	k.giveBack(k.slots)
+	k.slots = nil
 }
 
 // giveBack has others use the tokens of slots that are not used, and the slots too if
@@ -164,25 +185,26 @@ func (k *link) giveBack(slots []slot) {
 }
 
 // useSlot takes the first slot for a request that is granted.
-func (m *model) useSlot(now time.Time, r *batch.Request) {
+func (m *model) useSlot(now time.Time, g *grant) {
 	k := &m.link
 	if len(k.slots) == 0 || !m.sharesMinute(now) {
 		return
 	}
-	s, g := k.slots[0], m.flight[r]
+	s := &k.slots[0]
 	k.slots = k.slots[1:]
 	g.booked = s.at.UnixNano()
 	if m.shares(&m.tokens, now) {
 		g.bookedTokens = g.tokens
 		if n := g.tokens - s.tokens; n != 0 {
 			k.corrections = append(k.corrections, correction{g.booked, n})
+			k.over += n
 		}
 	}
-	m.flight[r] = g
 }
 
 // wants returns the slots to book now: for those who can go within the next slice,
-// once half of what is booked is used.
+// once half of what is booked is used, or half of those who wait have none; and for
+// those who will probably come next.
 func (m *model) wants(now time.Time) []slot {
 	if !m.sharesMinute(now) || now.Before(m.paused) || now.Before(m.day.parked) && m.day.probe != probeDue {
 		return nil
@@ -196,12 +218,15 @@ func (m *model) wants(now time.Time) []slot {
 	}
 	m.expire(now)
 	slice, booked := m.link.slice(), m.link.slots
-	if n := len(booked); n > 0 && booked[n-1].at.Sub(now) > slice/2 {
-		return nil
+	if n := len(booked); n > 0 {
+		if rest := booked[n-1].at.Sub(now); rest > slice/2 || rest > 2*m.link.took && 2*n >= m.queue.Len() {
+			return nil
+		}
 	}
 	var list []slot
 	var sum int64
-	for e, i := m.queue.Front(), 0; e != nil && i < left; e, i = e.Next(), i+1 {
+	e := m.queue.Front()
+	for i := 0; e != nil && i < left; e, i = e.Next(), i+1 {
 		r := e.Value.(*waiter).request
 		if !m.exempt(r) {
 			if room <= 0 {
@@ -222,6 +247,12 @@ func (m *model) wants(now time.Time) []slot {
 			break
 		}
 		list = append(list, n)
+	}
+	if e == nil && len(list) > 0 {
+		// All who wait have a slot. Where that many came within so short a time, as many
+		// more will: a visit for each of them would cost more than its call.
+		next := slot{tokens: sum / int64(len(list)), ahead: true}
+		list = append(list, slices.Repeat([]slot{next}, m.record.since(now.Add(-aheadTime)))...)
 	}
 	return list
 }
@@ -255,7 +286,7 @@ func (m *model) sync(now time.Time) {
 func (m *model) book(now time.Time, list []slot) *booking {
 	k := &m.link
 	b := &booking{wants: list, corrections: k.corrections, unused: k.unused, lead: k.lead, slice: k.slice()}
-	k.corrections, k.unused = nil, nil
+	k.corrections, k.unused, k.over = nil, nil, 0
 	if m.shares(&m.requests, now) {
 		b.requests = m.requests
 	}
@@ -284,6 +315,7 @@ func (m *model) start(now time.Time, x *exchange) {
 func (m *model) finish(now time.Time, x *exchange) {
 	k, first := &m.link, !m.link.loaded
 	if b := x.booking; b != nil {
+		k.took = x.booked
 		k.lead /= 2
 		if x.booked > slack/2 {
 			k.lead = max(k.lead, min(x.booked, storePatience))

@@ -44,6 +44,7 @@ type slot struct {
 	tokens int64
 	at     time.Time
 	by     bound // what set the time
+	ahead  bool  // nobody waited for it when it was booked
 }
 
 // A correction replaces tokens that were booked by those that were used.
@@ -87,6 +88,10 @@ func (b *booking) book(r *minute, now time.Time) {
 			r.Requests = at
 		}
 	}
+	var used int64
+	for _, s := range r.Sent {
+		used += s[1]
+	}
 	for i := range b.wants {
 		w := &b.wants[i]
 		at := t + int64(b.lead)
@@ -100,7 +105,7 @@ func (b *booking) book(r *minute, now time.Time) {
 		}
 		if b.tokens.limit > 0 {
 			later(r.Tokens, byTokens)
-			later(r.room(w.tokens, b.tokens.limit), byTokens)
+			later(r.room(used+w.tokens-b.tokens.limit), byTokens)
 		}
 		w.at = now.Add(time.Duration(at - t))
 		if i > 0 && w.at.Sub(b.wants[0].at) > b.slice {
@@ -117,6 +122,7 @@ func (b *booking) book(r *minute, now time.Time) {
 			}
 			r.Tokens = from + int64(b.tokens.cost(w.tokens))
 			r.add(at, w.tokens)
+			used += w.tokens
 		}
 	}
 }
@@ -157,12 +163,8 @@ func (r *minute) correct(c correction) {
 	}
 }
 
-// room returns when tokens more fit below the limit.
-func (r *minute) room(tokens, limit int64) int64 {
-	over := tokens - limit
-	for _, s := range r.Sent {
-		over += s[1]
-	}
+// room returns when so many tokens fewer are used.
+func (r *minute) room(over int64) int64 {
 	var at int64
 	for _, s := range r.Sent {
 		if over <= 0 {

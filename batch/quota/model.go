@@ -156,7 +156,7 @@ func (m *model) grant(now, slot time.Time, r *batch.Request) {
 	m.seq++
 	g := grant{seq: m.seq, at: now, exempt: m.exempt(r)}
 	m.probe(now)
-	m.record.add(g.seq, call{at: now, tokens: m.estimates.of(r.InputTokens), flight: m.inFlight()})
+	m.record.add(now, g.seq, m.estimates.of(r.InputTokens), m.inFlight())
 	if m.requests.limit > 0 {
 		m.requests.take(slot, 1)
 	}
@@ -168,6 +168,7 @@ func (m *model) grant(now, slot time.Time, r *batch.Request) {
 		m.tokens.take(slot, g.tokens)
 	}
 	m.count(now, &g)
+	m.useSlot(now, &g)
 	m.flight[r] = g
 	if g.exempt {
 		m.exempted++
@@ -227,9 +228,7 @@ func (m *model) dispatch(now time.Time) {
 		}
 		front := m.queue.Front()
 		w := front.Value.(*waiter)
-		m.expire(now)
-		m.fit(now, w)
-		at, by := m.due(now, w)
+		at, by := m.due(now, w.request)
 		if !by.timed() {
 			break
 		}
@@ -248,7 +247,6 @@ func (m *model) dispatch(now time.Time) {
 		if kept {
 			m.tokens.keep(free, at)
 		}
-		m.useSlot(now, w.request)
 		w.done <- nil
 	}
 	if !m.wakeAt.IsZero() {
@@ -335,8 +333,8 @@ func (m *model) slowDown(now time.Time, g grant, o *batch.Outcome) {
 	}
 	if c := m.record.get(g.seq); c != nil {
 		c.refused = true
-		m.suspect.amend(c)
-		m.witness.amend(c)
+		m.suspect.amend(m.record.time(c), c.tokens)
+		m.witness.amend(m.record.time(c), c.tokens)
 	}
 	if fresh {
 		adopted = adopted || m.feel(now, g.seq)
@@ -373,6 +371,7 @@ func (m *model) adopt(now time.Time, limits []batch.Limit) bool {
 	}
 	if changed {
 		m.window = m.limiter.config.Concurrency
+		m.link.drop() // they are of the old pace
 	}
 	return changed
 }

@@ -103,19 +103,23 @@ func (e *estimates) of(estimated int) int64 {
 // It is what keeps large rows, which the pace alone could let overlap, below the
 // limit in every minute.
 type ledger struct {
+	base    time.Time // the first slot that ever was
 	entries []entry
 	first   int64 // the number of entries[0]
 	sum     int64
 }
 
 type entry struct {
-	slot   time.Time
+	slot   time.Duration // since ledger.base
 	tokens int64
 }
 
 // add counts tokens at the slot and returns the entry's number.
 func (l *ledger) add(slot time.Time, tokens int64) int64 {
-	l.entries = append(l.entries, entry{slot, tokens})
+	if l.base.IsZero() {
+		l.base = slot
+	}
+	l.entries = append(l.entries, entry{slot.Sub(l.base), tokens})
 	l.sum += tokens
 	return l.first + int64(len(l.entries)) - 1
 }
@@ -137,7 +141,7 @@ func (l *ledger) earliest(now time.Time, tokens, limit int64) time.Time {
 		if over <= 0 {
 			break
 		}
-		at = e.slot.Add(window)
+		at = l.base.Add(e.slot + window)
 		over -= e.tokens
 	}
 	return at
@@ -145,7 +149,7 @@ func (l *ledger) earliest(now time.Time, tokens, limit int64) time.Time {
 
 // expire drops the entries that have left the window.
 func (l *ledger) expire(now time.Time) {
-	for len(l.entries) > 0 && now.Sub(l.entries[0].slot) >= window {
+	for at := now.Sub(l.base); len(l.entries) > 0 && at-l.entries[0].slot >= window; {
 		l.sum -= l.entries[0].tokens
 		l.entries = l.entries[1:]
 		l.first++

@@ -72,7 +72,7 @@ func (m *model) state(now time.Time) State {
 	if s.Waiting == 0 {
 		return s
 	}
-	at, by := m.due(now, m.queue.Front().Value.(*waiter))
+	at, by := m.due(now, m.queue.Front().Value.(*waiter).request)
 	if by == byStore { // it answers in no time, and is not what binds
 		switch at = now; {
 		case m.shares(&m.requests, now):
