@@ -36,7 +36,6 @@ type link struct {
 	polled time.Time
 	away   time.Time     // the store could not be reached and is left alone until then
 	lead   time.Duration // that the store takes to answer; 0 = next to nothing
-	took   time.Duration // the last booking
 
 	// slots of the minute that are booked and not used. They are not this or that
 	// waiter's: the first one takes the first, also where another has left.
@@ -203,8 +202,7 @@ func (m *model) useSlot(now time.Time, g *grant) {
 }
 
 // wants returns the slots to book now: for those who can go within the next slice,
-// once half of what is booked is used, or half of those who wait have none; and for
-// those who will probably come next.
+// once half of what is booked is used, and for those who will probably come next.
 func (m *model) wants(now time.Time) []slot {
 	if !m.sharesMinute(now) || now.Before(m.paused) || now.Before(m.day.parked) && m.day.probe != probeDue {
 		return nil
@@ -218,10 +216,8 @@ func (m *model) wants(now time.Time) []slot {
 	}
 	m.expire(now)
 	slice, booked := m.link.slice(), m.link.slots
-	if n := len(booked); n > 0 {
-		if rest := booked[n-1].at.Sub(now); rest > slice/2 || rest > 2*m.link.took && 2*n >= m.queue.Len() {
-			return nil
-		}
+	if n := len(booked); n > 0 && booked[n-1].at.Sub(now) > slice/2 {
+		return nil
 	}
 	var list []slot
 	var sum int64
@@ -315,7 +311,6 @@ func (m *model) start(now time.Time, x *exchange) {
 func (m *model) finish(now time.Time, x *exchange) {
 	k, first := &m.link, !m.link.loaded
 	if b := x.booking; b != nil {
-		k.took = x.booked
 		k.lead /= 2
 		if x.booked > slack/2 {
 			k.lead = max(k.lead, min(x.booked, storePatience))
