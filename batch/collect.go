@@ -31,7 +31,10 @@ func (r *run) tell(e event) {
 
 // collect gathers results into groups and commits each with one Sink.Write: the
 // commit point. A group is what has finished within commitWait of its first
-// result, at most commitRows or commitBytes.
+// result, at most commitRows or commitBytes; what has come while another was written
+// and has waited for that long does not wait any more. So it takes no longer until a
+// result is written than commitWait, or until the write ends that was under way,
+// unless more than commitRows have come meanwhile.
 //
 // After the Sink has failed, results are no longer written: their rows will be asked
 // again.
@@ -46,7 +49,7 @@ func (r *run) collect() {
 	defer timer.Stop()
 	add := func(res *Result) {
 		if len(group) == 0 {
-			timer.Reset(commitWait)
+			timer.Reset(commitWait - time.Since(res.At))
 		}
 		group = append(group, res)
 		size += len(res.Response)
@@ -67,6 +70,10 @@ func (r *run) collect() {
 		group, size = group[:0], 0
 	}
 	for {
+		due := timer.C
+		if len(r.results) > 0 {
+			due = nil // what is here already goes with the group
+		}
 		select {
 		case res, ok := <-r.results:
 			if !ok {
@@ -84,7 +91,7 @@ func (r *run) collect() {
 			if len(group) >= commitRows || size >= commitBytes {
 				commit()
 			}
-		case <-timer.C:
+		case <-due:
 			commit()
 		}
 	}
