@@ -35,7 +35,7 @@ func benchmarkCommit(b *testing.B, rows int) {
 	for i := range group {
 		group[i] = typical(i)
 	}
-	write(b, j, group...) // the segment is made
+	write(b, j, group...)                                       // the segment is made
 	_, lines, _ := bytes.Cut(read(b, dir, first), []byte("\n")) // but for the header
 	var commits, bares []time.Duration
 	n := rows

@@ -63,7 +63,7 @@ func TestFewVisits(t *testing.T) {
 // Slots that are booked ahead keep the limit of all processes together, and waste none
 // of it, however sizes and demand change meanwhile.
 func TestBookedAheadKeepsLimits(t *testing.T) {
-	const tpm, rpm = 30_000_000, 60_000
+	const tpm, rpm = 15_000_000, 30_000
 	for _, tt := range []struct {
 		name      string
 		config    Config
@@ -71,11 +71,11 @@ func TestBookedAheadKeepsLimits(t *testing.T) {
 		row       func(int) int64
 		use       float64 // of the limit, at least
 	}{
-		{"calls", Config{RPM: rpm}, []process{{workers: 80}, {workers: 80}},
+		{"calls", Config{RPM: rpm}, []process{{workers: 40}, {workers: 40}},
 			func(int) int64 { return 100 }, 0.97},
-		{"calls, and one asks for less", Config{RPM: rpm}, []process{{workers: 160}, {workers: 20}},
+		{"calls, and one asks for less", Config{RPM: rpm}, []process{{workers: 80}, {workers: 10}},
 			func(int) int64 { return 100 }, 0.97},
-		{"calls, and one dies", Config{RPM: rpm}, []process{{workers: 160}, {workers: 80, stop: 20 * time.Second}},
+		{"calls, and one dies", Config{RPM: rpm}, []process{{workers: 80}, {workers: 40, stop: 20 * time.Second}},
 			func(int) int64 { return 100 }, 0.97},
 		{"tokens", Config{TPM: tpm}, []process{{workers: 80}, {workers: 80}},
 			func(i int) int64 { return int64(1 + i*7919%1000) }, 0.97},
@@ -91,12 +91,12 @@ func TestBookedAheadKeepsLimits(t *testing.T) {
 				if i%2000 < 1900 {
 					return 100
 				}
-				return 270_000
+				return 135_000
 			}, 0.9},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				const d = 80 * time.Second
+				const d = 70 * time.Second
 				for i := range tt.processes {
 					tt.processes[i].config = tt.config
 					tt.processes[i].config.Concurrency = tt.processes[i].workers
