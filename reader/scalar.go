@@ -1,7 +1,6 @@
 package reader
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
@@ -12,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // What the scalars of Parquet look like in a row.
@@ -28,29 +28,96 @@ func appendScalar(dst []byte, v any) []byte {
 	case json.RawMessage:
 		return append(dst, v...)
 	case float64:
-		// JSON has no word for these three; ProtoJSON's strings lose nothing.
-		switch {
-		case math.IsNaN(v):
-			return append(dst, `"NaN"`...)
-		case math.IsInf(v, 1):
-			return append(dst, `"Infinity"`...)
-		case math.IsInf(v, -1):
-			return append(dst, `"-Infinity"`...)
-		}
-		number, _ := json.Marshal(v)
-		return append(dst, number...)
+		return appendFloat(dst, v, 64)
 	case []byte:
 		dst = append(dst, '"')
 		dst = base64.StdEncoding.AppendEncode(dst, v)
 		return append(dst, '"')
 	case string:
-		var b bytes.Buffer
-		e := json.NewEncoder(&b)
-		e.SetEscapeHTML(false)
-		e.Encode(v) // a string and a bytes.Buffer cannot fail
-		return append(dst, bytes.TrimSuffix(b.Bytes(), []byte("\n"))...)
+		return appendQuoted(dst, v)
 	}
 	return append(dst, "null"...)
+}
+
+// appendFloat appends f, of so many bits, with no more digits than it needs and in
+// the form of encoding/json. JSON has no word for what is no number and for
+// infinity; ProtoJSON's strings lose nothing.
+func appendFloat(dst []byte, f float64, bits int) []byte {
+	abs := math.Abs(f)
+	switch {
+	case math.IsNaN(f):
+		return append(dst, `"NaN"`...)
+	case math.IsInf(f, 1):
+		return append(dst, `"Infinity"`...)
+	case math.IsInf(f, -1):
+		return append(dst, `"-Infinity"`...)
+	case abs == 0, bits == 64 && 1e-6 <= abs && abs < 1e21, bits == 32 && 1e-6 <= float32(abs) && float32(abs) < 1e21:
+		return strconv.AppendFloat(dst, f, 'f', -1, bits)
+	}
+	dst = strconv.AppendFloat(dst, f, 'e', -1, bits)
+	if n := len(dst); dst[n-4] == 'e' && dst[n-3] == '-' && dst[n-2] == '0' {
+		dst[n-2] = dst[n-1] // 1e-09 is 1e-9
+		dst = dst[:n-1]
+	}
+	return dst
+}
+
+// isPlain says which bytes stand for themselves in a JSON string.
+var isPlain = func() (plain [256]bool) {
+	for c := byte(0x20); c < utf8.RuneSelf; c++ {
+		plain[c] = c != '"' && c != '\\'
+	}
+	return plain
+}()
+
+// appendQuoted appends s as encoding/json's Encoder does that leaves HTML alone.
+func appendQuoted(dst []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	dst = append(dst, '"')
+	from := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if isPlain[c] {
+			i++
+			continue
+		}
+		size, escape := 1, ""
+		switch c {
+		case '"', '\\':
+			escape = `\` + s[i:i+1]
+		case '\b':
+			escape = `\b`
+		case '\f':
+			escape = `\f`
+		case '\n':
+			escape = `\n`
+		case '\r':
+			escape = `\r`
+		case '\t':
+			escape = `\t`
+		default:
+			if c < 0x20 {
+				escape = `\u00` + hex[c>>4:c>>4+1] + hex[c&0xF:c&0xF+1]
+				break
+			}
+			var r rune
+			switch r, size = utf8.DecodeRuneInString(s[i:]); {
+			case r == utf8.RuneError && size == 1:
+				escape = `\ufffd`
+			case r == '\u2028':
+				escape = `\u2028` // ends a line in JavaScript
+			case r == '\u2029':
+				escape = `\u2029`
+			default:
+				i += size
+				continue
+			}
+		}
+		dst = append(append(dst, s[from:i]...), escape...)
+		i += size
+		from = i
+	}
+	return append(append(dst, s[from:]...), '"')
 }
 
 // rawJSON returns text as JSON: itself, or a string where it is none.
@@ -67,8 +134,8 @@ func float32Value(f float32) any {
 	if x := float64(f); math.IsNaN(x) || math.IsInf(x, 0) {
 		return x
 	}
-	number, _ := json.Marshal(f)
-	return json.Number(number)
+	var room [32]byte
+	return json.Number(appendFloat(room[:0], float64(f), 32))
 }
 
 // float16 decodes an IEEE 754 half-precision number, little endian.
