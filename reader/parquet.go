@@ -90,7 +90,6 @@ func openParquet(path string) (p *parquetFile, err error) {
 			if slices.ContainsFunc(p.columns, func(other batch.Column) bool { return other.Name == c.Name() }) {
 				return fmt.Errorf("two columns are named %q", c.Name())
 			}
-			fd.first = len(p.leaves)
 			p.leaves = fd.appendLeaves(p.leaves)
 			p.fields = append(p.fields, fd)
 			column := batch.Column{Name: c.Name(), Type: batch.JSON, Native: c}
@@ -139,7 +138,7 @@ type field struct {
 	optional bool
 	repeated bool
 	rep, def int      // the highest levels at this node
-	first    int      // its first leaf, counted in the row; set at the top only
+	first    int      // its first leaf, counted in the row
 	leaves   int      // how many leaves it has
 	fields   []*field // of a group
 	element  *field   // of a list: what its items are written as
@@ -158,8 +157,9 @@ const (
 // scalar reports whether the field has one value a row, or null.
 func (f *field) scalar() bool { return f.kind == leafField && !f.repeated }
 
-// appendLeaves appends the leaves of f, in the order of their values in a row.
+// appendLeaves appends the leaves of f to those before it in a row.
 func (f *field) appendLeaves(dst []*field) []*field {
+	f.first = len(dst)
 	if f.kind == leafField {
 		return append(dst, f)
 	}
@@ -167,6 +167,13 @@ func (f *field) appendLeaves(dst []*field) []*field {
 		dst = child.appendLeaves(dst)
 	}
 	return dst
+}
+
+// isWrapper reports whether the repeated field of a list only wraps the element,
+// as it does in all but the oldest files.
+// https://github.com/apache/parquet-format/blob/master/LogicalTypes.md#backward-compatibility-rules
+func (f *field) isWrapper(list string) bool {
+	return f.kind != leafField && len(f.fields) == 1 && f.name != "array" && f.name != list+"_tuple"
 }
 
 // newField describes c; elements is the footer's list of nodes, depth first, in

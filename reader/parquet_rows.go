@@ -50,8 +50,7 @@ func (f *file) rowsParquet(yield func(batch.Row) bool) error {
 				out[i] = batch.Row{} // this slice must not keep it
 				n++
 				row.Line = done + n
-				var bad *Error
-				if row.Err != nil && errors.As(row.Err, &bad) {
+				if bad, ok := row.Err.(*Error); ok {
 					bad.File, bad.Line = f.path, row.Line
 				}
 				if !yield(row) {
@@ -75,11 +74,12 @@ type groupReader struct {
 	file   *parquetFile
 	chunks []chunkReader // parallel to file.leaves
 
-	row   parquet.Row // the row at hand; its texts stand in the pages
-	first []int       // for each leaf its first value in row, and the end
-	done  []parquet.Page
-	spans [][]parquet.Value
-	json  jsonWriter
+	row     parquet.Row    // the row at hand; its texts stand in the pages
+	first   []int          // for each leaf its first value in row, and the end
+	done    []parquet.Page // which the row at hand can have texts in
+	json    jsonWriter
+	text    []byte // the texts of the row at hand, and then its JSON
+	jsonEnd []int  // for each of file.fields where its JSON ends in text
 }
 
 // A chunkReader reads the values of one leaf.
@@ -99,10 +99,11 @@ func newGroupReader(p *parquetFile, group parquet.RowGroup) (*groupReader, error
 		return nil, fmt.Errorf("a row group has %d columns where the schema has %d", len(chunks), len(p.leaves))
 	}
 	g := &groupReader{
-		file:   p,
-		chunks: make([]chunkReader, len(chunks)),
-		first:  make([]int, len(chunks)+1),
-		spans:  make([][]parquet.Value, len(chunks)),
+		file:    p,
+		chunks:  make([]chunkReader, len(chunks)),
+		first:   make([]int, len(chunks)+1),
+		json:    jsonWriter{at: make([]int, len(chunks))},
+		jsonEnd: make([]int, len(p.fields)),
 	}
 	room := make([]parquet.Value, values*len(chunks))
 	for i, c := range chunks {
@@ -143,7 +144,10 @@ func (g *groupReader) read(out []batch.Row) (_ []batch.Row, eof bool, err error)
 		if eof, err = g.next(); eof || err != nil {
 			return out, eof, err
 		}
-		row, n := g.build()
+		row, n, err := g.build()
+		if err != nil {
+			return out, false, err
+		}
 		out = append(out, row)
 		text += n
 	}
@@ -238,18 +242,38 @@ func (g *groupReader) fill(c *chunkReader) error {
 }
 
 // build makes a batch.Row of the row at hand, and says how much text it has.
-func (g *groupReader) build() (batch.Row, int) {
+func (g *groupReader) build() (row batch.Row, size int, err error) {
 	p := g.file
-	native, size := cloneRow(g.row)
-	row := batch.Row{Columns: p.columns, Values: make([]any, len(p.columns)), Native: native}
+	text := g.text[:0]
+	for i := range g.row {
+		if isText(g.row[i].Kind()) {
+			text = append(text, g.row[i].ByteArray()...)
+		}
+	}
+	copy(g.json.at, g.first)
+	g.json.row, g.json.end = g.row, g.first[1:]
+	for i, fd := range p.fields {
+		if from := len(text); !fd.scalar() {
+			if text, err = g.json.append(text, fd); err != nil {
+				return batch.Row{}, 0, fmt.Errorf("column %q: %w", fd.name, err)
+			}
+			if string(text[from:]) == "null" {
+				text = text[:from]
+			}
+		}
+		g.jsonEnd[i] = len(text)
+	}
+	g.text = text
+
+	text = make([]byte, len(g.text))
+	copy(text, g.text)
+	native, at := ownRow(g.row, text)
+	row = batch.Row{Columns: p.columns, Values: make([]any, len(p.columns)), Native: native}
 	for i, fd := range p.fields {
 		if !fd.scalar() {
-			for leaf := fd.first; leaf < fd.first+fd.leaves; leaf++ {
-				g.spans[leaf] = native[g.first[leaf]:g.first[leaf+1]]
-			}
-			if text := g.json.text(fd, g.spans[fd.first:fd.first+fd.leaves]); string(text) != "null" {
-				row.Values[i] = json.RawMessage(text)
-				size += len(text)
+			if end := g.jsonEnd[i]; end > at {
+				row.Values[i] = json.RawMessage(text[at:end:end])
+				at = end
 			}
 			continue
 		}
@@ -264,39 +288,37 @@ func (g *groupReader) build() (batch.Row, int) {
 		}
 		row.Values[i] = value
 	}
-	return row, size
+	const keep = 4 << 20 // one long row must not hold its memory to the end
+	if cap(g.text) > keep {
+		g.text = nil
+	}
+	return row, len(text), nil
 }
 
-// cloneRow copies a row with its texts, all of which get one piece of memory, and
-// says how large that is.
-func cloneRow(r parquet.Row) (parquet.Row, int) {
-	size := 0
+// ownRow copies a row, whose texts stand one after the other in text, so that they
+// are those of the copy, and says where they end.
+func ownRow(r parquet.Row, text []byte) (parquet.Row, int) {
+	own := make(parquet.Row, len(r))
+	from := 0
 	for i := range r {
-		if isText(r[i].Kind()) {
-			size += len(r[i].ByteArray())
-		}
-	}
-	clone := make(parquet.Row, len(r))
-	text := make([]byte, 0, size)
-	for i := range r {
-		v, to := &r[i], &clone[i]
+		v, to := &r[i], &own[i]
 		kind := v.Kind()
 		if !isText(kind) {
 			*to = *v
 			continue
 		}
-		from := len(text)
-		text = append(text, v.ByteArray()...)
-		if own := text[from:len(text):len(text)]; kind == parquet.ByteArray {
-			*to = parquet.ByteArrayValue(own)
+		end := from + len(v.ByteArray())
+		if kind == parquet.ByteArray {
+			*to = parquet.ByteArrayValue(text[from:end:end])
 		} else {
-			*to = parquet.FixedLenByteArrayValue(own)
+			*to = parquet.FixedLenByteArrayValue(text[from:end:end])
 		}
 		to.SetRepetitionLevel(v.RepetitionLevel())
 		to.SetDefinitionLevel(v.DefinitionLevel())
 		to.SetColumnIndex(v.Column())
+		from = end
 	}
-	return clone, size
+	return own, from
 }
 
 // isText reports whether values of kind k point to bytes of a page.
