@@ -428,8 +428,15 @@ func TestAppendQuoted(t *testing.T) {
 	if err := quick.Check(bytes, nil); err != nil {
 		t.Error(err)
 	}
-	for c := range rune(0x3000) {
-		if s := "a" + string(c) + "b"; !check(s) {
+	for c := range 256 {
+		for at := range 16 {
+			if s := strings.Repeat("~", at) + string([]byte{byte(c)}) + strings.Repeat(" ", 16-at); !check(s) {
+				t.Errorf("%q is %s, want %s", s, appendQuoted(nil, s), referenceScalar(s))
+			}
+		}
+	}
+	for c := range rune(0x3000) { // at each place of eight bytes and behind them
+		if s := "0123456789"[:c%11] + string(c) + "0123456789"[c%10:]; !check(s) {
 			t.Errorf("%q is %s, want %s", s, appendQuoted(nil, s), referenceScalar(s))
 		}
 	}
