@@ -35,6 +35,7 @@ func (f *file) readHeader(t *text) (*csvFile, []batch.Column, error) {
 	c := &csvFile{source: &lineSource{r: t.Reader, max: f.max}}
 	c.records = csv.NewReader(bufio.NewReaderSize(c.source, 64<<10))
 	c.records.FieldsPerRecord = -1 // counted in row, in words that say more
+	c.records.ReuseRecord = true   // a row keeps the fields in a slice of its own
 	if f.format == formatTSV {
 		c.records.Comma = '\t'
 	}
@@ -128,47 +129,13 @@ func (f *file) nextCSV(c *csvFile) (batch.Row, error) {
 	c.source.begin()
 	before := c.source.lines
 	record, err := c.records.Read()
-	bad := func(line int64, column int, err error) batch.Row {
-		return batch.Row{Line: line, Err: &Error{File: f.path, Line: line, Column: column, Err: err}}
-	}
-	var parse *csv.ParseError
-	switch {
-	case err == nil:
-	case err == io.EOF:
-		return batch.Row{}, io.EOF
-	case errors.Is(err, errLineTooLong):
-		row := bad(before+1, 0, tooLong(f.max))
-		if c.source.inQuotes() {
-			row.Err.(*Error).Err = fmt.Errorf("%w; perhaps a quote in this row is never closed", tooLong(f.max))
-		}
-		seen := c.source.lines
-		if !c.source.partial {
-			seen++ // the reader has counted the line that it was refused
-		}
-		if err := c.source.skipRecord(); err != nil {
-			return row, &Error{File: f.path, Line: c.source.lines, Err: err}
-		}
-		c.skipped += c.source.lines - seen
-		return row, nil
-	case errors.As(err, &parse):
-		// The reader goes on at the next line, also where the limit has kept the end
-		// of this one from it.
-		if err := c.source.skipLine(); err != nil {
-			return batch.Row{}, &Error{File: f.path, Line: c.source.lines, Err: err}
-		}
-		cause := plainParseError(err)
-		if parse.Line > parse.StartLine {
-			cause = fmt.Errorf("%w; the row goes on to line %d, perhaps because a quote is not closed",
-				cause, int64(parse.Line)+c.skipped)
-		}
-		return bad(int64(parse.StartLine)+c.skipped, columnOf(parse), cause), nil
-	default:
-		return batch.Row{}, &Error{File: f.path, Line: c.source.lines, Err: err}
+	if err != nil {
+		return f.badCSV(c, before, err)
 	}
 
 	line, _ := c.records.FieldPos(0)
 	if c.source.overLimit() {
-		return bad(int64(line)+c.skipped, 0, tooLong(f.max)), nil
+		return f.badRow(int64(line)+c.skipped, 0, tooLong(f.max)), nil
 	}
 	row := batch.Row{Line: int64(line) + c.skipped, Columns: f.columns, Values: make([]any, len(f.columns))}
 	fail := func(i int, format string, args ...any) {
@@ -194,6 +161,49 @@ func (f *file) nextCSV(c *csvFile) (batch.Row, error) {
 		}
 	}
 	return row, nil
+}
+
+// badRow returns the row of a record that cannot be read.
+func (f *file) badRow(line int64, column int, err error) batch.Row {
+	return batch.Row{Line: line, Err: &Error{File: f.path, Line: line, Column: column, Err: err}}
+}
+
+// badCSV returns what nextCSV does where encoding/csv fails with err in the record
+// after so many lines.
+func (f *file) badCSV(c *csvFile, before int64, err error) (batch.Row, error) {
+	var parse *csv.ParseError
+	switch {
+	case err == io.EOF:
+		return batch.Row{}, io.EOF
+	case errors.Is(err, errLineTooLong):
+		row := f.badRow(before+1, 0, tooLong(f.max))
+		if c.source.inQuotes() {
+			row.Err.(*Error).Err = fmt.Errorf("%w; perhaps a quote in this row is never closed", tooLong(f.max))
+		}
+		seen := c.source.lines
+		if !c.source.partial {
+			seen++ // the reader has counted the line that it was refused
+		}
+		if err := c.source.skipRecord(); err != nil {
+			return row, &Error{File: f.path, Line: c.source.lines, Err: err}
+		}
+		c.skipped += c.source.lines - seen
+		return row, nil
+	case errors.As(err, &parse):
+		// The reader goes on at the next line, also where the limit has kept the end
+		// of this one from it.
+		if err := c.source.skipLine(); err != nil {
+			return batch.Row{}, &Error{File: f.path, Line: c.source.lines, Err: err}
+		}
+		cause := plainParseError(err)
+		if parse.Line > parse.StartLine {
+			cause = fmt.Errorf("%w; the row goes on to line %d, perhaps because a quote is not closed",
+				cause, int64(parse.Line)+c.skipped)
+		}
+		return f.badRow(int64(parse.StartLine)+c.skipped, columnOf(parse), cause), nil
+	default:
+		return batch.Row{}, &Error{File: f.path, Line: c.source.lines, Err: err}
+	}
 }
 
 // plainParseError drops the place from a csv.ParseError: Error has it.
