@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/genbatch/genbatch/internal/plainjson"
 )
 
 // What the scalars of Parquet look like in a row.
@@ -62,14 +64,6 @@ func appendFloat(dst []byte, f float64, bits int) []byte {
 	return dst
 }
 
-// isPlain says which bytes stand for themselves in a JSON string.
-var isPlain = func() (plain [256]bool) {
-	for c := byte(0x20); c < utf8.RuneSelf; c++ {
-		plain[c] = c != '"' && c != '\\'
-	}
-	return plain
-}()
-
 // appendQuoted appends s as encoding/json's Encoder does that leaves HTML alone.
 func appendQuoted(dst []byte, s string) []byte {
 	const hex = "0123456789abcdef"
@@ -77,8 +71,9 @@ func appendQuoted(dst []byte, s string) []byte {
 	from := 0
 	for i := 0; i < len(s); {
 		c := s[i]
-		if isPlain[c] {
+		if c >= 0x20 && c < utf8.RuneSelf && c != '"' && c != '\\' {
 			i++
+			i += plainjson.Run(s[i:])
 			continue
 		}
 		size, escape := 1, ""

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/plainjson"
 )
 
 // appendText appends v, a value of a column of type t, as the text of a cell;
@@ -122,6 +123,7 @@ func appendQuoted(dst []byte, s string) []byte {
 		}
 		if c >= 0x20 && c != '"' && c != '\\' {
 			i++
+			i += plainjson.Run(s[i:])
 			continue
 		}
 		dst = append(dst, s[from:i]...)

@@ -1,0 +1,224 @@
+package writer
+
+import (
+	"bufio"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/reader"
+)
+
+const benchRows = 10_000
+
+// benchInput reads rows of about a kilobyte back from a file with this name.
+func benchInput(b *testing.B, name string) ([]batch.Row, []batch.Column) {
+	b.Helper()
+	path := filepath.Join(b.TempDir(), name)
+	var err error
+	if filepath.Ext(name) == ".parquet" {
+		type row struct {
+			ID      int64    `parquet:"id"`
+			Body    string   `parquet:"body"`
+			Created int64    `parquet:"created,timestamp(millisecond)"`
+			Tags    []string `parquet:"tags,list"`
+		}
+		rows := make([]row, benchRows)
+		for i := range rows {
+			rows[i] = row{int64(i), strings.Repeat("Some words of a review. ", 40), int64(i) * 1001, []string{"a", "b"}}
+		}
+		err = parquet.WriteFile(path, rows)
+	} else {
+		var text strings.Builder
+		for i := range benchRows {
+			fmt.Fprintf(&text, `{"id":%d,"body":"%s\n\"quoted\"","created":"%d","tags":["a","b"]}`+"\n", i, strings.Repeat("Some words of a review. ", 40), i)
+		}
+		err = os.WriteFile(path, []byte(text.String()), 0o600)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	in, err := reader.Open(reader.Config{Paths: []string{path}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var rows []batch.Row
+	var union reader.Union
+	for r, err := range in.Rows() {
+		if err != nil {
+			b.Fatal(err)
+		}
+		union.Add(&r)
+		rows = append(rows, r)
+	}
+	return rows, union.Columns()
+}
+
+// BenchmarkFormats writes 10,000 rows of about a kilobyte with four results, to
+// nowhere. MB/s are of the output, before compression.
+//
+// Beside it stands what the library under the writer takes for the same cells in
+// its own form: encoding/json's Encoder for a struct, encoding/csv's Writer for
+// strings, and parquet-go's WriteRows for rows that were built before. None of them
+// sums up what it writes. The ratio is of processor time, with both in turn.
+func BenchmarkFormats(b *testing.B) {
+	results := []batch.Column{{Name: "response"}, {Name: "status"}, {Name: "tokens", Type: batch.Int}, {Name: "cost_usd", Type: batch.Money}}
+	values := []any{strings.Repeat("Some words of an answer.\n", 20), "ok", int64(512), int64(1_500_000)}
+	for _, tt := range []struct {
+		name, input, output string
+		allInput            bool
+		library             func(*testing.B, *Config, []batch.Row, []any) func()
+	}{
+		{"jsonl-raw", "a.jsonl", "o.jsonl", true, libraryJSONL},
+		{"jsonl", "a.jsonl", "o.jsonl", false, libraryJSONL},
+		{"csv", "a.jsonl", "o.csv", false, libraryCSV},
+		{"parquet", "a.jsonl", "o.parquet", false, libraryParquet},
+		{"parquet-copied", "a.parquet", "o.parquet", false, libraryParquet},
+	} {
+		rows, columns := benchInput(b, tt.input)
+		config := Config{Path: tt.output, Columns: append(columns, results...), Input: len(columns), To: io.Discard}
+		if tt.allInput {
+			config.Columns, config.Input, config.AllInput = results, 0, true
+		}
+		writer := func() {
+			o, err := Create(config)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer o.Abort()
+			for i := range rows {
+				if err := o.Write(&rows[i], values); err != nil {
+					b.Fatal(err)
+				}
+			}
+			if err := o.Commit(); err != nil {
+				b.Fatal(err)
+			}
+		}
+		library := tt.library(b, &config, rows, values)
+		for _, side := range []struct {
+			name  string
+			write func()
+		}{{"writer", writer}, {"library", library}} {
+			b.Run(tt.name+"/"+side.name, func(b *testing.B) {
+				b.SetBytes(benchRows * 1500)
+				b.ReportAllocs()
+				for b.Loop() {
+					side.write()
+				}
+				b.ReportMetric(float64(b.N)*benchRows/b.Elapsed().Seconds(), "rows/s")
+			})
+		}
+		b.Run(tt.name+"/ratio", func(b *testing.B) {
+			var ours, theirs time.Duration
+			for b.Loop() {
+				ours += processorTimeOf(writer)
+				theirs += processorTimeOf(library)
+			}
+			n := float64(b.N) * benchRows
+			b.ReportMetric(float64(ours)/n, "writer-cpu-ns/row")
+			b.ReportMetric(float64(theirs)/n, "library-cpu-ns/row")
+			b.ReportMetric(float64(ours)/float64(theirs), "ratio")
+		})
+	}
+}
+
+// processorTimeOf returns what do takes, the collection of its garbage included.
+func processorTimeOf(do func()) time.Duration {
+	runtime.GC() // of what was before
+	start := processorTime()
+	do()
+	runtime.GC()
+	return processorTime() - start
+}
+
+func libraryJSONL(b *testing.B, c *Config, rows []batch.Row, values []any) func() {
+	type line struct {
+		ID       int64           `json:"id"`
+		Body     string          `json:"body"`
+		Created  string          `json:"created"`
+		Tags     json.RawMessage `json:"tags"`
+		Response string          `json:"response"`
+		Status   string          `json:"status"`
+		Tokens   int64           `json:"tokens"`
+		Cost     float64         `json:"cost_usd"`
+	}
+	lines := make([]line, len(rows))
+	for i := range rows {
+		body, _ := rows[i].Value("body")
+		lines[i] = line{int64(i), body.(string), strconv.Itoa(i), json.RawMessage(`["a","b"]`), values[0].(string), "ok", 512, 0.0000015}
+	}
+	return func() {
+		w := bufio.NewWriterSize(io.Discard, 256<<10)
+		e := json.NewEncoder(w)
+		e.SetEscapeHTML(false)
+		for i := range lines {
+			if err := e.Encode(&lines[i]); err != nil {
+				b.Fatal(err)
+			}
+		}
+		w.Flush()
+	}
+}
+
+func libraryCSV(b *testing.B, c *Config, rows []batch.Row, values []any) func() {
+	records := make([][]string, len(rows))
+	for i := range rows {
+		body, _ := rows[i].Value("body")
+		records[i] = []string{strconv.Itoa(i), body.(string), strconv.Itoa(i), `["a","b"]`, values[0].(string), "ok", "512", "0.0000015"}
+	}
+	return func() {
+		w := csv.NewWriter(bufio.NewWriterSize(io.Discard, 256<<10))
+		for _, r := range records {
+			if err := w.Write(r); err != nil {
+				b.Fatal(err)
+			}
+		}
+		w.Flush()
+	}
+}
+
+// libraryParquet has the rows that the writer itself makes written by the library,
+// with the writer's schema and options.
+func libraryParquet(b *testing.B, c *Config, rows []batch.Row, values []any) func() {
+	built := make([]parquet.Row, len(rows))
+	e, err := newParquet(io.Discard, c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range rows {
+		if err := e.write(&rows[i], values); err != nil {
+			b.Fatal(err)
+		}
+		if e.n > 0 {
+			built[i] = e.rows[e.n-1].Clone()
+		} else {
+			built[i] = built[i-1] // it has just been written, and is like the last
+		}
+	}
+	return func() {
+		e, err := newParquet(io.Discard, c)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for i := 0; i < len(built); i += batchRows {
+			if _, err := e.w.WriteRows(built[i:min(i+batchRows, len(built))]); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := e.w.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
