@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/genbatch/genbatch/batch"
@@ -50,7 +49,7 @@ func appendJSON(dst []byte, t batch.Type, v any) ([]byte, error) {
 		return appendQuoted(dst, v), nil
 	case json.RawMessage:
 		// The text comes from an input that was free to use line ends.
-		if bytes.ContainsAny(v, "\r\n") {
+		if bytes.IndexByte(v, '\n') >= 0 || bytes.IndexByte(v, '\r') >= 0 {
 			var b bytes.Buffer
 			if err := json.Compact(&b, v); err != nil {
 				return dst, err
@@ -90,7 +89,6 @@ func appendFloat(dst []byte, f float64) []byte {
 // appendMoney appends pico-dollars as dollars: exact, without exponent and
 // without zeros at the end.
 func appendMoney(dst []byte, pico int64) []byte {
-	const digits = 12
 	u := uint64(pico)
 	if pico < 0 {
 		dst = append(dst, '-')
@@ -100,8 +98,10 @@ func appendMoney(dst []byte, pico int64) []byte {
 	if u %= 1e12; u == 0 {
 		return dst
 	}
-	fraction := fmt.Sprintf("%0*d", digits, u)
-	return append(append(dst, '.'), strings.TrimRight(fraction, "0")...)
+	point := len(dst)
+	dst = strconv.AppendUint(dst, 1e12+u, 10) // all digits, zeros before them included
+	dst[point] = '.'
+	return bytes.TrimRight(dst, "0")
 }
 
 // appendQuoted appends s as a JSON string. HTML's characters are left as they
