@@ -32,6 +32,7 @@ type parquetFile struct {
 	columns []batch.Column
 	fields  []*field // parallel to columns
 	leaves  []*field // of all fields
+	nested  bool     // some field is no scalar
 }
 
 // parquetConfig leaves out what only a search in the file needs.
@@ -91,6 +92,7 @@ func openParquet(path string) (p *parquetFile, err error) {
 				return fmt.Errorf("two columns are named %q", c.Name())
 			}
 			p.leaves = fd.appendLeaves(p.leaves)
+			p.nested = p.nested || !fd.scalar()
 			p.fields = append(p.fields, fd)
 			column := batch.Column{Name: c.Name(), Type: batch.JSON, Native: c}
 			if fd.scalar() {

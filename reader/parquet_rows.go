@@ -1,6 +1,7 @@
 package reader
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,14 +47,13 @@ func (f *file) rowsParquet(yield func(batch.Row) bool) error {
 				return &Error{File: f.path, Line: done + n + 1, Err: fmt.Errorf("the Parquet data is damaged at or after this row: %w", err)}
 			}
 			for i := range out {
-				row := out[i]
-				out[i] = batch.Row{} // this slice must not keep it
+				row := &out[i]
 				n++
 				row.Line = done + n
 				if bad, ok := row.Err.(*Error); ok {
 					bad.File, bad.Line = f.path, row.Line
 				}
-				if !yield(row) {
+				if !yield(*row) {
 					guard(g.close)
 					return nil
 				}
@@ -78,8 +78,9 @@ type groupReader struct {
 	first   []int          // for each leaf its first value in row, and the end
 	done    []parquet.Page // which the row at hand can have texts in
 	json    jsonWriter
-	text    []byte // the texts of the row at hand, and then its JSON
-	jsonEnd []int  // for each of file.fields where its JSON ends in text
+	texts   [][]byte // of the row at hand
+	js      []byte   // its nested values as JSON
+	jsonEnd []int    // for each of file.fields where it ends in js
 }
 
 // A chunkReader reads the values of one leaf.
@@ -144,11 +145,11 @@ func (g *groupReader) read(out []batch.Row) (_ []batch.Row, eof bool, err error)
 		if eof, err = g.next(); eof || err != nil {
 			return out, eof, err
 		}
-		row, n, err := g.build()
+		out = out[:len(out)+1]
+		n, err := g.build(&out[len(out)-1])
 		if err != nil {
 			return out, false, err
 		}
-		out = append(out, row)
 		text += n
 	}
 	return out, false, nil
@@ -241,37 +242,43 @@ func (g *groupReader) fill(c *chunkReader) error {
 	}
 }
 
-// build makes a batch.Row of the row at hand, and says how much text it has.
-func (g *groupReader) build() (row batch.Row, size int, err error) {
+// build makes row of the row at hand, and says how much text it has.
+func (g *groupReader) build(row *batch.Row) (size int, err error) {
 	p := g.file
-	text := g.text[:0]
+	g.texts = g.texts[:0]
 	for i := range g.row {
 		if isText(g.row[i].Kind()) {
-			text = append(text, g.row[i].ByteArray()...)
+			g.texts = append(g.texts, g.row[i].ByteArray())
 		}
 	}
-	copy(g.json.at, g.first)
-	g.json.row, g.json.end = g.row, g.first[1:]
-	for i, fd := range p.fields {
-		if from := len(text); !fd.scalar() {
-			if text, err = g.json.append(text, fd); err != nil {
-				return batch.Row{}, 0, fmt.Errorf("column %q: %w", fd.name, err)
+	js := g.js[:0]
+	if p.nested {
+		copy(g.json.at, g.first)
+		g.json.row, g.json.end = g.row, g.first[1:]
+		for i, fd := range p.fields {
+			if from := len(js); !fd.scalar() {
+				if js, err = g.json.append(js, fd); err != nil {
+					return 0, fmt.Errorf("column %q: %w", fd.name, err)
+				}
+				if string(js[from:]) == "null" {
+					js = js[:from]
+				}
 			}
-			if string(text[from:]) == "null" {
-				text = text[:from]
-			}
+			g.jsonEnd[i] = len(js)
 		}
-		g.jsonEnd[i] = len(text)
 	}
-	g.text = text
+	const keep = 1 << 20 // one long row must not hold its memory to the end
+	if g.js = js; cap(js) > keep {
+		g.js = nil
+	}
 
-	text = make([]byte, len(g.text))
-	copy(text, g.text)
+	text := bytes.Join(append(g.texts, js), nil) // does not clear it first, as make does
 	native, at := ownRow(g.row, text)
-	row = batch.Row{Columns: p.columns, Values: make([]any, len(p.columns)), Native: native}
+	begin := at // of the JSON
+	*row = batch.Row{Columns: p.columns, Values: make([]any, len(p.columns)), Native: native}
 	for i, fd := range p.fields {
 		if !fd.scalar() {
-			if end := g.jsonEnd[i]; end > at {
+			if end := begin + g.jsonEnd[i]; end > at {
 				row.Values[i] = json.RawMessage(text[at:end:end])
 				at = end
 			}
@@ -288,11 +295,7 @@ func (g *groupReader) build() (row batch.Row, size int, err error) {
 		}
 		row.Values[i] = value
 	}
-	const keep = 4 << 20 // one long row must not hold its memory to the end
-	if cap(g.text) > keep {
-		g.text = nil
-	}
-	return row, len(text), nil
+	return len(text), nil
 }
 
 // ownRow copies a row, whose texts stand one after the other in text, so that they
