@@ -89,8 +89,8 @@ type chunkReader struct {
 	pages    parquet.Pages
 	page     parquet.Page
 	values   parquet.ValueReader // of page; nil when there is none
-	buf      []parquet.Value     // what was read of it and not yet used
-	room     []parquet.Value
+	buf      []parquet.Value     // some of its values: those from at to end are not yet used
+	at, end  int
 }
 
 func newGroupReader(p *parquetFile, group parquet.RowGroup) (*groupReader, error) {
@@ -108,7 +108,7 @@ func newGroupReader(p *parquetFile, group parquet.RowGroup) (*groupReader, error
 	}
 	room := make([]parquet.Value, values*len(chunks))
 	for i, c := range chunks {
-		g.chunks[i] = chunkReader{repeated: p.leaves[i].rep > 0, pages: c.Pages(), room: room[i*values : (i+1)*values]}
+		g.chunks[i] = chunkReader{repeated: p.leaves[i].rep > 0, pages: c.Pages(), buf: room[i*values : (i+1)*values]}
 	}
 	return g, nil
 }
@@ -163,7 +163,7 @@ func (g *groupReader) next() (eof bool, err error) {
 	row := g.row[:0]
 	for leaf := range g.chunks {
 		c := &g.chunks[leaf]
-		if len(c.buf) == 0 {
+		if c.at == c.end {
 			switch err := g.fill(c); {
 			case err == io.EOF && leaf == 0:
 				return true, g.checkEnd()
@@ -174,18 +174,18 @@ func (g *groupReader) next() (eof bool, err error) {
 			}
 		}
 		g.first[leaf] = len(row)
-		row = append(row, c.buf[0])
-		c.buf = c.buf[1:]
+		row = append(row, c.buf[c.at])
+		c.at++
 		if !c.repeated {
 			continue
 		}
 		for {
-			n := 0
-			for n < len(c.buf) && c.buf[n].RepetitionLevel() > 0 {
-				n++
+			from := c.at
+			for c.at < c.end && c.buf[c.at].RepetitionLevel() > 0 {
+				c.at++
 			}
-			row = append(row, c.buf[:n]...)
-			if c.buf = c.buf[n:]; len(c.buf) > 0 {
+			row = append(row, c.buf[from:c.at]...)
+			if c.at < c.end {
 				break
 			}
 			if err := g.fill(c); err == io.EOF {
@@ -204,7 +204,7 @@ func (g *groupReader) next() (eof bool, err error) {
 func (g *groupReader) checkEnd() error {
 	for leaf := range g.chunks[1:] {
 		c := &g.chunks[leaf+1]
-		if len(c.buf) > 0 {
+		if c.at < c.end {
 			return errUneven
 		}
 		if err := g.fill(c); err == nil {
@@ -216,7 +216,7 @@ func (g *groupReader) checkEnd() error {
 	return nil
 }
 
-// fill reads further values of c, whose buf is empty; io.EOF says that there are none.
+// fill reads further values of c, whose last ones are used; io.EOF says that there are none.
 func (g *groupReader) fill(c *chunkReader) error {
 	for {
 		if c.values == nil {
@@ -226,9 +226,9 @@ func (g *groupReader) fill(c *chunkReader) error {
 			}
 			c.page, c.values = page, page.Values()
 		}
-		n, err := c.values.ReadValues(c.room)
+		n, err := c.values.ReadValues(c.buf)
 		if n > 0 {
-			c.buf = c.room[:n]
+			c.at, c.end = 0, n
 			return nil
 		}
 		if err == nil {
