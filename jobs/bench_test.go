@@ -246,25 +246,6 @@ func BenchmarkRun(b *testing.B) {
 	}
 }
 
-// BenchmarkResume measures a run to which the journal has every answer, but whose
-// output is gone: reading, rendering and looking up each row, and the output.
-func BenchmarkResume(b *testing.B) {
-	url := benchServer(b, 0)
-	s := benchInput(b, b.N, url)
-	benchRun(b, s, b.N)
-	if err := os.Remove(s.Output); err != nil {
-		b.Fatal(err)
-	}
-	b.ReportAllocs()
-	b.ResetTimer()
-	sending, writing := benchRun(b, s, b.N)
-	rows := float64(b.N)
-	b.ReportMetric(rows/sending.wall.Seconds(), "settled-rows/s")
-	b.ReportMetric(rows/writing.wall.Seconds(), "output-rows/s")
-	b.ReportMetric(float64(sending.cpu)/rows, "settled-cpu-ns/row")
-	b.ReportMetric(float64(writing.cpu)/rows, "output-cpu-ns/row")
-}
-
 // BenchmarkStart measures what goes by between the opening of a new job over 100,000
 // rows, of which it asks one, and the arrival of its first request.
 func BenchmarkStart(b *testing.B) {
