@@ -47,28 +47,61 @@ func (f *Fingerprint) UnmarshalText(text []byte) error {
 // It returns an error when body is not one JSON object, or when an object gives
 // a field twice: the API would take one of the two, and which is not said.
 func FingerprintOf(model string, body []byte) (Fingerprint, error) {
-	if t := bytes.TrimLeft(body, " \t\r\n"); len(t) == 0 || t[0] != '{' {
-		return Fingerprint{}, errors.New("a request body is a JSON object")
-	}
 	c := canonicalizers.Get().(*canonicalizer)
 	defer canonicalizers.Put(c)
-	c.in, c.at, c.depth, c.members = body, 0, 0, c.members[:0]
+	c.begin(model)
+	if err := c.canonical(body); err != nil {
+		return Fingerprint{}, err
+	}
+	return c.fingerprint(), nil
+}
+
+// FingerprintOfCanonical is [FingerprintOf] for a body that is known to be as
+// [Canonical] returns it, which it does not look at: that takes a third of the time
+// (BenchmarkFingerprint).
+func FingerprintOfCanonical(model string, body []byte) Fingerprint {
+	c := canonicalizers.Get().(*canonicalizer)
+	defer canonicalizers.Put(c)
+	c.begin(model)
+	c.out = append(c.out, body...)
+	return c.fingerprint()
+}
+
+// Canonical returns the form of a body that its fingerprint is of. The errors are
+// those of [FingerprintOf].
+func Canonical(body []byte) ([]byte, error) {
+	var c canonicalizer
+	err := c.canonical(body)
+	return c.out, err
+}
+
+// begin begins the text whose sum is a fingerprint.
+func (c *canonicalizer) begin(model string) {
 	c.out = append(c.out[:0], "genbatch fingerprint 1\n"...)
 	c.out = append(c.out, strings.TrimPrefix(model, "models/")...)
 	c.out = append(c.out, '\n')
+}
+
+func (c *canonicalizer) fingerprint() Fingerprint {
+	sum := sha256.Sum256(c.out)
+	return Fingerprint(sum[:16])
+}
+
+// canonical appends the canonical form of a body.
+func (c *canonicalizer) canonical(body []byte) error {
+	if t := bytes.TrimLeft(body, " \t\r\n"); len(t) == 0 || t[0] != '{' {
+		return errors.New("a request body is a JSON object")
+	}
+	c.in, c.at, c.depth, c.members = body, 0, 0, c.members[:0]
 	err := c.value(apiFields, false)
 	if err == nil && c.next() != end {
 		err = errSyntax
 	}
 	if err == errSyntax {
 		var v any
-		return Fingerprint{}, fmt.Errorf("the request body is not valid JSON: %w", cmp.Or(json.Unmarshal(body, &v), err))
+		return fmt.Errorf("the request body is not valid JSON: %w", cmp.Or(json.Unmarshal(body, &v), err))
 	}
-	if err != nil {
-		return Fingerprint{}, err
-	}
-	sum := sha256.Sum256(c.out)
-	return Fingerprint(sum[:16]), nil
+	return err
 }
 
 // scope says whose the member names of an object are.
@@ -351,8 +384,13 @@ func compareNames(a, b []byte) int {
 // AppendString appends s, which must be valid UTF-8, as a JSON string to dst and
 // returns it: with as few escapes as JSON allows, as in RFC 8785 section 3.2.2.2.
 func AppendString(dst []byte, s string) []byte {
+	return append(AppendEscaped(append(dst, '"'), s), '"')
+}
+
+// AppendEscaped is [AppendString] without the quotes, for a string that comes in
+// pieces.
+func AppendEscaped(dst []byte, s string) []byte {
 	const digits = "0123456789abcdef"
-	dst = append(dst, '"')
 	plain := 0 // from here on s goes as it is
 	for i := range len(s) {
 		b := s[i]
@@ -378,7 +416,7 @@ func AppendString(dst []byte, s string) []byte {
 			dst = append(dst, '\\', 'u', '0', '0', digits[b>>4], digits[b&15])
 		}
 	}
-	return append(append(dst, s[plain:]...), '"')
+	return append(dst, s[plain:]...)
 }
 
 // appendMedia replaces the base64 text of inline media, quoted as it stands in

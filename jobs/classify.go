@@ -177,7 +177,7 @@ func (k *classifyKind) answerConfig(enum []any) map[string]any {
 	return map[string]any{"responseMimeType": "application/json", "responseSchema": schema}
 }
 
-func (k *classifyKind) skeleton() map[string]any              { return k.body.skeleton() }
+func (k *classifyKind) template() *bodyTemplate               { return k.body }
 func (k *classifyKind) render(row *batch.Row) ([]byte, error) { return k.body.render(row) }
 
 func (k *classifyKind) columns() []batch.Column {

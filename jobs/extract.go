@@ -76,8 +76,8 @@ func withSchema(s *Spec, k kind) (kind, error) {
 	return &schemaKind{k, a, own, s.Raw != nil}, nil
 }
 
-func (k *schemaKind) skeleton() map[string]any { return skeletonOf(k.kind) }
-func (k *schemaKind) columns() []batch.Column  { return k.own }
+func (k *schemaKind) template() *bodyTemplate { return bodyOf(k.kind) }
+func (k *schemaKind) columns() []batch.Column { return k.own }
 
 func (k *schemaKind) render(row *batch.Row) ([]byte, error) {
 	body, err := k.kind.render(row)

@@ -62,6 +62,7 @@ type rendering struct {
 	set       *overrides // nil: rows set nothing
 	templates []*rowTemplate
 	media     *mediaParts // nil: no column has media
+	canonical bool        // every body is, see batch.Canonical
 }
 
 // A disk is how a job reaches its state folder.
@@ -138,7 +139,7 @@ func prepare(s Spec, o Options) (*Job, error) {
 	if j.set, err = newOverrides(&s); err != nil {
 		return nil, err
 	}
-	j.set.ownParts(&s, skeletonOf(k))
+	j.set.ownParts(&s, bodyOf(k).skeleton())
 	if raw, ok := k.(*rawKind); ok {
 		raw.set = j.set
 	}
@@ -174,6 +175,9 @@ func prepare(s Spec, o Options) (*Job, error) {
 	if media != nil {
 		j.media, j.templates = media, append(j.templates, uses)
 	}
+	// What rows set, and media, may change a body in any way.
+	t := bodyOf(k)
+	j.canonical = t != nil && t.canonical && j.set == nil && j.media == nil
 	return j, nil
 }
 
@@ -325,13 +329,13 @@ type item struct {
 // value, and the last.
 func (j *Job) items() iter.Seq2[item, error] {
 	return func(yield func(item, error) bool) {
-		pass, result := j.journal.Pass(), j.resultColumns()
+		pass, clash := j.journal.Pass(), j.newClash()
 		for row, err := range j.rows() {
 			if err != nil {
 				yield(item{}, err)
 				return
 			}
-			it := j.item(row, result, pass)
+			it := j.item(row, clash, pass)
 			if j.sampled != nil && (it.req == nil || !j.sampled[sampleID{it.req.Fingerprint, it.req.Occurrence}]) {
 				continue
 			}
@@ -348,9 +352,9 @@ func (j *Job) items() iter.Seq2[item, error] {
 	}
 }
 
-func (j *Job) item(row *batch.Row, result []batch.Column, pass *journal.Pass) item {
+func (j *Job) item(row *batch.Row, clash *clash, pass *journal.Pass) item {
 	it := item{row: row}
-	if it.req, it.err = j.request(row, result); it.err == nil {
+	if it.req, it.err = j.request(row, clash); it.err == nil {
 		it.req.Occurrence, it.entry, it.known = pass.Next(it.req.Fingerprint)
 		if it.copied = j.spec.Dedupe && it.req.Occurrence > 0 && !it.known; it.copied {
 			it.entry, it.known = j.journal.Lookup(it.req.Fingerprint, 0)
@@ -359,9 +363,8 @@ func (j *Job) item(row *batch.Row, result []batch.Column, pass *journal.Pass) it
 	return it
 }
 
-// request returns what a row renders to; result are the result columns. An error is
-// the row's.
-func (j *Job) request(row *batch.Row, result []batch.Column) (*batch.Request, error) {
+// request returns what a row renders to. An error is the row's.
+func (j *Job) request(row *batch.Row, clash *clash) (*batch.Request, error) {
 	if row.Err != nil {
 		return nil, row.Err
 	}
@@ -379,10 +382,14 @@ func (j *Job) request(row *batch.Row, result []batch.Column) (*batch.Request, er
 		body, media, mediaTokens, err = j.media.add(row, body)
 	}
 	if err == nil {
-		err = j.clash(row, result)
+		err = clash.check(row)
 	}
 	var f batch.Fingerprint
-	if err == nil {
+	switch {
+	case err != nil:
+	case j.canonical:
+		f = batch.FingerprintOfCanonical(model, body)
+	default:
 		f, err = batch.FingerprintOf(model, body)
 	}
 	if err != nil {
@@ -399,17 +406,30 @@ func (j *Job) request(row *batch.Row, result []batch.Column) (*batch.Request, er
 	}, nil
 }
 
-// clash finds a result column's name in a row whose columns were not known
-// before.
-func (j *Job) clash(row *batch.Row, result []batch.Column) error {
+// A clash finds result columns' names in rows whose columns were not known before.
+// It is for one reading of the input.
+type clash struct {
+	result []batch.Column
+	none   []batch.Column // of a row that has none of the names: mostly the next row's too
+}
+
+func (j *Job) newClash() *clash {
 	if j.input.KnownColumns() {
+		return &clash{}
+	}
+	return &clash{result: j.resultColumns()}
+}
+
+func (c *clash) check(row *batch.Row) error {
+	if len(row.Columns) == 0 || len(row.Columns) == len(c.none) && &row.Columns[0] == &c.none[0] {
 		return nil
 	}
-	for _, c := range result {
-		if _, taken := row.Value(c.Name); taken {
-			return fmt.Errorf("the row has a column %q, and so have the results; give those a --prefix", c.Name)
+	for _, r := range c.result {
+		if _, taken := row.Value(r.Name); taken {
+			return fmt.Errorf("the row has a column %q, and so have the results; give those a --prefix", r.Name)
 		}
 	}
+	c.none = row.Columns
 	return nil
 }
 

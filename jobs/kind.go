@@ -78,7 +78,7 @@ func templates(list ...*rowTemplate) (given []*rowTemplate) {
 // promptKind asks what a template says; summarize is one with words of its own.
 type promptKind struct{ body *bodyTemplate }
 
-func (k *promptKind) skeleton() map[string]any              { return k.body.skeleton() }
+func (k *promptKind) template() *bodyTemplate               { return k.body }
 func (k *promptKind) render(row *batch.Row) ([]byte, error) { return k.body.render(row) }
 func (k *promptKind) columns() []batch.Column               { return nil }
 

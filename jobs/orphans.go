@@ -57,12 +57,12 @@ func (j *Job) nameOf(seed maphash.Seed, key string, row int64) uint64 {
 // sample too, so that what nobody asks for is known. see, if not nil, is called with
 // each.
 func (j *Job) passAll(see func(item)) error {
-	pass, result := j.journal.Pass(), j.resultColumns()
+	pass, clash := j.journal.Pass(), j.newClash()
 	for row, err := range j.input.Rows() {
 		if err != nil {
 			return err
 		}
-		if it := j.item(&row, result, pass); see != nil {
+		if it := j.item(&row, clash, pass); see != nil {
 			see(it)
 		}
 	}

@@ -193,7 +193,7 @@ const noPreflight = "what is known to be refused is not sent; --no-preflight sen
 // makes of each row is looked at in [Job.refused].
 func (j *Job) checkFlight() error {
 	request := requestOf(&j.spec, nil)
-	if whole := skeletonOf(j.kind); whole != nil { // with what the kind adds
+	if whole := bodyOf(j.kind).skeleton(); whole != nil { // with what the kind adds
 		request = whole
 	}
 	same, byRow := j.set.split()

@@ -152,11 +152,12 @@ func (j *Job) ask(ctx context.Context) (*Summary, error) {
 	}
 	j.progress.since = j.journal.Last()
 	j.progress.mu.Unlock()
+	requests, skip := j.requests()
 	config := batch.Config{
 		Model:       boundedModel{checkedModel{changingModel{newSchemaModel(j.unmixed(j.withMedia()), &j.spec, j.log), j.prices, j.spec.Stream}, j.kind}, j.prices},
 		Limiter:     budget,
 		Sink:        j.journal,
-		Skip:        j.skip,
+		Skip:        skip,
 		Endpoint:    j.endpoint.String(),
 		Concurrency: j.spec.Concurrency,
 		MaxAttempts: j.spec.MaxAttempts,
@@ -167,7 +168,7 @@ func (j *Job) ask(ctx context.Context) (*Summary, error) {
 	if tiering != nil {
 		config = tiering.over(config)
 	}
-	err = batch.Run(ctx, config, j.requests())
+	err = batch.Run(ctx, config, requests)
 	if late, ok := errors.AsType[*DeadlineError](err); ok {
 		err = late
 	}
@@ -182,15 +183,18 @@ func (j *Job) ask(ctx context.Context) (*Summary, error) {
 	return s, err
 }
 
-// requests ranges over the requests of all rows that have one.
-func (j *Job) requests() iter.Seq2[*batch.Request, error] {
-	return func(yield func(*batch.Request, error) bool) {
+// requests ranges over the requests of all rows that have one. skip reports whether
+// the journal has settled the one that was yielded last.
+func (j *Job) requests() (all iter.Seq2[*batch.Request, error], skip func(*batch.Request) bool) {
+	settled := false
+	all = func(yield func(*batch.Request, error) bool) {
 		media := j.media.newPass()
 		for it, err := range j.items() {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
+			settled = it.req != nil && !it.copied && it.known && j.settled(it.entry)
 			j.progress.mu.Lock()
 			j.progress.read++
 			switch {
@@ -198,6 +202,8 @@ func (j *Job) requests() iter.Seq2[*batch.Request, error] {
 				j.progress.bad++
 			case it.copied:
 				j.progress.copied++
+			case settled:
+				j.progress.settled++
 			}
 			j.progress.mu.Unlock()
 			media.add(&it)
@@ -207,18 +213,7 @@ func (j *Job) requests() iter.Seq2[*batch.Request, error] {
 		}
 		media.end()
 	}
-}
-
-// skip reports whether the journal has settled a request.
-func (j *Job) skip(r *batch.Request) bool {
-	e, known := j.journal.Lookup(r.Fingerprint, r.Occurrence)
-	if !known || !j.settled(e) {
-		return false
-	}
-	j.progress.mu.Lock()
-	j.progress.settled++
-	j.progress.mu.Unlock()
-	return true
+	return all, func(*batch.Request) bool { return settled }
 }
 
 // note counts a result once it is safe.
@@ -248,11 +243,11 @@ func (j *Job) summary() *Summary {
 // checkRows reads the whole input and returns its first bad row as a SpecError:
 // --strict.
 func (j *Job) checkRows() error {
-	result := j.resultColumns()
+	clash := j.newClash()
 	for row, err := range j.rows() {
 		if err == nil {
 			var req *batch.Request
-			if req, err = j.request(row, result); err == nil {
+			if req, err = j.request(row, clash); err == nil {
 				if err = j.refused(req); err != nil {
 					err = fmt.Errorf("%s: %w", row.Place(), err)
 				}

@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"encoding/json"
-	"strings"
 	"text/template/parse"
 	"unicode/utf8"
 
@@ -37,28 +36,28 @@ func pieces(root *parse.ListNode) []piece {
 	return list
 }
 
-// join returns the text of the pieces for a row; ok is false where text/template is to
-// say what that is: a column is missing, or is no plain text or number.
-func join(pieces []piece, row *batch.Row) (text string, ok bool) {
-	if len(pieces) == 0 {
-		return "", false
-	}
-	var b strings.Builder
+// join appends the text of the pieces for a row, each of them by add. ok is false where
+// text/template is to say what that is: a column is missing, or is no plain text or
+// number.
+func join(dst []byte, pieces []piece, row *batch.Row, add func(dst []byte, s string) []byte) (joined []byte, ok bool) {
+	joined = dst
 	for _, p := range pieces {
-		if p.column == "" {
-			b.WriteString(p.words)
-			continue
+		words := p.words
+		if p.column != "" {
+			v, _ := row.Value(p.column)
+			switch v := v.(type) {
+			case string:
+				words = v
+			case json.Number:
+				words = string(v)
+			default:
+				return dst, false
+			}
+			if !utf8.ValidString(words) {
+				return dst, false
+			}
 		}
-		v, _ := row.Value(p.column)
-		switch v := v.(type) {
-		case string:
-			b.Grow(len(v) + len(p.words))
-			b.WriteString(v)
-		case json.Number:
-			b.WriteString(string(v))
-		default:
-			return "", false
-		}
+		joined = add(joined, words)
 	}
-	return b.String(), utf8.ValidString(b.String())
+	return joined, len(pieces) > 0
 }

@@ -95,8 +95,9 @@ func cutPrefix(err error) string { return strings.TrimPrefix(err.Error(), "templ
 
 // render returns the text for a row. A column that the row lacks is an error.
 func (r *rowTemplate) render(row *batch.Row) (string, error) {
-	if text, ok := join(r.simple, row); ok {
-		return text, nil
+	plain := func(dst []byte, s string) []byte { return append(dst, s...) }
+	if text, ok := join(nil, r.simple, row, plain); ok {
+		return string(text), nil
 	}
 	data := make(map[string]any, len(r.uses))
 	if r.all {
