@@ -77,6 +77,9 @@ func benchmarkResume(b *testing.B, format string) {
 		s.Input[0], s.Output = filepath.Join(dir, "in.jsonl"), filepath.Join(dir, "out.jsonl")
 	}
 	s.Output = filepath.Join(filepath.Dir(s.Output), "out."+format)
+	if err := os.RemoveAll(s.StateDir()); err != nil { // of the trial with one row
+		b.Fatal(err)
+	}
 	settle(b, s)
 	b.ReportAllocs()
 	b.ResetTimer()

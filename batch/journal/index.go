@@ -38,11 +38,7 @@ func (s slot) entry() Entry {
 	return Entry{Status: batch.Statuses[s.status-1], segment: s.segment, offset: s.offset, length: s.length}
 }
 
-// A packed is a slot in the index, of which there may be tens of millions. It has 15
-// bytes, not 16: beside a key of 16 and the map's own byte, 1,024 of them (the tables
-// that Go's maps are made of) fill the 32 KiB that the allocator hands out. So a row
-// takes 67 bytes when the tables have just been split, and 50 on average; with one
-// byte more it would be 84 and 62.
+// A packed is a slot in the index, of which there may be tens of millions.
 type packed [15]byte
 
 func (s slot) pack() (p packed) {
@@ -73,7 +69,7 @@ func statusCode(s string) uint8 {
 
 // An index finds the result of a row.
 type index struct {
-	slots map[batch.Fingerprint]packed
+	slots table
 	pass  uint8 // 1 to 15; 0 before the first
 
 	// earlier holds the results, of the few rows that have more than one, that do
@@ -95,7 +91,8 @@ func keyOf(f batch.Fingerprint, occurrence int) batch.Fingerprint {
 // a row that is settled.
 func (x *index) put(h head, segment uint16, offset, length uint32) {
 	key := keyOf(h.fingerprint, h.occurrence)
-	s := x.slots[key].slot()
+	p := x.slots.put(key)
+	s := p.slot()
 	if s.status != 0 {
 		late := slot{segment: segment, offset: offset, length: length, status: h.status}.entry()
 		counts := late.Status.Settled() || !s.entry().Status.Settled()
@@ -111,7 +108,7 @@ func (x *index) put(h head, segment uint16, offset, length uint32) {
 		}
 	}
 	s.segment, s.offset, s.length, s.status = segment, offset, length, h.status
-	x.slots[key] = s.pack()
+	*p = s.pack()
 }
 
 // A Pass numbers the rows of one reading of the input: the n-th row with the same
@@ -127,10 +124,10 @@ func (j *Journal) Pass() *Pass {
 	defer j.mu.Unlock()
 	j.index.pass++
 	if j.index.pass == 16 { // the marks of old passes would look new
-		for key, p := range j.index.slots {
+		for p := range j.index.slots.all() {
 			s := p.slot()
 			s.pass = 0
-			j.index.slots[key] = s.pack()
+			*p = s.pack()
 		}
 		j.index.pass = 1
 	}
@@ -144,18 +141,19 @@ func (p *Pass) Next(f batch.Fingerprint) (occurrence int, e Entry, known bool) {
 	p.j.mu.Lock()
 	defer p.j.mu.Unlock()
 	x := &p.j.index
-	s := x.slots[f].slot()
+	slot := x.slots.put(f)
+	s := slot.slot()
 	if s.pass != x.pass {
 		s.pass, s.seen = x.pass, 0
 	}
 	occurrence = int(s.seen)
 	s.seen++
-	x.slots[f] = s.pack()
+	*slot = s.pack()
 	if occurrence > 0 {
 		key := keyOf(f, occurrence)
-		if s = x.slots[key].slot(); s.status != 0 {
+		if s = x.slots.get(key); s.status != 0 {
 			s.pass = x.pass
-			x.slots[key] = s.pack()
+			*x.slots.put(key) = s.pack()
 		}
 	}
 	return occurrence, s.entry(), s.status != 0

@@ -90,7 +90,7 @@ func Open(c Config) (*Journal, error) {
 		c.BlobBytes = 1 << 20
 	}
 	for {
-		j := &Journal{config: c, index: index{slots: make(map[batch.Fingerprint]packed)}}
+		j := &Journal{config: c}
 		err := j.open()
 		if c.ReadOnly && j.outdated() {
 			j.Close()

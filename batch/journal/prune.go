@@ -98,7 +98,7 @@ func (j *Journal) candidate(l placed) *Candidate {
 	defer j.mu.Unlock()
 	// A result whose blob is damaged is not in the index. While no other counts in
 	// its place, it is kept for the day that the blob comes back.
-	if s := j.index.slots[keyOf(h.fingerprint, h.occurrence)].slot(); s.status != 0 {
+	if s := j.index.slots.get(keyOf(h.fingerprint, h.occurrence)); s.status != 0 {
 		c.Orphaned = s.pass != j.index.pass
 		c.Superseded = int(s.segment) != l.segment || int64(s.offset) != l.offset
 	}
@@ -109,7 +109,7 @@ func (j *Journal) candidate(l placed) *Candidate {
 // order. No pass may begin and nothing may be written until it ends.
 func (j *Journal) Orphans() iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {
-		for _, p := range j.index.slots {
+		for p := range j.index.slots.all() {
 			if s := p.slot(); s.status != 0 && s.pass != j.index.pass && !yield(s.entry()) {
 				return
 			}
@@ -355,7 +355,7 @@ func (j *Journal) acceptPruned(seg *segment, l line) error {
 // indexed reports whether the index has the very result of this head, by its seq.
 func (j *Journal) indexed(h head) bool {
 	key := keyOf(h.fingerprint, h.occurrence)
-	s := j.index.slots[key].slot()
+	s := j.index.slots.get(key)
 	if s.status == 0 {
 		return false
 	}

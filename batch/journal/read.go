@@ -16,7 +16,7 @@ import (
 func (j *Journal) Lookup(f batch.Fingerprint, occurrence int) (e Entry, ok bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	s := j.index.slots[keyOf(f, occurrence)].slot()
+	s := j.index.slots.get(keyOf(f, occurrence))
 	return s.entry(), s.status != 0
 }
 
@@ -34,7 +34,7 @@ func (j *Journal) Rows() map[batch.Status]int64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	rows := make(map[batch.Status]int64)
-	for _, p := range j.index.slots {
+	for p := range j.index.slots.all() {
 		if s := p.slot(); s.status != 0 {
 			rows[s.entry().Status]++
 		}
