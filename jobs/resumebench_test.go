@@ -77,8 +77,10 @@ func benchmarkResume(b *testing.B, format string) {
 		s.Input[0], s.Output = filepath.Join(dir, "in.jsonl"), filepath.Join(dir, "out.jsonl")
 	}
 	s.Output = filepath.Join(filepath.Dir(s.Output), "out."+format)
-	if err := os.RemoveAll(s.StateDir()); err != nil { // of the trial with one row
-		b.Fatal(err)
+	for _, old := range []string{s.Output, s.StateDir()} { // of the trial with one row
+		if err := os.RemoveAll(old); err != nil {
+			b.Fatal(err)
+		}
 	}
 	settle(b, s)
 	b.ReportAllocs()
