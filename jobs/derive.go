@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/journal"
 )
 
 // A stretch of rows is read from the journal by one goroutine while others read the
@@ -21,12 +22,15 @@ const (
 	stretchRoom = 4
 )
 
-// A stretch is what is handed from one stage to the next. It belongs to the stage
-// that has it; done is closed when its rows have been fetched.
+// A stretch is what is handed from one stage to the next, and used again after the
+// last. It belongs to the stage that has it; done tells that its rows have been fetched.
 type stretch struct {
 	rows []fetched
 	size int // in bytes; once it is handed on, of the room that it takes
 	done chan struct{}
+
+	entries []journal.Entry // of the rows; zero where the journal has nothing
+	reader  *journal.Reader
 }
 
 // A fetched is an item with what the journal has of it, not counted yet.
@@ -38,26 +42,45 @@ type fetched struct {
 	err     error           // the journal cannot be read
 }
 
-// fetch reads what the journal has of an item. It is safe for concurrent use.
-func (j *Job) fetch(it item) fetched {
-	f := fetched{item: it}
+// fetch reads what the journal has of the rows of a stretch. It is safe for concurrent
+// use.
+func (j *Job) fetch(s *stretch) {
+	s.entries = s.entries[:0]
+	for i := range s.rows {
+		s.entries = append(s.entries, s.rows[i].recorded())
+	}
+	s.reader.Read(s.entries, func(i int, r *batch.Result, err error) { s.rows[i].result, s.rows[i].err = r, err })
+	for i := range s.rows {
+		j.understand(&s.rows[i])
+	}
+}
+
+// recorded returns where the journal has an item's result; zero: it has none.
+func (it *item) recorded() journal.Entry {
+	if it.req == nil || !it.known {
+		return journal.Entry{}
+	}
+	return it.entry
+}
+
+// understand makes a reply of what was read.
+func (j *Job) understand(f *fetched) {
 	switch {
-	case it.req == nil:
-		f.reply = &reply{status: batch.Skipped, problem: oneLine(it.err.Error(), 500)}
-		return f
-	case !it.known:
+	case f.err != nil:
+		return
+	case f.req == nil:
+		f.reply = &reply{status: batch.Skipped, problem: oneLine(f.item.err.Error(), 500)}
+		return
+	case f.result == nil:
 		f.reply = &reply{status: batch.Pending}
-		return f
+		return
 	}
-	if f.result, f.err = j.journal.Read(it.entry); f.err != nil {
-		return f
-	}
-	if !it.copied {
-		for _, e := range j.journal.Superseded(it.req.Fingerprint, it.req.Occurrence) {
+	if !f.copied {
+		for _, e := range j.journal.Superseded(f.req.Fingerprint, f.req.Occurrence) {
 			r, err := j.journal.Read(e)
 			if err != nil {
 				f.err = err
-				return f
+				return
 			}
 			f.earlier = append(f.earlier, r)
 		}
@@ -67,7 +90,6 @@ func (j *Job) fetch(it item) fetched {
 	} else {
 		f.reply = j.answered(f.result)
 	}
-	return f
 }
 
 // price counts what a row's results used, and says in its reply what they cost.
@@ -99,7 +121,7 @@ func (j *Job) price(f *fetched, t *Totals) {
 }
 
 // fetchAll ranges over the job's rows in input order, with what the journal has of
-// them. An error is the last thing yielded. One goroutine reads and renders the
+// them, each valid until the next. An error is the last thing yielded. One goroutine reads and renders the
 // input, and others read the journal and parse its answers, which is most of what an
 // output takes.
 func (j *Job) fetchAll(ctx context.Context) iter.Seq2[*fetched, error] {
@@ -114,11 +136,20 @@ func (j *Job) fetchAll(ctx context.Context) iter.Seq2[*fetched, error] {
 		}
 		todo, inOrder := make(chan *stretch), make(chan *stretch, workers)
 		room := make(chan struct{}, stretchRoom*workers)
+		used := make(chan *stretch, cap(inOrder))
+		next := func() *stretch {
+			select {
+			case s := <-used:
+				return s
+			default:
+				return &stretch{rows: make([]fetched, 0, rows), done: make(chan struct{}, 1), reader: j.journal.NewReader()}
+			}
+		}
 		var fault error // of the input; known once inOrder is closed
 		stages.Go(func() {
 			defer close(inOrder)
 			defer close(todo)
-			fault = j.stretches(ctx, rows, func(s *stretch) bool {
+			fault = j.stretches(ctx, next, func(s *stretch) bool {
 				s.size = min(1+s.size/stretchBytes, cap(room))
 				for range s.size {
 					if !send(ctx, room, struct{}{}) {
@@ -131,10 +162,8 @@ func (j *Job) fetchAll(ctx context.Context) iter.Seq2[*fetched, error] {
 		for range workers {
 			stages.Go(func() {
 				for s := range todo {
-					for i := range s.rows {
-						s.rows[i] = j.fetch(s.rows[i].item)
-					}
-					close(s.done)
+					j.fetch(s)
+					s.done <- struct{}{}
 				}
 			})
 		}
@@ -153,6 +182,12 @@ func (j *Job) fetchAll(ctx context.Context) iter.Seq2[*fetched, error] {
 			for range s.size {
 				<-room
 			}
+			clear(s.rows) // long ones are not held
+			s.rows, s.size = s.rows[:0], 0
+			select {
+			case used <- s:
+			default:
+			}
 		}
 		if fault != nil {
 			yield(nil, fault)
@@ -170,10 +205,10 @@ func send[T any](ctx context.Context, to chan<- T, v T) bool {
 	}
 }
 
-// stretches cuts the rows into stretches of so many, and fewer where they are long.
-func (j *Job) stretches(ctx context.Context, rows int, hand func(*stretch) bool) error {
+// stretches cuts the rows into stretches, as many as they have room for and fewer where
+// they are long.
+func (j *Job) stretches(ctx context.Context, next func() *stretch, hand func(*stretch) bool) error {
 	interrupted := func() error { return fmt.Errorf("%w while the output was written", batch.ErrInterrupted) }
-	next := func() *stretch { return &stretch{rows: make([]fetched, 0, rows), done: make(chan struct{})} }
 	s := next()
 	for it, err := range j.items() {
 		if err == nil && ctx.Err() != nil {
@@ -184,7 +219,7 @@ func (j *Job) stretches(ctx context.Context, rows int, hand func(*stretch) bool)
 		}
 		s.rows = append(s.rows, fetched{item: it})
 		s.size += it.bytes()
-		if len(s.rows) == rows || s.size >= stretchBytes {
+		if len(s.rows) == cap(s.rows) || s.size >= stretchBytes {
 			if !hand(s) {
 				return interrupted()
 			}

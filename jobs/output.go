@@ -223,7 +223,11 @@ func (j *Job) deriveTo(ctx context.Context, to io.Writer, path, format string, o
 
 // reply returns what became of an item, and counts it.
 func (j *Job) reply(it *item, t *Totals) (*reply, error) {
-	f := j.fetch(*it)
+	f := fetched{item: *it}
+	if e := it.recorded(); e.Status != "" {
+		f.result, f.err = j.journal.Read(e)
+	}
+	j.understand(&f)
 	if f.err != nil {
 		return nil, f.err
 	}

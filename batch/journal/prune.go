@@ -26,11 +26,12 @@ type Candidate struct {
 
 // Result returns the result, without its Response.
 func (c *Candidate) Result() (*batch.Result, error) {
-	r, _, err := decode(bytes.Clone(c.body))
-	if r != nil {
-		r.Response = nil
+	r := new(batch.Result)
+	if _, err := decode(bytes.Clone(c.body), r); err != nil {
+		return nil, err
 	}
-	return r, err
+	r.Response = nil
+	return r, nil
 }
 
 // Candidates yields every whole result, in the order of the journal.

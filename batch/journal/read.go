@@ -42,27 +42,6 @@ func (j *Journal) Rows() map[batch.Status]int64 {
 	return rows
 }
 
-// Read returns the result that an entry of this journal stands for. One that was
-// damaged since Open is a [*Damage].
-func (j *Journal) Read(e Entry) (*batch.Result, error) {
-	if e.Status == "" {
-		return nil, fmt.Errorf("journal %s: there is no result to read", j.config.Dir)
-	}
-	f, name, err := j.segmentFile(int(e.segment))
-	if err != nil {
-		return nil, fmt.Errorf("journal %s: %w", j.config.Dir, err)
-	}
-	l := line{offset: int64(e.offset), text: make([]byte, e.length)}
-	n, err := f.ReadAt(l.text, l.offset)
-	if err != nil && err != io.EOF {
-		return nil, fmt.Errorf("journal %s: %w", j.config.Dir, err)
-	}
-	if l.body, l.ok = checked(l.text[:n]); !l.ok {
-		return nil, corrupt(name, l)
-	}
-	return j.result(name, l)
-}
-
 // segmentFile returns a segment's file, open for reading, and its name. It stays
 // open until Close: one descriptor for each 256 MiB.
 func (j *Journal) segmentFile(at int) (*os.File, string, error) {
@@ -82,10 +61,10 @@ func (j *Journal) segmentFile(at int) (*os.File, string, error) {
 	return seg.f, seg.name, nil
 }
 
-// result returns the result in a line whose sum is right, with its answer. It keeps
+// result decodes the result in a line whose sum is right to r, with its answer. It keeps
 // the line's memory.
-func (j *Journal) result(segment string, l line) (*batch.Result, error) {
-	r, blob, err := decode(l.body)
+func (j *Journal) result(segment string, l line, r *batch.Result) (*batch.Result, error) {
+	blob, err := decode(l.body, r)
 	if err != nil {
 		return nil, fmt.Errorf("journal %s: %s, byte %d: %w", j.config.Dir, segment, l.offset, err)
 	}
@@ -136,7 +115,7 @@ func (j *Journal) yieldSegment(seg segment, yield func(*batch.Result, error) boo
 			continue // a header, damaged or not, holds no result, nor does a mark of pruned ones
 		}
 		l.body = bytes.Clone(l.body)
-		r, err := j.result(seg.name, l)
+		r, err := j.result(seg.name, l, new(batch.Result))
 		if _, damaged := errors.AsType[*Damage](err); !yield(r, err) || err != nil && !damaged {
 			return false
 		}

@@ -220,11 +220,12 @@ func number(s []byte, prefix string) (n int64, rest []byte, ok bool) {
 	return n, s[i:], i > 0
 }
 
-// decode returns the result whose body this is; its answer shares memory with body.
+// decode decodes the result whose body this is to r, of which it uses the memory again;
+// its answer shares memory with body.
 // The answer itself is not parsed: its sum says that it is as it was written. The
 // first `,"response":` is the field, for no field before it can hold these bytes:
 // quotes inside of strings are escaped.
-func decode(body []byte) (r *batch.Result, blob string, err error) {
+func decode(body []byte, r *batch.Result) (blob string, err error) {
 	cut := len(body)
 	var response json.RawMessage
 	if blob = blobOf(body); blob != "" {
@@ -232,7 +233,6 @@ func decode(body []byte) (r *batch.Result, blob string, err error) {
 	} else if i := bytes.Index(body, []byte(fieldAnswer)); i >= 0 {
 		cut, response = i, body[i+len(fieldAnswer):]
 	}
-	r = new(batch.Result)
 	var line []byte
 	if cut < len(body) { // for a moment the brace stands in the line itself, which saves a copy
 		comma := body[cut]
@@ -242,11 +242,11 @@ func decode(body []byte) (r *batch.Result, blob string, err error) {
 		line = append(body[:cut:cut], '}')
 	}
 	if !decodePlain(line, r) {
-		r = new(batch.Result)
+		*r = batch.Result{}
 		if err := json.Unmarshal(line, r); err != nil {
-			return nil, "", err
+			return "", err
 		}
 	}
 	r.Response = response
-	return r, blob, nil
+	return blob, nil
 }
