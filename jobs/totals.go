@@ -267,6 +267,9 @@ func queryOf(t *price.Table, s *batch.Spend, asked string) price.Query {
 // or where the user's prices name the one that was asked, and not what answered:
 // who writes such a file is billed by the name that is asked.
 func pricedAs(t *price.Table, answered, asked string, at time.Time) string {
+	if answered == asked {
+		return asked
+	}
 	a, known := t.Lookup(answered, at)
 	if !known {
 		return asked
