@@ -167,31 +167,32 @@ func (j *Job) wantsFiles() bool {
 	return slices.ContainsFunc(j.columns, func(c resultColumn) bool { return c.files })
 }
 
-// answered is the reply of a row with a result. Its status may differ from the
+// answered completes the reply of a row with a result. Its status may differ from the
 // result's: what is made of an answer can change without asking again. What it cost
 // is not in it.
-func (j *Job) answered(r *batch.Result) *reply {
-	x := &reply{result: r, status: r.Status, problem: r.Error, note: r.Note}
+func (j *Job) answered(x *reply) {
+	r := x.result
+	x.status, x.problem, x.note = r.Status, r.Error, r.Note
 	if len(r.Response) == 0 {
-		return x
+		return
 	}
 	a, err := gemini.Parse(r.Response)
 	if err != nil {
 		x.status, x.problem = batch.Invalid, "the journal's answer cannot be read: "+err.Error()
-		return x
+		return
 	}
 	x.answer = a
 	if j.wantsFiles() {
 		if x.files, err = filesOf(x.details().Media); err != nil {
 			x.status, x.problem = batch.Invalid, err.Error()
-			return x
+			return
 		}
 	}
 	if x.status == batch.OK {
 		own, note, err := j.kind.values(a)
 		if err != nil {
 			x.status, x.problem = batch.Invalid, err.Error()
-			return x
+			return
 		}
 		x.own = own
 		if note != "" && x.note != "" {
@@ -199,7 +200,6 @@ func (j *Job) answered(r *batch.Result) *reply {
 		}
 		x.note += note
 	}
-	return x
 }
 
 func optional(s string) any {

@@ -37,6 +37,7 @@ type stretch struct {
 type fetched struct {
 	item
 	reply   *reply
+	own     reply           // what reply points to, for a row with a result
 	result  *batch.Result   // nil: there is none
 	earlier []*batch.Result // those that do not count, but cost something
 	err     error           // the journal cannot be read
@@ -88,7 +89,9 @@ func (j *Job) understand(f *fetched) {
 	if f.result.Status == batch.Pending {
 		f.reply = &reply{status: batch.Pending}
 	} else {
-		f.reply = j.answered(f.result)
+		f.own = reply{result: f.result}
+		f.reply = &f.own
+		j.answered(f.reply)
 	}
 }
 

@@ -168,33 +168,36 @@ func oneLine(response json.RawMessage) []byte {
 // parseHead reads the first four fields of a body, and the blob's name at its end,
 // and nothing between: a scan has millions of lines to pass.
 func parseHead(body []byte) (h head, ok bool) {
-	s := body
+	h, _, ok = parseStart(body)
+	h.blob = blobOf(body)
+	return h, ok
+}
+
+// parseStart reads the first four fields of a body, and returns what is after them.
+func parseStart(s []byte) (h head, rest []byte, ok bool) {
 	if h.seq, s, ok = number(s, startRecord); !ok || h.seq < 1 {
-		return h, false
+		return h, nil, false
 	}
 	if s, ok = bytes.CutPrefix(s, []byte(fieldFinger)); !ok || len(s) < 32 {
-		return h, false
+		return h, nil, false
 	}
 	if _, err := hex.Decode(h.fingerprint[:], s[:32]); err != nil {
-		return h, false
+		return h, nil, false
 	}
 	occurrence, s, ok := number(s[32:], fieldOccur)
 	if !ok {
-		return h, false
+		return h, nil, false
 	}
 	h.occurrence = int(occurrence)
 	if s, ok = bytes.CutPrefix(s, []byte(fieldStatus)); !ok {
-		return h, false
+		return h, nil, false
 	}
 	end := bytes.IndexByte(s, '"')
 	if end < 0 {
-		return h, false
+		return h, nil, false
 	}
-	if h.status = statusCode(string(s[:end])); h.status == 0 {
-		return h, false
-	}
-	h.blob = blobOf(body)
-	return h, true
+	h.status = statusCode(string(s[:end]))
+	return h, s[end+1:], h.status > 0
 }
 
 // blobOf returns the name of the blob that the body ends with, or "". No other
@@ -217,7 +220,7 @@ func number(s []byte, prefix string) (n int64, rest []byte, ok bool) {
 	for ; i < len(s) && i < 18 && '0' <= s[i] && s[i] <= '9'; i++ {
 		n = 10*n + int64(s[i]-'0')
 	}
-	return n, s[i:], i > 0
+	return n, s[i:], i == 1 || i > 1 && s[0] != '0'
 }
 
 // decode decodes the result whose body this is to r, of which it uses the memory again;
@@ -233,17 +236,9 @@ func decode(body []byte, r *batch.Result) (blob string, err error) {
 	} else if i := bytes.Index(body, []byte(fieldAnswer)); i >= 0 {
 		cut, response = i, body[i+len(fieldAnswer):]
 	}
-	var line []byte
-	if cut < len(body) { // for a moment the brace stands in the line itself, which saves a copy
-		comma := body[cut]
-		line, body[cut] = body[:cut+1], '}'
-		defer func() { body[cut] = comma }()
-	} else {
-		line = append(body[:cut:cut], '}')
-	}
-	if !decodePlain(line, r) {
+	if !decodePlain(body[:cut], r) {
 		*r = batch.Result{}
-		if err := json.Unmarshal(line, r); err != nil {
+		if err := json.Unmarshal(append(bytes.Clone(body[:cut]), '}'), r); err != nil {
 			return "", err
 		}
 	}
