@@ -7,16 +7,16 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
-// decodePlain decodes a line without its response and its last brace, with the members
-// in the order in which [encoder.add] writes them, in a ninth of the time that
-// encoding/json takes (BenchmarkDecode): an output reads every line. What it does not
+// decodePlain decodes a body up to its response or blob, with the members in the order
+// in which [encoder.add] writes them, in a ninth of the time that encoding/json takes
+// (BenchmarkDecode): an output reads every line. rest is what follows. What it does not
 // know is left to encoding/json, a field that is new in batch.Result included
 // (TestPlainLines). What r held before is used again where it is the same, as names and
 // lists mostly are from line to line.
-func decodePlain(line []byte, r *batch.Result) bool {
-	h, rest, ok := parseStart(line)
+func decodePlain(body []byte, r *batch.Result) (rest []byte, ok bool) {
+	h, rest, ok := parseStart(body)
 	if !ok {
-		return false
+		return nil, false
 	}
 	old := *r
 	*r = batch.Result{Seq: h.seq, Fingerprint: h.fingerprint, Occurrence: h.occurrence, Status: batch.Statuses[h.status-1]}
@@ -34,7 +34,7 @@ func decodePlain(line []byte, r *batch.Result) bool {
 	r.LatencyMS = l.int("latency_ms")
 	r.Attempts = int(l.int("attempts"))
 	r.Spent = list(&l, "spent", old.Spent, (*lineReader).spend)
-	return !l.bad && len(l.s) == 0
+	return l.s, !l.bad
 }
 
 // A lineReader takes what a lineWriter appended. Members that are not there are zero;

@@ -59,6 +59,12 @@ func encoded(t testing.TB, r *batch.Result) []byte {
 	return body
 }
 
+// plain reports whether nothing of a body was left.
+func plain(body []byte, r *batch.Result) bool {
+	rest, ok := decodePlain(body, r)
+	return ok && len(rest) == 0
+}
+
 func TestPlainLines(t *testing.T) {
 	var full batch.Result
 	var n int64
@@ -69,7 +75,7 @@ func TestPlainLines(t *testing.T) {
 	for _, r := range results {
 		line := encoded(t, r)
 		var got, want batch.Result
-		if !decodePlain(line, &got) {
+		if !plain(line, &got) {
 			t.Errorf("left to encoding/json: is a field missing in plain.go? %s", line)
 		}
 		if err := json.Unmarshal(append(bytes.Clone(line), '}'), &want); err != nil {
@@ -79,14 +85,14 @@ func TestPlainLines(t *testing.T) {
 			t.Errorf("%s:\n got %+v\nwant %+v", line, got, want)
 		}
 		for _, used := range results { // what was there before leaves no trace, and is not what is there now
-			if !decodePlain(encoded(t, used), &got) || !decodePlain(line, &got) || !reflect.DeepEqual(got, want) {
+			if !plain(encoded(t, used), &got) || !plain(line, &got) || !reflect.DeepEqual(got, want) {
 				t.Errorf("%s after %+v:\n got %+v\nwant %+v", line, used, got, want)
 			}
 		}
 	}
 	for _, line := range []string{``, `{"seq":1`, `{"seq":1,"other":2}`, `{"seq":"1"}`, `{"spent":[{"other":1}]}`, `{"at":"yesterday"}`, `{"fingerprint":"12"}`,
 		`{"fingerprint":` + strings.Repeat("1", 34) + `}`} {
-		if decodePlain([]byte(line), new(batch.Result)) {
+		if plain([]byte(line), new(batch.Result)) {
 			t.Errorf("%s was read, and is to be left to encoding/json", line)
 		}
 	}
@@ -96,7 +102,7 @@ func FuzzPlainLines(f *testing.F) {
 	f.Add(encoded(f, &batch.Result{Seq: 1, Key: "k", Status: batch.OK, Spent: []batch.Spend{{Usage: &batch.Usage{TotalTokenCount: 1}}}}))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		var got, want batch.Result
-		if !decodePlain(line, &got) {
+		if !plain(line, &got) {
 			return
 		}
 		if err := json.Unmarshal(append(bytes.Clone(line), '}'), &want); err != nil || !reflect.DeepEqual(got, want) {
@@ -116,7 +122,7 @@ func BenchmarkDecode(b *testing.B) {
 		var r batch.Result // as a Reader does
 		b.ReportAllocs()
 		for b.Loop() {
-			if !decodePlain(line, &r) {
+			if !plain(line, &r) {
 				b.Fatal(string(line))
 			}
 		}

@@ -229,18 +229,25 @@ func number(s []byte, prefix string) (n int64, rest []byte, ok bool) {
 // first `,"response":` is the field, for no field before it can hold these bytes:
 // quotes inside of strings are escaped.
 func decode(body []byte, r *batch.Result) (blob string, err error) {
+	blob = blobOf(body)
+	switch rest, ok := decodePlain(body, r); {
+	case !ok:
+	case blob == "" && len(rest) == 0, blob != "" && len(rest) == blobLen:
+		return blob, nil
+	case blob == "" && bytes.HasPrefix(rest, []byte(fieldAnswer)):
+		r.Response = rest[len(fieldAnswer):]
+		return "", nil
+	}
+	*r = batch.Result{}
 	cut := len(body)
 	var response json.RawMessage
-	if blob = blobOf(body); blob != "" {
+	if blob != "" {
 		cut -= blobLen
 	} else if i := bytes.Index(body, []byte(fieldAnswer)); i >= 0 {
 		cut, response = i, body[i+len(fieldAnswer):]
 	}
-	if !decodePlain(body[:cut], r) {
-		*r = batch.Result{}
-		if err := json.Unmarshal(append(bytes.Clone(body[:cut]), '}'), r); err != nil {
-			return "", err
-		}
+	if err := json.Unmarshal(append(bytes.Clone(body[:cut]), '}'), r); err != nil {
+		return "", err
 	}
 	r.Response = response
 	return blob, nil
