@@ -154,7 +154,7 @@ func (j *Job) ask(ctx context.Context) (*Summary, error) {
 	j.progress.mu.Unlock()
 	requests, skip := j.requests()
 	config := batch.Config{
-		Model:       boundedModel{checkedModel{changingModel{newSchemaModel(j.unmixed(j.withMedia()), &j.spec, j.log), j.prices, j.spec.Stream}, j.kind}, j.prices},
+		Model:       j.model(),
 		Limiter:     budget,
 		Sink:        j.journal,
 		Skip:        skip,
@@ -282,6 +282,16 @@ func dayPolicy(text string) quota.DayPolicy {
 	return quota.DayStop
 }
 
+// model is what makes the attempts: the endpoint's client, and around it what changes a
+// call that must fail again, checks answers, and bounds what they can have used.
+func (j *Job) model() batch.Model {
+	var m batch.Model = changingModel{newSchemaModel(j.unmixed(j.withMedia()), &j.spec, j.log), j.prices, j.spec.Stream}
+	if checked(j.kind) {
+		m = checkedModel{m, j.kind}
+	}
+	return boundedModel{m, j.prices}
+}
+
 // checkedModel checks answers on arrival, and asks once more, with the fault
 // shown to the model, when one fails.
 type checkedModel struct {
@@ -291,7 +301,7 @@ type checkedModel struct {
 
 func (m checkedModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 	o := m.Model.Attempt(ctx, r)
-	if o.Consequence != batch.Answered || o.Status != batch.OK || !checked(m.kind) {
+	if o.Consequence != batch.Answered || o.Status != batch.OK {
 		return o
 	}
 	a, err := gemini.Parse(o.Response)
