@@ -20,8 +20,8 @@ type Config struct {
 	Sink    Sink
 
 	// Skip reports whether a request is settled already and must not be asked. It
-	// is called from one goroutine, once for each request, in input order. A request
-	// that it skips is proof that the endpoint answers requests of this kind.
+	// is called from one goroutine, once for each request, as soon as the sequence
+	// yields it. A request that it skips is proof that the endpoint answers requests of this kind.
 	Skip func(*Request) bool
 
 	Endpoint    string        // named in each result

@@ -133,11 +133,11 @@ func setAside(fsys durable.FS, dir string) (string, error) {
 	var aside string
 	for at := time.Now().UTC(); ; at = at.Add(time.Second) {
 		aside = fmt.Sprintf("%s.%s.genbatch", strings.TrimSuffix(dir, ".genbatch"), at.Format(asideLayout))
-		if err = fsys.Rename(dir, aside); !errors.Is(err, fs.ErrExist) { // of the same second
+		if _, err := os.Lstat(aside); err != nil { // else it is of the same second
 			break
 		}
 	}
-	if err != nil {
+	if err := fsys.Rename(dir, aside); err != nil {
 		return "", err
 	}
 	if err := fsys.MkdirAll(dir); err != nil {

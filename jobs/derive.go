@@ -124,9 +124,9 @@ func (j *Job) price(f *fetched, t *Totals) {
 }
 
 // fetchAll ranges over the job's rows in input order, with what the journal has of
-// them, each valid until the next. An error is the last thing yielded. One goroutine reads and renders the
-// input, and others read the journal and parse its answers, which is most of what an
-// output takes.
+// them, each valid until the next. An error is the last thing yielded. One goroutine
+// reads and renders the input, and others read the journal and parse its answers, which
+// is most of what an output takes.
 func (j *Job) fetchAll(ctx context.Context) iter.Seq2[*fetched, error] {
 	return func(yield func(*fetched, error) bool) {
 		ctx, stop := context.WithCancel(ctx)
@@ -186,6 +186,7 @@ func (j *Job) fetchAll(ctx context.Context) iter.Seq2[*fetched, error] {
 				<-room
 			}
 			clear(s.rows) // long ones are not held
+			s.reader.Release()
 			s.rows, s.size = s.rows[:0], 0
 			select {
 			case used <- s:

@@ -56,6 +56,8 @@ type refusal struct {
 	value string // as it stands there; empty: not of interest
 	why   string // what is taken
 	hint  string // the remedy; may be empty
+
+	others []string // paths of fields with which it would be taken
 }
 
 func (r *refusal) Error() string {
@@ -116,7 +118,13 @@ func (p *preflight) refuse(path string, value any, why, hint string) {
 		}
 		text = oneLine(string(b), 60)
 	}
-	p.found = append(p.found, refusal{path, text, why, hint})
+	p.found = append(p.found, refusal{path: path, value: text, why: why, hint: hint})
+}
+
+// refuseBeside notes a refusal for what other fields say, or do not say.
+func (p *preflight) refuseBeside(others []string, path string, value any, why, hint string) {
+	p.refuse(path, value, why, hint)
+	p.found[len(p.found)-1].others = others
 }
 
 // get returns a field, and its path below the request.
@@ -212,7 +220,8 @@ func (j *Job) checkFlight() error {
 	var lines []string
 	for i := range p.found {
 		r := p.found[i]
-		if byRow.covers(r.path) || strings.HasPrefix(r.why, p.model+" ") && byRow.covers("model") {
+		if byRow.covers(r.path) || strings.HasPrefix(r.why, p.model+" ") && byRow.covers("model") ||
+			slices.ContainsFunc(r.others, byRow.covers) || j.spec.Raw != nil && len(r.others) > 0 {
 			continue // each row may say otherwise, or ask a model that takes it
 		}
 		if same.covers(r.path) {

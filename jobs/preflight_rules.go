@@ -39,7 +39,7 @@ func (p *preflight) checkEndpoint() {
 	if cache, at := p.get(p.request, "", "cachedContent"); cache != nil {
 		for _, name := range []string{"systemInstruction", "tools", "toolConfig"} {
 			if field(p.request, name) != nil {
-				p.refuse(at, cache, anyModel+"no "+name+" beside it", "put it into the cache, or leave cachedContent out")
+				p.refuseBeside([]string{name}, at, cache, anyModel+"no "+name+" beside it", "put it into the cache, or leave cachedContent out")
 			}
 		}
 	}
@@ -114,7 +114,7 @@ func (p *preflight) checkNumbers() {
 		}
 	}
 	if v, at := p.get(p.config, "generationConfig", "logprobs"); v != nil && field(p.config, "responseLogprobs") != true {
-		p.refuse(at, v, anyModel+"it with responseLogprobs alone", "add responseLogprobs: true")
+		p.refuseBeside([]string{"generationConfig.responseLogprobs"}, at, v, anyModel+"it with responseLogprobs alone", "add responseLogprobs: true")
 	}
 	if v, at := p.get(p.config, "generationConfig", "candidateCount"); v != nil {
 		if n, ok := number(v); ok && n > 1 {
@@ -144,16 +144,17 @@ func (p *preflight) checkOutput() {
 	format = strings.ToLower(format)
 	schema, schemaAt := p.get(p.config, "generationConfig", "responseSchema")
 	jsonSchema, jsonAt := p.get(p.config, "generationConfig", "responseJsonSchema")
+	const formatAt = "generationConfig.responseMimeType"
 	switch {
 	case schema != nil && jsonSchema != nil:
-		p.refuse(schemaAt, nil, anyModel+"responseSchema or responseJsonSchema", "keep one of them")
+		p.refuseBeside([]string{jsonAt}, schemaAt, nil, anyModel+"responseSchema or responseJsonSchema", "keep one of them")
 	case schema != nil && format != "application/json" && format != "text/x.enum":
-		p.refuse(schemaAt, nil, anyModel+"it with responseMimeType application/json or text/x.enum", "set responseMimeType")
+		p.refuseBeside([]string{formatAt}, schemaAt, nil, anyModel+"it with responseMimeType application/json or text/x.enum", "set responseMimeType")
 	case jsonSchema != nil && format != "application/json":
-		p.refuse(jsonAt, nil, anyModel+"it with responseMimeType application/json", "set responseMimeType")
+		p.refuseBeside([]string{formatAt}, jsonAt, nil, anyModel+"it with responseMimeType application/json", "set responseMimeType")
 	}
 	if given && format == "application/json" && len(p.list(p.request, "", "tools")) > 0 && jsonOrTools(p.model) {
-		p.refuse("generationConfig.responseMimeType", "application/json", p.model+" answers in JSON only without tools", "use a model of Gemini 3 or later, or leave the tools out")
+		p.refuseBeside([]string{"tools"}, formatAt, "application/json", p.model+" answers in JSON only without tools", "use a model of Gemini 3 or later, or leave the tools out")
 	}
 }
 
@@ -180,7 +181,7 @@ func (p *preflight) checkModalities() {
 	}
 	kind := p.modelType()
 	if kind == "tts" && !slices.Equal(asked, []string{"AUDIO"}) {
-		p.refuse(path, orNone(given), p.model+" speaks, and takes AUDIO alone", "set responseModalities: [AUDIO]")
+		p.refuseBeside([]string{path}, path, orNone(given), p.model+" speaks, and takes AUDIO alone", "set responseModalities: [AUDIO]")
 		return
 	}
 	for _, m := range asked {
@@ -289,11 +290,11 @@ func (p *preflight) checkTools() {
 			if near := nearest(name, sortedKeys(declared)); near != "" {
 				hint = fmt.Sprintf("did you mean %q?", near)
 			}
-			p.refuse(at+".allowedFunctionNames", name, anyModel+"names of functions that tools declares", hint)
+			p.refuseBeside([]string{"tools"}, at+".allowedFunctionNames", name, anyModel+"names of functions that tools declares", hint)
 		}
 	}
 	if mode, _ := text(calling, "mode"); !some && field(p.request, "cachedContent") == nil && (mode == "ANY" || mode == "VALIDATED") {
-		p.refuse(at+".mode", mode, anyModel+"it with functions that tools declares", "add tools, or leave toolConfig out")
+		p.refuseBeside([]string{"tools", "cachedContent"}, at+".mode", mode, anyModel+"it with functions that tools declares", "add tools, or leave toolConfig out")
 	}
 }
 

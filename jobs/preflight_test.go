@@ -201,6 +201,29 @@ func TestPreflightOfFlags(t *testing.T) {
 			t.Errorf("temperature set to %s: %v", value, err)
 		}
 	}
+	// What is refused only for the lack of another field may have it from each row.
+	for _, tt := range []struct {
+		model, request string
+		set            map[string]string
+		raw            bool
+	}{
+		{"gemini-2.5-flash", "{}", map[string]string{"generationConfig.responseSchema": `{"type":"STRING"}`, "generationConfig.responseMimeType": "{{.t}}"}, false},
+		{"gemini-2.5-flash", "{generationConfig: {responseSchema: {type: STRING}}}", map[string]string{"generationConfig.responseMimeType": "{{.t}}"}, false},
+		{"gemini-2.5-flash", "{}", map[string]string{"generationConfig.logprobs": "3", "generationConfig.responseLogprobs": "{{.t}}"}, false},
+		{"gemini-2.5-flash", "{}", map[string]string{"toolConfig.functionCallingConfig.mode": "ANY", "tools": "{{json .t}}"}, false},
+		{"gemini-2.5-flash", "{}", map[string]string{"generationConfig.logprobs": "3"}, true},
+		{"gemini-2.5-flash-preview-tts", "{}", nil, true},
+	} {
+		_, err := checkFlight(t, tt.model, "", tt.request, func(s *Spec) {
+			s.Set = tt.set
+			if tt.raw {
+				s.Raw, s.Prompt = &Raw{}, ""
+			}
+		})
+		if err != nil {
+			t.Errorf("%s, set %v, raw %t: %v", tt.request, tt.set, tt.raw, err)
+		}
+	}
 	thinking := func(s *Spec) { s.Set = map[string]string{"model": "gemini-2.5-pro"} }
 	if _, err := checkFlight(t, "gemini-2.5-flash", "", "{generationConfig: {thinkingConfig: {thinkingBudget: 0}}}", thinking); err == nil || !strings.Contains(err.Error(), "gemini-2.5-pro") {
 		t.Errorf("every row asks gemini-2.5-pro: %v", err)

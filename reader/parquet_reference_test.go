@@ -399,6 +399,31 @@ func TestParquetUneven(t *testing.T) {
 	}
 }
 
+// TestParquetRowInList reads a list whose first value goes on with a row before it. The
+// value would be copied to an output, which nobody could read.
+func TestParquetRowInList(t *testing.T) {
+	type row struct {
+		A int64    `parquet:"a"`
+		B []string `parquet:"b,list"`
+	}
+	p, err := openParquet(writeParquet(t, []row{{1, []string{"x"}}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	g := smallGroup{RowGroup: p.groups[0]}
+	for i, c := range p.groups[0].ColumnChunks() {
+		g.chunks = append(g.chunks, &smallChunk{ColumnChunk: c, size: 2, values: []parquet.Value{parquet.ByteArrayValue([]byte("v")).Level(i, 1, i)}})
+	}
+	r, err := newGroupReader(p, g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows, _, err := r.read(make([]batch.Row, 0, 8)); err == nil || !strings.Contains(err.Error(), "in the middle of a list") {
+		t.Errorf("%d rows, %v", len(rows), err)
+	}
+}
+
 // TestParquetLongRows holds few of the rows that have much text at a time.
 func TestParquetLongRows(t *testing.T) {
 	type row struct {

@@ -173,6 +173,9 @@ func (g *groupReader) next() (eof bool, err error) {
 				return false, err
 			}
 		}
+		if c.buf[c.at].RepetitionLevel() != 0 {
+			return false, errors.New("a row begins in the middle of a list")
+		}
 		g.first[leaf] = len(row)
 		row = append(row, c.buf[c.at])
 		c.at++

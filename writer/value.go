@@ -70,8 +70,8 @@ func appendJSON(dst []byte, t batch.Type, v any) ([]byte, error) {
 	return appendText(dst, t, v)
 }
 
-// appendFloat appends f as encoding/json does: shortest, and with an exponent
-// only where it is very large or small.
+// appendFloat appends f in the shortest form, and with an exponent only where it is
+// very large or small: 1e-07, where encoding/json has 1e-7.
 func appendFloat(dst []byte, f float64) []byte {
 	switch abs := math.Abs(f); {
 	case math.IsNaN(f):

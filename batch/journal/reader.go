@@ -67,6 +67,13 @@ func (r *Reader) Read(entries []Entry, have func(i int, result *batch.Result, er
 	}
 }
 
+// Release lets go of the answers of the last Read, which may be long.
+func (r *Reader) Release() {
+	for i := range r.results {
+		r.results[i].Response = nil
+	}
+}
+
 // end is where the line ends.
 func (e Entry) end() int64 { return int64(e.offset) + int64(e.length) }
 
