@@ -13,8 +13,8 @@ type Request struct {
 	Key   string // the row's name in messages; may be empty
 	Model string // the model that is asked
 
-	Fingerprint Fingerprint
-	Occurrence  int // from 0
+	Fingerprint Fingerprint // a digest: others make the journal's index slow
+	Occurrence  int         // from 0
 
 	Body json.RawMessage // the generateContent body
 	// Media are what the body holds by reference; see [Media].

@@ -198,7 +198,7 @@ func Run(ctx context.Context, c Config, requests iter.Seq2[*Request, error]) err
 // feed hands the requests on that are not settled. While too many calls wait, it
 // begins none.
 func (r *run) feed(requests iter.Seq2[*Request, error]) {
-	defer r.ended()
+	defer r.countOff()
 	for req, err := range requests {
 		if err != nil {
 			r.stop(fmt.Errorf("%w: %w", ErrSource, err))
@@ -221,8 +221,8 @@ func (r *run) feed(requests iter.Seq2[*Request, error]) {
 	}
 }
 
-// ended counts off what open counts. The last one ends the workers.
-func (r *run) ended() {
+// countOff takes one from what open counts. The last one ends the workers.
+func (r *run) countOff() {
 	if r.open.Add(-1) == 0 {
 		r.end()
 	}

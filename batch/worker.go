@@ -38,7 +38,7 @@ func (r *run) worker() {
 		}
 		r.attempt(c)
 		if c.ended {
-			r.ended()
+			r.countOff()
 		} else {
 			r.back <- c
 		}

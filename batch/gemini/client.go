@@ -78,7 +78,7 @@ type Client struct {
 
 	// What is the same for one attempt after another.
 	header    http.Header
-	blanks    atomic.Pointer[blank]
+	blank     atomic.Pointer[blank] // the last
 	redactors atomic.Pointer[keyed]
 }
 
@@ -246,7 +246,7 @@ func (c *Client) request(ctx context.Context, r *batch.Request, method, key stri
 			return nil, err
 		}
 	}
-	blank, err := c.blank(blank{model: r.Model, method: method, tier: r.Tier, key: key})
+	blank, err := c.blankOf(variant{r.Model, method, r.Tier, key})
 	if err != nil {
 		return nil, err
 	}
@@ -257,40 +257,41 @@ func (c *Client) request(ctx context.Context, r *batch.Request, method, key stri
 	return req, nil
 }
 
-// A blank is a request without a body, and what it is made from: nearly always the
+// A variant is all that requests differ in, but for their bodies: nearly always the
 // same as for the attempt before.
+type variant struct{ model, method, tier, key string }
+
+// A blank is a request without a body, of which header and address are shared and not
+// to be changed.
 type blank struct {
-	model, method, tier, key string
-	*http.Request            // not to be changed, its header and address included
+	variant
+	request *http.Request
 }
 
-func (c *Client) blank(b blank) (*http.Request, error) {
-	if last := c.blanks.Load(); last != nil {
-		if b.Request = last.Request; b == *last {
-			return b.Request, nil
-		}
+func (c *Client) blankOf(v variant) (*http.Request, error) {
+	if last := c.blank.Load(); last != nil && last.variant == v {
+		return last.request, nil
 	}
 	e := c.config.Endpoint
-	req, err := http.NewRequest(http.MethodPost, e.url(b.model, b.method), nil)
+	req, err := http.NewRequest(http.MethodPost, e.url(v.model, v.method), nil)
 	if err != nil {
 		return nil, err
 	}
 	maps.Copy(req.Header, c.header)
 	if e.ServerTimeout && req.Header.Get("X-Server-Timeout") == "" {
 		// Lets the server give up when we do, as Google's own SDKs ask it to.
-		req.Header.Set("X-Server-Timeout", strconv.Itoa(int(math.Ceil(c.timeout(b.tier).Seconds()))))
+		req.Header.Set("X-Server-Timeout", strconv.Itoa(int(math.Ceil(c.timeout(v.tier).Seconds()))))
 	}
-	if e.Vertex && b.tier != "" && b.tier != "standard" && req.Header.Get(TierHeader) == "" {
-		req.Header.Set(TierHeader, b.tier)
+	if e.Vertex && v.tier != "" && v.tier != "standard" && req.Header.Get(TierHeader) == "" {
+		req.Header.Set(TierHeader, v.tier)
 	}
 	if host := req.Header.Get("Host"); host != "" {
 		req.Host = host
 	}
-	if err := c.authorize(req, b.key); err != nil {
+	if err := c.authorize(req, v.key); err != nil {
 		return nil, err
 	}
-	b.Request = req
-	c.blanks.Store(&b)
+	c.blank.Store(&blank{v, req})
 	return req, nil
 }
 

@@ -49,7 +49,7 @@ func (r *Reader) Read(entries []Entry, have func(i int, result *batch.Result, er
 			if e.segment != first.segment || int64(e.offset) > end+nearLines || e.end()-int64(first.offset) > readBytes {
 				break
 			}
-			end = max(end, e.end())
+			end = e.end()
 		}
 		name, text, err := r.j.bytes(first.segment, int64(first.offset), end)
 		for _, i := range rest[:n] {

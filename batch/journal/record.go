@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"strconv"
 
 	"github.com/genbatch/genbatch/batch"
@@ -235,7 +236,7 @@ func decode(body []byte, r *batch.Result) (blob string, err error) {
 	case blob == "" && len(rest) == 0, blob != "" && len(rest) == blobLen:
 		return blob, nil
 	case blob == "" && bytes.HasPrefix(rest, []byte(fieldAnswer)):
-		r.Response = rest[len(fieldAnswer):]
+		r.Response = slices.Clip(rest[len(fieldAnswer):]) // others stand behind it
 		return "", nil
 	}
 	*r = batch.Result{}

@@ -93,6 +93,13 @@ func TestBookedAheadKeepsLimits(t *testing.T) {
 				}
 				return 135_000
 			}, 0.9},
+		{"small rows, and then many of 0.09 %", Config{TPM: tpm}, []process{{workers: 600}},
+			func(i int) int64 {
+				if i%3600 < 3000 {
+					return 20
+				}
+				return 14_000
+			}, 0.9},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -143,5 +150,41 @@ func TestNamedLimitDropsBookedAhead(t *testing.T) {
 		if sends := drive(t, l, 10*time.Second, time.Millisecond, 60, func(int) int64 { return 1 }, exact); len(sends) > 11 {
 			t.Errorf("%d calls in ten seconds at 60 rpm", len(sends))
 		}
+	})
+}
+
+// A limit that a refusal names counts for slots too that are being booked when it comes.
+func TestNamedLimitDropsWhatIsBeingBooked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := store(t.TempDir())
+		slow := false
+		s.fs.Hook = func(_ durable.Op, path string) (bool, error) {
+			if slow && strings.HasSuffix(path, ".minute.lock") {
+				time.Sleep(5 * time.Millisecond)
+			}
+			return true, nil
+		}
+		l := New(Config{RPM: 1e9, Store: s})
+		defer l.Close()
+		drive(t, l, time.Second, time.Millisecond, 60, func(int) int64 { return 1 }, exact)
+		row, other := request(1), request(1)
+		if err := l.Acquire(t.Context(), row); err != nil {
+			t.Fatal(err)
+		}
+		l.mu.Lock()
+		slow = true
+		l.models[testModel].link.drop()
+		l.mu.Unlock()
+		got := make(chan error)
+		go func() { got <- l.Acquire(t.Context(), other) }()
+		time.Sleep(2 * time.Millisecond)
+		l.Release(row, &batch.Outcome{Consequence: batch.SlowDown, Limits: []batch.Limit{{Value: 60, Per: time.Minute}}})
+		if sends := drive(t, l, 10*time.Second, time.Millisecond, 60, func(int) int64 { return 1 }, exact); len(sends) > 11 {
+			t.Errorf("%d calls in ten seconds at 60 rpm", len(sends))
+		}
+		if err := <-got; err != nil {
+			t.Error(err)
+		}
+		l.Release(other, nil)
 	})
 }

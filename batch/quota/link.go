@@ -43,7 +43,7 @@ type link struct {
 
 	changes     []func(*dayRecord) // to be made
 	corrections []correction       // likewise
-	over        int64              // of them, the tokens above those of the slots used
+	over        int64              // tokens that requests needed beyond their slots', since the last booking; see fit
 	unused      []int64            // slots of requests that are given back
 }
 
@@ -281,7 +281,7 @@ func (m *model) sync(now time.Time) {
 // book makes the booking of the slots, with all corrections.
 func (m *model) book(now time.Time, list []slot) *booking {
 	k := &m.link
-	b := &booking{wants: list, corrections: k.corrections, unused: k.unused, lead: k.lead, slice: k.slice()}
+	b := &booking{wants: list, limits: m.limits(), corrections: k.corrections, unused: k.unused, lead: k.lead, slice: k.slice()}
 	k.corrections, k.unused, k.over = nil, nil, 0
 	if m.shares(&m.requests, now) {
 		b.requests = m.requests
@@ -291,6 +291,8 @@ func (m *model) book(now time.Time, list []slot) *booking {
 	}
 	return b
 }
+
+func (m *model) limits() [2]int64 { return [2]int64{m.requests.limit, m.tokens.limit} }
 
 func (m *model) start(now time.Time, x *exchange) {
 	k := &m.link
@@ -317,7 +319,7 @@ func (m *model) finish(now time.Time, x *exchange) {
 		}
 		switch {
 		case x.err != nil || x.bookErr != nil: // nothing is booked
-		case k.gaveUp:
+		case k.gaveUp, b.limits != m.limits(): // a refusal has named others meanwhile
 			k.giveBack(b.wants)
 		default:
 			k.slots = append(k.slots, b.wants...)

@@ -32,6 +32,7 @@ type minute struct {
 type booking struct {
 	requests    pace // limit 0: not shared
 	tokens      pace
+	limits      [2]int64      // of requests and tokens, shared or not, when it was made
 	lead        time.Duration // no slot before, since the answer takes that long
 	slice       time.Duration // what may be booked at once
 	wants       []slot        // cut to those that were booked

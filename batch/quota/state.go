@@ -35,8 +35,8 @@ type State struct {
 	Waiting  int           // requests that wait
 }
 
-// State returns how the limiter stands. It looks at every call in flight: call it
-// for people to read, not for every request.
+// State returns how the limiter stands. It looks at every call in flight, and gives back
+// booked slots whose time has passed: call it for people to read, not for every request.
 func (l *Limiter) State() State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
