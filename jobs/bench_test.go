@@ -14,6 +14,8 @@ import (
 	"testing"
 	"text/template"
 	"time"
+
+	"github.com/genbatch/genbatch/internal/benchtest"
 )
 
 const benchAnswer = `{"candidates":[{"content":{"parts":[{"text":"A short answer to the question, in one sentence."}],"role":"model"},` +
@@ -65,9 +67,9 @@ type lap struct{ wall, cpu time.Duration }
 
 // stopwatch returns the lap since it was last asked.
 func stopwatch() func() lap {
-	at, used := time.Now(), processorTime()
+	at, used := time.Now(), benchtest.Processor()
 	return func() lap {
-		l := lap{time.Since(at), processorTime() - used}
+		l := lap{time.Since(at), benchtest.Processor() - used}
 		at, used = at.Add(l.wall), used+l.cpu
 		return l
 	}

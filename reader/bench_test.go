@@ -8,13 +8,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/genbatch/genbatch/internal/benchtest"
 )
 
 const benchRows = 10_000
@@ -129,46 +128,8 @@ func BenchmarkFormats(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		for _, side := range []struct {
-			name string
-			read func()
-		}{{"reader", reader}, {"library", library}} {
-			b.Run(f.name+"/"+side.name, func(b *testing.B) {
-				b.SetBytes(int64(f.bytes))
-				b.ReportAllocs()
-				for b.Loop() {
-					side.read()
-				}
-				b.ReportMetric(float64(b.N)*benchRows/b.Elapsed().Seconds(), "rows/s")
-			})
-		}
-		b.Run(f.name+"/ratio", func(b *testing.B) {
-			var all [2][]time.Duration
-			for b.Loop() {
-				all[0] = append(all[0], processorTimeOf(reader))
-				all[1] = append(all[1], processorTimeOf(library))
-			}
-			ours, theirs := median(all[0]), median(all[1])
-			b.ReportMetric(float64(ours)/benchRows, "reader-cpu-ns/row")
-			b.ReportMetric(float64(theirs)/benchRows, "library-cpu-ns/row")
-			b.ReportMetric(float64(ours)/float64(theirs), "ratio")
-		})
+		benchtest.Compare(b, f.name, "reader", benchRows, f.bytes, reader, library)
 	}
-}
-
-// median is less at the mercy of a machine that does other things than the mean.
-func median(times []time.Duration) time.Duration {
-	slices.Sort(times)
-	return times[len(times)/2]
-}
-
-// processorTimeOf returns what do takes, the collection of its garbage included.
-func processorTimeOf(do func()) time.Duration {
-	runtime.GC() // of what was before
-	start := processorTime()
-	do()
-	runtime.GC()
-	return processorTime() - start
 }
 
 func readJSONL(f *os.File) error {

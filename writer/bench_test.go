@@ -8,16 +8,14 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/benchtest"
 	"github.com/genbatch/genbatch/reader"
 )
 
@@ -108,46 +106,8 @@ func BenchmarkFormats(b *testing.B) {
 			}
 		}
 		library := tt.library(b, &config, rows, values)
-		for _, side := range []struct {
-			name  string
-			write func()
-		}{{"writer", writer}, {"library", library}} {
-			b.Run(tt.name+"/"+side.name, func(b *testing.B) {
-				b.SetBytes(benchRows * 1500)
-				b.ReportAllocs()
-				for b.Loop() {
-					side.write()
-				}
-				b.ReportMetric(float64(b.N)*benchRows/b.Elapsed().Seconds(), "rows/s")
-			})
-		}
-		b.Run(tt.name+"/ratio", func(b *testing.B) {
-			var all [2][]time.Duration
-			for b.Loop() {
-				all[0] = append(all[0], processorTimeOf(writer))
-				all[1] = append(all[1], processorTimeOf(library))
-			}
-			ours, theirs := median(all[0]), median(all[1])
-			b.ReportMetric(float64(ours)/benchRows, "writer-cpu-ns/row")
-			b.ReportMetric(float64(theirs)/benchRows, "library-cpu-ns/row")
-			b.ReportMetric(float64(ours)/float64(theirs), "ratio")
-		})
+		benchtest.Compare(b, tt.name, "writer", benchRows, benchRows*1500, writer, library)
 	}
-}
-
-// median is less at the mercy of a machine that does other things than the mean.
-func median(times []time.Duration) time.Duration {
-	slices.Sort(times)
-	return times[len(times)/2]
-}
-
-// processorTimeOf returns what do takes, the collection of its garbage included.
-func processorTimeOf(do func()) time.Duration {
-	runtime.GC() // of what was before
-	start := processorTime()
-	do()
-	runtime.GC()
-	return processorTime() - start
 }
 
 func libraryJSONL(b *testing.B, c *Config, rows []batch.Row, values []any) func() {

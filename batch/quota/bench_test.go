@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/benchtest"
 )
 
 // BenchmarkAcquire is what a row takes of the limiter: an Acquire and its Release. The
@@ -63,7 +64,7 @@ func benchmarkRows(b *testing.B, l *Limiter, workers int) {
 	done := make(chan bool)
 	b.ReportAllocs()
 	b.ResetTimer()
-	before := cpuTime()
+	before := benchtest.Processor()
 	for range workers {
 		go func() {
 			for begun.Add(1) <= int64(b.N) {
@@ -76,7 +77,7 @@ func benchmarkRows(b *testing.B, l *Limiter, workers int) {
 		<-done
 	}
 	b.StopTimer()
-	b.ReportMetric(float64(cpuTime()-before)/float64(b.N), "cpu-ns/op")
+	b.ReportMetric(float64(benchtest.Processor()-before)/float64(b.N), "cpu-ns/op")
 }
 
 // BenchmarkMinute tells what the limiter remembers of the calls of the last minute, in
