@@ -1,8 +1,6 @@
 package quota
 
 import (
-	"cmp"
-	"slices"
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
@@ -158,93 +156,6 @@ type felt struct {
 	ceiling int // calls in flight that the window grows to; 0 = as many as configured
 }
 
-// A record holds the calls of the last minute or so.
-type record struct {
-	base  time.Time // of the first call that ever was
-	calls []call
-	first uint64 // the grant that calls[0] is
-}
-
-// A call is small and without pointers: at a thousand a second there are 75,000.
-type call struct {
-	at      time.Duration // since record.base
-	tokens  int64         // estimated; as reported once it is answered
-	flight  int32         // calls in flight before it
-	refused bool
-}
-
-func (r *record) time(c *call) time.Time { return r.base.Add(c.at) }
-
-func (r *record) add(now time.Time, seq uint64, tokens int64, flight int) {
-	if r.base.IsZero() {
-		r.base = now
-	}
-	at := now.Sub(r.base)
-	for len(r.calls) > 0 && at-r.calls[0].at > memory {
-		r.calls = r.calls[1:]
-		r.first++
-	}
-	if len(r.calls) == 0 {
-		r.first = seq
-	}
-	r.calls = append(r.calls, call{at: at, tokens: tokens, flight: int32(flight)})
-}
-
-// since counts the calls from the time on.
-func (r *record) since(t time.Time) int {
-	at := t.Sub(r.base)
-	i, _ := slices.BinarySearchFunc(r.calls, at, func(c call, at time.Duration) int { return cmp.Compare(c.at, at) })
-	return len(r.calls) - i
-}
-
-// get returns the call of a grant, or nil if that was long ago.
-func (r *record) get(seq uint64) *call {
-	if i := seq - r.first; seq >= r.first && i < uint64(len(r.calls)) {
-		return &r.calls[i]
-	}
-	return nil
-}
-
-// earliest returns when one more call fits below the limit. Refused calls count as
-// well: there are servers that count them.
-func (r *record) earliest(limit int64) time.Time {
-	if i := int64(len(r.calls)) - limit; i >= 0 {
-		return r.time(&r.calls[i]).Add(window)
-	}
-	return time.Time{}
-}
-
-// before counts what was accepted in the minute before a refused call. What is
-// still in flight counts as accepted: refusals come back sooner than answers. So
-// many calls were on their way together with the refused one.
-func (r *record) before(seq uint64, together int, since time.Time) burst {
-	c := r.get(seq)
-	if c == nil {
-		return burst{}
-	}
-	b := burst{at: r.time(c), row: c.tokens, flight: max(int(c.flight), together)}
-	after := since.Sub(r.base)
-	for i := range r.calls[:seq-r.first] {
-		if o := &r.calls[i]; c.at-o.at < time.Minute {
-			if o.at > after {
-				b.sent++
-			}
-			if o.refused {
-				if o.at > after {
-					b.lost++
-				}
-				continue
-			}
-			b.calls++
-			b.tokens += o.tokens
-			if int(o.flight) >= b.flight {
-				b.busy++
-			}
-		}
-	}
-	return b
-}
-
 // blame weighs a refusal and reports whether it is a reason to slow down, and not one
 // of the faults that pass. While no limit is felt, calls are made as fast as may be,
 // and a limit then refuses call after call, where faults hit one here and one there.
@@ -271,7 +182,7 @@ func (m *model) blame(seq uint64, o *batch.Outcome) bool {
 
 // inSeries reports whether more refusals came in a row than faults do.
 func (m *model) inSeries() bool {
-	return m.inRow >= min(mostInRow, 1+len(m.record.calls)/perInRow)
+	return m.inRow >= min(mostInRow, 1+m.record.len()/perInRow)
 }
 
 // clear weighs an answer.
@@ -483,15 +394,4 @@ func (m *model) most() int {
 func (p *pace) feel(limit int64, now time.Time, b *burst, confirmed bool) {
 	p.limit, p.learned, p.since = limit, true, now
 	p.probe.feel(limit, now, b, confirmed)
-}
-
-// ledger returns the tokens of the last window as the ledger would have them.
-func (r *record) ledger(now time.Time) ledger {
-	var l ledger
-	for i := range r.calls {
-		if c := &r.calls[i]; !c.refused && now.Sub(r.time(c)) < window {
-			l.add(r.time(c), c.tokens)
-		}
-	}
-	return l
 }
