@@ -298,7 +298,7 @@ func (m *model) learn(g grant, r *batch.Request, o *batch.Outcome) {
 		m.estimates.learn(r.InputTokens, u.PromptTokenCount)
 		m.correct(g, u.PromptTokenCount)
 		if c := m.record.get(g.seq); c != nil {
-			c.tokens = u.PromptTokenCount
+			c.setTokens(u.PromptTokenCount)
 		}
 	}
 	if g.exempt && o.Consequence != batch.Park && len(o.Limits) == 0 {
@@ -333,8 +333,8 @@ func (m *model) slowDown(now time.Time, g grant, o *batch.Outcome) {
 	}
 	if c := m.record.get(g.seq); c != nil {
 		c.refused = true
-		m.suspect.amend(m.record.time(c), c.tokens)
-		m.witness.amend(m.record.time(c), c.tokens)
+		m.suspect.amend(m.record.time(c), int64(c.tokens))
+		m.witness.amend(m.record.time(c), int64(c.tokens))
 	}
 	if fresh {
 		adopted = adopted || m.feel(now, g.seq)

@@ -1,6 +1,7 @@
 package quota
 
 import (
+	"math"
 	"sort"
 	"time"
 )
@@ -17,13 +18,15 @@ type record struct {
 
 const blockCalls = 1024 // of a block
 
-// A call is small and without pointers.
+// A call takes 16 bytes, and has no pointers.
 type call struct {
 	at      time.Duration // since record.base
-	tokens  int64         // estimated; as reported once it is answered
-	flight  int32         // calls in flight before it
+	tokens  int32         // estimated; as reported once it is answered
+	flight  uint16        // calls in flight before it, or more
 	refused bool
 }
+
+func (c *call) setTokens(n int64) { c.tokens = int32(min(n, math.MaxInt32)) }
 
 func (r *record) time(c *call) time.Time { return r.base.Add(c.at) }
 
@@ -46,7 +49,9 @@ func (r *record) add(now time.Time, seq uint64, tokens int64, flight int) {
 		r.blocks = append(r.blocks, make([]call, 0, blockCalls))
 		last++
 	}
-	r.blocks[last] = append(r.blocks[last], call{at: at, tokens: tokens, flight: int32(flight)})
+	c := call{at: at, flight: uint16(min(flight, math.MaxUint16))}
+	c.setTokens(tokens)
+	r.blocks[last] = append(r.blocks[last], c)
 }
 
 // len counts the calls.
@@ -96,7 +101,7 @@ func (r *record) before(seq uint64, together int, since time.Time) burst {
 	if c == nil {
 		return burst{}
 	}
-	b := burst{at: r.time(c), row: c.tokens, flight: max(int(c.flight), together)}
+	b := burst{at: r.time(c), row: int64(c.tokens), flight: max(int(c.flight), together)}
 	after := since.Sub(r.base)
 	for i := range int(seq - r.first) {
 		if o := r.call(i); c.at-o.at < time.Minute {
@@ -110,7 +115,7 @@ func (r *record) before(seq uint64, together int, since time.Time) burst {
 				continue
 			}
 			b.calls++
-			b.tokens += o.tokens
+			b.tokens += int64(o.tokens)
 			if int(o.flight) >= b.flight {
 				b.busy++
 			}
@@ -124,7 +129,7 @@ func (r *record) ledger(now time.Time) ledger {
 	var l ledger
 	for i := range r.len() {
 		if c := r.call(i); !c.refused && now.Sub(r.time(c)) < window {
-			l.add(r.time(c), c.tokens)
+			l.add(r.time(c), int64(c.tokens))
 		}
 	}
 	return l

@@ -19,11 +19,11 @@ func TestRecord(t *testing.T) {
 		if r.len() != kept {
 			t.Fatalf("after call %d there are %d, want %d", i, r.len(), kept)
 		}
-		if c := r.get(uint64(100 + i)); c == nil || c.tokens != int64(i) || !r.time(c).Equal(now) {
+		if c := r.get(uint64(100 + i)); c == nil || c.tokens != int32(i) || !r.time(c).Equal(now) {
 			t.Fatalf("call %d is %+v", i, c)
 		}
 		oldest := i + 1 - kept
-		if c := r.get(uint64(100 + oldest)); c == nil || c.tokens != int64(oldest) {
+		if c := r.get(uint64(100 + oldest)); c == nil || c.tokens != int32(oldest) {
 			t.Fatalf("the oldest of call %d is %+v, want %d", i, c, oldest)
 		}
 		if r.get(uint64(99+oldest)) != nil || r.get(uint64(101+i)) != nil {
