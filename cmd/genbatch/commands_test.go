@@ -64,6 +64,10 @@ func usage(ts *testscript.TestScript, neg, right bool, text string) {
 	}
 }
 
+// starting is held while a simulator reads its flags: the library's flag for help is one
+// variable for all commands of a process.
+var starting sync.Mutex
+
 // simulate runs genbatch simulate in this process until the script ends, and puts
 // its address into a variable.
 func simulate(ts *testscript.TestScript, neg bool, args []string) {
@@ -72,12 +76,14 @@ func simulate(ts *testscript.TestScript, neg bool, args []string) {
 	out, in := io.Pipe()
 	var stderr bytes.Buffer
 	done := make(chan int, 1)
+	starting.Lock()
 	go func() {
 		code := run(append([]string{"genbatch", "simulate"}, args[1:]...), signals, strings.NewReader(""), in, &stderr)
 		in.Close()
 		done <- code
 	}()
 	line, err := bufio.NewReader(out).ReadString('\n')
+	starting.Unlock()
 	address := regexp.MustCompile(`http://\S+`).FindString(line)
 	if err != nil || address == "" {
 		ts.Fatalf("the simulator did not start: exit code %d: %s", <-done, stderr.String())
