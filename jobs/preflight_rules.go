@@ -181,6 +181,7 @@ func (p *preflight) checkModalities() {
 	}
 	kind := p.modelType()
 	if kind == "tts" && !slices.Equal(asked, []string{"AUDIO"}) {
+		// A whole request (raw:) may have the field itself.
 		p.refuseBeside([]string{path}, path, orNone(given), p.model+" speaks, and takes AUDIO alone", "set responseModalities: [AUDIO]")
 		return
 	}

@@ -77,19 +77,17 @@ func (w *lineWriter) text(name, s string) {
 
 // quote appends a string. What needs an escape is left to encoding/json.
 func (w *lineWriter) quote(s string) {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
-			var quoted bytes.Buffer
-			e := json.NewEncoder(&quoted)
-			e.SetEscapeHTML(false)
-			if err := e.Encode(s); err != nil {
-				w.err = err
-			}
-			w.b = append(w.b, bytes.TrimSuffix(quoted.Bytes(), []byte("\n"))...)
-			return
-		}
+	if plainText(s) {
+		w.b = append(append(append(w.b, '"'), s...), '"')
+		return
 	}
-	w.b = append(append(append(w.b, '"'), s...), '"')
+	var quoted bytes.Buffer
+	e := json.NewEncoder(&quoted)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(s); err != nil {
+		w.err = err
+	}
+	w.b = append(w.b, bytes.TrimSuffix(quoted.Bytes(), []byte("\n"))...)
 }
 
 func (w *lineWriter) time(name string, t time.Time) {

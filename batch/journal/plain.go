@@ -123,10 +123,10 @@ func (l *lineReader) text(name, old string) string {
 	return *text
 }
 
-// plainText reports whether a JSON string has nothing that is written otherwise.
-func plainText(s []byte) bool {
-	for _, c := range s {
-		if c < ' ' || c >= 0x7f || c == '\\' || c == '"' {
+// plainText reports whether a text stands for itself in a JSON string.
+func plainText[T string | []byte](s T) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x7f || c == '\\' || c == '"' {
 			return false
 		}
 	}

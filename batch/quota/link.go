@@ -319,7 +319,7 @@ func (m *model) finish(now time.Time, x *exchange) {
 		}
 		switch {
 		case x.err != nil || x.bookErr != nil: // nothing is booked
-		case k.gaveUp, b.limits != m.limits(): // a refusal has named others meanwhile
+		case k.gaveUp, b.limits != m.limits(): // or they are of a pace that is no more
 			k.giveBack(b.wants)
 		default:
 			k.slots = append(k.slots, b.wants...)

@@ -12,17 +12,9 @@ func Run(s string) int {
 		b := s[i : i+8] // the compiler makes one load of it
 		x := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
 			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
-		if m := marks(x); m != 0 {
+		if m := marks(x) | x&tops; m != 0 {
 			return i + bits.TrailingZeros64(m)/8
 		}
 	}
 	return i
-}
-
-// marks sets the top bit of bytes that are special or not ASCII. The lowest one set
-// is always right: only bytes above a true one can be marked for nothing.
-func marks(x uint64) uint64 {
-	const each, top = 0x0101010101010101, 0x8080808080808080
-	quote, backslash := x^each*'"', x^each*'\\'
-	return (x | (x-each*' ')&^x | (quote-each)&^quote | (backslash-each)&^backslash) & top
 }
