@@ -3,6 +3,8 @@ package batch
 import (
 	"crypto/sha256"
 	"encoding/hex"
+
+	"github.com/genbatch/genbatch/internal/apijson"
 )
 
 // Media is an image, a recording, a film or a document that a request's body
@@ -30,7 +32,7 @@ func (m *Media) Reference() []byte {
 	ref := append([]byte(nil), mediaReference...)
 	ref = hex.AppendEncode(ref, m.SHA256[:])
 	ref = append(ref, `"},"mimeType":`...)
-	return append(AppendString(ref, m.MIMEType), '}')
+	return append(apijson.AppendString(ref, m.MIMEType), '}')
 }
 
 // mediaReference is how each reference begins.

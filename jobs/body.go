@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/apijson"
 )
 
 // A bodyTemplate is a generateContent body in which some texts come from the
@@ -85,7 +86,7 @@ func (t *bodyTemplate) render(row *batch.Row) ([]byte, error) {
 	body := (*buf)[:0]
 	for i, slot := range t.slots {
 		body = append(body, t.fixed[i]...)
-		if joined, ok := join(append(body, '"'), slot.simple, row, batch.AppendEscaped); ok {
+		if joined, ok := join(append(body, '"'), slot.simple, row, apijson.AppendEscaped); ok {
 			body = append(joined, '"')
 			continue
 		}
@@ -93,7 +94,7 @@ func (t *bodyTemplate) render(row *batch.Row) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		body = batch.AppendString(body, text)
+		body = apijson.AppendString(body, text)
 	}
 	body = append(body, t.fixed[len(t.slots)]...)
 	const keep = 1 << 20 // one long body must not hold its memory to the end
@@ -151,7 +152,7 @@ func textContent(role string, text any) map[string]any {
 // spelling it stands there; nil when it is missing.
 func field(object map[string]any, name string) any {
 	for key, v := range object {
-		if batch.FieldName(key) == name {
+		if apijson.FieldName(key) == name {
 			return v
 		}
 	}
@@ -163,10 +164,10 @@ func field(object map[string]any, name string) any {
 func merge(base, over map[string]any) map[string]any {
 	out := make(map[string]any, len(base)+len(over))
 	for name, v := range base {
-		out[batch.FieldName(name)] = v
+		out[apijson.FieldName(name)] = v
 	}
 	for name, v := range over {
-		name = batch.FieldName(name)
+		name = apijson.FieldName(name)
 		old, ok1 := out[name].(map[string]any)
 		m, ok2 := v.(map[string]any)
 		if ok1 && ok2 {

@@ -145,7 +145,7 @@ func (j *Job) bodyBound() int64 {
 func (j *Job) bringsInput() bool {
 	request := withSet(requestOf(&j.spec, nil), j.spec.Set)
 	return j.media != nil || field(request, "cachedContent") != nil ||
-		grounded(&j.spec, request) || hasTool("urlContext")(&j.spec, request) || hasTool("codeExecution")(&j.spec, request)
+		grounded(request) || hasTool("urlContext")(request) || hasTool("codeExecution")(request)
 }
 
 // Acquire implements [batch.Limiter]. It waits while calls under way may leave

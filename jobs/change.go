@@ -17,6 +17,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/apijson"
 )
 
 // What calls for a change, see [batch.Change].
@@ -265,7 +266,7 @@ func object(raw json.RawMessage) map[string]json.RawMessage {
 func camel(members map[string]json.RawMessage) map[string]json.RawMessage {
 	named := make(map[string]json.RawMessage, len(members)+1)
 	for _, name := range slices.Sorted(maps.Keys(members)) {
-		named[batch.FieldName(name)] = members[name]
+		named[apijson.FieldName(name)] = members[name]
 	}
 	return named
 }

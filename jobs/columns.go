@@ -129,12 +129,12 @@ func newColumns(s *Spec, k kind) []resultColumn {
 		}})
 	}
 	columns = append(columns, standard...)
-	request := withSet(requestOf(s, nil), s.Set)
+	request := askedOf(s)
 	own := func(name string) bool {
 		return slices.ContainsFunc(k.columns(), func(c batch.Column) bool { return c.Name == name })
 	}
 	for _, e := range extras {
-		if e.asked != nil && e.asked(s, request) || slices.Contains(s.Columns, s.Prefix+e.Name) && !own(e.Name) {
+		if e.asked != nil && e.asked(request) || slices.Contains(s.Columns, s.Prefix+e.Name) && !own(e.Name) {
 			columns = append(columns, e.resultColumn)
 		}
 	}

@@ -36,7 +36,7 @@ func (j *Job) CountTokens(ctx context.Context, n int) (counted int64, err error)
 		if err != nil {
 			return 0, err
 		}
-		if it.req == nil || it.copied || len(it.req.Media) > 0 || !chosen[sampleID{it.req.Fingerprint, it.req.Occurrence}] {
+		if it.req == nil || it.copied || len(it.req.Media) > 0 || !chosen[it.req.ID()] {
 			continue
 		}
 		tokens, err := client.CountTokens(ctx, it.req)

@@ -12,7 +12,10 @@ import (
 // needs is in the row, the job and the answer, so that it can be had later, without
 // asking again. A nil evaluator compares nothing.
 type evaluator struct {
-	kind  *classifyKind
+	labels    func(text string) ([]string, error) // that a known text names, in the job's order
+	isExample func(row *batch.Row) bool           // whether the model has been shown the row's text
+	confident bool                                // whether answers say how sure they are
+
 	e     Evaluation
 	index map[string]int // label to its place in e.Labels
 	bands [10]band
@@ -24,101 +27,127 @@ type band struct {
 	sum           float64 // of the confidence
 }
 
-func (j *Job) newEvaluator() *evaluator {
-	k, ok := j.kind.(*classifyKind)
-	if !ok || j.spec.Expected == "" {
-		return nil
-	}
-	v := &evaluator{kind: k, index: make(map[string]int)}
-	v.e.Column, v.e.Multi = j.spec.Expected, k.Multi
-	for i, l := range k.labels {
+// newEvaluator returns an evaluator of a job with these labels, whose known ones are
+// in column.
+func newEvaluator(column string, names []string, multi, confident bool, labels func(string) ([]string, error), isExample func(*batch.Row) bool) *evaluator {
+	v := &evaluator{labels: labels, isExample: isExample, confident: confident, index: make(map[string]int)}
+	v.e.Column, v.e.Multi = column, multi
+	for i, l := range names {
 		v.index[l] = i
 		v.e.Labels = append(v.e.Labels, LabelScores{Label: l})
 	}
-	if !k.Multi {
+	if !multi {
 		v.e.Confusion = make(map[string]map[string]int64)
 	}
 	return v
 }
 
-// add compares one row, and says in x whether its labels are right.
-func (v *evaluator) add(row *batch.Row, x *reply) {
-	if v == nil || x.status == batch.Pending {
-		return
+// newEvaluator returns what compares the job's labels with known ones; nil where the
+// job has none.
+func (j *Job) newEvaluator() *evaluator {
+	k, ok := j.kind.(*classifyKind)
+	if !ok || j.spec.Expected == "" {
+		return nil
+	}
+	return newEvaluator(j.spec.Expected, k.labels, k.Multi, k.Confidence, k.known, k.isExample)
+}
+
+// known returns the labels that a text from the column of known ones names.
+func (k *classifyKind) known(text string) ([]string, error) {
+	if k.Multi {
+		return k.labels.list(text)
+	}
+	label, ok := k.labels.find(text)
+	if !ok {
+		return nil, fmt.Errorf("%q is none of the labels", oneLine(text, 60))
+	}
+	return []string{label}, nil
+}
+
+// isExample reports whether the row's text is one of the examples, which the model
+// has been shown with its label.
+func (k *classifyKind) isExample(row *batch.Row) bool {
+	if len(k.shown) == 0 {
+		return false
+	}
+	text, err := k.text.render(row)
+	return err == nil && k.shown[text]
+}
+
+// A compared is what a row's answer says, for an evaluator.
+type compared struct {
+	pending    bool
+	known      bool     // it has labels, possibly none
+	labels     []string // in the job's order
+	confidence float64  // of a job that asks for it
+}
+
+// add compares one row, and returns whether its labels are right; nil: that is not
+// known.
+func (v *evaluator) add(row *batch.Row, g compared) *bool {
+	if v == nil || g.pending {
+		return nil
 	}
 	expected, ok := v.expected(row)
 	if !ok {
-		return
+		return nil
 	}
-	given := labelsOf(x.own)
-	correct := x.own != nil && slices.Equal(expected, given)
-	x.correct = &correct
-	if len(v.kind.shown) > 0 {
-		if text, err := v.kind.text.render(row); err == nil && v.kind.shown[text] {
-			v.e.Examples++
-			return
-		}
+	correct := g.known && slices.Equal(expected, g.labels)
+	if v.isExample(row) {
+		v.e.Examples++
+		return &correct
 	}
-
 	v.e.Rows++
 	if correct {
 		v.e.Correct++
 	}
-	if x.own == nil {
+	if !g.known {
 		v.e.NoLabel++
 	}
 	for _, l := range expected {
 		s := &v.e.Labels[v.index[l]]
 		s.Expected++
-		if slices.Contains(given, l) {
+		if slices.Contains(g.labels, l) {
 			s.Correct++
 		}
 	}
-	for _, l := range given {
+	for _, l := range g.labels {
 		v.e.Labels[v.index[l]].Given++
 	}
-	if !v.kind.Multi {
+	if !v.e.Multi {
 		row := v.e.Confusion[expected[0]]
 		if row == nil {
 			row = make(map[string]int64)
 			v.e.Confusion[expected[0]] = row
 		}
 		label := "" // none
-		if len(given) > 0 {
-			label = given[0]
+		if len(g.labels) > 0 {
+			label = g.labels[0]
 		}
 		row[label]++
 	}
-	if v.kind.Confidence && x.own != nil {
-		confidence := x.own[1].(float64)
-		b := &v.bands[min(int(confidence*10), 9)]
+	if v.confident && g.known {
+		b := &v.bands[min(int(g.confidence*10), 9)]
 		b.rows++
-		b.sum += confidence
+		b.sum += g.confidence
 		if correct {
 			b.correct++
 		}
 	}
+	return &correct
 }
 
 // expected returns the row's known labels in the job's order. It counts the rows that
 // have none.
 func (v *evaluator) expected(row *batch.Row) (labels []string, ok bool) {
 	value, _ := row.Value(v.e.Column)
-	text := cellText(value)
+	text := batch.Text(value)
 	if text == "" {
 		v.e.Missing++
 		return nil, false
 	}
-	if v.kind.Multi {
-		var err error
-		labels, err = v.kind.labels.list(text)
-		ok = err == nil
-	} else {
-		var label string
-		label, ok = v.kind.labels.find(text)
-		labels = []string{label}
-	}
-	if ok {
+	labels, err := v.labels(text)
+	if err == nil {
 		return labels, true
 	}
 	v.e.Unknown++
@@ -139,7 +168,7 @@ func (v *evaluator) evaluation() *Evaluation {
 		return nil
 	}
 	v.e.finish()
-	if v.kind.Confidence {
+	if v.confident {
 		c := &Calibration{}
 		var rows int64
 		var apart float64
@@ -161,6 +190,15 @@ func (v *evaluator) evaluation() *Evaluation {
 		v.e.Calibration = c
 	}
 	return &v.e
+}
+
+// given returns what an evaluator needs of a reply.
+func (x *reply) given(confident bool) compared {
+	g := compared{pending: x.status == batch.Pending, known: x.own != nil, labels: labelsOf(x.own)}
+	if confident && g.known {
+		g.confidence = x.own[1].(float64)
+	}
+	return g
 }
 
 // labelsOf returns the labels that a classification's values hold.

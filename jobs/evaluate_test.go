@@ -41,7 +41,7 @@ func evaluate(t *testing.T, classify string, rows ...[2]string) *Evaluation {
 				x.own = append(x.own, f)
 			}
 		}
-		v.add(row("x", fmt.Sprint("text ", i), "known", r[0]), x)
+		v.add(row("x", fmt.Sprint("text ", i), "known", r[0]), x.given(v.confident))
 	}
 	return v.evaluation()
 }
@@ -242,7 +242,7 @@ func TestExpectedOfOtherTypes(t *testing.T) {
 	}
 	v := (&Job{spec: *s, rendering: rendering{kind: k}}).newEvaluator()
 	for _, value := range []any{int64(1), json.Number("1"), true, 2.5, []byte("true"), json.RawMessage("null"), nil} {
-		v.add(row("x", "y", "known", value), &reply{status: batch.OK, own: []any{"1"}})
+		v.add(row("x", "y", "known", value), compared{known: true, labels: []string{"1"}})
 	}
 	if e := v.evaluation(); e.Rows != 5 || e.Missing != 2 || e.Correct != 2 {
 		t.Errorf("%+v", e)

@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -90,11 +89,11 @@ func (e *Examples) read() error {
 		if !ok {
 			return lacksColumn(&row, textColumn)
 		}
-		x.Text = cellText(v)
+		x.Text = batch.Text(v)
 		found := false
 		for _, name := range labelColumns {
 			if v, ok := row.Value(name); ok && !found {
-				x.Label, found = List{cellText(v)}, true
+				x.Label, found = List{batch.Text(v)}, true
 			}
 		}
 		if !found {
@@ -123,24 +122,6 @@ func lacksColumn(row *batch.Row, name string) error {
 	}
 	return specErrorf("name its columns under classify: with examples: {file: FILE, text: COLUMN, label: COLUMN}",
 		"%s: the example has no column %q, it has %s", row.Place(), name, quoteList(names))
-}
-
-// cellText returns a value of a row as text; null is empty.
-func cellText(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return ""
-	case string:
-		return v
-	case []byte:
-		return string(v)
-	case json.RawMessage:
-		if string(v) == "null" {
-			return ""
-		}
-		return string(v)
-	}
-	return fmt.Sprint(v)
 }
 
 // turns checks the examples and returns them as contents: what a user says, and

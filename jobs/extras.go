@@ -10,7 +10,9 @@ import (
 // for what it holds, and those that name it in columns.
 type extra struct {
 	resultColumn
-	asked func(s *Spec, request map[string]any) bool // nil: only by name; request is what the job adds to each body
+	// asked reports whether the job's request asks for it; see askedOf. nil: only its
+	// name in columns does.
+	asked func(request map[string]any) bool
 }
 
 // extras are all of them, in the order of the output's columns.
@@ -54,15 +56,23 @@ var extras = []extra{
 			return nil
 		}
 		return optional(x.result.Spent[len(x.result.Spent)-1].Tier)
-	}}, func(s *Spec, request map[string]any) bool {
-		return len(s.Tier) > 0 || asksFor("serviceTier")(s, request)
-	}},
+	}}, asksFor("serviceTier")},
 	{resultColumn{Column: batch.Column{Name: "note"}, value: func(x *reply) any { return optional(x.note) }}, nil},
+}
+
+// askedOf returns what a job asks of each row, as far as the job itself says: its
+// request with the model and, where a tier is named, with serviceTier.
+func askedOf(s *Spec) map[string]any {
+	own := map[string]any{"model": s.Model}
+	if len(s.Tier) > 0 {
+		own["serviceTier"] = s.Tier[0]
+	}
+	return merge(withSet(requestOf(s, nil), s.Set), own)
 }
 
 // makesMedia reports whether the answers are images or sounds: the request says so,
 // or the model's name, as image models draw without being told.
-func makesMedia(s *Spec, request map[string]any) bool {
+func makesMedia(request map[string]any) bool {
 	config, _ := field(request, "generationConfig").(map[string]any)
 	modalities, _ := field(config, "responseModalities").([]any)
 	for _, m := range modalities {
@@ -70,7 +80,8 @@ func makesMedia(s *Spec, request map[string]any) bool {
 			return true
 		}
 	}
-	for word := range strings.SplitSeq(s.Model, "-") {
+	model, _ := field(request, "model").(string)
+	for word := range strings.SplitSeq(model, "-") {
 		if word == "image" || word == "tts" {
 			return true
 		}
@@ -80,8 +91,8 @@ func makesMedia(s *Spec, request map[string]any) bool {
 
 // asksFor returns whether a request sets the field at the path, to anything but
 // what leaves it off.
-func asksFor(path ...string) func(*Spec, map[string]any) bool {
-	return func(_ *Spec, request map[string]any) bool {
+func asksFor(path ...string) func(request map[string]any) bool {
+	return func(request map[string]any) bool {
 		var v any = request
 		for _, name := range path {
 			object, _ := v.(map[string]any)
@@ -92,8 +103,8 @@ func asksFor(path ...string) func(*Spec, map[string]any) bool {
 }
 
 // hasTool returns whether a request gives the model the tool.
-func hasTool(name string) func(*Spec, map[string]any) bool {
-	return func(_ *Spec, request map[string]any) bool {
+func hasTool(name string) func(request map[string]any) bool {
+	return func(request map[string]any) bool {
 		tools, _ := field(request, "tools").([]any)
 		for _, t := range tools {
 			if tool, _ := t.(map[string]any); field(tool, name) != nil {
@@ -105,9 +116,9 @@ func hasTool(name string) func(*Spec, map[string]any) bool {
 }
 
 // grounded reports whether a request has a tool whose answers name their sources.
-func grounded(s *Spec, request map[string]any) bool {
+func grounded(request map[string]any) bool {
 	for _, name := range []string{"googleSearch", "googleSearchRetrieval", "googleMaps", "enterpriseWebSearch", "fileSearch", "retrieval"} {
-		if hasTool(name)(s, request) {
+		if hasTool(name)(request) {
 			return true
 		}
 	}

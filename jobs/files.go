@@ -93,7 +93,7 @@ func (f *filer) others(mark []byte) bool {
 	_, rest, named := strings.Cut(string(mark), "\n"+markJob)
 	rel, _, _ := strings.Cut(rest, "\n")
 	state := filepath.Join(f.dir, filepath.FromSlash(rel))
-	return named && state != filepath.Clean(f.state) && isDir(state)
+	return named && state != filepath.Clean(f.state) && durable.IsDir(state)
 }
 
 // checkFiles refuses to write answers' files into a folder that is not the job's.

@@ -89,6 +89,9 @@ func (j *Job) checkColumns() error {
 				return err
 			}
 		}
+		if err := checkUses("media", j.media.names(), j.names); err != nil {
+			return err
+		}
 	}
 	if err := j.checkExpected(); err != nil {
 		return err

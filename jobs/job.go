@@ -46,7 +46,7 @@ type Job struct {
 	prices  *price.Table
 	input   *reader.Input
 	names   []string          // the input's columns, as far as they are known
-	sampled map[sampleID]bool // nil: all rows
+	sampled map[batch.ID]bool // nil: all rows
 	retry   map[batch.Status]bool
 	counted seenModels // of the prompts that CountTokens had counted
 
@@ -168,12 +168,8 @@ func prepare(s Spec, o Options) (*Job, error) {
 		j.retry[st] = true
 	}
 	j.templates = templates
-	media, uses, err := newMedia(&s)
-	if err != nil {
+	if j.media, err = newMedia(&s); err != nil {
 		return nil, err
-	}
-	if media != nil {
-		j.media, j.templates = media, append(j.templates, uses)
 	}
 	// What rows set, and media, may change a body in any way.
 	t := bodyOf(k)
@@ -216,7 +212,7 @@ func (j *Job) openForWriting(o Options) error {
 		return err
 	}
 	dir := j.spec.StateDir()
-	if o.Fresh && isDir(dir) {
+	if o.Fresh && durable.IsDir(dir) {
 		if j.aside, err = setAside(j.fs, dir); err != nil {
 			return err
 		}
@@ -336,7 +332,7 @@ func (j *Job) items() iter.Seq2[item, error] {
 				return
 			}
 			it := j.item(row, clash, pass)
-			if j.sampled != nil && (it.req == nil || !j.sampled[sampleID{it.req.Fingerprint, it.req.Occurrence}]) {
+			if j.sampled != nil && (it.req == nil || !j.sampled[it.req.ID()]) {
 				continue
 			}
 			if it.req != nil && !it.known {
@@ -444,7 +440,7 @@ func (j *Job) checkOutput() error {
 	info, err := os.Stat(j.spec.Output)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if parent := filepath.Dir(j.spec.Output); !isDir(parent) {
+		if parent := filepath.Dir(j.spec.Output); !durable.IsDir(parent) {
 			return specErrorf("make it first", "the output's folder %s does not exist", parent)
 		}
 		return nil
@@ -463,9 +459,4 @@ func (j *Job) checkOutput() error {
 		what = "is not as this job has written it"
 	}
 	return specErrorf("choose another --output, or replace it with --force", "%s exists and %s", j.spec.Output, what)
-}
-
-func isDir(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/apijson"
+	"github.com/genbatch/genbatch/internal/durable"
 )
 
 // A MediaColumn is a column whose cells name or hold images, recordings, films or
@@ -83,46 +85,54 @@ type mediaColumn struct {
 	level string // of mediaResolution; empty: the request's
 }
 
-// newMedia returns nil for a job without media. The template names the columns, so
-// that they are checked as those of other templates are.
-func newMedia(s *Spec) (*mediaParts, *rowTemplate, error) {
+// newMedia returns nil for a job without media.
+func newMedia(s *Spec) (*mediaParts, error) {
 	if len(s.Media) == 0 {
 		if s.MediaRoot != "" {
-			return nil, nil, specErrorf("name the columns with --media COLUMN, or media: in the job file", "media_root is given, and no column with media")
+			return nil, specErrorf("name the columns with --media COLUMN, or media: in the job file", "media_root is given, and no column with media")
 		}
-		return nil, nil, nil
+		return nil, nil
 	}
 	if s.Raw != nil {
-		return nil, nil, specErrorf("put inlineData or fileData parts into the requests themselves", "media does not go with raw:")
+		return nil, specErrorf("put inlineData or fileData parts into the requests themselves", "media does not go with raw:")
 	}
 	m := &mediaParts{root: s.MediaRoot, spooled: slices.Contains(s.Input, "-"), weigh: newWeigher(s)}
-	uses := &rowTemplate{name: "media"}
 	for _, c := range s.Media {
 		switch {
 		case c.Column == "":
-			return nil, nil, specErrorf("write column: and its name", "media has an entry without a column")
-		case slices.Contains(uses.uses, c.Column):
-			return nil, nil, specErrorf("name it once", "media names the column %q twice", c.Column)
+			return nil, specErrorf("write column: and its name", "media has an entry without a column")
+		case slices.Contains(m.names(), c.Column):
+			return nil, specErrorf("name it once", "media names the column %q twice", c.Column)
 		case c.MaxBytes < 0:
-			return nil, nil, specErrorf("", "media: max_bytes of %q is negative", c.Column)
+			return nil, specErrorf("", "media: max_bytes of %q is negative", c.Column)
 		}
 		if c.MIMEType != "" {
 			t, _, err := mime.ParseMediaType(c.MIMEType)
 			if err != nil || !strings.Contains(t, "/") {
-				return nil, nil, specErrorf("write it as image/png", "media: mime_type of %q is %q", c.Column, c.MIMEType)
+				return nil, specErrorf("write it as image/png", "media: mime_type of %q is %q", c.Column, c.MIMEType)
 			}
 		}
 		level, ok := resolutionLevel(c.Resolution)
 		if !ok {
-			return nil, nil, specErrorf("use low, medium, high or ultra_high", "media: resolution of %q is %q", c.Column, c.Resolution)
+			return nil, specErrorf("use low, medium, high or ultra_high", "media: resolution of %q is %q", c.Column, c.Resolution)
 		}
-		uses.uses = append(uses.uses, c.Column)
 		m.columns = append(m.columns, mediaColumn{c, level})
 	}
-	if m.root != "" && !isDir(m.root) {
-		return nil, nil, specErrorf("name a folder that exists", "media_root %s is no folder", m.root)
+	if m.root != "" && !durable.IsDir(m.root) {
+		return nil, specErrorf("name a folder that exists", "media_root %s is no folder", m.root)
 	}
-	return m, uses, nil
+	return m, nil
+}
+
+// names returns the columns that have media.
+func (m *mediaParts) names() (list []string) {
+	if m == nil {
+		return nil
+	}
+	for _, c := range m.columns {
+		list = append(list, c.Column)
+	}
+	return list
 }
 
 // subjectOf is what classify, summarize and extract are about, in their wording.
@@ -185,9 +195,9 @@ func (m *mediaParts) add(row *batch.Row, body []byte) ([]byte, []batch.Media, in
 
 // fileData is the member of a part that names a file elsewhere.
 func fileData(uri, mimeType string) []byte {
-	part := batch.AppendString([]byte(`"fileData":{"fileUri":`), uri)
+	part := apijson.AppendString([]byte(`"fileData":{"fileUri":`), uri)
 	if mimeType != "" {
-		part = batch.AppendString(append(part, `,"mimeType":`...), mimeType)
+		part = apijson.AppendString(append(part, `,"mimeType":`...), mimeType)
 	}
 	return append(part, '}')
 }

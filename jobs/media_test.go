@@ -53,7 +53,7 @@ func (f *fixture) write(name string, data []byte) {
 // parts returns what the cells of a row become, and its error.
 func cellParts(t *testing.T, s *Spec, source string, cells map[string]any) (string, []batch.Media, int, error) {
 	t.Helper()
-	m, _, err := newMedia(s)
+	m, err := newMedia(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -430,7 +430,7 @@ func FuzzMediaCell(f *testing.F) {
 		f.Add(cell)
 	}
 	dir := f.TempDir()
-	m, _, err := newMedia(&Spec{MediaRoot: dir, Media: MediaColumns{{Column: "p"}}})
+	m, err := newMedia(&Spec{MediaRoot: dir, Media: MediaColumns{{Column: "p"}}})
 	if err != nil {
 		f.Fatal(err)
 	}

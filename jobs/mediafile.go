@@ -16,6 +16,7 @@ import (
 	"github.com/gabriel-vasile/mimetype"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/durable"
 )
 
 // file returns the medium in a file below the media root.
@@ -166,7 +167,7 @@ func (c *fileCache) look(root, local string) (known, error) {
 	}
 	k.facts = factsOf(k.kind, f, k.size)
 	// A file that was changed just now can be changed again without another time.
-	if time.Since(k.mtime) > clockStep {
+	if time.Since(k.mtime) > durable.ClockStep {
 		c.mu.Lock()
 		if c.files == nil {
 			c.files = make(map[string]known)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
+	"github.com/genbatch/genbatch/internal/apijson"
 )
 
 // How large a request may be. Google AI has taken 100 MB since 2026-01-08, and
@@ -178,7 +179,7 @@ func (m mediaModel) resolve(ctx context.Context, r *batch.Request) (uploaded []u
 		if body, err = appendContent(body, p.media); err != nil {
 			return nil, err
 		}
-		body = append(batch.AppendString(append(body, `","mimeType":`...), p.media.MIMEType), '}')
+		body = append(apijson.AppendString(append(body, `","mimeType":`...), p.media.MIMEType), '}')
 	}
 	r.Body, r.Media = append(body, r.Body[at:]...), nil
 	return uploaded, nil

@@ -186,7 +186,7 @@ func (j *Job) deriveTo(ctx context.Context, to io.Writer, path, format string, o
 		}
 		media.add(&f.item)
 		x := j.count(f, &t)
-		evaluator.add(f.row, x)
+		x.correct = evaluator.add(f.row, x.given(evaluator != nil && evaluator.confident))
 		if len(only) > 0 && !slices.Contains(only, x.status) {
 			continue
 		}

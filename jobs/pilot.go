@@ -106,9 +106,9 @@ func (j *Job) Pilot(ctx context.Context, n int) (*Summary, *Plan, error) {
 
 // choosePilot picks rows to be asked: sorted by the length of the prompt and cut
 // into n pieces, the one with the lowest fingerprint of each.
-func (j *Job) choosePilot(n int) (map[sampleID]bool, error) {
+func (j *Job) choosePilot(n int) (map[batch.ID]bool, error) {
 	type row struct {
-		id     sampleID
+		id     batch.ID
 		tokens int
 	}
 	var rows []row
@@ -117,15 +117,15 @@ func (j *Job) choosePilot(n int) (map[sampleID]bool, error) {
 			return nil, err
 		}
 		if it.req != nil && !it.copied && !(it.known && j.settled(it.entry)) {
-			rows = append(rows, row{sampleID{it.req.Fingerprint, it.req.Occurrence}, it.req.InputTokens})
+			rows = append(rows, row{it.req.ID(), it.req.InputTokens})
 		}
 	}
-	slices.SortFunc(rows, func(a, b row) int { return cmp.Or(cmp.Compare(a.tokens, b.tokens), a.id.compare(b.id)) })
+	slices.SortFunc(rows, func(a, b row) int { return cmp.Or(cmp.Compare(a.tokens, b.tokens), a.id.Compare(b.id)) })
 	n = min(n, len(rows))
-	chosen := make(map[sampleID]bool, n)
+	chosen := make(map[batch.ID]bool, n)
 	for i := range n {
 		piece := rows[i*len(rows)/n : (i+1)*len(rows)/n]
-		lowest := slices.MinFunc(piece, func(a, b row) int { return a.id.compare(b.id) })
+		lowest := slices.MinFunc(piece, func(a, b row) int { return a.id.Compare(b.id) })
 		chosen[lowest.id] = true
 	}
 	return chosen, nil

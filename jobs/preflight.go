@@ -13,6 +13,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/apijson"
 )
 
 // A dialect is whose rules the endpoint has. Gateways and the simulator have
@@ -261,7 +262,7 @@ func (j *Job) refused(r *batch.Request) error {
 		return nil // it is found elsewhere
 	}
 	for name := range members {
-		if batch.FieldName(name) == "contents" {
+		if apijson.FieldName(name) == "contents" {
 			delete(members, name)
 		}
 	}
@@ -283,7 +284,7 @@ func (j *Job) refused(r *batch.Request) error {
 // like returns the known field that a name is most likely meant to be; empty: it is
 // known, or like none.
 func like(name string, known []string) string {
-	name = batch.FieldName(name)
+	name = apijson.FieldName(name)
 	if slices.Contains(known, name) {
 		return ""
 	}

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
+	"github.com/genbatch/genbatch/internal/apijson"
 )
 
 // checkNames warns of a name that is most likely a slip of the pen. It refuses
@@ -315,7 +315,7 @@ func isArgon(model string) bool {
 func knownPath(path []string) []string {
 	named := slices.Clone(path)
 	for i, name := range named {
-		named[i] = batch.FieldName(name)
+		named[i] = apijson.FieldName(name)
 		if slices.Contains(userObjects, named[i]) {
 			break
 		}

@@ -1,23 +1,10 @@
 package jobs
 
 import (
-	"bytes"
-	"cmp"
 	"container/heap"
 
 	"github.com/genbatch/genbatch/batch"
 )
-
-// sampleID is a row's identity.
-type sampleID struct {
-	fingerprint batch.Fingerprint
-	occurrence  int
-}
-
-// compare orders by fingerprint, which is a choice by chance that repeats.
-func (id sampleID) compare(o sampleID) int {
-	return cmp.Or(bytes.Compare(id.fingerprint[:], o.fingerprint[:]), cmp.Compare(id.occurrence, o.occurrence))
-}
 
 // chooseSample picks the rows of --sample: those with the lowest fingerprints, so
 // that the same rows are picked each time.
@@ -33,12 +20,12 @@ func (j *Job) chooseSample() error {
 		if it.req == nil || it.copied { // the row that is asked for it might not be picked
 			continue
 		}
-		heap.Push(&lowest, sampleID{it.req.Fingerprint, it.req.Occurrence})
+		heap.Push(&lowest, it.req.ID())
 		if len(lowest) > j.spec.Sample {
 			heap.Pop(&lowest)
 		}
 	}
-	j.sampled = make(map[sampleID]bool, len(lowest))
+	j.sampled = make(map[batch.ID]bool, len(lowest))
 	for _, id := range lowest {
 		j.sampled[id] = true
 	}
@@ -46,13 +33,13 @@ func (j *Job) chooseSample() error {
 }
 
 // sampleHeap has its highest id on top.
-type sampleHeap []sampleID
+type sampleHeap []batch.ID
 
 func (h sampleHeap) Len() int      { return len(h) }
 func (h sampleHeap) Swap(i, k int) { h[i], h[k] = h[k], h[i] }
-func (h *sampleHeap) Push(x any)   { *h = append(*h, x.(sampleID)) }
+func (h *sampleHeap) Push(x any)   { *h = append(*h, x.(batch.ID)) }
 
-func (h sampleHeap) Less(i, k int) bool { return h[i].compare(h[k]) > 0 }
+func (h sampleHeap) Less(i, k int) bool { return h[i].Compare(h[k]) > 0 }
 
 func (h *sampleHeap) Pop() any {
 	last := (*h)[len(*h)-1]

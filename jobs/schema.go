@@ -10,10 +10,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/goccy/go-yaml"
 	"github.com/santhosh-tekuri/jsonschema/v6"
-
-	"github.com/genbatch/genbatch/batch"
 )
 
 // A Schema is the JSON Schema of the answers: its text, or a JSON string with the
@@ -24,7 +23,7 @@ type Schema json.RawMessage
 // SchemaFile returns the Schema that a file holds. It is read when the job is
 // opened; a relative path is relative to the working folder.
 func SchemaFile(path string) Schema {
-	return batch.AppendString(nil, path)
+	return apijson.AppendString(nil, path)
 }
 
 // MarshalJSON implements json.Marshaler.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/apijson"
 )
 
 // overrides are what each row says about its own request: set.
@@ -229,7 +230,7 @@ func (x *override) json(text string) json.RawMessage {
 	if trimmed := strings.TrimSpace(text); json.Valid([]byte(trimmed)) && (x.path[0] != "labels" || len(x.path) == 1 || trimmed[0] == '"') {
 		return json.RawMessage(trimmed)
 	}
-	return batch.AppendString(nil, text)
+	return apijson.AppendString(nil, text)
 }
 
 // setField sets the field at the path, and makes the objects on the way. A null

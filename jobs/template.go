@@ -168,14 +168,17 @@ func templateValue(v any) any {
 
 // checkColumns returns an error when the template names a column that is not
 // among names.
-func (r *rowTemplate) checkColumns(names []string) error {
-	for _, use := range r.uses {
+func (r *rowTemplate) checkColumns(names []string) error { return checkUses(r.name, r.uses, names) }
+
+// checkUses returns an error when an option uses a column that is not among names.
+func checkUses(option string, uses, names []string) error {
+	for _, use := range uses {
 		if !slices.Contains(names, use) {
 			hint := "the input has " + quoteList(names)
 			if near := nearest(use, names); near != "" {
 				hint = fmt.Sprintf("did you mean %q? %s", near, hint)
 			}
-			return specErrorf(hint, "%s names the column %q, which the input does not have", r.name, use)
+			return specErrorf(hint, "%s names the column %q, which the input does not have", option, use)
 		}
 	}
 	return nil

@@ -48,7 +48,7 @@ type tiering struct {
 
 	mu   sync.Mutex
 	left int64 // rows to be asked that have not ended
-	rows map[sampleID]*waited
+	rows map[batch.ID]*waited
 	shed bool          // the first tier has refused a call
 	dry  time.Time     // since when the first tier has had no room for any call; zero: it has
 	look time.Time     // when a row is to see whether it has again
@@ -70,8 +70,6 @@ type pace struct {
 }
 
 var errLeaveTier = errors.New("the deadline leaves no more time for this tier")
-
-func rowOf(r *batch.Request) sampleID { return sampleID{r.Fingerprint, r.Occurrence} }
 
 // Acquire implements [batch.Limiter]. It sets the tier of r.
 func (t *tiering) Acquire(ctx context.Context, r *batch.Request) error {
@@ -108,7 +106,7 @@ func (t *tiering) acquire(ctx context.Context, r *batch.Request, tier int, leave
 	now := time.Now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if w := t.rows[rowOf(r)]; w != nil {
+	if w := t.rows[r.ID()]; w != nil {
 		w.queued += now.Sub(queued)
 	}
 	t.occupy(tier, now.Sub(begin))
@@ -131,10 +129,10 @@ func (t *tiering) choose(r *batch.Request) (tier int, leave time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
-	w := t.rows[rowOf(r)]
+	w := t.rows[r.ID()]
 	if w == nil {
 		w = new(waited)
-		t.rows[rowOf(r)] = w
+		t.rows[r.ID()] = w
 	}
 	if w.since.IsZero() {
 		w.since, w.queued = now, 0
@@ -243,7 +241,7 @@ func (t *tiering) Release(r *batch.Request, o *batch.Outcome) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.rows, rowOf(r))
+	delete(t.rows, r.ID())
 	p := t.paceOf(slices.Index(t.tiers, r.Tier))
 	p.ended++
 	p.tokens += float64(r.InputTokens)
@@ -269,7 +267,7 @@ func (t *tiering) ended(r *batch.Result) {
 	if r.Status != batch.Pending {
 		t.mu.Lock()
 		t.left--
-		delete(t.rows, sampleID{r.Fingerprint, r.Occurrence}) // of one that failed
+		delete(t.rows, r.ID()) // of one that failed
 		t.mu.Unlock()
 	}
 }
@@ -313,7 +311,7 @@ func (m tieredModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcom
 		o.Err = &batch.Error{Kind: batch.KindTimeout, Message: fmt.Sprintf("no answer in the %s tier, and the deadline leaves it no more time", r.Tier)}
 		return o
 	}
-	w := m.rows[rowOf(r)]
+	w := m.rows[r.ID()]
 	switch {
 	case w == nil:
 	case !tierBusy(&o):
@@ -422,7 +420,7 @@ func (j *Job) makeTiering(l batch.Limiter, shared *quota.Limiter, begin, deadlin
 	t := &tiering{
 		Limiter: l, tiers: j.spec.tiers(), wait: j.spec.TierWait, deadline: deadline,
 		concurrency: cmp.Or(j.spec.Concurrency, quota.DefaultConcurrency), warn: j.warnTier,
-		rows: make(map[sampleID]*waited), pace: make(map[int]*pace),
+		rows: make(map[batch.ID]*waited), pace: make(map[int]*pace),
 	}
 	if slices.Contains(t.tiers, "flex") {
 		t.gate = quota.New(quota.Config{Concurrency: t.concurrency, Flex: true})

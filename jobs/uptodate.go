@@ -5,16 +5,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
+	"github.com/genbatch/genbatch/internal/durable"
 )
-
-// clockStep is the coarsest step of a file system's clock that is in use (FAT's).
-// A file that was changed so shortly before the manifest was written can be
-// changed again without another time, so that its time proves nothing.
-const clockStep = 2 * time.Second
 
 // recall returns the manifest of the job's output if neither input, job, journal
 // nor output has changed since it was written and no row is to be asked again:
@@ -47,7 +42,7 @@ func (j *Job) recall() *manifest {
 		return nil
 	}
 	for _, id := range slices.Concat(now.Inputs, now.Journal) {
-		if info.ModTime().Sub(id.ModTime) <= clockStep {
+		if info.ModTime().Sub(id.ModTime) <= durable.ClockStep {
 			return nil
 		}
 	}

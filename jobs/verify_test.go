@@ -1,12 +1,13 @@
 package jobs
 
 import (
-	"github.com/genbatch/genbatch/internal/durable"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/genbatch/genbatch/internal/durable"
 
 	"github.com/genbatch/genbatch/batch"
 )

@@ -1,11 +1,10 @@
-package batch
+package apijson
 
 import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,75 +15,22 @@ import (
 	"unicode/utf8"
 )
 
-// A Fingerprint identifies what is asked of which model: 128 bits of SHA-256
-// over the model and the canonical body. See [FingerprintOf].
-type Fingerprint [16]byte
-
-func (f Fingerprint) String() string { return hex.EncodeToString(f[:]) }
-
-// MarshalText implements encoding.TextMarshaler: 32 hexadecimal digits.
-func (f Fingerprint) MarshalText() ([]byte, error) {
-	return hex.AppendEncode(make([]byte, 0, 2*len(f)), f[:]), nil
-}
-
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (f *Fingerprint) UnmarshalText(text []byte) error {
-	if len(text) != 2*len(f) {
-		return fmt.Errorf("a fingerprint has %d hexadecimal digits, not %d", 2*len(f), len(text))
-	}
-	_, err := hex.Decode(f[:], text)
-	return err
-}
-
-// FingerprintOf returns the fingerprint of a generateContent body for a model.
+// AppendCanonical appends the canonical form of a generateContent body to dst and
+// returns it: object members in the order of RFC 8785, numbers as written, the API's
+// own field names in camelCase, and inline media by the SHA-256 of its bytes. What
+// stands where names and values are the user's (function arguments, JSON Schemas,
+// labels) stays as it is.
 //
-// The body counts in canonical form: object members in the order of RFC 8785,
-// numbers as written, the API's own field names in camelCase (the API takes
-// snake_case as well), inline media by the SHA-256 of its bytes. What stands
-// where names and values are the user's (function arguments, JSON Schemas,
-// labels) counts as it is.
-//
-// It returns an error when body is not one JSON object, or when an object gives
-// a field twice: the API would take one of the two, and which is not said.
-func FingerprintOf(model string, body []byte) (Fingerprint, error) {
+// It returns an error when body is not one JSON object, or when an object gives a
+// field twice: the API would take one of the two, and which is not said. It is safe
+// for concurrent use.
+func AppendCanonical(dst, body []byte) ([]byte, error) {
 	c := canonicalizers.Get().(*canonicalizer)
 	defer canonicalizers.Put(c)
-	c.begin(model)
-	if err := c.canonical(body); err != nil {
-		return Fingerprint{}, err
-	}
-	return c.fingerprint(), nil
-}
-
-// FingerprintOfCanonical is [FingerprintOf] for a body that is known to be as
-// [Canonical] returns it, which it does not look at: that takes a quarter of the time
-// (BenchmarkFingerprint).
-func FingerprintOfCanonical(model string, body []byte) Fingerprint {
-	c := canonicalizers.Get().(*canonicalizer)
-	defer canonicalizers.Put(c)
-	c.begin(model)
-	c.out = append(c.out, body...)
-	return c.fingerprint()
-}
-
-// Canonical returns the form of a body that its fingerprint is of. The errors are
-// those of [FingerprintOf].
-func Canonical(body []byte) ([]byte, error) {
-	var c canonicalizer
+	c.out = dst
 	err := c.canonical(body)
-	return c.out, err
-}
-
-// begin begins the text whose sum is a fingerprint.
-func (c *canonicalizer) begin(model string) {
-	c.out = append(c.out[:0], "genbatch fingerprint 1\n"...)
-	c.out = append(c.out, strings.TrimPrefix(model, "models/")...)
-	c.out = append(c.out, '\n')
-}
-
-func (c *canonicalizer) fingerprint() Fingerprint {
-	sum := sha256.Sum256(c.out)
-	return Fingerprint(sum[:16])
+	dst, c.in, c.out = c.out, nil, nil
+	return dst, err
 }
 
 // canonical appends the canonical form of a body.
@@ -381,44 +327,6 @@ func compareNames(a, b []byte) int {
 	return cmp.Compare(len(a), len(b))
 }
 
-// AppendString appends s, which must be valid UTF-8, as a JSON string to dst and
-// returns it: with as few escapes as JSON allows, as in RFC 8785 section 3.2.2.2.
-func AppendString(dst []byte, s string) []byte {
-	return append(AppendEscaped(append(dst, '"'), s), '"')
-}
-
-// AppendEscaped is [AppendString] without the quotes, for a string that comes in
-// pieces.
-func AppendEscaped(dst []byte, s string) []byte {
-	const digits = "0123456789abcdef"
-	plain := 0 // from here on s goes as it is
-	for i := range len(s) {
-		b := s[i]
-		if b >= 0x20 && b != '"' && b != '\\' {
-			continue
-		}
-		dst = append(dst, s[plain:i]...)
-		plain = i + 1
-		switch b {
-		case '"', '\\':
-			dst = append(dst, '\\', b)
-		case '\b':
-			dst = append(dst, `\b`...)
-		case '\t':
-			dst = append(dst, `\t`...)
-		case '\n':
-			dst = append(dst, `\n`...)
-		case '\f':
-			dst = append(dst, `\f`...)
-		case '\r':
-			dst = append(dst, `\r`...)
-		default:
-			dst = append(dst, '\\', 'u', '0', '0', digits[b>>4], digits[b&15])
-		}
-	}
-	return append(dst, s[plain:]...)
-}
-
 // appendMedia replaces the base64 text of inline media, quoted as it stands in
 // the body, by the hash of its bytes: the API takes both alphabets of base64, with
 // and without padding. Text that is not base64 stays as it is.
@@ -431,53 +339,4 @@ func appendMedia(dst, quoted []byte) []byte {
 	}
 	sum := sha256.Sum256(media)
 	return fmt.Appendf(dst, `{"sha256":"%x"}`, sum)
-}
-
-// FieldName returns the camelCase form of an API field given in snake_case, and
-// any other name as it is.
-func FieldName(name string) string {
-	if !strings.Contains(name, "_") {
-		return name
-	}
-	if camel, ok := snakeFields[name]; ok {
-		return camel
-	}
-	return name
-}
-
-// snakeFields maps the snake_case form of every generateContent field that has
-// one to its camelCase form. Source: the discovery document of v1beta, revision
-// 20260415, and Vertex AI's v1beta1.
-var snakeFields = snakeNames(`
-	systemInstruction toolConfig safetySettings generationConfig cachedContent serviceTier modelArmorConfig
-	inlineData fileData functionCall functionResponse executableCode codeExecutionResult toolCall toolResponse
-	thoughtSignature videoMetadata mediaResolution partMetadata mimeType displayName fileUri startOffset endOffset
-	numTokens willContinue partialArgs
-	candidateCount stopSequences maxOutputTokens topP topK presencePenalty frequencyPenalty responseLogprobs
-	responseMimeType responseSchema responseJsonSchema responseFormat responseModalities speechConfig imageConfig
-	thinkingConfig enableEnhancedCivicAnswers audioTranscriptionConfig translationConfig audioTimestamp routingConfig
-	modelSelectionConfig includeThoughts thinkingBudget thinkingLevel aspectRatio imageSize voiceConfig
-	prebuiltVoiceConfig voiceName multiSpeakerVoiceConfig speakerVoiceConfigs languageCode
-	functionDeclarations googleSearch googleSearchRetrieval urlContext codeExecution googleMaps fileSearch
-	computerUse mcpServers enterpriseWebSearch parametersJsonSchema responseJsonSchema functionCallingConfig
-	allowedFunctionNames retrievalConfig latLng includeServerSideToolInvocations searchTypes timeRangeFilter
-	excludeDomains blockingConfidence dynamicRetrievalConfig dynamicThreshold
-	anyOf prefixItems minItems maxItems minLength maxLength minProperties maxProperties propertyOrdering
-	additionalProperties continuationToken promptTemplateName responseTemplateName
-`)
-
-func snakeNames(camel string) map[string]string {
-	names := make(map[string]string)
-	for _, name := range strings.Fields(camel) {
-		var snake strings.Builder
-		for _, r := range name {
-			if 'A' <= r && r <= 'Z' {
-				snake.WriteByte('_')
-				r += 'a' - 'A'
-			}
-			snake.WriteRune(r)
-		}
-		names[snake.String()] = name
-	}
-	return names
 }

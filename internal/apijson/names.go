@@ -1,0 +1,52 @@
+package apijson
+
+import "strings"
+
+// FieldName returns the camelCase form of an API field given in snake_case, and
+// any other name as it is.
+func FieldName(name string) string {
+	if !strings.Contains(name, "_") {
+		return name
+	}
+	if camel, ok := snakeFields[name]; ok {
+		return camel
+	}
+	return name
+}
+
+// snakeFields maps the snake_case form of every generateContent field that has
+// one to its camelCase form. Source: the discovery document of v1beta, revision
+// 20260415, and Vertex AI's v1beta1.
+var snakeFields = snakeNames(`
+	systemInstruction toolConfig safetySettings generationConfig cachedContent serviceTier modelArmorConfig
+	inlineData fileData functionCall functionResponse executableCode codeExecutionResult toolCall toolResponse
+	thoughtSignature videoMetadata mediaResolution partMetadata mimeType displayName fileUri startOffset endOffset
+	numTokens willContinue partialArgs
+	candidateCount stopSequences maxOutputTokens topP topK presencePenalty frequencyPenalty responseLogprobs
+	responseMimeType responseSchema responseJsonSchema responseFormat responseModalities speechConfig imageConfig
+	thinkingConfig enableEnhancedCivicAnswers audioTranscriptionConfig translationConfig audioTimestamp routingConfig
+	modelSelectionConfig includeThoughts thinkingBudget thinkingLevel aspectRatio imageSize voiceConfig
+	prebuiltVoiceConfig voiceName multiSpeakerVoiceConfig speakerVoiceConfigs languageCode
+	functionDeclarations googleSearch googleSearchRetrieval urlContext codeExecution googleMaps fileSearch
+	computerUse mcpServers enterpriseWebSearch parametersJsonSchema responseJsonSchema functionCallingConfig
+	allowedFunctionNames retrievalConfig latLng includeServerSideToolInvocations searchTypes timeRangeFilter
+	excludeDomains blockingConfidence dynamicRetrievalConfig dynamicThreshold
+	anyOf prefixItems minItems maxItems minLength maxLength minProperties maxProperties propertyOrdering
+	additionalProperties continuationToken promptTemplateName responseTemplateName
+`)
+
+func snakeNames(camel string) map[string]string {
+	names := make(map[string]string)
+	for _, name := range strings.Fields(camel) {
+		var snake strings.Builder
+		for _, r := range name {
+			if 'A' <= r && r <= 'Z' {
+				snake.WriteByte('_')
+				r += 'a' - 'A'
+			}
+			snake.WriteRune(r)
+		}
+		names[snake.String()] = name
+	}
+	return names
+}
