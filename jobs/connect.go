@@ -30,7 +30,7 @@ func (j *Job) connect() error {
 		Name: j.spec.Endpoint, BaseURL: j.spec.BaseURL, Auth: j.spec.Auth,
 		Project: j.spec.Project, Location: j.spec.Location,
 	}
-	if o.Name == "sim" && o.BaseURL == "" {
+	if gemini.FactsOf(o.Name).Simulated && o.BaseURL == "" {
 		server, err := sim.Listen("", sim.Config{})
 		if err != nil {
 			return fmt.Errorf("the simulator cannot be started: %w", err)
@@ -50,7 +50,7 @@ func (j *Job) connect() error {
 	if warning := e.Warning(); warning != "" {
 		j.log.Warn(warning)
 	}
-	if e.Name == "sim" {
+	if e.Simulated {
 		e.Auth = gemini.AuthGoogKey // with any key, as a real endpoint wants one
 	}
 	key, from, err := j.apiKey(e)
@@ -78,7 +78,7 @@ func (j *Job) apiKey(e gemini.Endpoint) (key, from string, err error) {
 	switch {
 	case e.Auth == gemini.AuthNone || e.Auth == gemini.AuthOAuth:
 		return "", "", nil
-	case e.Name == "sim":
+	case e.Simulated:
 		return "simulator", "", nil
 	}
 	if path := j.spec.APIKeyFile; path != "" {

@@ -19,15 +19,9 @@ import (
 	"github.com/genbatch/genbatch/internal/apijson"
 )
 
-// How large a request may be. Google AI has taken 100 MB since 2026-01-08, and
-// gateways keep to the 20 MB of before. What is larger is uploaded where there is a
-// Files API, from 20 MB on: 64 requests are in memory at once.
-// https://ai.google.dev/gemini-api/docs/changelog
-const (
-	inlineLimit       = 20 << 20
-	googleInlineLimit = 100 << 20
-	uploadAbove       = inlineLimit
-)
+// uploadAbove is the size from which on a request's media are uploaded, if there is a
+// Files API. It is well below what Google AI takes: 64 requests are in memory at once.
+const uploadAbove = 20 << 20
 
 // mediaModel puts media into a request just before it is sent: as base64, or by the
 // address of an upload. A row that waits for its turn holds references alone.
@@ -43,10 +37,7 @@ func (j *Job) withMedia() batch.Model {
 	if j.media == nil {
 		return j.client
 	}
-	m := mediaModel{Model: j.client, limit: inlineLimit, above: uploadAbove}
-	if j.endpoint.Name == "google" || j.endpoint.Name == "sim" {
-		m.limit = googleInlineLimit
-	}
+	m := mediaModel{Model: j.client, limit: j.endpoint.InlineLimit, above: uploadAbove}
 	if c, ok := j.client.(*gemini.Client); ok && c.Files() != nil {
 		m.uploads = newUploads(c.Files(), j.fs, filepath.Join(j.spec.StateDir(), uploadsFile), j.keyID, j.log)
 		j.uploads = m.uploads

@@ -277,7 +277,7 @@ func TestMediaChangedFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		m := &failingModel{}
-		o := mediaModel{Model: m, limit: inlineLimit, above: uploadAbove}.Attempt(t.Context(), r)
+		o := mediaModel{Model: m, limit: uploadAbove, above: uploadAbove}.Attempt(t.Context(), r)
 		if o.Consequence != batch.Settled || o.Status != batch.Failed || m.calls != 0 || o.MaybeBilled || !strings.Contains(o.Err.Message, "cat.png") {
 			t.Errorf("%s: %+v after %d calls", name, o, m.calls)
 		}

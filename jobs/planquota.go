@@ -33,7 +33,7 @@ func (j *Job) plannedStore() *quota.Store {
 	if j.client != nil {
 		return j.quotaStore()
 	}
-	if j.spec.Endpoint == "sim" && j.spec.BaseURL == "" {
+	if gemini.FactsOf(j.spec.Endpoint).Simulated && j.spec.BaseURL == "" {
 		return nil
 	}
 	e, err := gemini.ParseEndpoint(gemini.EndpointOptions{

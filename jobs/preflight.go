@@ -3,7 +3,6 @@ package jobs
 import (
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,43 +11,23 @@ import (
 	"github.com/xrash/smetrics"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/internal/apijson"
 )
 
-// A dialect is whose rules the endpoint has. Gateways and the simulator have
-// neither's: what only one of the two refuses is no refusal there.
-type dialect uint8
+// A dialect is the API whose rules the endpoint enforces; see [gemini.Dialect].
+type dialect = gemini.Dialect
 
 const (
-	gatewayAPI dialect = iota
-	googleAPI
-	vertexAPI
+	gatewayAPI = gemini.GatewayDialect
+	googleAPI  = gemini.GoogleDialect
+	vertexAPI  = gemini.VertexDialect
 )
 
-// dialectOf says it by the Spec alone, so that each command says the same.
+// dialectOf asks the Spec alone, so that each command says the same.
 func dialectOf(s *Spec) dialect {
-	switch s.Endpoint {
-	case "vertex":
-		return vertexAPI
-	case "google":
-		return googleAPI
-	case "":
-		if s.BaseURL == "" {
-			return googleAPI
-		}
-	}
-	for _, text := range []string{s.BaseURL, s.Endpoint} {
-		u, err := url.Parse(text)
-		switch {
-		case err != nil || s.Endpoint != "" && !strings.Contains(s.Endpoint, "://"):
-		case u.Hostname() == "generativelanguage.googleapis.com":
-			return googleAPI
-		case strings.Contains(u.Hostname(), "aiplatform"):
-			return vertexAPI
-		}
-	}
-	return gatewayAPI
+	return gemini.EndpointOptions{Name: s.Endpoint, BaseURL: s.BaseURL}.Dialect()
 }
 
 // A refusal is what is known to be refused in a request.

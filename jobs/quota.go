@@ -14,7 +14,7 @@ func (j *Job) quotaStore() *quota.Store { return j.storeOf(j.endpoint, j.keyID) 
 
 func (j *Job) storeOf(e gemini.Endpoint, id string) *quota.Store {
 	dir := j.userState()
-	if dir == "" || e.Name == "sim" { // the simulator begins anew with each run
+	if dir == "" || e.Simulated { // the simulator begins anew with each run
 		return nil
 	}
 	if j.spec.QuotaGroup != "" {

@@ -174,7 +174,7 @@ func (j *Job) ask(ctx context.Context) (*Summary, error) {
 	}
 	s := j.summary()
 	s.Asked = j.spec.tiers()
-	s.Simulated = s.Simulated || j.endpoint.Name == "sim" && s.Run.Attempts > 0
+	s.Simulated = s.Simulated || j.endpoint.Simulated && s.Run.Attempts > 0
 	s.ListPriced = j.listPriced(j.endpoint, &s.Run)
 	s.Learned = limiter.Learned()
 	if err != nil && j.media == nil { // whose files would all be read again

@@ -19,7 +19,7 @@ func (j *Job) checkSimulated() error {
 	case simulated && !isLocal(j.endpoint):
 		return specErrorf("set them aside with --fresh, or choose another --output",
 			"the answers in %s were made up by the simulator", j.spec.StateDir())
-	case !simulated && j.endpoint.Name == "sim":
+	case !simulated && j.endpoint.Simulated:
 		return specErrorf("choose another --output", "%s holds real answers, which the simulator's would be mixed with", j.spec.StateDir())
 	}
 	return nil
@@ -75,5 +75,5 @@ func isLocal(e gemini.Endpoint) bool {
 	if err != nil {
 		return false
 	}
-	return e.Name == "sim" || u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()
+	return e.Simulated || u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()
 }

@@ -89,7 +89,7 @@ func (s *Spec) checkTiers() error {
 // checkTierEndpoint refuses tiers where an endpoint does not sell them: it would
 // charge its own price for what looks like half of it.
 func checkTierEndpoint(name string) error {
-	if name == "yescale" || name == "gptproto" {
+	if gemini.FactsOf(name).NoTiers {
 		return specErrorf("leave --tier out; serviceTier under request: is passed on as it is",
 			"the gateway %s has no service tiers that are known to be sold or billed as Google's", name)
 	}

@@ -82,8 +82,7 @@ func (j *Job) warnModel(r *batch.Result) {
 // listPriced reports whether costs are Google's list prices although someone
 // else sends the bill, for the job's own model or any that answered.
 func (j *Job) listPriced(e gemini.Endpoint, t *Totals) bool {
-	ownHost := e.Name == "google" && j.spec.BaseURL == "" || e.Name == "vertex" && j.spec.BaseURL == ""
-	if ownHost || e.Name == "sim" {
+	if e.ListPrices {
 		return false
 	}
 	now := time.Now()

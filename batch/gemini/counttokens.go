@@ -7,19 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/genbatch/genbatch/batch"
 )
 
-// CanCount says why an endpoint is not to be asked for countTokens; nil: it has it,
-// free of charge. Gateways do not: some have no such method, and two are known to
-// answer it with a generation, which they bill.
+// CanCount returns why the endpoint must not be asked for countTokens, or nil if it
+// counts free of charge. Gateways do not: some have no such method, and two are known
+// to answer it with a generation, which they bill.
 func (e Endpoint) CanCount() error {
-	u, err := url.Parse(e.BaseURL)
-	own := err == nil && strings.HasSuffix(u.Hostname(), ".googleapis.com")
-	if e.Name == "sim" || own && (e.Name == "google" || e.Name == "vertex") {
+	if e.CountsTokens {
 		return nil
 	}
 	return fmt.Errorf("%s is not known to count tokens for nothing: some gateways answer countTokens with a generation, and bill it", e)

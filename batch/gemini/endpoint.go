@@ -42,6 +42,8 @@ type Endpoint struct {
 
 	// ServerTimeout says that the server obeys the x-server-timeout header.
 	ServerTimeout bool
+
+	Facts
 }
 
 // EndpointOptions is what a user says about an endpoint.
@@ -59,13 +61,27 @@ var named = map[string]struct {
 	Endpoint
 	baseEnv string
 }{
-	"google": {Endpoint{BaseURL: "https://generativelanguage.googleapis.com", Auth: AuthGoogKey, ServerTimeout: true,
-		KeyEnv: []string{"GOOGLE_API_KEY", "GEMINI_API_KEY"}}, "GOOGLE_GEMINI_BASE_URL"},
-	"vertex": {Endpoint{Vertex: true, Version: "v1beta1", Auth: AuthOAuth, ServerTimeout: true,
-		KeyEnv: []string{"GOOGLE_API_KEY"}}, "GOOGLE_VERTEX_BASE_URL"},
-	"yescale":  {Endpoint: Endpoint{Auth: AuthGoogKey, KeyEnv: []string{"YESCALE_API_KEY"}}},
-	"gptproto": {Endpoint: Endpoint{BaseURL: "https://gptproto.com", Auth: AuthRaw, KeyEnv: []string{"GPTPROTO_API_KEY"}}},
-	"sim":      {Endpoint: Endpoint{Auth: AuthNone}},
+	"google": {Endpoint{
+		BaseURL: "https://generativelanguage.googleapis.com", Auth: AuthGoogKey,
+		KeyEnv: []string{"GOOGLE_API_KEY", "GEMINI_API_KEY"}, ServerTimeout: true,
+		Facts: Facts{Dialect: GoogleDialect, ListPrices: true, FilesAPI: true, CountsTokens: true, InlineLimit: googleInlineLimit},
+	}, "GOOGLE_GEMINI_BASE_URL"},
+	"vertex": {Endpoint{
+		Vertex: true, Version: "v1beta1", Auth: AuthOAuth, KeyEnv: []string{"GOOGLE_API_KEY"}, ServerTimeout: true,
+		Facts: Facts{Dialect: VertexDialect, ListPrices: true, CountsTokens: true, InlineLimit: gatewayInlineLimit},
+	}, "GOOGLE_VERTEX_BASE_URL"},
+	"yescale": {Endpoint: Endpoint{
+		Auth: AuthGoogKey, KeyEnv: []string{"YESCALE_API_KEY"},
+		Facts: Facts{NoTiers: true, InlineLimit: gatewayInlineLimit},
+	}},
+	"gptproto": {Endpoint: Endpoint{
+		BaseURL: "https://gptproto.com", Auth: AuthRaw, KeyEnv: []string{"GPTPROTO_API_KEY"},
+		Facts: Facts{NoTiers: true, InlineLimit: gatewayInlineLimit},
+	}},
+	"sim": {Endpoint: Endpoint{
+		Auth:  AuthNone,
+		Facts: Facts{Simulated: true, ListPrices: true, FilesAPI: true, CountsTokens: true, InlineLimit: googleInlineLimit},
+	}},
 }
 
 // defaultVersion is the version segment that every known gateway serves.
@@ -89,7 +105,7 @@ func ParseEndpoint(o EndpointOptions, env func(string) string) (Endpoint, error)
 		name = "google"
 	}
 
-	e := Endpoint{Auth: AuthGoogKey, KeyEnv: []string{"GENBATCH_API_KEY"}}
+	e := Endpoint{Auth: AuthGoogKey, KeyEnv: []string{"GENBATCH_API_KEY"}, Facts: FactsOf(name)}
 	if name != "" {
 		known, ok := named[name]
 		if !ok {
@@ -111,6 +127,8 @@ func ParseEndpoint(o EndpointOptions, env func(string) string) (Endpoint, error)
 			return Endpoint{}, err
 		}
 	}
+	e.Dialect = o.Dialect()
+	e.ListPrices = e.ListPrices && (o.BaseURL == "" || e.Simulated)
 	if e.BaseURL == "" {
 		return Endpoint{}, fmt.Errorf("endpoint %s has no fixed address: give the host of your account with --base-url", name)
 	}
@@ -158,6 +176,8 @@ func (e *Endpoint) rebase(base string) error {
 		path = strings.TrimRight(strings.TrimSuffix(path, m[0]), "/")
 	}
 	e.BaseURL = u.Scheme + "://" + u.Host + path
+	// A gateway in the place of a named endpoint may bill countTokens.
+	e.CountsTokens = e.CountsTokens && (e.Simulated || strings.HasSuffix(u.Hostname(), ".googleapis.com"))
 	return nil
 }
 
@@ -169,7 +189,7 @@ func (e Endpoint) String() string {
 		return e.BaseURL
 	case e.Vertex && e.Project != "":
 		return "vertex:" + e.Project + "/" + e.Location
-	case e.BaseURL == named[e.Name].BaseURL || e.Vertex || e.Name == "sim":
+	case e.BaseURL == named[e.Name].BaseURL || e.Vertex || e.Simulated:
 		return e.Name
 	}
 	return e.Name + ":" + e.BaseURL

@@ -40,10 +40,10 @@ type Files struct {
 	ActiveTimeout time.Duration
 }
 
-// Files returns the client's Files API, or nil where the endpoint has none: of the
-// known ones Google AI alone has it, and the simulator.
+// Files returns the client's Files API, or nil if the endpoint has none: only Google
+// AI and the simulator are known to have it.
 func (c *Client) Files() *Files {
-	if name := c.config.Endpoint.Name; name != "google" && name != "sim" {
+	if !c.config.Endpoint.FilesAPI {
 		return nil
 	}
 	return &Files{client: c}

@@ -1,0 +1,85 @@
+package gemini
+
+import (
+	"net/url"
+	"strings"
+)
+
+// Facts are what is known about an endpoint, beyond how to speak to it. [FactsOf] and
+// [ParseEndpoint] fill them in. What is not known is false.
+type Facts struct {
+	// Dialect says whose rules the endpoint enforces.
+	Dialect Dialect
+
+	// Simulated says that answers are made up and cost nothing. Such an endpoint
+	// takes any key, and no quota of it outlives its process.
+	Simulated bool
+
+	// ListPrices says that calls are billed at Google's list prices, because Google
+	// itself bills them. Any other operator sends a bill of its own.
+	ListPrices bool
+
+	// NoTiers says that the endpoint is not known to sell Google's service tiers. It
+	// would charge its own price for what looks like half of it.
+	NoTiers bool
+
+	// FilesAPI says that media can be uploaded through the Files API.
+	FilesAPI bool
+
+	// CountsTokens says that countTokens is offered, and free of charge.
+	CountsTokens bool
+
+	// InlineLimit is the largest request in bytes, media in base64 included.
+	InlineLimit int
+}
+
+// The largest requests. Google AI has taken 100 MB since 2026-01-08, and gateways
+// keep to the 20 MB of before.
+// https://ai.google.dev/gemini-api/docs/changelog
+const (
+	googleInlineLimit  = 100 << 20
+	gatewayInlineLimit = 20 << 20
+)
+
+// FactsOf returns the facts about a named endpoint at its own address. Any other
+// name, a base URL included, has those of an unknown gateway.
+func FactsOf(name string) Facts {
+	if known, ok := named[name]; ok {
+		return known.Facts
+	}
+	return Facts{InlineLimit: gatewayInlineLimit}
+}
+
+// A Dialect is the API whose rules an endpoint enforces. Gateways and the simulator
+// enforce those of neither: what only one API refuses may pass there.
+type Dialect uint8
+
+// The dialects.
+const (
+	GatewayDialect Dialect = iota
+	GoogleDialect
+	VertexDialect
+)
+
+// Dialect returns the dialect of the endpoint that the options describe. It looks at
+// nothing else, the environment included, so that the same options always give the
+// same answer.
+func (o EndpointOptions) Dialect() Dialect {
+	switch {
+	case o.Name == "" && o.BaseURL == "":
+		return GoogleDialect
+	case o.Name != "" && !strings.Contains(o.Name, "://"):
+		return FactsOf(o.Name).Dialect
+	}
+	for _, address := range []string{o.BaseURL, o.Name} {
+		u, err := url.Parse(address)
+		switch {
+		case err != nil:
+		case u.Hostname() == "generativelanguage.googleapis.com":
+			return GoogleDialect
+		case strings.Contains(u.Hostname(), "aiplatform"):
+			return VertexDialect
+		}
+	}
+	return GatewayDialect
+}
