@@ -138,10 +138,10 @@ type Outcome struct {
 	MaybeBilled bool
 	Most        *Usage // of such an attempt, the most that it can have used; nil: not known
 
-	// Patient marks an attempt that does not count among those that the row has:
-	// such as one that a cheaper tier had no room for. Whoever sets it sees to it that
-	// it ends.
-	Patient bool
+	// Uncounted marks an attempt that uses up none of the row's MaxAttempts, for
+	// instance because the flex tier had no room. The Model that sets it must bound how
+	// often it does.
+	Uncounted bool
 
 	// RetryAfter is how long the server asks to wait; 0 = it did not say.
 	RetryAfter time.Duration

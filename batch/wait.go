@@ -10,14 +10,14 @@ import (
 // A call is a request on its way through the engine. It is owned by whoever
 // received it last: feed, a worker, or wait.
 type call struct {
-	req      *Request
-	body     []byte // what the next attempt sends; nil: req.Body
-	changes  []Change
-	attempts int            // made in this run
-	slowed   int            // of these, refused for a quota
-	patient  int            // of these, that do not count
-	bounded  map[reason]int // retries made under an outcome's own MaxRetries; nil: none
-	spent    []Spend
+	req       *Request
+	body      []byte // what the next attempt sends; nil: req.Body
+	changes   []Change
+	attempts  int            // made in this run
+	slowed    int            // of these, refused for a quota
+	uncounted int            // of these, marked as Outcome.Uncounted
+	bounded   map[reason]int // retries made under an outcome's own MaxRetries; nil: none
+	spent     []Spend
 
 	due   time.Time // when the next attempt may be made
 	ended bool      // it has an outcome

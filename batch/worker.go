@@ -114,8 +114,8 @@ func (r *run) attempt(c *call) {
 // left.
 func (r *run) retry(c *call, o *Outcome, begin, end time.Time) {
 	switch {
-	case o.Patient:
-		c.patient++
+	case o.Uncounted:
+		c.uncounted++
 	case o.Err != nil && o.Err.Kind == KindQuota:
 		c.slowed++
 	}
@@ -132,8 +132,8 @@ func (r *run) retry(c *call, o *Outcome, begin, end time.Time) {
 		bounded = c.bounded[why]
 	}
 	switch {
-	case o.Patient:
-	case c.attempts-c.slowed-c.patient >= r.MaxAttempts,
+	case o.Uncounted:
+	case c.attempts-c.slowed-c.uncounted >= r.MaxAttempts,
 		c.slowed >= quotaPerAttempt*r.MaxAttempts,
 		bounded > o.MaxRetries:
 		if o.Status == "" {

@@ -307,7 +307,7 @@ func (m tieredModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcom
 		return o
 	}
 	if errors.Is(cause, errLeaveTier) && ctx.Err() == nil {
-		o.Consequence, o.Status, o.Patient, o.RetryAfter = batch.Retry, "", true, 0
+		o.Consequence, o.Status, o.Uncounted, o.RetryAfter = batch.Retry, "", true, 0
 		o.Err = &batch.Error{Kind: batch.KindTimeout, Message: fmt.Sprintf("no answer in the %s tier, and the deadline leaves it no more time", r.Tier)}
 		return o
 	}
@@ -323,7 +323,7 @@ func (m tieredModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcom
 		// A row in its last tier ends as any other does, but for one that is to have
 		// the cheap tier and no other.
 		last := tier == len(m.tiers)-1
-		o.Patient = !last || r.Tier == "flex" && now.Before(end)
+		o.Uncounted = !last || r.Tier == "flex" && now.Before(end)
 		if at := m.switchAt(); tier == 0 && !at.IsZero() && at.Before(end) {
 			end = at
 		}

@@ -22,14 +22,14 @@ func (l *tierLimiter) Release(r *Request, _ *Outcome) {
 	}
 }
 
-// Patient attempts do not use up those that a row has, and each attempt has a request
+// Uncounted attempts do not use up those that a row has, and each attempt has a request
 // of its own, whose tier the limiter sets. An attempt that was cut counts as one of the
 // tier that it asked for.
-func TestPatientAttempts(t *testing.T) {
+func TestUncountedAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newModel(func(_ context.Context, _ int64, n int) Outcome {
 			if n <= 20 {
-				return Outcome{Consequence: SlowDown, Patient: true, MaybeBilled: n == 7, Err: &Error{Kind: KindQuota, Message: "busy"}}
+				return Outcome{Consequence: SlowDown, Uncounted: true, MaybeBilled: n == 7, Err: &Error{Kind: KindQuota, Message: "busy"}}
 			}
 			return Outcome{Consequence: Retry, Err: &Error{Kind: KindServer, Message: "broken"}}
 		})
@@ -40,7 +40,7 @@ func TestPatientAttempts(t *testing.T) {
 		err := Run(t.Context(), Config{Model: m, Limiter: l, Sink: sink, MaxAttempts: 3, Concurrency: 1}, func(yield func(*Request, error) bool) { yield(original, nil) })
 		r := sink.results[1]
 		if err != nil || r == nil || r.Status != Failed || r.Attempts != 23 || m.total() != 23 {
-			t.Fatalf("%+v, %d attempts, %v; want failed after 20 patient attempts and 3", r, m.total(), err)
+			t.Fatalf("%+v, %d attempts, %v; want failed after 20 uncounted attempts and 3", r, m.total(), err)
 		}
 		if len(r.Spent) != 1 || r.Spent[0].Tier != "flex" {
 			t.Errorf("spent %+v", r.Spent)
