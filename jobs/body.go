@@ -178,9 +178,9 @@ func merge(base, over map[string]any) map[string]any {
 	return out
 }
 
-// requestOf returns what the job's own fields put into each body, with request:
+// body returns what the job's own fields put into each body, with request:
 // laid over it.
-func requestOf(s *Spec, kind map[string]any) map[string]any {
+func (s *Spec) body(kind map[string]any) map[string]any {
 	body := maps.Clone(kind)
 	if s.MaxOutputTokens > 0 {
 		body = merge(body, map[string]any{"generationConfig": map[string]any{"maxOutputTokens": s.MaxOutputTokens}})

@@ -43,19 +43,48 @@ const (
 // what it did cost. It is safe for concurrent use.
 type budget struct {
 	batch.Limiter
-	prices *price.Table
-	cap    price.USD
+	prices   *price.Table
+	cap      price.USD
+	unpriced int64 // past calls whose price is not known
 
 	mu       sync.Mutex
 	spent    price.USD
 	reserved map[*batch.Request]price.USD
-	total    price.USD     // of reserved
-	freed    chan struct{} // closed, and made anew, when a call has ended
-	models   []string      // that answered, and may be dearer than the one that is asked
-	answers  int           // in this run
-	longest  int64         // output tokens of an answer
-	unseen   int64         // input tokens of an answer beyond those that its request reserved
+	total    price.USD // of reserved
+	freed    bell      // rings when a call has ended
+	models   []string  // that answered, and may be dearer than the one that is asked
+	answers  int       // in this run
+	longest  int64     // output tokens of an answer
+	unseen   int64     // input tokens of an answer beyond those that its request reserved
 }
+
+// newBudgetOf returns a budget before any call, which passes on to l what it lets
+// through.
+func newBudgetOf(l batch.Limiter, prices *price.Table, limit price.USD) *budget {
+	return &budget{
+		Limiter: l, prices: prices, cap: limit,
+		reserved: make(map[*batch.Request]price.USD),
+	}
+}
+
+// AddPast counts a result of an earlier run. All of them are to be added before the
+// first Acquire.
+func (b *budget) AddPast(r *batch.Result) {
+	var t Totals
+	t.addResult(r, b.prices)
+	spent, unpriced := t.CostUSD()
+	b.spent += spent + t.UnreportedMost
+	b.unpriced += unpriced
+	for i := range r.Spent { // the next run knows how long answers are before its first
+		if u := r.Spent[i].Usage; u != nil {
+			b.longest = max(b.longest, u.CandidatesTokenCount+u.Thoughts())
+		}
+	}
+}
+
+// Unpriced returns how many past calls are of unknown price. With any the cap cannot
+// be held.
+func (b *budget) Unpriced() int64 { return b.unpriced }
 
 // newBudget returns the limiter that holds the job's cap; the one given, when it
 // has none.
@@ -67,11 +96,7 @@ func (j *Job) newBudget(l batch.Limiter) (batch.Limiter, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &budget{
-		Limiter: l, prices: j.prices, cap: limit,
-		reserved: make(map[*batch.Request]price.USD), freed: make(chan struct{}),
-	}
-	var past Totals
+	b := newBudgetOf(l, j.prices, limit)
 	for r, err := range j.journal.All() {
 		if _, damaged := errors.AsType[*journal.Damage](err); damaged {
 			continue // its row is asked again, and what it cost is not known
@@ -79,19 +104,12 @@ func (j *Job) newBudget(l batch.Limiter) (batch.Limiter, error) {
 		if err != nil {
 			return nil, err
 		}
-		past.addResult(r, j.prices)
-		for i := range r.Spent { // the next run knows how long answers are before its first
-			if u := r.Spent[i].Usage; u != nil {
-				b.longest = max(b.longest, u.CandidatesTokenCount+u.Thoughts())
-			}
-		}
+		b.AddPast(r)
 	}
-	spent, unpriced := past.CostUSD()
-	if unpriced > 0 {
+	if n := b.Unpriced(); n > 0 {
 		return nil, specErrorf("give their prices with --prices FILE, or run without --max-cost",
-			"max_cost cannot be held: the price of %d calls in the journal is not known", unpriced)
+			"max_cost cannot be held: the price of %d calls in the journal is not known", n)
 	}
-	b.spent = spent + past.UnreportedMost
 	switch {
 	case j.bodyBound() == 0:
 		j.log.Warn("without --max-output-tokens the cap of --max-cost is soft: answers longer than any before can exceed it")
@@ -143,7 +161,7 @@ func (j *Job) bodyBound() int64 {
 // bringsInput reports whether the job's requests have input that their text does
 // not hold. The first answers show how much it is.
 func (j *Job) bringsInput() bool {
-	request := withSet(requestOf(&j.spec, nil), j.spec.Set)
+	request := withSet(j.spec.body(nil), j.spec.Set)
 	return j.media != nil || field(request, "cachedContent") != nil ||
 		grounded(request) || hasTool("urlContext")(request) || hasTool("codeExecution")(request)
 }
@@ -202,7 +220,7 @@ func (b *budget) reserve(r *batch.Request, most batch.Usage, hard bool) (freed <
 		b.total += need
 		return nil, nil
 	case len(b.reserved) > 0:
-		return b.freed, nil
+		return b.freed.wait(), nil
 	}
 	return nil, &BudgetError{Cap: b.cap, Spent: b.spent, Next: need}
 }
@@ -243,8 +261,27 @@ func (b *budget) settle(r *batch.Request, cost price.USD) {
 	b.total -= b.reserved[r]
 	delete(b.reserved, r)
 	b.spent += cost
-	close(b.freed)
-	b.freed = make(chan struct{})
+	b.freed.ring()
+}
+
+// A bell wakes all who wait for it. The mutex of its owner guards it.
+type bell struct {
+	rung chan struct{} // nil: nobody waits
+}
+
+// wait returns a channel that is closed when the bell rings next.
+func (b *bell) wait() <-chan struct{} {
+	if b.rung == nil {
+		b.rung = make(chan struct{})
+	}
+	return b.rung
+}
+
+func (b *bell) ring() {
+	if b.rung != nil {
+		close(b.rung)
+		b.rung = nil
+	}
 }
 
 // boundedModel says of an attempt that never reported what it used the most that
@@ -253,6 +290,9 @@ type boundedModel struct {
 	batch.Model
 	prices *price.Table
 }
+
+// newBounded returns the model m whose outcomes say the most that they can have used.
+func newBounded(m batch.Model, prices *price.Table) batch.Model { return boundedModel{m, prices} }
 
 func (m boundedModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 	o := m.Model.Attempt(ctx, r)

@@ -49,6 +49,12 @@ type changingModel struct {
 	stream bool // every call is a stream already
 }
 
+// newChanging returns the model m with changed calls, where stream says that every
+// call is a stream already.
+func newChanging(m batch.Model, prices *price.Table, stream bool) batch.Model {
+	return changingModel{m, prices, stream}
+}
+
 func (m changingModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 	o := m.Model.Attempt(ctx, r)
 	if len(r.Changes) > 0 {

@@ -64,7 +64,7 @@ func newClassify(s *Spec, system *rowTemplate) (kind, []*rowTemplate, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	k.body, err = newBody(requestOf(s, map[string]any{
+	k.body, err = newBody(s.body(map[string]any{
 		"contents":          append(contents, textContent("user", text)),
 		"systemInstruction": instructionContent(k.instruction()+"\n\nLabels:\n"+list.String(), system),
 		"generationConfig":  k.answerConfig(enum),

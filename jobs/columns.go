@@ -105,14 +105,14 @@ var standard = []resultColumn{
 
 // newColumns returns the result columns of a job: the answer, those of its kind,
 // the standard ones, and the extras that it asks for.
-func newColumns(s *Spec, k kind) []resultColumn {
+func newColumns(s *Spec, ofKind []batch.Column) []resultColumn {
 	columns := []resultColumn{{Column: batch.Column{Name: "response"}, value: func(x *reply) any {
 		if x.answer == nil || x.answer.Text == "" && x.status != batch.OK {
 			return nil
 		}
 		return x.answer.Text
 	}}}
-	for i, c := range k.columns() {
+	for i, c := range ofKind {
 		columns = append(columns, resultColumn{Column: c, value: func(x *reply) any {
 			if x.own == nil {
 				return nil
@@ -131,7 +131,7 @@ func newColumns(s *Spec, k kind) []resultColumn {
 	columns = append(columns, standard...)
 	request := askedOf(s)
 	own := func(name string) bool {
-		return slices.ContainsFunc(k.columns(), func(c batch.Column) bool { return c.Name == name })
+		return slices.ContainsFunc(ofKind, func(c batch.Column) bool { return c.Name == name })
 	}
 	for _, e := range extras {
 		if e.asked != nil && e.asked(request) || slices.Contains(s.Columns, s.Prefix+e.Name) && !own(e.Name) {
@@ -189,7 +189,7 @@ func (j *Job) answered(x *reply) {
 		}
 	}
 	if x.status == batch.OK {
-		own, note, err := j.kind.values(a)
+		own, note, err := j.prompt.Read(a)
 		if err != nil {
 			x.status, x.problem = batch.Invalid, err.Error()
 			return

@@ -45,15 +45,15 @@ func newEvaluator(column string, names []string, multi, confident bool, labels f
 // newEvaluator returns what compares the job's labels with known ones; nil where the
 // job has none.
 func (j *Job) newEvaluator() *evaluator {
-	k, ok := j.kind.(*classifyKind)
-	if !ok || j.spec.Expected == "" {
+	k := j.prompt.Classification()
+	if k == nil || j.spec.Expected == "" {
 		return nil
 	}
-	return newEvaluator(j.spec.Expected, k.labels, k.Multi, k.Confidence, k.known, k.isExample)
+	return newEvaluator(j.spec.Expected, k.Names(), k.Multi, k.Confidence, k.Known, k.IsExample)
 }
 
-// known returns the labels that a text from the column of known ones names.
-func (k *classifyKind) known(text string) ([]string, error) {
+// Known returns the labels that a text from the column of known ones names.
+func (k *classifyKind) Known(text string) ([]string, error) {
 	if k.Multi {
 		return k.labels.list(text)
 	}
@@ -64,9 +64,9 @@ func (k *classifyKind) known(text string) ([]string, error) {
 	return []string{label}, nil
 }
 
-// isExample reports whether the row's text is one of the examples, which the model
+// IsExample reports whether the row's text is one of the examples, which the model
 // has been shown with its label.
-func (k *classifyKind) isExample(row *batch.Row) bool {
+func (k *classifyKind) IsExample(row *batch.Row) bool {
 	if len(k.shown) == 0 {
 		return false
 	}
@@ -232,10 +232,8 @@ func (j *Job) warnExpected() {
 	if j.spec.Expected == "" {
 		return
 	}
-	for _, t := range j.templates {
-		if t.all || slices.Contains(t.uses, j.spec.Expected) {
-			j.log.Warn(fmt.Sprintf("%s shows the model the column %s, which holds the labels that it is compared with: the evaluation means nothing", t.name, j.spec.Expected))
-		}
+	for _, option := range j.prompt.Showing(j.spec.Expected) {
+		j.log.Warn(fmt.Sprintf("%s shows the model the column %s, which holds the labels that it is compared with: the evaluation means nothing", option, j.spec.Expected))
 	}
 }
 
@@ -250,7 +248,6 @@ func (j *Job) warnUnknown(e *Evaluation) {
 			value = text
 		}
 	}
-	k := j.kind.(*classifyKind)
 	j.log.Warn(fmt.Sprintf("the column %s holds in %s what is none of the job's labels, such as %q; these rows are not compared; %s",
-		e.Column, plural(int(e.Unknown), "row"), value, k.labels.like(value)))
+		e.Column, plural(int(e.Unknown), "row"), value, j.prompt.Classification().Like(value)))
 }

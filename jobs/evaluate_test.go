@@ -18,11 +18,11 @@ import (
 func evaluate(t *testing.T, classify string, rows ...[2]string) *Evaluation {
 	t.Helper()
 	s := load(t, "expected: known\nclassify: {text: '{{.x}}', "+classify+"}")
-	k, _, err := newKind(s)
+	p, err := newPrompt(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := (&Job{spec: *s, rendering: rendering{kind: k}}).newEvaluator()
+	v := (&Job{spec: *s, prompt: p}).newEvaluator()
 	for i, r := range rows {
 		x := &reply{status: batch.OK}
 		switch {
@@ -236,11 +236,11 @@ func TestExpectedOfASample(t *testing.T) {
 // What a Parquet file or JSON holds in place of texts is compared too.
 func TestExpectedOfOtherTypes(t *testing.T) {
 	s := load(t, "expected: known\nclassify: {text: '{{.x}}', labels: ['1', 'true', '2.5']}")
-	k, _, err := newKind(s)
+	p, err := newPrompt(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := (&Job{spec: *s, rendering: rendering{kind: k}}).newEvaluator()
+	v := (&Job{spec: *s, prompt: p}).newEvaluator()
 	for _, value := range []any{int64(1), json.Number("1"), true, 2.5, []byte("true"), json.RawMessage("null"), nil} {
 		v.add(row("x", "y", "known", value), compared{known: true, labels: []string{"1"}})
 	}

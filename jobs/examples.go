@@ -210,17 +210,29 @@ func (k *classifyKind) exampleAnswer(labels []string) (string, error) {
 	return string(text), err
 }
 
+// Names returns the labels, as the job spells them and in its order. It is not to be
+// changed.
+func (k *classifyKind) Names() []string { return k.labels }
+
+// Like is a hint for a text that is none of the labels.
+func (k *classifyKind) Like(text string) string { return k.labels.like(text) }
+
+// Shown returns how many examples the model is shown with each row, and how many bytes
+// of text they are.
+func (k *classifyKind) Shown() (examples, bytes int) {
+	for text := range k.shown {
+		bytes += len(text)
+	}
+	return len(k.shown), bytes
+}
+
 // warnExamples says what many examples come to, before they are paid for.
 func (j *Job) warnExamples() {
-	k, ok := j.kind.(*classifyKind)
-	if !ok {
+	k := j.prompt.Classification()
+	if k == nil {
 		return
 	}
-	size := 0
-	for text := range k.shown {
-		size += len(text)
-	}
-	if len(k.shown) > manyExamples || size > manyExampleBytes {
-		j.log.Warn(fmt.Sprintf("%d examples, about %d tokens, are sent with each row, and paid for each time", len(k.shown), size/4))
+	if n, size := k.Shown(); n > manyExamples || size > manyExampleBytes {
+		j.log.Warn(fmt.Sprintf("%d examples, about %d tokens, are sent with each row, and paid for each time", n, size/4))
 	}
 }

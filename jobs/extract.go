@@ -37,7 +37,7 @@ func newExtract(s *Spec, system *rowTemplate) (kind, []*rowTemplate, error) {
 	instruction := "Extract from " + subjectOf(s) + " what the JSON Schema of the answer describes. " +
 		"Keep to what " + it + " says, and add nothing to it. What it does not say is null where the schema allows that, " +
 		"and is left out where it is not required. Answer with the JSON alone."
-	body, err := newBody(requestOf(s, map[string]any{
+	body, err := newBody(s.body(map[string]any{
 		"contents":          []any{textContent("user", text)},
 		"systemInstruction": instructionContent(instruction, system),
 	}))

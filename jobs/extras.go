@@ -67,7 +67,7 @@ func askedOf(s *Spec) map[string]any {
 	if len(s.Tier) > 0 {
 		own["serviceTier"] = s.Tier[0]
 	}
-	return merge(withSet(requestOf(s, nil), s.Set), own)
+	return merge(withSet(s.body(nil), s.Set), own)
 }
 
 // makesMedia reports whether the answers are images or sounds: the request says so,

@@ -23,9 +23,8 @@ func inlineInput(r *batch.Request, b *parsedBody, most *batch.Usage) {
 	if json.Unmarshal(b.members["contents"], &contents) != nil {
 		return // a single content, not in a list, is small or counts in full
 	}
-	model := strings.TrimPrefix(r.Model, "models/")
-	w := weigher{tiled: strings.HasPrefix(model, "gemini-2") || strings.HasPrefix(model, "gemini-1")}
-	_ = json.Unmarshal(b.config["mediaResolution"], &w.level) // by number: as if it were not there
+	var level string
+	_ = json.Unmarshal(b.config["mediaResolution"], &level) // by number: as if it were not there
 	for _, c := range contents {
 		for _, part := range c.Parts {
 			inline := object(camel(part)["inlineData"])
@@ -37,8 +36,7 @@ func inlineInput(r *batch.Request, b *parsedBody, most *batch.Usage) {
 			if err != nil {
 				continue // it is refused, or read in a way that is not known here
 			}
-			size := int64(len(data))
-			tokens := 2 * int64(w.tokens("", kind, size, factsOf(kind, bytes.NewReader(data), size)))
+			tokens := 2 * int64(tokensOfInline(r.Model, level, kind, data))
 			most.PromptTokenCount += tokens - int64(len(text))
 			if strings.HasPrefix(kind, "audio/") || strings.HasPrefix(kind, "video/") {
 				most.PromptTokensDetails = append(most.PromptTokensDetails, batch.ModalityTokens{Modality: "AUDIO", TokenCount: tokens})

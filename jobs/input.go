@@ -84,10 +84,8 @@ func (j *Job) learnColumns() error {
 // that would cover the input's.
 func (j *Job) checkColumns() error {
 	if len(j.names) > 0 {
-		for _, t := range j.templates {
-			if err := t.checkColumns(j.names); err != nil {
-				return err
-			}
+		if err := j.prompt.CheckColumns(j.names); err != nil {
+			return err
 		}
 		if err := checkUses("media", j.media.names(), j.names); err != nil {
 			return err

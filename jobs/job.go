@@ -38,11 +38,13 @@ type Options struct {
 // A Job is a Spec made ready: its input opened, its templates checked, its
 // journal at hand. A Job is not safe for concurrent use, but for Progress.
 type Job struct {
-	spec Spec
-	env  func(string) string
-	log  *slog.Logger
-	warn *warnings
-	rendering
+	spec    Spec
+	env     func(string) string
+	log     *slog.Logger
+	warn    *warnings
+	prompt  *Prompt
+	media   *mediaParts // nil: no column has media
+	columns []resultColumn
 	prices  *price.Table
 	input   *reader.Input
 	names   []string          // the input's columns, as far as they are known
@@ -53,16 +55,6 @@ type Job struct {
 	disk
 	connection // of a job that can run
 	progress   progress
-}
-
-// A rendering is how a job makes requests of rows, and what it takes from answers.
-type rendering struct {
-	kind      kind
-	columns   []resultColumn
-	set       *overrides // nil: rows set nothing
-	templates []*rowTemplate
-	media     *mediaParts // nil: no column has media
-	canonical bool        // every body is, see batch.Canonical
 }
 
 // A disk is how a job reaches its state folder.
@@ -132,22 +124,11 @@ func prepare(s Spec, o Options) (*Job, error) {
 	if j.log == nil {
 		j.log = slog.New(slog.DiscardHandler)
 	}
-	k, templates, err := newKind(&s)
-	if err != nil {
+	var err error
+	if j.prompt, err = newPrompt(&s); err != nil {
 		return nil, err
 	}
-	if j.set, err = newOverrides(&s); err != nil {
-		return nil, err
-	}
-	j.set.ownParts(&s, bodyOf(k).skeleton())
-	if raw, ok := k.(*rawKind); ok {
-		raw.set = j.set
-	}
-	templates = append(templates, j.set.templates()...)
-	if k, err = withSchema(&s, k); err != nil {
-		return nil, err
-	}
-	j.kind, j.columns = k, newColumns(&s, k)
+	j.columns = newColumns(&s, j.prompt.Columns())
 	if err := checkNames(j.columns); err != nil {
 		return nil, err
 	}
@@ -167,13 +148,9 @@ func prepare(s Spec, o Options) (*Job, error) {
 		}
 		j.retry[st] = true
 	}
-	j.templates = templates
 	if j.media, err = newMedia(&s); err != nil {
 		return nil, err
 	}
-	// What rows set, and media, may change a body in any way.
-	t := bodyOf(k)
-	j.canonical = t != nil && t.canonical && j.set == nil && j.media == nil
 	return j, nil
 }
 
@@ -364,14 +341,7 @@ func (j *Job) request(row *batch.Row, clash *clash) (*batch.Request, error) {
 	if row.Err != nil {
 		return nil, row.Err
 	}
-	model, err := j.set.model(row, j.spec.Model)
-	var body []byte
-	if err == nil {
-		body, err = j.kind.render(row)
-	}
-	if err == nil {
-		body, err = j.set.apply(row, body)
-	}
+	model, body, err := j.prompt.Render(row)
 	var media []batch.Media
 	mediaTokens := 0
 	if err == nil && j.media != nil {
@@ -383,7 +353,7 @@ func (j *Job) request(row *batch.Row, clash *clash) (*batch.Request, error) {
 	var f batch.Fingerprint
 	switch {
 	case err != nil:
-	case j.canonical:
+	case j.prompt.Canonical() && j.media == nil: // media change the body
 		f = batch.FingerprintOfCanonical(model, body)
 	default:
 		f, err = batch.FingerprintOf(model, body)

@@ -51,7 +51,7 @@ func newKind(s *Spec) (kind, []*rowTemplate, error) {
 		if system != nil {
 			return nil, nil, specErrorf("put systemInstruction into request:", "system does not go with raw:")
 		}
-		return &rawKind{column: s.Raw.Column, defaults: requestOf(s, nil), model: s.Model}, nil, nil
+		return &rawKind{column: s.Raw.Column, defaults: s.body(nil), model: s.Model}, nil, nil
 	}
 	prompt, err := newTemplate("prompt", s.Prompt)
 	if err != nil {
@@ -61,7 +61,7 @@ func newKind(s *Spec) (kind, []*rowTemplate, error) {
 	if system != nil {
 		fields["systemInstruction"] = textContent("", system)
 	}
-	body, err := newBody(requestOf(s, fields))
+	body, err := newBody(s.body(fields))
 	return &promptKind{body: body}, templates(prompt, system), err
 }
 
@@ -133,7 +133,7 @@ func newSummarize(s *Spec, system *rowTemplate) (kind, []*rowTemplate, error) {
 		instruction += " Write in the language of the text."
 	}
 	instruction += " Answer with the summary alone."
-	body, err := newBody(requestOf(s, map[string]any{
+	body, err := newBody(s.body(map[string]any{
 		"contents":          []any{textContent("user", text)},
 		"systemInstruction": instructionContent(instruction, system),
 	}))

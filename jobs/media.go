@@ -96,7 +96,9 @@ func newMedia(s *Spec) (*mediaParts, error) {
 	if s.Raw != nil {
 		return nil, specErrorf("put inlineData or fileData parts into the requests themselves", "media does not go with raw:")
 	}
-	m := &mediaParts{root: s.MediaRoot, spooled: slices.Contains(s.Input, "-"), weigh: newWeigher(s)}
+	config, _ := field(s.Request, "generationConfig").(map[string]any)
+	level, _ := field(config, "mediaResolution").(string)
+	m := &mediaParts{root: s.MediaRoot, spooled: slices.Contains(s.Input, "-"), weigh: newWeigher(s.Model, level)}
 	for _, c := range s.Media {
 		switch {
 		case c.Column == "":

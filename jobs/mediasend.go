@@ -32,17 +32,21 @@ type mediaModel struct {
 	above   int      // requests beyond it have media uploaded
 }
 
+// newMediaModel returns a model that puts media into requests of at most limit bytes.
+// uploads may be nil: the endpoint has no Files API.
+func newMediaModel(m batch.Model, limit int, uploads *uploads) batch.Model {
+	return mediaModel{Model: m, uploads: uploads, limit: limit, above: uploadAbove}
+}
+
 // withMedia returns the job's client, which sends media if the job has any.
 func (j *Job) withMedia() batch.Model {
 	if j.media == nil {
 		return j.client
 	}
-	m := mediaModel{Model: j.client, limit: j.endpoint.InlineLimit, above: uploadAbove}
 	if c, ok := j.client.(*gemini.Client); ok && c.Files() != nil {
-		m.uploads = newUploads(c.Files(), j.fs, filepath.Join(j.spec.StateDir(), uploadsFile), j.keyID, j.log)
-		j.uploads = m.uploads
+		j.uploads = newUploads(c.Files(), j.fs, filepath.Join(j.spec.StateDir(), uploadsFile), j.keyID, j.log)
 	}
-	return m
+	return newMediaModel(j.client, j.endpoint.InlineLimit, j.uploads)
 }
 
 // Attempt makes one exchange, after the uploads that it needs. A row whose media

@@ -68,11 +68,17 @@ type weigher struct {
 	level string // of the whole request
 }
 
-func newWeigher(s *Spec) weigher {
-	config, _ := field(s.Request, "generationConfig").(map[string]any)
-	level, _ := field(config, "mediaResolution").(string)
-	model := strings.TrimPrefix(s.Model, "models/")
+// newWeigher returns the weigher for a model and the mediaResolution of the request.
+func newWeigher(model, level string) weigher {
+	model = strings.TrimPrefix(model, "models/")
 	return weigher{level: level, tiled: strings.HasPrefix(model, "gemini-2") || strings.HasPrefix(model, "gemini-1")}
+}
+
+// tokensOfInline estimates the tokens of a medium that a request to the model itself holds, by
+// its content; level is the request's mediaResolution, or empty.
+func tokensOfInline(model, level, kind string, data []byte) int {
+	size := int64(len(data))
+	return newWeigher(model, level).tokens("", kind, size, factsOf(kind, bytes.NewReader(data), size))
 }
 
 // tokens estimates a medium's tokens; size is 0 for one that is elsewhere. More than

@@ -134,7 +134,7 @@ func (j *Job) Plan() (*Plan, error) {
 		}
 		basis.tokens += float64(it.req.InputTokens)
 		most := bound
-		if j.set.covers("generationConfig.maxOutputTokens") {
+		if j.prompt.Set().covers("generationConfig.maxOutputTokens") {
 			most = boundOf(it.req.Body)
 		}
 		p.InputTokens += int64(it.req.InputTokens)

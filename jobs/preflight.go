@@ -16,20 +16,6 @@ import (
 	"github.com/genbatch/genbatch/internal/apijson"
 )
 
-// A dialect is the API whose rules the endpoint enforces; see [gemini.Dialect].
-type dialect = gemini.Dialect
-
-const (
-	gatewayAPI = gemini.GatewayDialect
-	googleAPI  = gemini.GoogleDialect
-	vertexAPI  = gemini.VertexDialect
-)
-
-// dialectOf asks the Spec alone, so that each command says the same.
-func dialectOf(s *Spec) dialect {
-	return gemini.EndpointOptions{Name: s.Endpoint, BaseURL: s.BaseURL}.Dialect()
-}
-
 // A refusal is what is known to be refused in a request.
 type refusal struct {
 	path  string // of the field: generationConfig.temperature
@@ -52,19 +38,35 @@ func (r *refusal) Error() string {
 	return text
 }
 
-// A preflight looks for what is known to be refused, in one request. Of a model or
-// a field that is not known it says nothing.
+// A preflightTarget is where a request would be sent.
+type preflightTarget struct {
+	Model   string
+	Dialect gemini.Dialect // whose rules the endpoint enforces
+	Stream  bool           // every call is a stream
+	Prices  *price.Table   // which also knows how long a model's answers may be
+	Now     time.Time
+}
+
+// A preflight looks for what is known to be refused, in one request.
 type preflight struct {
-	model   string
-	dialect dialect
-	stream  bool
-	prices  *price.Table
-	now     time.Time
+	preflightTarget
 
 	request  map[string]any
 	config   map[string]any // its generationConfig
 	found    []refusal
 	warnings []string
+}
+
+// checkRequest returns what is known to be refused in a request, and what is odd
+// about it and sent all the same. Of a model or a field that is not known it says
+// nothing.
+func checkRequest(request map[string]any, t preflightTarget) (refused []refusal, warnings []string) {
+	p := &preflight{preflightTarget: t, request: request}
+	p.config = p.object(request, "", "generationConfig")
+	for _, rule := range rules {
+		rule(p)
+	}
+	return p.found, p.warnings
 }
 
 // rules are all that preflight looks at.
@@ -78,14 +80,6 @@ var rules = []func(*preflight){
 	(*preflight).checkMedia,
 	(*preflight).checkSafety,
 	(*preflight).checkTools,
-}
-
-func (p *preflight) check(request map[string]any) {
-	p.request = request
-	p.config = p.object(request, "", "generationConfig")
-	for _, rule := range rules {
-		rule(p)
-	}
 }
 
 // refuse notes a refusal.
@@ -167,11 +161,12 @@ func parseNumber(s string) (float64, bool) {
 	return f, err == nil
 }
 
-// preflightOf returns the check of a request to a model.
-func (j *Job) preflightOf(model string) *preflight {
-	return &preflight{
-		model: model, dialect: dialectOf(&j.spec), stream: j.spec.Stream, prices: j.prices,
-		now: time.Now(),
+// target returns where the job's requests to a model go. It asks the Spec alone, so
+// that each command says the same.
+func (j *Job) target(model string) preflightTarget {
+	return preflightTarget{
+		Model: model, Dialect: gemini.EndpointOptions{Name: j.spec.Endpoint, BaseURL: j.spec.BaseURL}.Dialect(),
+		Stream: j.spec.Stream, Prices: j.prices, Now: time.Now(),
 	}
 }
 
@@ -180,27 +175,21 @@ const noPreflight = "what is known to be refused is not sent; --no-preflight sen
 // checkFlight refuses a job whose every request is known to be refused. What set
 // makes of each row is looked at in [Job.refused].
 func (j *Job) checkFlight() error {
-	request := requestOf(&j.spec, nil)
-	if whole := bodyOf(j.kind).skeleton(); whole != nil { // with what the kind adds
-		request = whole
-	}
-	same, byRow := j.set.split()
-	request, model, err := same.over(request, j.spec.Model)
+	same, byRow := j.prompt.Set().split()
+	request, model, err := same.over(j.prompt.Request(), j.spec.Model)
 	if err != nil {
 		return &SpecError{Err: err}
 	}
-	p := j.preflightOf(model)
-	p.check(request)
-	for _, w := range p.warnings {
+	found, warnings := checkRequest(request, j.target(model))
+	for _, w := range warnings {
 		j.log.Warn(w)
 	}
 	if j.spec.NoPreflight {
 		return nil
 	}
 	var lines []string
-	for i := range p.found {
-		r := p.found[i]
-		if byRow.covers(r.path) || strings.HasPrefix(r.why, p.model+" ") && byRow.covers("model") ||
+	for _, r := range found {
+		if byRow.covers(r.path) || strings.HasPrefix(r.why, model+" ") && byRow.covers("model") ||
 			slices.ContainsFunc(r.others, byRow.covers) || j.spec.Raw != nil && len(r.others) > 0 {
 			continue // each row may say otherwise, or ask a model that takes it
 		}
@@ -233,7 +222,7 @@ func (j *Job) refused(r *batch.Request) error {
 			return err
 		}
 	}
-	if j.spec.NoPreflight || j.spec.Raw == nil && j.set == nil {
+	if j.spec.NoPreflight || j.spec.Raw == nil && j.prompt.Set() == nil {
 		return nil
 	}
 	var members map[string]json.RawMessage
@@ -245,19 +234,18 @@ func (j *Job) refused(r *batch.Request) error {
 			delete(members, name)
 		}
 	}
-	if len(members) == 0 && j.set == nil {
+	if len(members) == 0 && j.prompt.Set() == nil {
 		return nil
 	}
 	request, err := exactObject(members)
 	if err != nil {
 		return nil
 	}
-	p := j.preflightOf(r.Model)
-	p.check(request)
-	if len(p.found) == 0 {
+	found, _ := checkRequest(request, j.target(r.Model))
+	if len(found) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w; %s", &p.found[0], noPreflight)
+	return fmt.Errorf("%w; %s", &found[0], noPreflight)
 }
 
 // like returns the known field that a name is most likely meant to be; empty: it is

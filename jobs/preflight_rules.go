@@ -26,11 +26,11 @@ func (p *preflight) checkNames() {
 
 // checkEndpoint looks at what only one of Google's two APIs takes.
 func (p *preflight) checkEndpoint() {
-	if v, at := p.get(p.request, "", "labels"); v != nil && p.dialect == googleAPI {
+	if v, at := p.get(p.request, "", "labels"); v != nil && p.Dialect == gemini.GoogleDialect {
 		p.refuse(at, nil, "only Vertex AI takes labels", "leave them out, or use --endpoint vertex")
 	}
 	if v, at := p.get(p.request, "", "serviceTier"); v != nil {
-		if p.dialect == vertexAPI {
+		if p.Dialect == gemini.VertexDialect {
 			p.refuse(at, v, "Vertex AI takes no serviceTier in the body", "use --header X-Vertex-AI-LLM-Shared-Request-Type=flex")
 		} else if tier, ok := text(p.request, "serviceTier"); ok && !slices.Contains(serviceTiers, strings.ToLower(tier)) {
 			p.refuse(at, v, anyModel+"standard, flex and priority", "")
@@ -54,25 +54,25 @@ func (p *preflight) checkThinking() {
 		p.refuse(path, thinking, anyModel+"thinkingBudget or thinkingLevel", "keep thinkingLevel for Gemini 3 and later, thinkingBudget for 2.5")
 		return
 	}
-	k, known := gemini.ThinkingOf(p.model)
+	k, known := gemini.ThinkingOf(p.Model)
 	if !known || len(thinking) == 0 {
 		return
 	}
 	switch {
 	case k.Refused:
-		p.refuse(path, thinking, p.model+" takes no thinkingConfig", "leave it out")
+		p.refuse(path, thinking, p.Model+" takes no thinkingConfig", "leave it out")
 	case budget != nil:
 		n, ok := number(budget)
 		switch {
 		case !ok || n != math.Trunc(n):
 			p.refuse(budgetAt, budget, anyModel+"a whole number of tokens", "")
 		case k.NoBudget:
-			p.refuse(budgetAt, budget, p.model+" takes no thinkingBudget", "use thinkingLevel: "+strings.Join(k.Levels, ", "))
+			p.refuse(budgetAt, budget, p.Model+" takes no thinkingBudget", "use thinkingLevel: "+strings.Join(k.Levels, ", "))
 		case k.MostBudget == 0 && k.Levels != nil:
-			p.warnings = append(p.warnings, fmt.Sprintf("request.%s is taken by %s for compatibility at most: use thinkingLevel (%s)", budgetAt, p.model, strings.Join(k.Levels, ", ")))
+			p.warnings = append(p.warnings, fmt.Sprintf("request.%s is taken by %s for compatibility at most: use thinkingLevel (%s)", budgetAt, p.Model, strings.Join(k.Levels, ", ")))
 		case k.MostBudget == 0 || n == -1 || n == 0 && k.BudgetOff:
 		case n < float64(k.LeastBudget) || n > float64(k.MostBudget):
-			why := fmt.Sprintf("%s takes %d to %d, or -1 (as it sees fit)", p.model, k.LeastBudget, k.MostBudget)
+			why := fmt.Sprintf("%s takes %d to %d, or -1 (as it sees fit)", p.Model, k.LeastBudget, k.MostBudget)
 			if k.BudgetOff && k.LeastBudget > 0 {
 				why += ", or 0 (off)"
 			} else if n == 0 {
@@ -86,9 +86,9 @@ func (p *preflight) checkThinking() {
 		switch {
 		case !ok || lower == "thinking_level_unspecified":
 		case len(k.Levels) == 0:
-			p.refuse(levelAt, level, p.model+" takes no thinkingLevel", fmt.Sprintf("use thinkingBudget: %d to %d", k.LeastBudget, k.MostBudget))
+			p.refuse(levelAt, level, p.Model+" takes no thinkingLevel", fmt.Sprintf("use thinkingBudget: %d to %d", k.LeastBudget, k.MostBudget))
 		case !slices.Contains(k.Levels, lower):
-			p.refuse(levelAt, level, fmt.Sprintf("%s takes %s", p.model, strings.Join(k.Levels, ", ")), "")
+			p.refuse(levelAt, level, fmt.Sprintf("%s takes %s", p.Model, strings.Join(k.Levels, ", ")), "")
 		}
 	}
 }
@@ -109,8 +109,8 @@ func (p *preflight) checkNumbers() {
 		p.refuse("generationConfig.stopSequences", nil, fmt.Sprintf("%sat most %d, and there are %d", anyModel, maxStopSequences, len(stops)), "")
 	}
 	if v, at := p.get(p.config, "generationConfig", "temperature"); v != nil {
-		if c, known := gemini.ControlsOf(p.model); known && !c.Temperature {
-			p.warnings = append(p.warnings, fmt.Sprintf("request.%s is ignored by %s", at, p.model))
+		if c, known := gemini.ControlsOf(p.Model); known && !c.Temperature {
+			p.warnings = append(p.warnings, fmt.Sprintf("request.%s is ignored by %s", at, p.Model))
 		}
 	}
 	if v, at := p.get(p.config, "generationConfig", "logprobs"); v != nil && field(p.config, "responseLogprobs") != true {
@@ -118,8 +118,8 @@ func (p *preflight) checkNumbers() {
 	}
 	if v, at := p.get(p.config, "generationConfig", "candidateCount"); v != nil {
 		if n, ok := number(v); ok && n > 1 {
-			if kind := p.modelType(); kind == "image" || kind == "tts" || isArgon(p.model) {
-				p.refuse(at, v, p.model+" gives one candidate", "leave it out")
+			if kind := p.modelType(); kind == "image" || kind == "tts" || isArgon(p.Model) {
+				p.refuse(at, v, p.Model+" gives one candidate", "leave it out")
 			}
 		}
 	}
@@ -128,16 +128,16 @@ func (p *preflight) checkNumbers() {
 // checkOutput looks at the length and the form of answers.
 func (p *preflight) checkOutput() {
 	if v, at := p.get(p.config, "generationConfig", "maxOutputTokens"); v != nil {
-		e, _ := p.prices.Lookup(p.model, p.now)
+		e, _ := p.Prices.Lookup(p.Model, p.Now)
 		n, ok := number(v)
 		switch {
 		case !ok || n != math.Trunc(n) || n < 1:
 			p.refuse(at, v, anyModel+"a whole number above 0", "")
 		case e.OutputLimit == 0 || n <= float64(e.OutputLimit):
 		case !e.UnaryLimit:
-			p.refuse(at, v, fmt.Sprintf("%s gives at most %d tokens", p.model, e.OutputLimit), "")
-		case !p.stream:
-			p.refuse(at, v, fmt.Sprintf("%s gives at most %d tokens in an answer that is not streamed", p.model, e.OutputLimit), "add --stream")
+			p.refuse(at, v, fmt.Sprintf("%s gives at most %d tokens", p.Model, e.OutputLimit), "")
+		case !p.Stream:
+			p.refuse(at, v, fmt.Sprintf("%s gives at most %d tokens in an answer that is not streamed", p.Model, e.OutputLimit), "add --stream")
 		}
 	}
 	format, given := text(p.config, "responseMimeType")
@@ -153,14 +153,14 @@ func (p *preflight) checkOutput() {
 	case jsonSchema != nil && format != "application/json":
 		p.refuseBeside([]string{formatAt}, jsonAt, nil, anyModel+"it with responseMimeType application/json", "set responseMimeType")
 	}
-	if given && format == "application/json" && len(p.list(p.request, "", "tools")) > 0 && jsonOrTools(p.model) {
-		p.refuseBeside([]string{"tools"}, formatAt, "application/json", p.model+" answers in JSON only without tools", "use a model of Gemini 3 or later, or leave the tools out")
+	if given && format == "application/json" && len(p.list(p.request, "", "tools")) > 0 && jsonOrTools(p.Model) {
+		p.refuseBeside([]string{"tools"}, formatAt, "application/json", p.Model+" answers in JSON only without tools", "use a model of Gemini 3 or later, or leave the tools out")
 	}
 }
 
 // modelType is the price table's kind of the model; empty: not known.
 func (p *preflight) modelType() string {
-	e, _ := p.prices.Lookup(p.model, p.now)
+	e, _ := p.Prices.Lookup(p.Model, p.Now)
 	return e.Type
 }
 
@@ -182,12 +182,12 @@ func (p *preflight) checkModalities() {
 	kind := p.modelType()
 	if kind == "tts" && !slices.Equal(asked, []string{"AUDIO"}) {
 		// A whole request (raw:) may have the field itself.
-		p.refuseBeside([]string{path}, path, orNone(given), p.model+" speaks, and takes AUDIO alone", "set responseModalities: [AUDIO]")
+		p.refuseBeside([]string{path}, path, orNone(given), p.Model+" speaks, and takes AUDIO alone", "set responseModalities: [AUDIO]")
 		return
 	}
 	for _, m := range asked {
 		if takes, known := modelModalities[kind]; known && !slices.Contains(takes, m) {
-			p.refuse(path, given, fmt.Sprintf("%s puts out %s", p.model, strings.Join(takes, " and ")), "choose a model that makes what you want (genbatch prices)")
+			p.refuse(path, given, fmt.Sprintf("%s puts out %s", p.Model, strings.Join(takes, " and ")), "choose a model that makes what you want (genbatch prices)")
 		}
 	}
 }
@@ -209,7 +209,7 @@ func (p *preflight) checkMedia() {
 	if size, ok := field(image, "imageSize").(string); ok && !slices.Contains(imageSizes, size) {
 		upper := strings.ToUpper(size)
 		switch known := slices.Contains(imageSizes, upper); {
-		case known && p.dialect == gatewayAPI: // some gateways document it so
+		case known && p.Dialect == gemini.GatewayDialect: // some gateways document it so
 		case known:
 			p.refuse(at+"imageSize", size, anyModel+"an upper-case K", "write "+upper)
 		default:

@@ -148,7 +148,7 @@ func (j *Job) ask(ctx context.Context) (*Summary, error) {
 	j.progress.mu.Lock()
 	j.progress.begin, j.progress.limiter = begin, limiter
 	if tiering != nil {
-		j.progress.flex = tiering.gate
+		j.progress.flex = tiering.Gate()
 	}
 	j.progress.since = j.journal.Last()
 	j.progress.mu.Unlock()
@@ -285,18 +285,28 @@ func dayPolicy(text string) quota.DayPolicy {
 // model is what makes the attempts: the endpoint's client, and around it what changes a
 // call that must fail again, checks answers, and bounds what they can have used.
 func (j *Job) model() batch.Model {
-	var m batch.Model = changingModel{newSchemaModel(j.unmixed(j.withMedia()), &j.spec, j.log), j.prices, j.spec.Stream}
-	if checked(j.kind) {
-		m = checkedModel{m, j.kind}
+	m := newSchemaModel(j.unmixed(j.withMedia()), len(j.spec.Schema) > 0, j.spec.SchemaField == "responseSchema", j.log)
+	m = newChanging(m, j.prices, j.spec.Stream)
+	if j.prompt.Checks() {
+		m = newChecked(m, func(a *gemini.Answer) error {
+			_, _, err := j.prompt.Read(a)
+			return err
+		})
 	}
-	return boundedModel{m, j.prices}
+	return newBounded(m, j.prices)
 }
 
 // checkedModel checks answers on arrival, and asks once more, with the fault
 // shown to the model, when one fails.
 type checkedModel struct {
 	batch.Model
-	kind kind
+	check func(*gemini.Answer) error
+}
+
+// newChecked returns the model m with answers checked by check, whose error is shown
+// to the model.
+func newChecked(m batch.Model, check func(*gemini.Answer) error) batch.Model {
+	return checkedModel{m, check}
 }
 
 func (m checkedModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
@@ -306,7 +316,7 @@ func (m checkedModel) Attempt(ctx context.Context, r *batch.Request) batch.Outco
 	}
 	a, err := gemini.Parse(o.Response)
 	if err == nil {
-		_, _, err = m.kind.values(a)
+		err = m.check(a)
 	}
 	if err == nil {
 		return o

@@ -20,9 +20,9 @@ const whyOldSchema = "responseSchema"
 // stays the same question, and keeps its fingerprint.
 type schemaModel struct {
 	batch.Model
-	old *atomic.Bool // responseJsonSchema is not known, or not wanted
-	one bool         // all rows have the job's schema
-	log *slog.Logger
+	old   *atomic.Bool // responseJsonSchema is not known, or not wanted
+	every bool         // all rows have the job's schema
+	log   *slog.Logger
 
 	latest *atomic.Pointer[conversion] // mostly the only one
 }
@@ -30,9 +30,11 @@ type schemaModel struct {
 // A conversion is a schema in both forms.
 type conversion struct{ from, to json.RawMessage }
 
-func newSchemaModel(m batch.Model, s *Spec, log *slog.Logger) batch.Model {
-	sm := schemaModel{m, new(atomic.Bool), len(s.Schema) > 0, log, new(atomic.Pointer[conversion])}
-	sm.old.Store(s.SchemaField == "responseSchema")
+// newSchemaModel returns the model m that sends schemas so. every says that all rows
+// have the job's schema, and old that responseSchema is asked for.
+func newSchemaModel(m batch.Model, every, old bool, log *slog.Logger) batch.Model {
+	sm := schemaModel{m, new(atomic.Bool), every, log, new(atomic.Pointer[conversion])}
+	sm.old.Store(old)
 	return sm
 }
 
@@ -80,7 +82,7 @@ func (m schemaModel) unsendable(err error) batch.Outcome {
 		Message: fmt.Sprintf("the endpoint does not know responseJsonSchema, and the schema cannot be written as responseSchema: %v", err),
 		Hint:    "simplify the schema there, or use another endpoint",
 	}}
-	if m.one {
+	if m.every {
 		o.Consequence, o.Status = batch.Stop, ""
 	}
 	return o

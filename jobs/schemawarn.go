@@ -49,11 +49,11 @@ func (s *answerSchema) warnings() (said []string) {
 
 // warnSchema says beforehand what is known of the job's schema.
 func (j *Job) warnSchema() {
-	k, ok := j.kind.(*schemaKind)
+	warnings, ok := j.prompt.SchemaWarnings()
 	if !ok {
 		return
 	}
-	for _, text := range k.warnings() {
+	for _, text := range warnings {
 		j.log.Warn(text)
 	}
 	model := strings.TrimPrefix(j.spec.Model, "models/")

@@ -277,7 +277,7 @@ func TestSetInJobFile(t *testing.T) {
 	// Columns come with what a row may ask for.
 	s.Set = map[string]string{"generationConfig.thinkingConfig.includeThoughts": "{{.x}}"}
 	found := false
-	for _, c := range newColumns(s, &promptKind{}) {
+	for _, c := range newColumns(s, nil) {
 		found = found || c.Name == "thoughts"
 	}
 	if !found {

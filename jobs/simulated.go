@@ -43,13 +43,16 @@ type unmixedModel struct {
 	simulated bool // the journal's answers
 }
 
+// newUnmixed returns the model m for a journal whose answers are simulated, or are not.
+func newUnmixed(m batch.Model, simulated bool) batch.Model { return unmixedModel{m, simulated} }
+
 // unmixed guards a model by what the journal has.
 func (j *Job) unmixed(m batch.Model) batch.Model {
 	if !isLocal(j.endpoint) {
 		return m // see checkSimulated
 	}
 	if simulated, known := j.simulatedBefore(); known {
-		return unmixedModel{m, simulated}
+		return newUnmixed(m, simulated)
 	}
 	return m
 }

@@ -394,32 +394,29 @@ func (t *tiering) told(r *batch.Request, o *batch.Outcome) {
 	}
 }
 
-// newTiering returns what chooses the tiers of a run; nil: the job names none.
-func (j *Job) newTiering(l batch.Limiter, shared *quota.Limiter, begin, deadline time.Time) (*tiering, error) {
-	if len(j.spec.Tier) == 0 {
-		return nil, nil
-	}
-	t := j.makeTiering(l, shared, begin, deadline)
-	if deadline.IsZero() || len(t.tiers) == 1 {
-		return t, nil
-	}
-	// The deadline needs to know what is left to do.
-	for it, err := range j.items() {
-		if err != nil {
-			return nil, err
-		}
-		if it.req != nil && !it.copied && !(it.known && j.settled(it.entry)) {
-			t.left++
-		}
-	}
-	return t, nil
+// A ladderConfig is what a ladder needs to know.
+type ladderConfig struct {
+	Limiter     batch.Limiter // of all calls
+	Tiers       []string      // at least one, the first to be tried first
+	Wait        time.Duration // how long a row waits for a tier; 0: chosen by Deadline
+	Begin       time.Time     // of the run
+	Deadline    time.Time     // zero: none
+	Concurrency int           // 0: the default of package quota
+	Left        int64         // rows to be asked; it matters only with a deadline and two tiers
+
+	RPM, TPM int            // the limits of a minute that are given; 0: what Quota has learned
+	Quota    *quota.Limiter // of all calls
+
+	// Warn is called when another tier answers than the one that was asked, or the
+	// answer does not say which. It may be nil.
+	Warn func(asked, served string)
 }
 
-// makeTiering makes the tiering of a job that names a tier.
-func (j *Job) makeTiering(l batch.Limiter, shared *quota.Limiter, begin, deadline time.Time) *tiering {
+// newLadder returns the ladder of a run.
+func newLadder(c ladderConfig) *tiering {
 	t := &tiering{
-		Limiter: l, tiers: j.spec.tiers(), wait: j.spec.TierWait, deadline: deadline,
-		concurrency: cmp.Or(j.spec.Concurrency, quota.DefaultConcurrency), warn: j.warnTier,
+		Limiter: c.Limiter, tiers: c.Tiers, wait: c.Wait, deadline: c.Deadline, left: c.Left,
+		concurrency: cmp.Or(c.Concurrency, quota.DefaultConcurrency), limits: c.limits, warn: c.Warn,
 		rows: make(map[batch.ID]*waited), pace: make(map[int]*pace),
 	}
 	if slices.Contains(t.tiers, "flex") {
@@ -427,24 +424,54 @@ func (j *Job) makeTiering(l batch.Limiter, shared *quota.Limiter, begin, deadlin
 	}
 	if t.wait == 0 {
 		t.wait = defaultTierWait
-		if left := deadline.Sub(begin); !deadline.IsZero() {
+		if left := t.deadline.Sub(c.Begin); !t.deadline.IsZero() {
 			t.wait = min(longestTierWait, left/2)
 			if len(t.tiers) == 1 {
 				t.wait = left // there is nothing else to wait for
 			}
 		}
 	}
-	t.limits = func() (rpm, tpm int64) {
-		rpm, tpm = int64(j.spec.RPM), int64(j.spec.TPM)
-		for _, l := range shared.Learned() {
-			switch {
-			case l.Limit == quota.LimitRPM && rpm == 0:
-				rpm = l.Value
-			case l.Limit == quota.LimitTPM && tpm == 0:
-				tpm = l.Value
-			}
-		}
-		return rpm, tpm
-	}
 	return t
+}
+
+// limits returns the limits of a minute, given or learned; 0: not known.
+func (c *ladderConfig) limits() (rpm, tpm int64) {
+	rpm, tpm = int64(c.RPM), int64(c.TPM)
+	for _, l := range c.Quota.Learned() {
+		switch {
+		case l.Limit == quota.LimitRPM && rpm == 0:
+			rpm = l.Value
+		case l.Limit == quota.LimitTPM && tpm == 0:
+			tpm = l.Value
+		}
+	}
+	return rpm, tpm
+}
+
+// Gate returns the limiter of flex calls, which they pass before the one of all
+// calls; nil: flex is none of the tiers.
+func (t *tiering) Gate() *quota.Limiter { return t.gate }
+
+// newTiering returns what chooses the tiers of a run; nil: the job names none.
+func (j *Job) newTiering(l batch.Limiter, shared *quota.Limiter, begin, deadline time.Time) (*tiering, error) {
+	if len(j.spec.Tier) == 0 {
+		return nil, nil
+	}
+	c := ladderConfig{
+		Limiter: l, Tiers: j.spec.tiers(), Wait: j.spec.TierWait, Begin: begin, Deadline: deadline, Concurrency: j.spec.Concurrency,
+		RPM: j.spec.RPM, TPM: j.spec.TPM, Quota: shared, Warn: j.warnTier,
+	}
+	if deadline.IsZero() || len(c.Tiers) == 1 {
+		return newLadder(c), nil
+	}
+	// The deadline needs to know what is left to do.
+	for it, err := range j.items() {
+		if err != nil {
+			return nil, err
+		}
+		if it.req != nil && !it.copied && !(it.known && j.settled(it.entry)) {
+			c.Left++
+		}
+	}
+	return newLadder(c), nil
 }

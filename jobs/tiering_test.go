@@ -93,10 +93,10 @@ func runTiers(t *testing.T, s *server, n, workers int, spec Spec) (*memorySink, 
 	defer cancel()
 	limiter := quota.New(quota.Config{Concurrency: workers, RPM: spec.RPM})
 	defer limiter.Close()
-	spec.Concurrency = workers
-	j := &Job{spec: spec, warn: newWarnings(), progress: progress{}}
-	ti := j.makeTiering(limiter, limiter, begin, deadline)
-	ti.left, ti.warn = int64(n), nil
+	ti := newLadder(ladderConfig{
+		Limiter: limiter, Quota: limiter, Tiers: spec.tiers(), Wait: spec.TierWait, Begin: begin, Deadline: deadline,
+		Concurrency: workers, RPM: spec.RPM, Left: int64(n),
+	})
 	sink := new(memorySink)
 	err = batch.Run(ctx, ti.over(batch.Config{
 		Model: s, Limiter: limiter, Sink: sink, Concurrency: workers, MaxAttempts: 2, OnResult: func(*batch.Result) {},
