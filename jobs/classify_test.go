@@ -215,7 +215,7 @@ func TestExamplesAreKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sameJSON(t, body(t, saved, row("q", "x")), `{
+	sameJSON(t, rendered(t, saved, row("q", "x")), `{
 		"contents": [{"role": "user", "parts": [{"text": "fine"}]}, {"role": "model", "parts": [{"text": "good"}]},
 			{"role": "user", "parts": [{"text": "awful"}]}, {"role": "model", "parts": [{"text": "bad"}]}, {"role": "user", "parts": [{"text": "x"}]}],
 		"systemInstruction": {"parts": [{"text": "Classify the text that the user gives into exactly one of these labels. Answer with the label alone, spelled as it stands here.\n\nLabels:\n- good: praises\n- bad\n- @home\n- @work"}]},
@@ -359,7 +359,7 @@ func FuzzClassifyValues(f *testing.F) {
 			if len(values) != len(k.columns()) {
 				t.Fatalf("%q has %d values", text, len(values))
 			}
-			given := labelsOf(values)
+			given, _ := k.Given(values)
 			for _, l := range given {
 				if !slices.Contains(k.labels, l) {
 					t.Errorf("%q is read as %q", text, l)

@@ -192,27 +192,23 @@ func (v *evaluator) evaluation() *Evaluation {
 	return &v.e
 }
 
-// given returns what an evaluator needs of a reply.
-func (x *reply) given(confident bool) compared {
-	g := compared{pending: x.status == batch.Pending, known: x.own != nil, labels: labelsOf(x.own)}
-	if confident && g.known {
-		g.confidence = x.own[1].(float64)
+// Given returns the labels that the values of an answer hold, as Read returns them,
+// and how sure the model says that it is; 0: it was not asked. Of nil values it
+// returns no labels.
+func (k *classifyKind) Given(values []any) (labels []string, confidence float64) {
+	if len(values) == 0 {
+		return nil, 0
 	}
-	return g
-}
-
-// labelsOf returns the labels that a classification's values hold.
-func labelsOf(own []any) (labels []string) {
-	if len(own) == 0 {
-		return nil
-	}
-	switch v := own[0].(type) {
+	switch v := values[0].(type) {
 	case string:
 		labels = []string{v}
 	case json.RawMessage:
 		_ = json.Unmarshal(v, &labels) // it was marshalled from them
 	}
-	return labels
+	if k.Confidence {
+		confidence = values[1].(float64)
+	}
+	return labels, confidence
 }
 
 // checkExpected refuses a column of known labels that the input does not have.

@@ -22,28 +22,32 @@ func evaluate(t *testing.T, classify string, rows ...[2]string) *Evaluation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := (&Job{spec: *s, prompt: p}).newEvaluator()
+	v := evaluatorOf(p.Classification())
 	for i, r := range rows {
-		x := &reply{status: batch.OK}
+		g := compared{known: true}
 		switch {
 		case r[1] == "pending":
-			x.status = batch.Pending
+			g = compared{pending: true}
 		case r[1] == "":
-			x.status = batch.Invalid
+			g.known = false
 		case strings.HasPrefix(r[1], "["):
-			x.own = []any{json.RawMessage(r[1])}
+			if err := json.Unmarshal([]byte(r[1]), &g.labels); err != nil {
+				t.Fatal(err)
+			}
 		default:
 			label, confidence, _ := strings.Cut(r[1], " ")
-			x.own = []any{label}
+			g.labels = []string{label}
 			if confidence != "" {
-				var f float64
-				fmt.Sscan(confidence, &f)
-				x.own = append(x.own, f)
+				fmt.Sscan(confidence, &g.confidence)
 			}
 		}
-		v.add(row("x", fmt.Sprint("text ", i), "known", r[0]), x.given(v.confident))
+		v.add(row("x", fmt.Sprint("text ", i), "known", r[0]), g)
 	}
 	return v.evaluation()
+}
+
+func evaluatorOf(k *classifyKind) *evaluator {
+	return newEvaluator("known", k.Names(), k.Multi, k.Confidence, k.Known, k.IsExample)
 }
 
 func closeTo(t *testing.T, what string, got *float64, want float64) {
@@ -240,7 +244,7 @@ func TestExpectedOfOtherTypes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := (&Job{spec: *s, prompt: p}).newEvaluator()
+	v := evaluatorOf(p.Classification())
 	for _, value := range []any{int64(1), json.Number("1"), true, 2.5, []byte("true"), json.RawMessage("null"), nil} {
 		v.add(row("x", "y", "known", value), compared{known: true, labels: []string{"1"}})
 	}

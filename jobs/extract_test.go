@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -125,7 +126,7 @@ func TestExtract(t *testing.T) {
 		if got := string(b.GenerationConfig["responseMimeType"]); got != `"application/json"` {
 			t.Errorf("responseMimeType %s", got)
 		}
-		if got := string(b.GenerationConfig["responseJsonSchema"]); got != string(mustSchema(t, invoiceSchema).text) {
+		if got := string(b.GenerationConfig["responseJsonSchema"]); got != compacted(t, invoiceSchema) {
 			t.Errorf("the schema was sent as %s", got)
 		}
 		if len(b.Contents) == 3 {
@@ -331,4 +332,14 @@ func TestNamesOfProperties(t *testing.T) {
 	if _, err := f.run(); err == nil || !strings.Contains(err.Error(), `the input has a column "q"`) {
 		t.Errorf("a property that is a column of the input: %v", err)
 	}
+}
+
+// compacted returns JSON without white space between its parts, as a schema is sent.
+func compacted(t *testing.T, text string) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := json.Compact(&b, []byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
 }

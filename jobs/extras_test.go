@@ -243,7 +243,10 @@ func TestCapOfSearches(t *testing.T) {
 			t.Errorf("%s: %d, want %d", body, got, want)
 		}
 	}
-	// 10 queries are 0.14: under a cap of 0.10 nothing can be sent.
+}
+
+// 10 queries, which a cap reserves, are 0.14: under one of 0.10 nothing can be sent.
+func TestCapReservesSearches(t *testing.T) {
 	f := newFixture(t)
 	f.input("a")
 	f.spec.Model, f.spec.MaxCost, f.spec.MaxOutputTokens = "gemini-3.5-flash", "0.10", 10

@@ -262,13 +262,14 @@ type mediaPass struct {
 
 func (m *mediaParts) newPass() mediaPass { return mediaPass{m, sha256.New()} }
 
-func (p mediaPass) add(it *item) {
+// add counts a row with its request, or with what is wrong with it.
+func (p mediaPass) add(r *batch.Request, bad error) {
 	switch {
 	case p.media == nil:
-	case it.req != nil:
-		p.sum.Write(it.req.Fingerprint[:])
+	case r != nil:
+		p.sum.Write(r.Fingerprint[:])
 	default:
-		fmt.Fprintln(p.sum, it.err)
+		fmt.Fprintln(p.sum, bad)
 	}
 }
 

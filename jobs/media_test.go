@@ -37,16 +37,22 @@ func picture(t *testing.T, shade uint8, width, height int) []byte {
 // write writes a file below the fixture's folder, as it was an hour ago.
 func (f *fixture) write(name string, data []byte) {
 	f.t.Helper()
-	path := filepath.Join(f.dir, name)
+	writeFile(f.t, f.dir, name, data)
+}
+
+// writeFile writes a file below a folder, with the folders on the way to it.
+func writeFile(t *testing.T, dir, name string, data []byte) {
+	t.Helper()
+	path := filepath.Join(dir, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		f.t.Fatal(err)
+		t.Fatal(err)
 	}
 	if err := os.WriteFile(path, data, 0o600); err != nil {
-		f.t.Fatal(err)
+		t.Fatal(err)
 	}
-	before := time.Now().Add(-time.Hour)
+	before := time.Now().Add(-time.Hour) // what was just changed is read each time
 	if err := os.Chtimes(path, before, before); err != nil {
-		f.t.Fatal(err)
+		t.Fatal(err)
 	}
 }
 
@@ -82,16 +88,16 @@ func cellParts(t *testing.T, s *Spec, source string, cells map[string]any) (stri
 func sumOf(data []byte) string { return fmt.Sprintf("%x", sha256.Sum256(data)) }
 
 func TestMediaCells(t *testing.T) {
-	f := newFixture(t)
+	dir := t.TempDir()
 	cat := picture(t, 1, 4, 4)
-	f.write("cat.png", cat)
-	f.write("pets/dog.png", cat)
-	f.write("no-extension", cat)
-	f.write("report.pdf", []byte("%PDF-1.4\n1 0 obj\n<</Type /Page>>\nendobj\n"))
-	f.write("song.flac", []byte("fLaC\x00\x00\x00\x22"+strings.Repeat("\x00", 64)))
-	f.write("voice.m4a", []byte("\x00\x00\x00\x20ftypM4A \x00\x00\x00\x00"+strings.Repeat("\x00", 64)))
-	f.write("phone.heic", []byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic"+strings.Repeat("\x00", 64)))
-	if err := os.Symlink("cat.png", filepath.Join(f.dir, "link.png")); err != nil {
+	writeFile(t, dir, "cat.png", cat)
+	writeFile(t, dir, "pets/dog.png", cat)
+	writeFile(t, dir, "no-extension", cat)
+	writeFile(t, dir, "report.pdf", []byte("%PDF-1.4\n1 0 obj\n<</Type /Page>>\nendobj\n"))
+	writeFile(t, dir, "song.flac", []byte("fLaC\x00\x00\x00\x22"+strings.Repeat("\x00", 64)))
+	writeFile(t, dir, "voice.m4a", []byte("\x00\x00\x00\x20ftypM4A \x00\x00\x00\x00"+strings.Repeat("\x00", 64)))
+	writeFile(t, dir, "phone.heic", []byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic"+strings.Repeat("\x00", 64)))
+	if err := os.Symlink("cat.png", filepath.Join(dir, "link.png")); err != nil {
 		t.Skipf("this system lets the user make no links (%v): run the test as one who may", err)
 	}
 	ref := func(data []byte, kind string) string {
@@ -104,7 +110,7 @@ func TestMediaCells(t *testing.T) {
 		return fmt.Sprintf(`{"fileData":{"fileUri":"%s","mimeType":"%s"}}`, uri, kind)
 	}
 	read := func(name string) []byte {
-		data, err := os.ReadFile(filepath.Join(f.dir, name))
+		data, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,7 +128,7 @@ func TestMediaCells(t *testing.T) {
 		{"path", "cat.png", ref(cat, "image/png")},
 		{"path in a folder", "pets/dog.png", ref(cat, "image/png")},
 		{"path that goes up and stays", "pets/../cat.png", ref(cat, "image/png")},
-		{"absolute path", filepath.Join(f.dir, "cat.png"), ref(cat, "image/png")},
+		{"absolute path", filepath.Join(dir, "cat.png"), ref(cat, "image/png")},
 		{"link that stays", "link.png", ref(cat, "image/png")},
 		{"no extension", "no-extension", ref(cat, "image/png")},
 		{"PDF", "report.pdf", ref(read("report.pdf"), "application/pdf")},
@@ -148,7 +154,7 @@ func TestMediaCells(t *testing.T) {
 			c.want = ref(cat, "image/png")
 			c.cell = strings.NewReplacer("+", "-", "/", "_").Replace(b64[:50] + "\r\n" + b64[50:])
 		}
-		got, _, _, err := cellParts(t, &Spec{Media: MediaColumns{{Column: "p"}}}, f.spec.Input[0], map[string]any{"p": c.cell})
+		got, _, _, err := cellParts(t, &Spec{Media: MediaColumns{{Column: "p"}}}, filepath.Join(dir, "in.jsonl"), map[string]any{"p": c.cell})
 		want := strings.TrimPrefix(c.want+"\n"+text, "\n")
 		if err != nil || got != want {
 			t.Errorf("%s: %v\n%s\nwant\n%s", c.name, err, got, want)
@@ -158,10 +164,10 @@ func TestMediaCells(t *testing.T) {
 
 // Several columns, in their order, with what each says of its parts.
 func TestMediaColumns(t *testing.T) {
-	f := newFixture(t)
+	dir := t.TempDir()
 	cat := picture(t, 1, 4, 4)
-	f.write("a/cat.png", cat)
-	s := &Spec{MediaRoot: filepath.Join(f.dir, "a"), Media: MediaColumns{
+	writeFile(t, dir, "a/cat.png", cat)
+	s := &Spec{MediaRoot: filepath.Join(dir, "a"), Media: MediaColumns{
 		{Column: "second", MIMEType: "image/webp", Resolution: "ultra-high"}, {Column: "first"}, {Column: "third", MIMEType: "audio/mpeg"},
 	}}
 	got, media, _, err := cellParts(t, s, "stdin", map[string]any{"first": "cat.png", "second": "cat.png", "third": "https://e.org/play?id=3"})
@@ -176,17 +182,17 @@ func TestMediaColumns(t *testing.T) {
 
 // What a cell must not do, or cannot mean.
 func TestMediaCellErrors(t *testing.T) {
-	f := newFixture(t)
-	f.write("rows/in.jsonl", nil)
-	f.write("rows/text.txt", []byte("a plain text, long enough to be one"))
-	f.write("rows/empty.png", nil)
-	f.write("rows/anim.gif", []byte("GIF89a\x01\x00\x01\x00"))
-	f.write("rows/big.png", picture(t, 1, 64, 64))
-	f.write("rows/.hidden/key.png", picture(t, 1, 4, 4))
-	f.write("rows/long.pdf", []byte("%PDF-1.4\n"+strings.Repeat("<< /Type /Page /Parent 1 0 R >>\n", 1001)))
-	f.write("secret.png", picture(t, 2, 4, 4))
-	inside := filepath.Join(f.dir, "rows")
-	for link, to := range map[string]string{"out.png": "../secret.png", "abs.png": filepath.Join(f.dir, "secret.png"), "up": ".."} {
+	dir := t.TempDir()
+	writeFile(t, dir, "rows/in.jsonl", nil)
+	writeFile(t, dir, "rows/text.txt", []byte("a plain text, long enough to be one"))
+	writeFile(t, dir, "rows/empty.png", nil)
+	writeFile(t, dir, "rows/anim.gif", []byte("GIF89a\x01\x00\x01\x00"))
+	writeFile(t, dir, "rows/big.png", picture(t, 1, 64, 64))
+	writeFile(t, dir, "rows/.hidden/key.png", picture(t, 1, 4, 4))
+	writeFile(t, dir, "rows/long.pdf", []byte("%PDF-1.4\n"+strings.Repeat("<< /Type /Page /Parent 1 0 R >>\n", 1001)))
+	writeFile(t, dir, "secret.png", picture(t, 2, 4, 4))
+	inside := filepath.Join(dir, "rows")
+	for link, to := range map[string]string{"out.png": "../secret.png", "abs.png": filepath.Join(dir, "secret.png"), "up": ".."} {
 		if err := os.Symlink(to, filepath.Join(inside, link)); err != nil {
 			t.Skipf("this system lets the user make no links (%v): run the test as one who may", err)
 		}
@@ -199,7 +205,7 @@ func TestMediaCellErrors(t *testing.T) {
 		{json.RawMessage(`{"bytes":5,"path":"long.pdf"}`), "the cell holds no medium"},
 		{"../secret.png", "does not lie below " + inside + ": choose another --media-root"},
 		{"x/../../secret.png", "does not lie below"},
-		{filepath.Join(f.dir, "secret.png"), "does not lie below"},
+		{filepath.Join(dir, "secret.png"), "does not lie below"},
 		{"/etc/passwd", "does not lie below"},
 		{"out.png", "escapes"},
 		{"abs.png", "escapes"},

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -19,6 +20,8 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/gemini"
+	"github.com/genbatch/genbatch/internal/durable"
 )
 
 // A gallery answers generateContent with what it was sent, and has a Files API.
@@ -249,6 +252,26 @@ func (m *failingModel) Attempt(context.Context, *batch.Request) batch.Outcome {
 
 // A file that is not what it was when its row was made is not sent, and the row
 // costs nothing.
+// pictureRequest is of a row whose medium is a picture at path.
+func pictureRequest(t *testing.T, path string) *batch.Request {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, picture(t, 1, 4, 4), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m, err := newMedia(&Spec{MediaRoot: filepath.Dir(path), Media: MediaColumns{{Column: "p"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := new(batch.Request)
+	if r.Body, r.Media, r.InputTokens, err = m.add(row("p", filepath.Base(path)), []byte(`{"contents":[{"parts":[{"text":"x"}],"role":"user"}]}`)); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 func TestMediaChangedFile(t *testing.T) {
 	for name, change := range map[string]func(path string) error{
 		"same size": func(path string) error {
@@ -268,12 +291,10 @@ func TestMediaChangedFile(t *testing.T) {
 			return os.Symlink("../cat.png", path)
 		},
 	} {
-		f, _ := mediaFixture(t)
-		f.write("in/cat.png", picture(t, 1, 4, 4))
-		f.spec.MediaRoot = filepath.Join(f.dir, "in")
-		f.input(`{"q":"x","p":"cat.png"}`)
-		r := onlyRequest(t, f.spec)
-		if err := change(filepath.Join(f.dir, "in", "cat.png")); err != nil {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "in", "cat.png")
+		r := pictureRequest(t, path)
+		if err := change(path); err != nil {
 			t.Fatal(err)
 		}
 		m := &failingModel{}
@@ -428,12 +449,15 @@ func TestMediaFilesAreInput(t *testing.T) {
 
 // remembered returns the uploads that the state folder holds.
 func (f *fixture) remembered() (names []string) {
-	text, err := os.ReadFile(filepath.Join(StateDirOf(f.spec.Output), uploadsFile))
+	text, err := os.ReadFile(filepath.Join(StateDirOf(f.spec.Output), "uploads.jsonl"))
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	for line := range bytes.Lines(text) {
-		var x upload
+		var x struct {
+			Name    string
+			Expires time.Time
+		}
 		if json.Unmarshal(line, &x) == nil && time.Until(x.Expires) > time.Hour {
 			names = append(names, x.Name)
 		}
@@ -443,16 +467,16 @@ func (f *fixture) remembered() (names []string) {
 
 // expireUploads has all uploads end in a minute.
 func (f *fixture) expireUploads() {
-	path := filepath.Join(StateDirOf(f.spec.Output), uploadsFile)
+	path := filepath.Join(StateDirOf(f.spec.Output), "uploads.jsonl")
 	text, err := os.ReadFile(path)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	var x upload
+	var x map[string]any
 	if err := json.Unmarshal(text, &x); err != nil {
 		f.t.Fatal(err)
 	}
-	x.Expires = time.Now().Add(time.Minute)
+	x["expires"] = time.Now().Add(time.Minute)
 	line, _ := json.Marshal(x)
 	// And a line that was cut by a crash.
 	if err := os.WriteFile(path, append(append(line, '\n'), line[:20]...), 0o600); err != nil {
@@ -463,17 +487,16 @@ func (f *fixture) expireUploads() {
 // An upload that comes to its end while the run goes on is made again, as is one
 // that two rows wait for in vain.
 func TestMediaUploadsInOneRun(t *testing.T) {
-	f, g := mediaFixture(t)
-	f.google(g)
-	f.write("big.png", picture(t, 1, 4, 4))
-	f.input(`{"q":"x","p":"big.png"}`)
-	medium := &onlyRequest(t, f.spec).Media[0]
-	j, err := Open(f.spec, Options{Env: func(string) string { return "" }})
+	g := newGallery(t)
+	path := filepath.Join(t.TempDir(), "in", "big.png")
+	medium := &pictureRequest(t, path).Media[0]
+	client, err := gemini.New(gemini.Config{Endpoint: gemini.Endpoint{
+		Name: "google", BaseURL: g.URL, Version: "v1beta", Auth: gemini.AuthNone, Facts: gemini.FactsOf("google"),
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer j.Close()
-	u := j.withMedia().(mediaModel).uploads
+	u := newUploads(client.Files(), durable.FS{}, filepath.Join(t.TempDir(), uploadsFile), "", slog.New(slog.DiscardHandler))
 	first, err := u.get(t.Context(), medium)
 	if err != nil {
 		t.Fatal(err)
@@ -486,7 +509,9 @@ func TestMediaUploadsInOneRun(t *testing.T) {
 	if late, err := u.get(t.Context(), medium); err != nil || late.Name == first.Name {
 		t.Errorf("an upload that is about to expire is used: %q, %v", late.Name, err)
 	}
-	f.write("big.png", picture(t, 2, 4, 4))
+	if err := os.WriteFile(path, picture(t, 2, 4, 4), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	u.known = map[string]upload{}
 	if _, err := u.get(t.Context(), medium); err == nil || !strings.Contains(err.Error(), "big.png: the file has changed") {
 		t.Errorf("a changed file is uploaded: %v", err)

@@ -184,9 +184,11 @@ func (j *Job) deriveTo(ctx context.Context, to io.Writer, path, format string, o
 		if err != nil {
 			return nil, sum, err
 		}
-		media.add(&f.item)
+		media.add(f.req, f.item.err)
 		x := j.count(f, &t)
-		x.correct = evaluator.add(f.row, x.given(evaluator != nil && evaluator.confident))
+		if evaluator != nil {
+			x.correct = evaluator.add(f.row, j.compared(x))
+		}
 		if len(only) > 0 && !slices.Contains(only, x.status) {
 			continue
 		}
@@ -234,6 +236,12 @@ func (j *Job) reply(it *item, t *Totals) (*reply, error) {
 	return j.count(&f, t), nil
 }
 
+// compared returns what is compared with a row's known labels.
+func (j *Job) compared(x *reply) compared {
+	labels, confidence := j.prompt.Classification().Given(x.own)
+	return compared{pending: x.status == batch.Pending, known: x.own != nil, labels: labels, confidence: confidence}
+}
+
 // count counts what became of a row, and returns it.
 func (j *Job) count(f *fetched, t *Totals) *reply {
 	j.price(f, t)
@@ -242,8 +250,9 @@ func (j *Job) count(f *fetched, t *Totals) *reply {
 	if x.problem != "" && x.status != batch.OK {
 		t.addProblem(x.status, x.problem)
 	}
-	if j.spec.Classify != nil && x.own != nil {
-		t.addLabels(labelsOf(x.own))
+	if k := j.prompt.Classification(); k != nil && x.own != nil {
+		labels, _ := k.Given(x.own)
+		t.addLabels(labels)
 	}
 	return x
 }

@@ -206,7 +206,7 @@ func (j *Job) requests() (all iter.Seq2[*batch.Request, error], skip func(*batch
 				j.progress.settled++
 			}
 			j.progress.mu.Unlock()
-			media.add(&it)
+			media.add(it.req, it.err)
 			if it.req != nil && !it.copied && !yield(it.req, nil) {
 				return
 			}

@@ -642,3 +642,20 @@ func TestLateClash(t *testing.T) {
 		t.Errorf("statuses %v", s.Job.Status)
 	}
 }
+
+// rendered returns the body that a job sends for a row.
+func rendered(t *testing.T, s *Spec, r *batch.Row) string {
+	t.Helper()
+	if err := s.readTexts(); err != nil {
+		t.Fatal(err)
+	}
+	p, err := newPrompt(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, body, err := p.Render(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}

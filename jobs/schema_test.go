@@ -190,7 +190,7 @@ func TestSchemaColumns(t *testing.T) {
 }
 
 func TestExtractValues(t *testing.T) {
-	s := mustSchema(t, invoiceSchema)
+	s := schemaOf(t, invoiceSchema)
 	own, err := s.columns()
 	if err != nil {
 		t.Fatal(err)
@@ -275,7 +275,7 @@ func TestExtractValues(t *testing.T) {
 
 // A function call is no answer to check yet.
 func TestSchemaLeavesFunctionCalls(t *testing.T) {
-	k := &schemaKind{kind: &promptKind{}, answerSchema: mustSchema(t, invoiceSchema)}
+	k := &schemaKind{kind: &promptKind{}, answerSchema: schemaOf(t, invoiceSchema)}
 	v, note, err := k.values(&gemini.Answer{FunctionCalls: []gemini.FunctionCall{{Name: "look_up"}}})
 	if v != nil || note != "" || err != nil {
 		t.Errorf("%v, %q, %v", v, note, err)
@@ -315,4 +315,13 @@ func TestSchemaWarnings(t *testing.T) {
 	if got := mustSchema(t, invoiceSchema).warnings(); len(got) != 0 {
 		t.Errorf("warnings %q", got)
 	}
+}
+
+func schemaOf(t *testing.T, text string) *answerSchema {
+	t.Helper()
+	s, err := newAnswerSchema(Schema(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

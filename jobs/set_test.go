@@ -225,6 +225,9 @@ func TestSetMistakes(t *testing.T) {
 	if p, err := setPath("labels.max_output_tokens"); err != nil || p[1] != "max_output_tokens" {
 		t.Errorf("the names of labels are the user's own: %q, %v", p, err)
 	}
+}
+
+func TestSetMistakesOfRows(t *testing.T) {
 	f := newFixture(t)
 	f.input("a")
 	f.spec.Set = map[string]string{"generationConfig.seed": "{{.sead}}"}

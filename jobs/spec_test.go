@@ -48,7 +48,7 @@ rpm: 1000
 	// What job.json keeps reads back as it was.
 	s.State = t.TempDir()
 	s.Request = map[string]any{"generationConfig": map[string]any{"temperature": 1e-5, "seed": 123456789012345678, "topK": 1e21}, "x": "\x01\x1b\x7f"}
-	want := body(t, s, row("body", "fine"))
+	want := rendered(t, s, row("body", "fine"))
 	if err := (&Job{spec: *s}).saveSpec(); err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ rpm: 1000
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := body(t, again, row("body", "fine")); got != want {
+	if got := rendered(t, again, row("body", "fine")); got != want {
 		t.Errorf("after it was saved the job sends\n%s and sent\n%s", got, want)
 	}
 	if again.RPM != s.RPM || again.Timeout != s.Timeout || !slices.Equal(again.Classify.Labels, s.Classify.Labels) || again.Input[0] != s.Input[0] {

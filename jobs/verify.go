@@ -198,7 +198,7 @@ func (j *Job) compareOutput(m *manifest) (r comparison, err error) {
 			if err != nil {
 				return r, err
 			}
-			pass.add(&it)
+			pass.add(it.req, it.err)
 		}
 		if pass.end(); j.media.lastSeen() != m.Media {
 			r.current = false // the files that rows name are part of the input
