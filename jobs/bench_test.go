@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/internal/benchtest"
+	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 const benchAnswer = `{"candidates":[{"content":{"parts":[{"text":"A short answer to the question, in one sentence."}],"role":"model"},` +
@@ -39,25 +41,21 @@ func benchServer(b *testing.B, latency time.Duration) string {
 	return s.URL
 }
 
-func benchText(i int) string {
-	return fmt.Sprintf("Ticket %d: the parcel came late, one corner was wet, and the invoice names another street.", i)
-}
-
 // benchInput writes rows and returns the job that asks about them.
-func benchInput(b *testing.B, rows int, url string) Spec {
+func benchInput(b *testing.B, rows int, url string) spec.Spec {
 	b.Helper()
 	dir := b.TempDir()
 	b.Setenv("XDG_STATE_HOME", filepath.Join(dir, "home"))
 	input := filepath.Join(dir, "in.jsonl")
 	var text bytes.Buffer
 	for i := range rows {
-		fmt.Fprintf(&text, `{"id":%d,"text":%q}`+"\n", i, benchText(i))
+		fmt.Fprintf(&text, `{"id":%d,"text":%q}`+"\n", i, jobtest.BenchText(i))
 	}
 	if err := os.WriteFile(input, text.Bytes(), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	return Spec{
-		Input: List{input}, Output: filepath.Join(dir, "out.jsonl"), Model: "gemini-2.5-flash-lite",
+	return spec.Spec{
+		Input: spec.List{input}, Output: filepath.Join(dir, "out.jsonl"), Model: "gemini-2.5-flash-lite",
 		Endpoint: url, Auth: "none", Prompt: "Summarize in one sentence: {{.text}}", Concurrency: benchConcurrency,
 	}
 }
@@ -78,7 +76,7 @@ func stopwatch() func() lap {
 func (l lap) add(o lap) lap { return lap{l.wall + o.wall, l.cpu + o.cpu} }
 
 // benchRun runs a job, and returns what asking and what writing the output took.
-func benchRun(b *testing.B, s Spec, rows int) (sending, writing lap) {
+func benchRun(b *testing.B, s spec.Spec, rows int) (sending, writing lap) {
 	b.Helper()
 	next := stopwatch()
 	j, err := Open(s, Options{})
@@ -113,7 +111,7 @@ func bareLoop(b *testing.B, url string, rows int) lap {
 	for range benchConcurrency {
 		wg.Go(func() {
 			for i := range numbers {
-				body := `{"contents":[{"parts":[{"text":"` + "Summarize in one sentence: " + benchText(i) + `"}],"role":"user"}]}`
+				body := `{"contents":[{"parts":[{"text":"` + "Summarize in one sentence: " + jobtest.BenchText(i) + `"}],"role":"user"}]}`
 				resp, err := client.Post(url, "application/json", strings.NewReader(body))
 				if err != nil {
 					b.Error(err)
@@ -136,7 +134,7 @@ func bareLoop(b *testing.B, url string, rows int) lap {
 // script is what one writes instead of genbatch: it reads the rows, renders, asks, takes
 // the answer apart and writes rows, with the standard library and nothing more: no
 // journal, no retries, no limits, no costs, and rows in the order in which they come.
-func script(b *testing.B, s *Spec) lap {
+func script(b *testing.B, s *spec.Spec) lap {
 	b.Helper()
 	url := s.Endpoint + "/v1beta/models/" + s.Model + ":generateContent"
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: benchConcurrency, MaxIdleConns: benchConcurrency}}
@@ -217,10 +215,10 @@ func script(b *testing.B, s *Spec) lap {
 func BenchmarkRun(b *testing.B) {
 	for _, c := range []struct {
 		name string
-		with func(*Spec)
+		with func(*spec.Spec)
 	}{
-		{"plain", func(*Spec) {}},
-		{"rpm", func(s *Spec) { s.RPM, s.TPM = 1e9, 1e12 }},
+		{"plain", func(*spec.Spec) {}},
+		{"rpm", func(s *spec.Spec) { s.RPM, s.TPM = 1e9, 1e12 }},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			url := benchServer(b, 0)

@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -10,8 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/internal/budget"
+	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // lines returns n different prompts.
@@ -39,7 +41,7 @@ func newBudgetFixture(t *testing.T) *fixture {
 	f := newFixture(t)
 	f.spec.Model = "gemini-2.5-flash" // $0.30 and $2.50 a million
 	f.spec.MaxOutputTokens, f.spec.Concurrency = 1000, 64
-	f.e.reply = costly(1000)
+	f.e.Reply = costly(1000)
 	return f
 }
 
@@ -51,12 +53,12 @@ func (f *fixture) spent() price.USD {
 		f.t.Fatal(err)
 	}
 	defer j.Close()
-	var all Totals
+	var all cost.Totals
 	for r, err := range j.journal.All() {
 		if err != nil {
 			f.t.Fatal(err)
 		}
-		all.addResult(r, j.prices)
+		all.AddResult(r, j.prices)
 	}
 	cost, _ := all.CostUSD()
 	return cost + all.UnreportedMost
@@ -69,7 +71,7 @@ func TestCapHolds(t *testing.T) {
 	f.input(lines(1000)...)
 	f.spec.MaxCost = "0.25"
 	_, err := f.run()
-	budget, ok := errors.AsType[*BudgetError](err)
+	budget, ok := errors.AsType[*budget.BudgetError](err)
 	if !ok {
 		t.Fatalf("the run ends with %v, want a *BudgetError", err)
 	}
@@ -77,7 +79,7 @@ func TestCapHolds(t *testing.T) {
 	if spent := f.spent(); spent > price.Dollar/4 || spent < price.Dollar/4-most || budget.Spent != spent {
 		t.Errorf("%s is spent and %s said, want at most 0.25 and at least 0.247", spent, budget.Spent)
 	}
-	asked := len(f.e.requests())
+	asked := len(f.e.Requests())
 
 	f.spec.MaxCost = "0.5"
 	if _, err := f.run(); !errors.As(err, &budget) {
@@ -86,10 +88,10 @@ func TestCapHolds(t *testing.T) {
 	if spent := f.spent(); spent > price.Dollar/2 || spent < price.Dollar/2-most {
 		t.Errorf("%s is spent after the second run, want at most 0.5, of both runs", spent)
 	}
-	asked += len(f.e.requests())
+	asked += len(f.e.Requests())
 	f.spec.MaxCost = "5"
 	f.mustRun()
-	if asked += len(f.e.requests()); asked != 1000 {
+	if asked += len(f.e.Requests()); asked != 1000 {
 		t.Errorf("%d requests for 1000 rows", asked)
 	}
 }
@@ -99,19 +101,19 @@ func TestCapCountsWhatWasCut(t *testing.T) {
 	f := newBudgetFixture(t)
 	f.input(lines(50)...)
 	f.spec.MaxCost, f.spec.Concurrency, f.spec.MaxAttempts, f.spec.Timeout = "0.02", 4, 1, 20*time.Millisecond
-	f.e.reply = func(prompt string, n int) (int, string) {
+	f.e.Reply = func(prompt string, n int) (int, string) {
 		time.Sleep(50 * time.Millisecond)
-		return 200, answerBody(prompt)
+		return 200, jobtest.AnswerBody(prompt)
 	}
 	s, err := f.run()
-	if _, ok := errors.AsType[*BudgetError](err); !ok {
+	if _, ok := errors.AsType[*budget.BudgetError](err); !ok {
 		t.Fatalf("the run ends with %v, want a *BudgetError", err)
 	}
 	// At most 1000 tokens out and 62 bytes in: $0.0025186 each, so that 7 fit.
 	if n := s.Run.Unreported; n != 7 || s.Run.UnreportedMost == 0 || f.spent() > 2*price.Dollar/100 {
 		t.Errorf("%d attempts were cut, which can have cost %s; want 7 below 0.02", n, s.Run.UnreportedMost)
 	}
-	if _, err := f.run(); err == nil || len(f.e.requests()) != 7 {
+	if _, err := f.run(); err == nil || len(f.e.Requests()) != 7 {
 		t.Errorf("the second run ends with %v, and sends something", err)
 	}
 }
@@ -128,7 +130,7 @@ func TestSoftCap(t *testing.T) {
 	}
 	_, err = j.Run(t.Context())
 	j.Close()
-	if _, ok := errors.AsType[*BudgetError](err); !ok || !strings.Contains(warned.String(), "soft") {
+	if _, ok := errors.AsType[*budget.BudgetError](err); !ok || !strings.Contains(warned.String(), "soft") {
 		t.Fatalf("the run ends with %v and warns %q, want a *BudgetError and that the cap is soft", err, &warned)
 	}
 	if spent := f.spent(); spent > price.Dollar/10+4*price.Dollar/1000 || spent < price.Dollar/10-5*price.Dollar/1000 {
@@ -140,7 +142,7 @@ func TestSoftCap(t *testing.T) {
 // images cost so much that four of them were too many.
 func TestSoftCapOfALaterRun(t *testing.T) {
 	f := newFilesFixture(t)
-	f.e.reply = func(string, int) (int, string) {
+	f.e.Reply = func(string, int) (int, string) {
 		const details = `"promptTokensDetails":[{"modality":"TEXT","tokenCount":5}],"candidatesTokensDetails":[{"modality":"IMAGE","tokenCount":1290}],`
 		return 200, strings.Replace(mediaBody("", [2]string{"image/png", pngBytes}), `"totalTokenCount"`, details+`"totalTokenCount"`, 1)
 	}
@@ -149,12 +151,12 @@ func TestSoftCapOfALaterRun(t *testing.T) {
 	s := f.mustRun()
 	one, _ := s.Job.CostUSD()
 	f.spec.Limit, f.spec.MaxCost = 0, (one + one/2).String()
-	f.e.requests()
+	f.e.Requests()
 	_, err := f.run()
-	if _, ok := errors.AsType[*BudgetError](err); !ok {
+	if _, ok := errors.AsType[*budget.BudgetError](err); !ok {
 		t.Errorf("the run ends with %v, want a *BudgetError", err)
 	}
-	if asked := f.e.requests(); len(asked) != 0 {
+	if asked := f.e.Requests(); len(asked) != 0 {
 		t.Errorf("%q are asked although another image does not fit", asked)
 	}
 }
@@ -162,20 +164,20 @@ func TestSoftCapOfALaterRun(t *testing.T) {
 func TestCapNeedsPrices(t *testing.T) {
 	f := newBudgetFixture(t)
 	f.input("a")
-	for name, change := range map[string]func(*Spec){
-		"price of nobodys-model": func(s *Spec) { s.Model = "nobodys-model" },
-		"max_cost":               func(s *Spec) { s.MaxCost = "five" },
-		"above 0":                func(s *Spec) { s.MaxCost = "0" },
+	for name, change := range map[string]func(*spec.Spec){
+		"price of nobodys-model": func(s *spec.Spec) { s.Model = "nobodys-model" },
+		"max_cost":               func(s *spec.Spec) { s.MaxCost = "five" },
+		"above 0":                func(s *spec.Spec) { s.MaxCost = "0" },
 	} {
 		s := f.spec
 		s.MaxCost = "1"
 		change(&s)
 		_, err := Open(s, Options{Env: func(string) string { return "" }})
-		if _, ok := errors.AsType[*SpecError](err); !ok || !strings.Contains(err.Error(), name) {
+		if _, ok := errors.AsType[*spec.Error](err); !ok || !strings.Contains(err.Error(), name) {
 			t.Errorf("Open returns %v, want a SpecError that says %q", err, name)
 		}
 	}
-	if n := len(f.e.requests()); n > 0 {
+	if n := len(f.e.Requests()); n > 0 {
 		t.Errorf("%d requests were sent", n)
 	}
 }
@@ -186,13 +188,13 @@ func TestCapSkipsRowsWithoutPrice(t *testing.T) {
 	f.input(`{"q":"a","m":""}`, `{"q":"b","m":"nobodys-model"}`, `{"q":"c","m":"gemini-2.5-flash-lite"}`)
 	f.spec.MaxCost, f.spec.Set = "1", map[string]string{"model": "{{.m}}"}
 	f.mustRun()
-	equal(t, "output", f.output("status"), "ok", "skipped", "ok")
+	jobtest.Equal(t, "output", f.output("status"), "ok", "skipped", "ok")
 	if got := f.output("error")[1]; !strings.Contains(got, "in.jsonl:2") || !strings.Contains(got, "price of nobodys-model is not known; give it with --prices") {
 		t.Errorf("the error is %q", got)
 	}
 	f.spec.MaxCost = ""
 	f.mustRun()
-	equal(t, "output without a cap", f.output("status"), "ok", "ok", "ok")
+	jobtest.Equal(t, "output without a cap", f.output("status"), "ok", "ok", "ok")
 }
 
 // A model that answers in the place of another, at a higher price, counts with it.
@@ -200,7 +202,7 @@ func TestCapFollowsTheModelThatAnswers(t *testing.T) {
 	f := newBudgetFixture(t)
 	f.input(lines(400)...)
 	f.spec.MaxCost = "0.25"
-	f.e.reply = func(prompt string, n int) (int, string) {
+	f.e.Reply = func(prompt string, n int) (int, string) {
 		status, body := costly(1000)(prompt, n)
 		return status, strings.Replace(body, "gemini-2.5-flash", "gemini-2.5-pro", 1) // $10 a million
 	}
@@ -220,7 +222,7 @@ func TestCapCountsInputThatIsElsewhere(t *testing.T) {
 	f.input(lines(400)...)
 	f.spec.MaxCost = "0.5"
 	f.spec.Request = map[string]any{"cachedContent": "cachedContents/large"}
-	f.e.reply = func(prompt string, n int) (int, string) {
+	f.e.Reply = func(prompt string, n int) (int, string) {
 		time.Sleep(time.Millisecond) // so that many are in flight
 		status, body := costly(1000)(prompt, n)
 		return status, strings.Replace(body, `"promptTokenCount":10,`, `"promptTokenCount":100010,`, 1) // $0.03
@@ -232,73 +234,10 @@ func TestCapCountsInputThatIsElsewhere(t *testing.T) {
 	}
 	_, err = j.Run(t.Context())
 	j.Close()
-	if _, ok := errors.AsType[*BudgetError](err); !ok || !strings.Contains(warned.String(), "is soft") {
+	if _, ok := errors.AsType[*budget.BudgetError](err); !ok || !strings.Contains(warned.String(), "is soft") {
 		t.Fatalf("the run ends with %v and warns %q, want a *BudgetError and that the cap is soft", err, &warned)
 	}
 	if spent := f.spent(); spent > price.Dollar/2 || spent < 4*price.Dollar/10 {
 		t.Errorf("%s is spent, want at most 0.5, and not much less", spent)
-	}
-}
-
-// Media reserve what they are estimated at, sound at its own price.
-func TestCapReservesMedia(t *testing.T) {
-	sound := batch.Media{MIMEType: "audio/wav", Size: 1 << 20}
-	r := &batch.Request{Model: "gemini-2.5-flash", Body: []byte(`{"contents":[]}`), Media: []batch.Media{sound}, InputTokens: 1000}
-	most, _ := mostUsage(price.Default(), r)
-	without, _ := mostUsage(price.Default(), &batch.Request{Model: r.Model, Body: r.Body})
-	cost, ok1 := price.Default().Most(mostQuery(most, r.Model, time.Now()))
-	bare, ok2 := price.Default().Most(mostQuery(without, r.Model, time.Now()))
-	if want := 1000 * price.Dollar / 1_000_000; !ok1 || !ok2 || cost-bare != want {
-		t.Errorf("a recording of 1000 tokens reserves %s more, want %s", cost-bare, want)
-	}
-}
-
-func TestMostUsage(t *testing.T) {
-	for body, want := range map[string]struct {
-		output int64
-		hard   bool
-	}{
-		`{"contents":[]}`: {65536, false},
-		`{"generationConfig":{"maxOutputTokens":100}}`:                    {100, true},
-		`{"generation_config":{"max_output_tokens":"100"}}`:               {100, true},
-		`{"generationConfig":{"maxOutputTokens":100,"candidateCount":4}}`: {400, true},
-		`{"generationConfig":{"maxOutputTokens":null}}`:                   {65536, false},
-	} {
-		most, hard := mostUsage(price.Default(), &batch.Request{Model: "unknown", Body: []byte(body)})
-		if most.CandidatesTokenCount != want.output || hard != want.hard || most.PromptTokenCount != int64(len(body)) {
-			t.Errorf("%s: %+v, %v, want %+v", body, most, hard, want)
-		}
-	}
-}
-
-// Media within a request count by what they are, and not by the bytes of their
-// base64.
-func TestMostUsageOfInlineMedia(t *testing.T) {
-	noise := make([]byte, 200<<10)
-	photo := append(picture(t, 7, 1000, 700), noise...) // what follows the image is no part of it
-	body := func(name, kindName, kind string, data []byte) []byte {
-		return fmt.Appendf(nil, `{"contents":[{"parts":[{%q:{%q:%q,"data":%q}},{"text":"what?"}]}]}`, name, kindName, kind, base64.StdEncoding.EncodeToString(data))
-	}
-	for name, c := range map[string]struct {
-		body        []byte
-		least, most int64 // tokens of input
-		audio       int64
-	}{
-		"a photo":               {body("inlineData", "mimeType", "image/png", photo), 4 * 258, 4000, 0},
-		"a photo in snake_case": {body("inline_data", "mime_type", "image/png", photo), 4 * 258, 4000, 0},
-		"sound":                 {body("inlineData", "mimeType", "audio/mpeg", noise), 64 * 13, 64*13 + 200, 64 * 13},
-		"none that is known":    {body("inlineData", "type", "image/png", photo), 4 * 200 << 10 / 3, 5 * 200 << 10 / 3, 0},
-	} {
-		most, _ := mostUsage(price.Default(), &batch.Request{Model: "gemini-2.5-flash", Body: c.body})
-		if n := most.PromptTokenCount; n < c.least || n > c.most {
-			t.Errorf("%s of %d bytes comes to %d tokens, want %d to %d", name, len(c.body), n, c.least, c.most)
-		}
-		var audio int64
-		for _, d := range most.PromptTokensDetails {
-			audio += d.TokenCount
-		}
-		if audio != c.audio {
-			t.Errorf("%s has %d tokens of sound, want %d", name, audio, c.audio)
-		}
 	}
 }

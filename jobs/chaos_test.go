@@ -17,6 +17,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/sim"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // A fate is what a row must come to under a fault.
@@ -64,13 +65,19 @@ func ended(fault, finish string, status batch.Status, attempts int, text string)
 	return fate{fault: fault, finish: finish, status: status, attempts: attempts, known: attempts, served: attempts, text: text}
 }
 
-func (f fate) on(where string) fate        { f.where = where; return f }
-func (f fate) with(config string) fate     { f.config = config; return f }
-func (f fate) noted(note string) fate      { f.note = note; return f }
-func (f fate) saying(message string) fate  { f.error = message; return f }
+func (f fate) on(where string) fate { f.where = where; return f }
+
+func (f fate) with(config string) fate { f.config = config; return f }
+
+func (f fate) noted(note string) fate { f.note = note; return f }
+
+func (f fate) saying(message string) fate { f.error = message; return f }
+
 func (f fate) charged(known, cut int) fate { f.known, f.cut = known, cut; return f }
-func (f fate) servedBy(n int) fate         { f.served = n; return f }
-func (f fate) answering(text string) fate  { f.text = text; return f }
+
+func (f fate) servedBy(n int) fate { f.served = n; return f }
+
+func (f fate) answering(text string) fate { f.text = text; return f }
 
 const (
 	warmer1   = "asked again after RECITATION, at temperature 1.3"
@@ -236,7 +243,7 @@ type chaosRun struct {
 	texts []string
 	log   bytes.Buffer
 	stats sim.Stats
-	spec  Spec
+	spec  spec.Spec
 	sum   *Summary
 }
 
@@ -292,9 +299,9 @@ func (c *chaosRun) prepare(dir, url string) error {
 		}
 		fmt.Fprintf(&b, `{"key":"row-%04d","request":%s}}`+"\n", n, body)
 	}
-	c.spec = Spec{
-		Input: List{filepath.Join(dir, "in.jsonl")}, Output: filepath.Join(dir, "out.jsonl"),
-		Model: "gemini-2.5-flash-lite", BaseURL: url, Endpoint: string(c.dialect), Raw: &Raw{}, Stream: c.stream,
+	c.spec = spec.Spec{
+		Input: spec.List{filepath.Join(dir, "in.jsonl")}, Output: filepath.Join(dir, "out.jsonl"),
+		Model: "gemini-2.5-flash-lite", BaseURL: url, Endpoint: string(c.dialect), Raw: &spec.Raw{}, Stream: c.stream,
 		Concurrency: 16, MaxAttempts: chaosAttempts, Timeout: 3 * time.Second,
 	}
 	return os.WriteFile(c.spec.Input[0], b.Bytes(), 0o600)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/genbatch/genbatch/internal/sim"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // Answers that are none of the labels are asked for once more, with the fault shown
@@ -20,7 +21,7 @@ func TestChaosLabels(t *testing.T) {
 		defer web.Close()
 		labels := []string{"praise", "complaint", "question"}
 		f.spec.Endpoint, f.spec.Auth, f.spec.Prompt, f.spec.Stream = web.URL, "bearer", "", stream
-		f.spec.Classify = &Classify{Text: "{{.q}}", Labels: Labels{{Name: labels[0]}, {Name: labels[1]}, {Name: labels[2]}}}
+		f.spec.Classify = &spec.Classify{Text: "{{.q}}", Labels: spec.Labels{{Name: labels[0]}, {Name: labels[1]}, {Name: labels[2]}}}
 		f.spec.MaxAttempts = chaosAttempts
 		rows := []struct{ fault, want string }{
 			{"[[sim:slow=1ms]]", "ok 1"},

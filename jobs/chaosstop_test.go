@@ -16,6 +16,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/internal/sim"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // A stop is a fault of every request, which must stop a run.
@@ -86,8 +87,8 @@ func (s *stop) run(t *testing.T, dir string) error {
 		good.ServeHTTP(w, r)
 	}))
 	defer web.Close()
-	spec := Spec{
-		Input: List{filepath.Join(dir, "in.jsonl")}, Output: filepath.Join(dir, "out.jsonl"),
+	spec := spec.Spec{
+		Input: spec.List{filepath.Join(dir, "in.jsonl")}, Output: filepath.Join(dir, "out.jsonl"),
 		Model: "gemini-2.5-flash-lite", BaseURL: web.URL, Endpoint: string(s.dialect), Prompt: "{{.q}}", Concurrency: stopCalls,
 	}
 	var rows strings.Builder

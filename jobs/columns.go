@@ -7,6 +7,8 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/apijson"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // A reply is what became of a row, for the columns of the output.
@@ -105,7 +107,7 @@ var standard = []resultColumn{
 
 // newColumns returns the result columns of a job: the answer, those of its kind,
 // the standard ones, and the extras that it asks for.
-func newColumns(s *Spec, ofKind []batch.Column) []resultColumn {
+func newColumns(s *spec.Spec, ofKind []batch.Column) []resultColumn {
 	columns := []resultColumn{{Column: batch.Column{Name: "response"}, value: func(x *reply) any {
 		if x.answer == nil || x.answer.Text == "" && x.status != batch.OK {
 			return nil
@@ -214,9 +216,22 @@ func optionalJSON[T any](list []T) any {
 	if len(list) == 0 {
 		return nil
 	}
-	text, err := marshal(list)
+	text, err := apijson.Marshal(list)
 	if err != nil { // of what was parsed from JSON: out of reach
 		return nil
 	}
 	return json.RawMessage(text)
+}
+
+// checkNames refuses two result columns of one name, which a schema's properties
+// bring about: a prefix does not keep them apart.
+func checkNames(columns []resultColumn) error {
+	seen := make(map[string]bool, len(columns))
+	for _, c := range columns {
+		if seen[c.Name] {
+			return spec.Errorf("rename the property in the schema", "the schema has a property %q, and every output a result column of that name", c.Name)
+		}
+		seen[c.Name] = true
+	}
+	return nil
 }

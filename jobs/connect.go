@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"fmt"
-	"net/http"
 	"os"
 	"strings"
 
@@ -10,6 +9,9 @@ import (
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/internal/sim"
+	"github.com/genbatch/genbatch/internal/version"
+	"github.com/genbatch/genbatch/jobs/internal/media"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // A connection is what a job needs to ask.
@@ -18,8 +20,8 @@ type connection struct {
 	endpoint gemini.Endpoint
 	sim      *sim.Running // nil: another endpoint
 	failures batch.FailureLimit
-	keyID    string   // names the key without giving it away
-	uploads  *uploads // of a run with media, where the endpoint has a Files API
+	keyID    string         // names the key without giving it away
+	uploads  *media.Uploads // of a run with media, where the endpoint has a Files API
 }
 
 // connect makes the client of the job's endpoint, and starts the simulator when
@@ -40,10 +42,10 @@ func (j *Job) connect() error {
 	}
 	e, err := gemini.ParseEndpoint(o, j.env)
 	if err != nil {
-		return &SpecError{Err: err}
+		return &spec.Error{Err: err}
 	}
 	if len(j.spec.Tier) > 0 {
-		if err := checkTierEndpoint(e.Name); err != nil {
+		if err := spec.CheckTierEndpoint(e.Name); err != nil {
 			return err
 		}
 	}
@@ -57,16 +59,16 @@ func (j *Job) connect() error {
 	if err != nil {
 		return err
 	}
-	header, err := parseHeaders(j.spec.Header)
+	header, err := spec.ParseHeaders(j.spec.Header)
 	if err != nil {
 		return err
 	}
 	c, err := gemini.New(gemini.Config{
 		Endpoint: e, Key: func() string { return key }, KeyFrom: from, Stream: j.spec.Stream, Timeout: j.spec.Timeout,
-		Header: header, Concurrency: j.spec.Concurrency, Version: Version(),
+		Header: header, Concurrency: j.spec.Concurrency, Version: version.Version(),
 	})
 	if err != nil {
-		return &SpecError{Err: err}
+		return &spec.Error{Err: err}
 	}
 	j.client, j.endpoint, j.keyID = c, e, quota.KeyID(key)
 	return nil
@@ -84,10 +86,10 @@ func (j *Job) apiKey(e gemini.Endpoint) (key, from string, err error) {
 	if path := j.spec.APIKeyFile; path != "" {
 		text, err := os.ReadFile(path)
 		if err != nil {
-			return "", "", specErrorf("", "the key file cannot be read: %w", err)
+			return "", "", spec.Errorf("", "the key file cannot be read: %w", err)
 		}
 		if key = strings.TrimSpace(string(text)); key == "" {
-			return "", "", specErrorf("", "the key file %s is empty", path)
+			return "", "", spec.Errorf("", "the key file %s is empty", path)
 		}
 		return key, path, nil
 	}
@@ -104,19 +106,5 @@ func (j *Job) apiKey(e gemini.Endpoint) (key, from string, err error) {
 	if j.spec.Endpoint == "" && j.spec.BaseURL == "" {
 		hint += "; to try genbatch without a key, add --endpoint sim"
 	}
-	return "", "", specErrorf(hint, "there is no API key for %s", e)
-}
-
-// parseHeaders reads NAME=VALUE pairs.
-func parseHeaders(list []string) (http.Header, error) {
-	header := make(http.Header)
-	for _, pair := range list {
-		name, value, ok := strings.Cut(pair, "=")
-		name = strings.TrimSpace(name)
-		if !ok || name == "" || strings.ContainsAny(name, " :\r\n") || strings.ContainsAny(value, "\r\n") {
-			return nil, specErrorf("write --header NAME=VALUE", "the header %q is not of that form", pair[:strings.IndexAny(pair+"=", "=: ")])
-		}
-		header.Add(name, value)
-	}
-	return header, nil
+	return "", "", spec.Errorf(hint, "there is no API key for %s", e)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // CountTokens asks the endpoint for the tokens of n of the rows that a run would ask,
@@ -19,7 +20,7 @@ func (j *Job) CountTokens(ctx context.Context, n int) (counted int64, err error)
 		}
 	}
 	if err := j.endpoint.CanCount(); err != nil {
-		return 0, specErrorf("plan without --count-tokens; --pilot N asks some rows for real, and keeps their answers", "--count-tokens: %w", err)
+		return 0, spec.Errorf("plan without --count-tokens; --pilot N asks some rows for real, and keeps their answers", "--count-tokens: %w", err)
 	}
 	client, ok := j.client.(interface {
 		CountTokens(context.Context, *batch.Request) (int64, error)

@@ -16,6 +16,8 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // A faultyDisk is full at one of its operations, which is carried out or not.
@@ -42,11 +44,11 @@ func (d *faultyDisk) fs() durable.FS {
 // segments.
 func crashFixture(t *testing.T) *fixture {
 	f := newFixture(t)
-	f.spec.Input = List{"-"}
+	f.spec.Input = spec.List{"-"}
 	f.spec.Concurrency = 1
-	f.e.reply = func(prompt string, _ int) (int, string) {
+	f.e.Reply = func(prompt string, _ int) (int, string) {
 		time.Sleep(11 * time.Millisecond) // longer than a commit waits for another answer
-		return 200, answerBody("re " + prompt)
+		return 200, jobtest.AnswerBody("re " + prompt)
 	}
 	return f
 }
@@ -139,7 +141,7 @@ func TestFaults(t *testing.T) {
 					}
 					d := &faultyDisk{fail: fail, apply: apply}
 					s, err := f.runOn(d, stdin)
-					f.e.requests()
+					f.e.Requests()
 					if d.failed == "" {
 						if err != nil {
 							t.Errorf("without a failure: %v", err)
@@ -150,7 +152,7 @@ func TestFaults(t *testing.T) {
 						return
 					}
 					what := fmt.Sprintf("operation %d, %s", fail, d.failed)
-					var spec *SpecError
+					var spec *spec.Error
 					if !errors.Is(err, syscall.ENOSPC) || errors.As(err, &spec) || !strings.Contains(err.Error(), d.path) {
 						t.Errorf("%s: the run ends with %v, want a fault that names %s", what, err, d.path)
 					}
@@ -164,7 +166,7 @@ func TestFaults(t *testing.T) {
 					}
 					whole(t, what, filepath.Join(state, spoolName+".jsonl"), before, stdin)
 					if text, err := os.ReadFile(f.spec.Output); err == nil && string(text) != old {
-						equal(t, what+": output", f.output("q", "response"), "one re one", "two re two", "three re three")
+						jobtest.Equal(t, what+": output", f.output("q", "response"), "one re one", "two re two", "three re three")
 					}
 					if found := leftovers(t, f.dir); found != nil {
 						t.Errorf("%s: left behind are %q", what, found)
@@ -174,12 +176,12 @@ func TestFaults(t *testing.T) {
 						t.Errorf("%s: run again: %v", what, err)
 						continue
 					}
-					equal(t, what+": output of the next run", f.output("q", "response", "status"), "one re one ok", "two re two ok", "three re three ok")
+					jobtest.Equal(t, what+": output of the next run", f.output("q", "response", "status"), "one re one ok", "two re two ok", "three re three ok")
 					left := 3 - strings.Count(before, "\n") - counted
 					if left > 0 {
 						left++ // the call that was cut may reach the endpoint only now
 					}
-					if again := f.e.requests(); len(again) > left {
+					if again := f.e.Requests(); len(again) > left {
 						t.Errorf("%s: %d rows counted, and then %q were asked", what, counted, again)
 					}
 					f.verified(what)
@@ -231,12 +233,12 @@ func TestSetAsideFaults(t *testing.T) {
 			if len(journals) != 1 {
 				t.Errorf("%s: journals are %q, want one", what, journals)
 			}
-			f.e.requests()
+			f.e.Requests()
 			if _, err := f.runOn(&faultyDisk{fail: -1}, stdin); err != nil {
 				t.Errorf("%s: run again: %v", what, err)
 				continue
 			}
-			equal(t, what, f.output("q", "response"), "one re one")
+			jobtest.Equal(t, what, f.output("q", "response"), "one re one")
 			f.verified(what)
 		}
 	}
@@ -357,13 +359,13 @@ func TestLeftoversAreRemoved(t *testing.T) {
 	}
 	f.mustRun()
 	got := leftovers(t, f.dir)
-	equal(t, "left behind", got, others[1], others[0])
+	jobtest.Equal(t, "left behind", got, others[1], others[0])
 }
 
 // A crash can leave the spools of two formats: what was piped in last counts.
 func TestNewerSpoolCounts(t *testing.T) {
 	f := newFixture(t)
-	f.spec.Input = List{"-"}
+	f.spec.Input = spec.List{"-"}
 	run := func(stdin string) {
 		t.Helper()
 		if _, err := f.runOn(&faultyDisk{fail: -1}, stdin); err != nil {
@@ -387,7 +389,7 @@ func TestNewerSpoolCounts(t *testing.T) {
 	}
 	f.spec.InputFormat = ""
 	run("")
-	equal(t, "output", f.output("q"), "new")
+	jobtest.Equal(t, "output", f.output("q"), "new")
 }
 
 // An export to the job's own output keeps out of the way of a run, and a run out of

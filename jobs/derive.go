@@ -10,6 +10,8 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
+	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/jobs/cost"
 )
 
 // A stretch of rows is read from the journal by one goroutine while others read the
@@ -70,7 +72,7 @@ func (j *Job) understand(f *fetched) {
 	case f.err != nil:
 		return
 	case f.req == nil:
-		f.reply = &reply{status: batch.Skipped, problem: oneLine(f.item.err.Error(), 500)}
+		f.reply = &reply{status: batch.Skipped, problem: message.OneLine(f.item.err.Error(), 500)}
 		return
 	case f.result == nil:
 		f.reply = &reply{status: batch.Pending}
@@ -96,25 +98,25 @@ func (j *Job) understand(f *fetched) {
 }
 
 // price counts what a row's results used, and says in its reply what they cost.
-func (j *Job) price(f *fetched, t *Totals) {
+func (j *Job) price(f *fetched, t *cost.Totals) {
 	x := f.reply
 	switch {
 	case f.result == nil:
 	case f.copied:
 		if x.status != batch.Pending {
-			saved, _ := new(Totals).addResult(f.result, j.prices)
+			saved, _ := new(cost.Totals).AddResult(f.result, j.prices)
 			t.Copied++
 			t.Saved += saved
 			x.copied, x.priced = true, true
 		}
 	default:
 		before := t.Bill.Retries.Cost
-		cost, priced := t.addResult(f.result, j.prices)
+		cost, priced := t.AddResult(f.result, j.prices)
 		if f.result.Seq <= j.progress.since {
 			t.Bill.Kept += cost - (t.Bill.Retries.Cost - before)
 		}
 		for _, r := range f.earlier {
-			c, ok := t.addSpent(r, j.prices, f.result.Status, false)
+			c, ok := t.AddSpent(r, j.prices, f.result.Status, false)
 			cost, priced = cost+c, priced && ok
 		}
 		if f.result.Status != batch.Pending {

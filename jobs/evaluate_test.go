@@ -1,170 +1,38 @@
 package jobs
 
 import (
-	"encoding/json"
 	"fmt"
 	"log/slog"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/jobs/eval"
+	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
-
-// evaluate compares rows of an expected value and the labels given, as JSON; an
-// empty text is a row that is not ok.
-func evaluate(t *testing.T, classify string, rows ...[2]string) *Evaluation {
-	t.Helper()
-	s := load(t, "expected: known\nclassify: {text: '{{.x}}', "+classify+"}")
-	p, err := newPrompt(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := evaluatorOf(p.Classification())
-	for i, r := range rows {
-		g := compared{known: true}
-		switch {
-		case r[1] == "pending":
-			g = compared{pending: true}
-		case r[1] == "":
-			g.known = false
-		case strings.HasPrefix(r[1], "["):
-			if err := json.Unmarshal([]byte(r[1]), &g.labels); err != nil {
-				t.Fatal(err)
-			}
-		default:
-			label, confidence, _ := strings.Cut(r[1], " ")
-			g.labels = []string{label}
-			if confidence != "" {
-				fmt.Sscan(confidence, &g.confidence)
-			}
-		}
-		v.add(row("x", fmt.Sprint("text ", i), "known", r[0]), g)
-	}
-	return v.evaluation()
-}
-
-func evaluatorOf(k *classifyKind) *evaluator {
-	return newEvaluator("known", k.Names(), k.Multi, k.Confidence, k.Known, k.IsExample)
-}
-
-func closeTo(t *testing.T, what string, got *float64, want float64) {
-	t.Helper()
-	switch {
-	case math.IsNaN(want) && got == nil:
-	case got == nil:
-		t.Errorf("%s is not known, want %v", what, want)
-	case math.IsNaN(want) || math.Abs(*got-want) > 5e-5:
-		t.Errorf("%s is %v, want %v", what, *got, want)
-	}
-}
-
-func scoresAre(t *testing.T, what string, got Scores, precision, recall, f1 float64) {
-	t.Helper()
-	closeTo(t, what+": precision", got.Precision, precision)
-	closeTo(t, what+": recall", got.Recall, recall)
-	closeTo(t, what+": F1", got.F1, f1)
-}
-
-// The example of scikit-learn's documentation of classification_report, in which
-// y_true is 0 1 2 2 2 and y_pred 0 0 2 2 1.
-func TestEvaluationIsThatOfScikitLearn(t *testing.T) {
-	undefined := math.NaN()
-	e := evaluate(t, "labels: [zero, one, two, other]",
-		[2]string{"zero", "zero"}, [2]string{"ONE ", "zero"}, [2]string{"two", "two"}, [2]string{"two", "two"}, [2]string{"two", "one"},
-		[2]string{"", "two"}, [2]string{"tow", "two"}, [2]string{"tow", "two"}, [2]string{"two", "pending"})
-	if e.Rows != 5 || e.Correct != 3 || e.Missing != 1 || e.Unknown != 2 || e.Values["tow"] != 2 {
-		t.Errorf("counts %+v", e)
-	}
-	closeTo(t, "accuracy", e.Accuracy, 0.6)
-	scoresAre(t, "zero", e.Labels[0].Scores, 0.5, 1, 0.66667)
-	scoresAre(t, "one", e.Labels[1].Scores, 0, 0, 0)
-	scoresAre(t, "two", e.Labels[2].Scores, 1, 0.66667, 0.8)
-	scoresAre(t, "a label that is nowhere", e.Labels[3].Scores, undefined, undefined, undefined)
-	scoresAre(t, "macro", e.Macro, 0.5, 0.55556, 0.48889)
-	scoresAre(t, "weighted", e.Weighted, 0.7, 0.6, 0.61333)
-	scoresAre(t, "micro", e.Micro, 0.6, 0.6, 0.6)
-	got, err := json.Marshal(e.Confusion)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sameJSON(t, string(got), `{"zero":{"zero":1},"one":{"zero":1},"two":{"two":2,"one":1}}`)
-}
-
-// A row without a label is wrong, and no label's false alarm.
-func TestEvaluationCountsRowsWithoutLabel(t *testing.T) {
-	e := evaluate(t, "labels: [a, b]", [2]string{"a", "a"}, [2]string{"a", ""}, [2]string{"b", ""}, [2]string{"b", "b"})
-	if e.Rows != 4 || e.NoLabel != 2 || e.Confusion["a"][""] != 1 {
-		t.Errorf("counts %+v", e)
-	}
-	closeTo(t, "accuracy", e.Accuracy, 0.5)
-	scoresAre(t, "a", e.Labels[0].Scores, 1, 0.5, 0.66667)
-	scoresAre(t, "micro", e.Micro, 1, 0.5, 0.66667)
-	// statsmodels' proportion_confint(2, 4, method="wilson").
-	closeTo(t, "interval", &e.Interval[0], 0.15004)
-	closeTo(t, "interval", &e.Interval[1], 0.84996)
-
-	if e := evaluate(t, "labels: [a, b]", [2]string{"", "a"}); e.Accuracy != nil || e.Interval != nil || e.Macro.F1 != nil {
-		t.Errorf("of no rows, the evaluation knows %+v", e)
-	}
-	text, err := json.Marshal(evaluate(t, "labels: [a, b]"))
-	if err != nil || !strings.Contains(string(text), `"accuracy":null`) {
-		t.Errorf("an empty evaluation is %s, %v", text, err)
-	}
-}
-
-// y_true is [[1 0 1] [0 0 0] [0 1 1] [1 1 0]] and y_pred [[1 0 0] [0 0 0] [0 1 1]
-// [1 0 1]] here: by scikit-learn accuracy 0.5, Hamming loss 0.25, micro F1 0.7273.
-func TestEvaluationOfManyLabels(t *testing.T) {
-	e := evaluate(t, "labels: [a, b, c], multi: true",
-		[2]string{"C; a", `["a"]`}, [2]string{"[]", `[]`}, [2]string{`["b","c"]`, `["b","c"]`}, [2]string{"a, b", `["a","c"]`},
-		[2]string{"", `[]`}, [2]string{"a;x", `["a"]`})
-	if e.Rows != 4 || e.Correct != 2 || e.Missing != 1 || e.Unknown != 1 || e.Confusion != nil {
-		t.Errorf("counts %+v", e)
-	}
-	closeTo(t, "exact match", e.Accuracy, 0.5)
-	closeTo(t, "Hamming loss", e.HammingLoss, 0.25)
-	scoresAre(t, "a", e.Labels[0].Scores, 1, 1, 1)
-	scoresAre(t, "b", e.Labels[1].Scores, 1, 0.5, 0.66667)
-	scoresAre(t, "c", e.Labels[2].Scores, 0.5, 0.5, 0.5)
-	scoresAre(t, "micro", e.Micro, 0.8, 0.66667, 0.72727)
-	scoresAre(t, "macro", e.Macro, 0.83333, 0.66667, 0.72222)
-}
-
-func TestCalibration(t *testing.T) {
-	e := evaluate(t, "labels: [a, b], confidence: true",
-		[2]string{"a", "a 1"}, [2]string{"a", "a 0.9"}, [2]string{"a", "b 0.98"}, [2]string{"b", "b 0.3"}, [2]string{"b", "a 0.3"}, [2]string{"a", ""})
-	c := e.Calibration
-	if len(c.Bands) != 2 || c.Bands[0].Rows != 2 || c.Bands[0].From != 0.3 || c.Bands[1].Rows != 3 || c.Bands[1].To != 1 || c.Bands[1].Correct != 2 {
-		t.Fatalf("bands %+v", c.Bands)
-	}
-	closeTo(t, "mean confidence", &c.Bands[1].Mean, 0.96)
-	closeTo(t, "accuracy", &c.Bands[1].Accuracy, 0.66667)
-	// (2·|0.5−0.3| + 3·|2/3−0.96|) / 5
-	closeTo(t, "calibration error", c.Error, 0.256)
-}
 
 // The known labels are no part of what is sent: they can be had later for nothing,
 // and stay with an output for which nothing has changed.
 func TestExpectedCostsNothing(t *testing.T) {
 	f := newFixture(t)
 	f.spec.Prompt = ""
-	f.spec.Classify = &Classify{Text: "{{.q}}", Labels: Labels{{Name: "good"}, {Name: "bad"}}, Examples: Examples{List: []Example{{Text: "shown", Label: List{"good"}}}}}
-	f.e.reply = func(prompt string, _ int) (int, string) {
+	f.spec.Classify = &spec.Classify{Text: "{{.q}}", Labels: spec.Labels{{Name: "good"}, {Name: "bad"}}, Examples: spec.Examples{List: []spec.Example{{Text: "shown", Label: spec.List{"good"}}}}}
+	f.e.Reply = func(prompt string, _ int) (int, string) {
 		if strings.HasPrefix(prompt, "bad") {
-			return 200, answerBody("bad")
+			return 200, jobtest.AnswerBody("bad")
 		}
-		return 200, answerBody("good")
+		return 200, jobtest.AnswerBody("good")
 	}
 	f.input(`{"q":"good","known":"good"}`, `{"q":"bad 1","known":"Bad"}`, `{"q":"so so","known":"bad"}`, `{"q":"unlabelled","known":null}`, `{"q":"shown","known":"good"}`, `{"q"`)
 	if s := f.mustRun(); s.Job.Evaluation != nil {
 		t.Errorf("an evaluation that nobody asked for: %+v", s.Job.Evaluation)
 	}
-	f.e.requests()
+	f.e.Requests()
 
-	check := func(what string, e *Evaluation) {
+	check := func(what string, e *eval.Evaluation) {
 		t.Helper()
 		if e == nil || e.Rows != 3 || e.Correct != 2 || e.Missing != 2 || e.Examples != 1 || e.Accuracy == nil || *e.Accuracy != 2./3 || e.Confusion["bad"]["good"] != 1 {
 			t.Errorf("%s: %+v", what, e)
@@ -172,8 +40,8 @@ func TestExpectedCostsNothing(t *testing.T) {
 	}
 	f.spec.Expected = "known"
 	check("added", f.mustRun().Job.Evaluation)
-	equal(t, "asked for it", f.e.requests())
-	equal(t, "the column", f.output("q", "label", "correct"), "good good true", "bad 1 bad true", "so so good false", "unlabelled good <nil>", "shown good true", "<nil> <nil> <nil>")
+	jobtest.Equal(t, "asked for it", f.e.Requests())
+	jobtest.Equal(t, "the column", f.output("q", "label", "correct"), "good good true", "bad 1 bad true", "so so good false", "unlabelled good <nil>", "shown good true", "<nil> <nil> <nil>")
 	s := f.mustRun()
 	if !s.Unchanged {
 		t.Error("the output is written again although nothing has changed")
@@ -202,11 +70,11 @@ func TestExpectedCostsNothing(t *testing.T) {
 
 	// What cannot be an evaluation is said before anything is sent.
 	for _, test := range []struct {
-		change func(*Spec)
+		change func(*spec.Spec)
 		want   string
 	}{
-		{func(s *Spec) { s.Expected = "knwon" }, `did you mean "known"?`},
-		{func(s *Spec) { s.Classify, s.Prompt = nil, "{{.q}}" }, "no classification"},
+		{func(s *spec.Spec) { s.Expected = "knwon" }, `did you mean "known"?`},
+		{func(s *spec.Spec) { s.Classify, s.Prompt = nil, "{{.q}}" }, "no classification"},
 	} {
 		spec := f.spec
 		test.change(&spec)
@@ -221,8 +89,8 @@ func TestExpectedCostsNothing(t *testing.T) {
 func TestExpectedOfASample(t *testing.T) {
 	f := newFixture(t)
 	f.spec.Prompt, f.spec.Expected, f.spec.Sample = "", "known", 4
-	f.spec.Classify = &Classify{Text: "{{.q}}", Labels: Labels{{Name: "a"}, {Name: "b"}}}
-	f.e.reply = func(string, int) (int, string) { return 200, answerBody("a") }
+	f.spec.Classify = &spec.Classify{Text: "{{.q}}", Labels: spec.Labels{{Name: "a"}, {Name: "b"}}}
+	f.e.Reply = func(string, int) (int, string) { return 200, jobtest.AnswerBody("a") }
 	var lines []string
 	for i := range 10 {
 		lines = append(lines, fmt.Sprintf(`{"q":"text %d","known":"%c"}`, i, "ab"[i%2]))
@@ -232,24 +100,8 @@ func TestExpectedOfASample(t *testing.T) {
 		t.Errorf("of a sample of 4, %d rows are compared", e.Rows)
 	}
 	f.spec.Sample = 0
-	if e := f.mustRun().Job.Evaluation; e.Rows != 10 || e.Correct != 5 || len(f.e.requests()) != 10 {
+	if e := f.mustRun().Job.Evaluation; e.Rows != 10 || e.Correct != 5 || len(f.e.Requests()) != 10 {
 		t.Errorf("of all rows, %d are compared and %d right", e.Rows, e.Correct)
-	}
-}
-
-// What a Parquet file or JSON holds in place of texts is compared too.
-func TestExpectedOfOtherTypes(t *testing.T) {
-	s := load(t, "expected: known\nclassify: {text: '{{.x}}', labels: ['1', 'true', '2.5']}")
-	p, err := newPrompt(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := evaluatorOf(p.Classification())
-	for _, value := range []any{int64(1), json.Number("1"), true, 2.5, []byte("true"), json.RawMessage("null"), nil} {
-		v.add(row("x", "y", "known", value), compared{known: true, labels: []string{"1"}})
-	}
-	if e := v.evaluation(); e.Rows != 5 || e.Missing != 2 || e.Correct != 2 {
-		t.Errorf("%+v", e)
 	}
 }
 
@@ -257,8 +109,8 @@ func TestWarnsOfMeaninglessEvaluation(t *testing.T) {
 	f := newFixture(t)
 	var log strings.Builder
 	f.spec.Prompt, f.spec.Expected = "", "known"
-	f.spec.Classify = &Classify{Text: "{{.q}} {{.known}}", Labels: Labels{{Name: "a"}, {Name: "b"}}}
-	f.e.reply = func(string, int) (int, string) { return 200, answerBody("a") }
+	f.spec.Classify = &spec.Classify{Text: "{{.q}} {{.known}}", Labels: spec.Labels{{Name: "a"}, {Name: "b"}}}
+	f.e.Reply = func(string, int) (int, string) { return 200, jobtest.AnswerBody("a") }
 	f.input(`{"q":"x","known":"A"}`, `{"q":"y","known":"bb"}`)
 	j, err := Open(f.spec, Options{Env: func(string) string { return "" }, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {

@@ -16,6 +16,8 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // A schemaServer is an endpoint that keeps what it was sent, and answers as reply
@@ -36,8 +38,6 @@ type sentBody struct {
 
 func (b *sentBody) last() string { return b.Contents[len(b.Contents)-1].Parts[0].Text }
 
-const goodAnswer = `{"vendor":"ACME","total":12.50,"paid":true}`
-
 func newSchemaServer(t *testing.T) *schemaServer {
 	e := &schemaServer{}
 	e.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -52,7 +52,7 @@ func newSchemaServer(t *testing.T) *schemaServer {
 			status, body = e.reply(&b)
 		}
 		if status == 0 {
-			status, body = 200, answerBody(goodAnswer)
+			status, body = 200, jobtest.AnswerBody(jobtest.GoodAnswer)
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)
@@ -78,7 +78,7 @@ func newExtractFixture(t *testing.T, rows ...string) (*fixture, *schemaServer) {
 	e := newSchemaServer(t)
 	f := newFixture(t)
 	f.spec.Endpoint, f.spec.Prompt = e.URL, ""
-	f.spec.Extract, f.spec.Schema = &Extract{Text: "{{.q}}"}, Schema(invoiceSchema)
+	f.spec.Extract, f.spec.Schema = &spec.Extract{Text: "{{.q}}"}, spec.Schema(jobtest.InvoiceSchema)
 	f.input(rows...)
 	return f, e
 }
@@ -91,17 +91,17 @@ func TestExtract(t *testing.T) {
 		first := b.Contents[0].Parts[0].Text
 		switch {
 		case first == "fenced":
-			return 200, answerBody("```json\n" + `{"vendor":"F", "items":[ {"price": 1.10} ]}` + "\n```")
+			return 200, jobtest.AnswerBody("```json\n" + `{"vendor":"F", "items":[ {"price": 1.10} ]}` + "\n```")
 		case first == "wrong" && len(b.Contents) == 1, first == "wrong forever":
-			return 200, answerBody(`{"vendor":"W","total":"12"}`)
+			return 200, jobtest.AnswerBody(`{"vendor":"W","total":"12"}`)
 		case first == "cut":
-			return 200, strings.Replace(answerBody(`{"vendor":"A","tot`), `"STOP"`, `"MAX_TOKENS"`, 1)
+			return 200, strings.Replace(jobtest.AnswerBody(`{"vendor":"A","tot`), `"STOP"`, `"MAX_TOKENS"`, 1)
 		case first == "big":
-			return 200, answerBody(`{"vendor":"B","count":9223372036854775808}`)
+			return 200, jobtest.AnswerBody(`{"vendor":"B","count":9223372036854775808}`)
 		}
 		return 0, ""
 	}
-	f.spec.Columns = List{"q", "response", "vendor", "total", "count", "paid", "items", "status", "error", "attempts", "note"}
+	f.spec.Columns = spec.List{"q", "response", "vendor", "total", "count", "paid", "items", "status", "error", "attempts", "note"}
 	f.mustRun()
 	text, err := os.ReadFile(f.spec.Output)
 	if err != nil {
@@ -126,7 +126,7 @@ func TestExtract(t *testing.T) {
 		if got := string(b.GenerationConfig["responseMimeType"]); got != `"application/json"` {
 			t.Errorf("responseMimeType %s", got)
 		}
-		if got := string(b.GenerationConfig["responseJsonSchema"]); got != compacted(t, invoiceSchema) {
+		if got := string(b.GenerationConfig["responseJsonSchema"]); got != compacted(t, jobtest.InvoiceSchema) {
 			t.Errorf("the schema was sent as %s", got)
 		}
 		if len(b.Contents) == 3 {
@@ -196,13 +196,13 @@ func TestChangedSchema(t *testing.T) {
 		t.Errorf("with one row more, a run makes %d attempts", s.Run.Attempts)
 	}
 	plan := f.plan
-	f.spec.Schema = Schema(strings.Replace(strings.Replace(invoiceSchema, `"vendor": {"type": "string"},`, "", 1), `"total"`, `"vendor": {"type": "string"}, "total"`, 1))
+	f.spec.Schema = spec.Schema(strings.Replace(strings.Replace(jobtest.InvoiceSchema, `"vendor": {"type": "string"},`, "", 1), `"total"`, `"vendor": {"type": "string"}, "total"`, 1))
 	f.spec.SchemaField = "responseSchema"
 	if p := plan(); p.Settled != 2 || p.Ask() != 0 {
 		t.Errorf("after a change of order, the plan is %+v", p)
 	}
 	f.spec.SchemaField = ""
-	f.spec.Schema = Schema(strings.Replace(invoiceSchema, `"vendor": {"type": "string"}`, `"vendor": {"type": "string", "description": "who sells"}`, 1))
+	f.spec.Schema = spec.Schema(strings.Replace(jobtest.InvoiceSchema, `"vendor": {"type": "string"}`, `"vendor": {"type": "string", "description": "who sells"}`, 1))
 	if p := plan(); p.Changed != 2 || p.Settled != 0 {
 		t.Errorf("after a change of the schema, the plan is %+v", p)
 	}
@@ -264,7 +264,7 @@ func TestEndpointThatKnowsOnlyResponseSchema(t *testing.T) {
 
 	t.Run("and cannot be told", func(t *testing.T) {
 		f, e := newExtractFixture(t, "a", "b", "c")
-		f.spec.Schema = Schema(`{"type":"object","properties":{"prices":{"type":"object","additionalProperties":{"type":"number"}}}}`)
+		f.spec.Schema = spec.Schema(`{"type":"object","properties":{"prices":{"type":"object","additionalProperties":{"type":"number"}}}}`)
 		e.reply = func(*sentBody) (int, string) {
 			return 400, `{"error":{"code":400,"message":"Invalid JSON payload received. Unknown name \"responseJsonSchema\": Cannot find field.","status":"INVALID_ARGUMENT"}}`
 		}
@@ -282,7 +282,7 @@ func TestEndpointThatKnowsOnlyResponseSchema(t *testing.T) {
 			return 400, `{"error":{"code":400,"message":"* GenerateContentRequest.generation_config.response_json_schema: schema is too deep","status":"INVALID_ARGUMENT"}}`
 		}
 		f.mustRun()
-		equal(t, "status", f.output("status"), "rejected")
+		jobtest.Equal(t, "status", f.output("status"), "rejected")
 		if e.count("responseSchema") != 0 {
 			t.Error("sent as responseSchema")
 		}
@@ -294,20 +294,20 @@ func TestSchemaOfOtherKinds(t *testing.T) {
 	f, e := newExtractFixture(t, "a")
 	f.spec.Extract, f.spec.Prompt = nil, "Who sells? {{.q}}"
 	f.mustRun()
-	equal(t, "prompt", f.output("vendor", "total", "status"), "ACME 12.5 ok")
+	jobtest.Equal(t, "prompt", f.output("vendor", "total", "status"), "ACME 12.5 ok")
 
 	list, le := newExtractFixture(t, "a")
-	list.spec.Schema = Schema(`{"type":"array","items":{"type":"string"}}`)
-	le.reply = func(*sentBody) (int, string) { return 200, answerBody("```json\n[\"x\"]\n```") }
+	list.spec.Schema = spec.Schema(`{"type":"array","items":{"type":"string"}}`)
+	le.reply = func(*sentBody) (int, string) { return 200, jobtest.AnswerBody("```json\n[\"x\"]\n```") }
 	list.mustRun()
-	equal(t, "no object", list.output("response", "status"), `["x"] ok`)
+	jobtest.Equal(t, "no object", list.output("response", "status"), `["x"] ok`)
 
-	f.spec.Prompt, f.spec.Raw = "", &Raw{}
+	f.spec.Prompt, f.spec.Raw = "", &spec.Raw{}
 	f.input(`{"request":{"contents":[{"parts":[{"text":"plain"}]}],"generationConfig":{"temperature":0}}}`,
 		`{"request":{"contents":[{"parts":[{"text":"x"}]}],"generation_config":{"response_schema":{"type":"STRING"}}}}`,
 		`{"request":{"contents":[{"parts":[{"text":"x"}]}],"generation_config":{"response_mime_type":"text/plain"}}}`)
 	f.mustRun()
-	equal(t, "raw", f.output("vendor", "status"), "ACME ok", "<nil> skipped", "<nil> skipped")
+	jobtest.Equal(t, "raw", f.output("vendor", "status"), "ACME ok", "<nil> skipped", "<nil> skipped")
 	if got := f.output("error"); !strings.Contains(got[1], "generationConfig.responseSchema, and the job a schema") || !strings.Contains(got[2], `"text/plain"`) {
 		t.Errorf("errors %q", got)
 	}
@@ -321,13 +321,13 @@ func TestSchemaOfOtherKinds(t *testing.T) {
 // own are refused, also behind a prefix.
 func TestNamesOfProperties(t *testing.T) {
 	f, e := newExtractFixture(t, "a")
-	f.spec.Schema = Schema(`{"type":"object","properties":{"sources":{"type":"string"}}}`)
-	f.spec.Columns, f.spec.Prefix = List{"q", "x_sources"}, "x_"
-	e.reply = func(*sentBody) (int, string) { return 200, answerBody(`{"sources":"two"}`) }
+	f.spec.Schema = spec.Schema(`{"type":"object","properties":{"sources":{"type":"string"}}}`)
+	f.spec.Columns, f.spec.Prefix = spec.List{"q", "x_sources"}, "x_"
+	e.reply = func(*sentBody) (int, string) { return 200, jobtest.AnswerBody(`{"sources":"two"}`) }
 	f.mustRun()
-	equal(t, "sources", f.output("q", "x_sources"), "a two")
+	jobtest.Equal(t, "sources", f.output("q", "x_sources"), "a two")
 
-	f.spec.Schema = Schema(`{"type":"object","properties":{"q":{"type":"string"}}}`)
+	f.spec.Schema = spec.Schema(`{"type":"object","properties":{"q":{"type":"string"}}}`)
 	f.spec.Columns, f.spec.Prefix = nil, ""
 	if _, err := f.run(); err == nil || !strings.Contains(err.Error(), `the input has a column "q"`) {
 		t.Errorf("a property that is a column of the input: %v", err)

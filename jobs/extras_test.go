@@ -10,8 +10,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/genbatch/genbatch/batch"
-	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/internal/budget"
+	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // What stands under request: arrives at the server as it is written, and what its
@@ -113,7 +115,7 @@ func TestRequestAndItsColumns(t *testing.T) {
 					t.Fatal(err)
 				}
 				if len(tt.columns) > 0 {
-					f.spec.Columns = append(List{"status", "raw_response"}, tt.columns...)
+					f.spec.Columns = append(spec.List{"status", "raw_response"}, tt.columns...)
 				}
 				f.input("x")
 				f.mustRun()
@@ -179,8 +181,8 @@ func TestSearchFeesOfAJob(t *testing.T) {
 	f.input("none", "one", "three", "twice")
 	s := f.mustRun()
 	// 100 tokens in: 100 * 1.50 = 150 per million = 0.00015; a query is 0.014.
-	equal(t, "costs", f.output("cost_usd", "attempts"), "0.00015 1", "0.01415 1", "0.04215 1", "0.0283 2")
-	for what, totals := range map[string]*Totals{"run": &s.Run, "job": s.Job} {
+	jobtest.Equal(t, "costs", f.output("cost_usd", "attempts"), "0.00015 1", "0.01415 1", "0.04215 1", "0.0283 2")
+	for what, totals := range map[string]*cost.Totals{"run": &s.Run, "job": s.Job} {
 		searches, fee := totals.SearchFees()
 		cost, unknown := totals.CostUSD()
 		// 6 queries: 0.084, and 5 attempts: 0.00075
@@ -207,7 +209,7 @@ func TestSearchFeesOfAJob(t *testing.T) {
 	}
 	f.spec.Prices = prices
 	s = f.mustRun()
-	equal(t, "costs without a fee", f.output("cost_usd"), "0.0001", "<nil>", "<nil>", "<nil>")
+	jobtest.Equal(t, "costs without a fee", f.output("cost_usd"), "0.0001", "<nil>", "<nil>", "<nil>")
 	if cost, unknown := s.Job.CostUSD(); unknown != 4 || cost.String() != "0.0001" {
 		t.Errorf("%s, and %d calls of unknown price", cost, unknown)
 	}
@@ -216,33 +218,17 @@ func TestSearchFeesOfAJob(t *testing.T) {
 // The note says what was done to get an answer.
 func TestNoteColumn(t *testing.T) {
 	f := newFixture(t)
-	f.spec.Columns = List{"q", "status", "note"}
+	f.spec.Columns = spec.List{"q", "status", "note"}
 	f.spec.Request = map[string]any{"generationConfig": map[string]any{"temperature": 0.5}}
-	f.e.reply = func(prompt string, n int) (int, string) {
+	f.e.Reply = func(prompt string, n int) (int, string) {
 		if prompt == "b" && n == 1 {
 			return 200, `{"candidates":[{"finishReason":"RECITATION"}],"usageMetadata":{"promptTokenCount":1}}`
 		}
-		return 200, answerBody(prompt)
+		return 200, jobtest.AnswerBody(prompt)
 	}
 	f.input("a", "b")
 	f.mustRun()
-	equal(t, "notes", f.output("q", "status", "note"), "a ok <nil>", "b ok asked again after RECITATION, at temperature 0.8")
-}
-
-// A cap reserves for searches too, in either spelling.
-func TestCapOfSearches(t *testing.T) {
-	for body, want := range map[string][2]int64{
-		`{}`:                               {0, 0},
-		`{"tools":[{"urlContext":{}}]}`:    {0, 0},
-		`{"tools":[{"google_search":{}}]}`: {assumedSearches, 0},
-		`{"tools":[{"googleMaps":{}},{"googleSearch":{}}]}`: {assumedSearches, assumedSearches},
-		`{"tools":7}`: {0, 0},
-	} {
-		most, _ := mostUsage(price.Default(), &batch.Request{Model: "gemini-3.5-flash", Body: []byte(body)})
-		if got := [2]int64{most.Searches, most.MapSearches}; got != want {
-			t.Errorf("%s: %d, want %d", body, got, want)
-		}
-	}
+	jobtest.Equal(t, "notes", f.output("q", "status", "note"), "a ok <nil>", "b ok asked again after RECITATION, at temperature 0.8")
 }
 
 // 10 queries, which a cap reserves, are 0.14: under one of 0.10 nothing can be sent.
@@ -251,8 +237,8 @@ func TestCapReservesSearches(t *testing.T) {
 	f.input("a")
 	f.spec.Model, f.spec.MaxCost, f.spec.MaxOutputTokens = "gemini-3.5-flash", "0.10", 10
 	f.spec.Request = map[string]any{"tools": []any{map[string]any{"googleSearch": map[string]any{}}}}
-	var over *BudgetError
-	if _, err := f.run(); !errors.As(err, &over) || len(f.e.requests()) != 0 {
+	var over *budget.BudgetError
+	if _, err := f.run(); !errors.As(err, &over) || len(f.e.Requests()) != 0 {
 		t.Errorf("%v, want a *BudgetError and nothing sent", err)
 	}
 }
@@ -263,7 +249,7 @@ func TestExtraMisspelt(t *testing.T) {
 	f.input("a")
 	f.spec.Prefix, f.spec.Columns = "x_", []string{"x_citation"}
 	_, err := Open(f.spec, Options{Env: func(string) string { return "" }})
-	if mistake := (*SpecError)(nil); !errors.As(err, &mistake) || !strings.HasPrefix(mistake.Hint, `did you mean "x_citations"? there are `) {
+	if mistake := (*spec.Error)(nil); !errors.As(err, &mistake) || !strings.HasPrefix(mistake.Hint, `did you mean "x_citations"? there are `) {
 		t.Errorf("Open returns %v, want a hint at x_citations", err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // filesDir is the folder for the images and sounds of an output: labels_files
@@ -57,15 +58,15 @@ func newFiler(fsys durable.FS, output, state string, check, force bool) (*filer,
 	}
 	const hint = "choose another --output, or use the folder with --force"
 	if err != nil {
-		return nil, specErrorf("choose another --output, whose files have another folder", "the answers' files cannot be written: %w", err)
+		return nil, spec.Errorf("choose another --output, whose files have another folder", "the answers' files cannot be written: %w", err)
 	}
 	mark, err := os.ReadFile(filepath.Join(f.dir, filesMark))
 	switch {
 	case check || force:
 	case err != nil && len(entries) > 0:
-		return nil, specErrorf(hint, "the answers' files go to %s, which exists and is not genbatch's", f.dir)
+		return nil, spec.Errorf(hint, "the answers' files go to %s, which exists and is not genbatch's", f.dir)
 	case err == nil && f.others(mark):
-		return nil, specErrorf(hint, "the answers' files go to %s, which holds those of another job", f.dir)
+		return nil, spec.Errorf(hint, "the answers' files go to %s, which holds those of another job", f.dir)
 	}
 	for _, e := range entries {
 		if fileName.MatchString(e.Name()) {

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 const (
@@ -34,7 +36,7 @@ func newFilesFixture(t *testing.T) *fixture {
 	f := newFixture(t)
 	f.spec.Model = "gemini-2.5-flash-image" // others put out no images
 	f.spec.Request = map[string]any{"generation_config": map[string]any{"response_modalities": []any{"TEXT", "image"}}}
-	f.e.reply = func(prompt string, _ int) (int, string) {
+	f.e.Reply = func(prompt string, _ int) (int, string) {
 		switch prompt {
 		case "picture":
 			return 200, mediaBody("here", [2]string{"image/png", pngBytes}, [2]string{"image/jpeg", "jpeg"})
@@ -43,7 +45,7 @@ func newFilesFixture(t *testing.T) *fixture {
 		case "broken":
 			return 200, strings.Replace(mediaBody("", [2]string{"image/png", "x"}), `"data":"`, `"data":"*`, 1)
 		}
-		return 200, answerBody(prompt)
+		return 200, jobtest.AnswerBody(prompt)
 	}
 	return f
 }
@@ -109,7 +111,7 @@ func TestFilesOfAnswers(t *testing.T) {
 	}
 
 	// The files are derived: what was changed is found, and mended without a call.
-	f.e.requests()
+	f.e.Requests()
 	picture := filepath.Join(f.dir, "out_files", "000002.png")
 	if err := os.WriteFile(picture, []byte("changed"), 0o600); err != nil {
 		t.Fatal(err)
@@ -125,7 +127,7 @@ func TestFilesOfAnswers(t *testing.T) {
 	if _, err := j.Export(f.spec.Output, "", nil, true); err != nil {
 		t.Fatal(err)
 	}
-	if f.files(t)["000002.png"] != pngBytes || len(f.e.requests()) != 0 {
+	if f.files(t)["000002.png"] != pngBytes || len(f.e.Requests()) != 0 {
 		t.Error("export does not write the file again, or asks for it")
 	}
 
@@ -161,11 +163,11 @@ func TestForeignFolderIsKept(t *testing.T) {
 	if err := os.WriteFile(own, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var mistake *SpecError
+	var mistake *spec.Error
 	if _, err := f.run(); !errors.As(err, &mistake) || !strings.Contains(err.Error(), dir) {
 		t.Fatalf("the run ends with %v, want a SpecError that names the folder", err)
 	}
-	if text, _ := os.ReadFile(own); string(text) != "mine" || len(f.e.requests()) != 0 {
+	if text, _ := os.ReadFile(own); string(text) != "mine" || len(f.e.Requests()) != 0 {
 		t.Error("the foreign file was changed, or something was sent")
 	}
 	f.spec.Force = true
@@ -197,14 +199,14 @@ func TestFolderIsShared(t *testing.T) {
 	}
 	f.proven("after the exports", 0)
 
-	f.e.requests()
+	f.e.Requests()
 	other := f.spec
 	other.Output = filepath.Join(f.dir, "out.tsv")
 	_, err = Open(other, Options{Env: func(string) string { return "" }})
-	if mistake := (*SpecError)(nil); !errors.As(err, &mistake) || !strings.Contains(err.Error(), "out_files, which holds those of another job") {
+	if mistake := (*spec.Error)(nil); !errors.As(err, &mistake) || !strings.Contains(err.Error(), "out_files, which holds those of another job") {
 		t.Errorf("another job gets %v, want a SpecError that names the folder", err)
 	}
-	if err := os.RemoveAll(StateDirOf(f.spec.Output)); err != nil {
+	if err := os.RemoveAll(spec.StateDirOf(f.spec.Output)); err != nil {
 		t.Fatal(err)
 	}
 	if again, err := Open(other, Options{Env: func(string) string { return "" }}); err != nil {
@@ -223,7 +225,7 @@ func TestFilesByName(t *testing.T) {
 	if files := f.files(t); len(files) != 0 {
 		t.Errorf("files were written that nobody asked for: %q", files)
 	}
-	f.spec.Columns = List{"q", "files"}
+	f.spec.Columns = spec.List{"q", "files"}
 	f.mustRun()
 	if len(f.files(t)) != 2 || f.rows()[0]["files"] == nil {
 		t.Errorf("the row is %v, with the files %q", f.rows()[0], f.files(t))

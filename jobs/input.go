@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/jobs/spec"
 	"github.com/genbatch/genbatch/reader"
 )
 
@@ -20,12 +22,12 @@ func (j *Job) openInput() error {
 			paths[i] = spool
 		}
 		if j.spec.Output == paths[i] {
-			return specErrorf("write to another file", "%s is input and output", p)
+			return spec.Errorf("write to another file", "%s is input and output", p)
 		}
 	}
 	in, err := reader.Open(reader.Config{Paths: paths, Format: j.spec.InputFormat, MaxRowBytes: j.spec.MaxRowBytes})
 	if err != nil {
-		return &SpecError{Err: err}
+		return &spec.Error{Err: err}
 	}
 	j.input = in
 	if j.journal == nil {
@@ -65,7 +67,7 @@ func (j *Job) learnColumns() error {
 	n := 0
 	for row, err := range j.input.Rows() {
 		if err != nil {
-			return &SpecError{Err: err}
+			return &spec.Error{Err: err}
 		}
 		u.Add(&row)
 		if n++; n == peekRows {
@@ -87,7 +89,7 @@ func (j *Job) checkColumns() error {
 		if err := j.prompt.CheckColumns(j.names); err != nil {
 			return err
 		}
-		if err := checkUses("media", j.media.names(), j.names); err != nil {
+		if err := spec.CheckUses("media", j.media.Columns(), j.names); err != nil {
 			return err
 		}
 	}
@@ -96,7 +98,7 @@ func (j *Job) checkColumns() error {
 	}
 	for _, c := range j.resultColumns() {
 		if slices.Contains(j.names, c.Name) {
-			return specErrorf("give the result columns a prefix, such as --prefix ai_",
+			return spec.Errorf("give the result columns a prefix, such as --prefix ai_",
 				"the input has a column %q, and so have the results", c.Name)
 		}
 	}
@@ -111,7 +113,7 @@ func (j *Job) checkColumns() error {
 	}
 	if k := j.spec.Key; k != "" {
 		if len(j.names) > 0 && !slices.Contains(j.names, k) {
-			return specErrorf("the input has "+quoteList(j.names), "key names the column %q, which the input does not have", k)
+			return spec.Errorf("the input has "+message.QuoteList(j.names), "key names the column %q, which the input does not have", k)
 		}
 		if j.progress.upToDate == nil {
 			return j.checkKeys()
@@ -125,14 +127,14 @@ func (j *Job) checkKeys() error {
 	first := make(map[string]string)
 	for row, err := range j.rows() {
 		if err != nil {
-			return &SpecError{Err: err}
+			return &spec.Error{Err: err}
 		}
 		key := j.key(row)
 		if key == "" {
 			continue
 		}
 		if place, taken := first[key]; taken {
-			return specErrorf("choose a column that names each row once", "%s: the %s %q stands at %s already", row.Place(), j.spec.Key, key, place)
+			return spec.Errorf("choose a column that names each row once", "%s: the %s %q stands at %s already", row.Place(), j.spec.Key, key, place)
 		}
 		first[key] = row.Place()
 	}

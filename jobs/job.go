@@ -16,6 +16,9 @@ import (
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/jobs/internal/media"
+	"github.com/genbatch/genbatch/jobs/internal/prompt"
+	"github.com/genbatch/genbatch/jobs/spec"
 	"github.com/genbatch/genbatch/reader"
 	"github.com/genbatch/genbatch/writer"
 )
@@ -38,12 +41,12 @@ type Options struct {
 // A Job is a Spec made ready: its input opened, its templates checked, its
 // journal at hand. A Job is not safe for concurrent use, but for Progress.
 type Job struct {
-	spec    Spec
+	spec    spec.Spec
 	env     func(string) string
 	log     *slog.Logger
 	warn    *warnings
-	prompt  *Prompt
-	media   *mediaParts // nil: no column has media
+	prompt  *prompt.Prompt
+	media   *media.Parts // nil: no column has media
 	columns []resultColumn
 	prices  *price.Table
 	input   *reader.Input
@@ -72,7 +75,7 @@ type disk struct {
 // sending anything, takes the job's lock, and reads its journal. Its errors are
 // SpecErrors where the user is to mend something, a *durable.LockedError when
 // another process runs the job, and faults of the disk. Close the job after use.
-func Open(s Spec, o Options) (*Job, error) {
+func Open(s spec.Spec, o Options) (*Job, error) {
 	j, err := prepare(s, o)
 	if err != nil {
 		return nil, err
@@ -86,7 +89,7 @@ func Open(s Spec, o Options) (*Job, error) {
 
 // View makes a job ready to be looked at: its journal is read as it stands, also
 // while another process runs the job.
-func View(s Spec, o Options) (*Job, error) {
+func View(s spec.Spec, o Options) (*Job, error) {
 	j, err := prepare(s, o)
 	if err != nil {
 		return nil, err
@@ -106,15 +109,15 @@ func View(s Spec, o Options) (*Job, error) {
 }
 
 // prepare does what needs neither input nor state.
-func prepare(s Spec, o Options) (*Job, error) {
-	if err := s.check(); err != nil {
+func prepare(s spec.Spec, o Options) (*Job, error) {
+	if err := s.Check(); err != nil {
 		return nil, err
 	}
-	s.Tier = s.tiers()
-	if err := s.makeAbsolute(); err != nil {
+	s.Tier = s.Tiers()
+	if err := s.MakeAbsolute(); err != nil {
 		return nil, err
 	}
-	if err := s.readTexts(); err != nil {
+	if err := s.ReadTexts(); err != nil {
 		return nil, err
 	}
 	j := &Job{spec: s, env: o.Env, log: o.Log, warn: newWarnings(), disk: disk{fs: o.fs, segmentBytes: o.segmentBytes}}
@@ -125,7 +128,7 @@ func prepare(s Spec, o Options) (*Job, error) {
 		j.log = slog.New(slog.DiscardHandler)
 	}
 	var err error
-	if j.prompt, err = newPrompt(&s); err != nil {
+	if j.prompt, err = prompt.New(&s); err != nil {
 		return nil, err
 	}
 	j.columns = newColumns(&s, j.prompt.Columns())
@@ -135,20 +138,20 @@ func prepare(s Spec, o Options) (*Job, error) {
 	j.prices = price.Default()
 	if s.Prices != "" {
 		if j.prices, err = price.LoadFile(s.Prices); err != nil {
-			return nil, &SpecError{Err: err}
+			return nil, &spec.Error{Err: err}
 		}
 	}
 	for _, text := range s.Retry {
 		st := batch.Status(text)
 		if !slices.Contains(batch.Statuses, st) || st == batch.Skipped || st == batch.Pending {
-			return nil, specErrorf("use blocked, truncated, empty, invalid, rejected or failed", "retry names the status %q", text)
+			return nil, spec.Errorf("use blocked, truncated, empty, invalid, rejected or failed", "retry names the status %q", text)
 		}
 		if j.retry == nil {
 			j.retry = make(map[batch.Status]bool)
 		}
 		j.retry[st] = true
 	}
-	if j.media, err = newMedia(&s); err != nil {
+	if j.media, err = media.New(&s); err != nil {
 		return nil, err
 	}
 	return j, nil
@@ -171,7 +174,7 @@ func (j *Job) openForWriting(o Options) error {
 		return err
 	}
 	var err error
-	if j.failures, err = parseFailures(j.spec.MaxFailures); err != nil {
+	if j.failures, err = spec.ParseFailures(j.spec.MaxFailures); err != nil {
 		return err
 	}
 	if err := j.checkBudget(); err != nil {
@@ -182,7 +185,7 @@ func (j *Job) openForWriting(o Options) error {
 			return err
 		}
 	}
-	if _, err := j.spec.deadline(time.Now()); err != nil {
+	if _, err := j.spec.DeadlineAt(time.Now()); err != nil {
 		return err
 	}
 	if err := j.connect(); err != nil {
@@ -243,26 +246,7 @@ func (j *Job) Close() error {
 func (j *Job) SetAside() string { return j.aside }
 
 // Spec returns the job's description with absolute paths.
-func (j *Job) Spec() Spec { return j.spec }
-
-func (s *Spec) makeAbsolute() error {
-	s.Input = slices.Clone(s.Input)
-	paths := []*string{&s.Output, &s.State, &s.APIKeyFile, &s.Prices, &s.MediaRoot}
-	for i := range s.Input {
-		paths = append(paths, &s.Input[i])
-	}
-	for _, p := range paths {
-		if *p == "" || *p == "-" {
-			continue
-		}
-		abs, err := filepath.Abs(*p)
-		if err != nil {
-			return err
-		}
-		*p = abs
-	}
-	return nil
-}
+func (j *Job) Spec() spec.Spec { return j.spec }
 
 // rows ranges over the input's rows, as far as --limit goes.
 func (j *Job) rows() iter.Seq2[*batch.Row, error] {
@@ -345,7 +329,7 @@ func (j *Job) request(row *batch.Row, clash *clash) (*batch.Request, error) {
 	var media []batch.Media
 	mediaTokens := 0
 	if err == nil && j.media != nil {
-		body, media, mediaTokens, err = j.media.add(row, body)
+		body, media, mediaTokens, err = j.media.Add(row, body)
 	}
 	if err == nil {
 		err = clash.check(row)
@@ -368,7 +352,7 @@ func (j *Job) request(row *batch.Row, clash *clash) (*batch.Request, error) {
 		Fingerprint: f,
 		Body:        body,
 		Media:       media,
-		InputTokens: estimateTokens(body) + mediaTokens,
+		InputTokens: prompt.EstimateTokens(body) + mediaTokens,
 	}, nil
 }
 
@@ -405,19 +389,19 @@ func (j *Job) settled(e journal.Entry) bool { return e.Status.Settled() && !j.re
 // checkOutput refuses to replace a file that this job did not write.
 func (j *Job) checkOutput() error {
 	if _, err := writer.FormatOf(j.spec.Output, j.spec.OutputFormat); err != nil {
-		return &SpecError{Err: err}
+		return &spec.Error{Err: err}
 	}
 	info, err := os.Stat(j.spec.Output)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if parent := filepath.Dir(j.spec.Output); !durable.IsDir(parent) {
-			return specErrorf("make it first", "the output's folder %s does not exist", parent)
+			return spec.Errorf("make it first", "the output's folder %s does not exist", parent)
 		}
 		return nil
 	case err != nil:
-		return &SpecError{Err: err}
+		return &spec.Error{Err: err}
 	case info.IsDir():
-		return specErrorf("name a file in it", "the output %s is a folder", j.spec.Output)
+		return spec.Errorf("name a file in it", "the output %s is a folder", j.spec.Output)
 	case j.spec.Force:
 		return nil
 	}
@@ -428,5 +412,5 @@ func (j *Job) checkOutput() error {
 	if _, err := readManifest(j.spec.StateDir()); err == nil {
 		what = "is not as this job has written it"
 	}
-	return specErrorf("choose another --output, or replace it with --force", "%s exists and %s", j.spec.Output, what)
+	return spec.Errorf("choose another --output, or replace it with --force", "%s exists and %s", j.spec.Output, what)
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/internal/sim"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // killsEnv says how often TestKill kills; childEnv holds a child, for the process
@@ -45,9 +46,9 @@ type child struct {
 	Log string // file that gets the labels of all operations; "": none
 }
 
-func (c *child) spec() Spec {
-	return Spec{
-		Input: List{"-"}, Output: filepath.Join(c.Dir, "out.jsonl"), Model: "gemini-2.5-flash-lite",
+func (c *child) spec() spec.Spec {
+	return spec.Spec{
+		Input: spec.List{"-"}, Output: filepath.Join(c.Dir, "out.jsonl"), Model: "gemini-2.5-flash-lite",
 		Endpoint: c.Endpoint, Prompt: "{{.q}}", Concurrency: killConcurrency,
 	}
 }

@@ -4,15 +4,19 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 
-	"encoding/json"
-
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/version"
+	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/eval"
+	"github.com/genbatch/genbatch/jobs/internal/schema"
+	"github.com/genbatch/genbatch/jobs/spec"
 	"github.com/genbatch/genbatch/reader"
 	"github.com/genbatch/genbatch/writer"
 )
@@ -52,8 +56,8 @@ func (j *Job) finish(ctx context.Context, s *Summary) error {
 }
 
 // record writes the manifest of a finished output, with what it was derived from.
-func (j *Job) record(m *manifest, totals *Totals, sum writer.Sum) (err error) {
-	m.Rows, m.Summary, m.Media = totals.Rows, *totals, j.media.lastSeen()
+func (j *Job) record(m *manifest, totals *cost.Totals, sum writer.Sum) (err error) {
+	m.Rows, m.Summary, m.Media = totals.Rows, *totals, j.media.LastSeen()
 	if m.Output, err = identify(j.spec.Output); err != nil {
 		return err
 	}
@@ -68,7 +72,7 @@ func (j *Job) record(m *manifest, totals *Totals, sum writer.Sum) (err error) {
 
 // sources returns a manifest of all that the output is derived from.
 func (j *Job) sources() (*manifest, error) {
-	m := &manifest{Genbatch: Version(), Media: j.media.lastSeen()}
+	m := &manifest{Genbatch: version.Version(), Media: j.media.LastSeen()}
 	if j.journal != nil {
 		m.LastSeq, m.Pruned, m.Damage = j.journal.Last(), j.journal.Generation(), lastingDamage(j.journal)
 	}
@@ -79,7 +83,7 @@ func (j *Job) sources() (*manifest, error) {
 		}
 		m.Inputs = append(m.Inputs, id)
 	}
-	spec := j.spec.withoutSecrets() // as export and verify read it
+	spec := j.spec.WithoutSecrets() // as export and verify read it
 	spec.State = ""                 // given or not, it is the same folder
 	text, err := json.Marshal(spec)
 	if err != nil {
@@ -111,18 +115,18 @@ func (m *manifest) sameSources(o *manifest) bool {
 // them are written. An existing file is replaced only when force is set, or when
 // it is the job's own output, which is only ever written whole: every row, and none
 // of them pending.
-func (j *Job) Export(path, format string, statuses []batch.Status, force bool) (*Totals, error) {
+func (j *Job) Export(path, format string, statuses []batch.Status, force bool) (*cost.Totals, error) {
 	if err := j.openJournal(); err != nil {
 		return nil, err
 	}
 	for i, in := range j.input.Paths() {
 		if in == path {
-			return nil, specErrorf("write to another file", "%s is an input", j.spec.Input[min(i, len(j.spec.Input)-1)])
+			return nil, spec.Errorf("write to another file", "%s is an input", j.spec.Input[min(i, len(j.spec.Input)-1)])
 		}
 	}
 	if _, err := os.Stat(path); err == nil && !force {
 		if path != j.spec.Output || j.checkOutput() != nil {
-			return nil, specErrorf("choose another --output, or replace it with --force", "%s exists", path)
+			return nil, spec.Errorf("choose another --output, or replace it with --force", "%s exists", path)
 		}
 	}
 	if err := j.checkFiles(path, force); err != nil {
@@ -134,7 +138,7 @@ func (j *Job) Export(path, format string, statuses []batch.Status, force bool) (
 	}
 	const hint = "name another file with --output"
 	if len(statuses) > 0 {
-		return nil, specErrorf(hint, "%s is the job's own output, which holds every row", path)
+		return nil, spec.Errorf(hint, "%s is the job's own output, which holds every row", path)
 	}
 	// A run that ends meanwhile would mix its manifest with this output.
 	unlock, err := j.holdLock()
@@ -148,7 +152,7 @@ func (j *Job) Export(path, format string, statuses []batch.Status, force bool) (
 	}
 	totals, sum, err := j.derive(context.Background(), path, format, nil)
 	if errors.Is(err, errPending) {
-		return nil, specErrorf(hint, "%d rows are pending, and the job's own output %s is written when none is", totals.Status[batch.Pending], path)
+		return nil, spec.Errorf(hint, "%d rows are pending, and the job's own output %s is written when none is", totals.Status[batch.Pending], path)
 	}
 	if err != nil {
 		return nil, err
@@ -162,21 +166,21 @@ var errPending = errors.New("a row is pending")
 
 // derive writes the output: a pure function of input, job and journal. The job's
 // own output is written only whole.
-func (j *Job) derive(ctx context.Context, path, format string, only []batch.Status) (*Totals, writer.Sum, error) {
+func (j *Job) derive(ctx context.Context, path, format string, only []batch.Status) (*cost.Totals, writer.Sum, error) {
 	return j.deriveTo(ctx, nil, path, format, only)
 }
 
 // deriveTo derives what the file path would hold, and writes it to w, or to the file
 // if w is nil.
-func (j *Job) deriveTo(ctx context.Context, to io.Writer, path, format string, only []batch.Status) (*Totals, writer.Sum, error) {
+func (j *Job) deriveTo(ctx context.Context, to io.Writer, path, format string, only []batch.Status) (*cost.Totals, writer.Sum, error) {
 	var sum writer.Sum
 	w, err := j.newOutput(to, path, format)
 	if err != nil {
 		return nil, sum, err
 	}
 	defer w.Abort()
-	var t Totals
-	evaluator, media := j.newEvaluator(), j.media.newPass()
+	var t cost.Totals
+	evaluator, media := j.newEvaluator(), j.media.NewPass()
 	for f, err := range j.fetchAll(ctx) {
 		if err == nil && ctx.Err() != nil {
 			err = fmt.Errorf("%w while the output was written", batch.ErrInterrupted)
@@ -184,10 +188,10 @@ func (j *Job) deriveTo(ctx context.Context, to io.Writer, path, format string, o
 		if err != nil {
 			return nil, sum, err
 		}
-		media.add(f.req, f.item.err)
+		media.Add(f.req, f.item.err)
 		x := j.count(f, &t)
 		if evaluator != nil {
-			x.correct = evaluator.add(f.row, j.compared(x))
+			x.correct = evaluator.Add(f.row, j.compared(x))
 		}
 		if len(only) > 0 && !slices.Contains(only, x.status) {
 			continue
@@ -197,8 +201,8 @@ func (j *Job) deriveTo(ctx context.Context, to io.Writer, path, format string, o
 			return nil, sum, err
 		}
 	}
-	media.end()
-	t.Evaluation = evaluator.evaluation()
+	media.End()
+	t.Evaluation = evaluator.Result()
 	own := to == nil && path == j.spec.Output
 	if own && t.Status[batch.Pending] > 0 {
 		return &t, sum, errPending
@@ -224,7 +228,7 @@ func (j *Job) deriveTo(ctx context.Context, to io.Writer, path, format string, o
 }
 
 // reply returns what became of an item, and counts it.
-func (j *Job) reply(it *item, t *Totals) (*reply, error) {
+func (j *Job) reply(it *item, t *cost.Totals) (*reply, error) {
 	f := fetched{item: *it}
 	if e := it.recorded(); e.Status != "" {
 		f.result, f.err = j.journal.Read(e)
@@ -236,23 +240,23 @@ func (j *Job) reply(it *item, t *Totals) (*reply, error) {
 	return j.count(&f, t), nil
 }
 
-// compared returns what is compared with a row's known labels.
-func (j *Job) compared(x *reply) compared {
+// Answer returns what is compared with a row's known labels.
+func (j *Job) compared(x *reply) eval.Answer {
 	labels, confidence := j.prompt.Classification().Given(x.own)
-	return compared{pending: x.status == batch.Pending, known: x.own != nil, labels: labels, confidence: confidence}
+	return eval.Answer{Pending: x.status == batch.Pending, Known: x.own != nil, Labels: labels, Confidence: confidence}
 }
 
 // count counts what became of a row, and returns it.
-func (j *Job) count(f *fetched, t *Totals) *reply {
+func (j *Job) count(f *fetched, t *cost.Totals) *reply {
 	j.price(f, t)
 	x := f.reply
-	t.addStatus(x.status)
+	t.AddStatus(x.status)
 	if x.problem != "" && x.status != batch.OK {
-		t.addProblem(x.status, x.problem)
+		t.AddProblem(x.status, x.problem)
 	}
 	if k := j.prompt.Classification(); k != nil && x.own != nil {
 		labels, _ := k.Given(x.own)
-		t.addLabels(labels)
+		t.AddLabels(labels)
 	}
 	return x
 }
@@ -271,7 +275,7 @@ func (j *Job) newOutput(to io.Writer, path, format string) (*output, error) {
 	c := writer.Config{To: to, Path: path, Format: format, CSVSafe: j.spec.CSVSafe, FS: j.fs}
 	written, err := writer.FormatOf(path, format)
 	if err != nil {
-		return nil, &SpecError{Err: err}
+		return nil, &spec.Error{Err: err}
 	}
 	input := j.input.Columns()
 	if !j.input.KnownColumns() {
@@ -325,7 +329,7 @@ func (o *output) write(row *batch.Row, x *reply) (err error) {
 	}
 	for i, c := range o.result {
 		o.values[i] = c.value(x)
-		if o.format == "parquet" && beyond64(o.values[i], c.Type) {
+		if o.format == "parquet" && schema.Beyond64(o.values[i], c.Type) {
 			o.values[i] = nil // the note says so, and the response has it
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // checkPaths refuses inputs, output and state folder that would meet each other.
@@ -19,18 +21,18 @@ func (j *Job) checkPaths() error {
 		_, err := os.Lstat(pattern)
 		matches, _ := filepath.Match(pattern, output) // it was valid for the reader
 		if err != nil && matches {
-			return specErrorf("write it to another folder, or give it another extension", "the output %s is one of the files that the input %s matches", output, pattern)
+			return spec.Errorf("write it to another folder, or give it another extension", "the output %s is one of the files that the input %s matches", output, pattern)
 		}
 		if within(state, j.spec.Input[i]) {
-			return specErrorf("name a folder that holds nothing else", "the input %s stands in the state folder %s", pattern, state)
+			return spec.Errorf("name a folder that holds nothing else", "the input %s stands in the state folder %s", pattern, state)
 		}
 	}
 	if slices.Contains(j.input.Paths(), output) {
-		return specErrorf("write to another file", "%s is input and output", output)
+		return spec.Errorf("write to another file", "%s is input and output", output)
 	}
 	// --fresh renames the folder.
 	if within(state, output) {
-		return specErrorf("name a folder that holds nothing else", "the output %s stands in the state folder %s", output, state)
+		return spec.Errorf("name a folder that holds nothing else", "the output %s stands in the state folder %s", output, state)
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // pick applies --columns to the output's columns.
@@ -30,17 +32,17 @@ func (j *Job) pick(input, result []batch.Column) (in, out []int, err error) {
 			for _, c := range append(slices.Clone(input), result...) {
 				names = append(names, c.Name)
 			}
-			hint := "there are " + quoteList(names)
+			hint := "there are " + message.QuoteList(names)
 			for _, e := range extras { // those that the request does not ask for
 				names = append(names, j.spec.Prefix+e.Name)
 			}
-			if near := nearest(name, names); near != "" {
+			if near := message.Nearest(name, names); near != "" {
 				hint = fmt.Sprintf("did you mean %q? ", near) + hint
 			}
 			if strings.Contains(name, ",") { // which a column's name may hold
 				hint = "repeat --columns for each column; " + hint
 			}
-			return nil, nil, specErrorf(hint, "columns names %q, which the output does not have", name)
+			return nil, nil, spec.Errorf(hint, "columns names %q, which the output does not have", name)
 		}
 	}
 	return in, out, nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/jobs/cost"
 )
 
 // forecastFile, in the state folder, is what the last pilot foretold.
@@ -45,14 +46,14 @@ func (b *basis) add(prices *price.Table, req *batch.Request, r *batch.Result) {
 		if b.tier != "" {
 			s.Tier = b.tier
 		}
-		cost, ok := costOf(prices, &s, r.Model)
+		amount, ok := cost.Of(prices, &s, r.Model)
 		if !ok {
 			return
 		}
-		o.cost += float64(cost)
+		o.cost += float64(amount)
 		for tier, sum := range map[price.Service]*price.USD{price.Standard: &b.standard, price.Flex: &b.flex, price.Batch: &b.batch} {
 			s.Tier = string(tier)
-			cost, _ := costOf(prices, &s, r.Model)
+			cost, _ := cost.Of(prices, &s, r.Model)
 			*sum += cost
 		}
 	}

@@ -67,7 +67,7 @@ func TestPilotIsStratified(t *testing.T) {
 	f.input(prompts[40:]...)
 	f.spec.Limit = 10
 	f.mustRun() // 40 to 49 are settled
-	f.e.requests()
+	f.e.Requests()
 	f.spec.Limit = 0
 	f.input(prompts...)
 	j, err := Open(f.spec, Options{Env: func(string) string { return "" }})
@@ -79,7 +79,7 @@ func TestPilotIsStratified(t *testing.T) {
 		t.Fatal(err)
 	}
 	var asked []int
-	for _, prompt := range f.e.requests() {
+	for _, prompt := range f.e.Requests() {
 		var i int
 		fmt.Sscanf(prompt[:3], "%d", &i)
 		if i >= 40 && i < 50 {

@@ -5,6 +5,9 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/apijson"
+	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // A Plan says what a run would do. Nothing was sent for it.
@@ -88,9 +91,9 @@ func (j *Job) Plan() (*Plan, error) {
 	j.warnExpected()
 	var (
 		p        Plan
-		known    Totals // of settled rows
-		basis    = basis{tier: j.spec.planTier()}
-		again    Totals // of the others that were asked before
+		known    cost.Totals // of settled rows
+		basis    = basis{tier: j.spec.PlanTier()}
+		again    cost.Totals // of the others that were asked before
 		answered = make(seenModels)
 
 		shares    planShares
@@ -134,7 +137,7 @@ func (j *Job) Plan() (*Plan, error) {
 		}
 		basis.tokens += float64(it.req.InputTokens)
 		most := bound
-		if j.prompt.Set().covers("generationConfig.maxOutputTokens") {
+		if j.prompt.Set().Covers("generationConfig.maxOutputTokens") {
 			most = boundOf(it.req.Body)
 		}
 		p.InputTokens += int64(it.req.InputTokens)
@@ -152,7 +155,7 @@ func (j *Job) Plan() (*Plan, error) {
 	if unbounded { // the bound of the others bounds nothing
 		p.MaxOutputTokens = 0
 	}
-	p.Tier = j.spec.planTier()
+	p.Tier = j.spec.PlanTier()
 	spent, unpriced := known.CostUSD()
 	more, unpricedToo := again.CostUSD()
 	p.Price, p.Unpriced = spent+more, unpriced+unpricedToo
@@ -170,14 +173,14 @@ func (j *Job) maxOutputTokens() (int64, error) {
 	if j.spec.MaxOutputTokens > 0 {
 		return int64(j.spec.MaxOutputTokens), nil
 	}
-	config, _ := field(j.spec.Request, "generationConfig").(map[string]any)
-	text, err := json.Marshal(field(config, "maxOutputTokens"))
+	config, _ := apijson.Field(j.spec.Request, "generationConfig").(map[string]any)
+	text, err := json.Marshal(apijson.Field(config, "maxOutputTokens"))
 	if err != nil {
 		return 0, err
 	}
 	var n int64
 	if err := json.Unmarshal(text, &n); err != nil {
-		return 0, specErrorf("write a whole number", "request.generationConfig.maxOutputTokens is %s", text)
+		return 0, spec.Errorf("write a whole number", "request.generationConfig.maxOutputTokens is %s", text)
 	}
 	return n, nil
 }

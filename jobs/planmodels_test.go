@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/genbatch/genbatch/internal/sim"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // TestPlanByModel: of two models one thinks, at six times the price of the other's
@@ -30,8 +31,8 @@ func TestPlanByModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	open := func(limit int) *Job {
-		j, err := Open(Spec{
-			Input: List{filepath.Join(dir, "in.csv")}, Output: filepath.Join(dir, "out.jsonl"), Model: "gemini-2.5-flash-lite",
+		j, err := Open(spec.Spec{
+			Input: spec.List{filepath.Join(dir, "in.csv")}, Output: filepath.Join(dir, "out.jsonl"), Model: "gemini-2.5-flash-lite",
 			Prompt: "{{.body}}", Set: map[string]string{"model": "{{.model}}"}, Limit: limit, Endpoint: web.URL, APIKeyEnv: "KEY",
 		}, Options{Env: func(string) string { return "k" }})
 		if err != nil {

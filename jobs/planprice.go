@@ -5,6 +5,8 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/apijson"
+	"github.com/genbatch/genbatch/jobs/cost"
 )
 
 // A planShare is what a plan would ask one model.
@@ -132,7 +134,7 @@ func (j *Job) priceOf(p *Plan, shares planShares) {
 func (j *Job) priceEach(s *planShare, output int64) (price.USD, bool) {
 	mean := func(up int64) (price.USD, bool) {
 		u := &batch.Usage{PromptTokenCount: (s.input + up) / s.rows, CandidatesTokenCount: (output + up) / s.rows}
-		return costOf(j.prices, &batch.Spend{At: time.Now(), Model: s.model, Tier: j.spec.planTier(), Usage: u}, s.model)
+		return cost.Of(j.prices, &batch.Spend{At: time.Now(), Model: s.model, Tier: j.spec.PlanTier(), Usage: u}, s.model)
 	}
 	low, ok := mean(0)
 	high, _ := mean(s.rows - 1)
@@ -142,9 +144,28 @@ func (j *Job) priceEach(s *planShare, output int64) (price.USD, bool) {
 
 // boundOf is the bound that a body sets to its answer; 0: none.
 func boundOf(body []byte) int64 {
-	b, err := parseBody(body)
+	b, err := apijson.ParseBody(body)
 	if err != nil {
 		return 0
 	}
-	return max(0, wholeNumber(b.config["maxOutputTokens"]))
+	return max(0, apijson.WholeNumber(b.Config["maxOutputTokens"]))
+}
+
+// dearest returns the most that the plan's rows can cost in any tier that the job
+// names, where first is what they cost in the first one.
+func (j *Job) dearest(first price.USD, s *planShare) price.USD {
+	most := first
+	for _, tier := range j.spec.Tiers() {
+		// A tier's prices are the same multiple for all rows of one prompt size, so the
+		// mean request stands for all.
+		q := price.Query{Model: s.model, At: time.Now(), Prompt: s.input / s.rows, Output: max(1, s.most/s.rows)}
+		q.Tier = j.spec.PlanTier()
+		base, ok1 := j.prices.Most(q)
+		q.Tier = tier
+		cost, ok2 := j.prices.Most(q)
+		if ok1 && ok2 && base > 0 {
+			most = max(most, price.USD(float64(first)*(float64(cost)/float64(base))))
+		}
+	}
+	return most
 }

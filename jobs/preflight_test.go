@@ -9,12 +9,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // checkFlight checks a job with this request, given as the YAML of a job file.
-func checkFlight(t *testing.T, model, endpoint, request string, change func(*Spec)) (log string, err error) {
+func checkFlight(t *testing.T, model, endpoint, request string, change func(*spec.Spec)) (log string, err error) {
 	t.Helper()
-	s, err := loadText(t, "input: in.jsonl\noutput: out.jsonl\nprompt: hi\nrequest: "+request)
+	s, err := jobtest.LoadText(t, "input: in.jsonl\noutput: out.jsonl\nprompt: hi\nrequest: "+request)
 	if err != nil {
 		t.Fatalf("%s: %v", request, err)
 	}
@@ -148,8 +151,8 @@ func TestPreflight(t *testing.T) {
 			}
 			continue
 		}
-		var spec *SpecError
-		if !errors.As(err, &spec) {
+		var mistake *spec.Error
+		if !errors.As(err, &mistake) {
 			t.Errorf("%s: %v, want a SpecError with %q", name, err, tt.want)
 			continue
 		}
@@ -158,23 +161,23 @@ func TestPreflight(t *testing.T) {
 				t.Errorf("%s: %v, want %q in it", name, err, want)
 			}
 		}
-		if _, err := checkFlight(t, tt.model, tt.endpoint, tt.request, func(s *Spec) { s.NoPreflight = true }); err != nil {
+		if _, err := checkFlight(t, tt.model, tt.endpoint, tt.request, func(s *spec.Spec) { s.NoPreflight = true }); err != nil {
 			t.Errorf("%s with no_preflight: %v", name, err)
 		}
 	}
 }
 
 func TestPreflightOfFlags(t *testing.T) {
-	_, err := checkFlight(t, "gemini-2.5-flash", "", "{}", func(s *Spec) { s.MaxOutputTokens = 70000 })
+	_, err := checkFlight(t, "gemini-2.5-flash", "", "{}", func(s *spec.Spec) { s.MaxOutputTokens = 70000 })
 	if err == nil || !strings.HasPrefix(err.Error(), "max_output_tokens is 70000") {
 		t.Errorf("--max-output-tokens: %v", err)
 	}
-	if _, err := checkFlight(t, "gemini-4-argon", "", "{}", func(s *Spec) { s.MaxOutputTokens, s.Stream = 70000, true }); err != nil {
+	if _, err := checkFlight(t, "gemini-4-argon", "", "{}", func(s *spec.Spec) { s.MaxOutputTokens, s.Stream = 70000, true }); err != nil {
 		t.Errorf("a stream of Argon: %v", err)
 	}
 	// What the kind brings counts with what the request says.
-	labels := func(s *Spec) {
-		s.Prompt, s.Classify = "", &Classify{Text: "{{.q}}", Labels: Labels{{Name: "a"}, {Name: "b"}}}
+	labels := func(s *spec.Spec) {
+		s.Prompt, s.Classify = "", &spec.Classify{Text: "{{.q}}", Labels: spec.Labels{{Name: "a"}, {Name: "b"}}}
 	}
 	if _, err := checkFlight(t, "gemini-3.5-flash", "", "{generationConfig: {responseSchema: {type: STRING, enum: [a, b]}}}", labels); err != nil {
 		t.Errorf("the kind sets responseMimeType: %v", err)
@@ -184,7 +187,7 @@ func TestPreflightOfFlags(t *testing.T) {
 	}
 	// Where rows name the model, what the job's own does not take is up to each row;
 	// what no model takes is not.
-	byRow := func(s *Spec) { s.Set = map[string]string{"model": "{{.m}}"} }
+	byRow := func(s *spec.Spec) { s.Set = map[string]string{"model": "{{.m}}"} }
 	if _, err := checkFlight(t, "gemini-2.5-pro", "", "{generationConfig: {thinkingConfig: {thinkingBudget: 0}}}", byRow); err != nil {
 		t.Errorf("rows name the model: %v", err)
 	}
@@ -195,7 +198,7 @@ func TestPreflightOfFlags(t *testing.T) {
 	}
 	// What set makes the same of every row is every request's.
 	for value, want := range map[string]string{"9": "set generationConfig.temperature is 9", "warm": `set generationConfig.temperature is "warm"`, "{{.t}}": "", "1": ""} {
-		same := func(s *Spec) { s.Set = map[string]string{"generationConfig.temperature": value} }
+		same := func(s *spec.Spec) { s.Set = map[string]string{"generationConfig.temperature": value} }
 		_, err := checkFlight(t, "gemini-2.5-flash", "", "{generationConfig: {topP: 1}}", same)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("temperature set to %s: %v", value, err)
@@ -214,17 +217,17 @@ func TestPreflightOfFlags(t *testing.T) {
 		{"gemini-2.5-flash", "{}", map[string]string{"generationConfig.logprobs": "3"}, true},
 		{"gemini-2.5-flash-preview-tts", "{}", nil, true},
 	} {
-		_, err := checkFlight(t, tt.model, "", tt.request, func(s *Spec) {
+		_, err := checkFlight(t, tt.model, "", tt.request, func(s *spec.Spec) {
 			s.Set = tt.set
 			if tt.raw {
-				s.Raw, s.Prompt = &Raw{}, ""
+				s.Raw, s.Prompt = &spec.Raw{}, ""
 			}
 		})
 		if err != nil {
 			t.Errorf("%s, set %v, raw %t: %v", tt.request, tt.set, tt.raw, err)
 		}
 	}
-	thinking := func(s *Spec) { s.Set = map[string]string{"model": "gemini-2.5-pro"} }
+	thinking := func(s *spec.Spec) { s.Set = map[string]string{"model": "gemini-2.5-pro"} }
 	if _, err := checkFlight(t, "gemini-2.5-flash", "", "{generationConfig: {thinkingConfig: {thinkingBudget: 0}}}", thinking); err == nil || !strings.Contains(err.Error(), "gemini-2.5-pro") {
 		t.Errorf("every row asks gemini-2.5-pro: %v", err)
 	}
@@ -273,14 +276,14 @@ func TestPreflightBeforeTheRun(t *testing.T) {
 	f := newFixture(t)
 	f.input("a")
 	f.spec.Request = map[string]any{"generationConfig": map[string]any{"temperature": 3}}
-	var spec *SpecError
+	var spec *spec.Error
 	if _, err := f.run(); !errors.As(err, &spec) || !strings.Contains(err.Error(), "temperature is 3") {
 		t.Fatalf("run: %v", err)
 	}
 	if _, err := os.Stat(f.spec.StateDir()); !os.IsNotExist(err) {
 		t.Errorf("the state folder was made: %v", err)
 	}
-	if asked := f.e.requests(); len(asked) != 0 {
+	if asked := f.e.Requests(); len(asked) != 0 {
 		t.Errorf("%q were sent", asked)
 	}
 	view, err := View(f.spec, Options{})
@@ -293,7 +296,7 @@ func TestPreflightBeforeTheRun(t *testing.T) {
 	view.Close()
 	f.spec.NoPreflight = true
 	f.mustRun()
-	if asked := f.e.requests(); len(asked) != 1 {
+	if asked := f.e.Requests(); len(asked) != 1 {
 		t.Errorf("with no_preflight %q were sent", asked)
 	}
 	f.spec.NoPreflight = false
@@ -309,7 +312,7 @@ func TestPreflightBeforeTheRun(t *testing.T) {
 // Rows of raw are checked one by one: a bad one is skipped, the others are asked.
 func TestPreflightOfRawRows(t *testing.T) {
 	f := newFixture(t)
-	f.spec.Prompt, f.spec.Raw = "", &Raw{}
+	f.spec.Prompt, f.spec.Raw = "", &spec.Raw{}
 	request := func(prompt, more string) string {
 		return fmt.Sprintf(`{"request":{"contents":[{"parts":[{"text":%q}]}]%s}}`, prompt, more)
 	}
@@ -323,7 +326,7 @@ func TestPreflightOfRawRows(t *testing.T) {
 	if !strings.Contains(out[1], "in.jsonl:2: generationConfig.topK is 0") || !strings.Contains(out[3], "write BLOCK_ONLY_HIGH") {
 		t.Errorf("output %q", out)
 	}
-	if asked := f.e.requests(); fmt.Sprint(asked) != "[a c]" {
+	if asked := f.e.Requests(); fmt.Sprint(asked) != "[a c]" {
 		t.Errorf("asked %q", asked)
 	}
 	f.spec.Strict, f.spec.Output = true, filepath.Join(f.dir, "strict.jsonl")

@@ -11,6 +11,8 @@ import (
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // Pruning says which results [Prune] removes: those to which one of the first three
@@ -40,16 +42,16 @@ type Pruned struct {
 	Compared bool
 	Bad      int64 // rows of the input that cannot be read or rendered: what they once got counts as orphaned
 
-	Removed Totals // what the removed results' attempts used and cost; it leaves the job's totals
+	Removed cost.Totals // what the removed results' attempts used and cost; it leaves the job's totals
 }
 
 // Prune rewrites a job's journal without some of its results. It fails with a
-// *durable.LockedError while a process runs the job, and with a SpecError when rows
+// *durable.LockedError while a process runs the job, and with a Error when rows
 // of the input would have to be asked again and p.Yes is not set; then nothing has
 // changed. A crash leaves the journal as it was, or pruned.
-func Prune(s Spec, o Options, p Pruning) (*Pruned, error) {
+func Prune(s spec.Spec, o Options, p Pruning) (*Pruned, error) {
 	if !p.Orphaned && !p.Superseded && p.OlderThan <= 0 {
-		return nil, specErrorf("choose --orphaned, --superseded or --older-than 30d", "nothing says what to prune")
+		return nil, spec.Errorf("choose --orphaned, --superseded or --older-than 30d", "nothing says what to prune")
 	}
 	before := time.Now().Add(-p.OlderThan)
 	s.Key = "" // names rows in messages; that it is unique is not asked here
@@ -60,7 +62,7 @@ func Prune(s Spec, o Options, p Pruning) (*Pruned, error) {
 	defer j.Close()
 	dir := j.spec.StateDir()
 	if _, err := os.Stat(filepath.Join(dir, specFile)); err != nil {
-		return nil, specErrorf("name the job file, the output of a run, or its folder with --state", "no run has left its state in %s", dir)
+		return nil, spec.Errorf("name the job file, the output of a run, or its folder with --state", "no run has left its state in %s", dir)
 	}
 	if !p.DryRun {
 		if j.lock, err = (durable.FS{}).Lock(filepath.Join(dir, lockFile)); err != nil {
@@ -74,7 +76,7 @@ func Prune(s Spec, o Options, p Pruning) (*Pruned, error) {
 	if err := j.openInput(); err == nil {
 		r.Compared = true
 	} else if p.Orphaned {
-		return nil, specErrorf("bring the input back, or prune by --superseded and --older-than alone", "what is orphaned cannot be told without the input: %w", err)
+		return nil, spec.Errorf("bring the input back, or prune by --superseded and --older-than alone", "what is orphaned cannot be told without the input: %w", err)
 	}
 	return r, j.prune(p, before, r)
 }
@@ -117,10 +119,10 @@ func (j *Job) prune(p Pruning, before time.Time, r *Pruned) error {
 		return nil
 	case p.Yes:
 	case r.Again > 0:
-		return specErrorf("add --yes to go on, or see what would go with --dry-run",
+		return spec.Errorf("add --yes to go on, or see what would go with --dry-run",
 			"%d rows of the input would lose their answer, and be asked and paid for again", r.Again)
 	case r.Bad > 0 && r.Orphaned > 0 && p.Orphaned:
-		return specErrorf("mend them first, or add --yes",
+		return spec.Errorf("mend them first, or add --yes",
 			"%d rows of the input cannot be read or rendered, and answers that they once got would go as orphaned", r.Bad)
 	}
 	return j.pruneNow(remove, r)
@@ -146,9 +148,9 @@ func (r *Pruned) count(c *journal.Candidate, prices *price.Table) error {
 	case c.Status.Settled():
 		r.Again++
 	}
-	r.Removed.addResult(res, prices)
+	r.Removed.AddResult(res, prices)
 	if !c.Superseded && c.Status != batch.Pending {
-		r.Removed.addStatus(c.Status)
+		r.Removed.AddStatus(c.Status)
 	}
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 func (f *fixture) prune(p Pruning) *Pruned {
@@ -94,7 +96,7 @@ func TestPlanIdentity(t *testing.T) {
 	f.spec.Sample = 0
 	f.spec.Prompt = "Q: {{.q}}"
 	f.counts("another prompt", "3 0 3 0 0 0 5")
-	if got := f.e.requests(); len(got) != 5 {
+	if got := f.e.Requests(); len(got) != 5 {
 		t.Errorf("asked %q", got)
 	}
 }
@@ -130,11 +132,11 @@ func TestPruneOrphaned(t *testing.T) {
 	}
 	f.counts("pruned", "3 0 0 0 3 0 0")
 	f.proven("pruned", 0)
-	f.e.requests()
+	f.e.Requests()
 	if s := f.mustRun(); !s.Unchanged {
 		t.Error("the output was written again although only orphans went")
 	}
-	equal(t, "asked after pruning", f.e.requests())
+	jobtest.Equal(t, "asked after pruning", f.e.Requests())
 	if info, err := os.Stat(f.spec.Output); err != nil || !info.ModTime().Equal(stamp) {
 		t.Error("the output was touched")
 	}
@@ -148,7 +150,7 @@ func TestPruneOrphaned(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.proven("after a crash", 1)
-	if s := f.mustRun(); s.Unchanged || len(f.e.requests()) > 0 {
+	if s := f.mustRun(); s.Unchanged || len(f.e.Requests()) > 0 {
 		t.Errorf("after a crash: summary %+v", s)
 	}
 	f.proven("derived again", 0)
@@ -157,8 +159,8 @@ func TestPruneOrphaned(t *testing.T) {
 	}
 	f.input("a", "b", "c", "d")
 	f.mustRun()
-	equal(t, "asked when the row comes back", f.e.requests(), "b")
-	equal(t, "rows", f.output("q", "response"), "a a", "b b", "c c", "d d")
+	jobtest.Equal(t, "asked when the row comes back", f.e.Requests(), "b")
+	jobtest.Equal(t, "rows", f.output("q", "response"), "a a", "b b", "c c", "d d")
 	f.proven("in the end", 0)
 }
 
@@ -183,25 +185,25 @@ func TestPruneSuperseded(t *testing.T) {
 	f := newFixture(t)
 	f.spec.MaxAttempts = 1
 	fail := true
-	f.e.reply = func(prompt string, n int) (int, string) {
+	f.e.Reply = func(prompt string, n int) (int, string) {
 		if prompt == "b" && fail {
-			return 200, strings.Replace(answerBody(""), "STOP", "MALFORMED_RESPONSE", 1)
+			return 200, strings.Replace(jobtest.AnswerBody(""), "STOP", "MALFORMED_RESPONSE", 1)
 		}
-		return 200, answerBody(prompt)
+		return 200, jobtest.AnswerBody(prompt)
 	}
 	f.input("a", "b")
 	f.mustRun()
 	fail = false
 	f.mustRun()
-	equal(t, "cost before", f.output("q", "cost_usd"), "a 1.4e-05", "b 2.8e-05")
+	jobtest.Equal(t, "cost before", f.output("q", "cost_usd"), "a 1.4e-05", "b 2.8e-05")
 	if r := f.prune(Pruning{Superseded: true}); r.Results != 1 || r.Superseded != 1 || r.Removed.Attempts != 1 || r.Removed.Rows != 0 {
 		t.Errorf("pruned %+v", r)
 	}
 	f.proven("after", 1) // the output's cost is older than the journal
-	f.e.requests()
+	f.e.Requests()
 	f.mustRun()
-	equal(t, "asked", f.e.requests())
-	equal(t, "cost after", f.output("q", "cost_usd"), "a 1.4e-05", "b 1.4e-05")
+	jobtest.Equal(t, "asked", f.e.Requests())
+	jobtest.Equal(t, "cost after", f.output("q", "cost_usd"), "a 1.4e-05", "b 1.4e-05")
 	f.proven("in the end", 0)
 }
 
@@ -224,7 +226,7 @@ func TestPruneByAge(t *testing.T) {
 	j.Close()
 	older := func() Pruning { return Pruning{OlderThan: time.Since(cut)} }
 	_, err = Prune(f.spec, Options{}, older())
-	var spec *SpecError
+	var spec *spec.Error
 	if !errors.As(err, &spec) || !strings.Contains(err.Error(), "2 rows of the input") || !strings.Contains(err.Error(), "--yes") {
 		t.Errorf("error %v", err)
 	}
@@ -241,9 +243,9 @@ func TestPruneByAge(t *testing.T) {
 	}
 	f.counts("pruned", "3 2 0 0 1 0 0")
 	f.proven("pruned", 1)
-	f.e.requests()
+	f.e.Requests()
 	f.mustRun()
-	equal(t, "asked", f.e.requests(), "a", "b")
+	jobtest.Equal(t, "asked", f.e.Requests(), "a", "b")
 	f.proven("in the end", 0)
 
 	// Without the input, what is orphaned cannot be told; age can.
@@ -264,7 +266,7 @@ func TestPruneAndBrokenRows(t *testing.T) {
 	f.input("a", "b")
 	f.mustRun()
 	f.input("a", "{broken")
-	var spec *SpecError
+	var spec *spec.Error
 	if _, err := Prune(f.spec, Options{}, Pruning{Orphaned: true}); !errors.As(err, &spec) || !strings.Contains(err.Error(), "cannot be read") {
 		t.Errorf("error %v", err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/internal/sim"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // minutesEnv says how many minutes TestQuotaTable runs. Its first minute is the one
@@ -119,8 +120,8 @@ func (c *cell) run(ctx context.Context, dir string) error {
 	perMinute := max(c.quota.RPM, c.quota.TPM/100)
 	// Before it has learned its limit a run may ask for all that the server allows at once.
 	rows := int(float64(perMinute)*(c.end.Minutes()*1.3+2)) + 1000
-	spec := Spec{
-		Input: List{filepath.Join(dir, "in.jsonl")}, Output: filepath.Join(dir, "out.jsonl"),
+	spec := spec.Spec{
+		Input: spec.List{filepath.Join(dir, "in.jsonl")}, Output: filepath.Join(dir, "out.jsonl"),
 		Model: "gemini-2.5-flash-lite", Endpoint: web.URL, Prompt: "{{.q}}", Concurrency: 64,
 	}
 	if c.known == given {

@@ -12,6 +12,8 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/internal/sim"
+	"github.com/genbatch/genbatch/jobs/cost/costtest"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // TestReconciliation holds the summary of a run with retries, blocks, cache hits, cut
@@ -44,8 +46,8 @@ func TestReconciliation(t *testing.T) {
 	}
 	run := func(limit int) *Summary {
 		t.Helper()
-		j, err := Open(Spec{
-			Input: List{input}, Output: filepath.Join(dir, "out.jsonl"), Model: "gemini-2.5-flash-lite", Prompt: "{{.body}}",
+		j, err := Open(spec.Spec{
+			Input: spec.List{input}, Output: filepath.Join(dir, "out.jsonl"), Model: "gemini-2.5-flash-lite", Prompt: "{{.body}}",
 			Set: map[string]string{"model": "{{.model}}"}, Dedupe: true, Limit: limit,
 			Endpoint: web.URL, APIKeyEnv: "KEY",
 		}, Options{Env: func(name string) string {
@@ -62,8 +64,8 @@ func TestReconciliation(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		checkBill(t, &s.Run)
-		checkBill(t, s.Job)
+		costtest.CheckBill(t, &s.Run)
+		costtest.CheckBill(t, s.Job)
 		return s
 	}
 	first := run(50)
@@ -143,7 +145,7 @@ func TestReconciliation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkBill(t, &status.Totals)
+	costtest.CheckBill(t, &status.Totals)
 	if got := status.Totals.Share(); got != whole || status.Totals.Bill.Retries != r {
 		t.Errorf("the status says %+v, and the summary %+v", got, whole)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // unsynced leaves the syncs out, to make journals faster than answers could come.
@@ -18,7 +19,7 @@ var unsynced = durable.FS{Hook: func(op durable.Op, _ string) (bool, error) {
 
 // settle writes a journal that has an answer for every row of a job, as if each had
 // been asked.
-func settle(b *testing.B, s Spec) {
+func settle(b *testing.B, s spec.Spec) {
 	b.Helper()
 	j, err := Open(s, Options{})
 	if err != nil {

@@ -5,15 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"net/http"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/batch/quota"
+	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/internal/budget"
+	"github.com/genbatch/genbatch/jobs/internal/repair"
+	"github.com/genbatch/genbatch/jobs/internal/tier"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // progress is what a run has come to so far; mu guards it.
@@ -25,7 +27,7 @@ type progress struct {
 	settled int64
 	bad     int64
 	copied  int64
-	run     Totals
+	run     cost.Totals
 	limiter *quota.Limiter
 	flex    *quota.Limiter // of flex calls as well; nil: there are none
 	gauges  batch.Gauges
@@ -40,7 +42,7 @@ type Progress struct {
 	Settled int64 // of these, needing no call in this run
 	Bad     int64 // of these, unreadable
 	Copied  int64 // of these, sharing the call of an identical row
-	Run     Totals
+	Run     cost.Totals
 
 	Calls    int64 // under way
 	Attempts int64 // made
@@ -59,7 +61,7 @@ func (j *Job) Progress() Progress {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := Progress{
-		Read: p.read, Settled: p.settled, Bad: p.bad, Copied: p.copied, Run: p.run.clone(),
+		Read: p.read, Settled: p.settled, Bad: p.bad, Copied: p.copied, Run: p.run.Clone(),
 		Calls: p.gauges.Calls.Load(), Attempts: p.gauges.Attempts.Load(), Waiting: p.gauges.Waiting.Load(),
 	}
 	if !p.begin.IsZero() {
@@ -114,7 +116,7 @@ func (j *Job) Run(ctx context.Context) (*Summary, error) {
 	}
 	err = j.finish(ctx, s)
 	if err == nil && j.spec.MediaDelete {
-		j.uploads.removeAll(ctx)
+		j.uploads.RemoveAll(ctx)
 	}
 	s.Elapsed = time.Since(begin)
 	s.Seconds = s.Elapsed.Seconds()
@@ -135,11 +137,11 @@ func (j *Job) ask(ctx context.Context) (*Summary, error) {
 		return nil, err
 	}
 	begin := time.Now()
-	deadline, err := j.spec.deadline(begin)
+	deadline, err := j.spec.DeadlineAt(begin)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := withDeadline(ctx, deadline)
+	ctx, cancel := tier.WithDeadline(ctx, deadline)
 	defer cancel()
 	tiering, err := j.newTiering(budget, limiter, begin, deadline)
 	if err != nil {
@@ -166,14 +168,14 @@ func (j *Job) ask(ctx context.Context) (*Summary, error) {
 		Gauges:      &j.progress.gauges,
 	}
 	if tiering != nil {
-		config = tiering.over(config)
+		config = tiering.Over(config)
 	}
 	err = batch.Run(ctx, config, requests)
-	if late, ok := errors.AsType[*DeadlineError](err); ok {
+	if late, ok := errors.AsType[*tier.DeadlineError](err); ok {
 		err = late
 	}
 	s := j.summary()
-	s.Asked = j.spec.tiers()
+	s.Asked = j.spec.Tiers()
 	s.Simulated = s.Simulated || j.endpoint.Simulated && s.Run.Attempts > 0
 	s.ListPriced = j.listPriced(j.endpoint, &s.Run)
 	s.Learned = limiter.Learned()
@@ -188,7 +190,7 @@ func (j *Job) ask(ctx context.Context) (*Summary, error) {
 func (j *Job) requests() (all iter.Seq2[*batch.Request, error], skip func(*batch.Request) bool) {
 	settled := false
 	all = func(yield func(*batch.Request, error) bool) {
-		media := j.media.newPass()
+		media := j.media.NewPass()
 		for it, err := range j.items() {
 			if err != nil {
 				yield(nil, err)
@@ -206,12 +208,12 @@ func (j *Job) requests() (all iter.Seq2[*batch.Request, error], skip func(*batch
 				j.progress.settled++
 			}
 			j.progress.mu.Unlock()
-			media.add(it.req, it.err)
+			media.Add(it.req, it.err)
 			if it.req != nil && !it.copied && !yield(it.req, nil) {
 				return
 			}
 		}
-		media.end()
+		media.End()
 	}
 	return all, func(*batch.Request) bool { return settled }
 }
@@ -221,12 +223,12 @@ func (j *Job) note(r *batch.Result) {
 	p := &j.progress
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.run.addResult(r, j.prices)
+	p.run.AddResult(r, j.prices)
 	j.warnModel(r)
 	if r.Status != batch.Pending {
-		p.run.addStatus(r.Status)
+		p.run.AddStatus(r.Status)
 		if r.Status != batch.OK {
-			p.run.addProblem(r.Status, r.Error)
+			p.run.AddProblem(r.Status, r.Error)
 		}
 	}
 }
@@ -240,7 +242,7 @@ func (j *Job) summary() *Summary {
 	}
 }
 
-// checkRows reads the whole input and returns its first bad row as a SpecError:
+// checkRows reads the whole input and returns its first bad row as a Error:
 // --strict.
 func (j *Job) checkRows() error {
 	clash := j.newClash()
@@ -254,25 +256,10 @@ func (j *Job) checkRows() error {
 			}
 		}
 		if err != nil {
-			return specErrorf("mend the row, or run without --strict to have it skipped", "%w", err)
+			return spec.Errorf("mend the row, or run without --strict to have it skipped", "%w", err)
 		}
 	}
 	return nil
-}
-
-// parseFailures reads --max-failures: N or P%.
-func parseFailures(text string) (batch.FailureLimit, error) {
-	if text == "" {
-		return batch.FailureLimit{}, nil
-	}
-	if share, ok := strings.CutSuffix(text, "%"); ok {
-		if p, err := strconv.ParseFloat(share, 64); err == nil && p > 0 && p <= 100 {
-			return batch.FailureLimit{Percent: p}, nil
-		}
-	} else if n, err := strconv.Atoi(text); err == nil && n > 0 {
-		return batch.FailureLimit{Rows: n}, nil
-	}
-	return batch.FailureLimit{}, specErrorf("write --max-failures 100, or --max-failures 5%", "max_failures is %q", text)
 }
 
 func dayPolicy(text string) quota.DayPolicy {
@@ -285,48 +272,13 @@ func dayPolicy(text string) quota.DayPolicy {
 // model is what makes the attempts: the endpoint's client, and around it what changes a
 // call that must fail again, checks answers, and bounds what they can have used.
 func (j *Job) model() batch.Model {
-	m := newSchemaModel(j.unmixed(j.withMedia()), len(j.spec.Schema) > 0, j.spec.SchemaField == "responseSchema", j.log)
-	m = newChanging(m, j.prices, j.spec.Stream)
+	m := repair.SchemaField(j.unmixed(j.withMedia()), len(j.spec.Schema) > 0, j.spec.SchemaField == "responseSchema", j.log)
+	m = repair.Change(m, j.prices, j.spec.Stream)
 	if j.prompt.Checks() {
-		m = newChecked(m, func(a *gemini.Answer) error {
+		m = repair.Check(m, func(a *gemini.Answer) error {
 			_, _, err := j.prompt.Read(a)
 			return err
 		})
 	}
-	return newBounded(m, j.prices)
-}
-
-// checkedModel checks answers on arrival, and asks once more, with the fault
-// shown to the model, when one fails.
-type checkedModel struct {
-	batch.Model
-	check func(*gemini.Answer) error
-}
-
-// newChecked returns the model m with answers checked by check, whose error is shown
-// to the model.
-func newChecked(m batch.Model, check func(*gemini.Answer) error) batch.Model {
-	return checkedModel{m, check}
-}
-
-func (m checkedModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
-	o := m.Model.Attempt(ctx, r)
-	if o.Consequence != batch.Answered || o.Status != batch.OK {
-		return o
-	}
-	a, err := gemini.Parse(o.Response)
-	if err == nil {
-		err = m.check(a)
-	}
-	if err == nil {
-		return o
-	}
-	o.Consequence, o.Status, o.MaxRetries = batch.Retry, batch.Invalid, 1
-	o.Err = &batch.Error{Kind: batch.KindValidation, HTTPStatus: http.StatusOK, Message: err.Error()}
-	if a != nil {
-		if next, cerr := corrective(r.Body, a.Text, err); cerr == nil {
-			o.Next = &batch.Change{Why: "check", Body: next, Stream: r.Stream}
-		}
-	}
-	return o
+	return budget.Bound(m, j.prices)
 }

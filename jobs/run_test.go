@@ -6,86 +6,33 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+	"github.com/genbatch/genbatch/jobs/internal/prompt"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
-
-// An endpoint answers generateContent by echoing the prompt, or as reply says. It
-// counts what it is asked.
-type endpoint struct {
-	*httptest.Server
-	reply func(prompt string, n int) (status int, body string) // n: how often this prompt was asked, from 1
-
-	mu    sync.Mutex
-	asked []string
-	times map[string]int
-}
-
-func newEndpoint(t *testing.T) *endpoint {
-	e := &endpoint{times: map[string]int{}}
-	e.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		var req struct {
-			Contents []struct{ Parts []struct{ Text string } }
-		}
-		json.Unmarshal(body, &req)
-		prompt := req.Contents[len(req.Contents)-1].Parts[0].Text
-		e.mu.Lock()
-		e.asked = append(e.asked, prompt)
-		e.times[prompt]++
-		n := e.times[prompt]
-		e.mu.Unlock()
-		status, text := 200, answerBody(prompt)
-		if e.reply != nil {
-			status, text = e.reply(prompt, n)
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(status)
-		io.WriteString(w, text)
-	}))
-	t.Cleanup(e.Close)
-	return e
-}
-
-func answerBody(text string) string {
-	return fmt.Sprintf(`{"candidates":[{"content":{"parts":[{"text":%q}],"role":"model"},"finishReason":"STOP"}],`+
-		`"usageMetadata":{"promptTokenCount":100,"candidatesTokenCount":10,"totalTokenCount":110},"modelVersion":"gemini-2.5-flash-lite","responseId":"r"}`, text)
-}
-
-// requests returns what was asked since the last call, sorted.
-func (e *endpoint) requests() []string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	asked := e.asked
-	e.asked = nil
-	slices.Sort(asked)
-	return asked
-}
 
 // fixture is a job over one JSONL file.
 type fixture struct {
 	t    *testing.T
 	dir  string
-	e    *endpoint
-	spec Spec
+	e    *jobtest.Endpoint
+	spec spec.Spec
 }
 
 func newFixture(t *testing.T) *fixture {
-	f := &fixture{t: t, dir: t.TempDir(), e: newEndpoint(t)}
-	f.spec = Spec{
-		Input: List{filepath.Join(f.dir, "in.jsonl")}, Output: filepath.Join(f.dir, "out.jsonl"),
+	f := &fixture{t: t, dir: t.TempDir(), e: jobtest.NewEndpoint(t)}
+	f.spec = spec.Spec{
+		Input: spec.List{filepath.Join(f.dir, "in.jsonl")}, Output: filepath.Join(f.dir, "out.jsonl"),
 		Model: "gemini-2.5-flash-lite", Endpoint: f.e.URL, Auth: "none", Prompt: "{{.q}}",
 	}
 	return f
@@ -149,22 +96,17 @@ func (f *fixture) output(columns ...string) []string {
 	return rows
 }
 
-func equal(t *testing.T, what string, got []string, want ...string) {
-	t.Helper()
-	if !slices.Equal(got, want) {
-		t.Errorf("%s: %q, want %q", what, got, want)
-	}
-}
-
 // Rows are told apart by what they ask: whatever happens to the file, each keeps
 // its answer, and only what is new is asked.
 func TestIdentity(t *testing.T) {
 	f := newFixture(t)
-	f.e.reply = func(prompt string, n int) (int, string) { return 200, answerBody(fmt.Sprintf("%s/%d", prompt, n)) }
+	f.e.Reply = func(prompt string, n int) (int, string) {
+		return 200, jobtest.AnswerBody(fmt.Sprintf("%s/%d", prompt, n))
+	}
 	step := func(name string, asked []string, rows ...string) {
 		t.Helper()
 		f.mustRun()
-		equal(t, name+": asked", f.e.requests(), asked...)
+		jobtest.Equal(t, name+": asked", f.e.Requests(), asked...)
 		got := f.output("q", "response")
 		for i, r := range rows { // answers of identical rows come in any order
 			if i >= len(got) || !strings.HasPrefix(got[i], r) {
@@ -192,7 +134,7 @@ func TestIdentity(t *testing.T) {
 	}
 	before := f.output("response")
 	step("duplicates again", nil, "a a/1", "a a/", "a a/")
-	equal(t, "answers of duplicates", f.output("response"), before...)
+	jobtest.Equal(t, "answers of duplicates", f.output("response"), before...)
 	f.input("a2")
 	step("edited", []string{"a2"}, "a2 a2/1")
 
@@ -203,15 +145,15 @@ func TestIdentity(t *testing.T) {
 	step("the first prompt again", nil, "a a/1", "b b/1")
 	f.spec.RPM, f.spec.Concurrency, f.spec.MaxAttempts = 100000, 3, 2
 	step("other limits", nil, "a a/1", "b b/1")
-	other := newEndpoint(t)
+	other := jobtest.NewEndpoint(t)
 	f.spec.Endpoint = other.URL + "/prefix/v1beta"
 	step("another endpoint", nil, "a a/1", "b b/1")
-	if len(other.requests()) > 0 {
+	if len(other.Requests()) > 0 {
 		t.Error("another endpoint was asked for rows that have an answer")
 	}
 	f.spec.Model = "gemini-2.5-pro"
 	f.mustRun()
-	equal(t, "another model asks", other.requests(), "a", "b")
+	jobtest.Equal(t, "another model asks", other.Requests(), "a", "b")
 }
 
 func TestUnchangedOutputIsLeftAlone(t *testing.T) {
@@ -235,8 +177,8 @@ func TestUnchangedOutputIsLeftAlone(t *testing.T) {
 	}
 	f.spec.Prefix = "ai_"
 	f.mustRun()
-	equal(t, "after a change of columns", f.output("ai_response"), "a", "b")
-	equal(t, "asked", f.e.requests(), "a", "b")
+	jobtest.Equal(t, "after a change of columns", f.output("ai_response"), "a", "b")
+	jobtest.Equal(t, "asked", f.e.Requests(), "a", "b")
 }
 
 func TestForeignOutput(t *testing.T) {
@@ -245,7 +187,7 @@ func TestForeignOutput(t *testing.T) {
 	if err := os.WriteFile(f.spec.Output, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var spec *SpecError
+	var spec *spec.Error
 	if _, err := f.run(); !errors.As(err, &spec) || !strings.Contains(err.Error(), "--force") {
 		t.Errorf("error %v", err)
 	}
@@ -254,7 +196,7 @@ func TestForeignOutput(t *testing.T) {
 	}
 	f.spec.Force = true
 	f.mustRun()
-	equal(t, "forced", f.output("response"), "a")
+	jobtest.Equal(t, "forced", f.output("response"), "a")
 
 	// An output that was changed by hand is foreign too.
 	f.spec.Force = false
@@ -270,20 +212,20 @@ func TestForeignOutput(t *testing.T) {
 // each with its status.
 func TestStatuses(t *testing.T) {
 	f := newFixture(t)
-	f.e.reply = func(prompt string, n int) (int, string) {
+	f.e.Reply = func(prompt string, n int) (int, string) {
 		switch prompt {
 		case "blocked":
 			return 200, `{"promptFeedback":{"blockReason":"SAFETY"},"usageMetadata":{"promptTokenCount":7,"totalTokenCount":7}}`
 		case "rejected":
 			return 400, `{"error":{"code":400,"message":"Unable to process input image","status":"INVALID_ARGUMENT"}}`
 		case "cut":
-			return 200, strings.Replace(answerBody("half an ans"), "STOP", "MAX_TOKENS", 1)
+			return 200, strings.Replace(jobtest.AnswerBody("half an ans"), "STOP", "MAX_TOKENS", 1)
 		}
-		return 200, answerBody(prompt)
+		return 200, jobtest.AnswerBody(prompt)
 	}
 	f.input("fine", "blocked", "{not json", "rejected", `{"other":1}`, "cut", "last")
 	s := f.mustRun()
-	equal(t, "rows", f.output("q", "status"), "fine ok", "blocked blocked", "<nil> skipped", "rejected rejected", "<nil> skipped", "cut truncated", "last ok")
+	jobtest.Equal(t, "rows", f.output("q", "status"), "fine ok", "blocked blocked", "<nil> skipped", "rejected rejected", "<nil> skipped", "cut truncated", "last ok")
 	if s.Job.Rows != 7 || s.Job.Status[batch.Skipped] != 2 || s.Bad != 2 || s.Job.Status[batch.OK] != 2 {
 		t.Errorf("summary %+v", s.Job)
 	}
@@ -293,15 +235,15 @@ func TestStatuses(t *testing.T) {
 			t.Errorf("row %d has the error %q, want %q", i+1, errs[i], want)
 		}
 	}
-	equal(t, "tokens", f.output("prompt_tokens", "output_tokens")[:2], "100 10", "7 0")
+	jobtest.Equal(t, "tokens", f.output("prompt_tokens", "output_tokens")[:2], "100 10", "7 0")
 
 	// Settled rows are not asked again, unless the user says so.
-	f.e.requests()
+	f.e.Requests()
 	f.mustRun()
-	equal(t, "asked again", f.e.requests())
-	f.spec.Retry = List{"blocked"}
+	jobtest.Equal(t, "asked again", f.e.Requests())
+	f.spec.Retry = spec.List{"blocked"}
 	f.mustRun()
-	equal(t, "asked with --retry blocked", f.e.requests(), "blocked")
+	jobtest.Equal(t, "asked with --retry blocked", f.e.Requests(), "blocked")
 }
 
 // A failed row is asked again by the next run, and what all its attempts cost is
@@ -310,48 +252,48 @@ func TestFailedRowsAreAskedAgain(t *testing.T) {
 	f := newFixture(t)
 	f.spec.MaxAttempts = 2
 	fail := true
-	f.e.reply = func(prompt string, n int) (int, string) {
+	f.e.Reply = func(prompt string, n int) (int, string) {
 		if prompt == "b" && fail {
 			// An answer that is billed, and that no one can use.
-			return 200, strings.Replace(answerBody(""), "STOP", "MALFORMED_RESPONSE", 1)
+			return 200, strings.Replace(jobtest.AnswerBody(""), "STOP", "MALFORMED_RESPONSE", 1)
 		}
-		return 200, answerBody(prompt)
+		return 200, jobtest.AnswerBody(prompt)
 	}
 	f.input("a", "b")
 	s := f.mustRun()
-	equal(t, "first run", f.output("q", "status", "attempts"), "a ok 1", "b failed 2")
+	jobtest.Equal(t, "first run", f.output("q", "status", "attempts"), "a ok 1", "b failed 2")
 	if cost, _ := s.Job.CostUSD(); cost.String() != "0.000042" {
 		t.Errorf("cost %s, want 3 calls of 0.000014", cost)
 	}
 	fail = false
-	f.e.requests()
+	f.e.Requests()
 	f.mustRun()
-	equal(t, "asked", f.e.requests(), "b")
-	equal(t, "second run", f.output("q", "status", "response", "cost_usd"), "a ok a 1.4e-05", "b ok b 4.2e-05")
+	jobtest.Equal(t, "asked", f.e.Requests(), "b")
+	jobtest.Equal(t, "second run", f.output("q", "status", "response", "cost_usd"), "a ok a 1.4e-05", "b ok b 4.2e-05")
 }
 
 // A label that is none is corrected once; where that fails too, the row says so.
 func TestLabelsAreChecked(t *testing.T) {
 	f := newFixture(t)
 	f.spec.Prompt = ""
-	f.spec.Classify = &Classify{Text: "{{.q}}", Labels: Labels{{Name: "good"}, {Name: "bad"}}}
-	f.e.reply = func(prompt string, n int) (int, string) {
+	f.spec.Classify = &spec.Classify{Text: "{{.q}}", Labels: spec.Labels{{Name: "good"}, {Name: "bad"}}}
+	f.e.Reply = func(prompt string, n int) (int, string) {
 		corrected := strings.Contains(prompt, "is not valid")
 		switch {
 		case strings.Contains(prompt, "stubborn") || corrected && strings.Contains(prompt, "whatever"):
-			return 200, answerBody("whatever")
+			return 200, jobtest.AnswerBody("whatever")
 		case prompt == "hazy":
-			return 200, answerBody("goodish")
+			return 200, jobtest.AnswerBody("goodish")
 		}
-		return 200, answerBody("good")
+		return 200, jobtest.AnswerBody("good")
 	}
 	f.input("clear", "hazy", "stubborn")
 	s := f.mustRun()
-	equal(t, "rows", f.output("q", "label", "status", "attempts"), "clear good ok 1", "hazy good ok 2", "stubborn <nil> invalid 2")
+	jobtest.Equal(t, "rows", f.output("q", "label", "status", "attempts"), "clear good ok 1", "hazy good ok 2", "stubborn <nil> invalid 2")
 	if s.Job.Labels["good"] != 2 || len(s.Job.Labels) != 1 {
 		t.Errorf("labels %v", s.Job.Labels)
 	}
-	asked := f.e.requests()
+	asked := f.e.Requests()
 	if i := slices.IndexFunc(asked, func(p string) bool { return strings.Contains(p, `"goodish" is none of the labels good, bad`) }); i < 0 {
 		t.Errorf("the model was not shown its error: %q", asked)
 	}
@@ -361,14 +303,14 @@ func TestInterruptAndResume(t *testing.T) {
 	f := newFixture(t)
 	f.spec.Concurrency = 4
 	ctx, cancel := context.WithCancel(t.Context())
-	f.e.reply = func(prompt string, n int) (int, string) {
-		f.e.mu.Lock()
-		many := len(f.e.asked) >= 20
-		f.e.mu.Unlock()
+	f.e.Reply = func(prompt string, n int) (int, string) {
+		f.e.Mu.Lock()
+		many := len(f.e.Asked) >= 20
+		f.e.Mu.Unlock()
 		if many {
 			cancel()
 		}
-		return 200, answerBody(prompt)
+		return 200, jobtest.AnswerBody(prompt)
 	}
 	var lines, want []string
 	for i := range 100 {
@@ -390,7 +332,7 @@ func TestInterruptAndResume(t *testing.T) {
 	if _, err := os.Stat(f.spec.Output); err == nil {
 		t.Error("the output of an unfinished run is there")
 	}
-	answered := len(f.e.requests())
+	answered := len(f.e.Requests())
 	if int64(answered) != s.Run.Rows || answered >= 100 {
 		t.Errorf("%d answers, of which %d were kept", answered, s.Run.Rows)
 	}
@@ -411,12 +353,12 @@ func TestInterruptAndResume(t *testing.T) {
 	}
 	v.Close()
 
-	f.e.reply = nil
+	f.e.Reply = nil
 	f.mustRun()
-	if again := f.e.requests(); len(again) != 100-answered {
+	if again := f.e.Requests(); len(again) != 100-answered {
 		t.Errorf("the second run asked %d rows, want %d", len(again), 100-answered)
 	}
-	equal(t, "rows", f.output("response", "status"), want...)
+	jobtest.Equal(t, "rows", f.output("response", "status"), want...)
 	v, err = View(f.spec, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -438,22 +380,22 @@ func TestSampleAndLimit(t *testing.T) {
 	f.input("a", "b", "c", "d", "e", "f")
 	f.spec.Sample = 2
 	f.mustRun()
-	first := f.e.requests()
+	first := f.e.Requests()
 	if len(first) != 2 {
 		t.Fatalf("asked %q, want 2 rows", first)
 	}
 	f.input("f", "e", "d", "c", "b", "a")
 	f.mustRun()
-	equal(t, "the sample of the reordered rows asks", f.e.requests())
+	jobtest.Equal(t, "the sample of the reordered rows asks", f.e.Requests())
 	f.spec.Sample, f.spec.Limit = 0, 3
 	f.mustRun()
-	equal(t, "limit", f.output("q"), "f", "e", "d")
+	jobtest.Equal(t, "limit", f.output("q"), "f", "e", "d")
 	f.spec.Limit = 0
 	f.mustRun()
-	if n := len(f.e.times); n != 6 {
+	if n := len(f.e.Times); n != 6 {
 		t.Errorf("%d different rows were asked, want 6", n)
 	}
-	for prompt, n := range f.e.times {
+	for prompt, n := range f.e.Times {
 		if n != 1 {
 			t.Errorf("%s was asked %d times", prompt, n)
 		}
@@ -463,7 +405,7 @@ func TestSampleAndLimit(t *testing.T) {
 func TestMistakesLeaveNothingBehind(t *testing.T) {
 	for want, change := range map[string]func(*fixture){
 		`did you mean "q"?`:      func(f *fixture) { f.spec.Prompt = "{{.qq}}" },
-		"no such file":           func(f *fixture) { f.spec.Input = List{filepath.Join(f.dir, "none.jsonl")} },
+		"no such file":           func(f *fixture) { f.spec.Input = spec.List{filepath.Join(f.dir, "none.jsonl")} },
 		"prefix":                 func(f *fixture) { f.input(`{"q":"a","status":"mine"}`) },
 		"does not exist":         func(f *fixture) { f.spec.Output = filepath.Join(f.dir, "no", "out.jsonl") },
 		"says no format":         func(f *fixture) { f.spec.Output = filepath.Join(f.dir, "out.doc") },
@@ -473,21 +415,21 @@ func TestMistakesLeaveNothingBehind(t *testing.T) {
 		"there is no API key":    func(f *fixture) { f.spec.Auth = "" },
 		"unknown endpoint":       func(f *fixture) { f.spec.Endpoint = "gogle" },
 		"max_failures":           func(f *fixture) { f.spec.MaxFailures = "some" },
-		"NAME=VALUE":             func(f *fixture) { f.spec.Header = List{"X-Secret: abc"} },
+		"NAME=VALUE":             func(f *fixture) { f.spec.Header = spec.List{"X-Secret: abc"} },
 		"in.jsonl:2":             func(f *fixture) { f.input("a", "{bad", "c"); f.spec.Strict = true },
 	} {
 		f := newFixture(t)
 		f.input("a", "b")
 		change(f)
 		_, err := f.run()
-		var spec *SpecError
+		var spec *spec.Error
 		if !errors.As(err, &spec) || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want a SpecError with %q", err, want)
 		}
 		if strings.Contains(fmt.Sprint(err), "abc") {
 			t.Errorf("error %v shows a header's value", err)
 		}
-		if asked := f.e.requests(); len(asked) > 0 {
+		if asked := f.e.Requests(); len(asked) > 0 {
 			t.Errorf("%s: %q was sent", want, asked)
 		}
 		if _, err := os.Stat(f.spec.StateDir()); err == nil {
@@ -522,7 +464,7 @@ func TestLocked(t *testing.T) {
 
 func TestStdinIsKept(t *testing.T) {
 	f := newFixture(t)
-	f.spec.Input = List{"-"}
+	f.spec.Input = spec.List{"-"}
 	open := func(stdin string) error {
 		j, err := Open(f.spec, Options{Stdin: strings.NewReader(stdin)})
 		if err != nil {
@@ -548,14 +490,14 @@ func TestStdinIsKept(t *testing.T) {
 	if err := open("q\nb\nc\n"); err != nil {
 		t.Fatal(err)
 	}
-	equal(t, "asked", f.e.requests(), "a", "b", "c")
-	equal(t, "rows", f.output("q", "status"), "b ok", "c ok")
+	jobtest.Equal(t, "asked", f.e.Requests(), "a", "b", "c")
+	jobtest.Equal(t, "rows", f.output("q", "status"), "b ok", "c ok")
 }
 
 func TestWarnings(t *testing.T) {
 	f := newFixture(t)
-	f.e.reply = func(prompt string, n int) (int, string) {
-		return 200, strings.Replace(answerBody(prompt), "gemini-2.5-flash-lite", "gemini-3.5-flash-lite", 1)
+	f.e.Reply = func(prompt string, n int) (int, string) {
+		return 200, strings.Replace(jobtest.AnswerBody(prompt), "gemini-2.5-flash-lite", "gemini-3.5-flash-lite", 1)
 	}
 	f.input("a", "b", "c")
 	warned := func() string {
@@ -588,7 +530,7 @@ func TestSimulatedAnswersAreNotMixed(t *testing.T) {
 	if s := f.mustRun(); !s.Simulated {
 		t.Errorf("summary %+v does not say that it was simulated", s)
 	}
-	var spec *SpecError
+	var spec *spec.Error
 	f.spec.Endpoint, f.spec.Auth = "https://api.example.com", "none"
 	if _, err := f.run(); !errors.As(err, &spec) || !strings.Contains(err.Error(), "--fresh") {
 		t.Errorf("error %v", err)
@@ -607,11 +549,11 @@ func TestSimulatedAnswersAreNotMixed(t *testing.T) {
 func TestInputChangesUnderTheRun(t *testing.T) {
 	f := newFixture(t)
 	f.spec.Concurrency = 1
-	f.e.reply = func(prompt string, n int) (int, string) {
+	f.e.Reply = func(prompt string, n int) (int, string) {
 		if prompt == "b" {
 			f.input("a", "b", "c")
 		}
-		return 200, answerBody(prompt)
+		return 200, jobtest.AnswerBody(prompt)
 	}
 	f.input("a", "b")
 	if _, err := f.run(); err == nil || !strings.Contains(err.Error(), "1 rows have no answer; run again") {
@@ -620,11 +562,11 @@ func TestInputChangesUnderTheRun(t *testing.T) {
 	if _, err := os.Stat(f.spec.Output); err == nil {
 		t.Error("an output with a pending row was written")
 	}
-	f.e.requests()
-	f.e.reply = nil
+	f.e.Requests()
+	f.e.Reply = nil
 	f.mustRun()
-	equal(t, "asked", f.e.requests(), "c")
-	equal(t, "rows", f.output("response"), "a", "b", "c")
+	jobtest.Equal(t, "asked", f.e.Requests(), "c")
+	jobtest.Equal(t, "rows", f.output("response"), "a", "b", "c")
 }
 
 // Columns of JSONL are not known beforehand: a row with the name of a result
@@ -644,12 +586,12 @@ func TestLateClash(t *testing.T) {
 }
 
 // rendered returns the body that a job sends for a row.
-func rendered(t *testing.T, s *Spec, r *batch.Row) string {
+func rendered(t *testing.T, s *spec.Spec, r *batch.Row) string {
 	t.Helper()
-	if err := s.readTexts(); err != nil {
+	if err := s.ReadTexts(); err != nil {
 		t.Fatal(err)
 	}
-	p, err := newPrompt(s)
+	p, err := prompt.New(s)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // A recorder answers each prompt, by the model that was asked, and keeps the
@@ -146,7 +148,7 @@ func TestSetSystemOfKinds(t *testing.T) {
 	f := newFixture(t)
 	e := newRecorder(t)
 	f.spec.Endpoint, f.spec.Prompt = e.URL, ""
-	f.spec.Summarize = &Summarize{Text: "{{.q}}"}
+	f.spec.Summarize = &spec.Summarize{Text: "{{.q}}"}
 	f.spec.Set = map[string]string{"system": "{{.s}}"}
 	for _, own := range []string{"", "For experts."} {
 		f.spec.System = own
@@ -166,7 +168,7 @@ func TestSetSystemOfKinds(t *testing.T) {
 func TestSetOfRaw(t *testing.T) {
 	f := newFixture(t)
 	e := newRecorder(t)
-	f.spec.Endpoint, f.spec.Prompt, f.spec.Raw = e.URL, "", &Raw{}
+	f.spec.Endpoint, f.spec.Prompt, f.spec.Raw = e.URL, "", &spec.Raw{}
 	f.spec.Set = map[string]string{"model": "{{.m}}", "generationConfig.topK": "{{.k}}", "system": "{{.s}}"}
 	f.input(
 		`{"request":{"contents":[{"parts":[{"text":"a"}]}],"generation_config":{"top_k":3,"seed":1}},"m":"","k":5,"s":"Hi"}`,
@@ -182,48 +184,6 @@ func TestSetOfRaw(t *testing.T) {
 		if got := e.body(prompt); got != want {
 			t.Errorf("%s:\n%s, want\n%s", prompt, got, want)
 		}
-	}
-}
-
-func TestSetMistakes(t *testing.T) {
-	for path, want := range map[string]string{
-		"":                                    "generationConfig.temperature",
-		"generationConfig.":                   "path",
-		"temperature":                         "write generationConfig.temperature",
-		"generationConfig.temprature":         `did you mean "temperature"?`,
-		"generationConfg.seed":                `did you mean "generationConfig"?`,
-		"contents":                            "put the text into prompt",
-		"safetySettings[0].threshold":         "set the whole list",
-		"safetySettings.0.threshold":          "set the whole list",
-		"systemInstruction":                   "write --set system=",
-		"system_instruction":                  "write --set system=",
-		"model.name":                          "which no request has",
-		"body.x":                              "which no request has",
-		"generationConfig.thinkingConfig.a.b": "",
-		"generation_config.max_output_tokens": "",
-		"request.labels.max_output_tokens":    "",
-		"serviceTier":                         "",
-		"generationConfig.quantumDepth":       "",
-	} {
-		_, err := newOverrides(&Spec{Set: map[string]string{path: "{{.x}}"}})
-		var spec *SpecError
-		if want == "" && err != nil || want != "" && (!errors.As(err, &spec) || !strings.Contains(err.Error(), want)) {
-			t.Errorf("%q: %v, want %q", path, err, want)
-		}
-	}
-	for name, set := range map[string]map[string]string{
-		"no template":       {"model": ""},
-		"bad template":      {"model": "{{.x"},
-		"a part of another": {"generationConfig": "{{.x}}", "generationConfig.seed": "{{.y}}"},
-		"the same twice":    {"generationConfig.topK": "{{.x}}", "generation_config.top_k": "{{.y}}"},
-	} {
-		var spec *SpecError
-		if _, err := newOverrides(&Spec{Set: set}); !errors.As(err, &spec) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	if p, err := setPath("labels.max_output_tokens"); err != nil || p[1] != "max_output_tokens" {
-		t.Errorf("the names of labels are the user's own: %q, %v", p, err)
 	}
 }
 
@@ -243,7 +203,7 @@ func TestSetMistakesOfRows(t *testing.T) {
 		t.Errorf("%q", f.output("status", "error"))
 	}
 	f.spec.Set = map[string]string{"toolConfig.functionCallingConfig.mode": "NONE"}
-	var spec *SpecError
+	var spec *spec.Error
 	if _, err := f.run(); !errors.As(err, &spec) || !strings.Contains(err.Error(), "functionCallingConfig is no object") {
 		t.Errorf("the same for every row: %v", err)
 	}
@@ -268,7 +228,7 @@ func TestPlanOfSet(t *testing.T) {
 
 // job.json keeps what rows set, and reads back as it was.
 func TestSetInJobFile(t *testing.T) {
-	s, err := loadText(t, "input: a.jsonl\noutput: b.jsonl\nmodel: m\nprompt: hi\nset:\n  generationConfig.temperature: '{{.t}}'\n  model: \"{{.m}}\"\nno_preflight: true\n")
+	s, err := jobtest.LoadText(t, "input: a.jsonl\noutput: b.jsonl\nmodel: m\nprompt: hi\nset:\n  generationConfig.temperature: '{{.t}}'\n  model: \"{{.m}}\"\nno_preflight: true\n")
 	if err != nil || len(s.Set) != 2 || s.Set["model"] != "{{.m}}" || !s.NoPreflight {
 		t.Fatalf("%+v, %v", s, err)
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/internal/sim"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // sharerEnv holds a sharer, for a process that shares a quota with another one.
@@ -39,9 +40,9 @@ func TestSharerChild(t *testing.T) {
 	for n := range s.Rows {
 		fmt.Fprintf(&rows, "{\"q\":\"row %d of %s\"}\n", n, s.Name)
 	}
-	job, err := Open(Spec{
-		Input: List{"-"}, Output: filepath.Join(s.Dir, s.Name+".jsonl"), Model: "gemini-2.5-flash-lite",
-		Endpoint: s.Endpoint, Header: List{"X-Process=" + s.Name}, Prompt: "{{.q}}", RPM: s.RPM, QuotaGroup: s.Group,
+	job, err := Open(spec.Spec{
+		Input: spec.List{"-"}, Output: filepath.Join(s.Dir, s.Name+".jsonl"), Model: "gemini-2.5-flash-lite",
+		Endpoint: s.Endpoint, Header: spec.List{"X-Process=" + s.Name}, Prompt: "{{.q}}", RPM: s.RPM, QuotaGroup: s.Group,
 	}, Options{
 		Env: func(name string) string {
 			if name == "XDG_STATE_HOME" {

@@ -7,24 +7,27 @@ import (
 	"testing"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/jobs/internal/budget"
+	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // At an address of this machine only the answers tell a simulator from a proxy: they
 // end the run before one of the other kind is kept.
 func TestAnswersDoNotMix(t *testing.T) {
-	real := func(prompt string, _ int) (int, string) { return 200, answerBody(prompt) }
+	real := func(prompt string, _ int) (int, string) { return 200, jobtest.AnswerBody(prompt) }
 	madeUp := func(prompt string, _ int) (int, string) {
-		return 200, strings.Replace(answerBody(prompt), "gemini-2.5-flash-lite", "gemini-2.5-flash-lite-simulated", 1)
+		return 200, strings.Replace(jobtest.AnswerBody(prompt), "gemini-2.5-flash-lite", "gemini-2.5-flash-lite-simulated", 1)
 	}
 	for name, kinds := range map[string][2]func(string, int) (int, string){
 		"simulator": {madeUp, real}, "real answers": {real, madeUp},
 	} {
 		f := newFixture(t)
 		f.input("a", "b")
-		f.spec.Limit, f.e.reply = 1, kinds[0]
+		f.spec.Limit, f.e.Reply = 1, kinds[0]
 		f.mustRun()
 		before := f.plan().Price
-		f.spec.Limit, f.e.reply = 0, kinds[1]
+		f.spec.Limit, f.e.Reply = 0, kinds[1]
 		_, err := f.run()
 		if _, ok := errors.AsType[*batch.StopError](err); !ok || !strings.Contains(err.Error(), name) {
 			t.Errorf("the run ends with %v, want a StopError that speaks of the %s", err, name)
@@ -45,7 +48,7 @@ func TestWarnsOfAnotherQuestion(t *testing.T) {
 	f.input("a", "b")
 	f.spec.Request = map[string]any{"generationConfig": map[string]any{"temperature": 0.5}}
 	f.mustRun()
-	open := func(change func(*Spec)) string {
+	open := func(change func(*spec.Spec)) string {
 		var log strings.Builder
 		s := f.spec
 		change(&s)
@@ -56,10 +59,10 @@ func TestWarnsOfAnotherQuestion(t *testing.T) {
 		defer j.Close()
 		return log.String()
 	}
-	if log := open(func(s *Spec) { s.Concurrency, s.Columns, s.RPM = 3, List{"q", "response"}, 1000 }); log != "" {
+	if log := open(func(s *spec.Spec) { s.Concurrency, s.Columns, s.RPM = 3, spec.List{"q", "response"}, 1000 }); log != "" {
 		t.Errorf("what is not sent gives the warning %s", log)
 	}
-	if log := open(func(s *Spec) { s.Prompt = "again: {{.q}}" }); !strings.Contains(log, "paid for, anew") {
+	if log := open(func(s *spec.Spec) { s.Prompt = "again: {{.q}}" }); !strings.Contains(log, "paid for, anew") {
 		t.Errorf("another prompt gives the warning %q", log)
 	}
 }
@@ -74,7 +77,7 @@ func TestLeftOfARunThatEndedEarly(t *testing.T) {
 	f.input(prompts...)
 	f.spec.MaxCost = "0.2"
 	s, err := f.run()
-	if _, ok := errors.AsType[*BudgetError](err); !ok {
+	if _, ok := errors.AsType[*budget.BudgetError](err); !ok {
 		t.Fatalf("the run ends with %v, want a *BudgetError", err)
 	}
 	if left := s.Left(300); left != 200-s.Run.Rows {

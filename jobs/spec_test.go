@@ -1,26 +1,17 @@
 package jobs
 
 import (
-	"errors"
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
+
+	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-func loadText(t *testing.T, text string) (*Spec, error) {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "job.yaml")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return Load(path)
-}
-
 func TestLoad(t *testing.T) {
-	s, err := loadText(t, `
+	s, err := jobtest.LoadText(t, `
 input: reviews.csv
 output: /abs/labels.csv
 model: gemini-2.5-flash
@@ -38,17 +29,17 @@ rpm: 1000
 	if filepath.Base(s.Input[0]) != "reviews.csv" || !filepath.IsAbs(s.Input[0]) || s.Output != "/abs/labels.csv" {
 		t.Errorf("paths %q and %q: relative ones are to the job file's folder", s.Input, s.Output)
 	}
-	if s.RPM != 1000 || s.Timeout != 90*time.Second || s.Classify.Labels[0] != (Label{"positive", "praises, loudly"}) || s.Classify.Labels[1].Name != "negative" {
+	if s.RPM != 1000 || s.Timeout != 90*time.Second || s.Classify.Labels[0] != (spec.Label{Name: "positive", Description: "praises, loudly"}) || s.Classify.Labels[1].Name != "negative" {
 		t.Errorf("spec %+v, %+v", s, s.Classify)
 	}
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		t.Error(err)
 	}
 
 	// What job.json keeps reads back as it was.
 	s.State = t.TempDir()
 	s.Request = map[string]any{"generationConfig": map[string]any{"temperature": 1e-5, "seed": 123456789012345678, "topK": 1e21}, "x": "\x01\x1b\x7f"}
-	want := rendered(t, s, row("body", "fine"))
+	want := rendered(t, s, jobtest.Row("body", "fine"))
 	if err := (&Job{spec: *s}).saveSpec(); err != nil {
 		t.Fatal(err)
 	}
@@ -56,88 +47,10 @@ rpm: 1000
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := rendered(t, again, row("body", "fine")); got != want {
+	if got := rendered(t, again, jobtest.Row("body", "fine")); got != want {
 		t.Errorf("after it was saved the job sends\n%s and sent\n%s", got, want)
 	}
 	if again.RPM != s.RPM || again.Timeout != s.Timeout || !slices.Equal(again.Classify.Labels, s.Classify.Labels) || again.Input[0] != s.Input[0] {
 		t.Errorf("reads back as %+v", again)
-	}
-}
-
-func TestLoadErrors(t *testing.T) {
-	for text, want := range map[string][]string{
-		"inptu: a.csv":                          {"line 1, column 1", "inptu", `did you mean "input"?`},
-		"model: m\nclassify:\n  lables: [a, b]": {"line 3, column 3", "lables", `did you mean "labels"?`},
-		"rpm: fast":                             {"line 1, column 6: a whole number is wanted here"},
-		"strict: 7":                             {"true or false"},
-		"raw: true":                             {"line 1"},
-		"text: x":                               {"under another key"},
-		"rpm: 1\nrpm: 2":                        {"line 2"},
-		"input: [a\nmodel: b":                   {"line "},
-		"classify: {text: x, labels: 7}":        {"labels are"},
-		"input: {a: b}":                         {"a list of texts"},
-		"temperature: 0":                        {"line 1, column 1", "temperature"},
-		"request: {generationConfig: [1, 2}":    {"line 1"},
-		"timeout: soon":                         {"timeout"},
-		"budget: 3\n":                           {"budget"},
-		"prompt: \"{{.x}}\"\n\tmodel: tabs here\n": {"line 2"},
-	} {
-		_, err := loadText(t, text)
-		var spec *SpecError
-		if !errors.As(err, &spec) {
-			t.Errorf("%q: error %v, want a SpecError", text, err)
-			continue
-		}
-		for _, part := range append(want, "job.yaml") {
-			if !strings.Contains(err.Error(), part) {
-				t.Errorf("%q: error %q lacks %q", text, err, part)
-			}
-		}
-	}
-}
-
-func TestCheck(t *testing.T) {
-	good := func() *Spec {
-		return &Spec{Input: List{"in.csv"}, Output: "out.csv", Model: "m", Prompt: "{{.x}}"}
-	}
-	if err := good().check(); err != nil {
-		t.Fatal(err)
-	}
-	for want, change := range map[string]func(*Spec){
-		"no input":                  func(s *Spec) { s.Input = nil },
-		"no output":                 func(s *Spec) { s.Output = "" },
-		"no model":                  func(s *Spec) { s.Model = "" },
-		"what to ask":               func(s *Spec) { s.Prompt = "" },
-		"2 kinds: classify, prompt": func(s *Spec) { s.Classify = &Classify{} },
-		"--limit and --sample":      func(s *Spec) { s.Limit, s.Sample = 1, 1 },
-		"rpm is -1":                 func(s *Spec) { s.RPM = -1 },
-		"timeout is -1s":            func(s *Spec) { s.Timeout = -time.Second },
-		"on_daily_quota":            func(s *Spec) { s.OnDailyQuota = "sleep" },
-		"thinkingBudget and thinkingL": func(s *Spec) {
-			s.Request = config(map[string]any{"thinkingConfig": map[string]any{"thinking_budget": 1, "thinkingLevel": "LOW"}})
-		},
-		"maxOutputTokens are both": func(s *Spec) { s.MaxOutputTokens = 1; s.Request = config(map[string]any{"max_output_tokens": 1}) },
-		"system":                   func(s *Spec) { s.System = "x"; s.Request = map[string]any{"system_instruction": map[string]any{}} },
-		"request.contents":         func(s *Spec) { s.Request = map[string]any{"contents": []any{}} },
-	} {
-		s := good()
-		change(s)
-		err := s.check()
-		var spec *SpecError
-		if !errors.As(err, &spec) || !strings.Contains(err.Error(), want) {
-			t.Errorf("error %v, want a SpecError with %q", err, want)
-		}
-	}
-}
-
-func config(members map[string]any) map[string]any {
-	return map[string]any{"generationConfig": members}
-}
-
-func TestNearest(t *testing.T) {
-	for word, want := range map[string]string{"labels": "labels", "Lable": "label", "bodi": "body", "xyz": ""} {
-		if got := nearest(word, []string{"label", "labels", "body"}); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", word, got, want)
-		}
 	}
 }

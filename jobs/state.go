@@ -11,13 +11,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime/debug"
-	"slices"
 	"time"
 
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/internal/durable"
-	"github.com/genbatch/genbatch/internal/redact"
+	"github.com/genbatch/genbatch/internal/version"
+	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/internal/prompt"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // The state folder's files, beside the journal's own.
@@ -29,19 +30,11 @@ const (
 	spoolName    = "stdin"         // what stdin held
 )
 
-// Version returns the version of genbatch that is running.
-func Version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
-	}
-	return "devel"
-}
-
 // savedJob is job.json: what the other commands need to know of a job.
 type savedJob struct {
-	Genbatch string `json:"genbatch"` // version that wrote it
-	Wording  int    `json:"wording"`
-	Spec     Spec   `json:"spec"`
+	Genbatch string    `json:"genbatch"` // version that wrote it
+	Wording  int       `json:"wording"`
+	Spec     spec.Spec `json:"spec"`
 }
 
 // saveSpec writes job.json, which holds no key.
@@ -51,45 +44,18 @@ func (j *Job) saveSpec() error {
 	if err != nil {
 		old = nil
 	}
-	if old != nil && old.Wording > wording {
-		return specErrorf("use that version, or begin anew with --fresh",
+	if old != nil && old.Wording > prompt.Wording {
+		return spec.Errorf("use that version, or begin anew with --fresh",
 			"%s was begun by genbatch %s, which words requests in a way that this version does not know", dir, old.Genbatch)
 	}
-	if old != nil && j.lock != nil && !asksAlike(&old.Spec, &j.spec) {
+	if old != nil && j.lock != nil && !spec.SameQuestion(&old.Spec, &j.spec) {
 		j.log.Warn(fmt.Sprintf("%s was begun with another model, prompt or request: rows that ask another thing now are asked, and paid for, anew (genbatch plan says how many)", dir))
 	}
-	text, err := json.MarshalIndent(savedJob{Genbatch: Version(), Wording: wording, Spec: j.spec.withoutSecrets()}, "", "  ")
+	text, err := json.MarshalIndent(savedJob{Genbatch: version.Version(), Wording: prompt.Wording, Spec: j.spec.WithoutSecrets()}, "", "  ")
 	if err != nil {
 		return err
 	}
 	return j.fs.WriteFile(filepath.Join(dir, specFile), append(text, '\n'), 0o600)
-}
-
-// asksAlike reports whether two Specs ask the same, as far as they themselves say.
-func asksAlike(a, b *Spec) bool {
-	asks := func(s *Spec) string {
-		text, err := json.Marshal([]any{
-			s.Model, s.Prompt, s.Classify, s.Summarize, s.Extract, s.Raw, s.Schema, s.System, s.Request, s.MaxOutputTokens, s.Media, s.Set,
-		})
-		if err != nil { // it was read from JSON or YAML: out of reach, and only a warning depends on it
-			return ""
-		}
-		return string(text)
-	}
-	return asks(a) == asks(b)
-}
-
-// withoutSecrets returns the Spec as it can be stored. What only sending needs is
-// not missed: nothing is sent for a Spec that was read from a state folder.
-func (s Spec) withoutSecrets() Spec {
-	s.Force = false // was said of one run
-	s.Header = slices.Clone(s.Header)
-	for i, pair := range s.Header {
-		s.Header[i] = redact.Header(pair)
-	}
-	var r redact.Redactor
-	s.Endpoint, s.BaseURL = r.String(s.Endpoint), r.String(s.BaseURL)
-	return s
 }
 
 func readSaved(dir string) (*savedJob, error) {
@@ -107,13 +73,13 @@ func readSaved(dir string) (*savedJob, error) {
 }
 
 // LoadState returns the Spec that a state folder was last run with.
-func LoadState(dir string) (*Spec, error) {
+func LoadState(dir string) (*spec.Spec, error) {
 	saved, err := readSaved(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, specErrorf("name the job file, the output of a run, or its folder with --state", "no run has left its state in %s", dir)
+		return nil, spec.Errorf("name the job file, the output of a run, or its folder with --state", "no run has left its state in %s", dir)
 	}
 	if err != nil {
-		return nil, &SpecError{Err: err}
+		return nil, &spec.Error{Err: err}
 	}
 	saved.Spec.State = dir
 	return &saved.Spec, nil
@@ -140,10 +106,10 @@ func (j *Job) spool(stdin io.Reader) error {
 		if _, err := j.spoolPath(); err == nil {
 			return nil
 		}
-		return specErrorf("pipe the rows in, or name a file with --input", "stdin is empty")
+		return spec.Errorf("pipe the rows in, or name a file with --input", "stdin is empty")
 	}
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return &SpecError{Err: fmt.Errorf("stdin: %w", err)}
+		return &spec.Error{Err: fmt.Errorf("stdin: %w", err)}
 	}
 	format := j.spec.InputFormat
 	switch {
@@ -153,7 +119,7 @@ func (j *Job) spool(stdin io.Reader) error {
 	case bytes.HasPrefix(bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\ufeff")), " \t\r\n"), []byte("{")):
 		format = "jsonl"
 	default:
-		return specErrorf("say it with --input-format csv, tsv, jsonl or parquet", "the format of stdin is not known")
+		return spec.Errorf("say it with --input-format csv, tsv, jsonl or parquet", "the format of stdin is not known")
 	}
 	f, err := j.fs.CreateFile(filepath.Join(j.spec.StateDir(), spoolName+"."+format))
 	if err != nil {
@@ -193,7 +159,7 @@ func (j *Job) spoolPath() (string, error) {
 	if newest != "" {
 		return newest, nil
 	}
-	return "", specErrorf("pipe the rows in, or name a file with --input", "nothing of stdin is kept in %s", j.spec.StateDir())
+	return "", spec.Errorf("pipe the rows in, or name a file with --input", "nothing of stdin is kept in %s", j.spec.StateDir())
 }
 
 // A fileID tells whether a file is the one that was seen.
@@ -240,17 +206,17 @@ func sumFile(path string) (string, error) {
 
 // A manifest says what a finished output was derived from.
 type manifest struct {
-	Genbatch string   `json:"genbatch"`
-	LastSeq  int64    `json:"last_seq"`         // of the journal
-	Pruned   int      `json:"pruned,omitzero"`  // how often the journal had been
-	Damage   []string `json:"damage,omitempty"` // of the journal, that was made good before the output was written
-	Rows     int64    `json:"rows"`
-	Output   fileID   `json:"output"`
-	Inputs   []fileID `json:"inputs"`
-	Journal  []fileID `json:"journal,omitempty"` // its files; none: it was damaged
-	Media    string   `json:"media,omitempty"`   // what the rows were with their media; see mediaParts.seen
-	Spec     string   `json:"spec_sha256"`       // of the Spec and its price file
-	Summary  Totals   `json:"totals"`
+	Genbatch string      `json:"genbatch"`
+	LastSeq  int64       `json:"last_seq"`         // of the journal
+	Pruned   int         `json:"pruned,omitzero"`  // how often the journal had been
+	Damage   []string    `json:"damage,omitempty"` // of the journal, that was made good before the output was written
+	Rows     int64       `json:"rows"`
+	Output   fileID      `json:"output"`
+	Inputs   []fileID    `json:"inputs"`
+	Journal  []fileID    `json:"journal,omitempty"` // its files; none: it was damaged
+	Media    string      `json:"media,omitempty"`   // what the rows were with their media; see Parts.seen
+	Spec     string      `json:"spec_sha256"`       // of the Spec and its price file
+	Summary  cost.Totals `json:"totals"`
 }
 
 func readManifest(dir string) (*manifest, error) {

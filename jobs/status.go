@@ -11,20 +11,22 @@ import (
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // A Status is how a job stands, also while another process runs it.
 type Status struct {
-	State    string
-	Output   string
-	Running  *durable.Owner // nil: no process runs it
-	Finished bool           // the output is written, and the journal has not grown since
-	InOutput int64          // rows of the finished output; 0: not known
-	LastSeq  int64          // results in the journal
-	LastAt   time.Time      // of the last result
-	Totals                  // over the journal, the last result of each row
-	Damage   []journal.Damage
-	Input    *InputStatus // nil: not known, since the input cannot be read or is too long
+	State       string
+	Output      string
+	Running     *durable.Owner // nil: no process runs it
+	Finished    bool           // the output is written, and the journal has not grown since
+	InOutput    int64          // rows of the finished output; 0: not known
+	LastSeq     int64          // results in the journal
+	LastAt      time.Time      // of the last result
+	cost.Totals                // over the journal, the last result of each row
+	Damage      []journal.Damage
+	Input       *InputStatus // nil: not known, since the input cannot be read or is too long
 
 	// Rate is how many rows a second got their result in the last minute of a job that
 	// is running, and Left how long it takes at this pace; 0: not known.
@@ -52,17 +54,17 @@ const (
 // ReadStatus reads how the job of a state folder stands, without disturbing a
 // process that runs it.
 func ReadStatus(dir string) (*Status, error) {
-	spec, err := LoadState(dir)
+	mistake, err := LoadState(dir)
 	if err != nil {
 		return nil, err
 	}
 	prices := price.Default()
-	if spec.Prices != "" {
-		if prices, err = price.LoadFile(spec.Prices); err != nil {
-			return nil, &SpecError{Err: err}
+	if mistake.Prices != "" {
+		if prices, err = price.LoadFile(mistake.Prices); err != nil {
+			return nil, &spec.Error{Err: err}
 		}
 	}
-	s := &Status{State: dir, Output: spec.Output}
+	s := &Status{State: dir, Output: mistake.Output}
 	if s.Running, err = durable.LockOwner(filepath.Join(dir, lockFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -86,7 +88,7 @@ func ReadStatus(dir string) (*Status, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.addResult(r, prices)
+		s.AddResult(r, prices)
 		s.LastAt = r.At
 		if r.Status != batch.Pending && r.At.After(since) {
 			recent++
@@ -105,7 +107,7 @@ func ReadStatus(dir string) (*Status, error) {
 			s.Evaluation = m.Summary.Evaluation
 		}
 	}
-	s.Input = readInputStatus(*spec, jl, now.Add(inputPatience))
+	s.Input = readInputStatus(*mistake, jl, now.Add(inputPatience))
 	if d := now.Sub(since); s.Running != nil && d > 0 {
 		s.Rate = float64(recent) / d.Seconds()
 		if s.Input != nil && s.Rate > 0 {
@@ -117,7 +119,7 @@ func ReadStatus(dir string) (*Status, error) {
 
 // readInputStatus compares the input with a journal. It returns nil when that cannot
 // be done, or not in time: a status is no place to complain about the input.
-func readInputStatus(spec Spec, jl *journal.Journal, end time.Time) *InputStatus {
+func readInputStatus(spec spec.Spec, jl *journal.Journal, end time.Time) *InputStatus {
 	spec.Key = "" // whether it is unique is not asked here
 	j, err := prepare(spec, Options{})
 	if err != nil || j.openInput() != nil {

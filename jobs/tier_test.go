@@ -18,81 +18,10 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/internal/sim"
+	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/internal/budget"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
-
-func TestDeadlineForms(t *testing.T) {
-	now := time.Date(2026, 11, 22, 17, 30, 0, 0, time.Local)
-	for text, want := range map[string]time.Time{
-		"":                     {},
-		"6h":                   now.Add(6 * time.Hour),
-		"18:00":                now.Add(30 * time.Minute),
-		"17:30":                time.Date(2026, 11, 23, 17, 30, 0, 0, time.Local),
-		"2026-12-24T18:00:00Z": time.Date(2026, 12, 24, 18, 0, 0, 0, time.UTC),
-	} {
-		s := Spec{Deadline: text}
-		if at, err := s.deadline(now); err != nil || !at.Equal(want) {
-			t.Errorf("%q: %v, %v; want %v", text, at, err, want)
-		}
-	}
-	for text, want := range map[string]string{
-		"soon": "--deadline 18:00", "-1h": "has passed", "0s": "has passed", "2026-11-22T00:00:00Z": "has passed", "25:00": "--deadline 6h",
-	} {
-		s := Spec{Deadline: text}
-		if _, err := s.deadline(now); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v, want %s", text, err, want)
-		}
-	}
-}
-
-func TestTierMistakes(t *testing.T) {
-	for _, tt := range []struct {
-		spec Spec
-		want string // empty: none
-	}{
-		{Spec{Tier: List{"flex", "standard"}}, ""},
-		{Spec{Tier: List{"Flex, standard"}}, ""},
-		{Spec{Tier: List{"flexible"}}, "flex,standard"},
-		{Spec{Tier: List{"flex", "flex"}}, "twice"},
-		{Spec{Tier: List{"batch"}}, "use flex"},
-		{Spec{TierWait: time.Minute}, "no tier"},
-		{Spec{Tier: List{"flex"}, TierWait: -1}, "negative"},
-		{Spec{Tier: List{"flex"}, Request: map[string]any{"service_tier": "flex"}}, "request.serviceTier"},
-		{Spec{Tier: List{"flex"}, Header: List{"x-vertex-ai-llm-shared-request-type=flex"}}, "header"},
-		{Spec{Tier: List{"flex"}, Endpoint: "yescale"}, "serviceTier under request:"},
-	} {
-		err := tt.spec.checkTiers()
-		if spec, ok := errors.AsType[*SpecError](err); (tt.want == "") != (err == nil) || err != nil && (!ok || !strings.Contains(spec.Error(), tt.want)) {
-			t.Errorf("%+v: %v, want %q", tt.spec, err, tt.want)
-		}
-	}
-}
-
-// What is left, at the pace so far, decides when the first tier is left.
-func TestSwitchAt(t *testing.T) {
-	at := time.Date(2026, 11, 22, 18, 0, 0, 0, time.UTC)
-	for _, tt := range []struct {
-		name     string
-		pace     map[int]*pace
-		rpm, tpm int64
-		shed     bool
-		want     time.Duration // before the deadline
-	}{
-		{"nothing known", nil, 0, 0, false, 870 * time.Second},                                                       // 1.25 * 100 * 60 s / 10 + 2 * 60 s
-		{"flex takes 10 s", map[int]*pace{0: {ended: 10, occupied: 100}}, 0, 0, false, 145 * time.Second},            // 10 s for 60
-		{"standard takes 5 s", map[int]*pace{1: {ended: 51, occupied: 255}}, 0, 0, false, 130500 * time.Millisecond}, // (4*60+255)/55 = 9 s
-		{"10 rpm", map[int]*pace{0: {ended: 10, occupied: 100}}, 10, 0, false, 770 * time.Second},                    // 1.25 * 100 * 6 s + 20 s
-		{"tpm", map[int]*pace{0: {ended: 10, occupied: 100, tokens: 1000}}, 0, 1000, false, 770 * time.Second},       // 10 rows of 100 tokens a minute
-		{"busy", map[int]*pace{0: {ended: 10, occupied: 100}}, 0, 0, true, 205 * time.Second},
-	} {
-		ti := &tiering{
-			tiers: []string{"flex", "standard"}, deadline: at, concurrency: 10, left: 100, pace: tt.pace, shed: tt.shed,
-			limits: func() (int64, int64) { return tt.rpm, tt.tpm },
-		}
-		if got := at.Sub(ti.switchAt()); got != tt.want {
-			t.Errorf("%s: %v before the deadline, want %v", tt.name, got, tt.want)
-		}
-	}
-}
 
 // tierServer answers with what tiers served, and counts what it is asked for.
 type tierServer struct {
@@ -149,7 +78,7 @@ func TestTwoTiersReconcile(t *testing.T) {
 		}
 		return 200, tier
 	})
-	f.spec.Endpoint, f.spec.Tier = s.URL, List{"flex", "standard"}
+	f.spec.Endpoint, f.spec.Tier = s.URL, spec.List{"flex", "standard"}
 	f.input("a", "b", "blocked", "thought")
 	f.mustRun()
 	f.input("a", "b", "busy 1", "busy 2", "blocked", "thought")
@@ -162,7 +91,7 @@ func TestTwoTiersReconcile(t *testing.T) {
 	const standard = 800*100_000 + 200*10_000 + 150*400_000 // 142,000,000
 	const recited = 1000*50_000 + 50*200_000                // 60,000,000
 	const refused = 1000 * 50_000
-	want := []TierTotals{
+	want := []cost.TierTotals{
 		{Tier: "flex", Calls: 5, Cost: 3*full + recited + refused, Standard: 3*standard + 2*(recited+refused)},
 		{Tier: "standard", Calls: 2, Cost: 2 * standard, Standard: 2 * standard},
 	}
@@ -184,7 +113,7 @@ func TestTwoTiersReconcile(t *testing.T) {
 	}
 
 	// The tier is no part of what a row is: nothing is asked again.
-	s.asked, f.spec.Tier, f.spec.TierWait = nil, List{"priority"}, 0
+	s.asked, f.spec.Tier, f.spec.TierWait = nil, spec.List{"priority"}, 0
 	if again := f.mustRun(); len(s.asked) > 0 || again.Run.Attempts > 0 {
 		t.Errorf("asked again: %q", s.asked)
 	}
@@ -197,10 +126,10 @@ func TestCapByTier(t *testing.T) {
 	for _, tier := range []string{"flex", "standard", "priority"} {
 		f := newFixture(t)
 		f.input(lines(40)...)
-		f.spec.Endpoint, f.spec.Tier, f.spec.Concurrency = s.URL, List{tier}, 1
+		f.spec.Endpoint, f.spec.Tier, f.spec.Concurrency = s.URL, spec.List{tier}, 1
 		f.spec.MaxOutputTokens, f.spec.MaxCost = 150, "0.00063"
 		_, err := f.run()
-		if _, ok := errors.AsType[*BudgetError](err); !ok {
+		if _, ok := errors.AsType[*budget.BudgetError](err); !ok {
 			t.Fatalf("%s: %v", tier, err)
 		}
 		if spent := f.spent(); spent > price.Dollar*63/100000 {
@@ -234,7 +163,7 @@ func TestTiersOfTheSimulator(t *testing.T) {
 		{"priority", "hello [[sim:downgrade]] %d", "standard", 1},
 	} {
 		f := newFixture(t)
-		f.spec.Endpoint, f.spec.Auth, f.spec.Tier = server.URL, "", List{tt.tier}
+		f.spec.Endpoint, f.spec.Auth, f.spec.Tier = server.URL, "", spec.List{tt.tier}
 		if tt.served == "standard" && tt.tier != "priority" {
 			f.spec.TierWait = time.Second
 		}

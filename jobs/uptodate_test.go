@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // TestUpToDateReadsNothing has a job run over and over, and something change in
@@ -62,7 +65,7 @@ func TestUpToDateReadsNothing(t *testing.T) {
 		t.Fatal("files as young as the manifest were taken for unchanged by their times")
 	}
 	later()
-	f.e.requests()
+	f.e.Requests()
 	s, unread := run()
 	if !unread || !s.Unchanged || s.Settled != 4 || s.Bad != 0 || s.Job.Rows != 4 || s.Job.Attempts != 4 {
 		t.Fatalf("unread %v, summary %+v", unread, s)
@@ -84,19 +87,19 @@ func TestUpToDateReadsNothing(t *testing.T) {
 		{"another prompt", func() { f.spec.Prompt = "{{.q}}!" }, []string{"b!", "c!", "d!", "e!", "not a row!"}},
 		{"a damaged output", func() { rewrite(f.spec.Output, func(b []byte) []byte { return b[:len(b)-1] }); f.spec.Force = true }, nil},
 		{"an output that is gone", func() { os.Remove(f.spec.Output) }, nil},
-		{"rows to ask again", func() { f.spec.Retry = List{"ok"} }, []string{"b!", "c!", "d!", "e!", "not a row!"}},
+		{"rows to ask again", func() { f.spec.Retry = spec.List{"ok"} }, []string{"b!", "c!", "d!", "e!", "not a row!"}},
 	} {
 		later()
 		tt.change()
 		if _, unread := run(); unread {
 			t.Errorf("%s: the journal was left unread", tt.name)
 		}
-		equal(t, tt.name, f.e.requests(), tt.asked...)
+		jobtest.Equal(t, tt.name, f.e.Requests(), tt.asked...)
 		if _, err := os.Stat(f.spec.Output); err != nil {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 		run() // notes in the manifest how the files are now
-		f.e.requests()
+		f.e.Requests()
 	}
 }
 

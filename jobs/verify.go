@@ -14,12 +14,13 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
+	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/reader"
 )
 
 // A Verification is what Verify found.
 type Verification struct {
-	Totals
+	cost.Totals
 	Faults []string // empty: promises kept
 	Notes  []string // what is worth knowing, and no fault
 }
@@ -154,9 +155,9 @@ func countRows(path, format string) (n int64, err error) {
 
 // A comparison is of an output with what the job derives now.
 type comparison struct {
-	current    bool    // input, job and journal are those that the output was derived from
-	difference string  // where the file differs; empty: it does not, or was not compared
-	totals     *Totals // of the derivation, if all of it is equal
+	current    bool         // input, job and journal are those that the output was derived from
+	difference string       // where the file differs; empty: it does not, or was not compared
+	totals     *cost.Totals // of the derivation, if all of it is equal
 }
 
 // compareOutput derives the output again, if it is current, and compares it with the
@@ -193,14 +194,14 @@ func (j *Job) compareOutput(m *manifest) (r comparison, err error) {
 		c.differs = true // it goes on where it should end, if it has not differed before
 	}
 	if c.differs && j.media != nil {
-		pass := j.media.newPass()
+		pass := j.media.NewPass()
 		for it, err := range j.items() {
 			if err != nil {
 				return r, err
 			}
-			pass.add(it.req, it.err)
+			pass.Add(it.req, it.err)
 		}
-		if pass.end(); j.media.lastSeen() != m.Media {
+		if pass.End(); j.media.LastSeen() != m.Media {
 			r.current = false // the files that rows name are part of the input
 			return r, nil
 		}

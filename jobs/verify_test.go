@@ -7,9 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/genbatch/genbatch/internal/durable"
-
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // The journal's lines, altered in every way, are found, with what to do; the remedy
@@ -41,14 +42,14 @@ func TestVerifyJournal(t *testing.T) {
 			if len(v.Faults) == 0 || !strings.Contains(v.Faults[0], "run the job again") {
 				t.Errorf("faults %q", v.Faults)
 			}
-			f.e.requests()
+			f.e.Requests()
 			f.mustRun()
-			asked := len(f.e.requests())
+			asked := len(f.e.Requests())
 			want := map[string]int{"removed": 1, "altered": 1, "cut off": 3}[name]
 			if asked != want {
 				t.Errorf("%d rows were asked again, want %d", asked, want)
 			}
-			equal(t, "rows", f.output("q", "response"), "a a", "b b", "c c", "d d", "e e")
+			jobtest.Equal(t, "rows", f.output("q", "response"), "a a", "b b", "c c", "d d", "e e")
 			v = f.verify()
 			if len(v.Faults) > 0 || (len(v.Notes) == 0) != (name == "cut off") {
 				t.Errorf("after the remedy: faults %q, notes %q", v.Faults, v.Notes)
@@ -139,7 +140,7 @@ func TestVerifyFormats(t *testing.T) {
 	}
 	// A column of nothing is a row all the same.
 	f := newFixture(t)
-	f.spec.Output, f.spec.Columns = filepath.Join(f.dir, "out.csv"), List{"error"}
+	f.spec.Output, f.spec.Columns = filepath.Join(f.dir, "out.csv"), spec.List{"error"}
 	f.input("a", "b")
 	f.mustRun()
 	f.proven("one empty column", 0)
@@ -151,16 +152,16 @@ func TestVerifyFormats(t *testing.T) {
 // What is not sent is derived again from the raw answers, for nothing.
 func TestExportAsksNothing(t *testing.T) {
 	f := newFixture(t)
-	f.spec.Prompt, f.spec.Classify = "", &Classify{Text: "{{.q}}", Labels: Labels{{Name: "x"}, {Name: "y"}}}
-	f.e.reply = func(prompt string, n int) (int, string) { return 200, answerBody(`"x"`) }
+	f.spec.Prompt, f.spec.Classify = "", &spec.Classify{Text: "{{.q}}", Labels: spec.Labels{{Name: "x"}, {Name: "y"}}}
+	f.e.Reply = func(prompt string, n int) (int, string) { return 200, jobtest.AnswerBody(`"x"`) }
 	f.input("a", "b")
 	f.mustRun()
-	f.e.requests()
-	for name, change := range map[string]func(*Spec){
-		"a.csv":     func(s *Spec) { s.Columns = List{"q", "label"} },
-		"b.parquet": func(s *Spec) { s.Prefix = "ai_" },
-		"c.tsv.gz":  func(s *Spec) { s.RawResponse = true },
-		"d.jsonl":   func(s *Spec) { s.CSVSafe = true },
+	f.e.Requests()
+	for name, change := range map[string]func(*spec.Spec){
+		"a.csv":     func(s *spec.Spec) { s.Columns = spec.List{"q", "label"} },
+		"b.parquet": func(s *spec.Spec) { s.Prefix = "ai_" },
+		"c.tsv.gz":  func(s *spec.Spec) { s.RawResponse = true },
+		"d.jsonl":   func(s *spec.Spec) { s.CSVSafe = true },
 	} {
 		spec := f.spec
 		change(&spec)
@@ -174,19 +175,19 @@ func TestExportAsksNothing(t *testing.T) {
 		}
 		j.Close()
 	}
-	equal(t, "asked", f.e.requests())
+	jobtest.Equal(t, "asked", f.e.Requests())
 	f.proven("exports elsewhere leave the output alone", 0)
 }
 
 func TestStatusOfRunningJob(t *testing.T) {
 	f := newFixture(t)
 	release, three := make(chan bool), make(chan bool)
-	f.e.reply = func(prompt string, n int) (int, string) {
+	f.e.Reply = func(prompt string, n int) (int, string) {
 		if prompt == "d" {
 			close(three)
 			<-release
 		}
-		return 200, answerBody(prompt)
+		return 200, jobtest.AnswerBody(prompt)
 	}
 	f.spec.Concurrency = 1
 	f.input("a", "b", "c", "d", "e", "{broken")
@@ -218,7 +219,7 @@ func TestStatusOfRunningJob(t *testing.T) {
 	if err := j.Close(); err != nil {
 		t.Error(err)
 	}
-	equal(t, "rows", f.output("q", "response"), "a a", "b b", "c c", "d d", "e e", "<nil> <nil>")
+	jobtest.Equal(t, "rows", f.output("q", "response"), "a a", "b b", "c c", "d d", "e e", "<nil> <nil>")
 	s, err = ReadStatus(f.spec.StateDir())
 	if err != nil || s.Running != nil || !s.Finished || s.Rate != 0 || s.Input == nil || s.Input.Left != 0 {
 		t.Errorf("afterwards: %+v, %v", s, err)

@@ -10,6 +10,8 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/apijson"
+	"github.com/genbatch/genbatch/jobs/cost"
 )
 
 // warnings are what a run says while it goes on, each kind now and then at most:
@@ -33,7 +35,7 @@ func (j *Job) warnPrice() {
 	for _, text := range e.Warnings {
 		j.log.Warn(text)
 	}
-	for _, tier := range j.spec.tiers() {
+	for _, tier := range j.spec.Tiers() {
 		q := price.Query{Model: j.spec.Model, At: time.Now(), Prompt: 1, Output: 1}
 		if !j.knowsPrice(q) {
 			break // said already
@@ -56,13 +58,13 @@ func (j *Job) warnTier(asked, served string) {
 			j.log.Warn(fmt.Sprintf("the %s tier is asked for, and the answers do not say which tier they come from: costs are those of the standard tier", asked))
 			return
 		}
-		j.log.Warn(fmt.Sprintf("the %s tier is asked for, and the %s tier answers; costs are those of the tier that answers", asked, service(served)))
+		j.log.Warn(fmt.Sprintf("the %s tier is asked for, and the %s tier answers; costs are those of the tier that answers", asked, cost.ServiceName(served)))
 	})
 }
 
 // warnModel says that another model answers than the one that is asked.
 func (j *Job) warnModel(r *batch.Result) {
-	if r.ModelVersion == "" || isSimulated(r.ModelVersion) {
+	if r.ModelVersion == "" || cost.IsSimulated(r.ModelVersion) {
 		return
 	}
 	asked := strings.TrimPrefix(r.Model, "models/")
@@ -81,13 +83,13 @@ func (j *Job) warnModel(r *batch.Result) {
 
 // listPriced reports whether costs are Google's list prices although someone
 // else sends the bill, for the job's own model or any that answered.
-func (j *Job) listPriced(e gemini.Endpoint, t *Totals) bool {
+func (j *Job) listPriced(e gemini.Endpoint, t *cost.Totals) bool {
 	if e.ListPrices {
 		return false
 	}
 	now := time.Now()
 	isList := func(answered, asked string) bool {
-		m, known := j.prices.Lookup(pricedAs(j.prices, answered, asked, now), now)
+		m, known := j.prices.Lookup(cost.BilledModel(j.prices, answered, asked, now), now)
 		return known && m.Custom == nil
 	}
 	for _, m := range t.Models {
@@ -96,4 +98,36 @@ func (j *Job) listPriced(e gemini.Endpoint, t *Totals) bool {
 		}
 	}
 	return len(t.Models) == 0 && isList(j.spec.Model, j.spec.Model)
+}
+
+const (
+	// Beyond these a run says what they come to.
+	manyExamples     = 50
+	manyExampleBytes = 32 << 10
+)
+
+// warnExamples says what many examples come to, before they are paid for.
+func (j *Job) warnExamples() {
+	k := j.prompt.Classification()
+	if k == nil {
+		return
+	}
+	if n, size := k.Shown(); n > manyExamples || size > manyExampleBytes {
+		j.log.Warn(fmt.Sprintf("%d examples, about %d tokens, are sent with each row, and paid for each time", n, size/4))
+	}
+}
+
+// warnSchema says beforehand what is known of the job's schema.
+func (j *Job) warnSchema() {
+	warnings, ok := j.prompt.SchemaWarnings()
+	if !ok {
+		return
+	}
+	for _, text := range warnings {
+		j.log.Warn(text)
+	}
+	model := strings.TrimPrefix(j.spec.Model, "models/")
+	if tools, _ := apijson.Field(j.spec.Request, "tools").([]any); len(tools) > 0 && strings.HasPrefix(model, "gemini-2") {
+		j.log.Warn(fmt.Sprintf("%s is not known to take tools and a schema in one request, which models from Gemini 3 on do", model))
+	}
 }

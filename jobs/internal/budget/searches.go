@@ -1,0 +1,29 @@
+package budget
+
+import (
+	"encoding/json"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/apijson"
+)
+
+// assumedSearches is how many queries a cap reserves for a request that may
+// search. Nothing bounds them; models make one to five for a question.
+const assumedSearches = 10
+
+// maySearch fills in the searches that a request with these members can come to.
+func maySearch(members map[string]json.RawMessage, most *batch.Usage) {
+	var tools []map[string]json.RawMessage
+	if json.Unmarshal(members["tools"], &tools) != nil {
+		return
+	}
+	for _, tool := range tools {
+		tool = apijson.Camel(tool)
+		if tool["googleSearch"] != nil || tool["googleSearchRetrieval"] != nil {
+			most.Searches = assumedSearches
+		}
+		if tool["googleMaps"] != nil {
+			most.MapSearches = assumedSearches
+		}
+	}
+}

@@ -1,0 +1,64 @@
+package jobtest
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+)
+
+// An endpoint answers generateContent by echoing the prompt, or as reply says. It
+// counts what it is asked.
+type Endpoint struct {
+	*httptest.Server
+	Reply func(prompt string, n int) (status int, body string) // n: how often this prompt was asked, from 1
+
+	Mu    sync.Mutex
+	Asked []string
+	Times map[string]int
+}
+
+func NewEndpoint(t *testing.T) *Endpoint {
+	e := &Endpoint{Times: map[string]int{}}
+	e.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		var req struct {
+			Contents []struct{ Parts []struct{ Text string } }
+		}
+		json.Unmarshal(body, &req)
+		prompt := req.Contents[len(req.Contents)-1].Parts[0].Text
+		e.Mu.Lock()
+		e.Asked = append(e.Asked, prompt)
+		e.Times[prompt]++
+		n := e.Times[prompt]
+		e.Mu.Unlock()
+		status, text := 200, AnswerBody(prompt)
+		if e.Reply != nil {
+			status, text = e.Reply(prompt, n)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		io.WriteString(w, text)
+	}))
+	t.Cleanup(e.Close)
+	return e
+}
+
+func AnswerBody(text string) string {
+	return fmt.Sprintf(`{"candidates":[{"content":{"parts":[{"text":%q}],"role":"model"},"finishReason":"STOP"}],`+
+		`"usageMetadata":{"promptTokenCount":100,"candidatesTokenCount":10,"totalTokenCount":110},"modelVersion":"gemini-2.5-flash-lite","responseId":"r"}`, text)
+}
+
+// requests returns what was asked since the last call, sorted.
+func (e *Endpoint) Requests() []string {
+	e.Mu.Lock()
+	defer e.Mu.Unlock()
+	asked := e.Asked
+	e.Asked = nil
+	slices.Sort(asked)
+	return asked
+}

@@ -1,0 +1,123 @@
+package jobtest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/jobs/spec"
+)
+
+func BenchText(i int) string {
+	return fmt.Sprintf("Ticket %d: the parcel came late, one corner was wet, and the invoice names another street.", i)
+}
+
+const GoodAnswer = `{"vendor":"ACME","total":12.50,"paid":true}`
+
+// Load reads a job file's text.
+func Load(t *testing.T, text string) *spec.Spec {
+	t.Helper()
+	s, err := LoadText(t, "input: in.jsonl\noutput: out.jsonl\nmodel: m\n"+text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// SameJSON compares JSON texts as values.
+func SameJSON(t *testing.T, got, want string) {
+	t.Helper()
+	var a, b any
+	if err := json.Unmarshal([]byte(got), &a); err != nil {
+		t.Fatalf("%v in %s", err, got)
+	}
+	if err := json.Unmarshal([]byte(want), &b); err != nil {
+		t.Fatalf("%v in %s", err, want)
+	}
+	if !reflect.DeepEqual(a, b) {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// Picture returns a PNG of its own for each shade.
+func Picture(t *testing.T, shade uint8, width, height int) []byte {
+	t.Helper()
+	m := image.NewGray(image.Rect(0, 0, width, height))
+	m.SetGray(1, 1, color.Gray{shade})
+	var b bytes.Buffer
+	if err := png.Encode(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// WriteFile writes a file below a folder, with the folders on the way to it.
+func WriteFile(t *testing.T, dir, name string, data []byte) {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := time.Now().Add(-time.Hour) // what was just changed is read each time
+	if err := os.Chtimes(path, before, before); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func SHA256Of(data []byte) string { return fmt.Sprintf("%x", sha256.Sum256(data)) }
+
+func Equal(t *testing.T, what string, got []string, want ...string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: %q, want %q", what, got, want)
+	}
+}
+
+const InvoiceSchema = `{
+	"type": "object",
+	"properties": {
+		"vendor": {"type": "string"},
+		"total": {"type": "number"},
+		"count": {"type": ["integer", "null"]},
+		"paid": {"type": "boolean"},
+		"kind": {"enum": ["invoice", "receipt"]},
+		"due": {"type": "string", "format": "date"},
+		"items": {"type": "array", "items": {"$ref": "#/$defs/item"}}
+	},
+	"required": ["vendor"],
+	"additionalProperties": false,
+	"$defs": {"item": {"type": "object", "properties": {"price": {"type": "number"}}, "required": ["price"]}}
+}`
+
+func LoadText(t *testing.T, text string) (*spec.Spec, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "job.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return spec.Load(path)
+}
+
+// Row makes a row of names and values in turn.
+func Row(pairs ...any) *batch.Row {
+	r := &batch.Row{Number: 1, Source: "in.jsonl", Line: 1}
+	for i := 0; i < len(pairs); i += 2 {
+		r.Columns = append(r.Columns, batch.Column{Name: pairs[i].(string)})
+		r.Values = append(r.Values, pairs[i+1])
+	}
+	return r
+}

@@ -1,0 +1,200 @@
+package media
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/gemini"
+	"github.com/genbatch/genbatch/internal/apijson"
+)
+
+// uploadAbove is the size from which on a request's media are uploaded, if there is a
+// Files API. It is well below what Google AI takes: 64 requests are in memory at once.
+const uploadAbove = 20 << 20
+
+// model puts media into a request just before it is sent: as base64, or by the
+// address of an upload. A row that waits for its turn holds references alone.
+type model struct {
+	batch.Model
+	uploads *Uploads // nil: the endpoint has no Files API
+	limit   int      // of a request, in bytes
+	above   int      // requests beyond it have media uploaded
+}
+
+// NewModel returns a model that puts media into requests of at most limit bytes.
+// uploads may be nil: the endpoint has no Files API.
+func NewModel(m batch.Model, limit int, uploads *Uploads) batch.Model {
+	return model{Model: m, uploads: uploads, limit: limit, above: uploadAbove}
+}
+
+// Attempt makes one exchange, after the uploads that it needs. A row whose media
+// cannot be sent costs nothing.
+func (m model) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
+	if len(r.Media) == 0 {
+		return m.Model.Attempt(ctx, r)
+	}
+	sent := *r
+	uploaded, err := m.resolve(ctx, &sent)
+	if err != nil {
+		if fault := (*gemini.FileError)(nil); errors.As(err, &fault) {
+			return fault.Outcome
+		}
+		if ctx.Err() != nil {
+			return batch.Outcome{Err: &batch.Error{Kind: batch.KindTransport, Message: "the attempt was given up"}}
+		}
+		// It is asked again by the next run, which looks at the files anew.
+		return batch.Outcome{Consequence: batch.Settled, Status: batch.Failed, Err: &batch.Error{Kind: batch.KindRequest, Message: err.Error()}}
+	}
+	o := m.Model.Attempt(ctx, &sent)
+	if lost := lostUploads(&o, uploaded); len(lost) > 0 {
+		m.uploads.forget(lost)
+		o.Consequence, o.Status, o.Refusal, o.MaxRetries = batch.Retry, "", "", 1
+	}
+	return o
+}
+
+// lostUploads returns the uploads that an outcome may be for. The API says "You do
+// not have permission to access the File abc or it may not exist" for one that is
+// gone, as for one of another project.
+func lostUploads(o *batch.Outcome, uploaded []upload) (lost []upload) {
+	if o.Err == nil || len(uploaded) == 0 {
+		return nil
+	}
+	switch o.Err.HTTPStatus {
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound:
+	default:
+		return nil
+	}
+	for _, u := range uploaded {
+		if strings.Contains(o.Err.Message, strings.TrimPrefix(u.Name, "files/")) {
+			lost = append(lost, u)
+		}
+	}
+	if lost == nil && strings.Contains(o.Err.Message, "access the File") {
+		return uploaded
+	}
+	return lost
+}
+
+// A placement is where a medium stands in a body.
+type placement struct {
+	start, end int
+	media      *batch.Media
+}
+
+// place finds the references to media in a body.
+func place(body []byte, media []batch.Media) (all []placement) {
+	var refs [][]byte
+	for i := range media {
+		refs = append(refs, media[i].Reference())
+	}
+	for at := 0; ; {
+		next := bytes.Index(body[at:], []byte(`"inlineData":{"data":{"sha256":"`))
+		if next < 0 {
+			return all
+		}
+		at += next
+		i := slices.IndexFunc(refs, func(ref []byte) bool { return bytes.HasPrefix(body[at:], ref) })
+		if i < 0 {
+			at++
+			continue
+		}
+		all = append(all, placement{at, at + len(refs[i]), &media[i]})
+		at += len(refs[i])
+	}
+}
+
+// inlineBytes is the length of a medium in a request.
+func inlineBytes(m *batch.Media) int { return base64.StdEncoding.EncodedLen(int(m.Size)) + 64 }
+
+// resolve replaces the references in a request's body, and returns the uploads that
+// stand there now.
+func (m model) resolve(ctx context.Context, r *batch.Request) (uploaded []upload, err error) {
+	places := place(r.Body, r.Media)
+	total := len(r.Body)
+	for _, p := range places {
+		total += inlineBytes(p.media)
+	}
+	address := make(map[[sha256.Size]byte]string)
+	if total > m.above && m.uploads != nil {
+		largest := slices.Clone(places)
+		slices.SortStableFunc(largest, func(a, b placement) int { return cmp.Compare(b.media.Size, a.media.Size) })
+		for _, p := range largest {
+			if total <= m.above {
+				break
+			}
+			total -= inlineBytes(p.media)
+			if address[p.media.SHA256] != "" {
+				continue
+			}
+			u, err := m.uploads.get(ctx, p.media)
+			if err != nil {
+				return nil, err
+			}
+			address[p.media.SHA256] = u.URI
+			uploaded = append(uploaded, u)
+		}
+	}
+	if total > m.limit {
+		return nil, fmt.Errorf("the request has %.1f MB with its media, and the endpoint takes %d MB: use smaller files, their https:// addresses, or --endpoint google, which large files are uploaded to",
+			float64(total)/(1<<20), m.limit>>20)
+	}
+	body := make([]byte, 0, total+1024)
+	at := 0
+	for _, p := range places {
+		body = append(body, r.Body[at:p.start]...)
+		at = p.end
+		if uri := address[p.media.SHA256]; uri != "" {
+			body = append(body, fileData(uri, p.media.MIMEType)...)
+			continue
+		}
+		body = append(body, `"inlineData":{"data":"`...)
+		if body, err = appendContent(body, p.media); err != nil {
+			return nil, err
+		}
+		body = append(apijson.AppendString(append(body, `","mimeType":`...), p.media.MIMEType), '}')
+	}
+	r.Body, r.Media = append(body, r.Body[at:]...), nil
+	return uploaded, nil
+}
+
+// appendContent appends a medium's bytes as base64.
+func appendContent(dst []byte, m *batch.Media) ([]byte, error) {
+	content, err := mediaContent(m)
+	if err != nil {
+		return nil, err
+	}
+	defer content.Close()
+	h := sha256.New()
+	chunk := make([]byte, 48<<10) // of whole groups of 3 bytes
+	var size int64
+	for {
+		n, err := io.ReadFull(content, chunk)
+		size += int64(n)
+		if size > m.Size { // never more memory than was counted on
+			return nil, fmt.Errorf("%s: %w", m.Path, errChanged)
+		}
+		h.Write(chunk[:n])
+		dst = base64.StdEncoding.AppendEncode(dst, chunk[:n])
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s cannot be read: %w", m.Path, err)
+		}
+	}
+	if [sha256.Size]byte(h.Sum(nil)) != m.SHA256 {
+		return nil, fmt.Errorf("%s: %w", m.Path, errChanged)
+	}
+	return dst, nil
+}

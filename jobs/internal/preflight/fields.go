@@ -1,0 +1,52 @@
+package preflight
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/xrash/smetrics"
+
+	"github.com/genbatch/genbatch/internal/apijson"
+	"github.com/genbatch/genbatch/internal/message"
+)
+
+// Like returns the known field that a name is most likely meant to be; empty: it is
+// known, or like none.
+func Like(name string, known []string) string {
+	name = apijson.FieldName(name)
+	if slices.Contains(known, name) {
+		return ""
+	}
+	name = strings.ToLower(strings.ReplaceAll(name, "_", ""))
+	near := message.Nearest(name, known)
+	if near == "" || smetrics.WagnerFischer(name, strings.ToLower(near), 1, 1, 1) > max(1, len(name)/4) {
+		return "" // it is a new field rather than a slip
+	}
+	return near
+}
+
+// TopFields and ConfigFields are the known names, of both APIs.
+var (
+	TopFields = strings.Fields(`contents systemInstruction tools toolConfig safetySettings generationConfig cachedContent
+		serviceTier store labels modelArmorConfig model continuationToken`)
+	ConfigFields = strings.Fields(`candidateCount stopSequences maxOutputTokens temperature topP topK seed presencePenalty
+		frequencyPenalty responseLogprobs logprobs responseMimeType responseSchema responseJsonSchema _responseJsonSchema
+		responseFormat responseModalities speechConfig imageConfig mediaResolution thinkingConfig enableEnhancedCivicAnswers
+		audioTranscriptionConfig translationConfig audioTimestamp routingConfig modelSelectionConfig continuationToken`)
+
+	// UserObjects are the fields below which names are not the API's.
+	UserObjects = strings.Fields(`labels responseJsonSchema _responseJsonSchema parametersJsonSchema responseSchema parameters`)
+)
+
+// KnownPath returns a path in the API's camelCase, up to where names are the
+// user's own.
+func KnownPath(path []string) []string {
+	named := slices.Clone(path)
+	for i, name := range named {
+		named[i] = apijson.FieldName(name)
+		if slices.Contains(UserObjects, named[i]) {
+			break
+		}
+	}
+	return named
+}

@@ -1,0 +1,165 @@
+package preflight
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/genbatch/genbatch/batch/gemini"
+	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/apijson"
+	"github.com/genbatch/genbatch/internal/message"
+)
+
+// A refusal is what is known to be refused in a request.
+type refusal struct {
+	Path  string // of the field: generationConfig.temperature
+	value string // as it stands there; empty: not of interest
+	Why   string // what is taken
+	hint  string // the remedy; may be empty
+
+	Others []string // paths of fields with which it would be taken
+}
+
+func (r *refusal) Error() string {
+	text := r.Path
+	if r.value != "" {
+		text += " is " + r.value
+	}
+	text += ": " + r.Why
+	if r.hint != "" {
+		text += ": " + r.hint
+	}
+	return text
+}
+
+// A Target is where a request would be sent.
+type Target struct {
+	Model   string
+	Dialect gemini.Dialect // whose rules the endpoint enforces
+	Stream  bool           // every call is a stream
+	Prices  *price.Table   // which also knows how long a model's answers may be
+	Now     time.Time
+}
+
+// A checker looks for what is known to be refused, in one request.
+type checker struct {
+	Target
+
+	request  map[string]any
+	config   map[string]any // its generationConfig
+	found    []refusal
+	warnings []string
+}
+
+// Check returns what is known to be refused in a request, and what is odd
+// about it and sent all the same. Of a model or a field that is not known it says
+// nothing.
+func Check(request map[string]any, t Target) (refused []refusal, warnings []string) {
+	p := &checker{Target: t, request: request}
+	p.config = p.object(request, "", "generationConfig")
+	for _, rule := range rules {
+		rule(p)
+	}
+	return p.found, p.warnings
+}
+
+// rules are all that preflight looks at.
+var rules = []func(*checker){
+	(*checker).checkNames,
+	(*checker).checkEndpoint,
+	(*checker).checkThinking,
+	(*checker).checkNumbers,
+	(*checker).checkOutput,
+	(*checker).checkModalities,
+	(*checker).checkMedia,
+	(*checker).checkSafety,
+	(*checker).checkTools,
+}
+
+// refuse notes a refusal.
+func (p *checker) refuse(path string, value any, why, hint string) {
+	text := ""
+	if value != nil {
+		b, err := apijson.Marshal(value)
+		if err != nil {
+			b = []byte(fmt.Sprint(value))
+		}
+		text = message.OneLine(string(b), 60)
+	}
+	p.found = append(p.found, refusal{Path: path, value: text, Why: why, hint: hint})
+}
+
+// refuseBeside notes a refusal for what other fields say, or do not say.
+func (p *checker) refuseBeside(others []string, path string, value any, why, hint string) {
+	p.refuse(path, value, why, hint)
+	p.found[len(p.found)-1].Others = others
+}
+
+// get returns a field, and its path below the request.
+func (p *checker) get(object map[string]any, path, name string) (any, string) {
+	return apijson.Field(object, name), strings.TrimPrefix(path+"."+name, ".")
+}
+
+// Object returns a field that must be an object, or be left out.
+func (p *checker) object(in map[string]any, path, name string) map[string]any {
+	v, at := p.get(in, path, name)
+	o, ok := v.(map[string]any)
+	if !ok && v != nil {
+		p.refuse(at, v, "an object is wanted here", "")
+	}
+	return o
+}
+
+// list returns a field that must be a list, or be left out. The API takes a single
+// element for a list of one.
+func (p *checker) list(in map[string]any, path, name string) []any {
+	v, _ := p.get(in, path, name)
+	switch v := v.(type) {
+	case nil:
+		return nil
+	case []any:
+		return v
+	}
+	return []any{v}
+}
+
+// enumText returns a field's enum in upper case; false where there is none, or one by
+// number.
+func enumText(in map[string]any, name string) (string, bool) {
+	s, ok := apijson.Field(in, name).(string)
+	return strings.ToUpper(s), ok
+}
+
+// numberOf returns a number as YAML and JSON decode it, or as the API allows it in
+// quotes.
+func numberOf(v any) (float64, bool) {
+	switch v := v.(type) {
+	case int:
+		return float64(v), true
+	case int64:
+		return float64(v), true
+	case uint64:
+		return float64(v), true
+	case float64:
+		return v, true
+	case json.Number:
+		return parseNumber(string(v))
+	case string:
+		return parseNumber(v)
+	}
+	return 0, false
+}
+
+func parseNumber(s string) (float64, bool) {
+	f, err := strconv.ParseFloat(s, 64)
+	return f, err == nil
+}
+
+const NoPreflight = "what is known to be refused is not sent; --no-preflight sends it all the same"
+
+// anyModel begins the text of the rules that hold for all models. What holds for
+// one begins with its name.
+const anyModel = "the API takes "

@@ -1,0 +1,290 @@
+package prompt
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/gemini"
+	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+	"github.com/genbatch/genbatch/jobs/spec"
+)
+
+// See TestWordingIsPinned.
+func TestClassifyWordingIsPinned(t *testing.T) {
+	const common = "classify: {text: '{{.x}}', labels: [a, b, c]"
+	for text, want := range map[string]string{
+		", multi: true}":                                                        "850aaa9f",
+		", multi: true, min_labels: 1}":                                         "2826dd9d",
+		", multi: true, max_labels: 2}":                                         "bd9a34fa",
+		", multi: true, min_labels: 1, max_labels: 2}":                          "a4ae6690",
+		", multi: true, min_labels: 2, max_labels: 2}":                          "c8cc254d",
+		", confidence: true}":                                                   "32f56468",
+		", rationale: true}":                                                    "0861e5be",
+		", multi: true, confidence: true}":                                      "c5f1fc54",
+		", rationale: true, confidence: true, examples: [{text: x, label: a}]}": "8c116338",
+		", examples: [{text: x, label: a}]}":                                    "6f522958",
+	} {
+		f, err := batch.FingerprintOf("m", []byte(body(t, jobtest.Load(t, common+text), jobtest.Row("x", "hello"))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := f.String()[:8]; got != want {
+			t.Errorf("%s has fingerprint %s, and had %s", text, got, want)
+		}
+	}
+}
+
+func TestClassifyForms(t *testing.T) {
+	s := jobtest.Load(t, `
+classify:
+  text: "{{.x}}"
+  labels: {a: one, b: two}
+  multi: true
+  max_labels: 1
+  rationale: true
+  confidence: true
+  examples: [{text: first, label: B}, {text: second, label: []}]
+`)
+	var got struct {
+		Contents []struct {
+			Role  string
+			Parts []struct{ Text string }
+		}
+		GenerationConfig json.RawMessage
+	}
+	if err := json.Unmarshal([]byte(body(t, s, jobtest.Row("x", "hello"))), &got); err != nil {
+		t.Fatal(err)
+	}
+	var turns []string
+	for _, c := range got.Contents {
+		turns = append(turns, c.Role+" "+c.Parts[0].Text)
+	}
+	jobtest.Equal(t, "turns", turns, "user first", `model {"labels":["b"]}`, "user second", `model {"labels":[]}`, "user hello")
+	// The rationale is written before the labels, or it would only justify them.
+	jobtest.SameJSON(t, string(got.GenerationConfig), `{"responseMimeType": "application/json", "responseSchema": {"type": "OBJECT",
+		"properties": {"rationale": {"type": "STRING"}, "labels": {"type": "ARRAY", "maxItems": 1, "items": {"type": "STRING", "enum": ["a", "b"]}},
+			"confidence": {"type": "NUMBER", "minimum": 0, "maximum": 1}},
+		"required": ["rationale", "labels", "confidence"], "propertyOrdering": ["rationale", "labels", "confidence"]}}`)
+
+	plain := jobtest.Load(t, "classify: {text: '{{.x}}', labels: [a, b], multi: true, min_labels: 1, examples: [{text: first, label: 'b; a'}]}")
+	if err := json.Unmarshal([]byte(body(t, plain, jobtest.Row("x", "hello"))), &got); err != nil {
+		t.Fatal(err)
+	}
+	if answer := got.Contents[1].Parts[0].Text; answer != `["a","b"]` {
+		t.Errorf("the example's answer is %s", answer)
+	}
+	jobtest.SameJSON(t, string(got.GenerationConfig), `{"responseMimeType": "application/json", "responseSchema": {"type": "ARRAY", "minItems": 1, "items": {"type": "STRING", "enum": ["a", "b"]}}}`)
+}
+
+// Whatever the dress, the label that is meant is read; what may mean two labels,
+// or none, is not guessed at.
+func TestClassifyReadsAnswers(t *testing.T) {
+	labels := "labels: ['a', 'b', 'c, d', 'U.S', 'U.S.']"
+	kinds := make(map[string]kind)
+	for name, text := range map[string]string{
+		"one": "", "many": ", multi: true", "some": ", multi: true, min_labels: 1, max_labels: 2",
+		"sure": ", confidence: true", "why": ", rationale: true", "all": ", multi: true, rationale: true, confidence: true",
+	} {
+		k, _, err := newKind(jobtest.Load(t, "classify: {text: '{{.x}}', "+labels+text+"}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		kinds[name] = k
+	}
+	for _, test := range []struct{ kind, answer, want string }{
+		{"one", "```\nA\n```", "a"},
+		{"one", "```json\n\"b\"\n```", "b"},
+		{"one", `{"label": "b"}`, "b"},
+		{"one", `["b"]`, "b"},
+		{"one", "C, D", "c, d"},
+		{"one", "u.s.", "U.S."},
+		{"one", "*u.s*", "error: none of the labels"}, // either of two
+		{"one", `["a", "b"]`, "error: none of the labels"},
+		{"one", "``` a ```", "a"},
+		{"one", "...", "error: none of the labels"},
+		{"one", "a\nb", "error: none of the labels"},
+
+		{"many", `["b", "A", "b"]`, `["a","b"]`},
+		{"many", `[]`, `[]`},
+		{"many", "```json\n[\"a\"]\n```", `["a"]`},
+		{"many", `{"labels": ["c, d"]}`, `["c, d"]`},
+		{"many", `a, b`, `["a","b"]`},
+		{"many", `"a; c, d"`, `["a","c, d"]`},
+		{"many", `c, d`, `["c, d"]`},
+		{"many", "- a\n- b", `["a","b"]`},
+		{"many", `["a", "x"]`, `error: "x" is none of the labels`},
+		{"many", `["a", 1]`, "error: is none of the labels"},
+		{"many", "none", `error: "none" is none of the labels`},
+		{"many", "", "error: is none of the labels"},
+		{"some", "[]", "error: 0 labels, and at least 1"},
+		{"some", `["a","b","c, d"]`, "error: 3 labels, and at most 2"},
+		{"some", `["a","a","b"]`, `["a","b"]`},
+
+		{"sure", `{"label": "A", "confidence": 0.25}`, "a 0.25"},
+		{"sure", "```json\n{\"label\": \"a\", \"confidence\": \"1\"}\n```", "a 1"},
+		{"sure", `{"label": "a", "confidence": 85}`, "error: the confidence 85 is not a number from 0 to 1"},
+		{"sure", `{"label": "a", "confidence": "NaN"}`, "error: not a number from 0 to 1"},
+		{"sure", `{"label": "a", "confidence": "high"}`, "error: not a number from 0 to 1"},
+		{"sure", `{"label": "a"}`, "error: no confidence"},
+		{"sure", `{"confidence": 1}`, "error: not the JSON object"},
+		{"sure", `{"label": "x", "confidence": 1}`, "error: none of the labels"},
+		{"sure", "a", "error: not the JSON object"},
+		{"why", `{"rationale": " since ", "label": "a"}`, "a since"},
+		{"why", `{"rationale": "", "label": "a"}`, "error: no rationale"},
+		{"why", `{"label": "a"}`, "error: no rationale"},
+		{"all", `{"rationale": "r", "labels": [], "confidence": 0}`, "[] 0 r"},
+		{"all", `{"rationale": "r", "labels": ["a"], "confidence": 1} and more`, "error: not the JSON object"},
+	} {
+		values, _, err := kinds[test.kind].values(&gemini.Answer{Text: test.answer})
+		if want, fails := strings.CutPrefix(test.want, "error: "); fails {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %s gives %v, %v; want the error %q", test.kind, test.answer, values, err, want)
+			}
+			continue
+		}
+		var got []string
+		for _, v := range values {
+			if raw, ok := v.(json.RawMessage); ok {
+				v = string(raw)
+			}
+			got = append(got, fmt.Sprint(v))
+		}
+		if err != nil || strings.Join(got, " ") != test.want {
+			t.Errorf("%s: %s gives %q, %v; want %s", test.kind, test.answer, got, err, test.want)
+		}
+		if len(values) != 0 && len(values) != len(kinds[test.kind].columns()) {
+			t.Errorf("%s has %d values and %d columns", test.kind, len(values), len(kinds[test.kind].columns()))
+		}
+	}
+	if _, note, _ := kinds["one"].values(&gemini.Answer{Text: "```\na\n```"}); note == "" {
+		t.Error("no note says that the answer stood in a fence")
+	}
+}
+
+func TestExamplesAreChecked(t *testing.T) {
+	dir := t.TempDir()
+	for _, test := range []struct{ name, text, more, want string }{
+		{"label.csv", "text,label\na,good\nb,godo\n", "", `label.csv:3: the example's label "godo" is none of the job's; did you mean "good"?`},
+		{"clash.csv", "text,label\na,good\nb,bad\na,bad\n", "", "clash.csv:4: the example has another label than the same text at "},
+		{"empty.csv", "text,label\n", "", "empty.csv has no examples"},
+		{"column.csv", "body,label\na,good\n", "", `column.csv:2: the example has no column "text", it has body, label`},
+		{"text.jsonl", `{"text":null,"label":"good"}`, "", "text.jsonl:1: the example has no text"},
+		{"broken.jsonl", `{"text":"a","label":"good"}` + "\n{", "", "broken.jsonl:2"},
+		{"two.jsonl", `{"text":"a","label":["good","bad"]}`, "", "two.jsonl:1: the example's label"},
+		{"none.jsonl", `{"text":"a","labels":[]}`, ", multi: true, min_labels: 1", "none.jsonl:1: the example has 0 labels"},
+		{"other.jsonl", `{"text":"a","label":"good; so so"}`, ", multi: true", `other.jsonl:1: of the example's labels, "so so" is none of the labels`},
+		{"many.csv", "text,label\n" + strings.Repeat("a,good\n", spec.MaxExamples+1), "", "many.csv has more than 1000 examples"},
+		{"large.csv", "text,label\n" + strings.Repeat("a", spec.MaxExampleBytes) + ",good\n", "", "the examples are 1024 KiB"},
+		{"extension", "text,label\na,good\n", "", "says no format"},
+		{"missing.csv", "", "", "missing.csv"},
+	} {
+		path := filepath.Join(dir, test.name)
+		if test.text != "" {
+			if err := os.WriteFile(path, []byte(test.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s := jobtest.Load(t, fmt.Sprintf("classify: {text: '{{.x}}', labels: [good, bad], examples: %q%s}", path, test.more))
+		err := s.ReadTexts()
+		if err == nil {
+			_, err = New(s)
+		}
+		var mistake *spec.Error
+		if !errors.As(err, &mistake) || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v; want %s", test.name, err, test.want)
+		}
+	}
+
+	// Columns of other names, and lists, are read too.
+	path := filepath.Join(dir, "fine.jsonl")
+	if err := os.WriteFile(path, []byte(`{"body":"a","kind":["bad","good"]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := jobtest.Load(t, fmt.Sprintf("classify: {text: '{{.x}}', labels: [good, bad], multi: true, examples: {file: %q, text: body, label: kind}}", path))
+	if err := s.ReadTexts(); err != nil {
+		t.Fatal(err)
+	}
+	if text := body(t, s, jobtest.Row("x", "y")); !strings.Contains(text, `"text":"[\"good\",\"bad\"]"`) {
+		t.Errorf("the body is %s", text)
+	}
+}
+
+func TestClassifyMistakes(t *testing.T) {
+	for text, want := range map[string]string{
+		"labels: [a, b], max_labels: 2":                             "add --multi",
+		"labels: [a, b], multi: true, min_labels: 2, max_labels: 1": "min_labels is 2, and max_labels only 1",
+		"labels: [a, b], multi: true, min_labels: 3":                "there are 2 labels",
+		"labels: [a, b], multi: true, max_labels: -1":               "cannot be negative",
+		"labels: ['@nowhere.txt', b]":                               "nowhere.txt",
+	} {
+		s := jobtest.Load(t, "classify: {text: '{{.x}}', "+text+"}")
+		err := s.ReadTexts()
+		if err == nil {
+			_, _, err = newKind(s)
+		}
+		var mistake *spec.Error
+		if !errors.As(err, &mistake) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "latin1.txt")
+	if err := os.WriteFile(path, []byte("gut\nb\xf6se\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := jobtest.Load(t, fmt.Sprintf("classify: {text: x, labels: ['@%s', b]}", path)).ReadTexts(); err == nil || !strings.Contains(err.Error(), "latin1.txt is not valid UTF-8") {
+		t.Errorf("labels in Latin-1: %v", err)
+	}
+	if _, err := jobtest.LoadText(t, "classify: {text: x, labels: [a, b], examples: {text: body}}"); err == nil || !strings.Contains(err.Error(), "examples are a file, a list") {
+		t.Errorf("examples without a file: %v", err)
+	}
+}
+
+// Whatever a model says, what is read of it are the job's labels, as many as it
+// wants, or an error.
+func FuzzClassifyValues(f *testing.F) {
+	for _, seed := range []string{`a`, `"b"`, "```json\n[\"a\"]\n```", `{"rationale":"r","labels":["a","c, d"],"confidence":"0.5"}`, `[[[`, "a;b|c, d", `{"labels":null}`, "```", "``````", "\x00", `[null]`, `{"confidence":1e999,"labels":[]}`} {
+		f.Add(seed)
+	}
+	labels := spec.Labels{{Name: "a"}, {Name: "b"}, {Name: "c, d"}, {Name: "."}}
+	var kinds []*Classification
+	for _, c := range []spec.Classify{{}, {Multi: true, MinLabels: 1, MaxLabels: 2}, {Multi: true, Rationale: true, Confidence: true}, {Confidence: true}} {
+		c.Text, c.Labels = "{{.x}}", labels
+		k, _, err := newKind(&spec.Spec{Classify: &c})
+		if err != nil {
+			f.Fatal(err)
+		}
+		kinds = append(kinds, k.(*Classification))
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, k := range kinds {
+			values, _, err := k.values(&gemini.Answer{Text: text})
+			if err != nil {
+				continue
+			}
+			if len(values) != len(k.columns()) {
+				t.Fatalf("%q has %d values", text, len(values))
+			}
+			given, _ := k.Given(values)
+			for _, l := range given {
+				if !slices.Contains(k.labels, l) {
+					t.Errorf("%q is read as %q", text, l)
+				}
+			}
+			if n := len(given); n < k.MinLabels || k.MaxLabels > 0 && n > k.MaxLabels || !k.Multi && n != 1 {
+				t.Errorf("%q has %d labels", text, n)
+			}
+			if k.Confidence {
+				if c := values[1].(float64); !(c >= 0 && c <= 1) {
+					t.Errorf("%q has the confidence %v", text, c)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,135 @@
+package prompt
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/apijson"
+	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/jobs/spec"
+)
+
+// Known returns the labels that a text from the column of known ones names.
+func (k *Classification) Known(text string) ([]string, error) {
+	if k.Multi {
+		return k.labels.list(text)
+	}
+	label, ok := k.labels.find(text)
+	if !ok {
+		return nil, fmt.Errorf("%q is none of the labels", message.OneLine(text, 60))
+	}
+	return []string{label}, nil
+}
+
+// IsExample reports whether the row's text is one of the examples, which the model
+// has been shown with its label.
+func (k *Classification) IsExample(row *batch.Row) bool {
+	if len(k.shown) == 0 {
+		return false
+	}
+	text, err := k.text.render(row)
+	return err == nil && k.shown[text]
+}
+
+// turns checks the examples and returns them as contents: what a user says, and
+// what the model is to answer.
+func (k *Classification) turns() (contents []any, err error) {
+	k.shown = make(map[string]bool, len(k.Examples.List))
+	answers := make(map[string]string)
+	places := make(map[string]string)
+	size := 0
+	for i, x := range k.Examples.List {
+		if x.Place == "" {
+			x.Place = fmt.Sprintf("examples: %d", i+1)
+		}
+		if strings.TrimSpace(x.Text) == "" {
+			return nil, spec.Errorf("", "%s: the example has no text", x.Place)
+		}
+		labels, err := k.exampleLabels(&x)
+		if err != nil {
+			return nil, err
+		}
+		answer, err := k.exampleAnswer(labels)
+		if err != nil {
+			return nil, err
+		}
+		if k.shown[x.Text] {
+			if answers[x.Text] == answer {
+				continue
+			}
+			return nil, spec.Errorf("keep one of them", "%s: the example has another label than the same text at %s", x.Place, places[x.Text])
+		}
+		k.shown[x.Text], answers[x.Text], places[x.Text] = true, answer, x.Place
+		contents = append(contents, apijson.TextContent("user", x.Text), apijson.TextContent("model", answer))
+		size += len(x.Text) + len(answer)
+	}
+	switch {
+	case len(k.shown) > spec.MaxExamples:
+		return nil, spec.TooManyExamples(fmt.Sprintf("there are %d examples", len(k.shown)))
+	case size > spec.MaxExampleBytes:
+		return nil, spec.TooManyExamples(fmt.Sprintf("the examples are %d KiB of text", size>>10))
+	}
+	return contents, nil
+}
+
+// exampleLabels returns the labels of an example, spelled as the job has them.
+func (k *Classification) exampleLabels(x *spec.Example) ([]string, error) {
+	if k.Multi {
+		var labels []string
+		var err error
+		if len(x.Label) == 1 {
+			labels, err = k.labels.list(x.Label[0])
+		} else {
+			labels, err = k.labels.all(x.Label)
+		}
+		if err != nil {
+			return nil, spec.Errorf("an empty list is written []", "%s: of the example's labels, %w", x.Place, err)
+		}
+		if n := len(labels); n < k.MinLabels || k.MaxLabels > 0 && n > k.MaxLabels {
+			return nil, spec.Errorf("", "%s: the example has %s, which min_labels and max_labels do not allow", x.Place, message.Plural(n, "label"))
+		}
+		return labels, nil
+	}
+	if len(x.Label) != 1 {
+		return nil, spec.Errorf("say multi: true where a text can have several", "%s: the example has %s, and is to have one", x.Place, message.Plural(len(x.Label), "label"))
+	}
+	label, ok := k.labels.find(x.Label[0])
+	if !ok {
+		return nil, spec.Errorf(k.labels.like(x.Label[0]), "%s: the example's label %q is none of the job's", x.Place, message.OneLine(x.Label[0], 60))
+	}
+	return []string{label}, nil
+}
+
+// exampleAnswer is what the model is to have answered. A confidence or a rationale
+// that nobody had would teach it wrong ones: they are left out.
+func (k *Classification) exampleAnswer(labels []string) (string, error) {
+	var answer any = labels
+	switch {
+	case k.Multi && k.asksObject():
+		answer = map[string]any{"labels": labels}
+	case k.Multi:
+	case k.asksObject():
+		answer = map[string]any{"label": labels[0]}
+	default:
+		return labels[0], nil
+	}
+	text, err := apijson.Marshal(answer)
+	return string(text), err
+}
+
+// Names returns the labels, as the job spells them and in its order. It is not to be
+// changed.
+func (k *Classification) Names() []string { return k.labels }
+
+// Like is a hint for a text that is none of the labels.
+func (k *Classification) Like(text string) string { return k.labels.like(text) }
+
+// Shown returns how many examples the model is shown with each row, and how many bytes
+// of text they are.
+func (k *Classification) Shown() (examples, bytes int) {
+	for text := range k.shown {
+		bytes += len(text)
+	}
+	return len(k.shown), bytes
+}

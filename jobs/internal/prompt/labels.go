@@ -1,0 +1,132 @@
+package prompt
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/genbatch/genbatch/internal/message"
+)
+
+// A labelSet holds the labels of a classification, in their order. It says which
+// of them a text means.
+type labelSet []string
+
+// find returns the label that a text names, in whatever case; or else with quotes
+// or marks around it. A text that may name two is none.
+func (s labelSet) find(text string) (label string, ok bool) {
+	const dress = " \t\r\n\"'`*."
+	text = strings.TrimSpace(text)
+	for _, undress := range []string{"", dress} { // a label may itself end in a full stop
+		bare := strings.Trim(text, undress)
+		if bare == "" {
+			return "", false
+		}
+		named := 0
+		for _, l := range s {
+			if strings.EqualFold(strings.Trim(l, undress), bare) {
+				label = l
+				named++
+			}
+		}
+		if named > 0 {
+			return label, named == 1
+		}
+	}
+	return "", false
+}
+
+// list returns the labels that a text lists, each once and in the set's order: a
+// JSON list, or labels with line breaks, semicolons, bars or commas between them.
+// Labels may hold these themselves. An empty list has no labels, an empty text is an
+// error.
+func (s labelSet) list(text string) ([]string, error) {
+	text = strings.TrimSpace(text)
+	var items []string
+	if strings.HasPrefix(text, "[") && json.Unmarshal([]byte(text), &items) == nil {
+		return s.all(items)
+	}
+	text = unquoted(text)
+	labels, err := s.all([]string{text})
+	for _, separator := range []string{"\n", ";", "|", ","} {
+		if err == nil {
+			return labels, nil
+		}
+		if !strings.Contains(text, separator) {
+			continue
+		}
+		items = items[:0]
+		for item := range strings.SplitSeq(text, separator) {
+			item = strings.TrimSpace(item)
+			if separator == "\n" { // a list as Markdown has it
+				item = strings.TrimSpace(strings.TrimPrefix(strings.TrimPrefix(item, "- "), "* "))
+			}
+			if item != "" {
+				items = append(items, item)
+			}
+		}
+		if len(items) > 0 {
+			labels, err = s.all(items)
+		}
+	}
+	return labels, err
+}
+
+// all returns the labels that the items name.
+func (s labelSet) all(items []string) ([]string, error) {
+	named := make(map[string]bool, len(items))
+	for _, item := range items {
+		label, ok := s.find(item)
+		if !ok {
+			return nil, fmt.Errorf("%q is none of the labels %s", message.OneLine(item, 60), strings.Join(s, ", "))
+		}
+		named[label] = true
+	}
+	labels := make([]string, 0, len(named))
+	for _, l := range s {
+		if named[l] {
+			labels = append(labels, l)
+		}
+	}
+	return labels, nil
+}
+
+// Like is a hint for a name that is no label.
+func (s labelSet) like(name string) string {
+	if near := message.Nearest(name, s); near != "" {
+		return fmt.Sprintf("did you mean %q?", near)
+	}
+	return "the labels are " + message.OneLine(strings.Join(s, ", "), 200)
+}
+
+// unquoted takes the quotes from a JSON string.
+func unquoted(text string) string {
+	text = strings.TrimSpace(text)
+	var s string
+	if json.Unmarshal([]byte(text), &s) == nil && text != "null" {
+		return strings.TrimSpace(s)
+	}
+	return text
+}
+
+// withoutFence takes the fence from a text that is one block of Markdown code.
+func withoutFence(text string) (content string, fenced bool) {
+	const fence = "```"
+	text = strings.TrimSpace(text)
+	inner, ok := strings.CutPrefix(text, fence)
+	if !ok {
+		return text, false
+	}
+	inner, ok = strings.CutSuffix(inner, fence)
+	if !ok || strings.Contains(inner, fence) {
+		return text, false
+	}
+	language, rest, ok := strings.Cut(inner, "\n")
+	if !ok { // in one line, where the first word may be the answer
+		return text, false
+	}
+	if strings.ContainsAny(language, " \t\"[{") {
+		return text, false
+	}
+	return strings.TrimSpace(rest), true
+}

@@ -1,0 +1,317 @@
+package prompt
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/apijson"
+	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/jobs/internal/preflight"
+	"github.com/genbatch/genbatch/jobs/spec"
+)
+
+// overrides are what each row says about its own request: set.
+type overrides struct {
+	list []override
+	own  int // parts of systemInstruction that are the kind's, and stay
+}
+
+// An override sets one field by what a template makes of the row.
+type override struct {
+	name  string   // as it is written in the job
+	path  []string // in the API's camelCase; for model and system that alone
+	value *rowTemplate
+}
+
+// newOverrides reads set; nil: there is none.
+func newOverrides(s *spec.Spec) (*overrides, error) {
+	if len(s.Set) == 0 {
+		return nil, nil
+	}
+	o := new(overrides)
+	for _, name := range apijson.SortedKeys(s.Set) {
+		path, err := setPath(name)
+		if err != nil {
+			return nil, err
+		}
+		if s.Set[name] == "" {
+			return nil, spec.Errorf("write --set "+name+"={{.column}}", "set has no template for %s", name)
+		}
+		t, err := newTemplate("set "+name, s.Set[name])
+		if err != nil {
+			return nil, err
+		}
+		for _, other := range o.list {
+			n := min(len(path), len(other.path))
+			if slices.Equal(path[:n], other.path[:n]) {
+				return nil, spec.Errorf("keep one of them", "set has both %s and %s, which is a part of the other", other.name, name)
+			}
+		}
+		o.list = append(o.list, override{name, path, t})
+	}
+	return o, nil
+}
+
+// setPath reads the path of an override.
+func setPath(name string) ([]string, error) {
+	path := strings.Split(strings.TrimPrefix(name, "request."), ".")
+	for _, part := range path {
+		if strings.TrimSpace(part) == "" {
+			return nil, spec.Errorf("write --set generationConfig.temperature={{.temp}}", "set names the path %q", name)
+		}
+		if strings.ContainsAny(part, "[]") || strings.Trim(part, "0123456789") == "" {
+			return nil, spec.Errorf("set the whole list, as JSON", "set names the path %q, and cannot reach into lists", name)
+		}
+	}
+	path = preflight.KnownPath(path)
+	if path[0] == "system_instruction" || path[0] == "systemInstruction" && len(path) == 1 {
+		return nil, spec.Errorf("write --set system={{.text}}", "set names the path %q", name)
+	}
+	if path[0] == "contents" {
+		return nil, spec.Errorf("put the text into prompt:, or use raw: for whole requests", "set names the path %q, and the contents are the kind's", name)
+	}
+	single := len(path) == 1
+	if single && (path[0] == "model" || path[0] == "system") {
+		return path, nil
+	}
+	// The API refuses what it does not know, in each row anew.
+	known := append([]string{"model", "system"}, preflight.TopFields...)
+	switch {
+	case !slices.Contains(known, path[0]) || path[0] == "model" || path[0] == "system":
+		hint := "a path is model, system, or a field of the request: generationConfig.temperature, labels.batch"
+		if slices.Contains(preflight.ConfigFields, path[0]) {
+			hint = "write generationConfig." + strings.Join(path, ".")
+		} else if near := preflight.Like(path[0], known); near != "" {
+			hint = fmt.Sprintf("did you mean %q?", near)
+		}
+		return nil, spec.Errorf(hint, "set names the path %q, which no request has", name)
+	case path[0] == "generationConfig" && !single:
+		if near := preflight.Like(path[1], preflight.ConfigFields); near != "" {
+			return nil, spec.Errorf(fmt.Sprintf("did you mean %q?", near), "set names the path %q, which no request has", name)
+		}
+	}
+	return path, nil
+}
+
+// templates are those that the job's columns are checked against.
+func (o *overrides) templates() (list []*rowTemplate) {
+	if o == nil {
+		return nil
+	}
+	for i := range o.list {
+		list = append(list, o.list[i].value)
+	}
+	return list
+}
+
+// covers reports whether rows may have a value of their own at the path, in it or
+// around it.
+func (o *overrides) Covers(path string) bool {
+	if o == nil {
+		return false
+	}
+	for _, x := range o.list {
+		own := strings.Join(x.path, ".")
+		if own == path || strings.HasPrefix(own, path+".") || strings.HasPrefix(path, own+".") || strings.HasPrefix(path, own+"[") {
+			return true
+		}
+	}
+	return false
+}
+
+// split parts the overrides that are the same for every row from those that use
+// columns.
+func (o *overrides) Split() (same, byRow *overrides) {
+	if o == nil {
+		return nil, nil
+	}
+	same, byRow = &overrides{own: o.own}, &overrides{own: o.own}
+	for _, x := range o.list {
+		if x.value.all || len(x.value.uses) > 0 {
+			byRow.list = append(byRow.list, x)
+		} else {
+			same.list = append(same.list, x)
+		}
+	}
+	return same, byRow
+}
+
+// over lays overrides that are the same for every row over a request and its model.
+func (o *overrides) Over(request map[string]any, model string) (map[string]any, string, error) {
+	if o == nil || len(o.list) == 0 {
+		return request, model, nil
+	}
+	var row batch.Row
+	model, err := o.model(&row, model)
+	if err != nil {
+		return nil, "", err
+	}
+	body, err := apijson.Marshal(request)
+	if err != nil {
+		return nil, "", err
+	}
+	if body, err = o.apply(&row, body); err != nil {
+		return nil, "", err
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(body, &members); err != nil {
+		return nil, "", err
+	}
+	request, err = apijson.ExactObject(members)
+	return request, model, err
+}
+
+// model returns the model that a row is asked of, the job's where it names none.
+func (o *overrides) model(row *batch.Row, job string) (string, error) {
+	if o == nil {
+		return job, nil
+	}
+	for _, x := range o.list {
+		if x.path[0] != "model" {
+			continue
+		}
+		name, err := x.value.render(row)
+		if err != nil {
+			return "", err
+		}
+		if name = strings.TrimSpace(name); name == "" {
+			break
+		}
+		if strings.ContainsAny(name, " \t\r\n?#%\\\"") || strings.Contains(name, "..") {
+			return "", fmt.Errorf("set model makes %q of the row, which is no model's name", message.OneLine(name, 60))
+		}
+		return name, nil
+	}
+	return job, nil
+}
+
+// apply lays what the row says over its body.
+func (o *overrides) apply(row *batch.Row, body []byte) ([]byte, error) {
+	if o == nil {
+		return body, nil
+	}
+	var members map[string]json.RawMessage
+	for _, x := range o.list {
+		if x.path[0] == "model" {
+			continue
+		}
+		text, err := x.value.render(row)
+		if err != nil {
+			return nil, err
+		}
+		if strings.TrimSpace(text) == "" {
+			continue // as the job says it
+		}
+		if members == nil {
+			if err := json.Unmarshal(body, &members); err != nil {
+				return nil, fmt.Errorf("the request is no JSON object: %w", err)
+			}
+			members = apijson.Camel(members)
+		}
+		if x.path[0] == "system" {
+			err = setSystem(members, text, o.own)
+		} else {
+			err = setField(members, x.path, x.json(text))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("set %s: %w", x.name, err)
+		}
+	}
+	if members == nil {
+		return body, nil
+	}
+	return apijson.Marshal(members)
+}
+
+// json returns what a rendered text stands for: itself where it is JSON, else the
+// text as a JSON string. The values of labels are always texts.
+func (x *override) json(text string) json.RawMessage {
+	if trimmed := strings.TrimSpace(text); json.Valid([]byte(trimmed)) && (x.path[0] != "labels" || len(x.path) == 1 || trimmed[0] == '"') {
+		return json.RawMessage(trimmed)
+	}
+	return apijson.AppendString(nil, text)
+}
+
+// setField sets the field at the path, and makes the objects on the way. A null
+// leaves the field out.
+func setField(members map[string]json.RawMessage, path []string, value json.RawMessage) error {
+	name := path[0]
+	if len(path) == 1 {
+		if string(value) == "null" {
+			delete(members, name)
+		} else {
+			members[name] = value
+		}
+		return nil
+	}
+	inner := make(map[string]json.RawMessage)
+	if old := bytes.TrimSpace(members[name]); len(old) > 0 && string(old) != "null" {
+		if json.Unmarshal(old, &inner) != nil {
+			return fmt.Errorf("%s is no object", name)
+		}
+	}
+	if !slices.Contains(preflight.UserObjects, name) {
+		inner = apijson.Camel(inner)
+	}
+	if err := setField(inner, path[1:], value); err != nil {
+		return err
+	}
+	text, err := apijson.Marshal(inner)
+	if err != nil {
+		return err
+	}
+	members[name] = text
+	return nil
+}
+
+// setSystem puts the text in the place of the job's own system instruction. The
+// first parts, which are the kind's own, stay.
+func setSystem(members map[string]json.RawMessage, text string, own int) error {
+	part, err := apijson.Marshal(map[string]string{"text": text})
+	if err != nil {
+		return err
+	}
+	var content struct {
+		Parts []json.RawMessage `json:"parts"`
+	}
+	if old := members["systemInstruction"]; own > 0 && json.Unmarshal(old, &content) != nil {
+		return fmt.Errorf("systemInstruction has no parts")
+	}
+	content.Parts = append(content.Parts[:min(own, len(content.Parts))], part)
+	members["systemInstruction"], err = apijson.Marshal(content)
+	return err
+}
+
+// ownParts says how many parts of a kind's system instruction are its own, by a
+// body of it, which the job's own text follows.
+func (o *overrides) ownParts(s *spec.Spec, body map[string]any) {
+	if o == nil || s.Raw != nil || s.Prompt != "" || apijson.Field(s.Request, "systemInstruction") != nil {
+		return
+	}
+	content, _ := apijson.Field(body, "systemInstruction").(map[string]any)
+	parts, _ := apijson.Field(content, "parts").([]any)
+	if o.own = len(parts); s.System != "" && o.own > 0 {
+		o.own--
+	}
+}
+
+// WithSet returns a request in which each path that rows may set is there, to say
+// what its answers may hold.
+func WithSet(request map[string]any, set map[string]string) map[string]any {
+	for _, name := range apijson.SortedKeys(set) {
+		path, err := setPath(name)
+		if err != nil || len(path) == 1 {
+			continue
+		}
+		var v any = true
+		for _, name := range slices.Backward(path) {
+			v = map[string]any{name: v}
+		}
+		request = apijson.Merge(request, v.(map[string]any))
+	}
+	return request
+}

@@ -1,0 +1,217 @@
+package schema
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	rule "github.com/santhosh-tekuri/jsonschema/v6/kind"
+
+	"github.com/genbatch/genbatch/internal/message"
+)
+
+// read finds the JSON document in an answer's text and checks it. The note says
+// what stood around it. An error says what is wrong, in words for the model.
+func (s *Schema) Read(text string) (document json.RawMessage, note string, err error) {
+	clean := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(text), "\ufeff"))
+	if clean == "" {
+		return nil, "", errors.New("the answer has no text")
+	}
+	if json.Valid([]byte(clean)) {
+		if strings.HasPrefix(strings.TrimSpace(text), "\ufeff") {
+			note = "the byte order mark before the JSON was left out"
+		}
+		document = json.RawMessage(clean)
+		return document, note, s.Check(document)
+	}
+	if inner, around, ok := fenced(clean); ok {
+		note = "the JSON was taken out of its ``` fence"
+		if around {
+			note = "the JSON was taken out of a ``` fence, and the text around it left out"
+		}
+		return inner, note, s.Check(inner)
+	}
+	found, broken := documents(clean)
+	var fits []json.RawMessage
+	for _, d := range found {
+		if s.Check(d) == nil && !slices.ContainsFunc(fits, func(f json.RawMessage) bool { return bytes.Equal(f, d) }) {
+			fits = append(fits, d)
+		}
+	}
+	switch {
+	case broken != nil:
+		return nil, "", broken
+	case len(found) == 0:
+		return nil, "", errors.New("the answer is no JSON: it begins with " + quoteStart(clean))
+	case len(fits) == 1:
+		return fits[0], "the text around the JSON was left out", nil
+	case len(fits) > 1:
+		return nil, "", fmt.Errorf("the answer holds %d different JSON documents, and one is wanted", len(fits))
+	case len(found) > 1:
+		return nil, "", fmt.Errorf("the answer holds %d JSON documents, and none fits the schema; the first: %w", len(found), s.Check(found[0]))
+	}
+	return nil, "", s.Check(found[0])
+}
+
+func quoteStart(text string) string { return fmt.Sprintf("%q", message.OneLine(text, 40)) }
+
+// fenced returns the one JSON document that stands in a Markdown fence, and
+// whether there is other text around it.
+func fenced(text string) (document json.RawMessage, around, ok bool) {
+	const fence = "```"
+	before, rest, found := strings.Cut(text, fence)
+	if !found {
+		return nil, false, false
+	}
+	info, body, found := strings.Cut(rest, "\n")
+	if !found || strings.ContainsAny(info, "{[`") {
+		return nil, false, false
+	}
+	// Strings may hold fences: the last one ends the document. Where there are more
+	// fences than these, the text is left to be searched.
+	end := strings.LastIndex(body, fence)
+	if end < 0 {
+		end = len(body) // it was left open
+	}
+	inner := strings.TrimSpace(body[:end])
+	if !json.Valid([]byte(inner)) {
+		return nil, false, false
+	}
+	after := strings.TrimPrefix(body[end:], fence)
+	return json.RawMessage(inner), strings.TrimSpace(before+after) != "", true
+}
+
+// documents returns the JSON objects and arrays that stand in a text, one after the
+// other. broken says that one begins and is not whole; what stands inside it is no
+// document of its own.
+func documents(text string) (found []json.RawMessage, broken error) {
+	patience := 4*len(text) + 1<<20 // bytes that may be read in vain: brackets nest
+	for at := 0; ; {
+		next := strings.IndexAny(text[at:], "{[")
+		if next < 0 {
+			return found, nil
+		}
+		at += next
+		var document json.RawMessage
+		d := json.NewDecoder(strings.NewReader(text[at:]))
+		err := d.Decode(&document)
+		var syntax *json.SyntaxError
+		switch {
+		case err == nil:
+			found = append(found, bytes.TrimSpace(document))
+			at += int(d.InputOffset())
+		case errors.Is(err, io.ErrUnexpectedEOF) && begins(text[at:]):
+			return nil, errors.New("the JSON of the answer breaks off before its end")
+		case errors.As(err, &syntax) && begins(text[at:]):
+			return nil, fmt.Errorf("the answer is no valid JSON: %s, following %q", err, message.OneLine(lastOf(text[at:at+int(syntax.Offset)-1], 30), 30))
+		case patience < 0:
+			return nil, errors.New("the answer is no JSON: it has too many brackets")
+		default:
+			at++ // a bracket of the prose
+			if patience -= len(text) - at; syntax != nil {
+				patience += len(text) - at - int(syntax.Offset)
+			}
+		}
+	}
+}
+
+// lastOf returns the end of a text, at most n bytes, in whole characters.
+func lastOf(text string, n int) string {
+	return strings.ToValidUTF8(text[max(0, len(text)-n):], "")
+}
+
+// begins reports whether a text that begins with a bracket is meant as JSON.
+func begins(text string) bool {
+	rest := strings.TrimLeft(text[1:], " \t\r\n")
+	if text[0] == '{' {
+		return strings.HasPrefix(rest, `"`)
+	}
+	return strings.HasPrefix(rest, `{"`) || strings.HasPrefix(rest, `"`)
+}
+
+// check returns how a document fails the schema, in one line.
+func (s *Schema) Check(document json.RawMessage) error {
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
+	if err != nil {
+		return fmt.Errorf("the answer is no valid JSON: %w", err)
+	}
+	err = s.rule.Validate(v)
+	var fault *jsonschema.ValidationError
+	if errors.As(err, &fault) {
+		return errors.New(validationText(fault))
+	}
+	return err
+}
+
+const (
+	faultsShown = 3   // of one document
+	faultLength = 200 // of each, in characters
+)
+
+// validationText flattens what a document fails into one line: the first of the
+// faults that have no further cause, such as "/items/2/price: got string, want
+// number".
+func validationText(e *jsonschema.ValidationError) string {
+	type fault struct {
+		at, text string
+		types    *rule.Type
+	}
+	var faults []fault
+	var collect func(e *jsonschema.ValidationError)
+	collect = func(e *jsonschema.ValidationError) {
+		if one, ok := e.ErrorKind.(*rule.OneOf); len(e.Causes) > 0 && (!ok || len(one.Subschemas) == 0) {
+			for _, cause := range e.Causes {
+				collect(cause)
+			}
+			return
+		}
+		f := fault{}
+		for _, step := range e.InstanceLocation {
+			f.at += "/" + EscapePointer(step)
+		}
+		if f.types, _ = e.ErrorKind.(*rule.Type); f.types != nil {
+			// The branches of an anyOf want one type each.
+			for i := range faults {
+				if o := &faults[i]; o.at == f.at && o.types != nil {
+					merged := rule.Type{Got: o.types.Got, Want: slices.Clone(o.types.Want)}
+					for _, w := range f.types.Want {
+						if !slices.Contains(merged.Want, w) {
+							merged.Want = append(merged.Want, w)
+						}
+					}
+					o.types = &merged
+					o.text = fmt.Sprintf("got %s, want %s", merged.Got, strings.Join(merged.Want, " or "))
+					return
+				}
+			}
+		}
+		if unit := (&jsonschema.ValidationError{ErrorKind: e.ErrorKind}).BasicOutput(); unit.Error != nil {
+			f.text = unit.Error.String()
+		}
+		for _, o := range faults {
+			if o.at == f.at && o.text == f.text {
+				return
+			}
+		}
+		faults = append(faults, f)
+	}
+	collect(e)
+	// The library goes through maps: without an order, the same answer would have
+	// another error each time.
+	slices.SortFunc(faults, func(a, b fault) int {
+		return strings.Compare(a.at+"\x00"+a.text, b.at+"\x00"+b.text)
+	})
+	var said []string
+	for _, f := range faults[:min(len(faults), faultsShown)] {
+		said = append(said, message.OneLine(pointerName(f.at)+": "+f.text, faultLength))
+	}
+	if n := len(faults) - faultsShown; n > 0 {
+		said = append(said, fmt.Sprintf("and %d more", n))
+	}
+	return strings.Join(said, "; ")
+}

@@ -1,0 +1,244 @@
+package schema
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/jobs/spec"
+)
+
+// An Schema is a Schema made ready to send and to check by. It is safe for
+// concurrent use.
+type Schema struct {
+	Text json.RawMessage // as it is sent
+	tree tree
+	rule *jsonschema.Schema
+}
+
+// Parse reads and checks a schema. Its errors are SpecErrors that name
+// the place in it.
+func Parse(s spec.Schema) (*Schema, error) {
+	var text bytes.Buffer
+	if err := json.Compact(&text, s); err != nil {
+		return nil, &spec.Error{Err: err}
+	}
+	a := &Schema{Text: text.Bytes()}
+	var err error
+	if a.tree, err = parseTree(a.Text); err != nil {
+		return nil, &spec.Error{Err: err}
+	}
+	if _, ok := a.tree.root.(map[string]any); !ok {
+		return nil, spec.Errorf("", "a JSON Schema is an object, and this one is %s", message.OneLine(string(a.Text), 40))
+	}
+	if err := a.tree.check(); err != nil {
+		return nil, err
+	}
+	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft2020)
+	c.AssertFormat()
+	c.UseLoader(noLoader{})
+	if err := c.AddResource(schemaURL, a.tree.root); err != nil {
+		return nil, spec.Errorf("", "the schema cannot be used: %w", err)
+	}
+	if a.rule, err = c.Compile(schemaURL); err != nil {
+		return nil, schemaError(err)
+	}
+	return a, nil
+}
+
+// schemaURL stands for the schema itself; relative references resolve against it.
+const schemaURL = "https://schema.invalid/"
+
+// noLoader refuses references to other documents: the API could not follow them, and
+// a job that depends on them would not stay what it was.
+type noLoader struct{}
+
+func (noLoader) Load(url string) (any, error) { return nil, &otherDocumentError{url} }
+
+type otherDocumentError struct{ url string }
+
+func (e *otherDocumentError) Error() string {
+	return fmt.Sprintf("it refers to another document, %s", strings.TrimPrefix(e.url, schemaURL))
+}
+
+// schemaError says what is wrong with a schema that does not compile, and where.
+func schemaError(err error) error {
+	var (
+		invalid *jsonschema.SchemaValidationError
+		fault   *jsonschema.ValidationError
+		other   *otherDocumentError
+		missing *jsonschema.JSONPointerNotFoundError
+		unread  *jsonschema.LoadURLError // hides its cause
+	)
+	switch {
+	case errors.As(err, &unread) && errors.As(unread.Err, &other):
+		return spec.Errorf(`copy what it refers to below "$defs", and refer to it as "#/$defs/NAME"`, "the schema cannot be used: %w", other)
+	case errors.As(err, &missing):
+		return spec.Errorf("", "the schema refers to #%s, which it does not have", afterHash(missing.URL))
+	case errors.As(err, &invalid) && errors.As(invalid.Err, &fault):
+		hint := ""
+		if text := invalid.Err.Error(); strings.Contains(text, "/type'") {
+			hint = `the types are "string", "number", "integer", "boolean", "array", "object" and "null", in lower case`
+		}
+		return spec.Errorf(hint, "the schema is not valid: %s", validationText(fault))
+	}
+	return spec.Errorf("", "the schema is not valid: %s", strings.ReplaceAll(err.Error(), schemaURL, ""))
+}
+
+func afterHash(url string) string {
+	_, pointer, _ := strings.Cut(url, "#")
+	return pointer
+}
+
+// A tree is a schema as parsed, with the order of names that a map loses.
+type tree struct {
+	root  any                 // numbers are json.Number
+	order map[string][]string // by JSON pointer of an object: its names, as written
+}
+
+func parseTree(text []byte) (tree, error) {
+	t := tree{order: make(map[string][]string)}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	var err error
+	t.root, err = t.parse(d, "")
+	return t, err
+}
+
+func (t *tree) parse(d *json.Decoder, at string) (any, error) {
+	token, err := d.Token()
+	if err != nil {
+		return nil, fmt.Errorf("the schema is no JSON: %w", err)
+	}
+	switch token {
+	case json.Delim('{'):
+		object := make(map[string]any)
+		for d.More() {
+			key, err := d.Token()
+			if err != nil {
+				return nil, fmt.Errorf("the schema is no JSON: %w", err)
+			}
+			name, _ := key.(string)
+			if _, twice := object[name]; twice {
+				return nil, fmt.Errorf("the schema has %q twice, at %s", name, pointerName(at))
+			}
+			t.order[at] = append(t.order[at], name)
+			if object[name], err = t.parse(d, at+"/"+EscapePointer(name)); err != nil {
+				return nil, err
+			}
+		}
+		_, err = d.Token()
+		return object, err
+	case json.Delim('['):
+		list := []any{}
+		for i := 0; d.More(); i++ {
+			v, err := t.parse(d, fmt.Sprintf("%s/%d", at, i))
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, v)
+		}
+		_, err = d.Token()
+		return list, err
+	}
+	return token, nil
+}
+
+func EscapePointer(name string) string {
+	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+}
+
+// pointerName names a place in a schema or an answer by its JSON pointer.
+func pointerName(pointer string) string {
+	if pointer == "" {
+		return "the top level"
+	}
+	return pointer
+}
+
+// properties returns the names of the object schema's properties at a pointer, in
+// their order.
+func (t *tree) properties(at string) []string { return t.order[at+"/properties"] }
+
+// resolve follows a reference inside the schema.
+func (t *tree) resolve(ref string) (v any, at string, ok bool) {
+	pointer, local := strings.CutPrefix(ref, "#")
+	if !local {
+		return nil, "", false
+	}
+	if pointer != "" && !strings.HasPrefix(pointer, "/") {
+		t.walk(func(where string, schema map[string]any) {
+			if schema["$anchor"] == pointer {
+				v, at, ok = schema, where, true
+			}
+		})
+		return v, at, ok
+	}
+	v = t.root
+	for step := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
+		if pointer == "" {
+			break
+		}
+		object, _ := v.(map[string]any)
+		if v, ok = object[strings.NewReplacer("~1", "/", "~0", "~").Replace(step)]; !ok {
+			return nil, "", false
+		}
+	}
+	return v, pointer, true
+}
+
+// The keywords whose values are schemas, by the shape of the value.
+var (
+	schemaMaps  = []string{"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}
+	schemaLists = []string{"allOf", "anyOf", "oneOf", "prefixItems", "items"}
+	schemaOnes  = []string{"items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames", "unevaluatedItems", "unevaluatedProperties", "additionalItems"}
+)
+
+// walk calls visit for each object that is a schema, with its JSON pointer, the
+// outer ones first.
+func (t *tree) walk(visit func(at string, schema map[string]any)) {
+	var down func(v any, at string)
+	down = func(v any, at string) {
+		schema, ok := v.(map[string]any)
+		if !ok {
+			return
+		}
+		visit(at, schema)
+		for _, keyword := range schemaMaps {
+			named, _ := schema[keyword].(map[string]any)
+			for _, name := range slices.Sorted(maps.Keys(named)) {
+				down(named[name], at+"/"+keyword+"/"+EscapePointer(name))
+			}
+		}
+		for _, keyword := range schemaLists {
+			list, _ := schema[keyword].([]any)
+			for i, v := range list {
+				down(v, fmt.Sprintf("%s/%s/%d", at, keyword, i))
+			}
+		}
+		for _, keyword := range schemaOnes {
+			down(schema[keyword], at+"/"+keyword)
+		}
+	}
+	down(t.root, "")
+}
+
+// check refuses what is of the API's older way to write schemas, and would be
+// passed over in silence here.
+func (t *tree) check() (err error) {
+	t.walk(func(at string, schema map[string]any) {
+		if _, ok := schema["nullable"]; ok && err == nil {
+			err = spec.Errorf(`write "type": ["string", "null"] instead, with the type that it is`,
+				`the schema has "nullable" at %s, which is OpenAPI's and no JSON Schema`, pointerName(at))
+		}
+	})
+	return err
+}

@@ -1,0 +1,66 @@
+package jobs
+
+import (
+	"github.com/genbatch/genbatch/internal/version"
+	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/eval"
+	"github.com/genbatch/genbatch/jobs/internal/budget"
+	"github.com/genbatch/genbatch/jobs/internal/tier"
+	"github.com/genbatch/genbatch/jobs/spec"
+)
+
+// The job file's types, which package spec defines.
+type (
+	Spec         = spec.Spec
+	SpecError    = spec.Error
+	List         = spec.List
+	Classify     = spec.Classify
+	Labels       = spec.Labels
+	Label        = spec.Label
+	Examples     = spec.Examples
+	Example      = spec.Example
+	Summarize    = spec.Summarize
+	Extract      = spec.Extract
+	Raw          = spec.Raw
+	Schema       = spec.Schema
+	MediaColumn  = spec.MediaColumn
+	MediaColumns = spec.MediaColumns
+)
+
+// What runs used and cost, which package cost defines.
+type (
+	Totals      = cost.Totals
+	ModelTotals = cost.ModelTotals
+	TierTotals  = cost.TierTotals
+	Bill        = cost.Bill
+	Share       = cost.Share
+)
+
+// How labels compare with known ones, which package eval defines.
+type (
+	Evaluation     = eval.Evaluation
+	Excluded       = eval.Excluded
+	Scores         = eval.Scores
+	LabelScores    = eval.LabelScores
+	Calibration    = eval.Calibration
+	ConfidenceBand = eval.ConfidenceBand
+	Confused       = eval.Confused
+)
+
+// Errors that end a run early, beside those of [batch.Run].
+type (
+	BudgetError   = budget.BudgetError
+	DeadlineError = tier.DeadlineError
+)
+
+// Load reads a job file; see [spec.Load].
+func Load(path string) (*Spec, error) { return spec.Load(path) }
+
+// SchemaFile returns the Schema that a file holds; see [spec.SchemaFile].
+func SchemaFile(path string) Schema { return spec.SchemaFile(path) }
+
+// StateDirOf returns the default state folder of an output.
+func StateDirOf(output string) string { return spec.StateDirOf(output) }
+
+// Version returns the version of genbatch that is running.
+func Version() string { return version.Version() }

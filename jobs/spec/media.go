@@ -1,0 +1,50 @@
+package spec
+
+// A MediaColumn is a column whose cells name or hold images, recordings, films or
+// documents, which become parts of the request before its text: a path below the
+// media root, an https, gs or YouTube address, the name of an upload (files/…), a
+// data: URI, base64, bytes, or a list of these. An empty cell has no part.
+type MediaColumn struct {
+	Column     string `json:"column"`
+	MIMEType   string `json:"mime_type,omitempty"`  // default: what the content, or the extension, says
+	Resolution string `json:"resolution,omitempty"` // low, medium, high or ultra_high; default: the request's
+	MaxBytes   int64  `json:"max_bytes,omitempty"`  // of one medium; default: what the API takes
+}
+
+// MediaColumns are columns with media. In YAML: a name, a list of names, or a list
+// of MediaColumns.
+type MediaColumns []MediaColumn
+
+// UnmarshalYAML implements yaml.InterfaceUnmarshaler.
+func (m *MediaColumns) UnmarshalYAML(unmarshal func(any) error) error {
+	var names List
+	if err := unmarshal(&names); err == nil {
+		for _, name := range names {
+			*m = append(*m, MediaColumn{Column: name})
+		}
+		return nil
+	}
+	var items []mediaItem
+	if err := unmarshal(&items); err != nil {
+		var one mediaItem
+		if unmarshal(&one) != nil {
+			return err
+		}
+		items = append(items, one)
+	}
+	for _, item := range items {
+		*m = append(*m, MediaColumn(item))
+	}
+	return nil
+}
+
+// mediaItem is a MediaColumn, for which YAML may give the column's name alone.
+type mediaItem MediaColumn
+
+// UnmarshalYAML implements yaml.InterfaceUnmarshaler.
+func (m *mediaItem) UnmarshalYAML(unmarshal func(any) error) error {
+	if err := unmarshal(&m.Column); err == nil {
+		return nil
+	}
+	return unmarshal((*MediaColumn)(m))
+}

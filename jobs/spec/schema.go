@@ -1,0 +1,180 @@
+package spec
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/genbatch/genbatch/internal/apijson"
+	"github.com/genbatch/genbatch/internal/message"
+)
+
+// SchemaFields are the fields of generationConfig that say what form an answer has.
+var SchemaFields = []string{"responseSchema", "responseJsonSchema", "_responseJsonSchema", "responseFormat"}
+
+// checkSchema finds contradictions between the job's schema and its request.
+func (s *Spec) checkSchema() error {
+	given := len(s.Schema) > 0 || s.Extract != nil && len(s.Extract.Schema) > 0
+	switch s.SchemaField {
+	case "", "responseJsonSchema", "responseSchema":
+	default:
+		return Errorf("use responseJsonSchema (default) or responseSchema", "schema_field is %q", s.SchemaField)
+	}
+	if !given {
+		if s.SchemaField != "" {
+			return Errorf("give one with --schema FILE, or schema: in the job file", "schema_field is given without a schema")
+		}
+		return nil
+	}
+	config, _ := apijson.Field(s.Request, "generationConfig").(map[string]any)
+	for _, name := range SchemaFields {
+		if apijson.Field(config, name) != nil {
+			return Errorf("keep one of them: schema is checked on arrival and makes columns, request passes everything on as it is",
+				"schema and request.generationConfig.%s are both given", name)
+		}
+	}
+	if mime := apijson.Field(config, "responseMimeType"); mime != nil && mime != "application/json" {
+		return Errorf("leave it out: answers with a schema are JSON", "request.generationConfig.responseMimeType is %v, and a schema is given", mime)
+	}
+	return nil
+}
+
+// A Schema is the JSON Schema of the answers: its text, or a JSON string with the
+// path of the file that holds it, see [SchemaFile]. In YAML: the schema itself, or
+// the path. The zero value is none.
+type Schema json.RawMessage
+
+// SchemaFile returns the Schema that a file holds. It is read when the job is
+// opened; a relative path is relative to the working folder.
+func SchemaFile(path string) Schema {
+	return apijson.AppendString(nil, path)
+}
+
+// MarshalJSON implements json.Marshaler.
+func (s Schema) MarshalJSON() ([]byte, error) {
+	if len(s) == 0 {
+		return []byte("null"), nil
+	}
+	return s, nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *Schema) UnmarshalJSON(text []byte) error {
+	*s = slices.Clone(text)
+	return nil
+}
+
+// UnmarshalYAML implements yaml.BytesUnmarshaler: the order of the properties, which
+// is that of the columns, is lost in a map.
+func (s *Schema) UnmarshalYAML(text []byte) error {
+	var v any
+	if err := yaml.UnmarshalWithOptions(text, &v, yaml.UseOrderedMap()); err != nil {
+		return err
+	}
+	switch v.(type) {
+	case string, yaml.MapSlice:
+	default:
+		return errors.New("a schema is a JSON Schema, or the path of a file that holds one")
+	}
+	object, err := orderedJSON(nil, v)
+	*s = object
+	return err
+}
+
+// orderedJSON appends a YAML value as JSON, with the members of objects in their
+// order.
+func orderedJSON(dst []byte, v any) ([]byte, error) {
+	var err error
+	switch v := v.(type) {
+	case yaml.MapSlice:
+		dst = append(dst, '{')
+		for i, item := range v {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			if dst, err = orderedJSON(dst, fmt.Sprint(item.Key)); err != nil {
+				return nil, err
+			}
+			if dst, err = orderedJSON(append(dst, ':'), item.Value); err != nil {
+				return nil, err
+			}
+		}
+		return append(dst, '}'), nil
+	case []any:
+		dst = append(dst, '[')
+		for i, item := range v {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			if dst, err = orderedJSON(dst, item); err != nil {
+				return nil, err
+			}
+		}
+		return append(dst, ']'), nil
+	}
+	text, err := apijson.Marshal(v)
+	return append(dst, text...), err
+}
+
+// path returns the file that holds the schema; ok is false when s is the schema.
+func (s Schema) path() (path string, ok bool) {
+	ok = json.Unmarshal(s, &path) == nil && len(s) > 0 && string(s) != "null"
+	return path, ok
+}
+
+// resolveSchema makes the path of a schema's file, if it is one, relative to a job
+// file's folder.
+func (s *Spec) resolveSchema(at func(path *string)) {
+	schemas := []*Schema{&s.Schema}
+	if s.Extract != nil {
+		schemas = append(schemas, &s.Extract.Schema)
+	}
+	for _, schema := range schemas {
+		if path, ok := schema.path(); ok {
+			at(&path)
+			*schema = SchemaFile(path)
+		}
+	}
+}
+
+// readSchema puts the job's one schema into Spec.Schema, and a file's content in
+// the place of its name.
+func (s *Spec) readSchema() error {
+	if s.Extract != nil && len(s.Extract.Schema) > 0 {
+		if len(s.Schema) > 0 {
+			return Errorf("keep one of them", "schema: and extract.schema are both given")
+		}
+		s.Schema, s.Extract.Schema = s.Extract.Schema, nil
+	}
+	if string(s.Schema) == "null" {
+		s.Schema = nil
+	}
+	path, ok := s.Schema.path()
+	if !ok {
+		if len(s.Schema) > 0 && !json.Valid(s.Schema) {
+			return Errorf("", "the schema is no JSON: %s", message.OneLine(string(s.Schema), 60))
+		}
+		return nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Errorf("name a file with a JSON Schema, or write the schema itself into the job file", "schema: %w", err)
+	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	var syntax *json.SyntaxError
+	if err := json.Unmarshal(text, new(json.RawMessage)); errors.As(err, &syntax) {
+		before := text[:min(int(syntax.Offset), len(text))]
+		line := bytes.Count(before, []byte("\n")) + 1
+		return Errorf("", "%s: line %d, column %d: the schema is no JSON: %w", path, line, len(before)-bytes.LastIndexByte(before, '\n')-1, err)
+	}
+	if t := bytes.TrimSpace(text); len(t) == 0 || t[0] != '{' {
+		return Errorf("", "%s: a JSON Schema is an object", path)
+	}
+	s.Schema = text
+	return nil
+}

@@ -1,0 +1,58 @@
+package jobs
+
+import (
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/batch/quota"
+	"github.com/genbatch/genbatch/jobs/cost"
+)
+
+// A Summary is what a run came to.
+type Summary struct {
+	Output    string        `json:"output,omitempty"` // empty: not written, since rows are pending
+	Unchanged bool          `json:"unchanged,omitzero"`
+	Elapsed   time.Duration `json:"-"`
+	Seconds   float64       `json:"seconds"`
+	Simulated bool          `json:"simulated,omitzero"`
+
+	// ListPriced says that costs are Google's list prices although a gateway, which
+	// charges its own, sends the bill.
+	ListPriced bool `json:"list_priced,omitzero"`
+
+	// Forecast is what a pilot said that the job would cost, all of it; nil: there was
+	// no pilot, or the output was not written.
+	Forecast *Forecast `json:"forecast,omitempty"`
+
+	Learned []quota.Learned `json:"learned,omitempty"` // limits that the server taught
+
+	Settled int64 `json:"settled_before"` // rows that needed no call in this run
+	// Kept is what the answers of those cost when they were asked, and this run did not
+	// pay again; 0 also where the output was not written, for then it is not known.
+	Kept   price.USD `json:"kept_picousd,omitzero"`
+	Bad    int64     `json:"bad"`    // rows that could not be read or rendered
+	Copied int64     `json:"copied"` // rows that share the call of an identical one
+
+	Asked []string     `json:"-"` // the service tiers that the job names, in its order; nil: none
+	Input *InputStatus `json:"-"` // of a run that ended early: how far the job is; nil: it did not, or that takes too long
+
+	Run cost.Totals  `json:"run"`           // what this run asked
+	Job *cost.Totals `json:"job,omitempty"` // every row of the output, all runs; nil while rows are pending
+}
+
+// Left returns how many of the job's rows have no result, of so many in all; 0: all
+// have one, or it is not known how many there are. Of a run that ended early it is
+// what was counted then, since the run did not come to the settled rows at the end.
+func (s *Summary) Left(total int64) int64 {
+	switch {
+	case s.Input != nil:
+		return s.Input.Left
+	case total == 0:
+		return 0
+	}
+	return total - s.Settled - s.Bad - s.Copied - s.Run.Rows
+}
+
+// Pending returns how many rows the run left without a result.
+func (s *Summary) Pending() int64 { return s.Run.Status[batch.Pending] }
