@@ -16,23 +16,55 @@ import (
 // maxMessage is the most bytes of an error message.
 const maxMessage = 500
 
-// An exchange is one HTTP exchange with its body read, ready to be classified.
+// Classify says what a response came to, as Attempt does for its own. It is for one
+// that arrived another way, such as a line of a batch's results. Header may be nil.
+// Nothing is sent; secrets that the response repeats are removed.
+func (c *Client) Classify(status int, header http.Header, body []byte) batch.Outcome {
+	key := ""
+	if c.config.Endpoint.Auth != AuthOAuth { // where asking for the token may be a call of its own
+		key, _ = c.key() // without a key there is none to remove
+	}
+	x := c.exchange(key)
+	x.status, x.header, x.body = status, header, body
+	return x.classified()
+}
+
+// An exchange is one HTTP exchange whose body has been read, ready to be classified.
 type exchange struct {
 	status int
 	header http.Header
 	body   []byte
-	limit  int64 // the most bytes of a body
+	limit  int64 // the largest body that is read, in bytes
 
-	broke    error // why the body ended before its end; nil: it did not
-	oversize bool  // the body was larger than the limit
+	broke    error // why the body broke off; nil if it is complete
+	oversize bool  // the body was larger than limit
 
 	oauth   bool
 	keyFrom string // where the key comes from, for hints
 	secrets *redact.Redactor
 }
 
-// outcome classifies the exchange. It is a pure function of it, but for the
-// clock that a Retry-After date is compared with.
+// exchange begins an exchange in which the key is sent.
+func (c *Client) exchange(key string) exchange {
+	return exchange{
+		limit:   c.config.MaxResponseBytes,
+		oauth:   c.config.Endpoint.Auth == AuthOAuth,
+		keyFrom: c.config.KeyFrom,
+		secrets: c.redactor(key),
+	}
+}
+
+// classified returns the outcome without the secrets that were sent. A server, or a
+// model, that prints the key back must not put it into the journal.
+func (x *exchange) classified() batch.Outcome {
+	x.body = x.secrets.Body(x.body)
+	o := x.outcome()
+	o.Response = withoutSecrets(x.secrets, o.Response)
+	return o
+}
+
+// outcome classifies the exchange. It is a pure function of the exchange, except that
+// a Retry-After date is compared with the clock.
 func (x *exchange) outcome() batch.Outcome {
 	if x.status/100 == 2 {
 		return x.answered()

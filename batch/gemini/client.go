@@ -146,17 +146,11 @@ func (c *Config) header() http.Header {
 
 // Attempt makes one exchange. See [batch.Model].
 func (c *Client) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
-	x := exchange{
-		limit:   c.config.MaxResponseBytes,
-		oauth:   c.config.Endpoint.Auth == AuthOAuth,
-		keyFrom: c.config.KeyFrom,
-	}
 	key, err := c.key()
+	x := c.exchange(key)
 	if err != nil {
-		x.secrets = c.redactor("")
 		return x.noKey(err)
 	}
-	x.secrets = c.redactor(key)
 
 	attempt, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -203,12 +197,7 @@ func (c *Client) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 	if err != nil {
 		x.broke = why(attempt, err)
 	}
-	// A server, or a model, that prints the key back must not put it into the
-	// journal.
-	x.body = x.secrets.Body(x.body)
-	o := x.outcome()
-	o.Response = withoutSecrets(x.secrets, o.Response)
-	return o
+	return x.classified()
 }
 
 // why returns the reason for which the attempt was ended, where there is one: it

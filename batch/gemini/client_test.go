@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -282,6 +284,39 @@ func TestSecretsStayOut(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestClassify: a response that came another way is the same to the engine as one of an
+// exchange, and is rid of the key likewise.
+func TestClassify(t *testing.T) {
+	for _, tt := range []struct {
+		status int
+		header http.Header
+		body   string
+	}{
+		{200, nil, stopAnswer},
+		{200, nil, strings.Replace(stopAnswer, "yes", "the key is "+testKey, 1)},
+		{200, nil, `{"promptFeedback":{"blockReason":"SAFETY"}}`},
+		{200, nil, googleError(429, "RESOURCE_EXHAUSTED", "busy", "")},
+		{200, nil, `{"candidates":[{"content":`},
+		{400, nil, googleError(400, "INVALID_ARGUMENT", "API key not valid: "+testKey, "")},
+		{429, http.Header{"Retry-After": {"7"}}, googleError(429, "RESOURCE_EXHAUSTED", "busy", "")},
+		{504, nil, "<html><title>Gateway Time-out</title></html>"},
+	} {
+		c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			maps.Copy(w.Header(), tt.header)
+			w.WriteHeader(tt.status)
+			io.WriteString(w, tt.body)
+		})
+		want := ask(t, c, `{}`)
+		got := c.Classify(tt.status, tt.header, []byte(tt.body))
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%d %s is classified as\n%+v, and as the answer to an attempt\n%+v", tt.status, tt.body, got, want)
+		}
+		if strings.Contains(fmt.Sprintf("%s %v", got.Response, got.Err), testKey) {
+			t.Errorf("%d %s: the key is in the outcome", tt.status, tt.body)
+		}
 	}
 }
 
