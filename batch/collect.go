@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// An event is what workers tell of an attempt: a result, a refusal that will be
+// An event is what a worker reports of an attempt: a result, a refusal that will be
 // retried, or both.
 type event struct {
 	result  *Result
-	refusal string // see Outcome.Refusal
+	refusal string // Outcome.Refusal
 	err     *Error
 }
 
-// tell judges an event and hands on what may be committed. It judges in the worker
-// and not in collect: while that waits for a slow disk, calls go on, and ten
-// refusals must be seen as soon as they have come.
+// tell judges an event and hands on the results that may be committed. It runs in the
+// worker and not in collect. Collect may be waiting for a slow disk while calls go on,
+// and ten refusals must be noticed as soon as they have arrived.
 func (r *run) tell(e event) {
 	r.mu.Lock()
 	results, stop := r.judge.take(e)
@@ -29,15 +29,16 @@ func (r *run) tell(e event) {
 	}
 }
 
-// collect gathers results into groups and commits each with one Sink.Write: the
-// commit point. A group is what has finished within commitWait of its first
-// result, at most commitRows or commitBytes; what has come while another was written
-// and has waited for that long does not wait any more. So it takes no longer until a
-// result is written than commitWait, or until the write ends that was under way,
-// unless more than commitRows have come meanwhile.
+// collect gathers results into groups and commits each group with one Sink.Write. That
+// is the commit point.
 //
-// After the Sink has failed, results are no longer written: their rows will be asked
-// again.
+// A group is complete commitWait after its first result ended, or when it has commitRows
+// results or commitBytes. Time that results have waited during the previous write
+// counts. So the write of a result begins within commitWait, or when the write under
+// way ends, unless more than commitRows results have arrived meanwhile.
+//
+// After the Sink has failed, results are no longer written: the next run asks their
+// rows again.
 func (r *run) collect() {
 	var (
 		group []*Result
@@ -59,7 +60,7 @@ func (r *run) collect() {
 		if len(group) > 0 && fault == nil {
 			if fault = r.Sink.Write(group); fault != nil {
 				r.stop(fmt.Errorf("%w: %w", ErrSink, fault))
-				r.kill() // no answer can be kept any more
+				r.kill() // no further answer could be kept
 			} else if r.OnResult != nil {
 				for _, res := range group {
 					r.OnResult(res)
@@ -72,7 +73,7 @@ func (r *run) collect() {
 	for {
 		due := timer.C
 		if len(r.results) > 0 {
-			due = nil // what is here already goes with the group
+			due = nil // results that are here already join the group
 		}
 		select {
 		case res, ok := <-r.results:
@@ -80,7 +81,7 @@ func (r *run) collect() {
 				held := r.judge.held // no worker is left that could change it
 				if r.soft.Err() != nil {
 					held = spentOnly(held)
-				} // else the rows were refused, and not all for one reason
+				} // otherwise the input ended in a series of refusals too short to stop the run
 				for _, res := range held {
 					add(res)
 				}
@@ -97,21 +98,21 @@ func (r *run) collect() {
 	}
 }
 
-// A judge decides when refusals and failures are no longer single rows' matter.
+// A judge decides when refusals and failures concern more than single rows.
 type judge struct {
 	limit  FailureLimit
-	proven atomic.Bool // requests of this kind were answered before this run: Skip skipped one
+	proven atomic.Bool // Skip skipped a request: such requests were answered before this run
 
 	refusal string    // the last refusal
-	times   int       // in a row
-	held    []*Result // rows that ended with it; not yet known to be the rows' own fault
-	stopped bool      // by identical refusals
+	times   int       // how often it came in a row
+	held    []*Result // rows that ended with it, and may not be at fault themselves
+	stopped bool      // identical refusals have stopped the run
 
-	ended, failed int // rows
+	ended, failed int // numbers of rows
 }
 
-// take returns the results that may be committed now, and an error when the run
-// must stop.
+// take returns the results that may be committed now, and an error if the run must
+// stop.
 func (j *judge) take(e event) (commit []*Result, stop error) {
 	if e.refusal != "" && e.result != nil && e.result.Status == Rejected && j.ownFault() {
 		e.refusal = ""
@@ -130,7 +131,7 @@ func (j *judge) take(e event) (commit []*Result, stop error) {
 	}
 	j.times++
 	if j.stopped {
-		// The rows that it met last stay untouched too.
+		// The rows that were refused after the stop stay untouched too.
 		return append(commit, spentOnly(keep(e.result))...), nil
 	}
 	if e.result != nil {
@@ -146,13 +147,13 @@ func (j *judge) take(e event) (commit []*Result, stop error) {
 	return commit, stop
 }
 
-// ownFault reports whether a rejected row is rejected for itself: where rows of
-// this job are answered already, or where the user has said how many failures to
-// bear. Otherwise a few such rows at the end of a file could never be settled.
+// ownFault reports whether a rejected row counts as rejected for its own fault. It does
+// if rows of this job were answered in an earlier run, or if the user has set a limit
+// of failures. Otherwise a few such rows at the end of a file could never be settled.
 func (j *judge) ownFault() bool { return j.limit != FailureLimit{} || j.proven.Load() }
 
-// spentOnly takes the outcome from results that must not count. What their
-// attempts have used is recorded all the same.
+// spentOnly removes the outcome from results that must not count. What their attempts
+// used is still recorded.
 func spentOnly(results []*Result) (pending []*Result) {
 	for _, r := range results {
 		if len(r.Spent) > 0 {
@@ -170,8 +171,8 @@ func keep(r *Result) []*Result {
 	return []*Result{r}
 }
 
-// release ends a series of identical refusals: its rows were refused for
-// themselves.
+// release ends a series of identical refusals. Its rows were refused for their own
+// fault.
 func (j *judge) release() []*Result {
 	held := j.held
 	j.held, j.refusal, j.times = nil, "", 0

@@ -1,20 +1,76 @@
-// Package batch holds the words of genbatch and its engine.
+// Package batch holds the domain types of genbatch and its engine.
 //
-// A [Row] is one record of the input, a [Request] the generateContent body that
-// it renders to, an [Outcome] what one attempt (one HTTP exchange) came to, and
-// a [Result] what became of the row. [Run] is the engine: it feeds requests to
-// workers, retries, and hands results to a [Sink], which makes them durable.
+// # Words
 //
-// A row takes seven hops, one package or function each:
+// These words are used in the same sense everywhere, in code, messages and
+// documentation. Fields of the API keep the API's own camelCase names.
 //
-//	reader            one record of the input
-//	jobs (render)     the request
-//	batch.feed        skips what the journal has settled already
-//	batch.worker      waits for the quota (batch/quota), attempts, retries
-//	batch/gemini      one exchange with the endpoint, and its classification
-//	batch/journal     the commit point: a result counts once its record is synced
-//	writer            the output, derived from input and journal
+//   - A row is one record of the input: a [Row].
+//   - A request is the generateContent body that a row renders to: a [Request].
+//   - An attempt is one HTTP exchange. What it came to is an [Outcome].
+//   - A response is the API's raw answer.
+//   - A result is what became of a row: a [Result].
+//   - A job is the description of a run (package jobs).
+//   - The journal is the durable record of results (package batch/journal).
 //
-// The three interfaces that the engine consumes, [Model], [Limiter] and [Sink],
-// are defined beside it; everything else is a struct.
+// A row is settled when its result needs no further attempt. See [Status].
+//
+// # The way of a row
+//
+// [Run] is the engine: it feeds requests to workers, retries, and hands results to a
+// [Sink], which makes them durable. A row takes seven hops:
+//
+//	reader/reader.go            reads one record of the input
+//	jobs/internal/work          renders its request (with jobs/internal/prompt)
+//	batch/run.go, feed          skips the row if the journal has settled it
+//	batch/worker.go, attempt    waits for the Limiter, asks the Model, retries
+//	batch/gemini/client.go      makes one exchange; classify.go says what it came to
+//	batch/journal/journal.go    the commit point: a result counts once it is synced
+//	jobs/internal/output        derives the row's output, which writer/writer.go writes
+//
+// On its way back from the worker, a result passes batch/collect.go, which gathers
+// results into groups. The journal makes each group durable with one write.
+//
+// # The chains around a call
+//
+// The engine consumes three interfaces, which are defined beside it: [Model],
+// [Limiter] and [Sink]. Policy is added by wrapping a Limiter or a Model in another
+// one, and jobs/chain.go is the one place that puts them together.
+//
+// A request passes the limiters in this order, outermost first:
+//
+//	tier      chooses the service tier, on which the price and the quota depend
+//	budget    reserves the most that the call can cost, for --max-cost
+//	quota     waits for a slot (package batch/quota)
+//
+// The slot comes last, because it must not stay unused while a row waits for a tier
+// or for money. If the quota grants none, the money is returned. A tier is chosen
+// again when its wait has taken too long.
+//
+// A request passes the models in this order, outermost first, and the outcome comes
+// back through them in the opposite order:
+//
+//	tier      cuts the attempt when its tier has no more time; judges whether there was room
+//	bound     states the most that an attempt without usage can have cost
+//	check     checks the answer, and asks for a corrective attempt if it fails
+//	change    changes a request that would only fail again
+//	schema    sends the schema in the form that this endpoint knows
+//	unmixed   keeps simulated answers apart from real ones
+//	media     puts the bytes of media, or their uploads' addresses, into the body
+//	client    makes the exchange (package batch/gemini)
+//
+// The order matters, because each model sees the outcome as those inside it left it:
+//
+//   - The tier is outermost. When it cuts an attempt, uploads under way end with it,
+//     and it judges the outcome that the engine will see.
+//   - The bound is outside the media. It counts each byte of the body as a token, and
+//     the bytes of an image would count as millions.
+//   - The check is outside the change. It looks only at complete answers, which no
+//     change would improve.
+//   - The schema is inside the change. Otherwise a refusal of the schema's form would
+//     be taken for a refusal of the change.
+//   - Unmixed is inside everything that asks again. An answer of the wrong kind must
+//     stop the run, and not lead to another call.
+//   - The media are next to the client. Rows that wait, and bodies that are changed,
+//     hold references alone.
 package batch

@@ -8,15 +8,15 @@ import (
 // Status says what became of a row.
 type Status string
 
-// The statuses. All but failed and pending are settled: the row is not asked
-// again unless the user says so.
+// The statuses. All but failed and pending are settled: such a row is asked again only
+// if the user says so.
 const (
 	OK        Status = "ok"        // answered
-	Blocked   Status = "blocked"   // prompt or answer held back by a filter
+	Blocked   Status = "blocked"   // a filter held back the prompt or the answer
 	Truncated Status = "truncated" // the answer was cut at a token limit
 	Empty     Status = "empty"     // answered without content, every time
 	Invalid   Status = "invalid"   // the answer failed the label or schema check
-	Failed    Status = "failed"    // retries used up; asked again by the next run
+	Failed    Status = "failed"    // the retries are used up; the next run asks again
 	Rejected  Status = "rejected"  // the API refuses this row
 	Skipped   Status = "skipped"   // the row could not be read or rendered
 	Pending   Status = "pending"   // no outcome yet
@@ -28,7 +28,7 @@ var Statuses = []Status{OK, Truncated, Blocked, Empty, Invalid, Rejected, Failed
 // Settled reports whether a row with this status is not asked again.
 func (s Status) Settled() bool { return s != Failed && s != Pending && s != "" }
 
-// Usage is the API's usageMetadata. Counts are tokens; a missing count is 0.
+// Usage is the API's usageMetadata. Counts are in tokens, and a missing count is 0.
 // https://ai.google.dev/api/generate-content#UsageMetadata
 type Usage struct {
 	PromptTokenCount        int64 `json:"promptTokenCount,omitzero"`        // includes the cached part
@@ -46,22 +46,23 @@ type Usage struct {
 	TrafficType string `json:"trafficType,omitzero"` // Vertex AI
 	ServiceTier string `json:"serviceTier,omitzero"` // Google AI
 
-	// Searches and MapSearches are no part of usageMetadata: what the answer's
-	// groundingMetadata tells of queries to Google Search and to Google Maps, which
-	// have a fee beside the tokens.
+	// Searches and MapSearches count the queries to Google Search and Google Maps,
+	// which are billed beside the tokens. They are no part of usageMetadata: they come
+	// from the answer's groundingMetadata.
 	Searches    int64 `json:"searches,omitzero"`
 	MapSearches int64 `json:"mapSearches,omitzero"`
 }
 
-// ModalityTokens is the count of one modality: TEXT, IMAGE, VIDEO, AUDIO, DOCUMENT.
+// ModalityTokens counts the tokens of one modality: TEXT, IMAGE, VIDEO, AUDIO or
+// DOCUMENT.
 type ModalityTokens struct {
 	Modality   string `json:"modality"`
 	TokenCount int64  `json:"tokenCount"`
 }
 
-// Thoughts returns the thinking tokens that are billed: thoughtsTokenCount, or,
-// where a gateway drops that field but keeps them in the total, what the total
-// has beyond its parts.
+// Thoughts returns the thinking tokens that are billed. Some gateways drop
+// thoughtsTokenCount but keep its tokens in the total. For them, thinking is what the
+// total has beyond its other parts.
 func (u *Usage) Thoughts() int64 {
 	if u.ThoughtsTokenCount > 0 {
 		return u.ThoughtsTokenCount
@@ -69,22 +70,22 @@ func (u *Usage) Thoughts() int64 {
 	return max(0, u.TotalTokenCount-u.PromptTokenCount-u.CandidatesTokenCount-u.ToolUsePromptTokenCount)
 }
 
-// A Spend is what one attempt reported to have used.
+// A Spend is what one attempt used, or may have used.
 type Spend struct {
 	At    time.Time `json:"at"`              // when the attempt began
-	Model string    `json:"model"`           // modelVersion of the answer, else the model that was asked
-	Tier  string    `json:"tier,omitempty"`  // serviceTier or trafficType that served it
-	Usage *Usage    `json:"usage,omitempty"` // nil: the attempt was cut and may have been billed
-	Most  *Usage    `json:"most,omitempty"`  // of such an attempt, the most that it can have used; nil: not known
+	Model string    `json:"model"`           // the answer's modelVersion; without one, the model that was asked
+	Tier  string    `json:"tier,omitempty"`  // the serviceTier or trafficType that served it
+	Usage *Usage    `json:"usage,omitempty"` // nil if the attempt was cut and may have been billed
+	Most  *Usage    `json:"most,omitempty"`  // the most that such an attempt can have used; nil if not known
 }
 
-// A Result is what became of one row: one record of the journal, and enough to
-// derive the row's output and cost from. A Result is read-only once handed on.
+// A Result is what became of one row. It is one record of the journal, and the row's
+// output and cost are derived from it. A Result is read-only once handed on.
 type Result struct {
-	Seq         int64       `json:"seq"` // place in the journal, from 1; given by the journal
+	Seq         int64       `json:"seq"` // its place in the journal, from 1; set by the journal
 	Fingerprint Fingerprint `json:"fingerprint"`
-	Occurrence  int         `json:"occurrence,omitzero"` // from 0
-	Row         int64       `json:"row"`                 // the row's number when it was asked
+	Occurrence  int         `json:"occurrence,omitzero"` // which row of this fingerprint it is, from 0
+	Row         int64       `json:"row"`                 // the row's number at the time it was asked
 	Key         string      `json:"key,omitempty"`
 
 	Status   Status `json:"status"`
@@ -97,12 +98,12 @@ type Result struct {
 	ModelVersion string `json:"modelVersion,omitempty"`
 	ResponseID   string `json:"responseId,omitempty"`
 
-	At        time.Time `json:"at"`         // end of the last attempt
-	LatencyMS int64     `json:"latency_ms"` // of the last attempt
+	At        time.Time `json:"at"`         // when the last attempt ended
+	LatencyMS int64     `json:"latency_ms"` // duration of the last attempt
 	Attempts  int       `json:"attempts"`
-	Spent     []Spend   `json:"spent,omitempty"` // every attempt that was or may have been billed
+	Spent     []Spend   `json:"spent,omitempty"` // every attempt that was billed, or may have been
 
-	// Response is the API's answer as it came: a GenerateContentResponse, or an
-	// array of them when it was streamed.
+	// Response is the API's answer as it came: a GenerateContentResponse, or an array
+	// of them if it was streamed.
 	Response json.RawMessage `json:"response,omitempty"`
 }

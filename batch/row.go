@@ -8,8 +8,8 @@ import (
 // Type is the type of a column's values.
 type Type uint8
 
-// The types, with the Go types that their values in [Row.Values] have. A nil
-// value is null in every type.
+// The types, each with the Go type of its values in [Row.Values]. A nil value is null
+// in every type.
 const (
 	String Type = iota // string
 	Int                // int64, or json.Number beyond its range
@@ -25,44 +25,45 @@ type Column struct {
 	Name string
 	Type Type
 
-	// Native is the column's own description in the format it was read from (a
-	// parquet.Node), nil elsewhere. A writer of the same format keeps the exact
-	// type by it.
+	// Native describes the column in the terms of the format it was read from: a
+	// parquet.Node for Parquet, and nil for every other format. A writer of the same
+	// format uses it to keep the exact type.
 	Native any
 }
 
-// A Row is one record of the input. Its slices are read-only for everyone but
-// the reader that made it, and stay valid after the next row is read.
+// A Row is one record of the input. Only the reader that made it may change its
+// slices. They stay valid after the next row is read.
 type Row struct {
-	// Number is the row's place over all inputs, from 1, bad rows included.
+	// Number counts the rows of all inputs, from 1. Bad rows count too.
 	Number int64
 
-	// Source is the input's name as the user gave it (or as a glob found it), and
-	// Line the row's place in it, from 1: the first line of a text record, the row
-	// of a Parquet file.
+	// Source is the input's name, as the user gave it or as a glob found it.
 	Source string
-	Line   int64
+
+	// Line is the row's place in Source, from 1: the first line of a text record, or
+	// the row of a Parquet file.
+	Line int64
 
 	// Columns and Values are parallel. Rows of one file usually share Columns.
 	Columns []Column
 	Values  []any
 
-	// Raw is the record as it stands in a JSONL file, without its line end: one
-	// JSON object. It is nil for other formats.
+	// Raw is the record as a JSONL file has it: one JSON object, without its line
+	// end. It is nil for other formats.
 	Raw []byte
 
-	// Native is the record in its format's own form (a parquet.Row over the
-	// columns' Native nodes), nil elsewhere.
+	// Native is the record in its format's own form: for Parquet a parquet.Row over
+	// the columns' Native nodes, and nil for every other format.
 	Native any
 
-	// Err is set when this record could not be read. The row still counts (it will
-	// be in the output as skipped), and the rows after it are read. What could be
-	// read of it stands in Columns and Values, possibly nothing.
+	// Err says why this record could not be read. The row still counts, and will be
+	// in the output as skipped. The rows after it are read. Columns and Values hold
+	// what could be read of the record, which may be nothing.
 	Err error
 }
 
-// Value returns the value of the column with this name; ok is false when the row
-// has no such column. The last one wins where a JSON object repeats a name.
+// Value returns the value of the column with this name, and whether the row has such a
+// column. If a JSON object repeats a name, its last value wins.
 func (r *Row) Value(name string) (v any, ok bool) {
 	for i := len(r.Columns) - 1; i >= 0; i-- {
 		if r.Columns[i].Name == name && i < len(r.Values) {

@@ -16,58 +16,61 @@ import (
 // other field is useful.
 type Config struct {
 	Model   Model
-	Limiter Limiter // nil: Concurrency alone limits
+	Limiter Limiter // nil means that only Concurrency limits
 	Sink    Sink
 
-	// Skip reports whether a request is settled already and must not be asked. It
-	// is called from one goroutine, once for each request, as soon as the sequence
-	// yields it. A request that it skips is proof that the endpoint answers requests of this kind.
+	// Skip reports whether a request is settled already and must not be asked. It is
+	// called from one goroutine, once for each request, as soon as the sequence yields
+	// it. A skipped request proves that the endpoint answers requests of this kind.
+	// Nil means that none is skipped.
 	Skip func(*Request) bool
 
 	Endpoint    string        // named in each result
-	Concurrency int           // most calls under way; 0 = 64
-	MaxAttempts int           // of one row in one run; 0 = 6
-	Drain       time.Duration // how long calls under way may finish after ctx ends; 0 = 30 s
+	Concurrency int           // the most calls under way; 0 means 64
+	MaxAttempts int           // the most attempts of one row in one run; 0 means 6
+	Drain       time.Duration // how long calls under way may go on after ctx ends; 0 means 30 s
 	MaxFailures FailureLimit
 
-	// OnResult is called with each result once it is durable, from one goroutine.
-	// Results of status pending, which record only what attempts cost, come too.
+	// OnResult, if not nil, is called from one goroutine with each result once it is
+	// durable. This includes results of status pending, which record only what
+	// attempts cost.
 	OnResult func(*Result)
 
-	Gauges *Gauges // what is going on, for progress; nil: not wanted
+	// Gauges, if not nil, are kept up to date, for a display of progress.
+	Gauges *Gauges
 }
 
 // Gauges count what is going on in a run. They are safe to read at any time.
 type Gauges struct {
 	Calls    atomic.Int64 // attempts under way
 	Attempts atomic.Int64 // attempts made
-	Waiting  atomic.Int64 // rows that wait for their next attempt
+	Waiting  atomic.Int64 // rows waiting for their next attempt
 }
 
-// A FailureLimit says after how many rows without an answer a run stops. The
-// zero value stops when the first 50 rows of the run all end so.
+// A FailureLimit says after how many rows without an answer a run stops. The zero value
+// stops the run if its first 50 rows all end without one.
 type FailureLimit struct {
-	Rows    int     // 0: not by number
-	Percent float64 // of the rows that have ended, from the 50th on; 0: not by share
+	Rows    int     // the number of rows; 0 means no limit by number
+	Percent float64 // the share of the rows that have ended, from the 50th on; 0 means no limit by share
 }
 
-// Errors that end a run before its last row. They are reasons, not faults: all
-// that was answered is in the Sink.
+// These errors end a run before its last row. They are reasons, not faults: every
+// answer that was received is in the Sink.
 var (
 	// ErrInterrupted means that ctx ended.
 	ErrInterrupted = errors.New("interrupted")
-	// ErrMaxFailures means that the FailureLimit is reached.
+	// ErrMaxFailures means that the FailureLimit was reached.
 	ErrMaxFailures = errors.New("too many rows ended without an answer")
-	// ErrSink wraps what the Sink reported: results could not be made durable.
+	// ErrSink wraps the Sink's error: results could not be made durable.
 	ErrSink = errors.New("the journal cannot be written")
-	// ErrSource wraps what the sequence of requests reported.
+	// ErrSource wraps the error that the sequence of requests yielded.
 	ErrSource = errors.New("the input cannot be read")
 )
 
 // A StopError ends a run because every other request would be refused too.
 type StopError struct {
 	Err   *Error
-	Times int // how many identical refusals it took; 1 when the text leaves no doubt
+	Times int // how many identical refusals it took; 1 if the text leaves no doubt
 }
 
 func (e *StopError) Error() string {
@@ -84,47 +87,54 @@ func (e *StopError) Error() string {
 func (e *StopError) Unwrap() error { return e.Err }
 
 const (
-	maxRefusals   = 10 // identical ones in a row that stop a run
+	maxRefusals   = 10 // identical refusals in a row that stop a run
 	failureWindow = 50 // rows that must have ended before a share of them counts
 
-	commitWait  = 9 * time.Millisecond // 10 are promised, and timers come late by up to one
-	commitRows  = 128                  // of a group, and of what may wait meanwhile: a crash costs both
+	// commitWait is 1 ms less than the promised 10 ms, because timers fire up to 1 ms
+	// late.
+	commitWait = 9 * time.Millisecond
+	// commitRows bounds a group. As many results may wait while it is written, so a
+	// crash costs at most twice as many.
+	commitRows  = 128
 	commitBytes = 4 << 20
 )
 
 // run is the state of one Run.
 type run struct {
 	Config
-	soft context.Context // ends: nothing new is sent
+	soft context.Context // when it ends, nothing new is sent
 	stop context.CancelCauseFunc
-	hard context.Context // ends: calls under way are cut
+	hard context.Context // when it ends, calls under way are cut
 	kill context.CancelFunc
 
 	fresh   chan *call   // feed → workers
-	back    chan *call   // workers → wait: to be attempted again at call.due; closed by Run
+	back    chan *call   // workers → wait, to be attempted again at call.due; closed by Run
 	due     chan *call   // wait → workers
-	results chan *Result // workers, wait → collect, closed by Run
+	results chan *Result // workers, wait → collect; closed by Run
 
-	open atomic.Int64    // calls without an outcome, and feed itself while it goes on
-	all  context.Context // ends: workers return, since soft has ended or open is 0
+	open atomic.Int64    // calls without an outcome, plus 1 while feed runs
+	all  context.Context // when it ends, workers return: soft has ended, or open is 0
 	end  context.CancelFunc
 	gate gate
 
 	mu    sync.Mutex
-	judge judge // guarded by mu, but for its proven
+	judge judge // guarded by mu, except for proven
 }
 
-// Run asks every request of the sequence that Skip does not know, and returns
-// when everything that it started has ended. The error is nil when each row has
-// a result in the Sink; otherwise it says why the run ended early (one of the
-// errors above, or what the Limiter returned).
+// Run asks every request of the sequence that Skip does not report as settled. It
+// returns when everything that it started has ended. The error is nil if each row has a
+// result in the Sink. Otherwise it says why the run ended early: it is one of the errors
+// above, a [*StopError], or what the Limiter returned.
 //
-// When ctx ends, nothing new is sent, calls under way have Drain to finish, and
-// rows without an outcome are left untouched. The sequence is ranged over once,
-// from one goroutine; a request that comes with an error ends the run.
+// When ctx ends, nothing new is sent, and calls under way have Drain to finish. Rows
+// without an outcome are left untouched: the Sink gets no result for them, except a
+// pending one if their attempts cost something.
 //
-// Config is not changed and may be used for several runs, also at once if its
-// parts allow that.
+// The sequence is ranged over once, from one goroutine. If it yields an error, the run
+// ends.
+//
+// Run does not change c. The same Config may be used for several runs, even at the same
+// time if its parts allow that.
 func Run(ctx context.Context, c Config, requests iter.Seq2[*Request, error]) error {
 	r := &run{
 		Config:  c,
@@ -132,7 +142,7 @@ func Run(ctx context.Context, c Config, requests iter.Seq2[*Request, error]) err
 		back:    make(chan *call),
 		due:     make(chan *call),
 		gate:    gate{opened: make(chan struct{}, 1)},
-		results: make(chan *Result, commitRows), // with the group, no more than 256 answers wait
+		results: make(chan *Result, commitRows), // together with the group, at most 256 answers wait
 	}
 	r.judge.limit = r.MaxFailures
 	if r.Concurrency == 0 {
@@ -157,7 +167,7 @@ func Run(ctx context.Context, c Config, requests iter.Seq2[*Request, error]) err
 	r.open.Store(1)
 	r.hard, r.kill = context.WithCancel(context.WithoutCancel(ctx))
 	defer r.kill()
-	// Calls under way are cut Drain after the end begins, however it began.
+	// However the end begins, calls under way are cut when Drain has passed.
 	undo := context.AfterFunc(r.soft, func() {
 		timer := time.NewTimer(r.Drain)
 		defer timer.Stop()
@@ -195,8 +205,8 @@ func Run(ctx context.Context, c Config, requests iter.Seq2[*Request, error]) err
 	return nil
 }
 
-// feed hands the requests on that are not settled. While too many calls wait, it
-// begins none.
+// feed hands on the requests that are not settled. It begins none while too many calls
+// wait.
 func (r *run) feed(requests iter.Seq2[*Request, error]) {
 	defer r.countOff()
 	for req, err := range requests {
@@ -221,7 +231,7 @@ func (r *run) feed(requests iter.Seq2[*Request, error]) {
 	}
 }
 
-// countOff takes one from what open counts. The last one ends the workers.
+// countOff lowers open by one. The last one ends the workers.
 func (r *run) countOff() {
 	if r.open.Add(-1) == 0 {
 		r.end()

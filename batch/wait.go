@@ -7,31 +7,31 @@ import (
 	"time"
 )
 
-// A call is a request on its way through the engine. It is owned by whoever
-// received it last: feed, a worker, or wait.
+// A call is a request on its way through the engine. It belongs to whoever received it
+// last: feed, a worker, or wait.
 type call struct {
 	req       *Request
-	body      []byte // what the next attempt sends; nil: req.Body
+	body      []byte // what the next attempt sends; nil means req.Body
 	changes   []Change
-	attempts  int            // made in this run
-	slowed    int            // of these, refused for a quota
-	uncounted int            // of these, marked as Outcome.Uncounted
-	bounded   map[reason]int // retries made under an outcome's own MaxRetries; nil: none
+	attempts  int            // attempts made in this run
+	slowed    int            // of these, those refused for a quota
+	uncounted int            // of these, those marked as Outcome.Uncounted
+	bounded   map[reason]int // retries made under an outcome's own MaxRetries
 	spent     []Spend
 
 	due   time.Time // when the next attempt may be made
-	ended bool      // it has an outcome
+	ended bool      // the call has an outcome
 }
 
-// waitingRows bounds the rows that wait for another attempt: while so many wait,
-// no fresh row is begun.
+// waitingRows bounds the rows that wait for another attempt. While so many wait, no
+// fresh row is begun.
 func (r *run) waitingRows() int { return max(1024, 4*r.Concurrency) }
 
-// waitingBytes bounds what those rows hold in memory: one of them may be megabytes
-// of an image.
+// waitingBytes bounds the memory that those rows hold. A single row may hold an image
+// of several megabytes.
 const waitingBytes = 256 << 20
 
-// bytes is about what the call holds in memory.
+// bytes returns roughly how much memory the call holds.
 func (c *call) bytes() (n int) {
 	n = len(c.req.Body) + len(c.body)
 	for i := range c.req.Media {
@@ -40,12 +40,12 @@ func (c *call) bytes() (n int) {
 	return n
 }
 
-// wait keeps the calls that are to be attempted again until they are due. A call that
-// waits holds no worker.
+// wait keeps the calls that will be attempted again until they are due. A call that
+// waits occupies no worker.
 func (r *run) wait() {
 	var (
 		waiting retries
-		holding int // bytes, by the calls that wait
+		holding int // bytes held by the calls that wait
 	)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -61,7 +61,7 @@ func (r *run) wait() {
 		if len(waiting) > 0 {
 			if left := time.Until(waiting[0].due); left <= 0 {
 				next, due = waiting[0], r.due
-				size = next.bytes() // it is the worker's, once it has it
+				size = next.bytes() // taken now: after the send, the call is the worker's
 			} else {
 				timer.Reset(left)
 			}
@@ -78,8 +78,8 @@ func (r *run) wait() {
 			holding += c.bytes()
 		case <-timer.C:
 		case <-r.soft.Done():
-			// These rows have no outcome; what their attempts cost is kept. Then the
-			// workers' last calls are awaited.
+			// These rows have no outcome, but what their attempts cost is recorded. The
+			// second loop waits for the workers' last calls.
 			for _, c := range waiting {
 				r.abandon(c)
 			}
@@ -94,19 +94,19 @@ func (r *run) wait() {
 // A gate holds feed back while too many calls wait.
 type gate struct {
 	shut   atomic.Bool
-	opened chan struct{} // holds one
+	opened chan struct{} // its buffer holds one
 }
 
 func (g *gate) set(shut bool) {
 	if g.shut.Swap(shut) && !shut {
 		select {
 		case g.opened <- struct{}{}:
-		default: // that is known already
+		default: // an earlier opening has not been noticed yet
 		}
 	}
 }
 
-// pass returns when the gate is open, or ctx has ended.
+// pass waits until the gate is open or ctx has ended.
 func (g *gate) pass(ctx context.Context) {
 	for g.shut.Load() && ctx.Err() == nil {
 		select {

@@ -10,19 +10,17 @@ import (
 const (
 	firstBackoff = 500 * time.Millisecond
 	maxBackoff   = time.Minute
-	// maxRetryAfter bounds what a server can ask us to wait between two attempts of
-	// one row.
+	// maxRetryAfter bounds how long a server can make a row wait between two attempts.
 	maxRetryAfter = 10 * time.Minute
-	// quotaPerAttempt is how many refusals for a quota a row may meet for each
-	// attempt that it has. They are no fault of the row's, but a row must end.
+	// quotaPerAttempt is how many refusals for a quota are allowed for each attempt
+	// that a row has. They are not the row's fault, but every row must end.
 	quotaPerAttempt = 3
 )
 
-// A limiterEnd is the reason of a run that ends because the Limiter says so.
+// A limiterEnd is the cause of a run that the Limiter ended.
 type limiterEnd struct{ error }
 
-// worker makes attempts, one at a time: of calls that are due again, and else of fresh
-// ones.
+// worker makes attempts, one at a time. Calls that are due again come before fresh ones.
 func (r *run) worker() {
 	for {
 		var c *call
@@ -45,10 +43,10 @@ func (r *run) worker() {
 	}
 }
 
-// attempt makes one attempt of the call and settles it, or sets when the next
-// one is due.
+// attempt makes one attempt of the call. Then it settles the call, or sets when the next
+// attempt is due.
 func (r *run) attempt(c *call) {
-	req := new(*c.req) // the limiter sets its tier
+	req := new(*c.req) // a copy: the limiter may set its tier
 	if n := len(c.changes); n > 0 {
 		if c.body != nil {
 			req.Body = c.body
@@ -57,12 +55,13 @@ func (r *run) attempt(c *call) {
 	}
 	err := r.Limiter.Acquire(r.soft, req)
 	if err != nil {
-		r.stop(limiterEnd{err}) // no effect when the run is ending already
+		r.stop(limiterEnd{err}) // without effect if the run is ending already
 		c.due = time.Now()
 		return
 	}
-	// The slot may be granted in the moment in which the run ends. Nothing is sent
-	// after that, unless it ends because there are no more slots: this one is the last.
+	// The run may have ended at the very moment in which the slot was granted. Then
+	// nothing is sent. The exception is a run that ended for lack of slots: this one
+	// was granted before, and is the last.
 	if cause := context.Cause(r.soft); cause != nil {
 		if _, last := cause.(limiterEnd); !last {
 			r.Limiter.Release(req, nil)
@@ -87,7 +86,7 @@ func (r *run) attempt(c *call) {
 		if o.Usage == nil {
 			s.Most = o.Most
 			if s.Tier == "" {
-				s.Tier = req.Tier // it would have served it
+				s.Tier = req.Tier // the tier that would have served the attempt
 			}
 		}
 		c.spent = append(c.spent, s)
@@ -102,16 +101,15 @@ func (r *run) attempt(c *call) {
 	case r.soft.Err() != nil:
 		c.due = end // the run ends; the row stays untouched
 	case o.Consequence == Park && c.slowed < quotaPerAttempt*r.MaxAttempts:
-		// The limiter knows; it makes the row wait or ends the run.
+		// The limiter knows it from Release. It makes the row wait, or ends the run.
 		c.slowed++
-		c.due = end.Add(backoff(c.attempts, 0)) // RetryAfter is often of the minute's quota
+		c.due = end.Add(backoff(c.attempts, 0)) // RetryAfter often belongs to the quota of a minute
 	default:
 		r.retry(c, &o, begin, end)
 	}
 }
 
-// retry sets when the call's next attempt is due, or settles it when it has none
-// left.
+// retry sets when the call's next attempt is due. If none is left, it settles the call.
 func (r *run) retry(c *call, o *Outcome, begin, end time.Time) {
 	switch {
 	case o.Uncounted:
@@ -145,8 +143,8 @@ func (r *run) retry(c *call, o *Outcome, begin, end time.Time) {
 	if o.Refusal != "" {
 		r.tell(event{refusal: o.Refusal, err: o.Err})
 	}
-	// Other faults, such as an overload, leave the change in force: without it the
-	// row would only fail again for the reason that called for it.
+	// A change stays in force after other faults, such as an overload. Without it the
+	// row would only fail again for the reason that called for the change.
 	if o.Next != nil {
 		c.changes = append(c.changes, *o.Next)
 		if o.Next.Body != nil {
@@ -156,8 +154,8 @@ func (r *run) retry(c *call, o *Outcome, begin, end time.Time) {
 	c.due = end.Add(backoff(c.attempts, o.RetryAfter))
 }
 
-// A reason is what sets retries with a bound of their own apart: an empty answer
-// takes none of those that a wrong label may have.
+// A reason tells apart the retries that have a bound of their own. An empty answer
+// must not use up the retries that a wrong label may have.
 type reason struct {
 	kind   Kind
 	status Status
@@ -172,8 +170,8 @@ func reasonOf(o *Outcome) reason {
 	return r
 }
 
-// backoff returns how long to wait after the n-th attempt: exponential with full
-// jitter, or what the server asked for when that is more.
+// backoff returns how long to wait after the n-th attempt. It is exponential with full
+// jitter, or what the server asked for if that is longer.
 func backoff(n int, retryAfter time.Duration) time.Duration {
 	limit := maxBackoff
 	if n < 8 {
@@ -204,8 +202,8 @@ func (r *run) settle(c *call, o *Outcome, begin, end time.Time) {
 	r.tell(e)
 }
 
-// abandon leaves a row without outcome, because the run ends. What its attempts
-// have cost is recorded all the same.
+// abandon leaves a row without an outcome because the run ends. What its attempts cost
+// is still recorded.
 func (r *run) abandon(c *call) {
 	if len(c.spent) > 0 {
 		res := r.result(c, Pending)
@@ -229,7 +227,7 @@ func (r *run) result(c *call, s Status) *Result {
 	}
 }
 
-// notes says what was changed for a row.
+// notes joins what people are told of the changes made for a row.
 func notes(changes []Change) string {
 	var said []string
 	for _, c := range changes {
