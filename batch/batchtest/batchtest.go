@@ -1,5 +1,5 @@
-// Package batchtest holds conformance tests for implementations of the interfaces
-// of package batch, as testing/slogtest does for slog.Handler.
+// Package batchtest tests implementations of the interfaces of package batch against
+// their contracts, as testing/slogtest does for slog.Handler.
 package batchtest
 
 import (
@@ -14,9 +14,9 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
-// TestModel holds a Model to its contract. The model must answer request, and
-// answer nothing before its context ends when asked for slow. exchanges returns
-// how many HTTP exchanges were begun so far.
+// TestModel tests a Model against its contract. The model must answer request, and must
+// not answer slow before its context ends. The function exchanges returns how many HTTP
+// exchanges have begun so far.
 func TestModel(t *testing.T, m batch.Model, request, slow *batch.Request, exchanges func() int) {
 	t.Run("one attempt is one exchange", func(t *testing.T) {
 		before := exchanges()
@@ -68,7 +68,7 @@ func TestModel(t *testing.T, m batch.Model, request, slow *batch.Request, exchan
 	})
 }
 
-// checkOutcome holds an outcome to what the engine relies on.
+// checkOutcome checks what the engine relies on in an outcome.
 func checkOutcome(t *testing.T, o *batch.Outcome) {
 	t.Helper()
 	switch o.Consequence {
@@ -92,10 +92,10 @@ func checkOutcome(t *testing.T, o *batch.Outcome) {
 	}
 }
 
-// TestSink holds a Sink to its contract. open returns the sink; calling it again
-// returns it as another process would find it after a crash of the first, without
-// any Close. read returns the results that the last opened sink holds, in the
-// order of Seq.
+// TestSink tests a Sink against its contract. The function open returns the sink. If it
+// is called again, it returns the sink as another process would find it after a crash of
+// the first one, without any Close. The function read returns the results that the last
+// opened sink holds, in the order of Seq.
 func TestSink(t *testing.T, open func() batch.Sink, read func() []*batch.Result) {
 	var want []*batch.Result
 	more := func(n int) []*batch.Result {
@@ -143,7 +143,7 @@ func TestSink(t *testing.T, open func() batch.Sink, read func() []*batch.Result)
 		if err := s.Write(group); err != nil {
 			t.Fatal(err)
 		}
-		clear(group) // the slice is the caller's again
+		clear(group) // the slice belongs to the caller again
 	}
 	compare("after three groups")
 	s = open()

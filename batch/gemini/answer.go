@@ -9,34 +9,35 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
-// An Answer is what a raw answer says, of its first candidate.
+// An Answer is what a raw answer says. If there are several candidates, it is about the
+// first.
 type Answer struct {
-	Text          string         // the text parts joined, thoughts left out
+	Text          string         // the text parts joined, without thoughts
 	Thoughts      string         // the thought summaries joined
 	FunctionCalls []FunctionCall // in order
 	Parts         []string       // what each part with data holds: text, thought, functionCall, inlineData, ...
 
-	FinishReason  string // as the API says; numbers that both APIs agree on are named
+	FinishReason  string // the API's name; a number is replaced by its name if both APIs agree on it
 	FinishMessage string
-	BlockReason   string // why the prompt was blocked; empty: it was not
+	BlockReason   string // why the prompt was blocked; empty if it was not
 	BlockMessage  string
 
-	Usage        *batch.Usage // nil: not reported
+	Usage        *batch.Usage // nil if none was reported
 	ModelVersion string
 	ResponseID   string
-	Candidates   int // how many there are
+	Candidates   int // the number of candidates
 }
 
-// A FunctionCall is a call that the model wants made.
+// A FunctionCall is a function call that the model asks for.
 type FunctionCall struct {
 	ID   string          `json:"id,omitempty"`
 	Name string          `json:"name"`
 	Args json.RawMessage `json:"args,omitempty"` // a JSON object
 }
 
-// Parse reads a raw answer: one GenerateContentResponse, or an array of the
-// chunks of a stream. Unknown fields and values of a wrong type are passed over;
-// the error says that raw is not JSON of these forms at all.
+// Parse reads a raw answer: one GenerateContentResponse, or an array of the chunks of a
+// stream. It ignores unknown fields and values of a wrong type. It returns an error only
+// if raw is not JSON of one of these forms.
 func Parse(raw json.RawMessage) (*Answer, error) {
 	d := split(raw)
 	if d.form != formObject && d.form != formList {
@@ -48,21 +49,21 @@ func Parse(raw json.RawMessage) (*Answer, error) {
 	return &d.answer().Answer, nil
 }
 
-// A reading is an answer in the making, and what the classification wants to
-// know beyond it.
+// A reading is an Answer that is being put together, with what else the classification
+// needs to know.
 type reading struct {
 	Answer
 
 	texts, thoughts []string
-	chosen          int             // the index of the first candidate; -1: none yet
-	seen            []int           // the indexes seen
-	searches        []searched      // of the candidates that tell of any
+	chosen          int             // the index of the first candidate; -1 before there is one
+	seen            []int           // the candidates' indexes so far
+	searches        []searched      // by candidate, for those that report searches
 	refusal         json.RawMessage // the chunk that holds an error
-	known           bool            // some field of a GenerateContentResponse was there
-	objects         int             // chunks that have any field at all
+	known           bool            // some field of a GenerateContentResponse is present
+	objects         int             // the number of chunks with any field at all
 }
 
-// answer reads what the chunks say together.
+// answer combines what the chunks say.
 func (d *document) answer() *reading {
 	a := &reading{chosen: -1}
 	for _, raw := range d.chunks {
@@ -86,8 +87,8 @@ func (d *document) answer() *reading {
 	return a
 }
 
-// note records whether a chunk has fields, and any that an answer would have. The
-// names are looked at only where the values do not tell.
+// note records whether a chunk has any fields, and any field of an answer. It looks at
+// the names only if the values do not show it.
 func (a *reading) note(raw json.RawMessage, c *chunk) {
 	if len(c.Candidates) > 0 || c.UsageMetadata != nil {
 		a.objects++
@@ -128,7 +129,7 @@ func (a *reading) add(c *chunk) {
 	}
 	for i := range c.Candidates {
 		candidate := &c.Candidates[i]
-		index := i // gateways leave index out
+		index := i // some gateways leave index out
 		if candidate.Index != nil {
 			index = int(*candidate.Index)
 		}
@@ -170,13 +171,13 @@ func (a *reading) addCandidate(c *candidate) {
 	}
 }
 
-// content reports whether there is anything but thoughts.
+// content reports whether the answer holds anything but thoughts.
 func (a *reading) content() bool {
 	return slices.ContainsFunc(a.Parts, func(kind string) bool { return kind != "thought" })
 }
 
-// unreported reports whether the exchange may cost something of which no usage
-// tells: an error alone, or a foreign JSON object, costs nothing.
+// unreported reports whether the exchange may cost something although no usage was
+// reported. An error alone costs nothing, nor does a JSON object of another API.
 func (a *reading) unreported() bool {
 	nothing := a.Candidates == 0 && (a.refusal != nil || a.objects > 0 && !a.known)
 	return a.Usage == nil && !nothing

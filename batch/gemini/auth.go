@@ -12,15 +12,15 @@ import (
 	"golang.org/x/oauth2/google"
 )
 
-// cloudScope is the one scope Vertex AI asks for.
+// cloudScope is the only scope that Vertex AI asks for.
 const cloudScope = "https://www.googleapis.com/auth/cloud-platform"
 
-// tokenTimeout bounds the fetching of an access token, which x/oauth2 does
-// without regard to the attempt's own context.
+// tokenTimeout bounds how long fetching an access token takes. It is needed because
+// x/oauth2 does not use the attempt's own context.
 const tokenTimeout = 15 * time.Second
 
-// defaultTokens finds application-default credentials: the file that
-// GOOGLE_APPLICATION_CREDENTIALS names, gcloud's, or the machine's own.
+// defaultTokens finds the application-default credentials: the file that
+// GOOGLE_APPLICATION_CREDENTIALS names, those of gcloud, or the machine's own.
 func defaultTokens(rt http.RoundTripper) (oauth2.TokenSource, error) {
 	ctx := context.WithValue(context.Background(), oauth2.HTTPClient,
 		&http.Client{Transport: rt, Timeout: tokenTimeout})
@@ -31,7 +31,7 @@ func defaultTokens(rt http.RoundTripper) (oauth2.TokenSource, error) {
 	return creds.TokenSource, nil
 }
 
-// authorize puts the key into the request, in this endpoint's one way.
+// authorize puts the key into the request, in the way that the endpoint takes it.
 func (c *Client) authorize(req *http.Request, key string) error {
 	switch c.config.Endpoint.Auth {
 	case AuthGoogKey:
@@ -56,7 +56,7 @@ var (
 	errOddKey = errors.New("the API key holds characters that no key has, such as a space or a line break")
 )
 
-// key returns the key or access token for one attempt; empty for AuthNone.
+// key returns the key or access token for one attempt. It is empty for AuthNone.
 func (c *Client) key() (string, error) {
 	switch c.config.Endpoint.Auth {
 	case AuthNone:

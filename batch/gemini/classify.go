@@ -13,7 +13,7 @@ import (
 	"github.com/genbatch/genbatch/internal/redact"
 )
 
-// maxMessage is the most bytes of an error message.
+// maxMessage bounds an error message, in bytes.
 const maxMessage = 500
 
 // Classify says what a response came to, as Attempt does for its own. It is for one
@@ -75,10 +75,10 @@ func (x *exchange) outcome() batch.Outcome {
 	return o
 }
 
-// refused classifies an error, which may also stand in a 200 answer.
+// refused classifies an error. An answer with status 200 may hold one too.
 func (x *exchange) refused(status int, r *refusal) batch.Outcome {
 	if n := r.number(); n != 0 && status == http.StatusInternalServerError {
-		status = n // a gateway that wraps what it got
+		status = n // a gateway wrapped the error that it received
 	}
 	v := verdictFor(status, r)
 	limited := v.kind == batch.KindQuota || v.kind == batch.KindOverload && status == http.StatusTooManyRequests
@@ -88,7 +88,7 @@ func (x *exchange) refused(status int, r *refusal) batch.Outcome {
 	case limited && r.daily():
 		v = verdict{consequence: batch.Park, kind: batch.KindDayQuota}
 	case x.oauth && status == http.StatusUnauthorized:
-		// The token may have expired on its way; the next attempt brings a new one.
+		// The token may have expired under way. The next attempt brings a new one.
 		v = verdict{batch.Retry, "", batch.KindKey, hintKey, true, 2}
 	}
 	message := cmp.Or(r.message, http.StatusText(status), "no message")
@@ -110,7 +110,8 @@ func (x *exchange) refused(status int, r *refusal) batch.Outcome {
 	return o
 }
 
-// answered classifies a 200, which is no success until it says so itself.
+// answered classifies an answer with status 200. That is a success only if the answer
+// itself says so.
 func (x *exchange) answered() batch.Outcome {
 	if x.oversize {
 		o := x.made(oversized, fmt.Sprintf("the answer is larger than %d bytes", x.limit))
@@ -138,7 +139,7 @@ func (x *exchange) answered() batch.Outcome {
 	return o
 }
 
-// judge decides what an answer is.
+// judge decides what an answer amounts to.
 func (x *exchange) judge(d *document, a *reading) batch.Outcome {
 	if a.refusal != nil {
 		r := parseRefusal(a.refusal)
@@ -186,7 +187,7 @@ func (x *exchange) judge(d *document, a *reading) batch.Outcome {
 	return x.made(v, "no usable answer: finishReason "+joined(a.FinishReason, a.FinishMessage))
 }
 
-// half is the outcome of an answer that broke off before it said it was over.
+// half returns the outcome of an answer that broke off before it was complete.
 func (x *exchange) half(cause error) batch.Outcome {
 	message := "the answer broke off"
 	v := broken
@@ -199,7 +200,7 @@ func (x *exchange) half(cause error) batch.Outcome {
 	return o
 }
 
-// made carries out a verdict.
+// made makes the outcome that a verdict asks for.
 func (x *exchange) made(v verdict, message string) batch.Outcome {
 	if x.status != 0 && x.status/100 != 2 {
 		message = fmt.Sprintf("HTTP %d: %s", x.status, message)
@@ -227,8 +228,8 @@ var (
 	digits    = regexp.MustCompile(`\d+`)
 )
 
-// identity reduces a message, HTTP status included, to what is the same when the
-// same refusal comes again: without request ids, other ids and numbers.
+// identity reduces a message to the text that stays the same if the same refusal comes
+// again. The HTTP status is kept. Request ids, other ids and numbers are removed.
 func identity(message string) string {
 	status, rest, found := strings.Cut(message, ": ")
 	if !found || !strings.HasPrefix(status, "HTTP ") {
@@ -244,7 +245,7 @@ func identity(message string) string {
 	return strings.TrimSpace(status + " " + strings.TrimSpace(digits.ReplaceAllString(rest, "#")))
 }
 
-// joined puts a server's explanation after its enum.
+// joined returns an enum's name with the server's explanation after it.
 func joined(reason, message string) string {
 	if message == "" {
 		return reason

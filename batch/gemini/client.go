@@ -23,66 +23,69 @@ import (
 	"github.com/genbatch/genbatch/internal/redact"
 )
 
-// Config says how a [Client] works. Only Endpoint is required, and, unless it
-// uses no key, Key or Tokens.
+// Config says how a [Client] works. Endpoint is required. So is Key, unless the endpoint
+// takes access tokens or no key at all.
 type Config struct {
 	Endpoint Endpoint
 
-	// Key returns the API key; it is asked before every attempt and must be safe
-	// for concurrent use. Unused with AuthNone and AuthOAuth.
+	// Key returns the API key. It is called before every attempt, and must be safe for
+	// concurrent use. AuthNone and AuthOAuth do not use it.
 	Key func() string
-	// KeyFrom says where the key comes from, for hints: "GEMINI_API_KEY". Empty:
-	// the endpoint's own variables.
+	// KeyFrom says in hints where the key comes from, such as "GEMINI_API_KEY". If it
+	// is empty, the hints name the endpoint's own variables.
 	KeyFrom string
-	// Tokens gives access tokens for AuthOAuth; nil: application-default
-	// credentials, which New looks for.
+	// Tokens gives access tokens for AuthOAuth. If it is nil, New looks for
+	// application-default credentials.
 	Tokens oauth2.TokenSource
 
-	// Stream uses streamGenerateContent.
+	// Stream selects streamGenerateContent.
 	Stream bool
 	// Header is added to every request. It cannot replace the authentication.
 	Header http.Header
-	// Version is genbatch's, for User-Agent.
+	// Version is the version of genbatch, for User-Agent.
 	Version string
 
-	Timeout        time.Duration // of a whole attempt; 0 = 5 min, and 15 min in the flex tier
-	ConnectTimeout time.Duration // of dialling, and again of the TLS handshake; 0 = 20 s
-	// HeaderTimeout is how long the answer's header may take after the request is
-	// sent; 0 = Timeout. A unary answer's header comes only when all is generated.
+	// Timeout bounds a whole attempt. 0 means 5 min, and 15 min in the flex tier.
+	Timeout time.Duration
+	// ConnectTimeout bounds dialling, and then the TLS handshake. 0 means 20 s.
+	ConnectTimeout time.Duration
+	// HeaderTimeout is how long the answer's header may take once the request is sent.
+	// 0 means Timeout: the header of a unary answer comes only when all of the answer
+	// has been generated.
 	HeaderTimeout time.Duration
-	// IdleTimeout is how long an answer that has begun may pause; 0 = 2 min.
+	// IdleTimeout is how long an answer that has begun may pause. 0 means 2 min.
 	IdleTimeout time.Duration
 
-	// MaxResponseBytes bounds an answer, after decompression; 0 = 64 MiB, enough
-	// for images. Of an error body at most 1 MiB is read.
+	// MaxResponseBytes bounds an answer after decompression. 0 means 64 MiB, which is
+	// enough for images. At most 1 MiB of an error body is read.
 	MaxResponseBytes int64
-	// Concurrency is how many attempts run at once, to size the connection pool;
-	// 0 = 64. It is no limit.
+	// Concurrency is how many attempts run at once. It sets the size of the connection
+	// pool and limits nothing else. 0 means 64.
 	Concurrency int
-	// Transport makes the exchanges; nil: one tuned http.Transport.
+	// Transport makes the exchanges. Nil means an http.Transport with suitable settings.
 	Transport http.RoundTripper
 }
 
-// TierHeader asks Vertex AI for the flex or the priority tier, which Google AI has
-// as the field serviceTier of the body.
+// TierHeader is the header that asks Vertex AI for the flex or the priority tier.
+// Google AI has the field serviceTier of the body for it.
 const TierHeader = "X-Vertex-AI-LLM-Shared-Request-Type"
 
-// maxErrorBytes is the most that is read of an error body.
+// maxErrorBytes bounds how much of an error body is read.
 const maxErrorBytes = 1 << 20
 
-// A Client is a [batch.Model] over HTTP. It is safe for concurrent use, and has
-// nothing to close.
+// A Client is a [batch.Model] over HTTP. It is safe for concurrent use, and does not
+// need to be closed.
 type Client struct {
 	config    Config
 	transport http.RoundTripper
 
-	// What is the same for one attempt after another.
+	// These are kept because they are mostly the same for one attempt after another.
 	header    http.Header
-	blank     atomic.Pointer[blank] // the last
+	blank     atomic.Pointer[blank] // the one that was used last
 	redactors atomic.Pointer[keyed]
 }
 
-// keyed is a redactor that knows a key.
+// keyed is a redactor together with the key that it knows.
 type keyed struct {
 	key string
 	*redact.Redactor
@@ -90,9 +93,8 @@ type keyed struct {
 
 var _ batch.Model = (*Client)(nil)
 
-// New checks the configuration and makes a Client. Nothing is sent, except that
-// Vertex AI's default credentials may be looked for on the machine's metadata
-// server.
+// New checks the configuration and makes a Client. It sends nothing to the endpoint. It
+// may ask the machine's metadata server for Vertex AI's default credentials.
 func New(c Config) (*Client, error) {
 	if c.Endpoint.BaseURL == "" {
 		return nil, errors.New("no endpoint: make one with ParseEndpoint")
@@ -131,8 +133,8 @@ func New(c Config) (*Client, error) {
 	return &Client{config: c, transport: rt, header: c.header()}, nil
 }
 
-// header returns what every request has in its header, but for the key and what
-// depends on the tier.
+// header returns the header fields that all requests share. The key is not among them,
+// nor is what depends on the tier.
 func (c *Config) header() http.Header {
 	h := make(http.Header)
 	h.Set("Content-Type", "application/json")
@@ -140,11 +142,11 @@ func (c *Config) header() http.Header {
 	for name, values := range c.Header {
 		h[http.CanonicalHeaderKey(name)] = values
 	}
-	h.Del("Accept-Encoding") // the transport undoes gzip only if it asked for it
+	h.Del("Accept-Encoding") // the transport decompresses only what it asked for itself
 	return h
 }
 
-// Attempt makes one exchange. See [batch.Model].
+// Attempt makes one exchange; see [batch.Model].
 func (c *Client) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 	key, err := c.key()
 	x := c.exchange(key)
@@ -156,7 +158,7 @@ func (c *Client) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 	defer cancel(nil)
 	timeout := c.timeout(r.Tier)
 	end := time.Now().Add(timeout)
-	var begun atomic.Bool // the answer has
+	var begun atomic.Bool // whether the answer has begun
 	timer := time.AfterFunc(timeout, func() {
 		if begun.Load() && time.Now().Before(end) {
 			cancel(errIdle)
@@ -169,7 +171,7 @@ func (c *Client) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 	if c.config.Stream || r.Stream {
 		method = ":streamGenerateContent?alt=sse"
 	}
-	var sent atomic.Bool // the server may have the whole request
+	var sent atomic.Bool // whether the server may have the whole request
 	req, err := c.request(httptrace.WithClientTrace(attempt, &httptrace.ClientTrace{
 		WroteRequest:         func(i httptrace.WroteRequestInfo) { sent.Store(sent.Load() || i.Err == nil) },
 		GotFirstResponseByte: func() { sent.Store(true) },
@@ -178,8 +180,8 @@ func (c *Client) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 		return x.made(verdict{batch.Settled, batch.Rejected, batch.KindRequest, "", true, 0}, "the request cannot be sent: "+err.Error())
 	}
 
-	// RoundTrip, not http.Client: that would follow redirects, key and all, and
-	// put the address with its query into errors.
+	// RoundTrip is called because an http.Client would follow redirects with the key,
+	// and would put the address with its query into errors.
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
 		return x.unsent(ctx, why(attempt, err), sent.Load())
@@ -200,8 +202,8 @@ func (c *Client) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 	return x.classified()
 }
 
-// why returns the reason for which the attempt was ended, where there is one: it
-// tells more than the error that the transport makes of it.
+// why returns the reason for which the attempt was ended, or else err. The reason says
+// more than the error that the transport makes of it.
 func why(attempt context.Context, err error) error {
 	if cause := context.Cause(attempt); cause != nil {
 		return cause
@@ -209,9 +211,8 @@ func why(attempt context.Context, err error) error {
 	return err
 }
 
-// timeout returns how long an exchange may take: an attempt in the tier, or, with
-// none, a call of the Files API. Flex calls wait for a free place
-// in the server's queue, for 1 to 15 minutes.
+// timeout returns how long an attempt in the tier may take. Calls of the Files API have
+// no tier. Flex calls wait in the server's queue for 1 to 15 minutes.
 // https://ai.google.dev/gemini-api/docs/flex-inference
 func (c *Client) timeout(tier string) time.Duration {
 	usual := 5 * time.Minute
@@ -221,7 +222,7 @@ func (c *Client) timeout(tier string) time.Duration {
 	return cmp.Or(c.config.Timeout, usual)
 }
 
-// request dresses the row's body, for a method of the model.
+// request makes the HTTP request that sends the row's body to a method of the model.
 func (c *Client) request(ctx context.Context, r *batch.Request, method, key string) (*http.Request, error) {
 	e := c.config.Endpoint
 	body := r.Body
@@ -246,12 +247,12 @@ func (c *Client) request(ctx context.Context, r *batch.Request, method, key stri
 	return req, nil
 }
 
-// A variant is all that requests differ in, but for their bodies: nearly always the
-// same as for the attempt before.
+// A variant is everything in which requests differ, except for their bodies. It is
+// nearly always the same as for the attempt before.
 type variant struct{ model, method, tier, key string }
 
-// A blank is a request without a body, of which header and address are shared and not
-// to be changed.
+// A blank is a request without a body. Requests made from it share its header and its
+// address, which must not be changed.
 type blank struct {
 	variant
 	request *http.Request
@@ -268,7 +269,7 @@ func (c *Client) blankOf(v variant) (*http.Request, error) {
 	}
 	maps.Copy(req.Header, c.header)
 	if e.ServerTimeout && req.Header.Get("X-Server-Timeout") == "" {
-		// Lets the server give up when we do, as Google's own SDKs ask it to.
+		// The server can give up when the client does. Google's own SDKs ask for it too.
 		req.Header.Set("X-Server-Timeout", strconv.Itoa(int(math.Ceil(c.timeout(v.tier).Seconds()))))
 	}
 	if e.Vertex && v.tier != "" && v.tier != "standard" && req.Header.Get(TierHeader) == "" {
@@ -284,8 +285,9 @@ func (c *Client) blankOf(v variant) (*http.Request, error) {
 	return req, nil
 }
 
-// redactor knows the key, and what the user's own headers hold. Making one takes as
-// long as all the rest that an attempt does before it sends.
+// redactor returns a redactor that knows the key and the secrets in the user's own
+// headers. It is kept for the next attempt, because making one takes as long as
+// everything else that an attempt does before it sends.
 func (c *Client) redactor(key string) *redact.Redactor {
 	if k := c.redactors.Load(); k != nil && k.key == key {
 		return k.Redactor
@@ -310,7 +312,7 @@ func (c *Client) newRedactor(key string) *redact.Redactor {
 	return redact.New(secrets...)
 }
 
-// noKey is the outcome when there is no key to send.
+// noKey returns the outcome if there is no key to send.
 func (x *exchange) noKey(err error) batch.Outcome {
 	if errors.Is(err, errNoKey) || errors.Is(err, errOddKey) {
 		return x.made(verdict{batch.Stop, "", batch.KindKey, hintKey, false, 0}, err.Error())
@@ -323,13 +325,13 @@ func (x *exchange) noKey(err error) batch.Outcome {
 	return x.made(verdict{batch.Retry, "", batch.KindTransport, "", false, 0}, "no access token: "+err.Error())
 }
 
-// unsent is the outcome of an exchange that got no answer's header.
+// unsent returns the outcome of an exchange that ended before the answer's header came.
 func (x *exchange) unsent(ctx context.Context, err error, sent bool) batch.Outcome {
 	v := broken
 	v.kind, v.hint = transportKind(err)
 	v.everyRow = v.kind == batch.KindConfig
 	if dial := (*net.OpError)(nil); errors.As(err, &dial) && dial.Op == "dial" {
-		v.consequence = batch.SlowDown // nobody is there: few rows need to find that out
+		v.consequence = batch.SlowDown // no server answers: few rows need to find that out
 	}
 	message := "no answer: " + err.Error()
 	if ctx.Err() != nil {

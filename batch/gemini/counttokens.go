@@ -22,8 +22,8 @@ func (e Endpoint) CanCount() error {
 	return fmt.Errorf("%s is not known to count tokens for nothing: some gateways answer countTokens with a generation, and bill it", e)
 }
 
-// CountTokens asks the endpoint how many tokens a request's prompt has. It fails for
-// endpoints that [Endpoint.CanCount] does not name.
+// CountTokens asks the endpoint how many tokens a request's prompt has. It fails where
+// [Endpoint.CanCount] does.
 // https://ai.google.dev/api/tokens
 func (c *Client) CountTokens(ctx context.Context, r *batch.Request) (int64, error) {
 	if err := c.config.Endpoint.CanCount(); err != nil {
@@ -67,8 +67,8 @@ func (c *Client) CountTokens(ctx context.Context, r *batch.Request) (int64, erro
 	return int64(answer.Total), nil
 }
 
-// countBody makes of a request what countTokens takes: Google AI the whole of it, and
-// Vertex AI its parts that are counted.
+// countBody returns the body of a countTokens call. Google AI takes the whole request,
+// and Vertex AI only those of its fields that are counted.
 func (c *Client) countBody(r *batch.Request) (json.RawMessage, error) {
 	var top map[string]json.RawMessage
 	if err := json.Unmarshal(r.Body, &top); err != nil {

@@ -11,39 +11,39 @@ import (
 	"strings"
 )
 
-// Details are what an answer holds beside its text: of its first candidate, but
-// for Candidates. What the answer does not have is empty. JSON fields have the
-// API's own form.
+// Details are what an answer holds beside its text. All of them but Candidates are about
+// the first candidate. Fields that the answer does not have are empty. JSON fields have
+// the API's own form.
 type Details struct {
 	Candidates []string // the text of each candidate, by its index
 
 	Media []Media     // images and sounds, in order
-	Code  []Execution // what the code execution tool ran, in order
+	Code  []Execution // the runs of the code execution tool, in order
 
 	SearchQueries []string          // groundingMetadata.webSearchQueries
 	Sources       []Source          // groundingMetadata.groundingChunks
 	Supports      []json.RawMessage // groundingMetadata.groundingSupports
 	URLs          []json.RawMessage // urlContextMetadata.urlMetadata
 
-	SafetyRatings []json.RawMessage // safetyRatings of the candidate, or of the prompt that was blocked
+	SafetyRatings []json.RawMessage // safetyRatings of the candidate, or of a blocked prompt
 	Citations     []json.RawMessage // citationMetadata.citationSources; Vertex AI: citations
 	Logprobs      []json.RawMessage // logprobsResult, one for each chunk of a stream
-	AvgLogprobs   *float64          // nil: not said, or not a number
+	AvgLogprobs   *float64          // nil if it is missing or not a number
 }
 
-// Media is a piece of an answer that is no text.
+// Media is a piece of an answer that is not text.
 type Media struct {
-	MIMEType string // as the API says: image/png, audio/L16;codec=pcm;rate=24000
+	MIMEType string // the API's own words: image/png, audio/L16;codec=pcm;rate=24000
 	data     string // base64
 }
 
-// Bytes returns what the piece holds.
+// Bytes returns the decoded content.
 func (m *Media) Bytes() ([]byte, error) {
 	b, err := base64.StdEncoding.DecodeString(m.data)
 	if err == nil {
 		return b, nil
 	}
-	// protobuf's JSON allows both alphabets, with padding or without.
+	// The JSON form of protobuf allows both alphabets, with padding or without.
 	unpadded := strings.TrimRight(m.data, "=")
 	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 		if b, err := encoding.DecodeString(unpadded); err == nil {
@@ -58,19 +58,19 @@ type Execution struct {
 	ID       string `json:"id,omitempty"`
 	Language string `json:"language,omitempty"`
 	Code     string `json:"code"`
-	Outcome  string `json:"outcome,omitempty"` // OUTCOME_OK, OUTCOME_FAILED, OUTCOME_DEADLINE_EXCEEDED; empty: not said
+	Outcome  string `json:"outcome,omitempty"` // OUTCOME_OK, OUTCOME_FAILED, OUTCOME_DEADLINE_EXCEEDED or empty
 	Output   string `json:"output,omitempty"`
 }
 
-// A Source is what an answer is grounded on: a page, an image, a place, a passage.
+// A Source is what an answer is grounded on: a page, an image, a place or a passage.
 type Source struct {
-	URI   string `json:"uri,omitempty"` // a passage of a file store has none
+	URI   string `json:"uri,omitempty"` // empty for a passage of a file store
 	Title string `json:"title,omitempty"`
-	Text  string `json:"text,omitempty"` // of a passage
+	Text  string `json:"text,omitempty"` // the text of a passage
 }
 
-// ParseDetails reads what a raw answer holds beside its text. Like [Parse], it
-// passes over what has another form than the API's own.
+// ParseDetails reads what a raw answer holds beside its text. Like [Parse], it ignores
+// what does not have the API's own form.
 func ParseDetails(raw json.RawMessage) *Details {
 	d := new(Details)
 	chosen := -1
@@ -139,8 +139,8 @@ type detailPart struct {
 	CodeExecutionResult *Execution `json:"codeExecutionResult"`
 }
 
-// addText adds to the text of a candidate. Answers have at most a few; what has
-// a wild index is none.
+// addText adds to the text of a candidate. Answers have only a few candidates, so one
+// with a very large index is ignored.
 func (d *Details) addText(index int, c *detailCandidate) {
 	const most = 64
 	if index < 0 || index >= most {
@@ -156,7 +156,7 @@ func (d *Details) addText(index int, c *detailCandidate) {
 	}
 }
 
-// execution returns the run that a result is of: the one with its id, or the last.
+// execution returns the run that a result belongs to: the one with its id, or the last.
 func (d *Details) execution(id string) *Execution {
 	for i := range d.Code {
 		if id != "" && d.Code[i].ID == id {
@@ -205,16 +205,16 @@ func (d *Details) add(c *detailCandidate) {
 	}
 }
 
-// sources reads grounding chunks: each is a web page, an image, a place or a
-// passage, which all have a uri and a title. One that cannot be read stays, empty,
-// since supports refer to the chunks by number.
+// sources reads grounding chunks. Each is a web page, an image, a place or a passage.
+// A chunk that cannot be read stays in the list, empty, because supports refer to the
+// chunks by number.
 func sources(chunks []map[string]json.RawMessage) []Source {
 	list := make([]Source, len(chunks))
 	for i, kinds := range chunks {
 		for _, kind := range []string{"web", "image", "maps", "retrievedContext"} {
 			var s struct {
 				Source
-				SourceURI string `json:"sourceUri"` // of an image
+				SourceURI string `json:"sourceUri"` // the uri of an image
 			}
 			if raw, ok := kinds[kind]; ok && json.Unmarshal(raw, &s) == nil {
 				list[i] = s.Source
@@ -228,7 +228,7 @@ func sources(chunks []map[string]json.RawMessage) []Source {
 	return list
 }
 
-// or returns the list, or else when it is empty.
+// or returns list, or other if list is empty.
 func or[T any](list, other []T) []T {
 	if len(list) > 0 {
 		return list

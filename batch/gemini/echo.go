@@ -7,9 +7,9 @@ import (
 	"github.com/genbatch/genbatch/internal/redact"
 )
 
-// withoutSecrets returns a response without the secrets that were sent. In a
-// stream one may be spread over the texts of several events, to be whole only in
-// the output: then all of the text goes into the first of them.
+// withoutSecrets returns a response without the secrets that were sent. In a stream, a
+// secret may be spread over the texts of several events, and become whole only in the
+// output. Then all of the text is moved into the first event.
 func withoutSecrets(r *redact.Redactor, response json.RawMessage) json.RawMessage {
 	response = r.Body(response)
 	if len(response) == 0 || response[0] != '[' {
@@ -46,8 +46,7 @@ func withoutSecrets(r *redact.Redactor, response json.RawMessage) json.RawMessag
 	return bytes.TrimSpace(b.Bytes())
 }
 
-// eachText calls f with each part of the answer's text, below whatever objects it
-// stands; thoughts are no part of it.
+// eachText calls f with each part of an answer that holds text. It skips thoughts.
 func eachText(v any, f func(part map[string]any, text string)) {
 	switch v := v.(type) {
 	case []any:

@@ -12,32 +12,32 @@ import (
 // An Auth is a way of sending a key.
 type Auth string
 
-// The ways of sending a key. The API takes exactly one of them at a time.
+// The ways of sending a key. The API takes only one of them in a request.
 // https://ai.google.dev/gemini-api/docs/api-key
 const (
-	AuthGoogKey Auth = "x-goog-api-key" // a header of its own
+	AuthGoogKey Auth = "x-goog-api-key" // x-goog-api-key: KEY
 	AuthBearer  Auth = "bearer"         // Authorization: Bearer KEY
 	AuthRaw     Auth = "raw"            // Authorization: KEY
 	AuthQuery   Auth = "query"          // ?key=KEY
-	AuthNone    Auth = "none"           // nothing
-	AuthOAuth   Auth = "oauth"          // Authorization: Bearer TOKEN, refreshed: Vertex AI
+	AuthNone    Auth = "none"           // no key is sent
+	AuthOAuth   Auth = "oauth"          // Authorization: Bearer TOKEN, with a token that is refreshed; Vertex AI only
 )
 
-// An Endpoint is where requests go and how they are dressed. Make one with
+// An Endpoint is where requests are sent, and in what form. Make one with
 // [ParseEndpoint].
 type Endpoint struct {
-	Name    string // google, vertex, yescale, gptproto, sim; empty for a base URL
+	Name    string // google, vertex, yescale, gptproto or sim; empty for a base URL
 	BaseURL string // scheme, host and path prefix, without version and trailing slash
-	Version string // v1beta
+	Version string // the version segment of the path, such as v1beta
 	Auth    Auth
 
-	// Vertex selects Vertex AI's paths and its stricter bodies. Without a Project
-	// it is in express mode: an API key and no project.
+	// Vertex selects the paths of Vertex AI and its stricter bodies. If Project is
+	// empty, it is used in express mode, with an API key and without a project.
 	Vertex            bool
 	Project, Location string
 
-	// KeyEnv names the environment variables that hold this endpoint's own key,
-	// the one that wins first. A key found there is for no other endpoint.
+	// KeyEnv names the environment variables that hold this endpoint's own key. The
+	// first that is set wins. A key found there must not be sent to another endpoint.
 	KeyEnv []string
 
 	// ServerTimeout says that the server obeys the x-server-timeout header.
@@ -46,17 +46,17 @@ type Endpoint struct {
 	Facts
 }
 
-// EndpointOptions is what a user says about an endpoint.
+// EndpointOptions is what a user says about an endpoint. Every field may be empty.
 type EndpointOptions struct {
-	Name     string // a name of the table below, or a base URL; empty: google, or what BaseURL says
-	BaseURL  string // another host for a named endpoint
-	Auth     string // empty: the endpoint's own
-	Project  string // Vertex AI; empty: GOOGLE_CLOUD_PROJECT
-	Location string // Vertex AI; empty: GOOGLE_CLOUD_LOCATION, GOOGLE_CLOUD_REGION, global
+	Name     string // google, vertex, yescale, gptproto, sim or a base URL; by default google, unless BaseURL is set
+	BaseURL  string // another address for a named endpoint, or the only one
+	Auth     string // by default the endpoint's own
+	Project  string // for Vertex AI; by default GOOGLE_CLOUD_PROJECT
+	Location string // for Vertex AI; by default GOOGLE_CLOUD_LOCATION, GOOGLE_CLOUD_REGION or global
 }
 
-// named holds the known endpoints. baseEnv is the variable with which Google's
-// own SDKs let an environment move the endpoint.
+// named holds the known endpoints. The variable baseEnv moves the endpoint to another
+// address; Google's own SDKs obey it too.
 var named = map[string]struct {
 	Endpoint
 	baseEnv string
@@ -84,7 +84,7 @@ var named = map[string]struct {
 	}},
 }
 
-// defaultVersion is the version segment that every known gateway serves.
+// defaultVersion is the version of the API that every known gateway serves.
 const defaultVersion = "v1beta"
 
 var (
@@ -92,8 +92,9 @@ var (
 	plainSegment  = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9.:_-]*$`) // a project or location in a host or path
 )
 
-// ParseEndpoint makes an Endpoint of what the user says; env is os.Getenv or a
-// stand-in. It reads no key and opens no connection. Errors name the remedy.
+// ParseEndpoint makes an Endpoint from what the user says. The function env is os.Getenv
+// or a stand-in. ParseEndpoint reads no key and opens no connection. Its errors name
+// the remedy.
 func ParseEndpoint(o EndpointOptions, env func(string) string) (Endpoint, error) {
 	name, base := o.Name, strings.TrimSpace(o.BaseURL)
 	if strings.Contains(name, "://") {
@@ -153,11 +154,11 @@ func ParseEndpoint(o EndpointOptions, env func(string) string) (Endpoint, error)
 	return e, nil
 }
 
-// rebase sets another address, whose last path segment may be the version.
+// rebase sets another address. Its last path segment may be the version.
 func (e *Endpoint) rebase(base string) error {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		// The address itself stays out of the text: it may hold a password.
+		// The text leaves the address out, because it may hold a password.
 		return errors.New("the base URL is not of the form https://host/prefix")
 	}
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
@@ -181,8 +182,8 @@ func (e *Endpoint) rebase(base string) error {
 	return nil
 }
 
-// String names the endpoint in journals and messages, and tells apart what has
-// quotas of its own.
+// String returns the endpoint's name for journals and messages. Endpoints that have
+// quotas of their own have different names.
 func (e Endpoint) String() string {
 	switch {
 	case e.Name == "":
@@ -195,8 +196,8 @@ func (e Endpoint) String() string {
 	return e.Name + ":" + e.BaseURL
 }
 
-// Warning says what is unwise about the endpoint, or is empty: a key sent in the
-// clear to another machine.
+// Warning returns a warning if the key would be sent unencrypted to another machine, and
+// otherwise an empty string.
 func (e Endpoint) Warning() string {
 	u, err := url.Parse(e.BaseURL)
 	if err != nil || u.Scheme != "http" || e.Auth == AuthNone {
@@ -209,8 +210,8 @@ func (e Endpoint) Warning() string {
 	return "the key goes to " + u.Host + " unencrypted: use https"
 }
 
-// url returns the address of a call, without a key. It keeps tunedModels/… and
-// dynamic/… names, and takes a model with or without models/ before it.
+// url returns the address of a call, without a key. The model may have models/ before
+// its name. Names that begin with tunedModels/ or dynamic/ are kept.
 func (e Endpoint) url(model, method string) string {
 	return e.BaseURL + "/" + e.Version + "/" + e.modelPath(model) + method
 }

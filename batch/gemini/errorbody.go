@@ -13,23 +13,23 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
-// A refusal is what an error body says, whoever wrote it: Google, a gateway in
-// Google's, OpenAI's or its own form, or a proxy in HTML.
+// A refusal is what an error body says. It may be written by Google, by a gateway in the
+// form of Google, of OpenAI or of its own, or by a proxy in HTML.
 // https://google.aip.dev/193
 type refusal struct {
 	message string
 	code    string // the body's own code: a number, or a gateway's word
-	status  string // canonical: RESOURCE_EXHAUSTED
-	typ     string // gateways: new_api_error, upstream_error
+	status  string // the canonical code, such as RESOURCE_EXHAUSTED
+	typ     string // a gateway's type, such as new_api_error or upstream_error
 	html    bool
-	extra   []string // reasons, field violations and other text that rules look at
+	extra   []string // reasons, field violations and other text that the rules look at
 
 	limits  []batch.Limit
-	noQuota bool          // a quota is given as 0
-	retry   time.Duration // how long it asks to wait
+	noQuota bool          // a quota has the value 0
+	retry   time.Duration // how long the server asks to wait
 }
 
-// parseRefusal never fails: what cannot be read becomes the message.
+// parseRefusal never fails. A body that cannot be read becomes the message.
 func parseRefusal(body []byte) refusal {
 	var r refusal
 	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
@@ -39,7 +39,7 @@ func parseRefusal(body []byte) refusal {
 		r.html = true
 		r.message = htmlText(body)
 	case len(d.chunks) > 0:
-		// The last: a stream that fails ends in its error.
+		// The last chunk is read, because a stream that fails ends with its error.
 		r.read(decode(d.chunks[len(d.chunks)-1]), 0)
 		r.message = cmp.Or(r.message, clip(d.chunks[len(d.chunks)-1]))
 	default:
@@ -50,13 +50,13 @@ func parseRefusal(body []byte) refusal {
 	return r
 }
 
-// maxText is the most of each text of a refusal that is looked at: dozens of
-// patterns are matched against it, and nobody writes an explanation this long.
+// maxText bounds how much of each text of a refusal is looked at. Dozens of patterns are
+// matched against it, and no explanation is this long.
 const maxText = 16 << 10
 
 func clip[T ~string | ~[]byte](s T) string { return string(s[:min(len(s), maxText)]) }
 
-// decode returns the JSON value, or nil.
+// decode returns the decoded JSON value, or nil if b does not begin with one.
 func decode(b []byte) any {
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.UseNumber()
@@ -67,13 +67,13 @@ func decode(b []byte) any {
 	return v
 }
 
-// messageKeys are the fields in which servers put the message, or an object that
-// has it.
+// messageKeys are the fields in which servers put the message, or an object that holds
+// the message.
 var messageKeys = []string{"error", "message", "msg", "err", "error_msg", "error_message", "errorMessage", "detail", "errors", "title"}
 
-// read takes from a JSON value what the refusal does not have yet. The innermost
-// error is the most telling, so it is read first. Servers nest errors as JSON in
-// strings; depth keeps that from going on.
+// read takes from a JSON value what the refusal does not have yet. It reads the
+// innermost error first, because that says the most. Servers nest errors as JSON in
+// strings, and depth bounds how far read follows them.
 func (r *refusal) read(v any, depth int) {
 	if depth > 6 {
 		return
@@ -110,8 +110,8 @@ func (r *refusal) read(v any, depth int) {
 	}
 }
 
-// detail reads one element of a google.rpc.Status' details. It goes by the
-// fields and not by @type, which gateways drop.
+// detail reads one element of the details of a google.rpc.Status. It goes by the fields
+// and not by @type, which gateways drop.
 func (r *refusal) detail(d map[string]any) {
 	r.extra = append(r.extra, scalar(d["reason"]), scalar(d["message"]), scalar(d["detail"]))
 	if delay, err := time.ParseDuration(scalar(d["retryDelay"])); err == nil && delay > 0 {
@@ -135,7 +135,7 @@ func (r *refusal) detail(d map[string]any) {
 	}
 }
 
-// scalar returns a string or number as text, anything else as "".
+// scalar returns a string or a number as text, and "" for any other value.
 func scalar(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -156,8 +156,8 @@ func (r *refusal) number() int {
 	return canonical[r.status]
 }
 
-// canonical maps google.rpc.Code names to HTTP statuses, for errors that come in
-// the middle of a 200.
+// canonical maps the names of google.rpc.Code to HTTP statuses. It is for errors inside
+// an answer with status 200.
 // https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto
 var canonical = map[string]int{
 	"CANCELLED": 499, "UNKNOWN": 500, "INVALID_ARGUMENT": 400, "DEADLINE_EXCEEDED": 504, "NOT_FOUND": 404,
@@ -166,11 +166,11 @@ var canonical = map[string]int{
 	"UNAVAILABLE": 503, "DATA_LOSS": 500,
 }
 
-// haystack is the text that rules are matched against, in lower case: the
-// message first, so that a rule can ask for how it begins.
+// haystack returns the text that rules are matched against, in lower case. The message
+// comes first, so that a rule can match its beginning.
 func (r *refusal) haystack() string {
 	text := strings.Join(append([]string{r.message, r.code, r.status, r.typ}, r.extra...), "\n")
-	return strings.ToLower(text[:min(len(text), 2*maxText)]) // lower case may be longer, by up to half
+	return strings.ToLower(text[:min(len(text), 2*maxText)]) // in lower case, text may be up to half as long again
 }
 
 var (
@@ -178,7 +178,7 @@ var (
 	htmlSkip  = regexp.MustCompile(`(?is)<(script|style|head)\b.*?</(script|style|head)>|<!--.*?-->|<[^>]*>`)
 )
 
-// htmlText is a page's title and the beginning of its text.
+// htmlText returns a page's title and the beginning of its text.
 func htmlText(page []byte) string {
 	page = page[:min(len(page), maxText)]
 	plain := func(s string) string { return strings.Join(strings.Fields(html.UnescapeString(s)), " ") }

@@ -8,19 +8,19 @@ import (
 // Facts are what is known about an endpoint, beyond how to speak to it. [FactsOf] and
 // [ParseEndpoint] fill them in. What is not known is false.
 type Facts struct {
-	// Dialect says whose rules the endpoint enforces.
+	// Dialect says which API's rules the endpoint enforces.
 	Dialect Dialect
 
-	// Simulated says that answers are made up and cost nothing. Such an endpoint
-	// takes any key, and no quota of it outlives its process.
+	// Simulated says that answers are made up and cost nothing. Such an endpoint takes
+	// any key, and its quotas begin anew with each process.
 	Simulated bool
 
-	// ListPrices says that calls are billed at Google's list prices, because Google
-	// itself bills them. Any other operator sends a bill of its own.
+	// ListPrices says that costs at Google's list prices are right, because Google
+	// itself sends the bill, or nobody does. Any other operator has its own prices.
 	ListPrices bool
 
-	// NoTiers says that the endpoint is not known to sell Google's service tiers. It
-	// would charge its own price for what looks like half of it.
+	// NoTiers says that the endpoint, as far as is known, does not sell Google's service
+	// tiers. It would charge its own price for a call that seems to cost half.
 	NoTiers bool
 
 	// FilesAPI says that media can be uploaded through the Files API.
@@ -29,7 +29,7 @@ type Facts struct {
 	// CountsTokens says that countTokens is offered, and free of charge.
 	CountsTokens bool
 
-	// InlineLimit is the largest request in bytes, media in base64 included.
+	// InlineLimit is the size of the largest request in bytes, with media in base64.
 	InlineLimit int
 }
 

@@ -18,25 +18,25 @@ import (
 )
 
 const (
-	// uploadChunk is what Google's own SDKs send at once.
+	// uploadChunk is the size of a chunk in Google's own SDKs.
 	uploadChunk = 8 << 20
 	// uploadFaults is how many exchanges of an upload may fail in a row.
 	uploadFaults = 5
-	// maxFileReply bounds the description of a file.
+	// maxFileReply bounds the description of a file, in bytes.
 	maxFileReply = 1 << 20
-	// MaxFileBytes is the most that the Files API takes of one file.
+	// MaxFileBytes is the size of the largest file that the Files API takes.
 	// https://ai.google.dev/gemini-api/docs/files
 	MaxFileBytes = 2 << 30
 )
 
-// Files is the Files API of an endpoint: media that are too large for a request
-// are uploaded once, and live for 48 hours. Its errors are *FileErrors. It is safe
-// for concurrent use.
+// Files is the Files API of an endpoint. Media that are too large for a request are
+// uploaded once, and kept there for 48 hours. The errors of its methods are of type
+// *FileError. Files is safe for concurrent use.
 // https://ai.google.dev/gemini-api/docs/files
 type Files struct {
 	client *Client
 
-	// ActiveTimeout is how long [Files.WaitActive] waits; 0 = 10 min.
+	// ActiveTimeout is how long [Files.WaitActive] waits. 0 means 10 min.
 	ActiveTimeout time.Duration
 }
 
@@ -49,7 +49,7 @@ func (c *Client) Files() *Files {
 	return &Files{client: c}
 }
 
-// A File is one that was uploaded.
+// A File is a file that was uploaded.
 type File struct {
 	Name     string    `json:"name"` // files/abc
 	URI      string    `json:"uri"`
@@ -61,8 +61,8 @@ type File struct {
 	} `json:"error"`
 }
 
-// A FileError is what an exchange with the Files API came to that gave no file. The
-// Outcome says what follows for the row that needs it: it never costs anything.
+// A FileError is why an exchange with the Files API gave no file. Its Outcome says what
+// follows for the row that needs the file. Such an exchange never costs anything.
 type FileError struct{ Outcome batch.Outcome }
 
 func (e *FileError) Error() string {
@@ -72,8 +72,8 @@ func (e *FileError) Error() string {
 	return e.Outcome.Err.Message + "; " + e.Outcome.Err.Hint
 }
 
-// NotFound reports whether the file is not there (any more), or is another
-// project's: the API answers 403 for both.
+// NotFound reports whether the file does not exist, no longer exists, or belongs to
+// another project. The API answers 403 in each of these cases.
 func (e *FileError) NotFound() bool {
 	s := e.Outcome.Err.HTTPStatus
 	return s == http.StatusNotFound || s == http.StatusForbidden
@@ -87,9 +87,10 @@ func fileErrorf(c batch.Consequence, s batch.Status, kind batch.Kind, hint, form
 	return &FileError{batch.Outcome{Consequence: c, Status: s, Err: &batch.Error{Kind: kind, Message: fmt.Sprintf(format, args...), Hint: hint}}}
 }
 
-// Upload uploads size bytes of content in chunks, and goes on where the server
-// stands when a connection breaks. name is shown in lists of files, and need not
-// be unique. The file can be used once it is active: see [Files.WaitActive].
+// Upload uploads size bytes of content in chunks. If a connection breaks, it asks the
+// server how far it has come, and goes on from there. The name is shown in lists of
+// files, and need not be unique. The file can be used once it is active; see
+// [Files.WaitActive].
 func (f *Files) Upload(ctx context.Context, content io.ReaderAt, size int64, mimeType, name string) (*File, error) {
 	e := f.client.config.Endpoint
 	about, err := json.Marshal(map[string]any{"file": map[string]string{"displayName": name}})
@@ -110,7 +111,7 @@ func (f *Files) Upload(ctx context.Context, content io.ReaderAt, size int64, mim
 	}
 
 	var offset int64
-	unsure, faults := false, 0 // whether offset is where the server stands
+	unsure, faults := false, 0 // unsure: the server may not be at offset
 	for {
 		if unsure {
 			reply, err = f.exchange(ctx, http.MethodPost, session, map[string]string{"X-Goog-Upload-Command": "query"}, nil)
@@ -161,8 +162,8 @@ func (f *Files) Upload(ctx context.Context, content io.ReaderAt, size int64, mim
 	}
 }
 
-// checkSession refuses an address that the content, which may be private, must not
-// go to in the clear.
+// checkSession refuses an address to which the content would go unencrypted. The content
+// may be private.
 func (f *Files) checkSession(session string) error {
 	u, err := url.Parse(session)
 	base, berr := url.Parse(f.client.config.Endpoint.BaseURL)
@@ -172,7 +173,7 @@ func (f *Files) checkSession(session string) error {
 	return fileErrorf(batch.Settled, batch.Failed, batch.KindConfig, hintAddress, "the endpoint gave no usable address for the upload")
 }
 
-// Get returns the file as it stands.
+// Get returns the current state of the file.
 func (f *Files) Get(ctx context.Context, name string) (*File, error) {
 	reply, err := f.exchange(ctx, http.MethodGet, f.url(name), nil, nil)
 	if err != nil {
@@ -181,7 +182,7 @@ func (f *Files) Get(ctx context.Context, name string) (*File, error) {
 	return reply.file()
 }
 
-// Delete removes the file. One that is not there any more is no error.
+// Delete removes the file. It is no error if the file no longer exists.
 func (f *Files) Delete(ctx context.Context, name string) error {
 	_, err := f.exchange(ctx, http.MethodDelete, f.url(name), nil, nil)
 	if fault := (*FileError)(nil); errors.As(err, &fault) && fault.NotFound() {
@@ -190,8 +191,8 @@ func (f *Files) Delete(ctx context.Context, name string) error {
 	return err
 }
 
-// WaitActive waits until the API has processed the file, which takes a while for
-// films. A file that cannot be processed is the fault of the row.
+// WaitActive waits until the API has processed the file. That takes a while for films.
+// If the file cannot be processed, the row is rejected.
 func (f *Files) WaitActive(ctx context.Context, file *File) error {
 	limit := f.ActiveTimeout
 	if limit == 0 {
@@ -228,7 +229,7 @@ func (f *Files) WaitActive(ctx context.Context, file *File) error {
 	}
 }
 
-// interrupted is the error when ctx has ended.
+// interrupted returns the error for a ctx that has ended.
 func (f *Files) interrupted(ctx context.Context) error {
 	return fileErrorf(batch.Retry, "", batch.KindTransport, "", "the upload was given up: %v", context.Cause(ctx))
 }
@@ -249,13 +250,14 @@ func (f *Files) url(name string) string {
 	return e.BaseURL + "/" + e.Version + "/files/" + url.PathEscape(strings.TrimPrefix(name, "files/"))
 }
 
-// A fileReply is a 2xx answer of the Files API.
+// A fileReply is an answer of the Files API with a status of 2xx.
 type fileReply struct {
 	header http.Header
 	body   []byte
 }
 
-// file reads the description of a file, which an upload's last answer wraps.
+// file reads the description of a file. The last answer of an upload wraps it in an
+// object.
 func (r *fileReply) file() (*File, error) {
 	var wrapped struct {
 		File json.RawMessage `json:"file"`
@@ -306,8 +308,8 @@ func (f *Files) exchange(ctx context.Context, method, address string, header map
 	}
 	req.Header.Del("Accept-Encoding")
 	req.Header.Set("User-Agent", strings.TrimSuffix("genbatch/"+c.config.Version, "/"))
-	// An upload's address is the server's word, and may lead elsewhere: the key does
-	// not go there, nor do the user's own headers.
+	// The server names the address of an upload, which may be on another host. Neither
+	// the key nor the user's own headers are sent there.
 	if strings.HasPrefix(address, c.config.Endpoint.BaseURL+"/") {
 		if err := c.authorize(req, key); err != nil {
 			return nil, fileErrorf(batch.Stop, "", batch.KindConfig, "", "%v", err)
@@ -329,12 +331,12 @@ func (f *Files) exchange(ctx context.Context, method, address string, header map
 		o := x.outcome()
 		o.MaybeBilled, o.Limits = false, nil
 		if o.Consequence == batch.SlowDown || o.Consequence == batch.Park {
-			o.Consequence = batch.Retry // these are no limits of the model
+			o.Consequence = batch.Retry // the limit is not one of the model
 		}
 		o.Err.Message = "the Files API: " + o.Err.Message
 		k, none := o.Err.Kind, slices.Contains([]int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented}, resp.StatusCode)
 		if none || o.Consequence == batch.Stop && k != batch.KindKey && k != batch.KindBilling {
-			// A proxy before Google may have no Files API. Rows without uploads go on.
+			// A proxy in front of Google may have no Files API. Rows without uploads go on.
 			o.Consequence, o.Status, o.Refusal, o.Err.Hint = batch.Settled, batch.Failed, "", "use smaller files, or their https:// addresses"
 		}
 		return nil, &FileError{o}
@@ -345,7 +347,7 @@ func (f *Files) exchange(ctx context.Context, method, address string, header map
 	return &fileReply{header: resp.Header, body: x.body}, nil
 }
 
-// brokenOff is the error of an exchange that brought no whole answer.
+// brokenOff returns the error of an exchange without a complete answer.
 func (x *exchange) brokenOff(ctx context.Context, err error) *FileError {
 	o := x.unsent(ctx, err, false)
 	o.Consequence = batch.Retry

@@ -2,9 +2,9 @@ package gemini
 
 import "github.com/genbatch/genbatch/batch"
 
-// finishes says what follows from a finish reason other than STOP, MAX_TOKENS
-// and CONTINUATION, which depend on the content (see [Client.answered]). A
-// reason that it does not list is unknown, and never success: enums grow.
+// finishes says what follows from a finish reason. STOP, MAX_TOKENS and CONTINUATION are
+// missing, because they depend on the content (see exchange.judge). Any other reason
+// that is missing is unknown, and never a success: new ones are added to the enum.
 // https://ai.google.dev/api/generate-content#FinishReason
 var finishes = map[string]verdict{
 	"SAFETY":                   blocked,
@@ -17,7 +17,7 @@ var finishes = map[string]verdict{
 	"MODEL_ARMOR":              blocked,
 	"ESCALATION":               blocked,
 
-	// Sampling may avoid the passage the next time.
+	// Sampling may avoid the recited passage the next time.
 	"RECITATION":       {batch.Retry, batch.Blocked, batch.KindContent, "", false, 2},
 	"IMAGE_RECITATION": {batch.Retry, batch.Blocked, batch.KindContent, "", false, 1},
 
@@ -35,16 +35,18 @@ var finishes = map[string]verdict{
 var (
 	blocked = verdict{batch.Settled, batch.Blocked, batch.KindContent, "", false, 0}
 
-	// blockedPrompt is by blockReason; what is not listed is blocked.
+	// blockedPrompt is keyed by blockReason. A reason that it does not list has the
+	// verdict blocked.
 	blockedPrompt = map[string]verdict{
 		"OTHER": {batch.Retry, batch.Blocked, batch.KindContent, "", false, 1},
 	}
 
-	// noContent: a STOP without content, an empty body. Asking again helps.
+	// noContent is for a STOP without content, and for an empty body. Asking again helps.
 	noContent = verdict{batch.Retry, batch.Empty, batch.KindAnswer, "", false, 3}
 
-	// unfinished: content and no finish reason. Once more, and if the server does
-	// it again it always does: the text is kept, as truncated since nobody knows.
+	// unfinished is for content without a finish reason. The row is asked once more. A
+	// server that then does it again always does, so the text is kept. It is called
+	// truncated, because it may be incomplete.
 	unfinished = verdict{batch.Retry, batch.Truncated, batch.KindAnswer, "", false, 1}
 
 	truncated    = verdict{batch.Answered, batch.Truncated, batch.KindAnswer, "raise maxOutputTokens", false, 0}
@@ -53,12 +55,13 @@ var (
 
 	unknownFinish = verdict{batch.Settled, batch.Invalid, batch.KindAnswer, "", false, 0}
 
-	// broken: half an answer. What it lacks may come the next time.
+	// broken is for half an answer. The next one may be complete.
 	broken = verdict{batch.Retry, "", batch.KindTransport, "", false, 0}
 
-	// oversized: the same question hardly gets a small answer, but it may.
+	// oversized is for an answer above the limit. The next one is probably as large, so
+	// there is only one retry.
 	oversized = verdict{batch.Retry, batch.Failed, batch.KindAnswer, "", false, 1}
 
-	// notTheAPI: a 200 of something else.
+	// notTheAPI is for a 200 that does not come from this API.
 	notTheAPI = verdict{batch.Retry, "", batch.KindConfig, hintAddress, true, 0}
 )

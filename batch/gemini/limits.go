@@ -12,7 +12,7 @@ import (
 
 const (
 	day       = 24 * time.Hour // the period of a daily quota
-	maxLimits = 16             // the most limits taken from one refusal
+	maxLimits = 16             // bounds the limits taken from one refusal
 )
 
 var (
@@ -24,8 +24,8 @@ var (
 	perMinute    = regexp.MustCompile(`(?i)per ?_?minute|/min\b`)
 )
 
-// quota adds a limit that the server names. A limit that several details name is
-// kept once.
+// quota adds a limit that the server names. If several details name the same limit, it
+// is added once.
 func (r *refusal) quota(id, metric, value string) {
 	if id == "" && metric == "" {
 		return
@@ -56,8 +56,8 @@ func (r *refusal) quota(id, metric, value string) {
 	}
 }
 
-// quotaText reads limits and waits from the message: gateways drop the details,
-// and Google itself has sent bodies without.
+// quotaText reads limits and waits from the message. Gateways drop the details, and
+// Google itself has sent bodies without them.
 func (r *refusal) quotaText() {
 	for _, m := range quotaLine.FindAllStringSubmatch(r.message, maxLimits) {
 		r.quota("", m[1], m[2])
@@ -84,7 +84,7 @@ func wait(s string) time.Duration {
 		s = n + unit
 	}
 	for _, word := range []string{"seconds", "second", "minutes", "minute"} {
-		s = strings.TrimSuffix(s, word[1:]) // leaves its first letter: a unit of time.ParseDuration
+		s = strings.TrimSuffix(s, word[1:]) // keeps the first letter, which time.ParseDuration knows as a unit
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil {
@@ -93,8 +93,8 @@ func wait(s string) time.Duration {
 	return d
 }
 
-// daily reports whether a quota of the day is used up. It outranks every wait
-// that the server suggests: those are seconds long even on an exhausted day.
+// daily reports whether a quota of the day is used up. This outranks every wait that the
+// server suggests: even then the server suggests only seconds.
 func (r *refusal) daily() bool {
 	for _, l := range r.limits {
 		if l.Per == day {
@@ -104,11 +104,11 @@ func (r *refusal) daily() bool {
 	return perDay.MatchString(r.message)
 }
 
-// maxWait bounds what a Retry-After may ask for; more is a mistake.
+// maxWait bounds what a Retry-After may ask for. A longer wait is a mistake.
 const maxWait = day
 
-// retryAfter reads the header, in seconds or as a date. A date is compared with
-// the server's own clock where it tells it.
+// retryAfter reads the header Retry-After, which holds seconds or a date. A date is
+// compared with the server's own clock if the answer has a Date.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	v := strings.TrimSpace(h.Get("Retry-After"))
 	if v == "" {

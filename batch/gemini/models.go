@@ -2,24 +2,24 @@ package gemini
 
 import "strings"
 
-// Controls are what a request may say to a model about thinking and temperature.
+// Controls are what a request can tell a model about thinking and temperature.
 type Controls struct {
-	// Least turns thinking as far down as the model allows: the member of
-	// thinkingConfig and its value, a number or a JSON string. Both are empty when
-	// the model does not think, or thinks no more than that by default.
+	// Field and Least turn thinking down as far as the model allows. Field is the
+	// member of thinkingConfig, and Least its value: a number or a JSON string. Both
+	// are empty if the model does not think, or thinks that little by default.
 	Field, Least string
 	Off          bool // Least turns thinking off altogether
 
-	Temperature bool // the model heeds it
+	Temperature bool // the model obeys the temperature
 }
 
-// A family is the models that share their controls.
+// A family is a group of models with the same controls.
 type family struct {
 	name string
 	Controls
 }
 
-// The least that thinkingConfig can ask for.
+// The least thinking that thinkingConfig can ask for, by family.
 var (
 	budgetZero   = Controls{"thinkingBudget", "0", true, true}
 	budgetLeast  = Controls{"thinkingBudget", "128", false, true} // 0 is refused
@@ -28,11 +28,11 @@ var (
 	asItIs       = Controls{Temperature: true}
 )
 
-// families is what Google's pages said by October 2026:
-// https://ai.google.dev/gemini-api/docs/thinking (2026-04-16) and, for what came
-// after Gemini 3.1, the page of each model. Gemini 3.6 Flash and later, and 3.5
-// Flash-Lite, ignore the temperature; later models are announced to refuse it.
-// A model that is not listed is one of which nothing is known.
+// families holds what Google's pages said in October 2026:
+// https://ai.google.dev/gemini-api/docs/thinking (2026-04-16) and, for models after
+// Gemini 3.1, the page of each model. Gemini 3.6 Flash and later, and 3.5 Flash-Lite,
+// ignore the temperature. Google has announced that later models will refuse it.
+// Nothing is known about a model that is not listed.
 var families = []family{
 	{"gemini-2.0-flash", asItIs}, // any thinkingConfig is refused
 	{"gemini-2.0-flash-lite", asItIs},
@@ -57,9 +57,9 @@ func ignoring(c Controls) Controls {
 	return c
 }
 
-// ControlsOf returns the controls of a model by its name, with or without what
-// stands before it in a path and a version after it; false: nothing is known of
-// it. A gateway's alias that fixes the thinking (-nothinking) is not known.
+// ControlsOf returns the controls of a model, and whether they are known. The name may
+// be the last segment of a path, and may end in a version. A gateway's alias that fixes
+// the thinking, such as -nothinking, is not known.
 func ControlsOf(model string) (Controls, bool) {
 	model = model[strings.LastIndexByte(model, '/')+1:]
 	for _, f := range families {
@@ -70,8 +70,8 @@ func ControlsOf(model string) (Controls, bool) {
 	return Controls{}, false
 }
 
-// isVersion reports whether what follows a family's name leaves the model one of
-// it: "-001" and "-preview-09-2025" do, "-image" and "-lite" do not.
+// isVersion reports whether a model still belongs to a family if rest follows the
+// family's name. "-001" and "-preview-09-2025" do not change it; "-image" and "-lite" do.
 func isVersion(rest string) bool {
 	if rest == "" {
 		return true

@@ -6,7 +6,7 @@ import (
 	"github.com/genbatch/genbatch/internal/plainjson"
 )
 
-// The fields of the API's objects, as readPlain knows them by their places.
+// The fields of the API's objects. The functions below know them by their places here.
 var (
 	chunkFields     = []string{"candidates", "usageMetadata", "modelVersion", "responseId", "promptFeedback", "error"}
 	candidateFields = []string{"content", "finishReason", "index", "finishMessage", "groundingMetadata", "urlContextMetadata"}
@@ -19,9 +19,10 @@ var (
 	detailFields = []string{"modality", "tokenCount"}
 )
 
-// readPlain reads an answer as nearly all of them are, and returns nil when it is
-// another: the same that encoding/json makes of it (TestPlainAnswers), in
-// a fifth of the time (BenchmarkParse), which was the largest part of a run's own work.
+// readPlain reads an answer of the form that nearly all of them have, and returns nil
+// for any other. The result is the same as that of encoding/json (TestPlainAnswers). It
+// takes a fifth of the time (BenchmarkParse), which was the largest part of a run's own
+// work.
 func readPlain(body []byte) *plainReading {
 	a := new(plainReading)
 	r := plainReader{plainjson.New(body), a}
@@ -33,8 +34,9 @@ func readPlain(body []byte) *plainReading {
 	return a
 }
 
-// A plainReading is a chunk, and its compact text, which shares memory with the body if
-// that is compact. The rest is memory for what nearly every answer has one of.
+// A plainReading is a chunk and its compact text. The text shares memory with the body
+// if the body is compact. The other fields are memory for the objects of which nearly
+// every answer has exactly one.
 type plainReading struct {
 	chunk   chunk
 	compact json.RawMessage
@@ -89,7 +91,7 @@ func (r plainReader) candidate(c *candidate) {
 			c.Index = &n
 		case 3:
 			c.FinishMessage = r.String()
-		default: // it tells of searches
+		default: // the candidate reports searches: rare
 			r.GiveUp()
 		}
 	})
@@ -108,7 +110,7 @@ func (r plainReader) part() (p part) {
 		}
 	})
 	switch {
-	case p.text == "": // what it holds is to be looked at
+	case p.text == "": // the part holds something else, which must be looked at
 		r.GiveUp()
 	case thought:
 		p.kind = "thought"

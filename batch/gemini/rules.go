@@ -11,19 +11,19 @@ import (
 // A verdict is what follows from a refusal.
 type verdict struct {
 	consequence batch.Consequence
-	status      batch.Status // of the row, when the outcome is final
+	status      batch.Status // the row's status if the outcome is final
 	kind        batch.Kind
 	hint        string // {key} stands for where the key comes from
-	everyRow    bool   // may concern every row: identical ones in a row stop the run
-	retries     int    // 0: as many as the engine allows
+	everyRow    bool   // it may concern every row: identical ones in a row stop the run
+	retries     int    // 0 means as many as the engine allows
 }
 
-// A rule recognises a refusal by its text, whatever its HTTP status: gateways
-// rewrite statuses, and one of them answers 403 for an empty balance, 500 for a
-// blocked word and 503 for a model that is gone.
+// A rule recognises a refusal by its text, mostly regardless of the HTTP status. Gateways
+// rewrite statuses: one of them answers 403 for an empty balance, 500 for a blocked word,
+// and 503 for a model that no longer exists.
 type rule struct {
 	name   string
-	status []int // the statuses it is limited to; nil: any
+	status []int // the statuses that the rule is limited to; nil means any
 	text   *regexp.Regexp
 	then   verdict
 }
@@ -36,9 +36,9 @@ const (
 	hintAddress = "check --endpoint and --base-url"
 )
 
-// rules are tried in this order, and the first that matches decides. What is
-// surely of one row comes before what stops the run: such messages may quote the
-// row's own words. Text is matched in lower case.
+// rules are tried in this order, and the first that matches decides. Refusals that
+// certainly concern a single row come before those that stop the run, because their
+// messages may quote the row's own words. Text is matched in lower case.
 //
 // Sources: https://ai.google.dev/gemini-api/docs/troubleshooting, the error codes
 // of new-api (types/error.go) and one-hub, and recorded answers.
@@ -74,7 +74,8 @@ var rules = []rule{
 		then: verdict{batch.Stop, "", batch.KindModel, hintModel, false, 0}},
 
 	{name: "input too long, by a wrong limit", status: []int{400},
-		// Models with a window of 1M answer this at times, and take the same request later.
+		// Models with a window of 1M tokens answer this at times, and accept the same
+		// request later.
 		text: regexp.MustCompile(`exceeds the maximum number of tokens allowed \(?(?:65,?536|131,?072)\)?`),
 		then: verdict{batch.Retry, batch.Rejected, batch.KindRequest, "", false, 1}},
 	{name: "input too long",
@@ -113,7 +114,7 @@ var rules = []rule{
 		text: regexp.MustCompile(`models/\S+ is not found for api version|publisher model .{0,200}not found|is not supported for generatecontent`),
 		then: verdict{batch.Stop, "", batch.KindModel, hintModel, false, 0}},
 	{name: "no channel for the model",
-		// Also said while all of a gateway's channels are down for a minute.
+		// A gateway also answers this while all of its channels are down for a minute.
 		text: regexp.MustCompile(`model_not_found|no available channels?|no_available_key|get_channel_failed|无可用渠道|可用渠道不存在|unknown provider for model|channel:invalid_key`),
 		then: verdict{batch.Retry, "", batch.KindModel, hintModel, true, 0}},
 	{name: "malformed for a gateway", status: []int{500},
@@ -131,8 +132,8 @@ var rules = []rule{
 		then: verdict{batch.SlowDown, "", batch.KindQuota, "", false, 0}},
 }
 
-// byStatus is what a status means when no text says more. Statuses it does not
-// list fall to their hundreds (see verdictFor).
+// byStatus says what a status means if no text says more. Statuses that it does not list
+// are judged by their first digit; see verdictFor.
 var byStatus = map[int]verdict{
 	http.StatusBadRequest:            {batch.Settled, batch.Rejected, batch.KindRequest, "", true, 0},
 	http.StatusUnauthorized:          {batch.Retry, "", batch.KindKey, hintKey, true, 0},
@@ -146,15 +147,15 @@ var byStatus = map[int]verdict{
 	http.StatusRequestEntityTooLarge: {batch.Settled, batch.Rejected, batch.KindRequest, "the request is larger than the server takes", false, 0},
 	http.StatusTooEarly:              {batch.Retry, "", batch.KindServer, "", false, 0},
 	http.StatusTooManyRequests:       {batch.SlowDown, "", batch.KindQuota, "", false, 0},
-	499:                              {batch.Retry, "", batch.KindServer, "", false, 0}, // CANCELLED, by a middlebox
+	499:                              {batch.Retry, "", batch.KindServer, "", false, 0}, // CANCELLED, sent by a middlebox
 	http.StatusNotImplemented:        {batch.Retry, "", batch.KindConfig, hintAddress, true, 0},
 	http.StatusServiceUnavailable:    {batch.SlowDown, "", batch.KindOverload, "", false, 0},
 	http.StatusGatewayTimeout:        {batch.Retry, "", batch.KindTimeout, "the prompt takes longer than the server's deadline: try a longer --timeout, --stream, or less thinking", false, 0},
 	524:                              {batch.Retry, "", batch.KindTimeout, "the gateway gives up after 100 s: try --stream, or less thinking", false, 0}, // Cloudflare
-	529:                              {batch.SlowDown, "", batch.KindOverload, "", false, 0},                                                             // overloaded, by gateways
+	529:                              {batch.SlowDown, "", batch.KindOverload, "", false, 0},                                                             // overloaded, as gateways say it
 }
 
-// verdictFor decides by text first, by status second.
+// verdictFor decides by the text first, and by the status second.
 func verdictFor(status int, r *refusal) verdict {
 	text := r.haystack()
 	for i := range rules {
@@ -177,7 +178,7 @@ func verdictFor(status int, r *refusal) verdict {
 	return verdict{batch.Retry, "", batch.KindServer, "", false, 0}
 }
 
-// billedAnyway are statuses that come from a proxy while the model may be at
-// work. Google's own refusals are not billed.
+// billedAnyway are statuses that a proxy sends while the model may still be at work.
+// Google's own refusals are not billed.
 // https://ai.google.dev/gemini-api/docs/billing
 var billedAnyway = []int{408, 499, 502, 504, 520, 524}

@@ -2,7 +2,7 @@ package gemini
 
 import "github.com/genbatch/genbatch/batch"
 
-// grounding is what tells of the searches that were made for a candidate.
+// grounding holds the fields that report which searches were made for a candidate.
 type grounding struct {
 	WebSearchQueries   []string `json:"webSearchQueries"`
 	ImageSearchQueries []string `json:"imageSearchQueries"`
@@ -12,17 +12,17 @@ type grounding struct {
 	} `json:"groundingChunks"`
 }
 
-// searched is what the chunks of one candidate tell together.
+// searched is what all chunks together report of one candidate's searches.
 type searched struct {
 	index   int
-	queries map[string]int64 // how often each was made
+	queries map[string]int64 // how often each query was made
 	web     bool             // a source is a page
 	maps    bool             // a source is a place
-	fetched bool             // pages were named by their address, and not searched for
+	fetched bool             // pages were fetched by their address, without a search
 }
 
-// search notes what a chunk tells of a candidate's searches. The chunks of a
-// stream repeat the queries of those before them, or go on with their own.
+// search records what a chunk reports of a candidate's searches. The chunks of a stream
+// repeat the queries of earlier chunks, or add their own.
 func (a *reading) search(index int, c *candidate) {
 	g := &c.GroundingMetadata
 	if len(g.WebSearchQueries)+len(g.ImageSearchQueries)+len(g.GroundingChunks) == 0 && !bool(c.URLContextMetadata) {
@@ -56,9 +56,9 @@ func (a *reading) search(index int, c *candidate) {
 	s.fetched = s.fetched || bool(c.URLContextMetadata)
 }
 
-// addSearches puts into the usage what has a fee of its own. A server that names
-// pages and no queries has made one at least, unless the pages were fetched by
-// their address.
+// addSearches adds the searches that have a fee of their own to the usage. If a server
+// names pages but no queries, at least one query was made, unless the pages were fetched
+// by their address.
 func (a *reading) addSearches(u *batch.Usage) {
 	for i := range a.searches {
 		s := &a.searches[i]
@@ -70,7 +70,7 @@ func (a *reading) addSearches(u *batch.Usage) {
 		case s.maps && s.web:
 			u.MapSearches++
 			u.Searches += max(n, 1)
-		case s.maps: // the queries, where they are told, are those to the maps
+		case s.maps: // the queries, if any are named, went to Google Maps
 			u.MapSearches += max(n, 1)
 		case n == 0 && s.web && !s.fetched:
 			u.Searches++

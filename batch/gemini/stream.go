@@ -7,28 +7,28 @@ import (
 	"unicode/utf8"
 )
 
-// A form is the way a body is written. It is told from the body, not from what
-// was asked for or from Content-Type: gateways get both wrong.
+// A form is how a body is written. It is recognised from the body itself. Gateways send
+// another form than was asked for, or than their Content-Type says.
 type form uint8
 
 const (
 	formEmpty  form = iota
 	formObject      // one JSON object
-	formList        // several: a JSON array, server-sent events, or one after another
-	formHTML        // a page
+	formList        // several objects: a JSON array, server-sent events, or one after another
+	formHTML        // an HTML page
 	formOther       // none of these
 )
 
-// A document is a body taken apart into the JSON objects it holds.
+// A document is a body, split into the JSON objects that it holds.
 type document struct {
 	form   form
 	chunks []json.RawMessage
 	cut    bool // the body broke off, or held something that is not JSON
 
-	plain *plainReading // the one chunk, if it was read already
+	plain *plainReading // the only chunk, if it has been read already
 }
 
-// split takes a body apart. Chunks may share memory with body.
+// split splits a body into its chunks. They may share memory with body.
 func split(body []byte) document {
 	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
 	if len(body) == 0 {
@@ -37,7 +37,7 @@ func split(body []byte) document {
 	switch body[0] {
 	case '{':
 		d := document{form: formObject}
-		if d.plain = readPlain(body); d.plain != nil || json.Valid(body) { // the plain case, without a copy
+		if d.plain = readPlain(body); d.plain != nil || json.Valid(body) { // the usual case, without a copy
 			d.chunks = []json.RawMessage{body}
 			return d
 		}
@@ -78,7 +78,7 @@ func (d *document) values(b []byte) {
 	}
 }
 
-// array adds the elements of a JSON array, also of one that breaks off.
+// array adds the elements of a JSON array, even if the array breaks off.
 func (d *document) array(b []byte) {
 	dec := json.NewDecoder(bytes.NewReader(b))
 	if _, err := dec.Token(); err != nil {
@@ -104,7 +104,7 @@ func (d *document) add(v json.RawMessage) {
 	}
 }
 
-// events adds the data of server-sent events. Beyond the standard it takes lines
+// events adds the data of server-sent events. Unlike the standard, it also reads lines
 // that belong to no field: Google ends a stream that fails with a bare JSON error.
 // https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 func (d *document) events(b []byte) {
@@ -133,7 +133,7 @@ func (d *document) events(b []byte) {
 	}
 }
 
-// eventField reports whether a line is one of an event stream.
+// eventField reports whether a line belongs to an event stream.
 func eventField(line []byte) bool {
 	for _, name := range []string{"data:", "event:", "id:", "retry:", ":"} {
 		if bytes.HasPrefix(line, []byte(name)) {
@@ -155,8 +155,9 @@ func cutLine(b []byte) (line, rest []byte) {
 	return b[:i], b[i+1:]
 }
 
-// raw returns the body as it is kept: compact valid JSON in valid UTF-8, one
-// object, or an array of the chunks of a stream. It may share memory with the body.
+// raw returns the body in the form in which it is kept: compact valid JSON in valid
+// UTF-8. It is one object, or an array of the chunks of a stream. It may share memory
+// with the body.
 func (d *document) raw() json.RawMessage {
 	if d.plain != nil {
 		return d.plain.compact

@@ -2,27 +2,27 @@ package gemini
 
 import "strings"
 
-// Thinking is what a model takes in thinkingConfig.
+// Thinking is what a model accepts in thinkingConfig.
 type Thinking struct {
-	// Refused: the model refuses any thinkingConfig.
+	// Refused says that the model refuses any thinkingConfig.
 	Refused bool
 
-	// Budgets from LeastBudget to MostBudget are taken as thinkingBudget, also -1
-	// (dynamic), and 0 (off) where BudgetOff says so. With MostBudget 0 nothing is
-	// known of budgets, unless NoBudget says that they are refused.
+	// A thinkingBudget from LeastBudget to MostBudget is accepted, and so is -1, which
+	// means dynamic. If MostBudget is 0, nothing is known about budgets.
 	LeastBudget, MostBudget int
-	BudgetOff               bool
-	NoBudget                bool
+	BudgetOff               bool // a budget of 0 is accepted, and turns thinking off
+	NoBudget                bool // every budget is refused
 
-	// Levels are the values of thinkingLevel, in lower case; nil: it is refused.
+	// Levels are the values of thinkingLevel, in lower case. If it is nil, the model
+	// refuses thinkingLevel.
 	Levels []string
 }
 
-// thinkers says what Google's pages said by October 2026:
-// https://ai.google.dev/gemini-api/docs/thinking (2026-04-16) and, for what came
-// after Gemini 3.1, the page of each model. The early models of Gemini 3 take
-// thinkingBudget for compatibility, with ranges that are not said. A model that is
-// not listed is one of which nothing is known.
+// thinkers holds what Google's pages said in October 2026:
+// https://ai.google.dev/gemini-api/docs/thinking (2026-04-16) and, for models after
+// Gemini 3.1, the page of each model. The early models of Gemini 3 accept thinkingBudget
+// for compatibility, but the pages do not give its range. Nothing is known about a model
+// that is not listed.
 var thinkers = []struct {
 	name string
 	Thinking
@@ -51,8 +51,8 @@ var (
 	noMinimal = []string{"low", "medium", "high"}
 )
 
-// ThinkingOf returns what a model takes in thinkingConfig, by its name as in
-// [ControlsOf]; false: nothing is known of it. The lists are read-only.
+// ThinkingOf returns what a model accepts in thinkingConfig, and whether that is known.
+// It reads the name as [ControlsOf] does. The lists are read-only.
 func ThinkingOf(model string) (Thinking, bool) {
 	model = model[strings.LastIndexByte(model, '/')+1:]
 	for _, t := range thinkers {

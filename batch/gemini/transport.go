@@ -14,15 +14,14 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
-// The reasons for which an attempt ends itself.
+// The reasons for which the client itself ends an attempt.
 var (
 	errTotal = errors.New("no complete answer within the timeout")
 	errIdle  = errors.New("the connection fell silent")
 )
 
-// newTransport makes the one transport of a client. TLS roots are the system's,
-// or those of SSL_CERT_FILE; HTTPS_PROXY and NO_PROXY are obeyed; gzip is
-// accepted and undone.
+// newTransport makes the transport of a client. It trusts the system's TLS roots, or
+// those of SSL_CERT_FILE. It obeys HTTPS_PROXY and NO_PROXY, and decompresses gzip.
 func newTransport(c *Config) *http.Transport {
 	return &http.Transport{
 		Proxy: http.ProxyFromEnvironment,
@@ -33,25 +32,26 @@ func newTransport(c *Config) *http.Transport {
 		TLSHandshakeTimeout:   c.ConnectTimeout,
 		ResponseHeaderTimeout: c.HeaderTimeout,
 		ForceAttemptHTTP2:     true,
-		// A silent HTTP/2 connection carries a hundred calls: ping it, rather than
-		// let all of them wait for their timeouts.
+		// An HTTP/2 connection carries a hundred calls. If it is silent, a ping spares
+		// all of them the wait for their timeouts.
 		HTTP2:               &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
 		MaxIdleConns:        c.Concurrency,
 		MaxIdleConnsPerHost: c.Concurrency,
-		// Twice what the calls in flight need: dials of calls that were given up go
-		// on for a while, and must not keep the next ones waiting.
+		// Twice what the calls in flight need. Dials for calls that were given up go on
+		// for a while, and must not keep the next calls waiting.
 		MaxConnsPerHost:        2 * c.Concurrency,
 		IdleConnTimeout:        90 * time.Second,
 		MaxResponseHeaderBytes: 256 << 10,
 	}
 }
 
-// firstBuffer is the most memory set aside for a body because of its
-// Content-Length, which is only a claim.
+// firstBuffer bounds the memory that is allocated at once for a body. Its Content-Length
+// is only a claim.
 const firstBuffer = 1 << 20
 
-// readBody reads at most limit bytes; oversize says that there was more. alive is
-// called whenever bytes arrive. Data read before an error is returned with it.
+// readBody reads at most limit bytes, and oversize reports whether there were more. The
+// function alive is called whenever bytes arrive. Data that was read before an error is
+// returned together with the error.
 func readBody(resp *http.Response, limit int64, alive func()) (body []byte, oversize bool, err error) {
 	var b bytes.Buffer
 	if n := min(resp.ContentLength, limit, firstBuffer); n > 0 {
@@ -64,7 +64,7 @@ func readBody(resp *http.Response, limit int64, alive func()) (body []byte, over
 	return b.Bytes(), false, err
 }
 
-// watched calls alive for every read that brings something.
+// watched calls alive for every read that returns data.
 type watched struct {
 	r     io.Reader
 	alive func()
@@ -78,7 +78,8 @@ func (w watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// transportKind tells deadlines, bad certificates and the rest apart.
+// transportKind returns the kind of a transport error, and a hint. It tells deadlines,
+// wrong addresses and bad certificates from other errors.
 func transportKind(err error) (batch.Kind, string) {
 	var unknown x509.UnknownAuthorityError
 	var wrongHost x509.HostnameError

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// locate fills in project, location and the host that goes with them.
+// locate sets the project, the location and the host that belongs to them.
 // https://cloud.google.com/vertex-ai/generative-ai/docs/learn/locations
 func (e *Endpoint) locate(o EndpointOptions, env func(string) string) error {
 	e.Project = o.Project
@@ -34,8 +34,9 @@ func (e *Endpoint) locate(o EndpointOptions, env func(string) string) error {
 	return nil
 }
 
-// vertexPath takes a model's id, a publisher's model (publishers/p/models/m) or
-// a full resource name, such as that of a tuned model's endpoint.
+// vertexPath returns the path of a model. The model may be an id, a publisher's model
+// (publishers/p/models/m), or a full resource name, such as that of a tuned model's
+// endpoint.
 func (e Endpoint) vertexPath(model string) string {
 	escaped := func(name string) string {
 		parts := strings.Split(name, "/")
@@ -59,9 +60,9 @@ func (e Endpoint) vertexPath(model string) string {
 	return scope + "publishers/google/models/" + url.PathEscape(strings.TrimPrefix(model, "models/"))
 }
 
-// withRoles returns the body with role "user" where a content has none: Vertex
-// AI demands it, Google AI supplies it. A body that needs nothing, or that is not
-// of the expected shape, is returned as it is.
+// withRoles returns the body with the role "user" in each content that has no role.
+// Vertex AI requires it, and Google AI adds it by itself. A body that needs no change,
+// or does not have the expected form, is returned as it is.
 func withRoles(body json.RawMessage) (json.RawMessage, error) {
 	var top map[string]json.RawMessage
 	if json.Unmarshal(body, &top) != nil {
@@ -89,8 +90,8 @@ func withRoles(body json.RawMessage) (json.RawMessage, error) {
 	return with(top, "contents", contents)
 }
 
-// withField returns the body with a top-level field set, unless it has it. The
-// API takes either spelling of a name, so both are looked for.
+// withField returns the body with a top-level field set, unless the body has that field
+// already. The API accepts either spelling of a name, so both are looked for.
 func withField(body json.RawMessage, camel, snake, value string) (json.RawMessage, error) {
 	var top map[string]json.RawMessage
 	if json.Unmarshal(body, &top) != nil || top == nil || top[camel] != nil || top[snake] != nil {
@@ -99,8 +100,8 @@ func withField(body json.RawMessage, camel, snake, value string) (json.RawMessag
 	return with(top, camel, value)
 }
 
-// with returns the body top with the field set to v, encoded without HTML
-// escapes, so that the request's text stays as it was.
+// with returns the body top with the field set to v. It is encoded without HTML escapes,
+// so that the request's text stays the same.
 func with(top map[string]json.RawMessage, field string, v any) (json.RawMessage, error) {
 	value, err := encode(v)
 	if err != nil {

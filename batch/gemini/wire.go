@@ -11,9 +11,9 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
-// The types of this file read the API's JSON as tolerantly as its many servers
-// write it. A value of an unexpected type counts as absent: their UnmarshalJSON
-// returns no errors, and for plain fields encoding/json goes on after one.
+// The types of this file read the API's JSON tolerantly, because its many servers write
+// it differently. A value of an unexpected type counts as absent: their UnmarshalJSON
+// methods return no errors, and after a plain field of a wrong type encoding/json goes on.
 
 // chunk is a GenerateContentResponse, or one event of a stream of them.
 type chunk struct {
@@ -42,12 +42,12 @@ type candidate struct {
 
 // part is one piece of an answer.
 type part struct {
-	kind string // the name of its data field, or "thought"; empty: it has no data
+	kind string // the name of its data field, or "thought"; empty if it has no data
 	text string
 	call *FunctionCall
 }
 
-// modifiers are the fields of a part that are no data of their own.
+// modifiers are the fields of a part that are not its data.
 var modifiers = []string{"thought", "thoughtSignature", "videoMetadata", "mediaResolution", "partMetadata"}
 
 func (p *part) UnmarshalJSON(b []byte) error {
@@ -71,8 +71,8 @@ func (p *part) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// dataField returns the name of a part's data field other than text. It looks at
-// the names only: a value may be megabytes of an image.
+// dataField returns the name of a part's data field other than text. It looks only at the
+// names, because a value may be an image of several megabytes.
 func dataField(part []byte) string {
 	var fields map[string]present
 	if json.Unmarshal(part, &fields) != nil {
@@ -90,7 +90,7 @@ func dataField(part []byte) string {
 	return slices.Min(kinds)
 }
 
-// present records that a field is there and not null.
+// present records that a field exists and is not null.
 type present bool
 
 func (p *present) UnmarshalJSON(b []byte) error {
@@ -98,8 +98,8 @@ func (p *present) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// enum is an enum's name. Servers asked for numbers answer with numbers: those
-// are kept as digits until the field's own table names them.
+// enum is an enum's name. A server that is asked for numbers answers with a number. That
+// is kept as digits until the field's own table gives its name.
 type enum string
 
 func (e *enum) UnmarshalJSON(b []byte) error {
@@ -113,11 +113,11 @@ func (e *enum) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// name returns the enum's name by the table, the name itself, or the digits of a
-// number that the table does not know.
+// name returns the enum's name. A number is looked up in the table, and stays a number if
+// it is not there.
 func (e enum) name(table []string) string {
 	if e == "" || e[0] > '9' {
-		return string(e) // a name: not even Atoi's error is made
+		return string(e) // a name; this spares the allocation of Atoi's error
 	}
 	if i, err := strconv.Atoi(string(e)); err == nil && 0 <= i && i < len(table) {
 		return table[i]
@@ -125,9 +125,9 @@ func (e enum) name(table []string) string {
 	return string(e)
 }
 
-// The numbers of the enums. Finish reasons beyond OTHER and block reasons beyond
-// PROHIBITED_CONTENT are numbered differently by Google AI and Vertex AI, so
-// those stay numbers, which are unknown reasons and never success.
+// The names of the enums, by number. Google AI and Vertex AI number finish reasons beyond
+// OTHER, and block reasons beyond PROHIBITED_CONTENT, differently. So those stay numbers,
+// which count as unknown reasons and never as success.
 var (
 	finishNumbers   = []string{"FINISH_REASON_UNSPECIFIED", "STOP", "MAX_TOKENS", "SAFETY", "RECITATION", "OTHER"}
 	blockNumbers    = []string{"BLOCK_REASON_UNSPECIFIED", "SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT"}
@@ -135,8 +135,8 @@ var (
 	trafficNumbers  = []string{"TRAFFIC_TYPE_UNSPECIFIED", "ON_DEMAND", "PROVISIONED_THROUGHPUT"}
 )
 
-// count is an int64 that may be written as a number or a string. What cannot be
-// a count (negative, or beyond exact floating point) is 0.
+// count is an int64 that may be written as a number or a string. A value that cannot be a
+// count is 0: a negative one, or one beyond the exact range of a float64.
 type count int64
 
 func (c *count) UnmarshalJSON(b []byte) error {
@@ -163,7 +163,7 @@ type usage struct {
 	TrafficType                enum     `json:"trafficType"`
 	ServiceTier                enum     `json:"serviceTier"`
 
-	reported bool // it has any field
+	reported bool // whether it has any field
 }
 
 type detail struct {
@@ -184,10 +184,9 @@ func (u *usage) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// addTo merges the usage of a chunk into to. A stream reports running totals:
-// they are never added up. Some events lack a count, and early ones estimate the
-// prompt too high (recorded: 169, then 79), so the last event that has a count is
-// right, and not the greatest.
+// addTo merges the usage of a chunk into to. A stream reports running totals, so they are
+// never added up. Some events lack a count, and early ones estimate the prompt too high
+// (recorded: 169, then 79). So the last count is right, and not the largest.
 func (u *usage) addTo(to *batch.Usage) {
 	for _, c := range []struct {
 		to   *int64
@@ -230,8 +229,8 @@ func (u *usage) addTo(to *batch.Usage) {
 	}
 }
 
-// tolerable reports whether err only says that some value was of another type.
-// The values around it are decoded all the same.
+// tolerable reports whether err only says that some value has another type. The other
+// values have been decoded all the same.
 func tolerable(err error) bool {
 	_, ok := err.(*json.UnmarshalTypeError)
 	return ok
