@@ -7,38 +7,38 @@ import (
 	"time"
 )
 
-// A Query is a call whose cost is asked for. Counts are tokens, as usageMetadata
-// reports them.
+// A Query describes a call whose cost is asked for. Counts are in tokens, as
+// usageMetadata reports them.
 type Query struct {
-	Model string    // the answer's modelVersion, else the model that was asked
-	At    time.Time // when it was sent
+	Model string    // the answer's modelVersion; without one, the model that was asked
+	At    time.Time // when the call was sent
 
-	// Tier is the serviceTier (Google AI) or trafficType (Vertex AI) that served it,
-	// or a [Service]; empty = standard. Provisioned throughput has no price a token.
+	// Tier is the serviceTier (Google AI) or trafficType (Vertex AI) that served the
+	// call, or a [Service]. Empty means standard. Provisioned throughput has no price
+	// per token.
 	Tier string
 
-	Prompt   int64 // promptTokenCount, the cached part included; it chooses the price tier
+	Prompt   int64 // promptTokenCount, which includes the cached part; it decides the price tier
 	Cached   int64 // cachedContentTokenCount
 	Tool     int64 // toolUsePromptTokenCount
 	Output   int64 // candidatesTokenCount
-	Thoughts int64 // thinking, reported or derived from the total
+	Thoughts int64 // the thinking tokens, reported or derived from the total
 
-	// Searches and MapSearches are how many queries to Google Search and Google Maps
-	// the answer is grounded on.
+	// Searches and MapSearches count the queries to Google Search and Google Maps on
+	// which the answer is grounded.
 	Searches, MapSearches int64
 
-	// The counts by modality, from the lists of the same names. They need not be
-	// complete: what they leave out is text.
+	// These are the counts by modality, from the *TokensDetails lists. They need not be
+	// complete: tokens that they leave out are text.
 	PromptDetails, CachedDetails, ToolDetails, OutputDetails Split
 }
 
-// A Split is a count by modality.
+// A Split is a count of tokens, divided by modality.
 type Split struct {
 	Text, Image, Video, Audio, Document int64
 }
 
-// Add adds one element of a *TokensDetails list. A modality that it does not know
-// counts as text.
+// Add adds one element of a *TokensDetails list. An unknown modality counts as text.
 func (s *Split) Add(modality string, n int64) {
 	switch modality {
 	case "IMAGE":
@@ -54,10 +54,10 @@ func (s *Split) Add(modality string, n int64) {
 	}
 }
 
-// parts is a count by what has a price of its own.
+// parts is a count of tokens, divided by what has a price of its own.
 type parts [4]int64
 
-// The places in parts; the kinds of input and of output have the same order.
+// The places in parts. The kinds of input and of output have the same order.
 const (
 	text = iota
 	image
@@ -65,9 +65,10 @@ const (
 	audio
 )
 
-// parts divides a total: what is missing in the split is text, and what is too much
-// is taken from text first. Pages of documents are images, as Gemini 3 itself
-// reports them. It is false for counts that cannot be.
+// parts divides a total. Tokens that the split leaves out are text. If the split has more
+// than the total, the surplus is taken from text first. Pages of documents count as
+// images, because Gemini 3 itself reports them so. The result is false if the counts are
+// impossible.
 func (s *Split) parts(total int64) (p parts, ok bool) {
 	for _, n := range []int64{total, s.Text, s.Image, s.Video, s.Audio, s.Document} {
 		if n < 0 || n > maxTokens {
@@ -93,13 +94,13 @@ func (s *Split) parts(total int64) (p parts, ok bool) {
 	return p, true
 }
 
-// maxTokens is the largest count that is believed. It is far above every context,
-// and keeps sums of counts from overflowing.
+// maxTokens is the largest count that is believed. It is far above every context window,
+// and it keeps sums of counts from overflowing.
 const maxTokens = math.MaxInt64 / 16
 
-// within returns the cached parts so that no part exceeds the prompt's. Where the
-// server did not say which part is cached, or says more than there is, it is text as
-// far as there is text, then image, video, audio.
+// within returns the cached parts, limited to the same parts of the prompt. Tokens beyond
+// that, because the server did not say which part is cached or said too much, are
+// assigned to text as far as there is text, then to image, video and audio.
 func (p parts) within(prompt parts) parts {
 	over := int64(0)
 	for i := range p {
@@ -120,11 +121,12 @@ func (p parts) within(prompt parts) parts {
 //
 //	(prompt - cached) * input + cached * cached input + tool * input + (output + thoughts) * output
 //
-// each part split by modality, and the fee of its searches (see [Table.SearchFee]) and
-// of the request itself (see [Period.PerRequest]).
-// It is false when the price of any part is not known:
-// the model, the day, the service, or a modality is not in the table, or counts are
-// impossible. An unknown cost is not 0.
+// Each part is split by modality. The fees of the call's searches (see [Table.SearchFee])
+// and of the request itself (see [Period.PerRequest]) are added.
+//
+// The result is false if the price of any part is unknown. Then the model, the day, the
+// service or a modality is not in the table, or the counts are impossible. An unknown
+// cost is not 0.
 //
 // https://ai.google.dev/gemini-api/docs/pricing
 func (t *Table) Cost(q Query) (USD, bool) {
@@ -132,9 +134,9 @@ func (t *Table) Cost(q Query) (USD, bool) {
 	return p.Total(), ok
 }
 
-// Most returns the most that a call with such counts can cost: its output, of
-// which the modality is not known beforehand, at the dearest rate of the model's.
-// It is false where [Table.Cost] would not know the price of any such call.
+// Most returns the most that a call with these counts can cost. The modality of its
+// output is not known beforehand, so output has the model's highest rate. The result is
+// false if [Table.Cost] would not know the price of any such call.
 func (t *Table) Most(q Query) (USD, bool) {
 	m := t.find(q.Model)
 	if m == nil {
@@ -170,8 +172,8 @@ func (t *Table) Most(q Query) (USD, bool) {
 	return s.total + fee, s.ok
 }
 
-// withSearches adds the fee of searches to a fixed price, which includes them where
-// none is stated.
+// withSearches adds the fee of searches to a fixed price. If the model has no such fee,
+// the fixed price includes the searches.
 func (m *Model) withSearches(fixed USD, q *Query) (USD, bool) {
 	fee, known := m.searchFee(q)
 	if !known && m.Grounding == nil {
@@ -180,7 +182,7 @@ func (m *Model) withSearches(fixed USD, q *Query) (USD, bool) {
 	return fixed + fee, known
 }
 
-// rates returns the rates for a call; nil: not known.
+// rates returns the rates for a call, or nil if they are not known.
 func (m *Model) rates(q *Query) *Rates {
 	service, ok := ServiceOf(q.Tier)
 	period := m.At(q.At)
@@ -196,8 +198,9 @@ func (m *Model) rates(q *Query) *Rates {
 	return nil
 }
 
-// ServiceOf maps the API's names of tiers and traffic types; empty is Standard. It is
-// false for one that has no price a token, or is not known.
+// ServiceOf returns the service that the API's name of a tier or traffic type stands for.
+// Empty means Standard. The result is false if the name is unknown, or if that service
+// has no price per token.
 func ServiceOf(tier string) (Service, bool) {
 	switch strings.ToLower(tier) {
 	case "", "standard", "on_demand", "unspecified", "service_tier_unspecified", "traffic_type_unspecified":
@@ -212,13 +215,14 @@ func ServiceOf(tier string) (Service, bool) {
 	return "", false
 }
 
-// severalOutputs reports whether output has prices beside the one for text.
+// severalOutputs reports whether output has other prices beside the one for text.
 func (r *Rates) severalOutputs() bool {
 	return r.known[OutputText] && (r.known[OutputImage] || r.known[OutputVideo] || r.known[OutputAudio])
 }
 
-// plainOutput is what output of no stated modality, and thinking, is billed as: text,
-// or the one thing that the model puts out (speech models have no price for text).
+// plainOutput returns the kind that thinking, and output without a stated modality, is
+// billed as. It is text, or the only kind that the model puts out: speech models have no
+// price for text.
 func (r *Rates) plainOutput() Kind {
 	only := OutputText
 	n := 0
@@ -234,14 +238,14 @@ func (r *Rates) plainOutput() Kind {
 	return OutputText
 }
 
-// A sum adds up a cost; ok is false once a price was missing or the sum too large.
+// A sum adds up a cost. Its ok is false once a price was missing or the sum overflowed.
 type sum struct {
 	rates *Rates
 	total USD
 	ok    bool
 }
 
-// add returns what it has added.
+// add adds the price of the tokens, and returns it.
 func (s *sum) add(k Kind, tokens int64) USD {
 	if tokens == 0 {
 		return 0

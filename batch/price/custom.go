@@ -8,21 +8,21 @@ import (
 	"slices"
 )
 
-// Custom says where an entry comes from that is not the built-in table's.
+// Custom says where an entry comes from that is not from the built-in table.
 type Custom struct {
-	File       string // as it was named to [LoadFile]; empty: from [Load]
-	Date       string // what the file says of its day; empty: nothing
-	Multiplier string // "0.6" where prices are so many times Google's; else empty
-	SameAs     string // the model whose prices these are multiples of, where it has another name
+	File       string // the file's name as given to [LoadFile]; empty if [Load] read it
+	Date       string // the date that the file gives for itself; may be empty
+	Multiplier string // "0.6" if prices are 0.6 times Google's; empty if they are not multiples
+	SameAs     string // the model from whose prices these are derived, if it has another name
 }
 
 // maxMultiplier keeps multiplied prices far from overflow.
 const maxMultiplier = 1000
 
-// A multiplier turns list prices into somebody else's.
+// A multiplier turns Google's list prices into those of another seller.
 type multiplier struct {
 	text  string
-	ratio *big.Rat // nil: none
+	ratio *big.Rat // nil if there is no multiplier
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -34,7 +34,7 @@ func (m *multiplier) UnmarshalJSON(b []byte) error {
 	if json.Unmarshal(b, &n) != nil || len(b) > 32 || b[0] == '"' {
 		return fmt.Errorf("multiplier: %.40s is not a number: write 0.6 for 60 %% of the list price", b)
 	}
-	// The decimals of money, and its bounds on exponents, are good for it too.
+	// ParseUSD allows as many decimals and exponents as a multiplier needs.
 	pico, err := ParseUSD(n.String())
 	if err != nil || pico < 0 || pico > maxMultiplier*Dollar {
 		return fmt.Errorf("multiplier: %s is not between 0 and %d: write 0.6 for 60 %% of the list price", n, maxMultiplier)
@@ -43,8 +43,8 @@ func (m *multiplier) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// times returns a price multiplied, rounded to the nearest pico-dollar; it is false
-// when that is too large.
+// times returns the multiplied price, rounded to the nearest pico-dollar. The result is
+// false if it is too large.
 func (m *multiplier) times(n int64) (int64, bool) {
 	r := new(big.Rat).Mul(m.ratio, new(big.Rat).SetInt64(2*n))
 	r.Add(r, big.NewRat(1, 1))
@@ -53,7 +53,7 @@ func (m *multiplier) times(n int64) (int64, bool) {
 	return q.Int64(), q.IsInt64()
 }
 
-// apply returns a copy of an entry with other prices.
+// apply returns a copy of an entry with all prices multiplied.
 func (m *multiplier) apply(old *Model) (*Model, error) {
 	c := *old
 	c.Aliases = slices.Clone(old.Aliases)
@@ -88,7 +88,7 @@ func (m *multiplier) rates(r *Rates) (*Rates, error) {
 	c := *r
 	for k, n := range r.token {
 		product, ok := m.times(n)
-		if !ok || product > int64(maxFee) { // as much for one token: it is a slip of the pen
+		if !ok || product > int64(maxFee) { // no token costs that much: it is a typing error
 			return nil, errMultiplier
 		}
 		c.token[k] = product
@@ -119,9 +119,9 @@ func (m *multiplier) grounding(g *Grounding) (*Grounding, error) {
 	return &Grounding{Search: search, Maps: maps}, err
 }
 
-// derived returns the entry for a model of a file that names no prices of its own,
-// but how they follow from the built-in ones. all is the file's own multiplier,
-// which that of a model takes the place of.
+// derived returns the entry for a model whose file does not state its prices, but how
+// they follow from the built-in ones. The multiplier all is the whole file's. A model's
+// own multiplier replaces it.
 func (f *fileModel) derived(lists *Table, all *multiplier) (*Model, error) {
 	if len(f.Periods) > 0 || f.PerRequest != "" {
 		return nil, errors.New("multiplier and same_as derive its prices from the list prices, and periods and per_request state them: give one or the other")
@@ -152,7 +152,7 @@ func (f *fileModel) derived(lists *Table, all *multiplier) (*Model, error) {
 		}
 		m = *multiplied
 	}
-	if f.Grounding != nil { // stated, and so not multiplied
+	if f.Grounding != nil { // the file states these fees, so they are not multiplied
 		var err error
 		if m.Grounding, err = f.Grounding.fees(); err != nil {
 			return nil, fmt.Errorf("grounding: %w", err)
@@ -169,7 +169,7 @@ func (f *fileModel) derived(lists *Table, all *multiplier) (*Model, error) {
 	if m.ID != f.ID {
 		m.Custom.SameAs = list.ID
 		m.ID, m.Aliases = f.ID, nil
-		// What Google does with a name of its own is nothing to another's.
+		// What Google does with one of its own names does not concern another name.
 		m.RoutedTo, m.RoutedFrom, m.Status = "", "", ""
 	}
 	m.Aliases = append(slices.Clone(m.Aliases), f.Aliases...)
@@ -180,7 +180,8 @@ func (f *fileModel) derived(lists *Table, all *multiplier) (*Model, error) {
 	return &m, nil
 }
 
-// multiplyAll puts all list prices at a multiple, before a file's own models come.
+// multiplyAll multiplies all list prices. It is called before the file's own models are
+// added.
 func (t *Table) multiplyAll(by *multiplier, custom Custom) error {
 	for i, m := range t.models {
 		c, err := by.apply(m)
@@ -215,8 +216,8 @@ func perRequest(n json.Number) (*USD, error) {
 	return &usd, nil
 }
 
-// requestFee is the fixed part of what a call costs in a period, and whether there
-// are prices of tokens beside it.
+// requestFee returns the fixed part of what a call costs in a period, and whether tokens
+// have prices beside it.
 func (p *Period) requestFee() (fee USD, tokens bool) {
 	if p == nil || p.PerRequest == nil {
 		return 0, true

@@ -7,23 +7,23 @@ import (
 	"strings"
 )
 
-// Grounding is what searches cost beside the tokens of what they find.
+// Grounding holds the fees of searches. What the searches find is billed as tokens too.
 // https://ai.google.dev/gemini-api/docs/pricing
 type Grounding struct {
-	Search, Maps *Fee // nil: not offered, or not known
+	Search, Maps *Fee // nil if it is not offered, or its fee is not known
 }
 
 // A Fee is the price of searches.
 type Fee struct {
-	Each      USD    // price of one
-	PerPrompt bool   // one is a prompt that was grounded; else a query, of which a prompt can make several
-	Free      string // what is free of it, for people; empty: nothing is said
+	Each      USD    // the price of one unit
+	PerPrompt bool   // the unit is a grounded prompt; otherwise a query, of which a prompt can make several
+	Free      string // how much is free, in words; empty if nothing is said about it
 }
 
-// PerThousand is the price as Google publishes it.
+// PerThousand returns the price of a thousand units, as Google publishes it.
 func (f *Fee) PerThousand() USD { return f.Each * 1000 }
 
-// of returns the fee for so many queries of one prompt.
+// of returns the fee for a number of queries of one prompt.
 func (f *Fee) of(queries int64) (USD, bool) {
 	switch {
 	case queries == 0:
@@ -32,22 +32,22 @@ func (f *Fee) of(queries int64) (USD, bool) {
 		return 0, false
 	case f.PerPrompt:
 		return f.Each, true
-	case f.Each > math.MaxInt64/4/USD(queries): // multiplied; two fees and a fixed price are added up
+	case f.Each > math.MaxInt64/4/USD(queries): // so that two fees and a fixed price can be added up
 		return 0, false
 	}
 	return f.Each * USD(queries), true
 }
 
-// maxQueries is the largest count that is believed, and maxFee the highest price of
-// a thousand, so that no fee as published overflows.
+// maxQueries is the largest count of queries that is believed, and maxFee the highest
+// price of a thousand queries. So no published fee overflows.
 const (
 	maxQueries = 1 << 20
 	maxFee     = 1000 * Dollar
 )
 
-// SearchFee returns the part of a call's cost that its searches are, and whether
-// it is known. What Google gives away each day or month is not taken off: it is
-// shared with all else that the account does, of which a call cannot know.
+// SearchFee returns the fee of a call's searches, and whether it is known. Searches that
+// are free each day or month are not subtracted. The whole account shares them, and a
+// single call cannot know how many are left.
 func (t *Table) SearchFee(q Query) (USD, bool) {
 	m := t.find(q.Model)
 	if m == nil {
@@ -69,7 +69,7 @@ func (m *Model) searchFee(q *Query) (USD, bool) {
 	return search + maps, ok1 && ok2
 }
 
-// fileGrounding is grounding in prices.json.
+// fileGrounding is the form of Grounding in prices.json.
 type fileGrounding struct {
 	Search *fileFee `json:"search"`
 	Maps   *fileFee `json:"maps"`
@@ -77,7 +77,7 @@ type fileGrounding struct {
 
 type fileFee struct {
 	USDPer1000 json.Number `json:"usd_per_1000"`
-	Unit       string      `json:"unit"` // search query, or grounded prompt; words after it explain
+	Unit       string      `json:"unit"` // search query or grounded prompt, and perhaps an explanation after it
 	Free       string      `json:"free"`
 }
 

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// The schema of prices.json. All keys are listed, so that a slip of the pen in a
-// user's file is found; what Cost does not use is only skipped.
+// file is the schema of prices.json. It lists all keys, so that a typing error in a
+// user's file is found. Values that Cost does not use are skipped.
 type file struct {
 	SchemaVersion int               `json:"schema_version"`
 	Generated     string            `json:"generated"`
@@ -23,7 +23,7 @@ type file struct {
 	Unit          string            `json:"unit"`
 	Sources       map[string]Source `json:"sources"`
 	Models        []fileModel       `json:"models"`
-	Multiplier    multiplier        `json:"multiplier"` // of all list prices
+	Multiplier    multiplier        `json:"multiplier"` // for all list prices
 
 	HowToUse    json.RawMessage `json:"how_to_use"`
 	Multipliers json.RawMessage `json:"service_multipliers_if_unknown"`
@@ -46,7 +46,7 @@ type fileModel struct {
 		From  string `json:"from"`
 	} `json:"routed_to"`
 
-	PerRequest json.Number `json:"per_request"` // of periods that have none
+	PerRequest json.Number `json:"per_request"` // for periods that have none of their own
 	Multiplier multiplier  `json:"multiplier"`
 	SameAs     string      `json:"same_as"`
 
@@ -63,7 +63,7 @@ type filePeriod struct {
 
 	PerRequest json.Number `json:"per_request"`
 
-	Grounding    *fileGrounding  `json:"grounding"` // null: the model's
+	Grounding    *fileGrounding  `json:"grounding"` // null means the model's
 	CacheStorage json.RawMessage `json:"cache_storage_per_1m_token_hours"`
 }
 
@@ -75,7 +75,7 @@ type fileTier struct {
 	Priority        map[string]json.Number `json:"priority"`
 }
 
-// LoadFile is [Load] for a file.
+// LoadFile does what [Load] does, for a named file.
 func LoadFile(name string) (*Table, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -89,9 +89,9 @@ func LoadFile(name string) (*Table, error) {
 	return t, nil
 }
 
-// Load returns the built-in table with the entries of r added; an entry whose id is
-// a name in the built-in table replaces what stood under that name. The schema is
-// that of prices.json; from and until may be left out. A gateway's file can be as short as
+// Load returns the built-in table with the entries of r added. An entry replaces the
+// built-in one if its id is a name of that one. The schema is that of prices.json; from
+// and until may be left out. A gateway's file can be as short as
 //
 //	{"models": [{"id": "gemini-2.5-flash", "periods": [{"tiers": [
 //	  {"standard": {"input_text": 0.2, "output_text": 1.8, "cached_input": 0.02}}]}]}]}
@@ -108,8 +108,8 @@ func load(r io.Reader, name string) (*Table, error) {
 	return t, nil
 }
 
-// add reads a file; custom, and the list that its multipliers are of, are nil for the
-// built-in one.
+// add reads a file and adds its entries. The multipliers in the file refer to list. Both
+// custom and list are nil for the built-in file.
 func (t *Table) add(r io.Reader, custom *Custom, list *Table) error {
 	data, err := io.ReadAll(r)
 	if err != nil {
@@ -167,8 +167,8 @@ func (t *Table) add(r io.Reader, custom *Custom, list *Table) error {
 	return nil
 }
 
-// put adds a model, in place of one with its id. That one's aliases are its own
-// from now on, so that no list price stays behind under another name.
+// put adds a model. It replaces a model with the same id, and takes over that model's
+// aliases, so that no list price remains under another name.
 func (t *Table) put(m *Model) {
 	if i := slices.IndexFunc(t.models, func(o *Model) bool { return o.ID == m.ID }); i >= 0 {
 		old := t.models[i]
@@ -192,7 +192,7 @@ func positioned(err error, data []byte, offset int64) error {
 	}
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		offset = e.Offset
-		err = fmt.Errorf("the value of %[2]s cannot be of type %[1]s", e.Value, cmp.Or(e.Field, "the file")) // its own text speaks of Go types
+		err = fmt.Errorf("the value of %[2]s cannot be of type %[1]s", e.Value, cmp.Or(e.Field, "the file")) // its own text names Go types
 	}
 	offset = min(offset, int64(len(data)))
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
@@ -256,8 +256,8 @@ func (f *fileModel) model(sources map[string]Source, list *Table, all *multiplie
 	return m, nil
 }
 
-// outputLimit reads the limits of a model, of which this program needs one. What
-// else a file says there is its own business.
+// outputLimit reads the one limit of a model that this program needs. It ignores
+// everything else that a file says there.
 func outputLimit(limits json.RawMessage) (limit int64, unary bool) {
 	var l struct {
 		Output int64 `json:"output"`
@@ -294,7 +294,7 @@ func (f *filePeriod) period(pacific *time.Location) (Period, error) {
 		}
 		p.Tiers = append(p.Tiers, t)
 	}
-	size := func(t Tier) uint64 { return uint64(t.MaxPromptTokens) - 1 } // 0, any size, is the largest
+	size := func(t Tier) uint64 { return uint64(t.MaxPromptTokens) - 1 } // 0 means any size, and becomes the largest
 	slices.SortStableFunc(p.Tiers, func(a, b Tier) int { return cmp.Compare(size(a), size(b)) })
 	for i := 1; i < len(p.Tiers); i++ {
 		if size(p.Tiers[i-1]) == size(p.Tiers[i]) {
@@ -324,8 +324,8 @@ func (f *fileTier) tier() (Tier, error) {
 	return t, nil
 }
 
-// ratesOf reads prices in USD per million tokens. Sorted, so that of two errors
-// always the same one is told.
+// ratesOf reads prices in USD per million tokens. It goes through the names in order, so
+// that of two errors it always reports the same one.
 func ratesOf(prices map[string]json.Number) (*Rates, error) {
 	r := new(Rates)
 	for _, name := range slices.Sorted(maps.Keys(prices)) {
@@ -351,8 +351,8 @@ func ratesOf(prices map[string]json.Number) (*Rates, error) {
 	return r, nil
 }
 
-// day returns the midnight in Los Angeles with which a day begins, plus more days;
-// zero for no day.
+// day returns the midnight in Los Angeles at which the day s begins, plus more days. It
+// returns the zero time if s is empty.
 func day(s string, more int, pacific *time.Location) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
@@ -364,8 +364,8 @@ func day(s string, more int, pacific *time.Location) (time.Time, error) {
 	return t.AddDate(0, 0, more), nil
 }
 
-// pacific is where Google's days begin; for prices the zone is not published, and
-// this one assumed.
+// pacific returns the time zone in which Google's days begin. Google publishes it for
+// quotas; for prices it does not, and the same zone is assumed.
 func pacific() *time.Location {
 	l, err := time.LoadLocation("America/Los_Angeles")
 	if err != nil { // tzdata is linked in, so this is out of reach

@@ -2,22 +2,22 @@ package price
 
 import "math"
 
-// Parts are what a call's cost is made of. All but CacheSaved add up to it.
+// Parts are the parts of a call's cost. The sum of all but CacheSaved is the cost.
 type Parts struct {
-	Input    USD `json:"input_picousd"`        // of the prompt, without its cached part
+	Input    USD `json:"input_picousd"`        // the prompt without its cached part
 	Cached   USD `json:"cached_input_picousd"` // the cached part of the prompt
 	Tool     USD `json:"tool_picousd"`         // what tools fed back to the model
-	Output   USD `json:"output_picousd"`       // without thinking
+	Output   USD `json:"output_picousd"`       // the output without thinking
 	Thinking USD `json:"thinking_picousd"`
-	Searches USD `json:"search_fees_picousd"`  // fees, see [Table.SearchFee]
-	Requests USD `json:"request_fees_picousd"` // fixed prices of requests, see [Period.PerRequest]
+	Searches USD `json:"search_fees_picousd"`  // the fees of searches; see [Table.SearchFee]
+	Requests USD `json:"request_fees_picousd"` // the fixed prices of requests; see [Period.PerRequest]
 
-	// CacheSaved is what the cached part would have cost beyond Cached if it had not
-	// been cached.
+	// CacheSaved is how much more the cached part would have cost if it had not been
+	// cached.
 	CacheSaved USD `json:"cache_saved_picousd"`
 }
 
-// Total is the cost.
+// Total returns the cost.
 func (p *Parts) Total() USD {
 	return p.Input + p.Cached + p.Tool + p.Output + p.Thinking + p.Searches + p.Requests
 }
@@ -34,7 +34,7 @@ func (p *Parts) Add(o *Parts) {
 	p.CacheSaved += o.CacheSaved
 }
 
-// Parts is [Table.Cost] with what it is made of; all is 0 where the cost is not
+// Parts returns the parts of what [Table.Cost] returns. They are all 0 if the cost is not
 // known.
 func (t *Table) Parts(q Query) (p Parts, ok bool) {
 	m := t.find(q.Model)
@@ -61,13 +61,13 @@ func (t *Table) Parts(q Query) (p Parts, ok bool) {
 		return Parts{}, false
 	}
 	if q.Output > 0 && q.OutputDetails == (Split{}) && rates.severalOutputs() {
-		// An image costs 20 times what text does: without the split there is no telling.
+		// An image costs 20 times as much as text, so the cost is unknown without the split.
 		return Parts{}, false
 	}
 	cached = cached.within(prompt)
 
 	s := sum{rates: rates, total: fixed, ok: true}
-	full := sum{rates: rates, ok: true} // of the cached part, were it not cached
+	full := sum{rates: rates, ok: true} // the cost of the cached part, had it not been cached
 	for i := range prompt {
 		input, discounted := InputText+Kind(i), CachedInput
 		if i == audio {

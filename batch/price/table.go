@@ -7,10 +7,10 @@ import (
 	"strings"
 	"sync"
 	"time"
-	_ "time/tzdata" // a static binary finds Los Angeles on any machine
+	_ "time/tzdata" // so that a static binary knows Los Angeles on any machine
 )
 
-// A Service is a class of serving with prices of its own.
+// A Service is a way of serving calls that has prices of its own.
 type Service string
 
 // The services, as prices.json names them.
@@ -24,7 +24,7 @@ const (
 // Services lists the services in the order in which they are shown.
 var Services = []Service{Standard, Batch, Flex, Priority}
 
-// A Kind is what tokens are billed as.
+// A Kind is a kind of tokens that has a price of its own.
 type Kind uint8
 
 // The kinds.
@@ -62,14 +62,14 @@ func (k Kind) String() string {
 	return "unknown kind"
 }
 
-// Rates are the prices of one service. The zero value knows none.
+// Rates are the prices of one service. The zero value has none.
 type Rates struct {
-	token [kinds]int64 // pico-dollars a token
+	token [kinds]int64 // in pico-dollars per token
 	known [kinds]bool
 }
 
-// PerMillion returns the price of a million tokens; false means that it is not
-// offered or not known, and 0 that it is free.
+// PerMillion returns the price of a million tokens. The result is false if the kind is
+// not offered, or its price is not known. A price of 0 means that it is free.
 func (r *Rates) PerMillion(k Kind) (USD, bool) {
 	if k >= kinds || !r.known[k] {
 		return 0, false
@@ -77,25 +77,25 @@ func (r *Rates) PerMillion(k Kind) (USD, bool) {
 	return USD(r.token[k] * 1e6), true
 }
 
-// A Tier holds the prices of requests up to a size. All of a request is priced by
-// the tier that its prompt falls in.
+// A Tier holds the prices of requests up to a certain size. The size of its prompt decides
+// which tier applies to all of a request.
 type Tier struct {
-	MaxPromptTokens int64 // 0 = any size
+	MaxPromptTokens int64 // 0 means any size
 	Rates           map[Service]*Rates
 }
 
-// A Period holds the prices of a range of days in Los Angeles.
+// A Period holds the prices of a range of days. The days are those of Los Angeles.
 type Period struct {
-	From, Until string // first and last day, "2026-12-31"; empty = open
+	From, Until string // the first and the last day, such as "2026-12-31"; empty means open
 	Note        string
-	Tiers       []Tier // by size; empty = no price of tokens is known for these days
+	Tiers       []Tier // by size; empty if no price of tokens is known for these days
 
-	// PerRequest is a price for each request that was answered, whatever its length;
-	// nil: there is none. Without tiers it is the whole price.
+	// PerRequest is a price for each request that was answered, whatever its length, or
+	// nil if there is none. Without tiers it is the whole price.
 	PerRequest *USD
 
-	Grounding *Grounding // nil: the model's
-	from, end time.Time  // midnights: the first instant, and the first after; zero = open
+	Grounding *Grounding // nil means the model's
+	from, end time.Time  // the first instant, and the first one after the period; zero means open
 }
 
 // A Source says where a price was read.
@@ -112,31 +112,31 @@ type Model struct {
 	ID         string
 	Aliases    []string
 	Type       string // text, image, tts, embedding, video, alias
-	Status     string // available, or what has become of it
-	Confidence string // in the prices
+	Status     string // available, or what has become of the model
+	Confidence string // how certain the prices are
 	Notes      []string
 	Sources    []Source
 	Periods    []Period // by date
 
-	// RoutedTo names the model that answers, and is billed, in place of this one from
-	// the day RoutedFrom on; empty = none. An answer's modelVersion says what was
-	// really the case, so Cost does not follow it.
+	// RoutedTo names the model that answers and is billed in place of this one, from
+	// the day RoutedFrom on. It is empty if there is none. Cost does not use it,
+	// because an answer's modelVersion says which model really answered.
 	RoutedTo   string
 	RoutedFrom string
 
-	// OutputLimit is the most tokens of one unary answer, thinking included; 0 = the
-	// table does not say. UnaryLimit says that a streamed answer may be longer.
+	// OutputLimit is the largest unary answer in tokens, thinking included. It is 0 if
+	// the table does not say. UnaryLimit says that a streamed answer may be longer.
 	OutputLimit int64
 	UnaryLimit  bool
 
-	Grounding *Grounding // nil: the table knows of none
+	Grounding *Grounding // nil if the table has no fees of searches
 
-	Custom *Custom // nil: the built-in table's own
+	Custom *Custom // nil if the entry is from the built-in table
 
 	routed time.Time
 }
 
-// At returns the period that t lies in; nil: the table knows none.
+// At returns the period that contains t, or nil if the table has none.
 func (m *Model) At(t time.Time) *Period {
 	for i := range m.Periods {
 		p := &m.Periods[i]
@@ -147,14 +147,14 @@ func (m *Model) At(t time.Time) *Period {
 	return nil
 }
 
-// Priced reports whether any price is known; for nil it is false.
+// Priced reports whether any price is known. It is false for a nil Period.
 func (p *Period) Priced() bool { return p != nil && (len(p.Tiers) > 0 || p.PerRequest != nil) }
 
 // A Table is a set of dated prices. It is read-only and safe for concurrent use.
 // Get one from [Default], [Load] or [LoadFile].
 type Table struct {
 	generated string
-	models    []*Model // by the order of the file, the user's own last
+	models    []*Model // in the order of the file; the user's own come last
 	byName    map[string]*Model
 }
 
@@ -169,10 +169,10 @@ var defaultTable = sync.OnceValue(func() *Table {
 	return t
 })
 
-// Default returns the table that genbatch comes with.
+// Default returns the table that is built into genbatch.
 func Default() *Table { return defaultTable() }
 
-// Generated returns the day on which the built-in table was put together.
+// Generated returns the day on which the built-in table was compiled.
 func (t *Table) Generated() string { return t.generated }
 
 // Models returns all entries, sorted by name.
@@ -185,14 +185,14 @@ func (t *Table) Models() []Model {
 	return all
 }
 
-// An Entry is what the table says of a model at a time.
+// An Entry is what the table says about a model at a certain time.
 type Entry struct {
 	Model
-	Period   *Period // nil, or not [Period.Priced]: no price is known
+	Period   *Period // no price is known if it is nil, or not [Period.Priced]
 	Warnings []string
 }
 
-// Lookup returns the entry that a model's name stands for; false: none.
+// Lookup returns the entry that a model's name stands for, and whether there is one.
 func (t *Table) Lookup(model string, at time.Time) (Entry, bool) {
 	m := t.find(model)
 	if m == nil {
@@ -201,9 +201,9 @@ func (t *Table) Lookup(model string, at time.Time) (Entry, bool) {
 	return Entry{Model: *m, Period: m.At(at), Warnings: m.warnings(at)}, true
 }
 
-// find resolves a name: as it is listed, then without what Google and gateways put
-// around it, piece by piece. It never guesses: a name with anything else in it is
-// another model.
+// find resolves a name. It looks for the name as it is, and then without what Google and
+// gateways put around it, piece by piece. It never guesses: a name with anything else in
+// it is another model.
 func (t *Table) find(name string) *Model {
 	if i := strings.LastIndex(name, "models/"); i == 0 || i > 0 && name[i-1] == '/' {
 		name = name[i+len("models/"):]
@@ -222,7 +222,7 @@ func (t *Table) find(name string) *Model {
 
 // cutSuffix cuts one suffix that does not change the price:
 //
-//	-simulated                               our simulator
+//	-simulated                               the simulator
 //	@001, @default                           a version on Vertex AI
 //	-nothinking, -thinking, -thinking-1024   gateways of the new-api family
 //	-001                                     Google's name for a fixed stable version

@@ -7,18 +7,18 @@ import (
 	"strings"
 )
 
-// USD is an amount of money in pico-dollars, 1e-12 USD. A price of 1 USD per
-// million tokens is 1e6 pico-dollars a token, so that costs are exact. The largest
-// amount is some 9.2 million dollars.
+// USD is an amount of money in pico-dollars (1e-12 USD). A price of 1 USD per million
+// tokens is 1e6 pico-dollars per token, so costs are exact. The largest amount is about
+// 9.2 million dollars.
 type USD int64
 
 // Dollar is one dollar.
 const Dollar USD = 1e12
 
-// ParseUSD reads a decimal number of dollars, such as "5", "0.075" or "7.5e-2". It
-// must be a whole number of pico-dollars and fit into USD.
+// ParseUSD reads a decimal number of dollars, such as "5", "0.075" or "7.5e-2". The
+// amount must be a whole number of pico-dollars, and must fit into USD.
 func ParseUSD(s string) (USD, error) {
-	// big.Rat also reads fractions and other bases, and takes any exponent at its word.
+	// big.Rat also reads fractions and other bases, and allocates for any exponent.
 	mantissa, exponent, hasExponent := strings.Cut(strings.ToLower(s), "e")
 	if len(mantissa) > 64 || strings.Trim(mantissa, "+-.0123456789") != "" {
 		return 0, fmt.Errorf("%.80q is not a decimal number of dollars", s)
@@ -52,8 +52,8 @@ func (u USD) String() string {
 	return s
 }
 
-// Format returns the amount rounded to so many decimals, 0 to 12, half away from
-// zero: "12.35".
+// Format returns the amount rounded to a number of decimals from 0 to 12, such as "12.35".
+// Halves are rounded away from zero.
 func (u USD) Format(decimals int) string {
 	decimals = min(max(0, decimals), 12)
 	unit := uint64(Dollar)
@@ -71,12 +71,13 @@ func (u USD) Format(decimals int) string {
 	return s
 }
 
-// decimal writes all 12 decimals.
+// decimal returns the amount with all 12 decimals.
 func decimal(n uint64) string {
 	return fmt.Sprintf("%d.%012d", n/uint64(Dollar), n%uint64(Dollar))
 }
 
-// magnitude is the amount without its sign; unlike -u it holds for the lowest number too.
+// magnitude returns the amount without its sign. Unlike -u, it is right for the lowest
+// int64 too.
 func (u USD) magnitude() uint64 {
 	if u < 0 {
 		return uint64(-(u + 1)) + 1

@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// notice is how long before a change its warning begins.
+// notice is how long before a change the warning of it begins.
 const notice = 60 * 24 * time.Hour
 
-// warnings says what of the dated facts concerns someone who uses the model now.
+// warnings returns what a user of the model should know at that time: that it is routed
+// elsewhere, that it has been retired, or that its price is about to change.
 func (m *Model) warnings(at time.Time) []string {
 	var w []string
 	soon := func(t time.Time) bool { return !t.IsZero() && t.After(at) && t.Before(at.Add(notice)) }
@@ -32,7 +33,7 @@ func (m *Model) warnings(at time.Time) []string {
 	return append(w, fmt.Sprintf("the price of %s changes on %s: %s", m.ID, next.From, change(p, next)))
 }
 
-// change tells the new standard prices beside the old ones.
+// change describes the new standard prices beside the old ones.
 func change(old, next *Period) string {
 	if len(old.Tiers) == 0 || len(next.Tiers) == 0 || old.Tiers[0].Rates[Standard] == nil || next.Tiers[0].Rates[Standard] == nil {
 		return "see genbatch prices"
