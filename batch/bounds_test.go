@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// While as many rows wait for their next attempt as may, no fresh one is begun.
+// No fresh row is begun while the largest number of rows waits for another attempt.
 func TestRunLimitsWaitingRows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const concurrency, most, n = 8, 1024, 3000
@@ -33,7 +33,7 @@ func TestRunLimitsWaitingRows(t *testing.T) {
 	})
 }
 
-// What a row has cost is recorded also if its next attempt is under way when the run ends.
+// What a row has cost is recorded even if its next attempt is under way when the run ends.
 func TestRunInterruptedKeepsCostOfCallsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newModel(func(ctx context.Context, row int64, try int) Outcome {
@@ -52,7 +52,7 @@ func TestRunInterruptedKeepsCostOfCallsUnderWay(t *testing.T) {
 	})
 }
 
-// A row that is due again goes before fresh ones, however many of those there are.
+// A row that is due again comes before fresh ones, however many of those there are.
 func TestRunPrefersRowsThatAreDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n = 2000
@@ -67,7 +67,7 @@ func TestRunPrefersRowsThatAreDue(t *testing.T) {
 			t.Fatal(err)
 		}
 		for row, times := range m.times {
-			for i := 1; i < len(times); i++ { // 1 s the call, 90 s until it is due, 1 s the call that is under way then
+			for i := 1; i < len(times); i++ { // 1 s for the call, 90 s until the next is due, and 1 s for a call that is under way then
 				if d := times[i] - times[i-1]; d > 93*time.Second {
 					t.Errorf("attempt %d of row %d comes after %v", i+1, row, d)
 				}

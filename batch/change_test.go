@@ -12,7 +12,7 @@ type requestFunc func(r *Request) Outcome
 
 func (f requestFunc) Attempt(_ context.Context, r *Request) Outcome { return f(r) }
 
-// A change stays in force through other faults, and is no part of the row.
+// A change stays in force through other faults, and is no part of the row itself.
 func TestChangeStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := newSink(t)

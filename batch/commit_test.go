@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// timedSink is a Sink whose sync takes its time, and which keeps when each write began.
+// timedSink is a Sink whose sync takes a set time. It records when each write began.
 type timedSink struct {
 	*memSink
 	sync  time.Duration
@@ -21,14 +21,14 @@ func (s *timedSink) Write(results []*Result) error {
 	return s.memSink.Write(results)
 }
 
-// spread is a latency between least and most, another one for each row.
+// spread returns a latency between least and most that differs from row to row.
 func spread(row int64, least, most time.Duration) time.Duration {
 	return least + time.Duration(row*7919%1000)*(most-least)/1000
 }
 
-// An answer waits no more than 10 ms before it is written, or until the write ends that
-// was under way when it came, whichever is longer; then it takes one sync until it is
-// durable. That holds while no more than commitRows answers come during a sync.
+// The write of an answer begins within 10 ms, or when the write ends that was under way
+// at its arrival, whichever is later. One sync later the answer is durable. That holds
+// while at most commitRows answers arrive during a sync.
 func TestCommitLatency(t *testing.T) {
 	const promised = 10 * time.Millisecond
 	for _, tt := range []struct{ sync, least, most time.Duration }{
@@ -56,7 +56,7 @@ func TestCommitLatency(t *testing.T) {
 					}
 					for _, r := range group {
 						by := r.At.Add(promised)
-						if i > 0 && s.at[i-1].After(by) { // it came while that was written
+						if i > 0 && s.at[i-1].After(by) { // it arrived during that write
 							by = s.at[i-1]
 						}
 						if s.begun[i].After(by) {
@@ -74,7 +74,7 @@ func TestCommitLatency(t *testing.T) {
 	}
 }
 
-// A sync holds no call up: with as many calls under way as may be, a run whose commits
+// A sync delays no call. With the largest number of calls under way, a run whose commits
 // take five seconds each is as fast as one whose commits take no time.
 func TestCallsGoOnDuringCommit(t *testing.T) {
 	const concurrency, n = 500, 3000
@@ -91,7 +91,7 @@ func TestCallsGoOnDuringCommit(t *testing.T) {
 			go func() {
 				done <- Run(t.Context(), Config{Model: m, Sink: s, Concurrency: concurrency, Gauges: &gauges}, rows(n))
 			}()
-			for gauges.Attempts.Load() < n { // until no row is left to be asked
+			for gauges.Attempts.Load() < n { // until the last row has been asked
 				time.Sleep(time.Second)
 				synctest.Wait()
 				if calls := gauges.Calls.Load(); calls != concurrency && gauges.Attempts.Load() < n {
@@ -113,9 +113,9 @@ func TestCallsGoOnDuringCommit(t *testing.T) {
 	}
 }
 
-// How long calls go on during one sync is bounded by what a crash may cost: answers go
-// on coming until commitRows wait beside the group that is written, then each worker
-// keeps the one that it has. When the sync has ended, they go on.
+// What a crash may cost bounds how long calls go on during one sync. Answers arrive until
+// commitRows of them wait beside the group that is written. Then each worker keeps the
+// answer that it has. When the sync has ended, the workers go on.
 func TestCallsGoOnUntilTooManyAnswersWait(t *testing.T) {
 	for _, concurrency := range []int{1, 50, 1000} {
 		t.Run(fmt.Sprint(concurrency), func(t *testing.T) {

@@ -17,7 +17,7 @@ func (s stalledSink) Write(results []*Result) error {
 	return s.memSink.Write(results)
 }
 
-// While a commit takes its time, no more is answered than a crash may cost: the calls
+// While a commit is slow, no more rows are answered than a crash may cost: the calls
 // under way, and 256 answers that wait for a commit.
 func TestRunLimitsWhatWaitsForCommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -40,8 +40,8 @@ func TestRunLimitsWhatWaitsForCommit(t *testing.T) {
 	})
 }
 
-// Rows that wait for their next attempt hold a bounded amount of memory, whatever
-// each of them holds.
+// Rows that wait for their next attempt hold a bounded amount of memory, however large
+// each of them is.
 func TestRunLimitsWhatWaitingRowsHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const concurrency, n = 8, 200

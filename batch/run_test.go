@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// modelFunc is a Model. The row's number and the number of its attempt (from 1)
-// decide the outcome.
+// modelFunc is a Model whose outcome depends on the row's number and on the number of its
+// attempt, from 1.
 type fakeModel struct {
 	attempt func(ctx context.Context, row int64, n int) Outcome
 
@@ -44,7 +44,7 @@ func (m *fakeModel) total() (n int) {
 	return n
 }
 
-// memSink is a Sink that holds results and polices its contract.
+// memSink is a Sink that keeps results in memory, and checks that its contract is kept.
 type memSink struct {
 	t       *testing.T
 	err     error
@@ -119,7 +119,7 @@ func TestRunAnswersEveryRow(t *testing.T) {
 		if got, want := time.Since(begin), 10*time.Second; got != want {
 			t.Errorf("the run took %v, want %v", got, want)
 		}
-		// The engine is reusable: all state is the run's.
+		// The engine is reusable, because all state belongs to the run.
 		s2 := newSink(t)
 		c.Sink = s2
 		if err := Run(t.Context(), c, rows(3)); err != nil || s2.count(OK) != 3 {
@@ -150,8 +150,8 @@ func TestRunCommitsInGroups(t *testing.T) {
 		if err := Run(t.Context(), Config{Model: m, Sink: s}, rows(5)); err != nil {
 			t.Fatal(err)
 		}
-		// Answers at 4, 8, 12, 16, 20 ms: the first group closes at 13 ms, the second
-		// (begun at 16 ms) when the run is over, at 20 ms.
+		// Answers come at 4, 8, 12, 16 and 20 ms. The first group closes at 13 ms. The
+		// second begins at 16 ms, and closes when the run is over, at 20 ms.
 		var got []string
 		for i, g := range s.groups {
 			got = append(got, fmt.Sprint(len(g), " at ", s.at[i].Sub(begin)))
@@ -162,8 +162,8 @@ func TestRunCommitsInGroups(t *testing.T) {
 	})
 }
 
-// A row that waits for its next attempt holds no worker, and its attempts are
-// made when the server allows them.
+// A row that waits for its next attempt occupies no worker, and its attempts are made
+// when the server allows them.
 func TestRunRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newModel(func(ctx context.Context, row int64, n int) Outcome {
@@ -242,13 +242,13 @@ func TestBackoff(t *testing.T) {
 	}
 }
 
-// The first interrupt: calls under way finish and count, nothing new is sent,
+// After the first interrupt, calls under way finish and count, nothing new is sent, and
 // other rows stay untouched.
 func TestRunInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newModel(func(ctx context.Context, row int64, n int) Outcome {
 			if row == 1 {
-				return Outcome{RetryAfter: time.Minute, MaybeBilled: true} // waits when the end comes
+				return Outcome{RetryAfter: time.Minute, MaybeBilled: true} // it is waiting when the end comes
 			}
 			time.Sleep(10 * time.Second)
 			return answer(ctx, row, n)
@@ -298,7 +298,7 @@ func TestRunStops(t *testing.T) {
 		name    string
 		attempt func(ctx context.Context, row int64, n int) Outcome
 		rows    int
-		stops   string // text in the error; "" = the run finishes
+		stops   string // text in the error; "" if the run finishes
 		results int    // rows with a settled result
 	}{
 		{"unmistakable", func(ctx context.Context, row int64, n int) Outcome {
@@ -352,7 +352,7 @@ func TestRunStops(t *testing.T) {
 	}
 }
 
-// Refusals are counted as they come, also while the disk is slow.
+// Refusals are counted as they come, even while the disk is slow.
 func TestRunStopsWhileTheSinkIsSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newModel(func(ctx context.Context, row int64, n int) Outcome {
@@ -396,7 +396,7 @@ func TestRunMaxFailures(t *testing.T) {
 		name  string
 		limit FailureLimit
 		model func(context.Context, int64, int) Outcome
-		after int // rows that ended; 0 = all
+		after int // rows that ended; 0 means all
 	}{
 		{"the first 50 rows", FailureLimit{}, every(1), 50},
 		{"half of all rows", FailureLimit{}, every(2), 0},
@@ -409,7 +409,7 @@ func TestRunMaxFailures(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newSink(t)
 				c := Config{Model: newModel(tt.model), Sink: s, Concurrency: 1, MaxFailures: tt.limit}
-				// A call takes longer than the judge, so that it sees each before the next.
+				// A call takes longer than the judge, which so sees each row before the next.
 				m := newModel(tt.model)
 				m.attempt = func(ctx context.Context, row int64, n int) Outcome {
 					time.Sleep(time.Second)
@@ -481,8 +481,8 @@ func TestRunSourceFails(t *testing.T) {
 	})
 }
 
-// A Limiter's error that is not the context's ends the run and is returned as it
-// is.
+// An error of the Limiter that is not the context's ends the run, and is returned
+// unchanged.
 func TestRunLimiterEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &countingLimiter{t: t, most: 7}
@@ -497,8 +497,8 @@ func TestRunLimiterEnds(t *testing.T) {
 	})
 }
 
-// What the limiter granted before it said that there is no more is sent, however
-// late its worker comes to look; what it granted when a run is interrupted is not.
+// Slots that the limiter granted before it said that there are no more are used, however
+// late their workers come. Slots that it grants when a run is interrupted are not.
 func TestLastGrants(t *testing.T) {
 	for _, interrupted := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -524,10 +524,11 @@ func TestLastGrants(t *testing.T) {
 	}
 }
 
-// A lateLimiter grants so many slots, which are seen only after the run has ended.
+// A lateLimiter grants a number of slots. Their workers see them only after the run has
+// ended.
 type lateLimiter struct {
 	grants int
-	end    func() error // called for the one who comes after them
+	end    func() error // called for the first worker that gets none
 
 	mu                   sync.Mutex
 	asked, unused, extra int
@@ -585,9 +586,8 @@ func (l *countingLimiter) Release(*Request, *Outcome) {
 	l.open--
 }
 
-// Rows that the API rejects for themselves can stand together at the end of a
-// file. Where others of the job are answered, they are settled, not refused for
-// ever.
+// Rows that the API rejects for their own fault can stand together at the end of a file.
+// If other rows of the job were answered, they are settled, and not asked again forever.
 func TestRejectedRowsOfAnAnsweredJob(t *testing.T) {
 	reject := func(context.Context, int64, int) Outcome {
 		return Outcome{Consequence: Settled, Status: Rejected, Refusal: "bad image", Err: &Error{Message: "bad image"}}
@@ -610,8 +610,8 @@ func TestRejectedRowsOfAnAnsweredJob(t *testing.T) {
 	}
 }
 
-// What attempts have used counts, also of rows that are left untouched because
-// refusals stop the run.
+// What attempts have used counts, even for rows that are left untouched because refusals
+// stop the run.
 func TestStopKeepsWhatWasSpent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newModel(func(context.Context, int64, int) Outcome {

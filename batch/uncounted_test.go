@@ -22,9 +22,9 @@ func (l *tierLimiter) Release(r *Request, _ *Outcome) {
 	}
 }
 
-// Uncounted attempts do not use up those that a row has, and each attempt has a request
-// of its own, whose tier the limiter sets. An attempt that was cut counts as one of the
-// tier that it asked for.
+// Uncounted attempts do not use up a row's attempts. Each attempt has a request of its
+// own, whose tier the limiter sets. An attempt that was cut is recorded with the tier
+// that it asked for.
 func TestUncountedAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newModel(func(_ context.Context, _ int64, n int) Outcome {

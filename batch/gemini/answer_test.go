@@ -9,7 +9,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
-// finished is an answer with these parts and this finish reason, both as JSON.
+// finished returns an answer with these parts and this finish reason, both as JSON.
 func finished(parts, reason string) string {
 	return `{"candidates":[{"content":{"parts":` + parts + `},"finishReason":` + reason + `}],"usageMetadata":{"promptTokenCount":1}}`
 }
@@ -175,8 +175,9 @@ func TestInvalidUTF8(t *testing.T) {
 	}
 }
 
-// FuzzParse: whatever a server sends, nothing panics, what is kept is JSON that
-// reads the same again, and an answer is called ok only with STOP and content.
+// FuzzParse checks three things, whatever a server sends. Nothing panics, the response
+// that is kept is JSON that reads the same again, and an answer is ok only if it has STOP
+// and content.
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		stopAnswer, "[" + stopAnswer + "," + stopAnswer + "]", "data: " + stopAnswer + "\r\n\r\ndata: [DONE]\r\n\r\n",

@@ -30,7 +30,7 @@ func TestDefaultCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	var logins atomic.Int32
-	lifetimes := []int{3600, 1} // of the second and of the first token
+	lifetimes := []int{3600, 1} // of the second token, and of the first
 	tokens := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n := logins.Add(1)
 		w.Header().Set("Content-Type", "application/json")

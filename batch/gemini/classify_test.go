@@ -16,7 +16,7 @@ func outcome(status int, body string) batch.Outcome {
 	return x.outcome()
 }
 
-// googleError is an error body in Google's form.
+// googleError returns an error body in Google's form.
 func googleError(code int, status, message, details string) string {
 	return fmt.Sprintf(`{"error":{"code":%d,"message":%q,"status":%q,"details":[%s]}}`, code, message, status, details)
 }
@@ -25,7 +25,7 @@ func reason(r string) string {
 	return `{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"` + r + `","domain":"googleapis.com"}`
 }
 
-// newAPI is an error body of the new-api family.
+// newAPI returns an error body of the new-api family of gateways.
 func newAPI(code, message string) string {
 	return fmt.Sprintf(`{"error":{"message":"%s (request id: 20261121215207830410237bSPSFq05)","type":"new_api_error","param":"","code":%q}}`, message, code)
 }
@@ -277,8 +277,8 @@ func TestMaybeBilled(t *testing.T) {
 	}
 }
 
-// TestHugeRefusals: dozens of patterns are matched against a refusal, so what
-// they look at is bounded, whatever the body.
+// TestHugeRefusals checks that a huge body is classified quickly. Dozens of patterns are
+// matched against a refusal, so what they look at is bounded.
 func TestHugeRefusals(t *testing.T) {
 	repeat := func(s string) string { return strings.Repeat(s, maxErrorBytes/len(s)) }
 	violation := `{"quotaId":"a","quotaMetric":"%d","description":"` + strings.Repeat("x", 100) + `"},`
@@ -304,7 +304,7 @@ func TestHugeRefusals(t *testing.T) {
 	}
 }
 
-// An error in a 200 keeps its own status, which others act on.
+// An error inside a 200 keeps its own status, because others act on it.
 func TestErrorInsideOK(t *testing.T) {
 	for _, tt := range []struct {
 		status int

@@ -237,7 +237,7 @@ func TestStream(t *testing.T) {
 		if r.URL.RawQuery != "alt=sse&key=AIzaTestKey_0123456789%2B%2Fx" || !strings.HasSuffix(r.URL.Path, ":streamGenerateContent") {
 			t.Errorf("asked for %s", r.URL)
 		}
-		w.Header().Set("Content-Type", "application/json") // wrong, as gateways have it
+		w.Header().Set("Content-Type", "application/json") // wrong, as gateways send it
 		io.WriteString(w, ": hello\r\n\r\ndata: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}],\"usageMetadata\":{\"promptTokenCount\":9}}\r\n\r\n")
 		w.(http.Flusher).Flush()
 		io.WriteString(w, "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"b\"}]},\"finishReason\":\"STOP\"}],\r\ndata: \"usageMetadata\":{\"promptTokenCount\":3,\"candidatesTokenCount\":2}}\r\n\r\ndata: [DONE]\r\n\r\n")
@@ -287,8 +287,8 @@ func TestSecretsStayOut(t *testing.T) {
 	}
 }
 
-// TestClassify: a response that came another way is the same to the engine as one of an
-// exchange, and is rid of the key likewise.
+// TestClassify checks that a response that came another way has the same outcome as the
+// response to an attempt, and that the key is removed from it too.
 func TestClassify(t *testing.T) {
 	for _, tt := range []struct {
 		status int
@@ -341,7 +341,7 @@ func TestNoKey(t *testing.T) {
 	}
 }
 
-// brokenTokens fails as a token endpoint does.
+// brokenTokens fails in the way that a token endpoint does.
 type brokenTokens struct{ err error }
 
 func (b brokenTokens) Token() (*oauth2.Token, error) { return nil, b.err }
@@ -367,7 +367,7 @@ func TestTokenErrors(t *testing.T) {
 	}
 }
 
-// TestExpiredToken: a token that expires on its way is no reason to stop.
+// TestExpiredToken checks that a token that expires under way does not stop the run.
 func TestExpiredToken(t *testing.T) {
 	body := []byte(`{"error":{"code":401,"message":"Request had invalid authentication credentials.","status":"UNAUTHENTICATED"}}`)
 	for oauth, want := range map[bool]batch.Consequence{true: batch.Retry, false: batch.Stop} {

@@ -12,8 +12,7 @@ import (
 	"github.com/genbatch/genbatch/internal/sim"
 )
 
-// The client is held to the contract of a Model against the simulator, in both
-// of its methods.
+// The client keeps the contract of a Model, unary and streaming. The simulator answers.
 func TestConformance(t *testing.T) {
 	for name, stream := range map[string]bool{"unary": false, "stream": true} {
 		t.Run(name, func(t *testing.T) {

@@ -65,7 +65,7 @@ func TestCountTokens(t *testing.T) {
 	}
 }
 
-// TestCanCount: a gateway is not asked, however it is named.
+// TestCanCount checks that a gateway is not asked, whatever name it is given.
 func TestCanCount(t *testing.T) {
 	for o, can := range map[EndpointOptions]bool{
 		{Name: "google"}: true,

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// told writes what the details hold, for a comparison.
+// told returns the details as text, for comparison.
 func told(d *Details) string {
 	d.Media = slices.Clone(d.Media)
 	var media []string
@@ -108,7 +108,7 @@ func TestParseDetails(t *testing.T) {
 	}
 }
 
-// What has a fee beside the tokens is counted, and what only looks like it is not.
+// Searches that have a fee beside the tokens are counted. What only looks like one is not.
 func TestSearches(t *testing.T) {
 	const usage = `,"usageMetadata":{"promptTokenCount":1}`
 	grounded := func(fields string) string { return `{"candidates":[{` + fields + `}]` + usage + `}` }
@@ -147,8 +147,8 @@ func TestSearches(t *testing.T) {
 	}
 }
 
-// Signatures are needed to go on with a conversation: the raw answer keeps them,
-// unary and streamed, where the text leaves them out.
+// Signatures are needed to go on with a conversation. The text leaves them out, but the
+// raw answer keeps them, unary and streamed.
 func TestThoughtSignatureIsKept(t *testing.T) {
 	const part = `{"thought":true,"text":"hm"},{"functionCall":{"name":"f","args":{"a":1}},"thoughtSignature":"c2lnbmVk"},{"text":"","thoughtSignature":"ZW5k"}`
 	const answer = `{"candidates":[{"content":{"parts":[` + part + `],"role":"model"},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":1}}`
@@ -167,7 +167,7 @@ func TestThoughtSignatureIsKept(t *testing.T) {
 	}
 }
 
-// checkDetails finds what no recorded answer may bring about.
+// checkDetails checks what holds for the details of every recorded answer.
 func checkDetails(t *testing.T, line int, raw json.RawMessage) {
 	t.Helper()
 	d := ParseDetails(raw)
@@ -196,7 +196,7 @@ func checkDetails(t *testing.T, line int, raw json.RawMessage) {
 	}
 }
 
-// The details of real answers are found: each field that a body has is in them.
+// The details of real answers are complete: they have each field that the body has.
 func TestRecordedDetails(t *testing.T) {
 	if os.Getenv("GENBATCH_RECORDED") == "" {
 		t.Skip("GENBATCH_RECORDED does not name the folder of recorded traffic")
@@ -239,7 +239,7 @@ func TestRecordedDetails(t *testing.T) {
 	}
 }
 
-// protobuf's JSON allows both alphabets of base64, with padding or without.
+// The JSON form of protobuf allows both alphabets of base64, with padding or without.
 func TestMediaBytes(t *testing.T) {
 	want := "\xfb\xff\xfe\x00"
 	for _, text := range []string{"+//+AA==", "+//+AA", "-__-AA==", "-__-AA"} {

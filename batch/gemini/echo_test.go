@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A key that comes back in an answer does not go on, in whatever pieces it comes.
+// A key that comes back in an answer is removed, in whatever pieces it comes.
 func TestEchoedKey(t *testing.T) {
 	event := func(text string) string {
 		return fmt.Sprintf(`data: {"candidates":[{"content":{"parts":[{"text":%q}],"role":"model"},"index":0}]}`+"\n\n", text)

@@ -123,7 +123,7 @@ func TestParseEndpointErrors(t *testing.T) {
 }
 
 func TestKeyEnv(t *testing.T) {
-	// A key found in the environment goes to its own provider only.
+	// A key found in the environment is sent only to its own provider.
 	for name, want := range map[string]string{
 		"google": "GOOGLE_API_KEY GEMINI_API_KEY", "gptproto": "GPTPROTO_API_KEY", "https://h": "GENBATCH_API_KEY",
 	} {

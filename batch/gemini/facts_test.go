@@ -2,14 +2,14 @@ package gemini
 
 import "testing"
 
-// TestFacts holds what is known of an endpoint to what the user said about it.
+// TestFacts checks the facts about an endpoint against what the user said about it.
 func TestFacts(t *testing.T) {
 	unknown := Facts{InlineLimit: gatewayInlineLimit}
 	gateway := Facts{NoTiers: true, InlineLimit: gatewayInlineLimit}
 	google := Facts{Dialect: GoogleDialect, ListPrices: true, FilesAPI: true, CountsTokens: true, InlineLimit: googleInlineLimit}
 	vertex := Facts{Dialect: VertexDialect, ListPrices: true, CountsTokens: true, InlineLimit: gatewayInlineLimit}
 	simulator := Facts{Simulated: true, ListPrices: true, FilesAPI: true, CountsTokens: true, InlineLimit: googleInlineLimit}
-	behind := func(f Facts) Facts { // with a gateway's address
+	behind := func(f Facts) Facts { // the same at a gateway's address
 		f.ListPrices, f.CountsTokens = false, false
 		return f
 	}
@@ -17,7 +17,7 @@ func TestFacts(t *testing.T) {
 		f.Dialect = d
 		return f
 	}
-	moved := google // by the environment, of which it is not known whose it is
+	moved := google // at an address from the environment, which need not be Google's
 	moved.CountsTokens = false
 	for _, tt := range []struct {
 		o    EndpointOptions

@@ -21,7 +21,7 @@ import (
 // fileServer is a Files API with one upload.
 type fileServer struct {
 	*httptest.Server
-	fault func(w http.ResponseWriter, r *http.Request, body []byte) (handled bool) // before a session's exchange
+	fault func(w http.ResponseWriter, r *http.Request, body []byte) (handled bool) // called before each exchange of an upload
 
 	mu       sync.Mutex
 	got      []byte
@@ -99,8 +99,8 @@ func TestUpload(t *testing.T) {
 	second := "upload, finalize " + strconv.Itoa(uploadChunk)
 	for _, c := range []struct {
 		name  string
-		fault func(s *fileServer, nth int, w http.ResponseWriter, body []byte) bool // nth exchange of the session, from 1
-		want  []string                                                              // commands after the first
+		fault func(s *fileServer, nth int, w http.ResponseWriter, body []byte) bool // nth counts the exchanges of the upload, from 1
+		want  []string                                                              // the commands after the first
 	}{
 		{"whole", nil, []string{"upload 0", second}},
 		{"cut in the middle of a chunk", func(s *fileServer, nth int, w http.ResponseWriter, body []byte) bool {
@@ -186,7 +186,7 @@ func TestUploadRefused(t *testing.T) {
 	}
 }
 
-// fakeFiles is a Files API without a network, for tests of its clock.
+// fakeFiles is a Files API without a network, for tests with a fake clock.
 func fakeFiles(t *testing.T, answer func(r *http.Request) (int, string)) *Files {
 	e, err := ParseEndpoint(EndpointOptions{Name: "google"}, environment())
 	if err != nil {
@@ -209,10 +209,10 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 
 func TestWaitActive(t *testing.T) {
 	for name, c := range map[string]struct {
-		after  time.Duration // until the state
+		after  time.Duration // when the file has this state
 		state  string
-		waited time.Duration // at most
-		want   string        // of the error
+		waited time.Duration // the longest wait
+		want   string        // text in the error
 		status batch.Status
 	}{
 		"soon":   {3 * time.Second, "ACTIVE", 4 * time.Second, "", ""},

@@ -36,7 +36,7 @@ func TestControlsOf(t *testing.T) {
 	}
 }
 
-// One request can ask for a stream where the client makes none.
+// A single request can ask for a stream although the client does not stream.
 func TestStreamOfOneRequest(t *testing.T) {
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, ":streamGenerateContent") {

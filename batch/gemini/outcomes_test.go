@@ -27,16 +27,16 @@ var update = flag.Bool("update", false, "write docs/outcomes.md anew")
 // classifier's own outcomes for the examples below.
 const outcomesDoc = "../../docs/outcomes.md"
 
-// An example is an answer of one kind. Its rule is the one that must recognise it;
-// empty: none does, and the status decides.
+// An example is an answer of one kind. Its rule is the one that must recognise it. If it
+// is empty, none does, and the status decides.
 type example struct {
 	rule   string
-	what   string // for people
+	what   string // a description for people
 	status int
 	body   string
 }
 
-// text is a refusal in Google's form that says only this.
+// text returns a refusal in Google's form with only this message.
 func text(status int, message string) string { return googleError(status, "", message, "") }
 
 // refusals has an example of every rule and of every status of byStatus.
@@ -96,7 +96,7 @@ var refusals = []example{
 	{"", "500 and any other 5xx", 500, text(500, "An internal error has occurred.")},
 }
 
-// firstRule is the name of the rule that decides about a refusal.
+// firstRule returns the name of the rule that decides about a refusal.
 func firstRule(status int, body string) string {
 	r := parseRefusal([]byte(body))
 	haystack := r.haystack()
@@ -108,7 +108,7 @@ func firstRule(status int, body string) string {
 	return ""
 }
 
-// shapes are the forms in which one and the same refusal comes.
+// shapes are the forms in which the same refusal comes.
 var shapes = []struct {
 	name, body string
 	status     int
@@ -127,7 +127,7 @@ var shapes = []struct {
 	{"any of these with status 200", googleError(503, "UNAVAILABLE", "The model is overloaded.", ""), 200},
 }
 
-// answer200 is an answer with a text, or without one, and with these fields.
+// answer200 returns an answer with these parts and this finish reason.
 func answer200(parts, finish string) string {
 	if finish != "" {
 		finish = `,"finishReason":"` + finish + `"`
@@ -152,14 +152,14 @@ var answers200 = []example{
 	{what: "HTML, plain text, or JSON of another API", body: "<html><title>Welcome to nginx!</title></html>"},
 }
 
-// blockReasons are those that the API knows, and one that it does not.
+// blockReasons are the reasons that the API knows, and one that it does not.
 var blockReasons = []string{"SAFETY", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY", "OTHER", "MODEL_ARMOR", "JAILBREAK", "any other"}
 
-// failures are what becomes of an exchange without a whole answer.
+// failures are the ways in which an exchange ends without a complete answer.
 var failures = []struct {
 	what string
 	err  error
-	head bool // the answer had begun
+	head bool // whether the answer had begun
 }{
 	{"nobody listens, no such host, no route", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, false},
 	{"no connection within 20 s", &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}, false},
@@ -216,7 +216,7 @@ func consequences(o *batch.Outcome) string {
 
 const header = "| row | asked again | run | charged | remedy |\n|---|---|---|---|---|---|\n"
 
-// outcomeTables makes the tables of the document, by the names of their marks.
+// outcomeTables returns the tables of the document, keyed by the names of their marks.
 func outcomeTables() map[string]string {
 	tables := map[string]string{}
 	var b strings.Builder
@@ -250,7 +250,7 @@ func outcomeTables() map[string]string {
 			row(f.what, x.outcome())
 			continue
 		}
-		// As after sending, but where nothing can have been sent.
+		// The request counts as sent, unless the failure shows that it cannot have been.
 		dial := (*net.OpError)(nil)
 		row(f.what, x.unsent(context.Background(), f.err, !errors.As(f.err, &dial) && !strings.Contains(f.what, "TLS") && !strings.Contains(f.what, "certificate")))
 	}
@@ -260,7 +260,7 @@ func outcomeTables() map[string]string {
 	return tables
 }
 
-// The document for people says what the classifier does. It is written anew by
+// The document for people says what the classifier does. This command writes it anew:
 //
 //	go test ./batch/gemini -run OutcomesDocument -update
 func TestOutcomesDocument(t *testing.T) {
@@ -296,7 +296,7 @@ func TestOutcomesDocument(t *testing.T) {
 	t.Fatalf("%s has lines that it should not have; write it anew with -update", outcomesDoc)
 }
 
-// No rule, status or reason is left out of the document.
+// The document leaves out no rule, status or reason.
 func TestOutcomesAreComplete(t *testing.T) {
 	shown, statuses := map[string]bool{}, map[int]bool{}
 	for _, e := range refusals {

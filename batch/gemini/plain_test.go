@@ -32,8 +32,8 @@ const plainAnswer = `{
 }
 `
 
-// comparePlain fails if readPlain reads an answer otherwise than encoding/json, and
-// reports whether it reads it.
+// comparePlain fails if readPlain and encoding/json read an answer differently. It
+// reports whether readPlain reads it at all.
 func comparePlain(t *testing.T, body []byte) bool {
 	t.Helper()
 	got := readPlain(body)
@@ -64,7 +64,7 @@ func TestPlainAnswers(t *testing.T) {
 	} {
 		comparePlain(t, []byte(body))
 	}
-	// Whatever else the package's tests know of, answers or not.
+	// Everything else that the package's tests use, answers or not.
 	files, err := filepath.Glob("testdata/*")
 	if err != nil {
 		t.Fatal(err)

@@ -21,8 +21,9 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
-// TestMain makes one attempt instead of testing when the test binary is run by
-// attemptIn: proxies and certificate roots are read once a process.
+// TestMain makes one attempt instead of testing if attemptIn has started the test binary.
+// A process of its own is needed because proxies and certificate roots are read only once
+// in a process.
 func TestMain(m *testing.M) {
 	base := os.Getenv("GENBATCH_TEST_ATTEMPT")
 	if base == "" {
@@ -61,8 +62,8 @@ func attemptIn(t *testing.T, base string, env ...string) batch.Outcome {
 	return o
 }
 
-// TestProxyAndPrivateCA goes through an HTTPS proxy to a server whose
-// certificate only SSL_CERT_FILE vouches for.
+// TestProxyAndPrivateCA goes through an HTTPS proxy to a server whose certificate is
+// trusted only because of SSL_CERT_FILE.
 func TestProxyAndPrivateCA(t *testing.T) {
 	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
 		t.Skip("certificate roots are the system's here, not those of SSL_CERT_FILE")

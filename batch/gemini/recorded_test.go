@@ -77,8 +77,8 @@ var (
 	retryFailClass = class{batch.Retry, batch.Failed, batch.KindAnswer, false}
 )
 
-// recordedClass is what an exchange with these marks must come to. The marks say
-// what was found unusual about it when it was recorded.
+// recordedClass returns what an exchange with these marks must come to. The marks say
+// what was unusual about it when it was recorded.
 func recordedClass(status int, message string, kinds []string) class {
 	is := func(kind string) bool { return slices.Contains(kinds, kind) }
 	says := func(text string) bool { return strings.Contains(message, text) }
@@ -206,7 +206,7 @@ func checkOutcome(t *testing.T, line int, o *batch.Outcome) {
 	}
 }
 
-// gatewayClasses says, by case, what each recorded gateway answer comes to.
+// gatewayClasses says what each recorded answer of a gateway comes to, by case.
 var gatewayClasses = map[string]class{
 	"countTokens":                channelClass, // 404 {"error":{"message":"Not found"}}
 	"batch":                      channelClass,

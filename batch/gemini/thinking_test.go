@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// What the least of ControlsOf asks for is what ThinkingOf says the model takes:
-// the two tables are of the same models.
+// What ControlsOf asks for is something that ThinkingOf says the model accepts. The two
+// tables list the same models.
 func TestThinkingOf(t *testing.T) {
 	for _, f := range families {
 		k, ok := ThinkingOf(f.name)

@@ -14,9 +14,9 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
-// slowServer is a transport whose answer takes its time: header, then one byte
-// of body every pause. Like the real one it tells the trace when the request is
-// written, and gives up when the request's context ends.
+// slowServer is a transport whose answer is slow: first the header, then one byte of body
+// after each pause. Like the real one, it tells the trace when the request is written,
+// and gives up when the request's context ends.
 type slowServer struct {
 	write, header, pause time.Duration
 	body                 string
@@ -64,7 +64,7 @@ func TestDeadlines(t *testing.T) {
 	tests := []struct {
 		name   string
 		server slowServer
-		cancel time.Duration // when the caller gives up; 0: never
+		cancel time.Duration // when the caller gives up; 0 means never
 		want   class
 		after  time.Duration
 		billed bool

@@ -159,8 +159,8 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// TestConnections: calls after one another share a connection, refusals
-// included, and calls at once do not wait for each other.
+// TestConnections checks that successive calls share a connection, refusals included, and
+// that simultaneous calls do not wait for each other.
 func TestConnections(t *testing.T) {
 	const atOnce = 32
 	var connections, inside atomic.Int32

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// on is noon of a day in Los Angeles.
+// on returns noon of a day in Los Angeles.
 func on(day string) time.Time {
 	t, err := time.ParseInLocation("2006-01-02 15", day+" 12", pacific())
 	if err != nil {
@@ -21,7 +21,7 @@ func TestCost(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		q    Query
-		want USD // 0: unknown; 1 USD per million tokens is 1e6 pico-dollars a token
+		want USD // 0 means unknown; 1 USD per million tokens is 1e6 pico-dollars per token
 	}{
 		// 1000 * 0.10 + 50 * 0.40 USD per million = 120 / 1e6 = 0.00012 USD
 		{"text", Query{Model: "gemini-2.5-flash-lite", Prompt: 1000, Output: 50}, 120_000_000},
@@ -46,7 +46,7 @@ func TestCost(t *testing.T) {
 				Cached: 240, CachedDetails: Split{Audio: 200, Text: 40},
 			}, 739_200_000,
 		},
-		// Which 240 is not said: all 100 text * 0.03, then 140 audio * 0.10, and 760 * 1.00 = 3 + 14 + 760
+		// Which 240 are cached is not said: all 100 text * 0.03, then 140 audio * 0.10, and 760 * 1.00 = 3 + 14 + 760
 		{
 			"cached, not said which",
 			Query{Model: "gemini-2.5-flash", Prompt: 1000, PromptDetails: Split{Audio: 900, Text: 100}, Cached: 240},
@@ -125,13 +125,13 @@ func TestCostByDay(t *testing.T) {
 	for _, tt := range []struct {
 		model string
 		at    time.Time
-		want  USD // of a million tokens in and as many out
+		want  USD // the cost of a million tokens in and as many out
 	}{
 		{"gemini-4-argon", on("2026-10-12"), 0},
 		{"gemini-4-argon", on("2026-10-13"), 12 * Dollar},
 		{"gemini-4-argon", on("2026-11-30"), 12 * Dollar},
 		{"gemini-4-argon", on("2026-12-01"), 24 * Dollar},
-		// Midnight is that of Los Angeles, eight hours after UTC's in winter.
+		// The day begins at midnight in Los Angeles, eight hours after UTC in winter.
 		{"gemini-3.8-flash", time.Date(2027, 1, 1, 7, 59, 59, 999999999, time.UTC), 45 * Dollar / 10}, // 0.75 + 3.75
 		{"gemini-3.8-flash", time.Date(2027, 1, 1, 8, 0, 0, 0, time.UTC), 9 * Dollar},
 		{"gemini-3.8-flash", time.Date(2026, 12, 31, 23, 59, 59, 0, la), 45 * Dollar / 10},
@@ -140,7 +140,7 @@ func TestCostByDay(t *testing.T) {
 		{"gemini-3.6-flash", on("2026-08-12"), 9 * Dollar},
 		{"gemini-3.6-flash", on("2026-08-13"), 45 * Dollar / 10},
 		{"gemini-2.5-flash", on("2026-11-30"), 28 * Dollar / 10},
-		{"gemini-2.5-flash", on("2026-12-01"), 0}, // routed: modelVersion names who is billed
+		{"gemini-2.5-flash", on("2026-12-01"), 0}, // routed: modelVersion names the model that is billed
 		{"gemini-2.0-flash", on("2026-05-31"), Dollar / 2},
 		{"gemini-2.0-flash", on("2026-06-01"), 0},
 		{"gemini-2.5-flash-lite", time.Time{}, 0},
@@ -194,7 +194,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// The cost of a call is the sum of the costs of its parts, and each token counts.
+// The cost of a call is the sum of the costs of its parts, and every token counts.
 func TestCostIsTheSumOfItsParts(t *testing.T) {
 	table, at := Default(), on("2026-11-21")
 	cost := func(q Query) USD {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// at prices 1,000 tokens in, 400 of them cached, and 200 out.
+// costAt returns what 1,000 tokens in, 400 of them cached, and 200 out cost on a day.
 func costAt(t *testing.T, table *Table, model, day string) string {
 	t.Helper()
 	usd, ok := table.Cost(Query{Model: model, At: on(day), Prompt: 1000, Cached: 400, Output: 150, Thoughts: 50})
@@ -57,8 +57,8 @@ func TestCustomPrices(t *testing.T) {
 	}
 }
 
-// TestMultiplierKeeps has a change of the list price on a day, its tiers, services
-// and fees pass on through a multiplier.
+// TestMultiplierKeeps checks that a multiplier keeps the days on which the list price
+// changes, and the tiers, services and fees.
 func TestMultiplierKeeps(t *testing.T) {
 	table, err := Load(strings.NewReader(`{"generated": "2026-11-01", "multiplier": 0.5}`))
 	if err != nil {
@@ -92,8 +92,8 @@ func TestMultiplierKeeps(t *testing.T) {
 	}
 }
 
-// TestPerRequestSearches: a fixed price is the whole of it, unless the file states
-// what searches cost beside it.
+// TestPerRequestSearches checks that a fixed price is the whole price, unless the file
+// states what searches cost beside it.
 func TestPerRequestSearches(t *testing.T) {
 	table, err := Load(strings.NewReader(`{"models": [{"id": "all-in", "per_request": 0.02},
 	  {"id": "apart", "per_request": 0.02, "grounding": {"search": {"usd_per_1000": 14, "unit": "search query"}}}]}`))
@@ -157,7 +157,7 @@ func TestDocumentedFile(t *testing.T) {
 	}
 }
 
-// A multiplied fee for as many searches as are believed is more than money holds.
+// A multiplied fee for the largest believed number of searches is more than USD can hold.
 func TestMultipliedFeeOverflow(t *testing.T) {
 	table, err := Load(strings.NewReader(`{"multiplier": 1000}`))
 	if err != nil {
@@ -176,8 +176,8 @@ func TestMultipliedFeeOverflow(t *testing.T) {
 	}
 }
 
-// Fees and limits that an entry states take the place of those of the model that it
-// takes its prices from, and are not multiplied.
+// Fees and limits that an entry states replace those of the model from which its prices
+// are derived, and are not multiplied.
 func TestDerivedStates(t *testing.T) {
 	table, err := Load(strings.NewReader(`{"models": [
 		{"id": "house", "same_as": "gemini-3.8-flash", "grounding": {"search": {"usd_per_1000": 2, "unit": "search query"}}, "limits": {"output": 1000}},

@@ -11,7 +11,7 @@ func TestSearchFee(t *testing.T) {
 		name  string
 		q     Query
 		fee   USD
-		total USD // 0: not known
+		total USD // 0 means unknown
 	}{
 		// 14 USD per 1,000 queries = 0.014 each; 3 of them 0.042. Tokens: 1000 * 0.75 + 100 * 3.75 = 1125 per million.
 		{"queries", Query{Model: "gemini-3.8-flash", Searches: 3, Prompt: 1000, Output: 100}, 42_000_000_000, 42_000_000_000 + 1_125_000_000},
@@ -41,7 +41,7 @@ func TestSearchFee(t *testing.T) {
 	}
 }
 
-// The most that a call can cost holds the fee of its searches.
+// The most that a call can cost includes the fee of its searches.
 func TestMostOfSearches(t *testing.T) {
 	q := Query{Model: "gemini-3.8-flash", At: on("2026-11-21"), Prompt: 1000}
 	without, ok1 := Default().Most(q)

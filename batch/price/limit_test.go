@@ -16,7 +16,7 @@ func TestOutputLimit(t *testing.T) {
 	}
 	for name, want := range map[string]int64{
 		"gemini-2.5-flash": 65536, "gemini-2.0-flash": 8192, "gemini-2.5-flash-image": 0,
-		"gemini-4-argon": 32768, // of a unary answer; a stream may have twice that
+		"gemini-4-argon": 32768, // for a unary answer; a stream may be twice as long
 		"house":          4096, "odd": 0,
 	} {
 		e, ok := table.Lookup(name, time.Now())
