@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/fileformat"
 )
 
 // openCSV reads the header.
@@ -36,7 +37,7 @@ func (f *file) readHeader(t *text) (*csvFile, []batch.Column, error) {
 	c.records = csv.NewReader(bufio.NewReaderSize(c.source, 64<<10))
 	c.records.FieldsPerRecord = -1 // counted in row, in words that say more
 	c.records.ReuseRecord = true   // a row keeps the fields in a slice of its own
-	if f.format == formatTSV {
+	if f.format == fileformat.TSV {
 		c.records.Comma = '\t'
 	}
 	names, err := c.records.Read()
@@ -68,7 +69,7 @@ func (f *file) readHeader(t *text) (*csvFile, []batch.Column, error) {
 		case strings.ContainsRune(name, 0):
 			return nil, nil, fail("the name of column %d has a NUL byte; is this UTF-16 without a byte order mark?", i+1)
 		}
-		if sep := separatorIn(name); sep != "" && len(names) == 1 && f.format == formatCSV {
+		if sep := separatorIn(name); sep != "" && len(names) == 1 && f.format == fileformat.CSV {
 			return nil, nil, fail("the header is one column, %q: the fields seem to be separated by %s, not by commas; %s", name, sep,
 				"convert the file (a tab-separated one is read with --input-format tsv), or name the column otherwise")
 		}
@@ -156,7 +157,7 @@ func (f *file) nextCSV(c *csvFile) (batch.Row, error) {
 	if len(record) != len(f.columns) {
 		row.Err = &Error{File: f.path, Line: row.Line, Err: fmt.Errorf(
 			"the row has %d fields and the header %d; a field with a comma or a line end needs quotes", len(record), len(f.columns))}
-		if f.format == formatTSV {
+		if f.format == fileformat.TSV {
 			row.Err.(*Error).Err = fmt.Errorf("the row has %d fields and the header %d", len(record), len(f.columns))
 		}
 	}

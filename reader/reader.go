@@ -19,14 +19,7 @@ import (
 	"strings"
 
 	"github.com/genbatch/genbatch/batch"
-)
-
-// The formats, as [Config.Format] names them.
-const (
-	formatJSONL   = "jsonl"
-	formatCSV     = "csv"
-	formatTSV     = "tsv"
-	formatParquet = "parquet"
+	"github.com/genbatch/genbatch/internal/fileformat"
 )
 
 // DefaultMaxRowBytes is the longest record that is read when
@@ -93,7 +86,7 @@ func Open(c Config) (*Input, error) {
 			}
 			return nil, err
 		}
-		if f.format == formatJSONL {
+		if f.format == fileformat.JSONL {
 			in.known = false
 		} else {
 			union.addHeader(f.columns)
@@ -163,48 +156,30 @@ func (f *file) open(format string) error {
 		// It would be read twice, and again by the next run.
 		return errors.New("is not a regular file; read a pipe with --input - instead")
 	}
-	name := strings.ToLower(filepath.Base(f.path))
-	if ext := filepath.Ext(name); ext == ".gz" || ext == ".zst" {
-		f.compression = ext[1:]
-		name = strings.TrimSuffix(name, ext)
+	kind, err := fileformat.Of(f.path, format, "--input-format")
+	if err != nil {
+		return err
 	}
-	ext := filepath.Ext(name)
-	f.format = strings.ToLower(format)
-	if f.format == "" {
-		switch ext {
-		case ".jsonl", ".ndjson", ".json":
-			f.format = formatJSONL
-		case ".csv":
-			f.format = formatCSV
-		case ".tsv":
-			f.format = formatTSV
-		case ".parquet":
-			f.format = formatParquet
-		default:
-			return fmt.Errorf("the extension %q says no format; give --input-format jsonl, csv, tsv or parquet", ext)
-		}
-	}
+	f.format, f.compression = kind.Format, kind.Compression
 	switch f.format {
-	case formatJSONL:
-		return f.openJSONL(ext == ".json")
-	case formatCSV, formatTSV:
-		return f.openCSV()
-	case formatParquet:
+	case fileformat.JSONL:
+		return f.openJSONL(kind.Extension == ".json")
+	case fileformat.Parquet:
 		if f.compression != "" {
 			return fmt.Errorf("a Parquet file inside .%s cannot be read, its pages are compressed already; unpack it first", f.compression)
 		}
 		return f.openParquet()
 	}
-	return fmt.Errorf("unknown --input-format %q; it is jsonl, csv, tsv or parquet", format)
+	return f.openCSV()
 }
 
 // rows calls yield for each row until it returns false. The error is that of a
 // broken source.
 func (f *file) rows(yield func(batch.Row) bool) error {
 	switch f.format {
-	case formatJSONL:
+	case fileformat.JSONL:
 		return f.rowsJSONL(yield)
-	case formatParquet:
+	case fileformat.Parquet:
 		return f.rowsParquet(yield)
 	}
 	return f.rowsCSV(yield)

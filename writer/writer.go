@@ -10,22 +10,13 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"path/filepath"
-	"strings"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/durable"
-)
-
-// The formats, as [Config.Format] names them.
-const (
-	formatJSONL   = "jsonl"
-	formatCSV     = "csv"
-	formatTSV     = "tsv"
-	formatParquet = "parquet"
+	"github.com/genbatch/genbatch/internal/fileformat"
 )
 
 // Config says what to write. Path is required, and Columns for every format.
@@ -98,9 +89,9 @@ type encoder interface {
 // Create begins an output file. One of Commit and Abort must be called; a
 // deferred Abort is always right.
 func Create(c Config) (*Output, error) {
-	format, compression, err := formatOf(c.Path, c.Format)
+	file, err := formatOf(c.Path, c.Format)
 	if err == nil {
-		err = c.check(format)
+		err = c.check(file.Format)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Path, err)
@@ -111,7 +102,7 @@ func Create(c Config) (*Output, error) {
 	} else if o.file, err = c.FS.CreateShared(c.Path); err != nil {
 		return nil, err
 	}
-	if err := o.start(format, compression); err != nil {
+	if err := o.start(file.Format, file.Compression); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", c.Path, err), o.Abort())
 	}
 	return o, nil
@@ -121,7 +112,7 @@ func (c *Config) check(format string) error {
 	if c.Input < 0 || c.Input > len(c.Columns) {
 		return fmt.Errorf("%d input columns among %d columns", c.Input, len(c.Columns))
 	}
-	if c.AllInput && (format != formatJSONL || c.Input > 0) {
+	if c.AllInput && (format != fileformat.JSONL || c.Input > 0) {
 		return errors.New("all columns of each row can only be written as JSONL, and then none is named")
 	}
 	if len(c.Columns) == 0 && !c.AllInput {
@@ -159,12 +150,12 @@ func (o *Output) start(format, compression string) error {
 	o.flush = b.Flush
 	var err error
 	switch format {
-	case formatJSONL:
+	case fileformat.JSONL:
 		o.enc = newJSONL(b, &o.config)
-	case formatParquet:
+	case fileformat.Parquet:
 		o.enc, err = newParquet(b, &o.config)
 	default:
-		o.enc, err = newCSV(b, &o.config, format == formatTSV)
+		o.enc, err = newCSV(b, &o.config, format == fileformat.TSV)
 	}
 	return err
 }
@@ -255,39 +246,17 @@ func (o *Output) Abort() error {
 // FormatOf returns the format in which [Create] writes a path: jsonl, csv, tsv or
 // parquet; format is as in [Config]. The error says that there is none.
 func FormatOf(path, format string) (string, error) {
-	f, _, err := formatOf(path, format)
-	return f, err
+	file, err := formatOf(path, format)
+	return file.Format, err
 }
 
 // formatOf returns the format and the compression of a path.
-func formatOf(path, format string) (string, string, error) {
-	name, compression := strings.ToLower(filepath.Base(path)), ""
-	if ext := filepath.Ext(name); ext == ".gz" || ext == ".zst" {
-		compression = ext[1:]
-		name = strings.TrimSuffix(name, ext)
+func formatOf(path, format string) (fileformat.File, error) {
+	file, err := fileformat.Of(path, format, "--output-format")
+	if err == nil && file.Format == fileformat.Parquet && file.Compression != "" {
+		return fileformat.File{}, fmt.Errorf("a Parquet file compresses by itself; leave .%s away", file.Compression)
 	}
-	ext := filepath.Ext(name)
-	from := strings.ToLower(format)
-	if from == "" {
-		from = strings.TrimPrefix(ext, ".")
-		switch from {
-		case "ndjson", "json":
-			from = formatJSONL
-		case formatJSONL, formatCSV, formatTSV, formatParquet:
-		default:
-			return "", "", fmt.Errorf("the extension %q says no format; give --output-format jsonl, csv, tsv or parquet", ext)
-		}
-	}
-	switch from {
-	case formatJSONL, formatCSV, formatTSV:
-		return from, compression, nil
-	case formatParquet:
-		if compression != "" {
-			return "", "", fmt.Errorf("a Parquet file compresses by itself; leave .%s away", compression)
-		}
-		return from, "", nil
-	}
-	return "", "", fmt.Errorf("unknown --output-format %q; it is jsonl, csv, tsv or parquet", format)
+	return file, err
 }
 
 // A lookup finds the output's input columns in rows, by name.

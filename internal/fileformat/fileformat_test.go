@@ -1,0 +1,45 @@
+package fileformat
+
+import "testing"
+
+func TestOf(t *testing.T) {
+	for _, c := range []struct {
+		path, format string
+		want         File
+	}{
+		{"a.jsonl", "", File{JSONL, "", ".jsonl"}},
+		{"a.ndjson", "", File{JSONL, "", ".ndjson"}},
+		{"a.json", "", File{JSONL, "", ".json"}},
+		{"a.csv", "", File{CSV, "", ".csv"}},
+		{"a.tsv", "", File{TSV, "", ".tsv"}},
+		{"a.parquet", "", File{Parquet, "", ".parquet"}},
+		{"DIR/A.CSV.GZ", "", File{CSV, "gz", ".csv"}},
+		{"a.b.jsonl.zst", "", File{JSONL, "zst", ".jsonl"}},
+		{"a.parquet.gz", "", File{Parquet, "gz", ".parquet"}}, // the caller says what is wrong with it
+		{"a.json", "JSONL", File{JSONL, "", ".json"}},
+		{"a.txt.gz", "Csv", File{CSV, "gz", ".txt"}},
+		{"noname", "tsv", File{TSV, "", ""}},
+		{"a.jsonl", "parquet", File{Parquet, "", ".jsonl"}},
+		{".csv", "", File{CSV, "", ".csv"}},
+	} {
+		if got, err := Of(c.path, c.format, "--input-format"); err != nil || got != c.want {
+			t.Errorf("Of(%q, %q) = %+v, %v, want %+v", c.path, c.format, got, err, c.want)
+		}
+	}
+}
+
+func TestOfRefuses(t *testing.T) {
+	for _, c := range []struct{ path, format, flag, want string }{
+		{"a.txt", "", "--input-format", `the extension ".txt" says no format; give --input-format jsonl, csv, tsv or parquet`},
+		{"a.TXT.gz", "", "--output-format", `the extension ".txt" says no format; give --output-format jsonl, csv, tsv or parquet`},
+		{"csv", "", "--input-format", `the extension "" says no format; give --input-format jsonl, csv, tsv or parquet`},
+		{"a.gz", "", "--input-format", `the extension "" says no format; give --input-format jsonl, csv, tsv or parquet`},
+		{"a.csv.bz2", "", "--input-format", `the extension ".bz2" says no format; give --input-format jsonl, csv, tsv or parquet`},
+		{"a.csv", "XML", "--input-format", `unknown --input-format "XML"; it is jsonl, csv, tsv or parquet`},
+		{"a.csv", "ndjson", "--output-format", `unknown --output-format "ndjson"; it is jsonl, csv, tsv or parquet`},
+	} {
+		if got, err := Of(c.path, c.format, c.flag); err == nil || err.Error() != c.want || got != (File{}) {
+			t.Errorf("Of(%q, %q, %q) = %+v, %v, want %s", c.path, c.format, c.flag, got, err, c.want)
+		}
+	}
+}
