@@ -1,10 +1,8 @@
 package reader
 
 import (
-	"bytes"
 	"fmt"
 	"strconv"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/genbatch/genbatch/batch"
@@ -270,63 +268,6 @@ func (s *objectScanner) unexpected(i int, want string) *syntaxError {
 	}
 	r, _ := utf8.DecodeRune(s.b[i:])
 	return &syntaxError{i, "not JSON: " + strconv.QuoteRune(r) + " where " + want + " should stand"}
-}
-
-// unquote decodes a string that str has checked and found escapes in. Half a
-// surrogate pair becomes U+FFFD.
-func unquote(quoted []byte) string {
-	b := quoted[1 : len(quoted)-1]
-	out := make([]byte, 0, len(b))
-	for i := 0; ; i++ {
-		n := bytes.IndexByte(b[i:], '\\')
-		if n < 0 {
-			return string(append(out, b[i:]...))
-		}
-		out = append(out, b[i:i+n]...)
-		i += n + 1
-		switch c := b[i]; c {
-		case 'b':
-			out = append(out, '\b')
-		case 'f':
-			out = append(out, '\f')
-		case 'n':
-			out = append(out, '\n')
-		case 'r':
-			out = append(out, '\r')
-		case 't':
-			out = append(out, '\t')
-		case 'u':
-			r := hex4(b[i+1:])
-			i += 4
-			if utf16.IsSurrogate(r) {
-				pair := rune(utf8.RuneError)
-				if len(b) >= i+7 && b[i+1] == '\\' && b[i+2] == 'u' {
-					pair = utf16.DecodeRune(r, hex4(b[i+3:]))
-				}
-				if r = pair; pair != utf8.RuneError {
-					i += 6
-				}
-			}
-			out = utf8.AppendRune(out, r)
-		default:
-			out = append(out, c)
-		}
-	}
-}
-
-// hex4 returns the value of the four hexadecimal digits that b begins with.
-func hex4(b []byte) rune {
-	var r rune
-	for _, c := range b[:4] {
-		switch {
-		case c <= '9':
-			c -= '0'
-		default:
-			c = c | 0x20 - 'a' + 10
-		}
-		r = r<<4 | rune(c)
-	}
-	return r
 }
 
 func isHex(c byte) bool {

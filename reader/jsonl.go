@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/plainjson"
 )
 
 // openJSONL checks that the file can be opened, and that it seems to have one
@@ -119,7 +120,7 @@ func (d *objectDecoder) decode(b []byte) ([]batch.Column, []any, error) {
 			v = json.RawMessage(text[:len(text):len(text)])
 		default: // a string, or null, which stays nil
 			if m.escaped {
-				v = unquote(text)
+				v = plainjson.Unescape(text[1 : len(text)-1])
 			} else if text[0] == '"' {
 				v = string(text[1 : len(text)-1])
 			}
@@ -142,7 +143,7 @@ func (d *objectDecoder) decode(b []byte) ([]batch.Column, []any, error) {
 		}
 		name := string(b[m.key+1 : m.keyEnd-1])
 		if m.keyEscaped {
-			name = unquote(b[m.key:m.keyEnd])
+			name = plainjson.Unescape(b[m.key+1 : m.keyEnd-1])
 		}
 		if i := d.index(cols, name); i >= 0 {
 			cols[i].Type, values[i] = m.typ, v // the last one wins

@@ -7,12 +7,10 @@
 package plainjson
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"slices"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -173,7 +171,7 @@ func (s *Scanner) String() string {
 	}
 	text := s.b[start+1 : s.i-1]
 	if escaped {
-		return unescape(text)
+		return Unescape(text)
 	}
 	return string(text)
 }
@@ -197,53 +195,6 @@ func (s *Scanner) is(text string) bool {
 		return true
 	}
 	return false
-}
-
-// unescape returns the text of a JSON string, whose escapes are known to be whole. As
-// in encoding/json, half of a surrogate pair is U+FFFD.
-func unescape(b []byte) string {
-	var text strings.Builder
-	text.Grow(len(b))
-	for {
-		i := bytes.IndexByte(b, '\\')
-		if i < 0 {
-			text.Write(b)
-			return text.String()
-		}
-		text.Write(b[:i])
-		c := b[i+1]
-		b = b[i+2:]
-		if c != 'u' {
-			if at := strings.IndexByte("bfnrt", c); at >= 0 {
-				c = "\b\f\n\r\t"[at]
-			}
-			text.WriteByte(c)
-			continue
-		}
-		r := hex4(b)
-		b = b[4:]
-		if utf16.IsSurrogate(r) {
-			pair := rune(utf8.RuneError)
-			if len(b) >= 6 && b[0] == '\\' && b[1] == 'u' {
-				pair = utf16.DecodeRune(r, hex4(b[2:]))
-			}
-			if r = pair; r != utf8.RuneError {
-				b = b[6:]
-			}
-		}
-		text.WriteRune(r)
-	}
-}
-
-// hex4 is the number that four hexadecimal digits are.
-func hex4(b []byte) (r rune) {
-	for _, c := range b[:4] {
-		if c > '9' {
-			c = c&^0x20 - 'A' + 10 + '0'
-		}
-		r = r<<4 | rune(c-'0')
-	}
-	return r
 }
 
 // word takes a string without escapes, and returns what is between its quotes.
