@@ -9,6 +9,7 @@ import (
 	"github.com/genbatch/genbatch/batch/journal"
 )
 
+// What the journal holds is not asked again, in this run or in a later one.
 func Example() {
 	dir, err := os.MkdirTemp("", "journal")
 	if err != nil {
