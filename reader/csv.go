@@ -14,6 +14,9 @@ import (
 	"github.com/genbatch/genbatch/internal/fileformat"
 )
 
+// This file reads CSV and TSV. encoding/csv parses the records; a lineSource under it
+// counts their bytes, so that one record that is too long or broken costs no other.
+
 // openCSV reads the header.
 func (f *file) openCSV() error {
 	t, err := f.openText()
@@ -25,18 +28,19 @@ func (f *file) openCSV() error {
 	return err
 }
 
-// A csvFile is an open CSV file, read up to its first row.
+// A csvFile is an open CSV file whose header has been read.
 type csvFile struct {
 	records *csv.Reader
 	source  *lineSource
-	skipped int64 // lines that source has skipped and records has not seen
+	skipped int64 // lines that source has skipped and records has not counted
 }
 
+// readHeader reads the column names and checks them.
 func (f *file) readHeader(t *text) (*csvFile, []batch.Column, error) {
 	c := &csvFile{source: &lineSource{r: t.Reader, max: f.max}}
 	c.records = csv.NewReader(bufio.NewReaderSize(c.source, 64<<10))
-	c.records.FieldsPerRecord = -1 // counted in row, in words that say more
-	c.records.ReuseRecord = true   // a row keeps the fields in a slice of its own
+	c.records.FieldsPerRecord = -1 // nextCSV counts them, and its message says more
+	c.records.ReuseRecord = true   // nextCSV copies the fields to the row's own slice
 	if f.format == fileformat.TSV {
 		c.records.Comma = '\t'
 	}
@@ -79,8 +83,8 @@ func (f *file) readHeader(t *text) (*csvFile, []batch.Column, error) {
 	return c, columns, nil
 }
 
-// separatorIn names the character in a header that other programs separate fields
-// by; "" if there is none. Such a file would be read without complaint as one column.
+// separatorIn names the character in a header by which other programs separate fields,
+// or returns "". A file with such a header would be read silently as one column.
 func separatorIn(header string) string {
 	for _, s := range []struct{ char, name string }{{";", "semicolons"}, {"\t", "tabs"}, {"|", "vertical bars"}} {
 		if strings.Contains(header, s.char) {
@@ -100,8 +104,8 @@ func (f *file) rowsCSV(yield func(batch.Row) bool) error {
 	if err != nil {
 		return err
 	}
-	// Rows of one file share a slice with the columns that Open reported, so that
-	// a consumer sees at once that nothing new has come.
+	// All rows of a file share the slice of columns that Open made. So a consumer sees
+	// at a glance that a row has the same columns as the row before.
 	if len(columns) != len(f.columns) {
 		return errors.New("the header has changed since the file was opened")
 	}
@@ -124,8 +128,8 @@ func (f *file) rowsCSV(yield func(batch.Row) bool) error {
 	}
 }
 
-// nextCSV reads the next record. An error other than io.EOF is that of a broken
-// source; a bad record is a row with its Err set.
+// nextCSV reads the next record. A bad record is a row with its Err set. An error other
+// than io.EOF means that the source broke.
 func (f *file) nextCSV(c *csvFile) (batch.Row, error) {
 	c.source.begin()
 	before := c.source.lines
@@ -169,8 +173,8 @@ func (f *file) badRow(line int64, column int, err error) batch.Row {
 	return batch.Row{Line: line, Err: &Error{File: f.path, Line: line, Column: column, Err: err}}
 }
 
-// badCSV returns what nextCSV does where encoding/csv fails with err in the record
-// after so many lines.
+// badCSV returns nextCSV's results for a record in which encoding/csv failed with err.
+// before is the number of lines in front of the record.
 func (f *file) badCSV(c *csvFile, before int64, err error) (batch.Row, error) {
 	var parse *csv.ParseError
 	switch {
@@ -183,7 +187,7 @@ func (f *file) badCSV(c *csvFile, before int64, err error) (batch.Row, error) {
 		}
 		seen := c.source.lines
 		if !c.source.partial {
-			seen++ // the reader has counted the line that it was refused
+			seen++ // the csv.Reader asked for one more line, and counted it in vain
 		}
 		if err := c.source.skipRecord(); err != nil {
 			return row, &Error{File: f.path, Line: c.source.lines, Err: err}
@@ -191,8 +195,8 @@ func (f *file) badCSV(c *csvFile, before int64, err error) (batch.Row, error) {
 		c.skipped += c.source.lines - seen
 		return row, nil
 	case errors.As(err, &parse):
-		// The reader goes on at the next line, also where the limit has kept the end
-		// of this one from it.
+		// The csv.Reader must go on at the next line, even if the limit has kept the
+		// end of this line from it.
 		if err := c.source.skipLine(); err != nil {
 			return batch.Row{}, &Error{File: f.path, Line: c.source.lines, Err: err}
 		}
@@ -207,7 +211,7 @@ func (f *file) badCSV(c *csvFile, before int64, err error) (batch.Row, error) {
 	}
 }
 
-// plainParseError drops the place from a csv.ParseError: Error has it.
+// plainParseError removes the place from a csv.ParseError, because [Error] has it.
 func plainParseError(err error) error {
 	var p *csv.ParseError
 	if !errors.As(err, &p) {
@@ -222,8 +226,8 @@ func plainParseError(err error) error {
 	return p.Err
 }
 
-// columnOf returns the column of the error when it is one of the row's first
-// line, which is the line that is named.
+// columnOf returns the column of the error if it lies in the row's first line, which is
+// the line that the message names. Otherwise it returns 0.
 func columnOf(p *csv.ParseError) int {
 	if p.Line == p.StartLine {
 		return p.Column
@@ -231,28 +235,28 @@ func columnOf(p *csv.ParseError) int {
 	return 0
 }
 
-// A lineSource hands a csv.Reader at most one line a Read. The reader then never
-// holds more than the record that it is at, so that the bytes of a record can be
-// counted, and one over the limit be skipped, exactly.
+// A lineSource gives a csv.Reader at most one line per Read. So the csv.Reader never
+// holds text of the next record: the bytes of a record can be counted exactly, and a
+// record over the limit can be skipped exactly.
 type lineSource struct {
 	r       *bufio.Reader
 	max     int
 	lines   int64 // lines handed out or skipped so far
-	partial bool  // the last line has not been handed out to its end
+	partial bool  // the end of the last line has not been handed out
 
-	used   int // bytes of this record
-	quotes int // quotes in this record
-	err    error
+	used   int   // bytes of this record so far
+	quotes int   // quotes in this record so far
+	err    error // sticky
 }
 
-// begin is called before each record.
+// begin starts the counts of a record anew.
 func (s *lineSource) begin() { s.used, s.quotes = 0, 0 }
 
-// overLimit reports whether the record is too long; its line end does not count.
+// overLimit reports whether the record is too long. Its line end does not count.
 func (s *lineSource) overLimit() bool { return s.used > s.max+len("\r\n") }
 
-// inQuotes reports whether the record stands inside quotes: a quote in a field
-// is written twice, so they count evenly outside.
+// inQuotes reports whether the record has been read up to a place inside quotes. Outside
+// the count of quotes is even, since a quote within a field is written twice.
 func (s *lineSource) inQuotes() bool { return s.quotes%2 == 1 }
 
 func (s *lineSource) Read(p []byte) (int, error) {
@@ -287,12 +291,12 @@ func (s *lineSource) chunk(n int) ([]byte, error) {
 	return chunk, nil
 }
 
-// skipRecord reads on to the end of the record, in constant memory.
+// skipRecord reads to the end of the record in constant memory.
 func (s *lineSource) skipRecord() error {
 	return s.skip(func() bool { return s.partial || s.inQuotes() })
 }
 
-// skipLine reads on to the end of the line.
+// skipLine reads to the end of the line.
 func (s *lineSource) skipLine() error {
 	return s.skip(func() bool { return s.partial })
 }

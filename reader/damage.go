@@ -8,12 +8,12 @@ import (
 	"runtime/debug"
 )
 
-// What keeps a damaged Parquet file from doing harm.
+// This file keeps a damaged Parquet file from doing harm.
 
 var errEncrypted = errors.New("the Parquet file is encrypted, which is not supported; decrypt it first")
 
-// checkFooter refuses what is no Parquet file at all, and a footer length that
-// cannot be, before memory is reserved by it.
+// checkFooter refuses a file that is not Parquet, and a footer length that cannot be
+// true, before anyone reserves memory of that length.
 func checkFooter(r io.ReaderAt, size int64) error {
 	if size < 12 {
 		return errors.New("is too short for a Parquet file")
@@ -35,8 +35,8 @@ func checkFooter(r io.ReaderAt, size int64) error {
 	return nil
 }
 
-// guard calls do and turns a panic into an error: the Parquet library may panic
-// on damaged data, also for reading where it should not.
+// guard calls do and turns a panic into an error. The Parquet library may panic on
+// damaged data, and may read memory that is not mapped, which is made a panic too.
 func guard(do func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {

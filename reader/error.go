@@ -2,17 +2,16 @@ package reader
 
 import "strconv"
 
-// An Error says where an input could not be read, and why. It is what [Open]
-// returns, what a bad row carries in its Err, and what ends a sequence of rows
-// when the source itself breaks.
+// An Error says where an input could not be read, and why. [Open] returns one, a bad
+// row has one in its Err, and one ends the sequence of rows if the source breaks.
 type Error struct {
 	File   string
-	Line   int64 // from 1; in a Parquet file the row; 0 = the file as a whole
-	Column int   // byte in the line, from 1; 0 = the line as a whole
-	Err    error // the cause, with the remedy where there is one
+	Line   int64 // from 1, or 0 for the whole file; in a Parquet file the row
+	Column int   // byte in the line, from 1, or 0 for the whole line
+	Err    error // the cause, with the remedy if there is one
 }
 
-// Error returns "file:line:column: cause"; what is not known is left out.
+// Error returns "file:line:column: cause", without a line or column that is not known.
 func (e *Error) Error() string {
 	place := e.File
 	if e.Line > 0 {

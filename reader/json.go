@@ -8,19 +8,21 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
-// maxDepth is how deep arrays and objects may nest. It is encoding/json's own
-// limit, so that what is read here can be decoded later.
+// This file checks a line of JSONL and finds the members of its object.
+
+// maxDepth is how deep arrays and objects may nest. encoding/json has the same limit,
+// so that it can later decode all that is read here.
 const maxDepth = 10000
 
-// A syntaxError is why a line is not JSON, and at which byte of it, from 0.
+// A syntaxError says why a line is not JSON, and at which of its bytes.
 type syntaxError struct {
-	offset int
+	offset int // from 0
 	msg    string
 }
 
 func (e *syntaxError) Error() string { return e.msg }
 
-// A member is one member of a JSON object: where its parts stand in the text.
+// A member says where the parts of one member of a JSON object stand in the text.
 type member struct {
 	key, keyEnd int // the key with its quotes
 	keyEscaped  bool
@@ -29,15 +31,15 @@ type member struct {
 	escaped     bool       // the value is a string with an escape
 }
 
-// An objectScanner walks over the members of one JSON object. It checks all of
-// the text, nested values included, and decodes none of it: encoding/json's Valid
-// followed by its Decoder goes over each byte about five times as slowly.
+// An objectScanner walks over the members of one JSON object. It checks the whole text,
+// nested values included, and decodes nothing. encoding/json's Valid followed by its
+// Decoder takes about five times as long for each byte.
 type objectScanner struct {
 	b []byte
 	i int
 }
 
-// begin goes into the object.
+// begin enters the object.
 func (s *objectScanner) begin() *syntaxError {
 	s.space()
 	if s.i == len(s.b) || s.b[s.i] != '{' {
@@ -50,8 +52,8 @@ func (s *objectScanner) begin() *syntaxError {
 	return nil
 }
 
-// next returns the next member; ok is false at the end of the object, which must
-// be the end of the text.
+// next returns the next member. At the end of the object ok is false; the text must
+// end there too.
 func (s *objectScanner) next(first bool) (m member, ok bool, err *syntaxError) {
 	s.space()
 	if s.i < len(s.b) && s.b[s.i] == '}' {
@@ -118,7 +120,7 @@ func (s *objectScanner) skipSpace(i int) int {
 	return i
 }
 
-// value returns the end of the value that begins at i, inside depth containers.
+// value returns the end of the value that begins at i, nested in depth containers.
 func (s *objectScanner) value(i, depth int) (int, *syntaxError) {
 	if i == len(s.b) {
 		return i, s.unexpected(i, "a value")
@@ -214,8 +216,8 @@ func (s *objectScanner) str(i int) (end int, escaped bool, err *syntaxError) {
 	return len(b), false, s.unexpected(len(b), "the closing quote of a string")
 }
 
-// number returns the end of the number that begins at i, and whether it is
-// written without fraction and exponent.
+// number returns the end of the number that begins at i. integer says that it is written
+// without fraction and exponent.
 func (s *objectScanner) number(i int) (end int, integer bool, err *syntaxError) {
 	b := s.b
 	j := i

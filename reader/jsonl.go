@@ -13,9 +13,11 @@ import (
 	"github.com/genbatch/genbatch/internal/plainjson"
 )
 
-// openJSONL checks that the file can be opened, and that it seems to have one
-// object a line: another kind of file is refused at once, not line by line. With
-// dotJSON, its extension is .json, which may as well mean one JSON document.
+// This file reads JSONL: lines of any length, each of which is one object.
+
+// openJSONL checks that the file can be opened and that it seems to have one object per
+// line. A file of another kind is refused once, and not line by line. dotJSON says that
+// the extension is .json, which may also stand for a single JSON document.
 func (f *file) openJSONL(dotJSON bool) error {
 	t, err := f.openText()
 	if err != nil {
@@ -36,8 +38,8 @@ func (f *file) openJSONL(dotJSON bool) error {
 	return nil
 }
 
-// carriageReturns is the end of one object and the beginning of the next with
-// nothing but a carriage return between: a string can hold neither as they are.
+// carriageReturns matches two objects with only a carriage return between them. It never
+// matches inside a string, where a carriage return and a quote have to be escaped.
 var carriageReturns = regexp.MustCompile(`^\{[^\n]*\}[ \t]*\r[ \t]*\{"`)
 
 func (f *file) rowsJSONL(yield func(batch.Row) bool) error {
@@ -69,7 +71,7 @@ func (f *file) rowsJSONL(yield func(batch.Row) bool) error {
 		}
 		row := batch.Row{Line: lines.number, Raw: bytes.Clone(object)}
 		if row.Columns, row.Values, err = d.decode(row.Raw); err != nil {
-			row.Raw = nil // it is not an object
+			row.Raw = nil // the line is not an object
 			e := &Error{File: f.path, Line: lines.number, Err: err}
 			var syntax *syntaxError
 			if errors.As(err, &syntax) {
@@ -85,11 +87,11 @@ func (f *file) rowsJSONL(yield func(batch.Row) bool) error {
 
 // An objectDecoder turns JSON objects into columns and values.
 type objectDecoder struct {
-	last []batch.Column // of the object before, which the next one shares if it can
-	seen map[string]int // index by name, for objects of many members
+	last []batch.Column // of the object before; the next object shares them if it can
+	seen map[string]int // index by name, for objects with many members
 }
 
-// decode decodes b, whose bytes it keeps for nested values.
+// decode decodes the object b. Nested values share memory with b.
 func (d *objectDecoder) decode(b []byte) ([]batch.Column, []any, error) {
 	if !utf8.Valid(b) {
 		return nil, nil, &syntaxError{invalidUTF8(b), "not UTF-8; convert the file, for example with iconv"}
@@ -126,7 +128,8 @@ func (d *objectDecoder) decode(b []byte) ([]batch.Column, []any, error) {
 			}
 		}
 
-		// Null has no type of its own; that of the row before keeps the slice shared.
+		// Null has no type of its own. It takes that of the row before, so that both can
+		// share their columns.
 		n := len(values)
 		if n < len(d.last) && !m.keyEscaped && d.last[n].Name == string(b[m.key+1:m.keyEnd-1]) {
 			if v == nil {
@@ -156,7 +159,7 @@ func (d *objectDecoder) decode(b []byte) ([]batch.Column, []any, error) {
 	return d.last, values, nil
 }
 
-// index returns where cols has a column of this name, or -1.
+// index returns the place of the column name in cols, or -1.
 func (d *objectDecoder) index(cols []batch.Column, name string) int {
 	const few = 16
 	if len(cols) <= few {
@@ -179,23 +182,23 @@ func (d *objectDecoder) index(cols []batch.Column, name string) int {
 	return -1
 }
 
-// errLineTooLong says that a line was over the limit; all of it has been read.
+// errLineTooLong says that a line was over the limit. The whole line has been read.
 var errLineTooLong = errors.New("line too long")
 
-// A lineReader reads lines of any length up to max in the memory of the longest
-// one. A bufio.Scanner stops for good at the first line over its limit.
+// A lineReader reads lines of up to max bytes, in the memory of the longest one. It goes
+// on after a longer line, where a bufio.Scanner would stop for good.
 type lineReader struct {
 	r      *bufio.Reader
 	max    int
-	number int64 // of the line that next returned last, from 1
+	number int64 // of the line that next has returned last, from 1
 	buf    []byte
 }
 
-// next returns the next line with its line end, valid until the next call.
-// io.EOF is the end; any other error but errLineTooLong breaks the source, and
-// what was read of the line before it is lost with it.
+// next returns the next line with its line end. The line is valid until the next call.
+// io.EOF is the end of the file, and errLineTooLong concerns this line alone. Any other
+// error means that the source broke; the part of the line before that place is lost.
 func (l *lineReader) next() ([]byte, error) {
-	const keep = 4 << 20 // one long line must not hold its memory to the end
+	const keep = 4 << 20 // a single long line must not hold its memory to the end
 	if cap(l.buf) > keep {
 		l.buf = nil
 	}
@@ -209,7 +212,7 @@ func (l *lineReader) next() ([]byte, error) {
 	for {
 		if !long {
 			l.buf = append(l.buf, line...)
-			// Two more bytes, for the line end: it does not count.
+			// The line end, of up to two bytes, does not count.
 			long = len(l.buf) > l.max+2
 		}
 		if err != bufio.ErrBufferFull {

@@ -14,6 +14,9 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
+// This file opens Parquet files and knows their schema: which column becomes which type
+// of a row, and how a scalar of each type is converted.
+
 // openParquet reads the footer and the schema.
 func (f *file) openParquet() error {
 	p, err := openParquet(f.path)
@@ -32,10 +35,10 @@ type parquetFile struct {
 	columns []batch.Column
 	fields  []*field // parallel to columns
 	leaves  []*field // of all fields
-	nested  bool     // some field is no scalar
+	nested  bool     // some field is not a scalar
 }
 
-// parquetConfig leaves out what only a search in the file needs.
+// parquetConfig leaves out the parts of a file that only a search needs.
 func parquetConfig() *parquet.FileConfig {
 	return &parquet.FileConfig{
 		SkipPageIndex:    true,
@@ -44,6 +47,7 @@ func parquetConfig() *parquet.FileConfig {
 	}
 }
 
+// openParquet opens the file at path and describes its columns.
 func openParquet(path string) (p *parquetFile, err error) {
 	raw, err := os.Open(path)
 	if err != nil {
@@ -79,10 +83,10 @@ func openParquet(path string) (p *parquetFile, err error) {
 		for _, g := range p.groups {
 			rows += g.NumRows()
 		}
-		if n := pf.NumRows(); n != rows && n != 0 { // some programs leave it at 0
+		if n := pf.NumRows(); n != rows && n != 0 { // some programs write 0
 			return fmt.Errorf("it counts %d rows in all, and %d in its row groups", n, rows)
 		}
-		element := 1 // the root is the first
+		element := 1 // element 0 is the root
 		for _, c := range pf.Root().Columns() {
 			fd, err := newField(c, meta.Schema, &element)
 			if err != nil {
@@ -117,14 +121,14 @@ func openParquet(path string) (p *parquetFile, err error) {
 	return p, nil
 }
 
-// sameNative reports whether two Native values of columns are the same type.
+// sameNative reports whether a and b, the Native values of two columns, are the same type.
 func sameNative(a, b any) bool {
 	na, ok1 := a.(parquet.Node)
 	nb, ok2 := b.(parquet.Node)
 	return ok1 && ok2 && (a == b || parquet.EqualNodes(na, nb))
 }
 
-// optionalNative returns the node that can also be null.
+// optionalNative returns the node native, made optional if it is required.
 func optionalNative(native any) any {
 	if n, ok := native.(parquet.Node); ok && n.Required() {
 		return parquet.Optional(n)
@@ -135,15 +139,15 @@ func optionalNative(native any) any {
 // A field is a node of the schema: a leaf, or a group of fields.
 type field struct {
 	name     string
-	quoted   []byte // the name as JSON
+	quoted   []byte // the name as a JSON string
 	kind     fieldKind
 	optional bool
 	repeated bool
-	rep, def int      // the highest levels at this node
-	first    int      // its first leaf, counted in the row
+	rep, def int      // the highest repetition and definition levels at this node
+	first    int      // the place of its first leaf among those of the row
 	leaves   int      // how many leaves it has
 	fields   []*field // of a group
-	element  *field   // of a list: what its items are written as
+	element  *field   // of a list: the field that one item is written as
 	leaf     leaf     // of a leaf
 }
 
@@ -156,10 +160,10 @@ const (
 	mapField              // MAP: its only field is repeated, and has a key and mostly a value
 )
 
-// scalar reports whether the field has one value a row, or null.
+// scalar reports whether the field has one value, or null, in each row.
 func (f *field) scalar() bool { return f.kind == leafField && !f.repeated }
 
-// appendLeaves appends the leaves of f to those before it in a row.
+// appendLeaves appends the leaves of f to dst, which holds those before it in a row.
 func (f *field) appendLeaves(dst []*field) []*field {
 	f.first = len(dst)
 	if f.kind == leafField {
@@ -171,15 +175,15 @@ func (f *field) appendLeaves(dst []*field) []*field {
 	return dst
 }
 
-// isWrapper reports whether the repeated field of a list only wraps the element,
-// as it does in all but the oldest files.
+// isWrapper reports whether the repeated field of a list only wraps the element, as in
+// all but the oldest files.
 // https://github.com/apache/parquet-format/blob/master/LogicalTypes.md#backward-compatibility-rules
 func (f *field) isWrapper(list string) bool {
 	return f.kind != leafField && len(f.fields) == 1 && f.name != "array" && f.name != list+"_tuple"
 }
 
-// newField describes c; elements is the footer's list of nodes, depth first, in
-// which c is number *at.
+// newField describes c. elements is the footer's list of nodes, depth first, in which c
+// has the place *at; newField moves that place to the node after c.
 func newField(c *parquet.Column, elements []format.SchemaElement, at *int) (*field, error) {
 	element := &elements[*at]
 	*at++
@@ -223,12 +227,12 @@ func newField(c *parquet.Column, elements []format.SchemaElement, at *int) (*fie
 // A leaf is a column of scalars.
 type leaf struct {
 	typ     batch.Type
-	value   func(parquet.Value) any            // of a value that is not null
-	json    func([]byte, parquet.Value) []byte // appends the same as JSON; nil = by way of value
-	widened bool                               // the library cannot write the type, so that Native is of no use
+	value   func(parquet.Value) any            // converts a value that is not null
+	json    func([]byte, parquet.Value) []byte // appends it as JSON; nil: value is used for that
+	widened bool                               // the library cannot write the type, so Native is left out
 }
 
-// append appends a value that is not null as JSON.
+// append appends v, which is not null, as JSON.
 func (l *leaf) append(dst []byte, v parquet.Value) []byte {
 	if l.json != nil {
 		return l.json(dst, v)
@@ -236,12 +240,12 @@ func (l *leaf) append(dst []byte, v parquet.Value) []byte {
 	return appendScalar(dst, l.value(v))
 }
 
-// newLeaf says what the values of type t become in a row.
+// newLeaf returns how values of type t are converted for a row.
 func newLeaf(t parquet.Type, element *format.SchemaElement) (leaf, error) {
 	if _, ok := element.LogicalType.Value.(*format.Float16Type); ok {
 		return leaf{typ: batch.Float, value: func(v parquet.Value) any { return float16(v.ByteArray()) }, widened: true}, nil
 	}
-	if t.Kind() < 0 { // the library's type for NULL, and for what it does not know
+	if t.Kind() < 0 { // the library's kind for NULL, and for types that it does not know
 		if _, ok := element.LogicalType.Value.(*format.NullType); !ok {
 			return leaf{}, errors.New("the type is not known")
 		}
@@ -326,7 +330,7 @@ func decimalLeaf(kind parquet.Kind, d *format.DecimalType) (leaf, error) {
 	}}, nil
 }
 
-// logical returns the logical type of t, nil when it has none.
+// logical returns the logical type of t, or nil if it has none.
 func logical(t parquet.Type) format.LogicalTypeValue {
 	if lt := t.LogicalType(); lt != nil {
 		return lt.Value

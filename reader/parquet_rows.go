@@ -14,6 +14,9 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
+// This file reads the rows of Parquet files, nested values included.
+
+// rowsParquet yields the rows of the file. A panic of the library is an error.
 func (f *file) rowsParquet(yield func(batch.Row) bool) error {
 	p, err := openParquet(f.path)
 	if err != nil {
@@ -23,7 +26,7 @@ func (f *file) rowsParquet(yield func(batch.Row) bool) error {
 	if !sameColumns(p.columns, f.columns) {
 		return errors.New("the schema has changed since the file was opened")
 	}
-	p.columns = f.columns // shared by the rows of every pass
+	p.columns = f.columns // the rows of every pass share them
 
 	out := make([]batch.Row, 0, 32)
 	var done int64 // rows of the groups before
@@ -67,20 +70,20 @@ func (f *file) rowsParquet(yield func(batch.Row) bool) error {
 	return nil
 }
 
-// A groupReader reads the rows of one row group. It reads each column by itself
-// and copies a row's texts once, into one piece of memory: the library's own
-// reader of rows takes a new buffer for each page and its Clone one for each text.
+// A groupReader reads the rows of one row group. It reads each column by itself and
+// copies a row's texts once, into one piece of memory. The library's own reader of rows
+// allocates a buffer for each page, and its Clone one for each text.
 type groupReader struct {
 	file   *parquetFile
 	chunks []chunkReader // parallel to file.leaves
 
-	row     parquet.Row    // the row at hand; its texts stand in the pages
-	first   []int          // for each leaf its first value in row, and the end
-	done    []parquet.Page // which the row at hand can have texts in
+	row     parquet.Row    // the current row; its texts stand in the pages
+	first   []int          // the place in row of each leaf's first value, and len(row)
+	done    []parquet.Page // finished pages in which the current row may have texts
 	json    jsonWriter
-	texts   [][]byte // of the row at hand
-	js      []byte   // its nested values as JSON
-	jsonEnd []int    // for each of file.fields where it ends in js
+	texts   [][]byte // of the current row
+	js      []byte   // the nested values of the current row as JSON
+	jsonEnd []int    // for each of file.fields where its value ends in js
 }
 
 // A chunkReader reads the values of one leaf.
@@ -88,13 +91,13 @@ type chunkReader struct {
 	repeated bool // a row can have several values
 	pages    parquet.Pages
 	page     parquet.Page
-	values   parquet.ValueReader // of page; nil when there is none
-	buf      []parquet.Value     // some of its values: those from at to end are not yet used
+	values   parquet.ValueReader // of page; nil if there is none
+	buf      []parquet.Value     // some values of page; those from at to end are not yet used
 	at, end  int
 }
 
 func newGroupReader(p *parquetFile, group parquet.RowGroup) (*groupReader, error) {
-	const values = 128 // a leaf, at a time
+	const values = 128 // how many of each leaf are read at a time
 	chunks := group.ColumnChunks()
 	if len(chunks) != len(p.leaves) {
 		return nil, fmt.Errorf("a row group has %d columns where the schema has %d", len(chunks), len(p.leaves))
@@ -113,7 +116,7 @@ func newGroupReader(p *parquetFile, group parquet.RowGroup) (*groupReader, error
 	return g, nil
 }
 
-// close gives back what the group holds.
+// close releases the pages that the group holds.
 func (g *groupReader) close() error {
 	g.release()
 	var errs []error
@@ -128,7 +131,7 @@ func (g *groupReader) close() error {
 	return errors.Join(errs...)
 }
 
-// release gives back the pages that the row before had its texts in.
+// release releases the pages in which the row before had its texts.
 func (g *groupReader) release() {
 	for i, page := range g.done {
 		parquet.Release(page)
@@ -137,10 +140,10 @@ func (g *groupReader) release() {
 	g.done = g.done[:0]
 }
 
-// read appends rows to out, until it is full or has much text; eof says that the
-// group ends with them.
+// read appends rows to out until out is full or has much text. eof says that the group
+// ends with these rows.
 func (g *groupReader) read(out []batch.Row) (_ []batch.Row, eof bool, err error) {
-	const enough = 1 << 20 // few long rows are held at a time
+	const enough = 1 << 20 // bytes of text: long rows must not pile up
 	for text := 0; len(out) < cap(out) && text < enough; {
 		if eof, err = g.next(); eof || err != nil {
 			return out, eof, err
@@ -157,7 +160,7 @@ func (g *groupReader) read(out []batch.Row) (_ []batch.Row, eof bool, err error)
 
 var errUneven = errors.New("a column has fewer rows than the others")
 
-// next takes the values of the next row from all leaves.
+// next moves to the next row: it takes the row's values from all leaves.
 func (g *groupReader) next() (eof bool, err error) {
 	g.release()
 	row := g.row[:0]
@@ -203,7 +206,7 @@ func (g *groupReader) next() (eof bool, err error) {
 	return false, nil
 }
 
-// checkEnd reports whether all leaves end with the first.
+// checkEnd returns an error if a leaf has values left after the first leaf has ended.
 func (g *groupReader) checkEnd() error {
 	for leaf := range g.chunks[1:] {
 		c := &g.chunks[leaf+1]
@@ -219,7 +222,8 @@ func (g *groupReader) checkEnd() error {
 	return nil
 }
 
-// fill reads further values of c, whose last ones are used; io.EOF says that there are none.
+// fill reads more values of c, once all earlier ones are used. It returns io.EOF if there
+// are none.
 func (g *groupReader) fill(c *chunkReader) error {
 	for {
 		if c.values == nil {
@@ -240,12 +244,12 @@ func (g *groupReader) fill(c *chunkReader) error {
 		if err != io.EOF {
 			return err
 		}
-		g.done = append(g.done, c.page) // the row at hand may have texts in it
+		g.done = append(g.done, c.page) // the current row may have texts in it
 		c.page, c.values = nil, nil
 	}
 }
 
-// build makes row of the row at hand, and says how much text it has.
+// build converts the current row to row, and returns the size of its text.
 func (g *groupReader) build(row *batch.Row) (size int, err error) {
 	p := g.file
 	g.texts = g.texts[:0]
@@ -270,14 +274,14 @@ func (g *groupReader) build(row *batch.Row) (size int, err error) {
 			g.jsonEnd[i] = len(js)
 		}
 	}
-	const keep = 1 << 20 // one long row must not hold its memory to the end
+	const keep = 1 << 20 // a single long row must not hold its memory to the end
 	if g.js = js; cap(js) > keep {
 		g.js = nil
 	}
 
-	text := bytes.Join(append(g.texts, js), nil) // does not clear it first, as make does
+	text := bytes.Join(append(g.texts, js), nil) // unlike make, it does not clear the memory first
 	native, at := ownRow(g.row, text)
-	begin := at // of the JSON
+	begin := at // where the JSON begins
 	*row = batch.Row{Columns: p.columns, Values: make([]any, len(p.columns)), Native: native}
 	for i, fd := range p.fields {
 		if !fd.scalar() {
@@ -301,8 +305,8 @@ func (g *groupReader) build(row *batch.Row) (size int, err error) {
 	return len(text), nil
 }
 
-// ownRow copies a row, whose texts stand one after the other in text, so that they
-// are those of the copy, and says where they end.
+// ownRow returns a copy of r whose texts are parts of text, where they stand one after
+// the other. It also returns where the last one ends.
 func ownRow(r parquet.Row, text []byte) (parquet.Row, int) {
 	own := make(parquet.Row, len(r))
 	from := 0
@@ -327,28 +331,27 @@ func ownRow(r parquet.Row, text []byte) (parquet.Row, int) {
 	return own, from
 }
 
-// isText reports whether values of kind k point to bytes of a page.
+// isText reports whether values of kind k refer to bytes of a page.
 func isText(k parquet.Kind) bool { return k == parquet.ByteArray || k == parquet.FixedLenByteArray }
 
-// textOf returns the bytes of a row's value as a string that shares them: nobody
-// may change a row, and to copy each text again costs a fifth of reading flat rows.
+// textOf returns the bytes of a row's value as a string that shares their memory. Nobody
+// may change a row, and copying each text once more costs a fifth of reading flat rows.
 func textOf(v parquet.Value) string {
 	b := v.ByteArray()
 	return unsafe.String(unsafe.SliceData(b), len(b))
 }
 
-// A jsonWriter writes the nested values of a row as JSON. It walks over the values
-// of each leaf once: what repeats at a field's own level is the field's next item,
-// and what is null, or a list without items, has one value in each of its leaves.
+// A jsonWriter writes the nested values of a row as JSON. It walks over the values of
+// each leaf once. A value that repeats at a field's own level begins the field's next
+// item; null and an empty list have one value in each of their leaves.
 type jsonWriter struct {
 	row    parquet.Row
-	at     []int // for each leaf the value of row that comes next
-	end    []int // for each leaf the end of its values
+	at     []int // for each leaf the place in row of its next value
+	end    []int // for each leaf the place after its last value
 	uneven bool  // some leaf had fewer values than the others
 }
 
-// append appends the value of f, a field at the top: an array, an object, a value
-// or null.
+// append appends the value of f, a field at the top of the schema.
 func (w *jsonWriter) append(dst []byte, f *field) ([]byte, error) {
 	dst = w.appendField(dst, f)
 	for leaf := f.first; leaf < f.first+f.leaves; leaf++ {
@@ -359,7 +362,7 @@ func (w *jsonWriter) append(dst []byte, f *field) ([]byte, error) {
 	return dst, nil
 }
 
-// peek returns the value of f's first leaf that comes next.
+// peek returns the next value of f's first leaf.
 func (w *jsonWriter) peek(f *field) parquet.Value {
 	if i := w.at[f.first]; i < w.end[f.first] {
 		return w.row[i]
@@ -368,7 +371,7 @@ func (w *jsonWriter) peek(f *field) parquet.Value {
 	return parquet.Value{}
 }
 
-// skip goes over the one value that each leaf of f has where f is null or empty.
+// skip passes over the one value that each leaf of f has if f is null or empty.
 func (w *jsonWriter) skip(f *field) {
 	for leaf := f.first; leaf < f.first+f.leaves; leaf++ {
 		w.at[leaf]++
@@ -386,7 +389,7 @@ func (w *jsonWriter) appendField(dst []byte, f *field) []byte {
 	return w.appendPresent(dst, f)
 }
 
-// appendPresent appends one value of the field that is not null.
+// appendPresent appends one value of f, which is not null.
 func (w *jsonWriter) appendPresent(dst []byte, f *field) []byte {
 	switch f.kind {
 	case leafField:
@@ -414,8 +417,8 @@ func (w *jsonWriter) appendPresent(dst []byte, f *field) []byte {
 	return append(dst, '}')
 }
 
-// appendItems appends an array of the items of the repeated field f. An item is
-// written as element: f itself, the field that it wraps, or the map that it is of.
+// appendItems appends an array of the items of the repeated field f. element tells how
+// an item is written: as f itself, as the field that f wraps, or as an entry of a map.
 func (w *jsonWriter) appendItems(dst []byte, f, element *field) []byte {
 	if w.peek(f).DefinitionLevel() < f.def {
 		w.skip(f)
@@ -439,7 +442,8 @@ func (w *jsonWriter) appendItems(dst []byte, f, element *field) []byte {
 	}
 }
 
-// objectMap reports whether a map is written as an object, and not as pairs.
+// objectMap reports whether the map f is written as an object, rather than as an array of
+// pairs.
 func (f *field) objectMap() bool { return f.fields[0].fields[0].leaf.typ == batch.String }
 
 // appendEntry appends one entry of the map f.

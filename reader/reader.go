@@ -1,12 +1,12 @@
 // Package reader reads rows from JSONL, CSV, TSV and Parquet files.
 //
-// Two kinds of failure are kept apart. A record that cannot be read is a row all
-// the same: it travels with its [batch.Row.Err] set, and the records after it are
-// read. A source that breaks (a corrupt page, a truncated gzip file, a disk that
-// fails) is the second value of the sequence; it comes once, and last.
+// Two kinds of failure are kept apart. A record that cannot be read is still a row:
+// its [batch.Row.Err] is set, and the records after it are read. A source that breaks
+// (a corrupt page, a truncated gzip file, a failing disk) ends the sequence: its error
+// is the second value of the last pair.
 //
-// Memory does not grow with the input: one record of a text file, or one page a
-// column of a Parquet file, is held at a time.
+// Memory does not grow with the input. The reader holds one record of a text file, or
+// one page of each column of a Parquet file, at a time.
 package reader
 
 import (
@@ -22,32 +22,32 @@ import (
 	"github.com/genbatch/genbatch/internal/fileformat"
 )
 
-// DefaultMaxRowBytes is the longest record that is read when
+// DefaultMaxRowBytes is the length of the longest record that is read if
 // [Config.MaxRowBytes] is 0.
 const DefaultMaxRowBytes = 256 << 20
 
-// Config says what to read. The zero value reads nothing: Paths is required.
+// Config says what to read. Only Paths is required.
 type Config struct {
-	// Paths are files or globs, read in this order. The files of a glob are sorted
-	// bytewise; a glob that matches nothing is an error. A path that exists is
-	// taken literally, whatever characters it has.
+	// Paths are files or globs, which are read in this order. The files that match a
+	// glob are sorted bytewise; a glob that matches nothing is an error. A path that
+	// exists is taken literally, even if it has the characters of a glob.
 	Paths []string
 
-	// Format is jsonl, csv, tsv or parquet. When empty, each file's extension says
-	// it, after .gz or .zst is cut: .jsonl .ndjson .json .csv .tsv .parquet.
+	// Format is jsonl, csv, tsv or parquet. If it is empty, each file's extension
+	// decides, in front of any .gz or .zst: .jsonl .ndjson .json .csv .tsv .parquet.
 	Format string
 
-	// MaxRowBytes is the longest JSONL line or CSV record in bytes; a longer one is
-	// a bad row. 0 = DefaultMaxRowBytes.
+	// MaxRowBytes is the length of the longest JSONL line or CSV record, in bytes. A
+	// longer one is a bad row. 0 means DefaultMaxRowBytes.
 	MaxRowBytes int
 }
 
-// An Input is a list of files that are known to be readable, with their headers
+// An Input is a list of files that Open has found to be readable, with their headers
 // and schemas. It holds no open files. Its methods may be called concurrently.
 type Input struct {
 	files   []*file
 	columns []batch.Column
-	known   bool
+	known   bool // see KnownColumns
 }
 
 // A file is one input file.
@@ -59,8 +59,8 @@ type file struct {
 	columns     []batch.Column
 }
 
-// Open checks that every file can be read, and reads what stands before or
-// behind the rows: CSV headers, Parquet footers. Each error is an [*Error].
+// Open checks that every file can be read, and reads the CSV headers and the Parquet
+// footers. Each error is an [*Error].
 func Open(c Config) (*Input, error) {
 	if len(c.Paths) == 0 {
 		return nil, &Error{File: "input", Err: errors.New("no file is given")}
@@ -97,7 +97,7 @@ func Open(c Config) (*Input, error) {
 	return in, nil
 }
 
-// Paths returns the files in the order in which they are read, globs expanded.
+// Paths returns the files in the order in which they are read. Its globs are expanded.
 func (in *Input) Paths() []string {
 	paths := make([]string, len(in.files))
 	for i, f := range in.files {
@@ -106,17 +106,18 @@ func (in *Input) Paths() []string {
 	return paths
 }
 
-// Columns returns the columns that headers and schemas name: their union over
-// all files, in order of appearance, by the rules of [Union]. The columns of
-// JSONL files are known only from their rows, and are not among them.
+// Columns returns the columns that the headers and schemas of all files name, in order
+// of appearance. Equal names are merged by the rules of [Union]. The columns of JSONL
+// files are not among them, because only their rows tell them.
 func (in *Input) Columns() []batch.Column { return slices.Clone(in.columns) }
 
-// KnownColumns reports whether Columns is all there is: no file is JSONL.
+// KnownColumns reports whether Columns returns every column, which it does unless some
+// file is JSONL.
 func (in *Input) KnownColumns() bool { return in.known }
 
-// Rows returns the rows of all files. Each call, and each range over the result,
-// reads from the start with file handles of its own. The error, an [*Error], is
-// not nil only in the last pair, whose row is then empty: the source broke there.
+// Rows returns a sequence of the rows of all files. Each range over it reads from the
+// start with file handles of its own. The error is nil but for a source that breaks:
+// then the last pair is an empty row and an [*Error].
 func (in *Input) Rows() iter.Seq2[batch.Row, error] {
 	return func(yield func(batch.Row, error) bool) {
 		var number int64
@@ -143,7 +144,7 @@ func (in *Input) Rows() iter.Seq2[batch.Row, error] {
 	}
 }
 
-// open finds out the file's format and reads its header or schema.
+// open determines the file's format and reads its header or schema.
 func (f *file) open(format string) error {
 	info, err := os.Stat(f.path)
 	if err != nil {
@@ -153,7 +154,7 @@ func (f *file) open(format string) error {
 		return errors.New("is a directory; name its files, for example " + filepath.Join(f.path, "*.jsonl"))
 	}
 	if !info.Mode().IsRegular() {
-		// It would be read twice, and again by the next run.
+		// A pipe can be read only once. A run reads its input twice, and so does the next.
 		return errors.New("is not a regular file; read a pipe with --input - instead")
 	}
 	kind, err := fileformat.Of(f.path, format, "--input-format")
@@ -173,8 +174,8 @@ func (f *file) open(format string) error {
 	return f.openCSV()
 }
 
-// rows calls yield for each row until it returns false. The error is that of a
-// broken source.
+// rows calls yield for each row until yield returns false. An error means that the
+// source broke.
 func (f *file) rows(yield func(batch.Row) bool) error {
 	switch f.format {
 	case fileformat.JSONL:
@@ -185,7 +186,7 @@ func (f *file) rows(yield func(batch.Row) bool) error {
 	return f.rowsCSV(yield)
 }
 
-// expand replaces the globs among paths by the files that they match.
+// expand replaces each glob among paths by the files that it matches.
 func expand(paths []string) ([]string, error) {
 	var files []string
 	for _, path := range paths {
@@ -196,8 +197,7 @@ func expand(paths []string) ([]string, error) {
 			files = append(files, path)
 			continue
 		}
-		// filepath.Glob takes ** for *, and would leave out the deeper folders
-		// without a word.
+		// filepath.Glob takes ** for *, and would leave out the deeper folders silently.
 		if strings.Contains(path, "**") {
 			return nil, &Error{File: path, Err: errors.New("** is not supported; give one --input for each folder level")}
 		}
@@ -214,7 +214,8 @@ func expand(paths []string) ([]string, error) {
 	return files, nil
 }
 
-// plainPathError drops operation and path from err: Error names the file.
+// plainPathError removes the operation and the path from err, because [Error] names
+// the file.
 func plainPathError(err error) error {
 	var pe *os.PathError
 	if errors.As(err, &pe) {

@@ -16,9 +16,9 @@ import (
 	"github.com/genbatch/genbatch/internal/plainjson"
 )
 
-// What the scalars of Parquet look like in a row.
+// This file says what the scalars of Parquet look like in a row, and in its JSON.
 
-// appendScalar appends v, one of the types of batch.Row's values, as JSON.
+// appendScalar appends v, whose type is one of those of batch.Row's values, as JSON.
 func appendScalar(dst []byte, v any) []byte {
 	switch v := v.(type) {
 	case bool:
@@ -41,9 +41,9 @@ func appendScalar(dst []byte, v any) []byte {
 	return append(dst, "null"...)
 }
 
-// appendFloat appends f, of so many bits, with no more digits than it needs and in
-// the form of encoding/json. JSON has no word for what is no number and for
-// infinity; ProtoJSON's strings lose nothing.
+// appendFloat appends f, a float of 32 or 64 bits, in the form of encoding/json: with no
+// more digits than it needs. JSON has no form for NaN and the infinities; they become
+// the strings of ProtoJSON, which lose nothing.
 func appendFloat(dst []byte, f float64, bits int) []byte {
 	abs := math.Abs(f)
 	switch {
@@ -64,7 +64,9 @@ func appendFloat(dst []byte, f float64, bits int) []byte {
 	return dst
 }
 
-// appendQuoted appends s as encoding/json's Encoder does that leaves HTML alone.
+// appendQuoted appends s as a JSON string, as encoding/json's Encoder does with its
+// escapes of HTML turned off. The writer's own function writes \b, \f, U+2028, U+2029 and
+// bytes that are not UTF-8 in another way.
 func appendQuoted(dst []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')
@@ -115,7 +117,7 @@ func appendQuoted(dst []byte, s string) []byte {
 	return append(append(dst, s[from:]...), '"')
 }
 
-// rawJSON returns text as JSON: itself, or a string where it is none.
+// rawJSON returns text itself if it is JSON, else a JSON string that holds it.
 func rawJSON(text []byte) json.RawMessage {
 	if json.Valid(text) {
 		return json.RawMessage(text)
@@ -123,8 +125,8 @@ func rawJSON(text []byte) json.RawMessage {
 	return appendScalar(nil, string(text))
 }
 
-// float32Value returns f with no more digits than it needs, which the nearest
-// float64 would have.
+// float32Value returns f as a number with no more digits than it needs. The nearest
+// float64 would have more.
 func float32Value(f float32) any {
 	if x := float64(f); math.IsNaN(x) || math.IsInf(x, 0) {
 		return x
@@ -155,6 +157,7 @@ func float16(b []byte) float64 {
 	return f
 }
 
+// uintValue returns n as an int64, or as a json.Number if it is too large for one.
 func uintValue(n uint64) any {
 	if n <= math.MaxInt64 {
 		return int64(n)
@@ -162,7 +165,7 @@ func uintValue(n uint64) any {
 	return json.Number(strconv.FormatUint(n, 10))
 }
 
-// decimalText puts the decimal point into an integer, scale digits from its end.
+// decimalText puts the decimal point into an integer, in front of its last scale digits.
 func decimalText(digits string, scale int) json.Number {
 	if scale == 0 {
 		return json.Number(digits)
@@ -195,12 +198,12 @@ func uuidText(b []byte) string {
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
-// dateText returns the day so many days after 1970-01-01.
+// dateText returns the date that is the given number of days after 1970-01-01.
 func dateText(days int32) string {
 	return time.Unix(int64(days)*86400, 0).UTC().Format(time.DateOnly)
 }
 
-// timeUnit returns the unit of Parquet's name for it.
+// timeUnit returns the unit that Parquet calls by this name.
 func timeUnit(name string) (time.Duration, error) {
 	switch name {
 	case "MILLIS":
@@ -213,13 +216,13 @@ func timeUnit(name string) (time.Duration, error) {
 	return 0, fmt.Errorf("the unit of time %q is not known", name)
 }
 
-// timeText returns the time of day so many units after midnight.
+// timeText returns the time of day that is n units after midnight.
 func timeText(n int64, unit time.Duration) string {
 	return instant(n, unit).Format("15:04:05.999999999")
 }
 
-// timestampText returns RFC 3339; a local time, which is the same on every clock,
-// has no zone.
+// timestampText returns the time n units after 1970 by RFC 3339. A local time, which
+// is meant by the clock of whoever reads it, has no zone.
 func timestampText(n int64, unit time.Duration, utc bool) string {
 	if utc {
 		return instant(n, unit).Format(time.RFC3339Nano)
@@ -227,15 +230,15 @@ func timestampText(n int64, unit time.Duration, utc bool) string {
 	return instant(n, unit).Format("2006-01-02T15:04:05.999999999")
 }
 
-// instant returns the time so many units after 1970. It goes by way of seconds,
-// since the units of all years do not fit a time.Duration.
+// instant returns the time n units after 1970. It computes in seconds, because a
+// time.Duration does not hold the units of all years.
 func instant(n int64, unit time.Duration) time.Time {
 	perSecond := int64(time.Second / unit)
 	return time.Unix(n/perSecond, n%perSecond*int64(unit)).UTC()
 }
 
-// int96Text returns the timestamp that old files write as a Julian day and the
-// nanoseconds in it.
+// int96Text returns a timestamp in the form of old files: a Julian day, and the
+// nanoseconds of that day.
 func int96Text(day uint32, nanos uint64) string {
 	const epoch = 2440588 // the Julian day of 1970-01-01
 	return time.Unix((int64(day)-epoch)*86400, int64(nanos)).UTC().Format(time.RFC3339Nano)

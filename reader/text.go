@@ -13,11 +13,13 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// textBuffer is the size of the buffer that text is read through.
+// This file opens text files: it decompresses them and decodes UTF-16.
+
+// textBuffer is the size in bytes of the buffer through which text is read.
 const textBuffer = 256 << 10
 
-// A text is an open text file: decompressed, without byte order mark, in UTF-8
-// if it was in UTF-16.
+// A text is an open text file. It is read decompressed, without byte order mark, and in
+// UTF-8 even if the file is in UTF-16.
 type text struct {
 	*bufio.Reader
 	closers []func() error
@@ -41,7 +43,7 @@ func (f *file) openText() (*text, error) {
 		t.closers = append(t.closers, z.Close)
 		r = compressed{z, "gzip"}
 	case "zst":
-		// One goroutine's work: the decoder must not start its own.
+		// A concurrency of 1 keeps the decoder from starting goroutines.
 		z, err := zstd.NewReader(bufio.NewReaderSize(raw, textBuffer), zstd.WithDecoderConcurrency(1))
 		if err != nil {
 			t.Close()
@@ -67,8 +69,7 @@ func (t *text) Close() error {
 	return errors.Join(errs...)
 }
 
-// decodeBOM drops a UTF-8 byte order mark, and puts a decoder before a text that
-// begins with one of UTF-16.
+// decodeBOM removes a byte order mark. After one of UTF-16 it puts a decoder in between.
 func (t *text) decodeBOM() error {
 	head, err := t.Peek(3)
 	if err != nil && err != io.EOF {
@@ -87,7 +88,7 @@ func (t *text) decodeBOM() error {
 	return nil
 }
 
-// compressed names the compression in the errors of its reader, which say
+// compressed names the compression in the errors of its reader, which by themselves say
 // "unexpected EOF" and little more.
 type compressed struct {
 	r    io.Reader
@@ -105,7 +106,7 @@ func (c compressed) Read(p []byte) (int, error) {
 	return n, fmt.Errorf("the %s data is damaged: %w", c.name, err)
 }
 
-// noEOF keeps an io.EOF from being taken for an end of rows.
+// noEOF replaces io.EOF, which a caller would take for the end of the rows.
 func noEOF(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF
@@ -113,12 +114,12 @@ func noEOF(err error) error {
 	return err
 }
 
-// A utf16Reader turns UTF-16 into UTF-8. A surrogate without its pair becomes
-// three bytes that are not UTF-8, so that just the row it stands in is refused.
+// A utf16Reader turns UTF-16 into UTF-8. A surrogate without its other half becomes three
+// bytes that are not UTF-8, so that only the row in which it stands is refused.
 type utf16Reader struct {
 	r       *bufio.Reader
 	big     bool
-	pending []byte // decoded, not yet read
+	pending []byte // decoded and not yet read
 	buf     [utf8.UTFMax * 1024]byte
 }
 
@@ -156,7 +157,7 @@ func (u *utf16Reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// peekUnit returns the next code unit and leaves it unread.
+// peekUnit returns the next code unit without reading it.
 func (u *utf16Reader) peekUnit() (uint16, error) {
 	b, err := u.r.Peek(2)
 	switch {
@@ -179,7 +180,7 @@ func (u *utf16Reader) unit() (uint16, error) {
 	return c, err
 }
 
-// tooLong is the error of a row over the limit.
+// tooLong returns the error of a row that is over the limit.
 func tooLong(limit int) error {
 	return fmt.Errorf("the row is longer than %d bytes; raise the limit with --max-row-bytes", limit)
 }

@@ -9,13 +9,13 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
-// A Union gathers the columns of rows, or of several files, in their order of
-// appearance: what an output in CSV or Parquet needs before its first row.
+// A Union collects the columns of rows, or of several files, in order of appearance. An
+// output in CSV or Parquet needs them before its first row.
 //
-// Integers and floats meet as floats. A number that fits neither int64 nor
-// float64 makes its column a string, so that no digit is lost. Any other two
-// types meet as JSON. Nulls have no say. A column of Parquet keeps its Native
-// node where all rows have the same; where some rows lack it, as an optional one.
+// A column that has integers and floats becomes one of floats. A number that fits neither
+// int64 nor float64 makes it one of strings, so that no digit is lost. Any other two
+// types make it one of JSON. Nulls change nothing. A column of Parquet keeps its Native
+// node if all rows have the same; that becomes optional if some rows lack the column.
 //
 // The zero value is an empty union. It is not safe for concurrent use.
 type Union struct {
@@ -24,22 +24,22 @@ type Union struct {
 	begun   bool
 
 	last  []batch.Column // the slice that was added last
-	watch []watched      // the columns of last whose values can still matter
+	watch []watched      // the columns of last whose values can still change a type
 }
 
 type unionColumn struct {
 	batch.Column
-	typed   bool // a value, or a header, has said the type
+	typed   bool // a value or a header has set the type
 	missing bool // some rows lack the column
 	huge    bool // some number fits neither int64 nor float64
-	mixed   bool // Native has been given up
+	mixed   bool // the rows disagree about Native, which is therefore nil
 }
 
-// A watched column is one of the row's, at from, and the union's, at to.
+// A watched column has the place from in the row and the place to in the union.
 type watched struct{ from, to int }
 
-// Add adds the columns of a row. A row that shares its Columns slice with the
-// row before costs next to nothing.
+// Add adds the columns of a row. It takes next to no time for a row that shares its
+// Columns slice with the row before.
 func (u *Union) Add(r *batch.Row) {
 	if !u.begun || !sameSlice(r.Columns, u.last) {
 		u.addColumns(r.Columns, r.Values, false)
@@ -51,10 +51,10 @@ func (u *Union) Add(r *batch.Row) {
 	}
 }
 
-// addHeader adds columns whose types are certain without a value.
+// addHeader adds columns whose types are known without a value.
 func (u *Union) addHeader(columns []batch.Column) { u.addColumns(columns, nil, true) }
 
-// Columns returns the columns gathered so far.
+// Columns returns the columns collected so far.
 func (u *Union) Columns() []batch.Column {
 	columns := make([]batch.Column, len(u.columns))
 	for i, c := range u.columns {
@@ -106,7 +106,8 @@ func (u *Union) addColumns(columns []batch.Column, values []any, header bool) {
 	if values == nil {
 		return
 	}
-	// Only columns without a value so far, and numbers, need to be looked at again.
+	// Of later rows with the same columns two kinds of values matter: numbers, and those
+	// of a column that has had none so far.
 	kept := u.watch[:0]
 	for _, w := range u.watch {
 		c := columns[w.from]
@@ -128,7 +129,7 @@ func (u *Union) addValue(to *unionColumn, c batch.Column, value any) {
 	}
 }
 
-// meet widens the column's type so that it holds values of type t as well.
+// meet widens the column's type so that it can also hold values of type t.
 func (c *unionColumn) meet(t batch.Type) {
 	number := func(t batch.Type) bool { return t == batch.Int || t == batch.Float }
 	switch {
@@ -159,7 +160,7 @@ func isHuge(n string) bool {
 	return err != nil
 }
 
-// sameSlice reports whether a and b are the same slice, not just equal ones.
+// sameSlice reports whether a and b are the same slice and not merely equal.
 func sameSlice(a, b []batch.Column) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
