@@ -9,7 +9,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
-// A csvEncoder writes RFC 4180 with a header, and "\n" at the end of lines.
+// A csvEncoder writes CSV or TSV by RFC 4180, with a header and with "\n" as line end.
 type csvEncoder struct {
 	w       *bufio.Writer
 	csv     *csv.Writer
@@ -63,7 +63,7 @@ func (e *csvEncoder) close() error {
 
 func (e *csvEncoder) writeRecord() error {
 	if len(e.record) == 1 && e.record[0] == "" {
-		// encoding/csv would write an empty line, which readers skip: the row would
+		// encoding/csv would write an empty line. Readers skip it, so that the row would
 		// be lost.
 		e.csv.Flush()
 		_, err := e.w.WriteString("\"\"\n")
@@ -72,7 +72,7 @@ func (e *csvEncoder) writeRecord() error {
 	return e.csv.Write(e.record)
 }
 
-// cell returns the text of a value.
+// cell returns the text of v, a value of a column of type t.
 func (e *csvEncoder) cell(t batch.Type, v any) (string, error) {
 	if s, ok := v.(string); ok {
 		if e.safe && isFormula(s) {

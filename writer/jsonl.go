@@ -8,20 +8,20 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
-// A jsonlEncoder writes one object a line: the row's own members, then the
+// A jsonlEncoder writes one object per line: first the row's own members, then the
 // results.
 type jsonlEncoder struct {
 	w       *bufio.Writer
 	input   []batch.Column
 	results []batch.Column
-	names   [][]byte // the keys of input and results: quoted, with their colon
+	names   [][]byte // the keys of input and results, quoted and with their colon
 	all     bool
 	lookup  *lookup
 	line    []byte
 
 	isResult map[string]bool
-	last     []batch.Column // the row's columns that clash was found for
-	clash    bool
+	last     []batch.Column // the columns for which clash was computed
+	clash    bool           // a result has the name of one of them
 }
 
 func newJSONL(w *bufio.Writer, c *Config) *jsonlEncoder {
@@ -38,7 +38,7 @@ func newJSONL(w *bufio.Writer, c *Config) *jsonlEncoder {
 }
 
 func (e *jsonlEncoder) write(row *batch.Row, result []any) error {
-	const keep = 4 << 20 // one long line must not hold its memory to the end
+	const keep = 4 << 20 // a single long line must not hold its memory to the end
 	if cap(e.line) > keep {
 		e.line = nil
 	}
@@ -72,14 +72,14 @@ func (e *jsonlEncoder) write(row *batch.Row, result []any) error {
 
 func (e *jsonlEncoder) close() error { return nil }
 
-// comma goes before each member but the first.
+// comma appends a comma, unless the next member is the first.
 func (e *jsonlEncoder) comma() {
 	if len(e.line) > 1 {
 		e.line = append(e.line, ',')
 	}
 }
 
-// appendRaw appends the members of an object as they are written.
+// appendRaw appends the members of the object raw without changing a byte.
 func (e *jsonlEncoder) appendRaw(raw []byte) error {
 	if len(raw) < 2 || raw[0] != '{' || raw[len(raw)-1] != '}' {
 		return errors.New("the row's raw text is no object")
@@ -91,8 +91,8 @@ func (e *jsonlEncoder) appendRaw(raw []byte) error {
 	return nil
 }
 
-// appendOwn appends every column of the row, but for those that a result has the
-// name of: a name twice would leave it to the reader which of them counts.
+// appendOwn appends every column of the row, except one that has the name of a result.
+// If a name came twice, each program that reads the line would choose for itself.
 func (e *jsonlEncoder) appendOwn(row *batch.Row) (err error) {
 	for i, v := range row.Values[:min(len(row.Values), len(row.Columns))] {
 		c := &row.Columns[i]

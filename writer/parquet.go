@@ -18,8 +18,10 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
-// Rows go to the library in batches, and pages to the file in row groups: both
-// bound what is held in memory.
+// This file is the only one of the package that knows the Parquet library.
+
+// Rows go to the library in batches, and pages to the file in row groups. Both limit
+// what is held in memory.
 const (
 	batchRows     = 64
 	batchBytes    = 4 << 20
@@ -34,30 +36,30 @@ type parquetEncoder struct {
 	columns []parquetColumn
 	input   int
 	lookup  *lookup
-	copies  []leafCopy // for each input column, of the rows that lookup was for
+	copies  []leafCopy // parallel to the input columns; valid while lookup finds no change
 
 	rows  []parquet.Row // the batch
 	n     int           // how many of rows are used
-	bytes int           // about how much text they hold
+	bytes int           // how much text they hold
 
 	groupRows  int
-	groupStart int64 // size of the file when the group began
-	spans      [][]parquet.Value
+	groupStart int64             // size of the file when the row group began
+	spans      [][]parquet.Value // the values of each leaf of a row from Parquet
 }
 
 // A parquetColumn is one column of the output.
 type parquetColumn struct {
 	batch.Column
 	node   parquet.Node
-	first  int // its first leaf
-	leaves int
+	first  int // the place of its first leaf
+	leaves int // how many it has
 }
 
-// A leafCopy says how a column's values are copied from rows of Parquet.
+// A leafCopy says how a column's values are copied from rows that come from Parquet.
 type leafCopy struct {
-	ok    bool // else the column is written from Row.Values
-	first int  // its first leaf in those rows
-	shift int  // definition levels to add: 1 where the column was required
+	ok    bool // if false, the column is written from Row.Values
+	first int  // the place of its first leaf in those rows
+	shift int  // definition levels to add: 1 if the column was required in the input
 }
 
 func newParquet(w io.Writer, c *Config) (*parquetEncoder, error) {
@@ -86,9 +88,9 @@ func newParquet(w io.Writer, c *Config) (*parquetEncoder, error) {
 		parquet.NewSchema("genbatch", root),
 		parquet.Compression(&parquet.Zstd),
 		parquet.DictionaryMaxBytes(dictionaryMax),
-		// Each page header would repeat its longest texts four times, uncompressed. To
-		// use SkipPageBounds besides would be wrong: it leaves a column index of empty
-		// bounds, by which other readers drop pages that they should read.
+		// With statistics each page header would repeat its longest texts four times,
+		// uncompressed. SkipPageBounds besides would be wrong: it leaves a column index of
+		// empty bounds, by which other readers drop pages that they should read.
 		parquet.DataPageStatistics(false),
 		parquet.CreatedBy("genbatch", "", ""),
 	)
@@ -99,7 +101,7 @@ func newParquet(w io.Writer, c *Config) (*parquetEncoder, error) {
 	return e, nil
 }
 
-// nodeOf returns the node of a column that does not come from Parquet.
+// nodeOf returns the node for a column that does not come from Parquet.
 func nodeOf(t batch.Type) parquet.Node {
 	switch t {
 	case batch.Int:
@@ -169,8 +171,8 @@ func (e *parquetEncoder) close() error {
 	return e.w.Close()
 }
 
-// writeBatch hands the batch to the library, and ends the row group when it is
-// large enough.
+// writeBatch gives the batch to the library, and ends the row group if it is large
+// enough.
 func (e *parquetEncoder) writeBatch() error {
 	if e.n == 0 {
 		return nil
@@ -179,7 +181,7 @@ func (e *parquetEncoder) writeBatch() error {
 		return err
 	}
 	for i := range e.rows[:e.n] {
-		clear(e.rows[i]) // let go of the texts
+		clear(e.rows[i]) // so that the texts can be collected
 	}
 	e.groupRows += e.n
 	e.n, e.bytes = 0, 0
@@ -193,7 +195,7 @@ func (e *parquetEncoder) writeBatch() error {
 	return nil
 }
 
-// appendValue appends a value, or null, of a column with one leaf.
+// appendValue appends v to out. Only null may go to a column with several leaves.
 func (e *parquetEncoder) appendValue(out parquet.Row, col *parquetColumn, v any) (parquet.Row, error) {
 	if v == nil {
 		if col.node.Required() {
@@ -215,7 +217,7 @@ func (e *parquetEncoder) appendValue(out parquet.Row, col *parquetColumn, v any)
 	return append(out, value), nil
 }
 
-// value converts a value that is not null to the column's physical type.
+// value converts v, which is not null, to the column's physical type.
 func (c *parquetColumn) value(v any) (parquet.Value, error) {
 	if !c.node.Leaf() || c.node.Repeated() || c.Native != nil && !plain(c.node.Type()) {
 		return parquet.Value{}, fmt.Errorf("a row of another file holds a %T, which cannot be written as %s", v, c.node)
@@ -282,13 +284,12 @@ func (c *parquetColumn) value(v any) (parquet.Value, error) {
 	return parquet.Value{}, fmt.Errorf("a %T does not fit the column", v)
 }
 
-// bytesOf returns the bytes of s, which nobody may change. A copy of each text costs
-// a tenth of writing Parquet.
+// bytesOf returns the bytes of s without a copy. Nobody may change them. Copying each
+// text would cost a tenth of writing Parquet.
 func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
-// plain reports whether the values of a column of type t in a row are those that
-// the file holds. Those of a timestamp, say, are text: writing them is left to
-// the exact copy.
+// plain reports whether a row holds the values of type t as a Parquet file does. It does
+// not for a timestamp, for example, which is text in a row: only copyLeaves writes those.
 func plain(t parquet.Type) bool {
 	lt := t.LogicalType()
 	if lt == nil || lt.Value == nil {
@@ -303,7 +304,7 @@ func plain(t parquet.Type) bool {
 	return false
 }
 
-// rowNative returns the row in Parquet's own form, if it came from Parquet.
+// rowNative returns the row in Parquet's own form, if it was read from Parquet.
 func rowNative(row *batch.Row) (parquet.Row, bool) {
 	if row == nil {
 		return nil, false
@@ -312,9 +313,9 @@ func rowNative(row *batch.Row) (parquet.Row, bool) {
 	return native, ok
 }
 
-// planCopies finds out which columns of rows like this one can be copied as they
-// are: those whose type is that of the output, which may be optional where the
-// row's is required.
+// planCopies finds the columns that can be copied as they are from rows like this one.
+// Their type must be that of the output, which may be optional though the row's is
+// required.
 func (e *parquetEncoder) planCopies(row *batch.Row, at []int) {
 	clear(e.copies)
 	if row == nil {
@@ -324,7 +325,7 @@ func (e *parquetEncoder) planCopies(row *batch.Row, at []int) {
 	leaf := 0
 	for i, c := range row.Columns {
 		first[i] = leaf
-		// A column of Parquet without node is one leaf.
+		// A column of Parquet that has no node is one leaf.
 		n := 1
 		if node, ok := c.Native.(parquet.Node); ok {
 			n = countLeaves(node)
@@ -346,7 +347,7 @@ func (e *parquetEncoder) planCopies(row *batch.Row, at []int) {
 	}
 }
 
-// findSpans splits a row into the values of its leaves.
+// findSpans splits a row into the values of each leaf.
 func (e *parquetEncoder) findSpans(row parquet.Row) {
 	e.spans = e.spans[:0]
 	for i := 0; i < len(row); {
@@ -358,7 +359,7 @@ func (e *parquetEncoder) findSpans(row parquet.Row) {
 	}
 }
 
-// copyLeaves appends the values of a column's leaves as the row has them.
+// copyLeaves appends the values of a column's leaves unchanged from the row.
 func (e *parquetEncoder) copyLeaves(out parquet.Row, col *parquetColumn, c leafCopy) (parquet.Row, error) {
 	if c.first+col.leaves > len(e.spans) {
 		return nil, fmt.Errorf("the row has %d leaves, fewer than its schema", len(e.spans))
@@ -386,8 +387,8 @@ func countLeaves(n parquet.Node) int {
 	return leaves
 }
 
-// A group is the root of the schema. The library's own Group sorts its fields by
-// name; the columns of an output stand in the order of the input.
+// A group is the root of the schema. It keeps the order of the columns, whereas the
+// library's own Group sorts its fields by name.
 type group struct {
 	parquet.Group
 	fields []parquet.Field
@@ -395,7 +396,7 @@ type group struct {
 
 func (g *group) Fields() []parquet.Field { return g.fields }
 
-// A node is a field of the output's schema: the type of another node, under the
+// A node is a field of the output's schema. It has the type of another node, and the
 // output's own encoding and compression.
 type node struct {
 	parquet.Node
@@ -414,11 +415,11 @@ func newNode(name string, n parquet.Node) *node {
 func (n *node) Name() string            { return n.name }
 func (n *node) Fields() []parquet.Field { return n.fields }
 
-// Value is asked for only where rows are Go values, which ours are not.
+// Value is called only for rows that are Go values, which ours are not.
 func (n *node) Value(reflect.Value) reflect.Value { return reflect.Value{} }
 
-// Encoding keeps dictionaries, and takes everything else to PLAIN, which every
-// reader knows; what a file says of a column's encoding may be that of its levels.
+// Encoding keeps dictionaries and replaces every other encoding by PLAIN, which every
+// reader knows. The one that the input's file names may be that of the column's levels.
 func (n *node) Encoding() encoding.Encoding {
 	if !n.Leaf() {
 		return nil
@@ -433,5 +434,5 @@ func (n *node) Encoding() encoding.Encoding {
 	return &parquet.Plain
 }
 
-// Compression leaves the choice to the file.
+// Compression leaves the choice to the configuration of the file.
 func (n *node) Compression() compress.Codec { return nil }

@@ -13,7 +13,9 @@ import (
 	"github.com/genbatch/genbatch/internal/plainjson"
 )
 
-// appendText appends v, a value of a column of type t, as the text of a cell;
+// This file writes values as text, for CSV and JSON.
+
+// appendText appends v, a value of a column of type t, as the text of a cell. It appends
 // nothing for null.
 func appendText(dst []byte, t batch.Type, v any) ([]byte, error) {
 	switch v := v.(type) {
@@ -48,7 +50,7 @@ func appendJSON(dst []byte, t batch.Type, v any) ([]byte, error) {
 	case string:
 		return appendQuoted(dst, v), nil
 	case json.RawMessage:
-		// The text comes from an input that was free to use line ends.
+		// The input may have had line ends inside of the value.
 		if bytes.IndexByte(v, '\n') >= 0 || bytes.IndexByte(v, '\r') >= 0 {
 			var b bytes.Buffer
 			if err := json.Compact(&b, v); err != nil {
@@ -58,7 +60,7 @@ func appendJSON(dst []byte, t batch.Type, v any) ([]byte, error) {
 		}
 		return append(dst, v...), nil
 	case float64:
-		// JSON has no word for these; the strings are ProtoJSON's.
+		// JSON has no form for these. ProtoJSON writes them as the same strings.
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return appendQuoted(dst, string(appendFloat(nil, v))), nil
 		}
@@ -70,8 +72,8 @@ func appendJSON(dst []byte, t batch.Type, v any) ([]byte, error) {
 	return appendText(dst, t, v)
 }
 
-// appendFloat appends f in the shortest form, and with an exponent only where it is
-// very large or small: 1e-07, where encoding/json has 1e-7.
+// appendFloat appends f in the shortest form. Only a very large or small number has an
+// exponent, of two digits at least: 1e-07, where encoding/json writes 1e-7.
 func appendFloat(dst []byte, f float64) []byte {
 	switch abs := math.Abs(f); {
 	case math.IsNaN(f):
@@ -86,8 +88,8 @@ func appendFloat(dst []byte, f float64) []byte {
 	return strconv.AppendFloat(dst, f, 'f', -1, 64)
 }
 
-// appendMoney appends pico-dollars as dollars: exact, without exponent and
-// without zeros at the end.
+// appendMoney appends pico-dollars as dollars. The number is exact, and has neither an
+// exponent nor zeros at its end.
 func appendMoney(dst []byte, pico int64) []byte {
 	u := uint64(pico)
 	if pico < 0 {
@@ -99,13 +101,13 @@ func appendMoney(dst []byte, pico int64) []byte {
 		return dst
 	}
 	point := len(dst)
-	dst = strconv.AppendUint(dst, 1e12+u, 10) // all digits, zeros before them included
+	dst = strconv.AppendUint(dst, 1e12+u, 10) // the 1 keeps the zeros that lead the fraction
 	dst[point] = '.'
 	return bytes.TrimRight(dst, "0")
 }
 
-// appendQuoted appends s as a JSON string. HTML's characters are left as they
-// are; bytes that are not UTF-8 become U+FFFD.
+// appendQuoted appends s as a JSON string. The characters of HTML stay as they are, and
+// bytes that are not UTF-8 become U+FFFD.
 func appendQuoted(dst []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')

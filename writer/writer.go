@@ -1,5 +1,5 @@
-// Package writer writes rows and their results to JSONL, CSV, TSV and Parquet
-// files. A file appears under its name only when it is complete, all at once.
+// Package writer writes rows and their results to JSONL, CSV, TSV and Parquet files. A
+// file appears under its name all at once, when it is complete.
 package writer
 
 import (
@@ -19,60 +19,60 @@ import (
 	"github.com/genbatch/genbatch/internal/fileformat"
 )
 
-// Config says what to write. Path is required, and Columns for every format.
+// Config says what to write. Path is required, and so is Columns unless AllInput is set.
 type Config struct {
-	// Path is the file. Its folder must exist; a file that is there is replaced.
+	// Path is the file to write. Its folder must exist. A file of that name is replaced.
 	Path string
 
-	// To, if not nil, takes what would be in the file, and no file is made.
+	// To, if not nil, receives what would be in the file, and no file is made.
 	To io.Writer
 
-	// Format is jsonl, csv, tsv or parquet. When empty, the extension says it, after
-	// .gz or .zst, which compress all but Parquet, is cut.
+	// Format is jsonl, csv, tsv or parquet. If it is empty, the extension decides, in
+	// front of any .gz or .zst, which compress every format but Parquet.
 	Format string
 
-	// Columns are the columns in output order: the first Input of them are taken
-	// from the rows by name, the others are the results.
+	// Columns are the columns in the order of the output. The first Input of them are
+	// taken from the rows by name; the others are the results.
 	Columns []batch.Column
 	Input   int
 
-	// AllInput writes every column that a row itself has, in place of the Input
-	// columns, which must be 0. Only JSONL can: its lines need not be alike. A row
-	// that was read from JSONL keeps its bytes.
+	// AllInput writes every column that a row itself has; Input must be 0. Only JSONL
+	// allows it, since its lines need not be alike. A row that was read from JSONL
+	// keeps its bytes.
 	AllInput bool
 
 	// CSVSafe puts an apostrophe before each text in CSV and TSV that a spreadsheet
-	// would take for a formula: one that begins with = + - @, a tab or a carriage
-	// return, and is no number.
+	// would take for a formula. Such a text begins with = + - @, a tab or a carriage
+	// return, and is not a number.
 	CSVSafe bool
 
-	FS durable.FS // the zero value is the real one
+	FS durable.FS // the zero value is the real file system
 }
 
 // results returns the columns that are not the row's own.
 func (c *Config) results() []batch.Column { return c.Columns[c.Input:] }
 
-// An Output is a file in the making. It is for one goroutine.
+// An Output is a file that is being written. It is for one goroutine.
 type Output struct {
 	config Config
 	file   target
-	layers []io.Closer  // what must be closed before the file, outermost first
-	flush  func() error // the buffer between encoder and compressor
+	layers []io.Closer  // must be closed before the file, in this order
+	flush  func() error // flushes the buffer between encoder and compressor
 	enc    encoder
 	sum    *summer
 	rows   int64
-	done   bool  // by Finish
-	err    error // sticky: after a failed write the file is worth nothing
+	done   bool  // Finish has succeeded
+	err    error // sticky: after a failed write the file is worthless
 }
 
-// A target is where the bytes of an output go: a file, mostly.
+// A target takes the bytes of an output. It is mostly a file.
 type target interface {
 	io.Writer
 	Commit() error
 	Abort() error
 }
 
-// A stream is the target of an output that makes no file.
+// A stream is the target of an output that goes to [Config.To].
 type stream struct{ io.Writer }
 
 func (stream) Commit() error { return nil }
@@ -80,14 +80,14 @@ func (stream) Abort() error  { return nil }
 
 // An encoder writes rows in one format.
 type encoder interface {
-	// write appends one row; row may be nil. It keeps neither argument.
+	// write appends one row. row may be nil. write keeps neither argument.
 	write(row *batch.Row, result []any) error
-	// close writes what is left.
+	// close writes what is still buffered.
 	close() error
 }
 
-// Create begins an output file. One of Commit and Abort must be called; a
-// deferred Abort is always right.
+// Create begins an output file. The caller must call Commit or Abort; a deferred Abort
+// is always right.
 func Create(c Config) (*Output, error) {
 	file, err := formatOf(c.Path, c.Format)
 	if err == nil {
@@ -108,6 +108,7 @@ func Create(c Config) (*Output, error) {
 	return o, nil
 }
 
+// check refuses columns that cannot be written in a format.
 func (c *Config) check(format string) error {
 	if c.Input < 0 || c.Input > len(c.Columns) {
 		return fmt.Errorf("%d input columns among %d columns", c.Input, len(c.Columns))
@@ -128,7 +129,7 @@ func (c *Config) check(format string) error {
 	return nil
 }
 
-// start builds the layers: encoder, buffer, compressor, file.
+// start builds the layers from the file upwards: sum, compressor, buffer, encoder.
 func (o *Output) start(format, compression string) error {
 	o.sum = &summer{w: o.file, hash: sha256.New()}
 	var w io.Writer = o.sum
@@ -138,7 +139,7 @@ func (o *Output) start(format, compression string) error {
 		o.layers = append(o.layers, z)
 		w = z
 	case "zst":
-		// One goroutine's work: the encoder must not start its own.
+		// A concurrency of 1 keeps the encoder from starting goroutines.
 		z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
 		if err != nil {
 			return err
@@ -160,10 +161,9 @@ func (o *Output) start(format, compression string) error {
 	return err
 }
 
-// Write appends one row: the input columns from row, which may be nil, and
-// result, which is parallel to the result columns. The types of the values are
-// those of [batch.Row.Values]; nil is null. After an error the output can only be
-// aborted.
+// Write appends one row. It takes the input columns from row, which may be nil; result is
+// parallel to the result columns. The values have the types of [batch.Row.Values], and
+// nil is null. After an error the output can only be aborted.
 func (o *Output) Write(row *batch.Row, result []any) error {
 	if o.err != nil {
 		return o.err
@@ -182,12 +182,12 @@ func (o *Output) Write(row *batch.Row, result []any) error {
 // A Sum identifies the bytes of a file.
 type Sum struct {
 	Size   int64
-	SHA256 string // in hexadecimal digits
+	SHA256 string // hexadecimal
 }
 
-// Finish completes the file, without making it durable or giving it its name, and
-// returns what it will be, so that this can be noted first. Only Commit and Abort
-// can follow.
+// Finish completes the file but neither makes it durable nor gives it its name. It returns
+// the sum of the file, so that the caller can record it before Commit. Only Commit or
+// Abort may follow.
 func (o *Output) Finish() (Sum, error) {
 	if o.err != nil {
 		return Sum{}, errors.Join(o.err, o.Abort())
@@ -209,9 +209,8 @@ func (o *Output) Finish() (Sum, error) {
 	return Sum{Size: o.sum.size, SHA256: hex.EncodeToString(o.sum.hash.Sum(nil))}, nil
 }
 
-// Commit finishes the file, makes it durable and gives it its name. When it fails,
-// nothing new stands under that name, unless the last step failed: making the name
-// itself durable.
+// Commit finishes the file, makes it durable and gives it its name. If it fails, no new
+// file has that name, unless only the last step failed: making the name itself durable.
 func (o *Output) Commit() error {
 	if !o.done {
 		if _, err := o.Finish(); err != nil {
@@ -221,7 +220,7 @@ func (o *Output) Commit() error {
 	return o.file.Commit()
 }
 
-// A summer writes on, and sums up what it has written.
+// A summer passes on what is written to it, and computes the [Sum].
 type summer struct {
 	w    io.Writer
 	hash hash.Hash
@@ -243,14 +242,14 @@ func (o *Output) Abort() error {
 	return o.file.Abort()
 }
 
-// FormatOf returns the format in which [Create] writes a path: jsonl, csv, tsv or
-// parquet; format is as in [Config]. The error says that there is none.
+// FormatOf returns the format in which [Create] writes the file at path: jsonl, csv, tsv
+// or parquet. The argument format is as in [Config]. An error says that there is none.
 func FormatOf(path, format string) (string, error) {
 	file, err := formatOf(path, format)
 	return file.Format, err
 }
 
-// formatOf returns the format and the compression of a path.
+// formatOf returns the format and the compression of the file at path.
 func formatOf(path, format string) (fileformat.File, error) {
 	file, err := fileformat.Of(path, format, "--output-format")
 	if err == nil && file.Format == fileformat.Parquet && file.Compression != "" {
@@ -263,7 +262,7 @@ func formatOf(path, format string) (fileformat.File, error) {
 type lookup struct {
 	index map[string]int // of the input columns
 	last  []batch.Column
-	at    []int // for each input column its place in last, or -1
+	at    []int // the place of each input column in last, or -1
 }
 
 func newLookup(columns []batch.Column) *lookup {
@@ -275,8 +274,8 @@ func newLookup(columns []batch.Column) *lookup {
 	return l
 }
 
-// find returns where the row has each input column, or -1. Rows that share their
-// columns are looked up once; changed is false for them.
+// find returns the place of each input column in the row, or -1. changed is false if the
+// row shares its columns with the row before, which is then not looked at again.
 func (l *lookup) find(row *batch.Row) (at []int, changed bool) {
 	var columns []batch.Column
 	if row != nil {
