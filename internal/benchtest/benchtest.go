@@ -1,5 +1,5 @@
-// Package benchtest is what benchmarks share: the time of the processors, and the
-// comparison of our code with the library under it.
+// Package benchtest holds what benchmarks share: measuring processor time, and comparing
+// our code with the library under it.
 package benchtest
 
 import (
@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Compare runs three benchmarks below name: ours, under the name who; the library; and
-// the ratio of the processor time that the two take in turn. Each reads or writes so
-// many rows, and bytes, at a call.
+// Compare runs three benchmarks below name. The first measures ours and is called who;
+// the second measures library. The third runs both in turn and reports the ratio of
+// their processor times. Each call of either handles the given number of rows and bytes.
 func Compare(b *testing.B, name, who string, rows, bytes int, ours, library func()) {
 	for _, side := range []struct {
 		name string
@@ -39,15 +39,16 @@ func Compare(b *testing.B, name, who string, rows, bytes int, ours, library func
 	})
 }
 
-// median is less at the mercy of a machine that does other things than the mean.
+// median returns the middle one of times. Other work on the machine disturbs it less
+// than it does the mean.
 func median(times []time.Duration) time.Duration {
 	slices.Sort(times)
 	return times[len(times)/2]
 }
 
-// processorOf returns what do takes, the collection of its garbage included.
+// processorOf returns the processor time of do, including the collection of its garbage.
 func processorOf(do func()) time.Duration {
-	runtime.GC() // of what was before
+	runtime.GC() // collects the garbage of what ran before
 	start := Processor()
 	do()
 	runtime.GC()

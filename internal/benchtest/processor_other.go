@@ -4,5 +4,5 @@ package benchtest
 
 import "time"
 
-// Processor is not known here.
+// Processor returns 0, because the processor time is not known on this system.
 func Processor() time.Duration { return 0 }

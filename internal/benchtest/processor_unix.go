@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Processor returns what the process has used of all processors, the kernel's part
-// included. Where they are shared with others it is a far steadier measure than the time
-// that went by. 0 where it is not known.
+// Processor returns the processor time that the process has used so far, including that
+// of the kernel on its behalf. On a shared machine it is far steadier than elapsed time.
+// It returns 0 if the time is not known.
 func Processor() time.Duration {
 	var u syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {

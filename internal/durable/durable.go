@@ -1,10 +1,10 @@
-// Package durable holds every rule about making files survive a crash: of the
-// process, and of the machine. Nothing else in genbatch calls fsync or rename.
+// Package durable holds every rule about making files survive a crash of the process or
+// of the machine. Nothing else in genbatch calls fsync or rename.
 //
-// What each operation asks of the kernel when all goes well:
+// These are the system calls of each operation if none of them fails:
 //
 //	CreateFile .. Commit  open(path.tmp-N, O_EXCL), write.., fsync, close, rename, fsync(folder)
-//	CreateShared          the same, with fchmod first where a file is replaced
+//	CreateShared          the same, with fchmod after the open if a file is replaced
 //	WriteFile             the same, with fchmod before the fsync
 //	Rename                rename, fsync(folder)
 //	MkdirAll              for each missing folder: mkdir, fsync(parent); fsync(parent of path)
@@ -16,18 +16,18 @@
 //	SyncDir               open(folder), fsync, close
 //	Lock                  open(path, O_CREAT), flock, ftruncate, write
 //
-// A file whose name is new is durable only when its folder has been synced too:
-// Commit and WriteFile do so, after OpenAppend it is the caller's task, who can do
-// it once for several files.
+// A file with a new name is durable only after its folder has been synced too. Commit
+// and WriteFile sync it. After OpenAppend the caller has to, and can do so once for
+// several files.
 //
-// A failed fsync is final. Linux marks the pages clean that it could not write, so
+// A failed fsync is final. Linux marks the pages that it could not write as clean, so
 // that a second fsync on the same descriptor succeeds without having written them
-// (https://wiki.postgresql.org/wiki/Fsync_Errors). Hence errors are sticky here.
+// (https://wiki.postgresql.org/wiki/Fsync_Errors). Therefore errors are sticky here.
 //
-// BUG: after a failed fsync the page cache may show data that the disk does not
-// have, to other descriptors and later processes as well, until the machine is
-// restarted. No call tells. Who reads back such data must be able to check it
-// (the journal has a checksum in each line) and to bear its loss.
+// BUG: after a failed fsync the page cache may show data that the disk does not have,
+// to other descriptors and later processes as well, until the machine is restarted. No
+// system call reports this. Code that reads such data back must be able to check it
+// (the journal has a checksum in each line) and to do without it.
 package durable
 
 import (
@@ -38,11 +38,11 @@ import (
 	"path/filepath"
 )
 
-// An Op names a kind of operation to [FS.Hook].
+// An Op is a kind of operation, as [FS.Hook] is told of it.
 type Op string
 
-// The operations. The path that goes with one is the path the caller named: that
-// of the file to be, not of the temporary one.
+// The operations. The path that comes with one is the path that the caller named. It is
+// never that of a temporary file.
 const (
 	OpMkdir    Op = "mkdir"
 	OpCreate   Op = "create" // of a temporary file
@@ -54,17 +54,17 @@ const (
 	OpSyncDir  Op = "syncdir" // path is the folder
 )
 
-// An FS makes durable changes to the file system. The zero value is ready, and is
-// what everything but a test uses. It is safe for concurrent use if Hook is.
+// An FS makes durable changes to the file system. The zero value is ready for use;
+// only tests use another. An FS is safe for concurrent use if its Hook is.
 type FS struct {
-	// Hook, when not nil, is called before each operation and can make it fail: it
-	// says whether the operation is carried out nevertheless, and the error that is
-	// reported. So both kinds of failure can be had, the one that changed nothing
-	// and the one that changed everything. Where err is nil apply is true, but for
-	// a sync, which may be left out.
+	// Hook, if not nil, is called before each operation and can make it fail. It
+	// returns the error to report, and whether the operation is carried out even so:
+	// a failure may have changed nothing or everything. If err is nil, apply must be
+	// true, except that a sync may be left out.
 	Hook func(op Op, path string) (apply bool, err error)
 }
 
+// do carries out an operation, as far as the Hook allows it.
 func (s FS) do(op Op, path string, f func() error) error {
 	if s.Hook == nil {
 		return f()
@@ -89,20 +89,20 @@ func WriteFile(path string, data []byte, perm fs.FileMode) error {
 // MkdirAll is [FS.MkdirAll] of the zero FS.
 func MkdirAll(path string) error { return FS{}.MkdirAll(path) }
 
-// A File is a file in the making: it is written under a temporary name beside its
-// own, and takes its place by Commit, all at once. One of Commit and Abort must be
-// called; a deferred Abort is always right. A File is for one goroutine.
+// A File is a file that is being written. It has a temporary name beside its own until
+// Commit gives it its own, all at once. The caller must call Commit or Abort; a deferred
+// Abort is always right. A File is for one goroutine.
 type File struct {
 	fs     FS
 	path   string
 	f      *os.File
-	err    error // sticky: the first failed write, or that the file is closed
+	err    error // sticky: that of the first failed write, or os.ErrClosed
 	closed bool
 }
 
-// CreateFile begins the file path with mode 0600, in a folder that exists. What a
-// killed process leaves behind is called path + ".tmp-" + digits: see [RemoveTemps].
-// A file that is there already stays as it is until Commit.
+// CreateFile begins a file with mode 0600, to become the file at path. The folder must
+// exist. An older file at path stays as it is until Commit. A killed process leaves a
+// file named path + ".tmp-" + digits behind; see [RemoveTemps].
 func (s FS) CreateFile(path string) (*File, error) {
 	file := &File{fs: s, path: path}
 	err := s.do(OpCreate, path, func() (err error) {
@@ -118,8 +118,8 @@ func (s FS) CreateFile(path string) (*File, error) {
 	return file, nil
 }
 
-// Write implements io.Writer. After an error every later Write and Commit fails
-// with the same error.
+// Write implements io.Writer. After an error every later Write and Commit fails with the
+// same error.
 func (f *File) Write(p []byte) (n int, err error) {
 	if f.err != nil {
 		return 0, f.err
@@ -131,9 +131,9 @@ func (f *File) Write(p []byte) (n int, err error) {
 	return n, f.err
 }
 
-// Commit makes the file durable and gives it its name, in place of a file that had
-// it. When it fails, the old file is still there or the new one is, whole in either
-// case, and no temporary file.
+// Commit makes the file durable and gives it its name, in place of an older file. If
+// Commit fails, the name stands for the old file or for the new one, whole in either
+// case, and the temporary file is removed.
 func (f *File) Commit() error {
 	if f.err != nil {
 		return errors.Join(f.err, f.Abort())
@@ -153,8 +153,8 @@ func (f *File) Commit() error {
 	return f.fs.SyncDir(filepath.Dir(f.path))
 }
 
-// Abort gives the file up and removes what was written. After Commit, or when it is
-// called again, it does nothing.
+// Abort closes the file and removes it. After Commit or an earlier Abort it does
+// nothing.
 func (f *File) Abort() error {
 	if f.closed {
 		return nil
@@ -166,6 +166,7 @@ func (f *File) Abort() error {
 	return errors.Join(f.f.Close(), remove(f.f.Name()))
 }
 
+// remove removes a file. It is no error if there is none.
 func remove(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -173,8 +174,8 @@ func remove(path string) error {
 	return nil
 }
 
-// WriteFile writes a whole file as [FS.CreateFile] and Commit do: afterwards path
-// holds data, or what it held before.
+// WriteFile writes a whole file, as [FS.CreateFile] and Commit do. If it fails, the file
+// at path may still hold what it held before.
 func (s FS) WriteFile(path string, data []byte, perm fs.FileMode) error {
 	f, err := s.CreateFile(path)
 	if err != nil {
@@ -190,9 +191,9 @@ func (s FS) WriteFile(path string, data []byte, perm fs.FileMode) error {
 	return f.Commit()
 }
 
-// MkdirAll makes the folder path and the missing ones above it, all with mode 0700.
-// The entry of path is synced even where path exists: the process that made it may
-// have died before it could.
+// MkdirAll makes the folder path and the missing ones above it, with mode 0700. It syncs
+// the name of path even if path exists, because the process that made it may have died
+// before its own sync.
 func (s FS) MkdirAll(path string) error {
 	path = filepath.Clean(path)
 	parent := filepath.Dir(path)
@@ -201,8 +202,8 @@ func (s FS) MkdirAll(path string) error {
 	case err == nil && !info.IsDir():
 		return fmt.Errorf("%s is a file, and a folder is needed there", path)
 	case err == nil:
-		// Somebody else's folder may be one that we cannot read. Then we have not
-		// made anything in it.
+		// We may lack the right to read a folder of somebody else. Then path is not a
+		// name that we have made there.
 		if err := s.SyncDir(parent); err != nil && !errors.Is(err, fs.ErrPermission) {
 			return err
 		}
@@ -222,16 +223,16 @@ func (s FS) MkdirAll(path string) error {
 	return s.SyncDir(parent)
 }
 
-// SyncDir makes the names in a folder durable: files made, renamed and removed in
-// it. Where the system cannot do that (Windows, some network file systems), it does
-// nothing.
+// SyncDir makes the names in a folder durable: those of files that were made, renamed or
+// removed there. It does nothing on systems that cannot do so (Windows, some network
+// file systems).
 func (s FS) SyncDir(path string) error {
 	return s.do(OpSyncDir, path, func() error { return syncDir(path) })
 }
 
-// An Appender writes at the end of a file. Once a call has failed all later ones
-// fail with the same error and touch nothing, since what stands in the file is not
-// known any more. An Appender is for one goroutine.
+// An Appender writes at the end of a file. Once a call has failed, all later ones fail
+// with the same error and touch nothing, because the content of the file is no longer
+// known. An Appender is for one goroutine.
 type Appender struct {
 	fs   FS
 	f    *os.File
@@ -239,8 +240,8 @@ type Appender struct {
 	err  error
 }
 
-// OpenAppend opens the file path for appending, and makes it, with mode 0600, if it
-// does not exist. See [FS.SyncDir] for a new one.
+// OpenAppend opens the file at path for appending, and creates it with mode 0600 if it
+// does not exist. The name of a new file is durable only after [FS.SyncDir].
 func (s FS) OpenAppend(path string) (*Appender, error) {
 	a := &Appender{fs: s}
 	err := s.do(OpOpen, path, func() (err error) {
@@ -262,7 +263,8 @@ func (s FS) OpenAppend(path string) (*Appender, error) {
 	return a, nil
 }
 
-// Size is the length of the file in bytes, as far as this Appender has written it.
+// Size returns the length of the file in bytes: its length at first, and what this
+// Appender has written since.
 func (a *Appender) Size() int64 { return a.size }
 
 func (a *Appender) do(op Op, f func() error) error {
@@ -272,7 +274,7 @@ func (a *Appender) do(op Op, f func() error) error {
 	return a.err
 }
 
-// Write implements io.Writer. What it has written is safe after the next Sync.
+// Write implements io.Writer. The next Sync makes durable what it has written.
 func (a *Appender) Write(p []byte) (n int, err error) {
 	err = a.do(OpWrite, func() (err error) {
 		n, err = a.f.Write(p)
@@ -282,7 +284,7 @@ func (a *Appender) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
-// Sync makes all that was written durable, also what earlier processes wrote.
+// Sync makes durable what has been written to the file, by earlier processes too.
 func (a *Appender) Sync() error {
 	return a.do(OpSync, func() error { return datasync(a.f) })
 }
@@ -290,7 +292,7 @@ func (a *Appender) Sync() error {
 // Truncate cuts the file to size bytes, durably.
 func (a *Appender) Truncate(size int64) error {
 	err := a.do(OpTruncate, func() error {
-		// By name: Windows cuts no file that is open for appending only.
+		// By name, because Windows does not truncate a file that is open for appending only.
 		return os.Truncate(a.f.Name(), size)
 	})
 	if err != nil {
@@ -300,7 +302,7 @@ func (a *Appender) Truncate(size int64) error {
 	return a.Sync()
 }
 
-// Close closes the file without syncing it. All later calls fail.
+// Close closes the file but does not sync it. All later calls fail.
 func (a *Appender) Close() error {
 	if a.err == nil {
 		a.err = os.ErrClosed

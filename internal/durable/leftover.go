@@ -8,13 +8,14 @@ import (
 	"strings"
 )
 
+// tempMark stands in a temporary name between the file's own name and some digits.
 const tempMark = ".tmp-"
 
-// RemoveTemps removes from a folder what killed processes have left of the files
-// that they had begun with CreateFile or WriteFile: of those whose own name, without
-// the mark of the temporary one, is chosen. The caller sees to it that nobody is
-// writing such a file. It is not durable, since a leftover that comes back after a
-// power cut is removed the next time.
+// RemoveTemps removes temporary files that killed processes have left in a folder. It
+// removes those of [FS.CreateFile], [FS.CreateShared] and [FS.WriteFile] for which chosen
+// returns true, given the name that the file was to have. The caller makes sure that
+// nobody is writing such a file. The removal is not durable, since a leftover that comes
+// back after a power cut is removed the next time.
 func RemoveTemps(dir string, chosen func(name string) bool) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -22,7 +23,7 @@ func RemoveTemps(dir string, chosen func(name string) bool) error {
 	}
 	var errs []error
 	if err != nil {
-		errs = append(errs, err) // there may be entries all the same
+		errs = append(errs, err) // ReadDir may have returned some entries even so
 	}
 	for _, e := range entries {
 		if name, ok := tempOf(e.Name()); ok && !e.IsDir() && chosen(name) {
@@ -32,7 +33,7 @@ func RemoveTemps(dir string, chosen func(name string) bool) error {
 	return errors.Join(errs...)
 }
 
-// tempOf returns the name of the file that a temporary one was to become.
+// tempOf returns the name that a temporary file was to have.
 func tempOf(temp string) (name string, ok bool) {
 	at := strings.LastIndex(temp, tempMark)
 	if at <= 0 {
@@ -42,8 +43,8 @@ func tempOf(temp string) (name string, ok bool) {
 	return temp[:at], digits != "" && strings.Trim(digits, "0123456789") == ""
 }
 
-// Rename gives a file or folder another name beside its own, durably. When it fails,
-// it has one of the two names.
+// Rename durably gives a file or folder another name in the same folder. If Rename fails,
+// the file has one of the two names.
 func (s FS) Rename(from, to string) error {
 	if err := s.do(OpRename, to, func() error { return os.Rename(from, to) }); err != nil {
 		return err

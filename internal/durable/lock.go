@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// An Owner is who holds a lock, as the lock file tells.
+// An Owner is the process that holds a lock. It writes itself into the lock file.
 type Owner struct {
 	PID     int       `json:"pid"`
 	Host    string    `json:"host"`
 	Since   time.Time `json:"since"`
-	Command string    `json:"command"` // the program's name; its arguments may hold secrets
+	Command string    `json:"command"` // the program's name without its arguments, which may hold secrets
 }
 
-// A LockedError says that another process, or another part of this one, has the
-// lock. Owner is the zero value if it had not yet written who it is.
+// A LockedError says that another process, or another part of this one, holds the lock.
+// Owner is the zero value if that process has not yet written who it is.
 type LockedError struct {
 	Path  string
 	Owner Owner
@@ -33,14 +33,15 @@ func (e *LockedError) Error() string {
 		e.Owner.PID, e.Owner.Host, e.Owner.Since.Local().Format(time.DateTime))
 }
 
-// A Lock is a lock file that is held.
+// A Lock is a lock that this process holds.
 type Lock struct {
 	f *os.File
 }
 
-// Lock takes the lock file path, which it makes if need be, or fails at once with a
-// [*LockedError] when it is held. A lock ends with its process, killed or not: there
-// are no stale ones, only the stale text of an owner, which is replaced.
+// Lock locks the file at path, which it creates if there is none. If somebody holds the
+// lock, Lock fails at once with a [*LockedError]. A lock ends with its process, even a
+// killed one. So no lock is ever stale, only the text about its owner, which the next
+// owner replaces.
 func (s FS) Lock(path string) (*Lock, error) {
 	f, held, err := openLocked(path)
 	if err != nil {
@@ -66,7 +67,7 @@ func (s FS) Lock(path string) (*Lock, error) {
 		Command: filepath.Base(os.Args[0]),
 	})
 	if err == nil {
-		// Not synced: it says who is alive, and after a power cut nobody is.
+		// This is not synced: it names a live process, and none survives a power cut.
 		err = s.do(OpWrite, path, func() error {
 			if err := f.Truncate(0); err != nil {
 				return err
@@ -81,15 +82,15 @@ func (s FS) Lock(path string) (*Lock, error) {
 	return &Lock{f: f}, nil
 }
 
-// Unlock gives the lock back. The file stays, empty: were it removed, one process
-// could lock the removed file while another locks its successor.
+// Unlock releases the lock. The file stays, empty. If it were removed, one process could
+// hold a lock on the removed file while another locks its successor.
 func (l *Lock) Unlock() error {
 	return errors.Join(l.f.Truncate(0), l.f.Close())
 }
 
-// LockOwner returns who holds the lock file path, without touching the lock: nil
-// when nobody does. A process that was killed on another host cannot be told from
-// one that runs there; it counts as running.
+// LockOwner returns who holds the lock on the file at path, or nil if nobody does. It does
+// not touch the lock. A process that was killed on another host counts as running,
+// because it cannot be told from one that runs there.
 func LockOwner(path string) (*Owner, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {

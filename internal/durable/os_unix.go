@@ -8,22 +8,23 @@ import (
 	"syscall"
 )
 
+// syncDir syncs a folder, where the file system can.
 func syncDir(path string) error {
 	d, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	err = d.Sync()
-	// Some file systems (CIFS, several in user space) have no fsync for folders.
+	// Some file systems (CIFS, several in user space) have no fsync of folders.
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
 		err = nil
 	}
 	return errors.Join(err, d.Close())
 }
 
-// openLocked opens or makes the file and takes its flock, which the kernel gives
-// back when the process ends, however it ends. held is true, and f open for
-// reading, when another has it.
+// openLocked opens or creates the file and takes its flock. The kernel releases the
+// flock when the process ends, however it ends. If somebody else has it, held is true
+// and f is open for reading.
 func openLocked(path string) (f *os.File, held bool, err error) {
 	f, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

@@ -5,12 +5,13 @@ import (
 	"syscall"
 )
 
-// Windows has no fsync for folders: NTFS journals the names itself.
+// syncDir does nothing: Windows has no fsync of folders, and NTFS journals the names
+// itself.
 func syncDir(string) error { return nil }
 
-// openLocked opens or makes the file in such a way that nobody else can open it for
-// writing before the process ends, however it ends. held is true, and f open for
-// reading, when another has it.
+// openLocked opens or creates the file so that nobody else can open it for writing until
+// the process ends, however it ends. If somebody else has done so, held is true and f
+// is open for reading.
 func openLocked(path string) (f *os.File, held bool, err error) {
 	const sharingViolation syscall.Errno = 32
 	name, err := syscall.UTF16PtrFromString(path)
@@ -30,7 +31,7 @@ func openLocked(path string) (f *os.File, held bool, err error) {
 }
 
 func isRunning(pid int) bool {
-	p, err := os.FindProcess(pid) // opens it, so it must exist
+	p, err := os.FindProcess(pid) // it opens the process, which must exist for that
 	if err != nil {
 		return false
 	}

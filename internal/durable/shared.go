@@ -11,9 +11,8 @@ import (
 // CreateShared is [FS.CreateShared] of the zero FS.
 func CreateShared(path string) (*File, error) { return FS{}.CreateShared(path) }
 
-// CreateShared is [FS.CreateFile] for files that are the user's, not the program's
-// own: one that is new gets the mode that the umask leaves, as from any other
-// program, and one that is replaced keeps its mode.
+// CreateShared is [FS.CreateFile] for a file of the user's. A new file gets the mode that
+// the umask allows, as from any other program. A file that is replaced keeps its mode.
 func (s FS) CreateShared(path string) (*File, error) {
 	file := &File{fs: s, path: path}
 	err := s.do(OpCreate, path, func() (err error) {
@@ -34,8 +33,9 @@ func (s FS) CreateShared(path string) (*File, error) {
 	return file, nil
 }
 
-// createTemp is os.CreateTemp with the mode that the umask leaves: the umask can
-// only be read by changing it, for every thread.
+// createTemp is os.CreateTemp with the mode that the umask allows. The kernel has to
+// apply the umask here, because a program can read it only by changing it for every
+// thread.
 func createTemp(path string) (*os.File, error) {
 	for try := 0; ; try++ {
 		name := path + ".tmp-" + strconv.FormatUint(uint64(rand.Uint32()), 10)

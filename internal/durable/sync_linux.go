@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// datasync leaves out what fsync does beyond the data and the size: the file's
-// times, which cost a second write to the disk.
+// datasync syncs the file's data and size. Unlike fsync it leaves out the file's times,
+// which would cost a second write to the disk.
 func datasync(f *os.File) error {
 	conn, err := f.SyscallConn()
 	if err != nil {

@@ -8,14 +8,16 @@ import (
 	"unicode/utf8"
 )
 
-// Run returns how many bytes at the beginning of s stand for themselves in a JSON
-// string: printable ASCII but for the quote and the backslash. It is for a writer's
-// loop over bytes, which goes by such text three times as fast by it; the last few
-// bytes of s, less than eight, are left to that loop.
+// This file handles the text of JSON strings, for code that scans or writes them itself.
+
+// Run returns how many bytes at the beginning of s stand for themselves in a JSON string.
+// Such a byte is printable ASCII, except the quote and the backslash. A writer's loop
+// over bytes passes over plain text three times as fast if it calls Run. Run leaves up to
+// seven bytes at the end of s to that loop.
 func Run(s string) int {
 	i := 0
 	for ; len(s)-i >= 8; i += 8 {
-		b := s[i : i+8] // the compiler makes one load of it
+		b := s[i : i+8] // the compiler turns the next two lines into one load
 		x := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
 			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
 		if m := marks(x) | x&tops; m != 0 {

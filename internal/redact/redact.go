@@ -1,6 +1,6 @@
-// Package redact takes secrets out of text that is stored or shown: error
-// messages of an endpoint may hold the key that was sent to it, and an address
-// may hold one in its query.
+// Package redact removes secrets from text that is stored or shown. An endpoint's error
+// message may hold the key that was sent to it, and an address may hold one in its
+// query.
 package redact
 
 import (
@@ -15,19 +15,20 @@ import (
 	"unicode/utf8"
 )
 
-// Mark stands where a secret was.
+// Mark replaces each secret.
 const Mark = "[redacted]"
 
-// minSecret is the length from which a given secret is searched for. Shorter
-// ones ("x", for a local server) would punch holes into ordinary words.
+// minSecret is the length in bytes of the shortest secret that is searched for. A shorter
+// one ("x", for a local server) would cut holes into ordinary words.
 const minSecret = 5
 
-// minBody is the length from which a secret is searched for in answers, which are
-// the user's data: the key of a local server may be a word, real ones are longer.
+// minBody is the length in bytes of the shortest secret that is searched for in answers,
+// which are the user's data. The key of a local server may be a word of the answer; real
+// keys are longer.
 const minBody = 16
 
-// patterns match what looks like a secret even when it is not one of ours, such
-// as the key of a gateway's own upstream.
+// patterns match what looks like a secret, even one that is not ours, such as a
+// gateway's key for the provider behind it.
 var patterns = []struct {
 	re   *regexp.Regexp
 	with string
@@ -45,15 +46,16 @@ var patterns = []struct {
 	{regexp.MustCompile(`://[^/\s:@]+:[^/\s@]+@`), "://" + Mark + "@"}, // user information of an address
 }
 
-// A Redactor takes given secrets, and whatever looks like one, out of text. The
-// zero value knows no given secrets. It is safe for concurrent use.
+// A Redactor removes given secrets, and whatever looks like a secret, from text. The zero
+// value, like nil, has no given secrets. A Redactor is safe for concurrent use.
 type Redactor struct {
 	given *strings.Replacer
-	long  []string // the given ones, in all forms, that Body searches for
+	long  []string // the given secrets that Body searches for, in all forms
 }
 
-// New returns a Redactor for these secrets, as they are and in the forms they
-// take in addresses and in JSON. Secrets of fewer than five bytes are ignored.
+// New returns a Redactor for the given secrets. It finds them as they are and in the
+// forms that they take in addresses and in JSON. It ignores secrets of fewer than five
+// bytes.
 func New(secrets ...string) *Redactor {
 	var forms []string
 	for _, s := range secrets {
@@ -66,8 +68,8 @@ func New(secrets ...string) *Redactor {
 	if len(forms) == 0 {
 		return &Redactor{}
 	}
-	// The longest first: the replacer takes the first that matches, and a form
-	// may be the beginning of another.
+	// The longest comes first, because the replacer takes the first that matches, and
+	// one form may be the beginning of another.
 	slices.SortFunc(forms, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
 	forms = slices.Compact(forms)
 	pairs := make([]string, 0, 2*len(forms))
@@ -80,9 +82,9 @@ func New(secrets ...string) *Redactor {
 	}
 }
 
-// Body returns an answer without the given secrets, if they have at least 16 bytes.
-// What else looks like a secret stays: the text is the user's. It does not change
-// body itself.
+// Body returns an answer without those given secrets that have at least 16 bytes. Text
+// that only looks like a secret stays, because an answer is the user's data. Body does
+// not change the bytes of body itself.
 func (r *Redactor) Body(body []byte) []byte {
 	if r == nil {
 		return body
@@ -106,16 +108,15 @@ func (r *Redactor) String(s string) string {
 	return s
 }
 
-// ahead is how far beyond its limit Line reads, so that a secret is seen whole
-// and a huge text is not searched to its end.
+// ahead is how many bytes Line reads beyond its limit. So it sees a secret at the limit
+// whole, and does not search a huge text to its end.
 const ahead = 16 << 10
 
-// Line returns s without secrets as one line of valid UTF-8 of at most limit
-// bytes: runs of space, control and invisible formatting characters become one
-// space, and a longer text ends in "…". A longer text than a limit below 4 leaves
-// nothing.
+// Line returns s without secrets as one line of valid UTF-8, of at most limit bytes. A
+// run of spaces, control characters and invisible formatting characters becomes one
+// space. A text that is too long ends in "…"; if limit is below 4, it becomes empty.
 func (r *Redactor) Line(s string, limit int) string {
-	// Secrets go before the cut: half a key matches nothing.
+	// Secrets are removed before the cut, because half a key matches nothing.
 	return cut(r.String(oneLine(s, limit+ahead)), limit)
 }
 
@@ -123,7 +124,7 @@ func (r *Redactor) Line(s string, limit int) string {
 func oneLine(s string, limit int) string {
 	var b strings.Builder
 	gap := false
-	for _, c := range s { // a broken byte arrives as U+FFFD
+	for _, c := range s { // a byte that is not UTF-8 arrives as U+FFFD
 		if unicode.IsSpace(c) || unicode.IsControl(c) || unicode.Is(unicode.Cf, c) {
 			gap = b.Len() > 0
 			continue
@@ -140,6 +141,7 @@ func oneLine(s string, limit int) string {
 	return b.String()
 }
 
+// cut shortens s to at most limit bytes, with "…" at the end if anything is cut off.
 func cut(s string, limit int) string {
 	const tail = "…"
 	if len(s) <= limit {
@@ -158,10 +160,10 @@ func cut(s string, limit int) string {
 // secretHeader matches the names of headers whose values are secrets.
 var secretHeader = regexp.MustCompile(`(?i)auth|key|token|secret|cookie|password`)
 
-// IsSecretHeader reports whether the values of a header are kept out of texts.
+// IsSecretHeader reports whether the values of a header are kept out of text.
 func IsSecretHeader(name string) bool { return secretHeader.MatchString(name) }
 
-// Header returns NAME=VALUE without the value if that is a secret.
+// Header returns pair, which is NAME=VALUE, with the value replaced if it is a secret.
 func Header(pair string) string {
 	if name, _, ok := strings.Cut(pair, "="); ok && IsSecretHeader(name) {
 		return name + "=" + Mark
