@@ -78,17 +78,6 @@ func (s FS) do(op Op, path string, f func() error) error {
 	return err
 }
 
-// CreateFile is [FS.CreateFile] of the zero FS.
-func CreateFile(path string) (*File, error) { return FS{}.CreateFile(path) }
-
-// WriteFile is [FS.WriteFile] of the zero FS.
-func WriteFile(path string, data []byte, perm fs.FileMode) error {
-	return FS{}.WriteFile(path, data, perm)
-}
-
-// MkdirAll is [FS.MkdirAll] of the zero FS.
-func MkdirAll(path string) error { return FS{}.MkdirAll(path) }
-
 // A File is a file that is being written. It has a temporary name beside its own until
 // Commit gives it its own, all at once. The caller must call Commit or Abort; a deferred
 // Abort is always right. A File is for one goroutine.

@@ -80,7 +80,7 @@ func TestWriteFileFaults(t *testing.T) {
 			t.Run(fmt.Sprintf("step %d applied %v", n, apply), func(t *testing.T) {
 				dir := t.TempDir()
 				path := filepath.Join(dir, "f")
-				if err := durable.WriteFile(path, []byte("old"), 0o600); err != nil {
+				if err := (durable.FS{}).WriteFile(path, []byte("old"), 0o600); err != nil {
 					t.Fatal(err)
 				}
 				fsys, ops := failAt(n, apply)
@@ -109,7 +109,7 @@ func TestFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")
 
-	f, err := durable.CreateFile(path)
+	f, err := durable.FS{}.CreateFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestFile(t *testing.T) {
 		t.Errorf("Commit after Abort: %v, want os.ErrClosed", err)
 	}
 
-	f, err = durable.CreateFile(path)
+	f, err = durable.FS{}.CreateFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestFile(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 && runtime.GOOS != "windows" {
 		t.Errorf("mode is %v, %v, want 0600", info.Mode(), err)
 	}
-	if _, err := durable.CreateFile(filepath.Join(dir, "missing", "f")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := (durable.FS{}).CreateFile(filepath.Join(dir, "missing", "f")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("CreateFile in a missing folder: %v, want fs.ErrNotExist", err)
 	}
 }
@@ -202,7 +202,7 @@ func TestMkdirAll(t *testing.T) {
 		t.Errorf("operations on a folder that exists are %q, want a sync of its parent", got)
 	}
 	file := filepath.Join(dir, "file")
-	if err := durable.WriteFile(file, nil, 0o600); err != nil {
+	if err := (durable.FS{}).WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{file, filepath.Join(file, "sub")} {

@@ -26,7 +26,7 @@ func TestRemoveTemps(t *testing.T) {
 	keep = append(keep, "out.csv.tmp-7")
 	slices.Sort(keep)
 
-	f, err := durable.CreateFile(filepath.Join(dir, "out.csv"))
+	f, err := durable.FS{}.CreateFile(filepath.Join(dir, "out.csv"))
 	if err != nil {
 		t.Fatal(err)
 	}

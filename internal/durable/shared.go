@@ -8,9 +8,6 @@ import (
 	"strconv"
 )
 
-// CreateShared is [FS.CreateShared] of the zero FS.
-func CreateShared(path string) (*File, error) { return FS{}.CreateShared(path) }
-
 // CreateShared is [FS.CreateFile] for a file of the user's. A new file gets the mode that
 // the umask allows, as from any other program. A file that is replaced keeps its mode.
 func (s FS) CreateShared(path string) (*File, error) {

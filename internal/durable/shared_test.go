@@ -21,7 +21,7 @@ func TestCreateShared(t *testing.T) {
 	}
 	path := filepath.Join(dir, "out")
 	for i, want := range []os.FileMode{usual.Mode(), 0o640} {
-		f, err := CreateShared(path)
+		f, err := FS{}.CreateShared(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,7 +41,7 @@ func TestCreateShared(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	f, err := CreateShared(path)
+	f, err := FS{}.CreateShared(path)
 	if err != nil {
 		t.Fatal(err)
 	}
