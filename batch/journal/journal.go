@@ -59,7 +59,7 @@ type Journal struct {
 	err     error             // sticky
 	out     *durable.Appender // the last segment; nil before the first
 	enc     encoder
-	places  []place
+	encoded []encodedLine
 	hasBlob bool // the folder for blobs has been made
 }
 
@@ -72,7 +72,7 @@ type segment struct {
 }
 
 // A place is where a line stands in the encoder's buffer.
-type place struct {
+type encodedLine struct {
 	head   head
 	offset int
 	length int
@@ -227,14 +227,14 @@ func (j *Journal) Write(rs []*batch.Result) error {
 		return j.err
 	}
 	for i, r := range rs {
-		r.Seq = j.places[i].head.seq
+		r.Seq = j.encoded[i].head.seq
 	}
 	return nil
 }
 
-// encode fills j.enc.buf and j.places, and returns the answers that become blobs.
+// encode fills j.enc.buf and j.encoded, and returns the answers that become blobs.
 func (j *Journal) encode(rs []*batch.Result) (blobs []blob, err error) {
-	j.enc.buf, j.places = j.enc.buf[:0], j.places[:0]
+	j.enc.buf, j.encoded = j.enc.buf[:0], j.encoded[:0]
 	seq := j.Last()
 	for _, r := range rs {
 		h := head{fingerprint: r.Fingerprint, occurrence: r.Occurrence, status: statusCode(string(r.Status))}
@@ -253,7 +253,7 @@ func (j *Journal) encode(rs []*batch.Result) (blobs []blob, err error) {
 		if err := j.enc.add(r, seq, response, h.blob); err != nil {
 			return nil, fmt.Errorf("journal: row %d cannot be written: %w", r.Row, err)
 		}
-		j.places = append(j.places, place{head: h, offset: start, length: len(j.enc.buf) - start - 1})
+		j.encoded = append(j.encoded, encodedLine{head: h, offset: start, length: len(j.enc.buf) - start - 1})
 	}
 	if int64(len(j.enc.buf)) > maxGroup {
 		return nil, fmt.Errorf("journal: %d bytes of results are too much for one write", len(j.enc.buf))
@@ -307,11 +307,11 @@ func (j *Journal) commit(blobs []blob) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	at := len(j.segments) - 1
-	for _, p := range j.places {
+	for _, p := range j.encoded {
 		j.index.put(p.head, uint16(at), uint32(start+int64(p.offset)), uint32(p.length))
 	}
 	j.segments[at].size = j.out.Size()
-	j.seq = j.places[len(j.places)-1].head.seq
+	j.seq = j.encoded[len(j.encoded)-1].head.seq
 	return nil
 }
 

@@ -33,7 +33,7 @@ func decodePlain(body []byte, r *batch.Result) (rest []byte, ok bool) {
 	r.At = l.time("at")
 	r.LatencyMS = l.int("latency_ms")
 	r.Attempts = int(l.int("attempts"))
-	r.Spent = list(&l, "spent", old.Spent, (*lineReader).spend)
+	r.Spent = readList(&l, "spent", old.Spent, (*lineReader).spend)
 	return l.s, !l.bad
 }
 
@@ -79,7 +79,7 @@ func (l *lineReader) int(name string) int64 {
 	if !l.has(name) {
 		return 0
 	}
-	n, rest, ok := number(l.s, "")
+	n, rest, ok := cutNumber(l.s, "")
 	l.s, l.bad = rest, l.bad || !ok
 	return n
 }
@@ -142,8 +142,8 @@ func (l *lineReader) time(name string) (t time.Time) {
 	return t
 }
 
-// list takes a list, in the memory of an old one; element takes one of its elements.
-func list[T any](l *lineReader, name string, old []T, element func(*lineReader, T) T) (values []T) {
+// readList takes a list, in the memory of an old one; element takes one of its elements.
+func readList[T any](l *lineReader, name string, old []T, element func(*lineReader, T) T) (values []T) {
 	if !l.has(name) {
 		return nil
 	}
@@ -190,10 +190,10 @@ func (l *lineReader) usage(name string, u *batch.Usage) *batch.Usage {
 	u.ThoughtsTokenCount = l.int("thoughtsTokenCount")
 	u.CandidatesTokenCount = l.int("candidatesTokenCount")
 	u.TotalTokenCount = l.int("totalTokenCount")
-	u.PromptTokensDetails = list(l, "promptTokensDetails", u.PromptTokensDetails, (*lineReader).detail)
-	u.CacheTokensDetails = list(l, "cacheTokensDetails", u.CacheTokensDetails, (*lineReader).detail)
-	u.CandidatesTokensDetails = list(l, "candidatesTokensDetails", u.CandidatesTokensDetails, (*lineReader).detail)
-	u.ToolUsePromptTokensDetails = list(l, "toolUsePromptTokensDetails", u.ToolUsePromptTokensDetails, (*lineReader).detail)
+	u.PromptTokensDetails = readList(l, "promptTokensDetails", u.PromptTokensDetails, (*lineReader).detail)
+	u.CacheTokensDetails = readList(l, "cacheTokensDetails", u.CacheTokensDetails, (*lineReader).detail)
+	u.CandidatesTokensDetails = readList(l, "candidatesTokensDetails", u.CandidatesTokensDetails, (*lineReader).detail)
+	u.ToolUsePromptTokensDetails = readList(l, "toolUsePromptTokensDetails", u.ToolUsePromptTokensDetails, (*lineReader).detail)
 	u.TrafficType = l.text("trafficType", u.TrafficType)
 	u.ServiceTier = l.text("serviceTier", u.ServiceTier)
 	u.Searches = l.int("searches")

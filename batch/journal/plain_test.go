@@ -52,7 +52,7 @@ func encoded(t testing.TB, r *batch.Result) []byte {
 	if err := e.add(r, r.Seq, r.Response, ""); err != nil {
 		t.Fatal(err)
 	}
-	body, ok := checked(e.buf[:len(e.buf)-1])
+	body, ok := verifySum(e.buf[:len(e.buf)-1])
 	if !ok {
 		t.Fatalf("bad sum: %s", e.buf)
 	}

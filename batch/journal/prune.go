@@ -49,15 +49,15 @@ func (j *Journal) Candidates() iter.Seq2[*Candidate, error] {
 	}
 }
 
-// A placed is a line with the segment that it stands in.
-type placed struct {
+// A segmentLine is a line with the segment that it stands in.
+type segmentLine struct {
 	line
 	segment int
 }
 
 // allLines yields every line of every segment, good or bad, but for the headers.
-func (j *Journal) allLines() iter.Seq2[placed, error] {
-	return func(yield func(placed, error) bool) {
+func (j *Journal) allLines() iter.Seq2[segmentLine, error] {
+	return func(yield func(segmentLine, error) bool) {
 		for i := range j.segments {
 			if !j.segmentLines(i, yield) {
 				return
@@ -66,11 +66,11 @@ func (j *Journal) allLines() iter.Seq2[placed, error] {
 	}
 }
 
-func (j *Journal) segmentLines(at int, yield func(placed, error) bool) bool {
+func (j *Journal) segmentLines(at int, yield func(segmentLine, error) bool) bool {
 	seg := j.segments[at]
 	f, err := j.openSegment(seg.name)
 	if err != nil {
-		yield(placed{}, err)
+		yield(segmentLine{}, err)
 		return false
 	}
 	defer f.Close()
@@ -78,7 +78,7 @@ func (j *Journal) segmentLines(at int, yield func(placed, error) bool) bool {
 		if err == nil && l.offset == 0 && (!l.ok || bytes.HasPrefix(l.body, []byte(startHeader))) {
 			continue
 		}
-		if !yield(placed{l, at}, err) || err != nil {
+		if !yield(segmentLine{l, at}, err) || err != nil {
 			return false
 		}
 	}
@@ -86,7 +86,7 @@ func (j *Journal) segmentLines(at int, yield func(placed, error) bool) bool {
 }
 
 // candidate returns the result in a line, nil when it has none.
-func (j *Journal) candidate(l placed) *Candidate {
+func (j *Journal) candidate(l segmentLine) *Candidate {
 	if !l.ok {
 		return nil
 	}
@@ -330,9 +330,9 @@ func appendPruned(buf []byte, p span) []byte {
 }
 
 func parsePruned(body []byte) (p span, ok bool) {
-	p.from, body, ok = number(body, startPruned)
+	p.from, body, ok = cutNumber(body, startPruned)
 	if ok {
-		p.to, _, ok = number(body, fieldPruned)
+		p.to, _, ok = cutNumber(body, fieldPruned)
 	}
 	return p, ok && 0 < p.from && p.from <= p.to
 }
@@ -348,7 +348,7 @@ func (j *Journal) acceptPruned(seg *segment, l line) error {
 			Detail: fmt.Sprintf("the mark of the pruned results %d to %d comes after result %d", p.from, p.to, j.seq)})
 		return nil
 	}
-	j.follow(seg.name, l, p.from-1)
+	j.advance(seg.name, l, p.from-1)
 	j.seq = p.to
 	return nil
 }

@@ -61,9 +61,9 @@ func (j *Journal) segmentFile(at int) (*os.File, string, error) {
 	return seg.f, seg.name, nil
 }
 
-// result decodes the result in a line whose sum is right to r, with its answer. It keeps
+// decodeLine decodes the result in a line whose sum is right to r, with its answer. It keeps
 // the line's memory.
-func (j *Journal) result(segment string, l line, r *batch.Result) (*batch.Result, error) {
+func (j *Journal) decodeLine(segment string, l line, r *batch.Result) (*batch.Result, error) {
 	blob, err := decode(l.body, r)
 	if err != nil {
 		return nil, fmt.Errorf("journal %s: %s, byte %d: %w", j.config.Dir, segment, l.offset, err)
@@ -115,7 +115,7 @@ func (j *Journal) yieldSegment(seg segment, yield func(*batch.Result, error) boo
 			continue // a header, damaged or not, holds no result, nor does a mark of pruned ones
 		}
 		l.body = bytes.Clone(l.body)
-		r, err := j.result(seg.name, l, new(batch.Result))
+		r, err := j.decodeLine(seg.name, l, new(batch.Result))
 		if _, damaged := errors.AsType[*Damage](err); !yield(r, err) || err != nil && !damaged {
 			return false
 		}

@@ -30,7 +30,7 @@ const (
 // the journal. An entry that is the zero value is passed over. A result that was damaged
 // since Open is a [*Damage]. The results are valid until the next Read, and their answers
 // for longer.
-func (r *Reader) Read(entries []Entry, have func(i int, result *batch.Result, err error)) {
+func (r *Reader) Read(entries []Entry, each func(i int, result *batch.Result, err error)) {
 	r.order = r.order[:0]
 	for i, e := range entries {
 		if e.Status != "" {
@@ -54,14 +54,14 @@ func (r *Reader) Read(entries []Entry, have func(i int, result *batch.Result, er
 		name, text, err := r.j.bytes(first.segment, int64(first.offset), end)
 		for _, i := range rest[:n] {
 			if err != nil {
-				have(i, nil, err)
+				each(i, nil, err)
 				continue
 			}
 			from := int(entries[i].offset - first.offset)
 			to := from + int(entries[i].length)
 			l := line{offset: int64(entries[i].offset), text: text[min(from, len(text)):min(to, len(text))]}
 			result, err := r.j.read(name, l, &r.results[i])
-			have(i, result, err)
+			each(i, result, err)
 		}
 		rest = rest[n:]
 	}
@@ -109,8 +109,8 @@ func (j *Journal) bytes(segment uint16, from, to int64) (name string, text []byt
 
 // read checks a line and decodes it to r.
 func (j *Journal) read(name string, l line, r *batch.Result) (*batch.Result, error) {
-	if l.body, l.ok = checked(l.text); !l.ok {
+	if l.body, l.ok = verifySum(l.text); !l.ok {
 		return nil, corrupt(name, l)
 	}
-	return j.result(name, l, r)
+	return j.decodeLine(name, l, r)
 }

@@ -50,7 +50,7 @@ func appendSum(buf []byte, start int) []byte {
 
 // checked returns what the sum of a line (without its line end) is over; ok is false
 // when it does not match.
-func checked(line []byte) (body []byte, ok bool) {
+func verifySum(line []byte) (body []byte, ok bool) {
 	n := len(line) - sumLen
 	if !hasSum(line) {
 		return nil, false
@@ -176,7 +176,7 @@ func parseHead(body []byte) (h head, ok bool) {
 
 // parseStart reads the first four fields of a body, and returns what is after them.
 func parseStart(s []byte) (h head, rest []byte, ok bool) {
-	if h.seq, s, ok = number(s, startRecord); !ok || h.seq < 1 {
+	if h.seq, s, ok = cutNumber(s, startRecord); !ok || h.seq < 1 {
 		return h, nil, false
 	}
 	if s, ok = bytes.CutPrefix(s, []byte(fieldFinger)); !ok || len(s) < 32 {
@@ -185,7 +185,7 @@ func parseStart(s []byte) (h head, rest []byte, ok bool) {
 	if _, err := hex.Decode(h.fingerprint[:], s[:32]); err != nil {
 		return h, nil, false
 	}
-	occurrence, s, ok := number(s[32:], fieldOccur)
+	occurrence, s, ok := cutNumber(s[32:], fieldOccur)
 	if !ok {
 		return h, nil, false
 	}
@@ -211,8 +211,8 @@ func blobOf(body []byte) string {
 	return string(body[n+len(fieldBlob) : len(body)-1])
 }
 
-// number reads a decimal number, up to maxNumber, that follows prefix.
-func number(s []byte, prefix string) (n int64, rest []byte, ok bool) {
+// cutNumber reads a decimal number, up to maxNumber, that follows prefix.
+func cutNumber(s []byte, prefix string) (n int64, rest []byte, ok bool) {
 	s, ok = bytes.CutPrefix(s, []byte(prefix))
 	if !ok {
 		return 0, s, false

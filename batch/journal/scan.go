@@ -11,13 +11,13 @@ import (
 
 // A line is one line of a segment.
 type line struct {
-	number int64  // from 1
-	offset int64  // where it begins
-	text   []byte // without the line end; valid until the next line is read
-	body   []byte // what the sum is over, if ok
-	ok     bool   // the sum matches
-	ended  bool   // there is a byte for its line end, which only the last one can lack
-	glued  bool   // that byte is damaged
+	number         int64  // from 1
+	offset         int64  // where it begins
+	text           []byte // without the line end; valid until the next line is read
+	body           []byte // what the sum is over, if ok
+	ok             bool   // the sum matches
+	ended          bool   // there is a byte for its line end, which only the last one can lack
+	lineEndDamaged bool   // that byte is damaged
 }
 
 // next is where the line after it begins.
@@ -69,7 +69,7 @@ func lines(segment io.Reader) iter.Seq2[line, error] {
 // them were damaged, so that one bad byte does not cost two results.
 func yieldParts(l line, yield func(line, error) bool) bool {
 	for {
-		l.body, l.ok = checked(l.text)
+		l.body, l.ok = verifySum(l.text)
 		i := -1
 		if !l.ok {
 			i = lostLineEnd(l.text)
@@ -78,8 +78,8 @@ func yieldParts(l line, yield func(line, error) bool) bool {
 			return yield(l, nil)
 		}
 		part := l
-		part.text, part.ended, part.glued = l.text[:i], true, true
-		part.body, part.ok = checked(part.text)
+		part.text, part.ended, part.lineEndDamaged = l.text[:i], true, true
+		part.body, part.ok = verifySum(part.text)
 		if !yield(part, nil) {
 			return false
 		}
@@ -101,15 +101,15 @@ func lostLineEnd(text []byte) int {
 		if !hasSum(text[:i-1]) {
 			continue
 		}
-		if _, ok := checked(text[:i-1]); ok {
+		if _, ok := verifySum(text[:i-1]); ok {
 			return i - 1
 		}
-		if _, ok := checked(text[i:]); ok {
+		if _, ok := verifySum(text[i:]); ok {
 			return i - 1
 		}
 	}
 	if i := bytes.LastIndex(text, []byte(startRecord)); i > 0 {
-		if _, ok := checked(text[i:]); ok {
+		if _, ok := verifySum(text[i:]); ok {
 			return i - 1
 		}
 	}
@@ -152,7 +152,7 @@ func (j *Journal) scan(at int, last bool) (torn line, err error) {
 		if err := j.accept(at, l); err != nil {
 			return line{}, fmt.Errorf("%s:%d: %w", seg.name, l.number, err)
 		}
-		if l.glued {
+		if l.lineEndDamaged {
 			j.report(&Damage{Kind: Corrupt, Segment: seg.name, Line: l.number, Offset: l.next() - 1, Length: 1,
 				Detail: "the line end is damaged; the results on both sides of it are read"})
 		}
@@ -172,7 +172,7 @@ func (j *Journal) accept(at int, l line) error {
 	if bytes.HasPrefix(l.body, []byte(startHeader)) {
 		h, err := parseHeader(l.body)
 		if err == nil && h.FirstSeq > j.seq {
-			j.follow(seg.name, l, h.FirstSeq-1)
+			j.advance(seg.name, l, h.FirstSeq-1)
 		}
 		return err
 	}
@@ -190,7 +190,7 @@ func (j *Journal) accept(at int, l line) error {
 			return nil // the same line again: its attempts were paid for once
 		}
 	} else {
-		j.follow(seg.name, l, h.seq-1)
+		j.advance(seg.name, l, h.seq-1)
 		j.seq = h.seq
 	}
 	if h.blob != "" {
@@ -203,9 +203,9 @@ func (j *Journal) accept(at int, l line) error {
 	return nil
 }
 
-// follow notes that the results before line l end with seq, and reports those of
+// advance notes that the results before line l end with seq, and reports those of
 // them that were not there. A damaged line stands for one of them.
-func (j *Journal) follow(segment string, l line, seq int64) {
+func (j *Journal) advance(segment string, l line, seq int64) {
 	if missing := seq - j.seq; missing > j.unread {
 		j.report(&Damage{Kind: Gap, Segment: segment, Line: l.number, Offset: l.offset,
 			Detail: fmt.Sprintf("of the results %d to %d before this line %d are missing; they count as not answered", j.seq+1, seq, missing-j.unread)})
