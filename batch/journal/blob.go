@@ -13,11 +13,11 @@ import (
 	"github.com/genbatch/genbatch/internal/durable"
 )
 
-const blobDir = "blobs"
+const blobDir = "blobs" // in the journal's folder
 
-// A blob is an answer in a file of its own.
+// A blob is a long answer, which has a file of its own.
 type blob struct {
-	name string // SHA-256 of data
+	name string // the SHA-256 of data, in hexadecimal digits
 	data []byte
 }
 
@@ -30,14 +30,14 @@ func (j *Journal) blobPath(name string) string {
 	return filepath.Join(j.config.Dir, blobDir, name)
 }
 
-// HasBlobs reports whether any answer stands in a blob, and so may be long.
+// HasBlobs reports whether the journal may have answers in blobs, which are long.
 func (j *Journal) HasBlobs() bool {
 	_, err := os.Stat(filepath.Join(j.config.Dir, blobDir))
 	return err == nil
 }
 
-// writeBlob makes a blob durable. One that is there already is written again: it may
-// be damaged, or not have been synced.
+// writeBlob makes a blob durable. If the file exists already, it is written again,
+// because it may be damaged or not synced.
 func (j *Journal) writeBlob(b blob) error {
 	if !j.hasBlob {
 		if err := j.config.FS.MkdirAll(filepath.Join(j.config.Dir, blobDir)); err != nil {
@@ -48,7 +48,8 @@ func (j *Journal) writeBlob(b blob) error {
 	return j.config.FS.WriteFile(j.blobPath(b.name), b.data, 0o600)
 }
 
-// checkBlob reads a blob, whatever its size, and says whether it is what it was.
+// checkBlob returns an error if a blob is missing or damaged. It reads the blob without
+// holding all of it in memory.
 func (j *Journal) checkBlob(name string) error {
 	if err := checkName(name); err != nil {
 		return err
@@ -65,7 +66,7 @@ func (j *Journal) checkBlob(name string) error {
 	return compareBlob(name, sum.Sum(nil))
 }
 
-// readBlob returns a blob, if it is what it was.
+// readBlob returns the content of a blob, or an error if it is missing or damaged.
 func (j *Journal) readBlob(name string) ([]byte, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
@@ -78,8 +79,8 @@ func (j *Journal) readBlob(name string) ([]byte, error) {
 	return data, compareBlob(name, sum[:])
 }
 
-// checkName refuses what is no sum: a journal from elsewhere could lead to any file
-// by it, such as one without an end.
+// checkName refuses a name that is not hexadecimal. A journal from elsewhere could
+// otherwise name any file, such as one that never ends.
 func checkName(name string) error {
 	if _, err := hex.DecodeString(name); err != nil {
 		return fmt.Errorf("%q is not the name of an answer in %s", name, blobDir)
@@ -87,6 +88,7 @@ func checkName(name string) error {
 	return nil
 }
 
+// compareBlob returns an error if the sum of a blob's content is not its name.
 func compareBlob(name string, sum []byte) error {
 	if hex.EncodeToString(sum) != name {
 		return fmt.Errorf("the answer in %s/%s does not match its checksum", blobDir, name)
@@ -101,8 +103,8 @@ func blobError(name string, err error) error {
 	return fmt.Errorf("the answer in %s/%s cannot be read: %w", blobDir, name, err)
 }
 
-// removeTemps removes blobs, and copies of torn ends, that a killed process left
-// unfinished.
+// removeTemps removes unfinished blobs, and unfinished copies of torn ends, that a killed
+// process has left behind.
 func (j *Journal) removeTemps() error {
 	torn := func(name string) bool { return strings.HasPrefix(name, "torn-") }
 	if err := durable.RemoveTemps(j.config.Dir, torn); err != nil {

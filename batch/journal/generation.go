@@ -10,13 +10,15 @@ import (
 	"strings"
 )
 
+// This file names segments, and finds out which of those in a folder count.
+
 const (
 	segmentPrefix = "results-"
 	segmentSuffix = ".jsonl"
 )
 
-// segmentName names a segment of the journal as it is after so many prunings. The
-// generation is in the name so that no name ever stands for two contents.
+// segmentName returns the name of a segment. The name has the generation, which is the
+// number of prunings so far, so that no name ever stands for two contents.
 func segmentName(generation, number int) string {
 	if generation > 0 {
 		return fmt.Sprintf("%sp%d-%06d%s", segmentPrefix, generation, number, segmentSuffix)
@@ -40,15 +42,15 @@ func parseSegment(name string) (generation, number int, ok bool) {
 	return generation, number, err == nil && number > 0 && segmentName(generation, number) == name
 }
 
-// segmentFiles are the files of a folder that a journal is, or was, made of.
+// segmentFiles are the segments in a folder: those that count, and stale ones.
 type segmentFiles struct {
 	generation int
-	numbers    []int    // of its segments, in order
-	stale      []string // of generations before it, and of one that was not finished
+	numbers    []int    // of the segments of the generation, in order
+	stale      []string // names of segments of earlier generations, and of an unfinished one
 }
 
-// listSegments finds the generation that counts: the last one whose first segment is
-// there, for that is written last. Files with other names are nobody's business.
+// listSegments finds the generation that counts. It is the last one whose first segment
+// exists, because that segment gets its name last. Other files are ignored.
 func listSegments(dir string) (segmentFiles, error) {
 	var files segmentFiles
 	entries, err := os.ReadDir(dir)
@@ -71,8 +73,8 @@ func listSegments(dir string) (segmentFiles, error) {
 		}
 	}
 	if files.numbers = numbers[files.generation]; len(files.numbers) == 0 && latest > 0 {
-		// What is left is no half-made generation, for the one before it would be
-		// there: it is the journal, and must not be taken for refuse.
+		// These segments are not those of an unfinished pruning, since the generation
+		// before is missing too. They are the journal, and must not be removed as stale.
 		return files, fmt.Errorf("%s is missing, and other segments of that journal are there: bring it back from a copy, or begin a new journal (--fresh)",
 			segmentName(latest, 1))
 	}
@@ -97,8 +99,8 @@ func (j *Journal) openSegment(name string) (*os.File, error) {
 	return f, err
 }
 
-// outdated reports whether another process has pruned the journal since it was
-// opened.
+// outdated reports whether another process has pruned the journal since it was opened
+// here.
 func (j *Journal) outdated() bool {
 	files, err := listSegments(j.config.Dir)
 	return err == nil && files.generation != j.generation
@@ -107,14 +109,14 @@ func (j *Journal) outdated() bool {
 // Generation returns how often the journal has been pruned.
 func (j *Journal) Generation() int { return j.generation }
 
-// removeStale removes what a pruning, finished or not, has left behind: blobs that
-// nothing refers to, and then the segments. They go last because it is by them that
-// the next Open would know that there is something to do.
+// removeStale removes what a finished or unfinished pruning has left behind: first the
+// blobs to which no line refers, then the stale segments. The segments go last, because
+// they tell the next Open that there is something left to remove.
 func (j *Journal) removeStale(stale []string) error {
 	if len(stale) == 0 {
 		return nil
 	}
-	// The name that made this generation count may be in the page cache only.
+	// The name by which this generation counts may be in the page cache only.
 	if err := j.config.FS.SyncDir(j.config.Dir); err != nil {
 		return err
 	}
@@ -129,7 +131,7 @@ func (j *Journal) removeStale(stale []string) error {
 	return j.config.FS.SyncDir(j.config.Dir)
 }
 
-// removeBlobs removes the blobs that no line refers to.
+// removeBlobs removes the blobs to which no line refers.
 func (j *Journal) removeBlobs() error {
 	dir := filepath.Join(j.config.Dir, blobDir)
 	entries, err := os.ReadDir(dir)

@@ -8,8 +8,10 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
-// An Entry tells what the journal has of one row, and where. The zero value is that
-// of a row it has nothing of.
+// This file finds the result of a row by its fingerprint and occurrence.
+
+// An Entry says what the journal has for one row, and where. The zero value stands for a
+// row without a result.
 type Entry struct {
 	Status batch.Status // empty in the zero value
 
@@ -18,19 +20,20 @@ type Entry struct {
 	length  uint32 // without the line end
 }
 
-// Bytes returns the length of the result's line. An answer in a blob is not in it.
+// Bytes returns the length of the result's line in bytes, without an answer in a blob.
 func (e Entry) Bytes() int { return int(e.length) }
 
-// A slot is what the index holds of one row.
+// A slot is what the index holds for one row.
 type slot struct {
 	offset  uint32
 	length  uint32
-	seen    uint32 // in the slot of occurrence 0: rows with this fingerprint in pass
+	seen    uint32 // how often pass has met the fingerprint; kept in the slot of occurrence 0
 	segment uint16
 	status  uint8 // see statusCode; below 16
-	pass    uint8 // the last pass that came to the row, and that seen is of; below 16; 0: none
+	pass    uint8 // the last pass that has met the row; below 16, and 0 if none has
 }
 
+// entry returns the slot as an Entry.
 func (s slot) entry() Entry {
 	if s.status == 0 {
 		return Entry{}
@@ -38,7 +41,7 @@ func (s slot) entry() Entry {
 	return Entry{Status: batch.Statuses[s.status-1], segment: s.segment, offset: s.offset, length: s.length}
 }
 
-// A packed is a slot in the index, of which there may be tens of millions.
+// A packed is a slot as it stands in memory, where there may be tens of millions.
 type packed [15]byte
 
 func (s slot) pack() (p packed) {
@@ -61,8 +64,8 @@ func (p packed) slot() slot {
 	}
 }
 
-// statusCode returns 1 + the status's place in batch.Statuses, or 0 if it is not one:
-// in a slot, that there is no result.
+// statusCode returns 1 + the place of s in batch.Statuses, or 0 if s is not there. In a
+// slot 0 means that there is no result.
 func statusCode(s string) uint8 {
 	return uint8(1 + slices.Index(batch.Statuses, batch.Status(s)))
 }
@@ -70,15 +73,15 @@ func statusCode(s string) uint8 {
 // An index finds the result of a row.
 type index struct {
 	slots table
-	pass  uint8 // 1 to 15; 0 before the first
+	pass  uint8 // the current pass, 1 to 15; 0 before the first
 
-	// earlier holds the results, of the few rows that have more than one, that do
-	// not count: what their attempts cost still does.
+	// earlier holds the results that do not count, of the few rows that have more than
+	// one. Their attempts still count as money spent.
 	earlier map[batch.Fingerprint][]Entry
 }
 
-// keyOf returns what stands in the index for a row: the fingerprint itself for the
-// first one, which is nearly every row, else a digest of both.
+// keyOf returns the key of a row in the index. For occurrence 0, which nearly every row
+// has, it is the fingerprint itself; otherwise it is a digest of both.
 func keyOf(f batch.Fingerprint, occurrence int) batch.Fingerprint {
 	if occurrence == 0 {
 		return f
@@ -87,8 +90,8 @@ func keyOf(f batch.Fingerprint, occurrence int) batch.Fingerprint {
 	return batch.Fingerprint(sum[:len(f)])
 }
 
-// put adds a result. It takes the place of an earlier one unless that would unsettle
-// a row that is settled.
+// put adds a result. The result replaces an earlier one of its row, unless the earlier
+// one is settled and the new one is not.
 func (x *index) put(h head, segment uint16, offset, length uint32) {
 	key := keyOf(h.fingerprint, h.occurrence)
 	p := x.slots.put(key)
@@ -111,9 +114,9 @@ func (x *index) put(h head, segment uint16, offset, length uint32) {
 	*p = s.pack()
 }
 
-// A Pass numbers the rows of one reading of the input: the n-th row with the same
-// fingerprint is its occurrence n-1. A Pass is for one goroutine, and ends when the
-// next one begins; results may be written meanwhile.
+// A Pass numbers the rows in one pass over the input: the n-th row with the same
+// fingerprint is occurrence n-1. A Pass is for one goroutine, and ends when the next one
+// begins. Results may be written during a pass.
 type Pass struct {
 	j *Journal
 }
@@ -123,7 +126,7 @@ func (j *Journal) Pass() *Pass {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.index.pass++
-	if j.index.pass == 16 { // the marks of old passes would look new
+	if j.index.pass == 16 { // the number 1 comes again: slots must not keep it from an old pass
 		for p := range j.index.slots.all() {
 			s := p.slot()
 			s.pass = 0
@@ -134,9 +137,9 @@ func (j *Journal) Pass() *Pass {
 	return &Pass{j: j}
 }
 
-// Next takes the next row of the input and returns its occurrence and what the
-// journal has of it; known is false if that is nothing. The memory it takes is that
-// of one index entry for each fingerprint that is new.
+// Next takes the next row of the input. It returns the row's occurrence and what the
+// journal has for it; known is false if there is no result. Next uses the memory of one
+// index entry for each new fingerprint.
 func (p *Pass) Next(f batch.Fingerprint) (occurrence int, e Entry, known bool) {
 	p.j.mu.Lock()
 	defer p.j.mu.Unlock()

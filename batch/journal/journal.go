@@ -14,40 +14,40 @@ import (
 	"github.com/genbatch/genbatch/internal/durable"
 )
 
-// The limits that the index's 32 bits for an offset and 16 for a segment set.
+// The index sets these limits: it has 32 bits for an offset and 16 for a segment.
 const (
-	maxSegment  = math.MaxUint32
-	maxSegments = math.MaxUint16
-	maxGroup    = 2 << 30
+	maxSegment  = math.MaxUint32 // bytes of a segment
+	maxSegments = math.MaxUint16 // segments of a journal
+	maxGroup    = 2 << 30        // bytes of the results of one Write
 )
 
 // A Config says where a journal is. Only Dir is required.
 type Config struct {
 	Dir string // the state folder
 
-	// ReadOnly opens a journal that must exist, possibly while another process
-	// writes to it: nothing is changed, and an unfinished last line is passed over.
+	// ReadOnly opens a journal that must exist. Another process may be writing to it:
+	// nothing is changed, and an unfinished last line is passed over.
 	ReadOnly bool
 
-	SegmentBytes int64 // size from which on a new segment is begun; 0 = 256 MiB, at most 1 GiB
-	BlobBytes    int   // longer answers stand in a blob; 0 = 1 MiB
+	SegmentBytes int64 // a new segment begins before one grows larger; 0 = 256 MiB, at most 1 GiB
+	BlobBytes    int   // an answer that is longer goes to a blob; 0 = 1 MiB
 
-	FS durable.FS // the zero value is the real one
+	FS durable.FS // the zero value is the real file system
 }
 
-// A Journal is an open journal. It is safe for concurrent use. Only one Journal that
-// is not ReadOnly may be open for a folder at a time, which the caller sees to: see
-// [durable.FS.Lock].
+// A Journal is an open journal. It is safe for concurrent use. At any time only one
+// Journal of a folder may be open without ReadOnly. The caller has to make sure of that;
+// see [durable.FS.Lock].
 type Journal struct {
 	config Config
 
-	// Owned by Open, read-only afterwards.
+	// Open sets these; afterwards they are read-only.
 	damage     []Damage
 	unread     int64 // damaged lines since the last good one
 	generation int   // how often the journal was pruned
 
-	// mu guards what readers share with Write. It is never held during a write to
-	// the disk, so that looking up does not wait for one.
+	// mu guards what readers share with Write. It is never held during a write to the
+	// disk, so that a lookup does not wait for one.
 	mu       sync.Mutex
 	index    index
 	segments []segment
@@ -57,30 +57,30 @@ type Journal struct {
 	// wmu serialises Write and Close, and guards what they alone use.
 	wmu     sync.Mutex
 	err     error             // sticky
-	out     *durable.Appender // the last segment; nil before the first
+	out     *durable.Appender // the last segment; nil if none has been begun
 	enc     encoder
-	encoded []encodedLine
-	hasBlob bool // the folder for blobs has been made
+	encoded []encodedLine // the lines in enc
+	hasBlob bool          // the folder for blobs has been made
 }
 
 // A segment is one file of the journal.
 type segment struct {
 	name   string
 	number int
-	size   int64    // up to here it is read
+	size   int64    // readers read up to here
 	f      *os.File // for Read; nil until it is needed
 }
 
-// A place is where a line stands in the encoder's buffer.
+// An encodedLine says where a line stands in the encoder's buffer.
 type encodedLine struct {
 	head   head
 	offset int
 	length int
 }
 
-// Open opens the journal in a folder, which it makes unless c.ReadOnly is set, and
-// reads all of it. Torn ends and damage are no error, see [Journal.Damage]; a journal
-// of an unknown format is.
+// Open opens the journal in a folder and reads all of it. It makes the folder, unless
+// c.ReadOnly is set. A torn end and damage are no errors, see [Journal.Damage]. A journal
+// of an unknown format is an error.
 func Open(c Config) (*Journal, error) {
 	if c.SegmentBytes <= 0 {
 		c.SegmentBytes = 256 << 20
@@ -94,7 +94,7 @@ func Open(c Config) (*Journal, error) {
 		err := j.open()
 		if c.ReadOnly && j.outdated() {
 			j.Close()
-			continue // pruned by another process meanwhile
+			continue // another process has pruned it meanwhile
 		}
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("journal %s: %w", c.Dir, err), j.Close())
@@ -139,9 +139,9 @@ func (j *Journal) open() error {
 	return j.removeStale(files.stale)
 }
 
-// resume makes the last segment ready for more lines. What was read from it, and the
-// name of its file, may so far be in the page cache only, if the process that wrote
-// them was killed before its sync: they are about to count, so they are synced now.
+// resume makes the last segment ready for more lines. It also syncs the segment and the
+// name of its file, because from now on what was read from it counts. If the process that
+// wrote it was killed before its own sync, both may be in the page cache only.
 func (j *Journal) resume(torn line) error {
 	seg := &j.segments[len(j.segments)-1]
 	out, err := j.config.FS.OpenAppend(filepath.Join(j.config.Dir, seg.name))
@@ -160,7 +160,7 @@ func (j *Journal) resume(torn line) error {
 			return err
 		}
 	}
-	if torn.offset > 0 && !torn.ended { // a whole line that only lacks its end
+	if torn.offset > 0 && !torn.ended { // the last line is whole and lacks only its line end
 		if _, err := io.WriteString(out, "\n"); err != nil {
 			return err
 		}
@@ -172,11 +172,11 @@ func (j *Journal) resume(torn line) error {
 	return j.config.FS.SyncDir(j.config.Dir)
 }
 
-// keepAside copies the bytes from, to of a segment to a file of their own.
+// keepAside copies the bytes of a segment between from and to into a file of their own.
 func (j *Journal) keepAside(segment string, from, to int64) (name string, err error) {
 	base := fmt.Sprintf("torn-%s-%d", strings.TrimSuffix(segment, segmentSuffix), from)
 	name = base + ".bin"
-	for n := 2; ; n++ { // the same place can be torn by one crash after another
+	for n := 2; ; n++ { // several crashes can tear the same place
 		_, err := os.Lstat(filepath.Join(j.config.Dir, name))
 		if errors.Is(err, os.ErrNotExist) {
 			break
@@ -202,13 +202,13 @@ func (j *Journal) keepAside(segment string, from, to int64) (name string, err er
 	return name, out.Commit()
 }
 
-// Write appends results and returns when all of them are durable; it then has set
-// their Seq. It implements [batch.Sink] and makes one write and one sync, however
-// many they are. A result without one of the known statuses is refused, and nothing
-// is written. After any other error none of the results counts, though some may be
-// found by the next Open, and every later call fails with the same error.
+// Write appends results, sets their Seq, and returns when all of them are durable. It
+// implements [batch.Sink]. However many the results are, it makes one write and one sync.
+// If a result has none of the known statuses, Write returns an error and writes nothing.
+// After any other error none of the results counts, though the next Open may find some of
+// them, and every later call fails with the same error.
 //
-// A Response must be JSON, as its type says. One that is not is kept as a string.
+// A Response must be JSON, as its type says. One that is not is kept as a JSON string.
 func (j *Journal) Write(rs []*batch.Result) error {
 	j.wmu.Lock()
 	defer j.wmu.Unlock()
@@ -232,7 +232,7 @@ func (j *Journal) Write(rs []*batch.Result) error {
 	return nil
 }
 
-// encode fills j.enc.buf and j.encoded, and returns the answers that become blobs.
+// encode fills j.enc and j.encoded, and returns the answers that go to blobs.
 func (j *Journal) encode(rs []*batch.Result) (blobs []blob, err error) {
 	j.enc.buf, j.encoded = j.enc.buf[:0], j.encoded[:0]
 	seq := j.Last()
@@ -261,18 +261,18 @@ func (j *Journal) encode(rs []*batch.Result) (blobs []blob, err error) {
 	return blobs, nil
 }
 
-// commit makes what encode has prepared durable and known.
+// commit makes durable what encode has prepared, and adds it to the index.
 func (j *Journal) commit(blobs []blob) error {
-	// First the blobs: a line that is whole must not speak of one that is not. A
-	// crash in between leaves blobs that nothing refers to, and which the answers
-	// bought again may name.
+	// The blobs come first, because a whole line must not refer to a blob that is not.
+	// A crash in between leaves blobs to which no line refers; if the same answers are
+	// bought again, their lines will.
 	for _, b := range blobs {
 		if err := j.writeBlob(b); err != nil {
 			return err
 		}
 	}
 	if j.out != nil && j.out.Size() > 0 && j.out.Size()+int64(len(j.enc.buf)) > j.config.SegmentBytes {
-		// All of it is synced already. A new segment needs no link from this one.
+		// All of this segment is synced already, and it needs no link to the next one.
 		err := j.out.Close()
 		j.out = nil
 		if err != nil {
@@ -303,7 +303,7 @@ func (j *Journal) commit(blobs []blob) error {
 		}
 	}
 
-	// This is the commit point: the results are on the disk. What follows is memory.
+	// This is the commit point: the results are on the disk. The rest is memory.
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	at := len(j.segments) - 1
@@ -315,8 +315,8 @@ func (j *Journal) commit(blobs []blob) error {
 	return nil
 }
 
-// nextSegment opens a new segment. Its file is durable only when the folder has been
-// synced.
+// nextSegment opens a new segment. The name of its file becomes durable only when the
+// caller syncs the folder.
 func (j *Journal) nextSegment() error {
 	number := 1
 	if n := len(j.segments); n > 0 {
@@ -340,14 +340,14 @@ func (j *Journal) nextSegment() error {
 	return nil
 }
 
-// Last returns the seq of the last result that is durable, or 0.
+// Last returns the seq of the last durable result, or 0 if there is none.
 func (j *Journal) Last() int64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.seq
 }
 
-// Close closes the journal. All that Write has returned is durable already.
+// Close closes the journal. Every result that Write has written is durable already.
 func (j *Journal) Close() error {
 	j.wmu.Lock()
 	defer j.wmu.Unlock()

@@ -7,12 +7,13 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
-// decodePlain decodes a body up to its response or blob, with the members in the order
-// in which [encoder.add] writes them, in a ninth of the time that encoding/json takes
-// (BenchmarkDecode): an output reads every line. rest is what follows. What it does not
-// know is left to encoding/json, a field that is new in batch.Result included
-// (TestPlainLines). What r held before is used again where it is the same, as names and
-// lists mostly are from line to line.
+// decodePlain decodes a body up to its response or blob. It expects the members in the
+// order in which [encoder.add] writes them, and takes a ninth of the time of encoding/json
+// (BenchmarkDecode), which matters because an output reads every line. rest is what
+// follows. If ok is false, the caller leaves the body to encoding/json, for example
+// because it has a field that is new in batch.Result (TestPlainLines). decodePlain keeps
+// the strings and lists that r held before if the line has the same ones, which is
+// mostly so from line to line.
 func decodePlain(body []byte, r *batch.Result) (rest []byte, ok bool) {
 	h, rest, ok := parseStart(body)
 	if !ok {
@@ -37,15 +38,15 @@ func decodePlain(body []byte, r *batch.Result) (rest []byte, ok bool) {
 	return l.s, !l.bad
 }
 
-// A lineReader takes what a lineWriter appended. Members that are not there are zero;
-// where anything else stands it is bad.
+// A lineReader reads what a lineWriter has appended. Its methods return zero for a member
+// that is missing, and set bad if anything unexpected stands there.
 type lineReader struct {
-	s     []byte
-	inner bool // something stands before in the same object or array
+	s     []byte // what has not been read
+	inner bool   // a value of the current object or array has been read
 	bad   bool
 }
 
-// take takes a byte if it is the next one.
+// take takes the byte c if it is the next one.
 func (l *lineReader) take(c byte) bool {
 	if len(l.s) == 0 || l.s[0] != c {
 		return false
@@ -54,12 +55,13 @@ func (l *lineReader) take(c byte) bool {
 	return true
 }
 
+// need takes the byte c, which must be the next one.
 func (l *lineReader) need(c byte) { l.bad = !l.take(c) || l.bad }
 
 func (l *lineReader) open(c byte)  { l.need(c); l.inner = false }
 func (l *lineReader) close(c byte) { l.need(c); l.inner = true }
 
-// has takes the name of a member if it is the next one.
+// has takes the name of a member if it comes next.
 func (l *lineReader) has(name string) bool {
 	s, n := l.s, len(name)
 	if l.inner && len(s) > 0 {
@@ -84,7 +86,7 @@ func (l *lineReader) int(name string) int64 {
 	return n
 }
 
-// quoted takes a string, with its quotes.
+// quoted takes a string and returns it with its quotes.
 func (l *lineReader) quoted() []byte {
 	for i := 1; i < len(l.s); i++ {
 		switch l.s[i] {
@@ -101,12 +103,12 @@ func (l *lineReader) quoted() []byte {
 	return nil
 }
 
-// text takes a string. It returns old if that is the same.
+// text takes a member that is a string. It returns old itself if the string is equal.
 func (l *lineReader) text(name, old string) string {
 	if !l.has(name) {
 		return ""
 	}
-	// Without this most of the time would go to making strings that are there already.
+	// Otherwise most of the time would go to allocating strings that exist already.
 	if n := len(old); n > 0 && len(l.s) > n+1 && l.s[0] == '"' && l.s[n+1] == '"' && string(l.s[1:n+1]) == old && plainText(l.s[1:n+1]) {
 		l.s = l.s[n+2:]
 		return old
@@ -118,12 +120,12 @@ func (l *lineReader) text(name, old string) string {
 	if inside := quoted[1 : len(quoted)-1]; plainText(inside) {
 		return string(inside)
 	}
-	text := new(string) // of the few alone
+	text := new(string) // allocated only for the few strings that come here
 	l.bad = json.Unmarshal(quoted, text) != nil
 	return *text
 }
 
-// plainText reports whether a text stands for itself in a JSON string.
+// plainText reports whether all of s stands for itself in a JSON string.
 func plainText[T string | []byte](s T) bool {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c >= 0x7f || c == '\\' || c == '"' {
@@ -142,7 +144,8 @@ func (l *lineReader) time(name string) (t time.Time) {
 	return t
 }
 
-// readList takes a list, in the memory of an old one; element takes one of its elements.
+// readList takes a member that is a list, and stores it in the memory of old. element
+// takes one element, and gets the old element at the same place.
 func readList[T any](l *lineReader, name string, old []T, element func(*lineReader, T) T) (values []T) {
 	if !l.has(name) {
 		return nil

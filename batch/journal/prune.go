@@ -14,12 +14,12 @@ import (
 	"github.com/genbatch/genbatch/internal/durable"
 )
 
-// A Candidate is a result of the journal of which Prune asks whether it goes.
+// A Candidate is a result that [Journal.Prune] may remove.
 type Candidate struct {
 	Superseded bool // another result of its row counts
-	Orphaned   bool // the last [Pass] did not come to its row
+	Orphaned   bool // the last [Pass] has not met its row
 	Status     batch.Status
-	Bytes      int64 // that it takes in its segment; a blob comes on top
+	Bytes      int64 // its size in the segment; a blob is not included
 
 	body []byte // valid until the next candidate
 }
@@ -34,7 +34,8 @@ func (c *Candidate) Result() (*batch.Result, error) {
 	return r, nil
 }
 
-// Candidates yields every whole result, in the order of the journal.
+// Candidates returns a sequence of all results that are not damaged, in the order of the
+// journal. A Candidate is valid until the next one.
 func (j *Journal) Candidates() iter.Seq2[*Candidate, error] {
 	return func(yield func(*Candidate, error) bool) {
 		for l, err := range j.allLines() {
@@ -55,7 +56,7 @@ type segmentLine struct {
 	segment int
 }
 
-// allLines yields every line of every segment, good or bad, but for the headers.
+// allLines yields every line of every segment, good or bad, except the headers.
 func (j *Journal) allLines() iter.Seq2[segmentLine, error] {
 	return func(yield func(segmentLine, error) bool) {
 		for i := range j.segments {
@@ -66,6 +67,7 @@ func (j *Journal) allLines() iter.Seq2[segmentLine, error] {
 	}
 }
 
+// segmentLines does so for one segment. It returns false if no more is to be yielded.
 func (j *Journal) segmentLines(at int, yield func(segmentLine, error) bool) bool {
 	seg := j.segments[at]
 	f, err := j.openSegment(seg.name)
@@ -85,7 +87,7 @@ func (j *Journal) segmentLines(at int, yield func(segmentLine, error) bool) bool
 	return true
 }
 
-// candidate returns the result in a line, nil when it has none.
+// candidate returns the result in a line, or nil if there is none.
 func (j *Journal) candidate(l segmentLine) *Candidate {
 	if !l.ok {
 		return nil
@@ -97,8 +99,8 @@ func (j *Journal) candidate(l segmentLine) *Candidate {
 	c := &Candidate{Status: batch.Statuses[h.status-1], Bytes: int64(len(l.text)) + 1, body: l.body}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	// A result whose blob is damaged is not in the index. While no other counts in
-	// its place, it is kept for the day that the blob comes back.
+	// A result whose blob is damaged is not in the index. As long as no other result of
+	// the row counts, it is kept in case the blob is restored.
 	if s := j.index.slots.get(keyOf(h.fingerprint, h.occurrence)); s.status != 0 {
 		c.Orphaned = s.pass != j.index.pass
 		c.Superseded = int(s.segment) != l.segment || int64(s.offset) != l.offset
@@ -106,8 +108,9 @@ func (j *Journal) candidate(l segmentLine) *Candidate {
 	return c
 }
 
-// Orphans yields what counts of the rows that the last [Pass] did not come to, in no
-// order. No pass may begin and nothing may be written until it ends.
+// Orphans returns a sequence of the results that count for rows which the last [Pass] has
+// not met, in no particular order. Until the sequence ends no pass may begin and nothing
+// may be written.
 func (j *Journal) Orphans() iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {
 		for p := range j.index.slots.all() {
@@ -118,12 +121,12 @@ func (j *Journal) Orphans() iter.Seq[Entry] {
 	}
 }
 
-// Prune rewrites the journal without the results for which remove is true, and
-// closes it: afterwards it is to be opened again, which also removes the old files.
-// When Prune fails, or the process or the machine does, the next Open finds the
-// journal as it was, or pruned, and nothing between.
+// Prune rewrites the journal without the results for which remove returns true, and closes
+// it. The caller then opens it again, which also removes the old files. If Prune, the
+// process or the machine fails, the next Open finds the journal either as it was or
+// pruned.
 //
-// What is damaged stays as it is, to be found in its new place.
+// A damaged line is copied as it is, and is reported in its new place.
 func (j *Journal) Prune(remove func(*Candidate) bool) error {
 	j.wmu.Lock()
 	err := j.err
@@ -134,7 +137,8 @@ func (j *Journal) Prune(remove func(*Candidate) bool) error {
 		if err = j.rewrite(remove); err != nil {
 			err = fmt.Errorf("journal %s: %w", j.config.Dir, err)
 		}
-		// Whether it counts or not: no line may follow in the old segments.
+		// Even if the rewrite failed, the new generation may count. So no line may be
+		// added to the old segments.
 		j.err = fmt.Errorf("journal %s was pruned: %w", j.config.Dir, os.ErrClosed)
 	}
 	j.wmu.Unlock()
@@ -144,8 +148,8 @@ func (j *Journal) Prune(remove func(*Candidate) bool) error {
 	return err
 }
 
-// rewrite writes the next generation. All its segments but the first are finished
-// before that takes its name, with which the whole generation begins to count.
+// rewrite writes the next generation. All its other segments are finished before the
+// first one takes its name, with which the whole generation begins to count.
 func (j *Journal) rewrite(remove func(*Candidate) bool) error {
 	r := &rewriter{fs: j.config.FS, dir: j.config.Dir, generation: j.generation + 1, max: j.config.SegmentBytes}
 	defer r.abort()
@@ -173,25 +177,25 @@ type rewriter struct {
 	generation int
 	max        int64
 
-	first  *durable.File // kept open until all others are finished
-	out    *durable.File // the segment that is being written
+	first  *durable.File // stays open until all other segments are finished
+	out    *durable.File // the current segment
 	buf    *bufio.Writer
 	number int
 	size   int64
 
-	seq    int64 // of the last result that was written or marked as pruned
-	pruned span
+	seq    int64 // of the last result that has been written or marked as pruned
+	pruned span  // the results that have been left out and not yet marked
 }
 
-// A span is a range of results, both ends included; it is empty when to is 0.
+// A span is a range of results that includes both ends. It is empty if to is 0.
 type span struct{ from, to int64 }
 
-// take writes a line, or notes that it is left out.
+// take copies a line, or notes that its result is left out.
 func (r *rewriter) take(l line, c *Candidate, remove func(*Candidate) bool) error {
 	switch {
 	case c != nil:
 		h, _ := parseHead(l.body)
-		// A line that comes again is no gap when it goes.
+		// A result that comes a second time leaves no gap if it is left out.
 		if again := h.seq <= max(r.seq, r.pruned.to); remove(c) {
 			if again {
 				return nil
@@ -211,13 +215,12 @@ func (r *rewriter) take(l line, c *Candidate, remove func(*Candidate) bool) erro
 		}
 		return nil
 	case l.ok && bytes.HasPrefix(l.body, []byte(startHeader)):
-		return nil // one that stands where no header belongs
+		return nil // this one stands where no header belongs
 	}
 	return r.copy(l.text) // damaged
 }
 
-// leaveOut adds results to those that are left out. One line speaks for all that
-// followed each other.
+// leaveOut notes that results are left out. One line marks all that follow each other.
 func (r *rewriter) leaveOut(p span) error {
 	if r.pruned.to != 0 && p.from == r.pruned.to+1 {
 		r.pruned.to = p.to
@@ -230,7 +233,7 @@ func (r *rewriter) leaveOut(p span) error {
 	return nil
 }
 
-// flush writes the line for the results that were left out.
+// flush writes the line that marks the results that have been left out.
 func (r *rewriter) flush() error {
 	if r.pruned.to == 0 {
 		return nil
@@ -245,7 +248,7 @@ func (r *rewriter) flush() error {
 	return nil
 }
 
-// copy writes a line as it is.
+// copy writes a line unchanged.
 func (r *rewriter) copy(text []byte) error {
 	if err := r.flush(); err != nil {
 		return err
@@ -298,9 +301,9 @@ func (r *rewriter) finish() error {
 	return r.out.Commit()
 }
 
-// commit ends the last segment and, with the first one's name, switches.
+// commit ends the last segment, and then switches by giving the first one its name.
 func (r *rewriter) commit() error {
-	if r.size == 0 { // nothing is left, not even the mark of what was
+	if r.size == 0 { // the journal has neither a result nor a mark of pruned ones
 		if _, err := r.buf.Write(appendHeader(nil, 1)); err != nil {
 			return err
 		}
@@ -311,7 +314,7 @@ func (r *rewriter) commit() error {
 	return r.first.Commit()
 }
 
-// abort removes what has not got its name.
+// abort removes the segments that have not got their names.
 func (r *rewriter) abort() {
 	for _, f := range []*durable.File{r.first, r.out} {
 		if f != nil {
@@ -337,7 +340,7 @@ func parsePruned(body []byte) (p span, ok bool) {
 	return p, ok && 0 < p.from && p.from <= p.to
 }
 
-// acceptPruned takes a line that speaks of results that were pruned.
+// acceptPruned takes a line that marks pruned results.
 func (j *Journal) acceptPruned(seg *segment, l line) error {
 	p, ok := parsePruned(l.body)
 	if !ok {
@@ -353,7 +356,8 @@ func (j *Journal) acceptPruned(seg *segment, l line) error {
 	return nil
 }
 
-// indexed reports whether the index has the very result of this head, by its seq.
+// indexed reports whether the index has the very result that has this head. It compares
+// their seq.
 func (j *Journal) indexed(h head) bool {
 	key := keyOf(h.fingerprint, h.occurrence)
 	s := j.index.slots.get(key)

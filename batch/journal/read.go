@@ -12,7 +12,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
-// Lookup returns what the journal has of a row; ok is false if that is nothing.
+// Lookup returns what the journal has for a row. ok is false if there is no result.
 func (j *Journal) Lookup(f batch.Fingerprint, occurrence int) (e Entry, ok bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -20,16 +20,15 @@ func (j *Journal) Lookup(f batch.Fingerprint, occurrence int) (e Entry, ok bool)
 	return s.entry(), s.status != 0
 }
 
-// Superseded returns the results of a row that do not count: those before the one
-// that does, and later ones that would have unsettled it.
+// Superseded returns the results of a row that do not count. They are earlier than the one
+// that counts, or they are later and not settled though that one is.
 func (j *Journal) Superseded(f batch.Fingerprint, occurrence int) []Entry {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return slices.Clone(j.index.earlier[keyOf(f, occurrence)])
 }
 
-// Rows counts the rows that the journal has something of, by the status that
-// counts.
+// Rows returns how many rows have a result, by the status of the one that counts.
 func (j *Journal) Rows() map[batch.Status]int64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -42,8 +41,8 @@ func (j *Journal) Rows() map[batch.Status]int64 {
 	return rows
 }
 
-// segmentFile returns a segment's file, open for reading, and its name. It stays
-// open until Close: one descriptor for each 256 MiB.
+// segmentFile returns a segment's file, open for reading, and its name. The file stays
+// open until Close, which takes one descriptor for each 256 MiB.
 func (j *Journal) segmentFile(at int) (*os.File, string, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -61,8 +60,8 @@ func (j *Journal) segmentFile(at int) (*os.File, string, error) {
 	return seg.f, seg.name, nil
 }
 
-// decodeLine decodes the result in a line whose sum is right to r, with its answer. It keeps
-// the line's memory.
+// decodeLine decodes the result in a line, with its answer, to r. The line's sum must have
+// been checked. r shares memory with the line.
 func (j *Journal) decodeLine(segment string, l line, r *batch.Result) (*batch.Result, error) {
 	blob, err := decode(l.body, r)
 	if err != nil {
@@ -76,10 +75,10 @@ func (j *Journal) decodeLine(segment string, l line, r *batch.Result) (*batch.Re
 	return r, nil
 }
 
-// All yields every result in the order in which they were written, also those that a
-// later one has replaced, up to the last one that is durable now. A result that cannot
-// be read for damage is a [*Damage] in its place, and the results after it follow; any
-// other error is the last thing yielded. It can be ranged over many times.
+// All returns a sequence of all results that are durable now, in the order in which they
+// were written, including those that do not count. A damaged result yields a [*Damage] in
+// its place, and the results after it follow. Any other error ends the sequence. It can be
+// ranged over many times.
 func (j *Journal) All() iter.Seq2[*batch.Result, error] {
 	return func(yield func(*batch.Result, error) bool) {
 		j.mu.Lock()
@@ -93,6 +92,7 @@ func (j *Journal) All() iter.Seq2[*batch.Result, error] {
 	}
 }
 
+// yieldSegment yields the results of one segment. It returns false if All is to end.
 func (j *Journal) yieldSegment(seg segment, yield func(*batch.Result, error) bool) bool {
 	f, err := j.openSegment(seg.name)
 	if err != nil {
@@ -112,7 +112,7 @@ func (j *Journal) yieldSegment(seg segment, yield func(*batch.Result, error) boo
 			continue
 		}
 		if !l.ok || bytes.HasPrefix(l.body, []byte(startHeader)) || bytes.HasPrefix(l.body, []byte(startPruned)) {
-			continue // a header, damaged or not, holds no result, nor does a mark of pruned ones
+			continue // neither a header, damaged or not, nor a mark of pruned results is a result
 		}
 		l.body = bytes.Clone(l.body)
 		r, err := j.decodeLine(seg.name, l, new(batch.Result))

@@ -9,12 +9,12 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
-// A Reader reads many results as [Journal.Read] does one, with less work for each: those
-// whose lines stand near each other with one read of the file, and into results that are
-// used again. It is for one goroutine.
+// A Reader reads many results with less work for each than [Journal.Read]. One read of the
+// file covers lines that stand near each other, and the results are reused. A Reader is
+// for one goroutine.
 type Reader struct {
 	j       *Journal
-	order   []int // of the entries, as they stand in the journal
+	order   []int // the places of the entries, in the order of the journal
 	results []batch.Result
 }
 
@@ -22,14 +22,14 @@ type Reader struct {
 func (j *Journal) NewReader() *Reader { return &Reader{j: j} }
 
 const (
-	nearLines = 4 << 10   // bytes between two lines that are less work to read than another read is
-	readBytes = 256 << 10 // of one read, but for a line that is longer
+	nearLines = 4 << 10   // reading so many bytes between two lines is cheaper than another read
+	readBytes = 256 << 10 // the most bytes of one read, unless a single line is longer
 )
 
-// Read calls have with each entry's place among entries and its result, in the order of
-// the journal. An entry that is the zero value is passed over. A result that was damaged
-// since Open is a [*Damage]. The results are valid until the next Read, and their answers
-// for longer.
+// Read calls each with the place of every entry in entries and with its result, in the
+// order of the journal. It passes over entries that are the zero value. For a result that
+// was damaged since Open err is a [*Damage]. The results are valid until the next Read;
+// their answers stay valid.
 func (r *Reader) Read(entries []Entry, each func(i int, result *batch.Result, err error)) {
 	r.order = r.order[:0]
 	for i, e := range entries {
@@ -67,18 +67,19 @@ func (r *Reader) Read(entries []Entry, each func(i int, result *batch.Result, er
 	}
 }
 
-// Release lets go of the answers of the last Read, which may be long.
+// Release drops the answers of the last Read, which may be long, so that their memory can
+// be collected.
 func (r *Reader) Release() {
 	for i := range r.results {
 		r.results[i].Response = nil
 	}
 }
 
-// end is where the line ends.
+// end returns where the line ends.
 func (e Entry) end() int64 { return int64(e.offset) + int64(e.length) }
 
-// Read returns the result that an entry of this journal stands for. One that was
-// damaged since Open is a [*Damage].
+// Read returns the result for which an entry of this journal stands. If it was damaged
+// since Open, the error is a [*Damage].
 func (j *Journal) Read(e Entry) (*batch.Result, error) {
 	if e.Status == "" {
 		return nil, fmt.Errorf("journal %s: there is no result to read", j.config.Dir)
@@ -90,8 +91,8 @@ func (j *Journal) Read(e Entry) (*batch.Result, error) {
 	return j.read(name, line{offset: int64(e.offset), text: text}, new(batch.Result))
 }
 
-// bytes returns what stands in a segment from one place to another, as far as it goes,
-// and the segment's name.
+// bytes returns the bytes of a segment between from and to, or fewer if the segment ends
+// before, and the segment's name.
 func (j *Journal) bytes(segment uint16, from, to int64) (name string, text []byte, err error) {
 	f, name, err := j.segmentFile(int(segment))
 	if err == nil {
@@ -107,7 +108,7 @@ func (j *Journal) bytes(segment uint16, from, to int64) (name string, text []byt
 	return name, text, nil
 }
 
-// read checks a line and decodes it to r.
+// read checks the sum of a line and decodes the line to r.
 func (j *Journal) read(name string, l line, r *batch.Result) (*batch.Result, error) {
 	if l.body, l.ok = verifySum(l.text); !l.ok {
 		return nil, corrupt(name, l)

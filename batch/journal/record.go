@@ -14,7 +14,9 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
-// The fixed parts of a line, see the package comment.
+// This file encodes and decodes the lines of the journal.
+
+// These are the fixed parts of a line; see the package comment.
 const (
 	formatName    = "genbatch-journal"
 	formatVersion = 1
@@ -30,17 +32,18 @@ const (
 	fieldBlob   = `,"blob":"`
 	fieldSum    = `,"crc32c":"`
 
-	// maxNumber is the largest seq and occurrence: what 18 digits hold.
+	// maxNumber is the largest seq and occurrence: they have at most 18 digits.
 	maxNumber = 999_999_999_999_999_999
 
 	sumLen  = len(fieldSum) + 8 + len(`"}`)
 	blobLen = len(fieldBlob) + 2*sha256.Size + len(`"`)
 )
 
-// The sum is the one that processors compute: a scan is as fast as the disk.
+// castagnoli is the polynomial of the sums. Processors have an instruction for it, so
+// that a scan is as fast as the disk.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// appendSum ends the line that begins at start in buf.
+// appendSum ends the line that begins at start in buf with its sum.
 func appendSum(buf []byte, start int) []byte {
 	sum := crc32.Checksum(buf[start:], castagnoli)
 	buf = append(buf, fieldSum...)
@@ -48,8 +51,8 @@ func appendSum(buf []byte, start int) []byte {
 	return append(buf, "\"}\n"...)
 }
 
-// checked returns what the sum of a line (without its line end) is over; ok is false
-// when it does not match.
+// verifySum returns the part of a line that its sum covers. The line comes without its
+// line end. ok is false if the sum does not match.
 func verifySum(line []byte) (body []byte, ok bool) {
 	n := len(line) - sumLen
 	if !hasSum(line) {
@@ -62,7 +65,7 @@ func verifySum(line []byte) (body []byte, ok bool) {
 	return line[:n], string(line[n+len(fieldSum):len(line)-2]) == string(text[:])
 }
 
-// hasSum reports whether the line ends as one with a sum does, right or wrong.
+// hasSum reports whether the line ends in a sum, right or wrong.
 func hasSum(line []byte) bool {
 	n := len(line) - sumLen
 	return n > 0 && string(line[n:n+len(fieldSum)]) == fieldSum && string(line[len(line)-2:]) == `"}`
@@ -81,7 +84,7 @@ func appendHeader(buf []byte, firstSeq int64) []byte {
 	return appendSum(buf, start)
 }
 
-// parseHeader returns the header whose body this is. The error says that it belongs
+// parseHeader returns the header that has this body. An error says that the file belongs
 // to something that this program must not touch.
 func parseHeader(body []byte) (header, error) {
 	var h header
@@ -106,16 +109,16 @@ type head struct {
 	fingerprint batch.Fingerprint
 	occurrence  int
 	status      uint8  // see statusCode
-	blob        string // SHA-256 in hex, or empty
+	blob        string // the name of the blob, or empty
 }
 
-// An encoder writes lines into a buffer that is used again for each group.
+// An encoder writes lines into a buffer, which every Write reuses.
 type encoder struct {
 	buf []byte
 }
 
-// add appends the line of r. The answer is response as it stands, or the blob of
-// that name when blob is not empty.
+// add appends the line of r. If blob is not empty, the line names that blob in place of
+// response.
 func (e *encoder) add(r *batch.Result, seq int64, response []byte, blob string) error {
 	start := len(e.buf)
 	b := append(e.buf, startRecord...)
@@ -144,10 +147,10 @@ func (e *encoder) add(r *batch.Result, seq int64, response []byte, blob string) 
 	return nil
 }
 
-// oneLine returns a response as JSON without a line break. It does not read all of
-// one that has none and looks like an object or array: the client did when it
-// classified the answer, and doing so again would cost more than all the rest of a
-// write. What is not JSON, against the rules, is kept as a JSON string, since an
+// oneLine returns a response as JSON without a line break. It does not validate one that
+// has no line break and looks like an object or array. The client has done so when it
+// classified the answer, and to do it again would cost more than all the rest of a write.
+// A response that is not JSON breaks the rules and is kept as a JSON string, since an
 // answer that was paid for must not be lost for its form.
 func oneLine(response json.RawMessage) []byte {
 	r := bytes.TrimSpace(response)
@@ -166,15 +169,15 @@ func oneLine(response json.RawMessage) []byte {
 	return text
 }
 
-// parseHead reads the first four fields of a body, and the blob's name at its end,
-// and nothing between: a scan has millions of lines to pass.
+// parseHead reads the first four fields of a body and the blob's name at its end. It reads
+// nothing between, because a scan has millions of lines to read.
 func parseHead(body []byte) (h head, ok bool) {
 	h, _, ok = parseStart(body)
 	h.blob = blobOf(body)
 	return h, ok
 }
 
-// parseStart reads the first four fields of a body, and returns what is after them.
+// parseStart reads the first four fields of a body and returns the rest of the body.
 func parseStart(s []byte) (h head, rest []byte, ok bool) {
 	if h.seq, s, ok = cutNumber(s, startRecord); !ok || h.seq < 1 {
 		return h, nil, false
@@ -201,8 +204,8 @@ func parseStart(s []byte) (h head, rest []byte, ok bool) {
 	return h, s[end+1:], h.status > 0
 }
 
-// blobOf returns the name of the blob that the body ends with, or "". No other
-// field can look like it: quotes inside of strings are escaped.
+// blobOf returns the name of the blob at the end of the body, or "". No other field can
+// look like it, because quotes inside of strings are escaped.
 func blobOf(body []byte) string {
 	n := len(body) - blobLen
 	if n < 0 || string(body[n:n+len(fieldBlob)]) != fieldBlob || body[len(body)-1] != '"' {
@@ -211,7 +214,8 @@ func blobOf(body []byte) string {
 	return string(body[n+len(fieldBlob) : len(body)-1])
 }
 
-// cutNumber reads a decimal number, up to maxNumber, that follows prefix.
+// cutNumber takes prefix and the decimal number after it, which is at most maxNumber. It
+// returns the number and what follows.
 func cutNumber(s []byte, prefix string) (n int64, rest []byte, ok bool) {
 	s, ok = bytes.CutPrefix(s, []byte(prefix))
 	if !ok {
@@ -224,11 +228,10 @@ func cutNumber(s []byte, prefix string) (n int64, rest []byte, ok bool) {
 	return n, s[i:], i == 1 || i > 1 && s[0] != '0'
 }
 
-// decode decodes the result whose body this is to r, of which it uses the memory again;
-// its answer shares memory with body.
-// The answer itself is not parsed: its sum says that it is as it was written. The
-// first `,"response":` is the field, for no field before it can hold these bytes:
-// quotes inside of strings are escaped.
+// decode decodes the result that has this body to r, and reuses the memory of r. The
+// answer shares memory with body. It is not parsed, because the sum says that it is as it
+// was written. The first `,"response":` in body is the field's name: no field before it
+// can hold these bytes, since quotes inside of strings are escaped.
 func decode(body []byte, r *batch.Result) (blob string, err error) {
 	blob = blobOf(body)
 	switch rest, ok := decodePlain(body, r); {
@@ -236,7 +239,7 @@ func decode(body []byte, r *batch.Result) (blob string, err error) {
 	case blob == "" && len(rest) == 0, blob != "" && len(rest) == blobLen:
 		return blob, nil
 	case blob == "" && bytes.HasPrefix(rest, []byte(fieldAnswer)):
-		r.Response = slices.Clip(rest[len(fieldAnswer):]) // others stand behind it
+		r.Response = slices.Clip(rest[len(fieldAnswer):]) // other lines follow in its memory
 		return "", nil
 	}
 	*r = batch.Result{}

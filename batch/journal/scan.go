@@ -9,18 +9,20 @@ import (
 	"iter"
 )
 
+// This file reads segments line by line, and builds the index from them.
+
 // A line is one line of a segment.
 type line struct {
 	number         int64  // from 1
 	offset         int64  // where it begins
 	text           []byte // without the line end; valid until the next line is read
-	body           []byte // what the sum is over, if ok
+	body           []byte // the part that the sum covers, if ok
 	ok             bool   // the sum matches
-	ended          bool   // there is a byte for its line end, which only the last one can lack
+	ended          bool   // it has a line end, which only the last line can lack
 	lineEndDamaged bool   // that byte is damaged
 }
 
-// next is where the line after it begins.
+// next returns where the line after l begins.
 func (l line) next() int64 {
 	n := l.offset + int64(len(l.text))
 	if l.ended {
@@ -29,11 +31,12 @@ func (l line) next() int64 {
 	return n
 }
 
-// lines yields the lines of a segment, good and bad, and then its error, if any.
+// lines yields the lines of a segment, good and bad, and then the error that ended the
+// reading, if any.
 func lines(segment io.Reader) iter.Seq2[line, error] {
 	return func(yield func(line, error) bool) {
 		r := bufio.NewReaderSize(segment, 256<<10)
-		var long []byte // the beginning of a line that the reader's buffer does not hold
+		var long []byte // the beginning of a line that is longer than the reader's buffer
 		var l line
 		for {
 			part, err := r.ReadSlice('\n')
@@ -65,8 +68,8 @@ func lines(segment io.Reader) iter.Seq2[line, error] {
 	}
 }
 
-// yieldParts yields a line, or two and more if it seems that the line ends between
-// them were damaged, so that one bad byte does not cost two results.
+// yieldParts yields a line. If line ends inside of it seem to be damaged, it yields two or
+// more lines, so that one bad byte does not cost two results.
 func yieldParts(l line, yield func(line, error) bool) bool {
 	for {
 		l.body, l.ok = verifySum(l.text)
@@ -87,9 +90,9 @@ func yieldParts(l line, yield func(line, error) bool) bool {
 	}
 }
 
-// lostLineEnd returns the place of a byte that seems to have been a line end, or -1:
-// one between what looks like the end and the beginning of a record, or before the
-// last beginning, if the record on one of its sides is whole.
+// lostLineEnd returns the place of a byte that seems to have been a line end, or -1. Such
+// a byte stands between what looks like the end of a record and the beginning of another,
+// or before the last such beginning. The record on one of its sides must be whole.
 func lostLineEnd(text []byte) int {
 	for from := 1; from < len(text); {
 		i := bytes.Index(text[from:], []byte(startRecord))
@@ -116,9 +119,9 @@ func lostLineEnd(text []byte) int {
 	return -1
 }
 
-// scan reads segment number at of j.segments into the index. torn is the place and
-// line from which on nothing is good, at the end of the journal; torn.offset is the
-// segment's size if all is good.
+// scan reads the segment at place at of j.segments into the index. torn is the line after
+// the last good one: from torn.offset on nothing in the segment is good. If all is good,
+// torn.offset is the segment's size. torn.ended says that the last good line has its end.
 func (j *Journal) scan(at int, last bool) (torn line, err error) {
 	seg := &j.segments[at]
 	f, err := j.openSegment(seg.name)
@@ -126,7 +129,7 @@ func (j *Journal) scan(at int, last bool) (torn line, err error) {
 		return line{}, err
 	}
 	defer f.Close()
-	known := len(j.damage) // damage up to the last good line
+	known := len(j.damage) // how much of it is before the last good line
 	for l, err := range lines(f) {
 		if err != nil {
 			return line{}, fmt.Errorf("%s, byte %d: %w", seg.name, seg.size, err)
@@ -135,7 +138,7 @@ func (j *Journal) scan(at int, last bool) (torn line, err error) {
 			return line{}, fmt.Errorf("%s is larger than any segment that genbatch writes", seg.name)
 		}
 		if !l.ok && !l.ended && last && j.config.ReadOnly {
-			break // most likely a write under way
+			break // another process is probably writing this line now
 		}
 		if l.offset == 0 && !bytes.HasPrefix(l.body, []byte(startHeader)) {
 			j.report(&Damage{Kind: Header, Segment: seg.name, Line: 1, Length: int64(len(l.text)),
@@ -160,13 +163,13 @@ func (j *Journal) scan(at int, last bool) (torn line, err error) {
 		torn = line{number: l.number + 1, offset: l.next(), ended: l.ended}
 	}
 	if last && !j.config.ReadOnly && torn.offset < seg.size {
-		j.damage = j.damage[:known] // what is cut is reported as one
+		j.damage = j.damage[:known] // resume cuts the rest off and reports it as one
 		j.unread = 0
 	}
 	return torn, nil
 }
 
-// accept takes a line whose sum is right.
+// accept takes a line whose sum matches.
 func (j *Journal) accept(at int, l line) error {
 	seg := &j.segments[at]
 	if bytes.HasPrefix(l.body, []byte(startHeader)) {
@@ -187,7 +190,7 @@ func (j *Journal) accept(at int, l line) error {
 		j.report(&Damage{Kind: Repeat, Segment: seg.name, Line: l.number, Offset: l.offset, Length: int64(len(l.text)),
 			Detail: fmt.Sprintf("result %d comes after result %d", h.seq, j.seq)})
 		if j.indexed(h) {
-			return nil // the same line again: its attempts were paid for once
+			return nil // it is the same line again, whose attempts were paid for only once
 		}
 	} else {
 		j.advance(seg.name, l, h.seq-1)
@@ -203,8 +206,8 @@ func (j *Journal) accept(at int, l line) error {
 	return nil
 }
 
-// advance notes that the results before line l end with seq, and reports those of
-// them that were not there. A damaged line stands for one of them.
+// advance notes that the last result before line l has the number seq. It reports how many
+// results are missing up to there. Each damaged line stands for one of them.
 func (j *Journal) advance(segment string, l line, seq int64) {
 	if missing := seq - j.seq; missing > j.unread {
 		j.report(&Damage{Kind: Gap, Segment: segment, Line: l.number, Offset: l.offset,
@@ -213,6 +216,7 @@ func (j *Journal) advance(segment string, l line, seq int64) {
 	j.seq, j.unread = seq, 0
 }
 
+// blobDamage returns the damage of a line whose blob cannot be read because of err.
 func blobDamage(segment string, l line, err error) *Damage {
 	return &Damage{Kind: Blob, Segment: segment, Line: l.number, Offset: l.offset, Length: int64(len(l.text)),
 		Detail: fmt.Sprintf("%v; the result counts as not answered", err)}
