@@ -18,7 +18,7 @@ import (
 
 const benchRows = 10_000
 
-// A flatRow is what a table has: short texts beside a long one, numbers, times.
+// A flatRow is like the row of a table: short texts and a long one, numbers, times.
 type flatRow struct {
 	ID      int64   `parquet:"id"`
 	Lang    string  `parquet:"lang,dict"`
@@ -53,17 +53,17 @@ type listRow struct {
 	Tags  []string `parquet:"tags,list"`
 }
 
-// BenchmarkFormats reads 10,000 rows of about a kilobyte. MB/s are of the file; of
-// Parquet, whose file is compressed, of the values.
+// BenchmarkFormats reads 10,000 rows of about a kilobyte. MB/s counts the bytes of the
+// file; for Parquet, whose file is compressed, it counts those of the values.
 //
-// Beside it stands what the library under the reader does when it is asked for the
-// same rows in its own form, to be kept by the caller as rows of a reader are:
-// encoding/json's values by name, encoding/csv's records, and parquet-go's generic
-// rows ([parquet.RowReader]), opened as the reader opens them and cloned. None of
-// them checks UTF-8, and parquet-go turns neither timestamps into text nor lists
-// into JSON; where lists are most of a file, its typed rows and encoding/json for
-// the lists are measured as well. The ratio is of processor time, with both in turn:
-// that of the clock depends on what else the machine does.
+// For comparison it measures the library under the reader, which reads the same rows in
+// its own form. The caller can keep them, as it can keep rows of the reader. They are
+// encoding/json's values by name, encoding/csv's records, and parquet-go's generic rows
+// ([parquet.RowReader]), opened as the reader opens them and cloned. None of the libraries
+// checks UTF-8, and parquet-go turns neither timestamps into text nor lists into JSON. For
+// a file that is mostly lists, parquet-go's typed rows with encoding/json for the lists
+// are measured as well. The ratio is one of processor time, with both sides in turn,
+// because elapsed time depends on what else the machine does.
 func BenchmarkFormats(b *testing.B) {
 	var lines, records bytes.Buffer
 	records.WriteString("id,score,body\n")
@@ -203,5 +203,5 @@ func readNestedJSON(f *os.File) error {
 	}
 }
 
-// kept keeps the compiler from leaving the clones out.
+// kept is a variable so that the compiler does not drop the clones.
 var kept = parquet.Row(nil)

@@ -101,7 +101,7 @@ func TestCSVMaxRowBytes(t *testing.T) {
 	}
 }
 
-// TestCSVMemory reads 40 MB of one quote that is never closed.
+// TestCSVMemory reads 40 MB after a quote that is never closed.
 func TestCSVMemory(t *testing.T) {
 	path := write(t, "a.csv", "a,b\n1,\""+strings.Repeat("some text\n", 4<<20))
 	var m runtime.MemStats
@@ -140,8 +140,8 @@ func TestColumnsOfSeveralFiles(t *testing.T) {
 	}
 }
 
-// FuzzCSV holds the reader against encoding/csv over the same bytes: the same
-// records, in the same order, on the same lines.
+// FuzzCSV compares the reader with encoding/csv. Both must find the same records, in the
+// same order, on the same lines.
 func FuzzCSV(f *testing.F) {
 	for _, s := range []string{
 		"a,b\n1,2\n", "a\n\"x\ny\"\n", "a,b\r\n\"q\"\"q\",\n\n3,4", "a,b\n1\n\"x\n", "a,b\nx\"y,1\n2,3\n", "\ufeffa\n\xff\n", "a\n\x00\n",
@@ -160,7 +160,7 @@ func FuzzCSV(f *testing.F) {
 		}
 		in, err := Open(Config{Paths: []string{path}})
 		if err != nil {
-			return // the header: TestOpenErrors
+			return // the header is bad, which TestOpenErrors covers
 		}
 		rows, err := all(in)
 		if err != nil {

@@ -76,8 +76,8 @@ func TestJSONLRaw(t *testing.T) {
 	}
 }
 
-// TestJSONLSharedColumns checks that rows alike share their columns, nulls
-// included, and that none of them is changed by a later row.
+// TestJSONLSharedColumns checks that similar rows share their columns, even if some values
+// are null, and that a later row changes none of them.
 func TestJSONLSharedColumns(t *testing.T) {
 	in := `{"a":1,"b":"x"}
 {"a":2,"b":null}
@@ -147,14 +147,14 @@ func TestJSONLMaxRowBytes(t *testing.T) {
 		ok := `a=string("` + strings.Repeat("x", 92) + `")`
 		compare(t, lines(rows), []string{"1: " + ok, "2: ERR 2: " + over, "3: ERR 3: " + over, "4: " + ok, "5: ERR 5: " + over})
 	}
-	// A line larger than every buffer is read whole where the limit allows it.
+	// A line that is larger than every buffer is read whole if the limit allows it.
 	rows, err := all(open(t, Config{}, write(t, "b.jsonl", huge+"\n"+exact)))
 	if err != nil || len(rows) != 2 || len(rows[0].Raw) != len(huge) || rows[1].Err != nil {
 		t.Errorf("%d rows, %v", len(rows), err)
 	}
 }
 
-// TestJSONLMemory reads a file far larger than what it may hold of it.
+// TestJSONLMemory reads a file that is far larger than the memory it may use.
 func TestJSONLMemory(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.jsonl")
 	f, err := os.Create(path)
@@ -165,7 +165,7 @@ func TestJSONLMemory(t *testing.T) {
 	for range 40_000 { // 40 MB
 		f.Write(line)
 	}
-	// One line of 40 MB over the limit, which must not be held either.
+	// A line of 40 MB is over the limit, and must not be held in memory either.
 	f.Write(bytes.Repeat([]byte("x"), 40<<20))
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
@@ -191,8 +191,8 @@ func TestJSONLMemory(t *testing.T) {
 	}
 }
 
-// FuzzJSONL holds the reader against encoding/json: they must agree on what is an
-// object, and on every value in it; and each line that is not empty is one row.
+// FuzzJSONL compares the reader with encoding/json. They must agree on what is an object
+// and on every value in it. Each line that is not empty must be one row.
 func FuzzJSONL(f *testing.F) {
 	for _, s := range []string{
 		`{"a":1}`, `{"a":"\ud83d\ude00\u0000","b":[1,{"c":null}],"a":-1.5e+9}`, "{}\n\n{\"a\":true}\r\nnull",

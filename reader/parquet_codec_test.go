@@ -8,8 +8,8 @@ import (
 	"github.com/parquet-go/parquet-go/compress"
 )
 
-// TestParquetEncodings reads files in every codec, and columns in every encoding,
-// that the library can write.
+// TestParquetEncodings reads files in every codec, and columns in every encoding, that the
+// library can write.
 func TestParquetEncodings(t *testing.T) {
 	type row struct {
 		Plain     string  `parquet:"plain,plain"`

@@ -20,9 +20,9 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
-// This is the reader of Parquet as one writes it first: the library's rows, each
-// value cloned, and all JSON by way of encoding/json. What the reader returns must
-// be the same to the byte.
+// This file has a simple reader of Parquet: it takes the library's rows, clones each value
+// and makes all JSON by encoding/json. What the real reader returns must be the same to
+// the byte.
 
 func referenceRows(t *testing.T, path string) []batch.Row {
 	t.Helper()
@@ -85,7 +85,7 @@ func referenceJSON(f *field, values [][]parquet.Value) string {
 	return referencePresent(f, values)
 }
 
-// referenceItems returns what element makes of each item of the repeated field f.
+// referenceItems returns each item of the repeated field f, read by element.
 func referenceItems(f *field, values [][]parquet.Value, element func(*field, [][]parquet.Value) string) (items []string) {
 	if values[0][0].DefinitionLevel() < f.def {
 		return nil
@@ -104,7 +104,7 @@ func referenceItems(f *field, values [][]parquet.Value, element func(*field, [][
 	return items
 }
 
-// referencePresent returns one value of the field that is not null.
+// referencePresent returns one value of f, which is not null.
 func referencePresent(f *field, values [][]parquet.Value) string {
 	var items []string
 	switch f.kind {
@@ -162,10 +162,10 @@ func referenceScalar(v any) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// Types is types with a name that testing/quick can set.
+// Types is types under an exported name, since testing/quick sets only exported fields.
 type Types = types
 
-// A wide row has all types, and what lists, maps and structs make of each other.
+// A wide row has all types, and lists, maps and structs inside of each other.
 type wide struct {
 	Types
 	Lists  [][]string `parquet:"lists,list"`
@@ -245,7 +245,7 @@ func TestParquetReference(t *testing.T) {
 	}
 }
 
-// sameRows compares values, types, levels and what is wrong with a row.
+// sameRows compares the values, types, levels and errors of rows.
 func sameRows(t *testing.T, got, want []batch.Row) {
 	t.Helper()
 	if len(got) != len(want) || len(want) == 0 {
@@ -259,7 +259,7 @@ func sameRows(t *testing.T, got, want []batch.Row) {
 			t.Errorf("row %d: error %v, want %v", i+1, got[i].Err, want[i].Err)
 		}
 		for c, v := range want[i].Values {
-			// By text, for NaN is not equal to itself.
+			// They are compared as text, because NaN is not equal to itself.
 			if is, was := fmt.Sprintf("%T %#[1]v", got[i].Values[c]), fmt.Sprintf("%T %#[1]v", v); is != was {
 				t.Errorf("row %d, column %s\n got %s\nwant %s", i+1, want[i].Columns[c].Name, is, was)
 			}
@@ -267,7 +267,7 @@ func sameRows(t *testing.T, got, want []batch.Row) {
 	}
 }
 
-// A small page has a few values of a chunk, and spoils them when it is released.
+// A small page has a few values of a chunk. It overwrites them when it is released.
 type smallPage struct {
 	parquet.Page
 	values []parquet.Value
@@ -293,8 +293,8 @@ func (r *smallValues) ReadValues(to []parquet.Value) (int, error) {
 	return n, nil
 }
 
-// A smallChunk serves a chunk in pages of a few values, which begin and end
-// anywhere in a row, as those of version 1 may.
+// A smallChunk serves a chunk in pages of a few values. A page may begin and end anywhere
+// in a row, as pages of version 1 may.
 type smallChunk struct {
 	parquet.ColumnChunk
 	size   int
@@ -321,8 +321,8 @@ type smallGroup struct {
 
 func (g smallGroup) ColumnChunks() []parquet.ColumnChunk { return g.chunks }
 
-// TestParquetRowsAcrossPages reads rows whose lists go on in the next pages, while
-// pages that were read are taken back.
+// TestParquetRowsAcrossPages reads rows whose lists continue in the next pages, while the
+// pages that have been read are released.
 func TestParquetRowsAcrossPages(t *testing.T) {
 	path := writeParquet(t, wideRows(40), parquet.MaxRowsPerRowGroup(1000), parquet.Compression(&parquet.Uncompressed))
 	want := referenceRows(t, path)
@@ -366,7 +366,7 @@ func TestParquetRowsAcrossPages(t *testing.T) {
 	}
 }
 
-// TestParquetUneven reads chunks that do not have the same rows.
+// TestParquetUneven reads chunks that have different numbers of rows.
 func TestParquetUneven(t *testing.T) {
 	type row struct {
 		A int64    `parquet:"a"`
@@ -399,8 +399,8 @@ func TestParquetUneven(t *testing.T) {
 	}
 }
 
-// TestParquetRowInList reads a list whose first value goes on with a row before it. The
-// value would be copied to an output, which nobody could read.
+// TestParquetRowInList reads a list whose first value claims to continue a row before it.
+// If the value were copied to an output, nobody could read that.
 func TestParquetRowInList(t *testing.T) {
 	type row struct {
 		A int64    `parquet:"a"`
@@ -424,7 +424,7 @@ func TestParquetRowInList(t *testing.T) {
 	}
 }
 
-// TestParquetLongRows holds few of the rows that have much text at a time.
+// TestParquetLongRows checks that only a few rows with much text are held at a time.
 func TestParquetLongRows(t *testing.T) {
 	type row struct {
 		A string `parquet:"a"`

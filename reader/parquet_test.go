@@ -20,7 +20,7 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/types.parquet anew")
 
-// types has a column of each type, in an order that is not that of the names.
+// types has a column of each type. The columns are not in the order of their names.
 type types struct {
 	ID     int64              `parquet:"id"`
 	Name   *string            `parquet:"name,optional,dict"`
@@ -144,8 +144,8 @@ func TestParquetTypes(t *testing.T) {
 	}
 }
 
-// TestParquetFiles reads what other programs wrote: old lists, INT96, decimals in
-// bytes, maps of maps.
+// TestParquetFiles reads files that other programs have written, with old lists, INT96,
+// decimals in bytes, and maps of maps.
 func TestParquetFiles(t *testing.T) {
 	tests := []struct {
 		file string
@@ -183,8 +183,8 @@ func TestParquetDamaged(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 
-	// One byte after the other wrong: never a panic, and what is read has as many
-	// rows as the footer says, or an error.
+	// Each byte in turn is damaged. The reader never panics, and it returns as many rows
+	// as the footer says, or an error.
 	data, err := os.ReadFile("testdata/nullable.impala.parquet")
 	if err != nil {
 		t.Fatal(err)
@@ -282,7 +282,7 @@ func TestParquetUnion(t *testing.T) {
 	}
 }
 
-// TestParquetMemory reads a file far larger than what it may hold of it.
+// TestParquetMemory reads a file that is far larger than the memory it may use.
 func TestParquetMemory(t *testing.T) {
 	type row struct {
 		N    int64  `parquet:"n"`

@@ -19,7 +19,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
-// write makes a file in a folder of the test's own.
+// write makes a file in a folder of the test's own, and returns its path.
 func write(t testing.TB, name, content string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -29,7 +29,7 @@ func write(t testing.TB, name, content string) string {
 	return path
 }
 
-// open is Open of one file that must succeed.
+// open is Open of files that must be readable.
 func open(t testing.TB, c Config, paths ...string) *Input {
 	t.Helper()
 	c.Paths = paths
@@ -51,8 +51,8 @@ func all(in *Input) (rows []batch.Row, err error) {
 	return rows, nil
 }
 
-// lines writes rows as text, one a line, for comparison: place, then values or
-// error.
+// lines returns each row as a line of text for comparison: its place, then its values or
+// its error.
 func lines(rows []batch.Row) []string {
 	var out []string
 	for _, r := range rows {
@@ -168,7 +168,7 @@ func TestPaths(t *testing.T) {
 	if in.KnownColumns() {
 		t.Error("the columns of JSONL are said to be known")
 	}
-	// Twice over the same Input: the same rows, numbered over all files.
+	// Two ranges over one Input yield the same rows, numbered over all files.
 	for range 2 {
 		n := int64(0)
 		for r, err := range in.Rows() {
@@ -182,7 +182,7 @@ func TestPaths(t *testing.T) {
 		}
 	}
 	for range in.Rows() {
-		break // must not panic, nor leave a file open
+		break // this must neither panic nor leave a file open
 	}
 }
 

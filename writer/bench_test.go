@@ -21,7 +21,7 @@ import (
 
 const benchRows = 10_000
 
-// benchInput reads rows of about a kilobyte back from a file with this name.
+// benchInput writes rows of about a kilobyte to a file with this name, and reads them.
 func benchInput(b *testing.B, name string) ([]batch.Row, []batch.Column) {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), name)
@@ -64,13 +64,13 @@ func benchInput(b *testing.B, name string) ([]batch.Row, []batch.Column) {
 	return rows, union.Columns()
 }
 
-// BenchmarkFormats writes 10,000 rows of about a kilobyte with four results, to
-// nowhere. MB/s are of the output, before compression.
+// BenchmarkFormats writes 10,000 rows of about a kilobyte with four results, and discards
+// the output. MB/s counts the bytes of the output before compression.
 //
-// Beside it stands what the library under the writer takes for the same cells in
-// its own form: encoding/json's Encoder for a struct, encoding/csv's Writer for
-// strings, and parquet-go's WriteRows for rows that were built before. None of them
-// sums up what it writes. The ratio is of processor time, with both in turn.
+// For comparison it measures the library under the writer with the same cells in its own
+// form: encoding/json's Encoder for a struct, encoding/csv's Writer for strings, and
+// parquet-go's WriteRows for rows that were built before. None of them computes a sum of
+// what it writes. The ratio is one of processor time, with both sides in turn.
 func BenchmarkFormats(b *testing.B) {
 	results := []batch.Column{{Name: "response"}, {Name: "status"}, {Name: "tokens", Type: batch.Int}, {Name: "cost_usd", Type: batch.Money}}
 	values := []any{strings.Repeat("Some words of an answer.\n", 20), "ok", int64(512), int64(1_500_000)}
@@ -156,8 +156,8 @@ func libraryCSV(b *testing.B, c *Config, rows []batch.Row, values []any) func() 
 	}
 }
 
-// libraryParquet has the rows that the writer itself makes written by the library,
-// with the writer's schema and options.
+// libraryParquet lets the library write the rows that the writer makes, with the writer's
+// schema and options.
 func libraryParquet(b *testing.B, c *Config, rows []batch.Row, values []any) func() {
 	built := make([]parquet.Row, len(rows))
 	e, err := newParquet(io.Discard, c)

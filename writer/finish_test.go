@@ -15,7 +15,7 @@ import (
 	"github.com/genbatch/genbatch/writer"
 )
 
-// Finish tells what the file will be, in every format, before it has its name.
+// Finish returns the sum of the file, in every format, before the file has its name.
 func TestFinish(t *testing.T) {
 	for _, name := range []string{"out.jsonl", "out.csv", "out.csv.gz", "out.tsv.zst", "out.parquet"} {
 		path := filepath.Join(t.TempDir(), name)
@@ -53,9 +53,8 @@ func TestFinish(t *testing.T) {
 	}
 }
 
-// Whatever step of the output's making fails, and whether or not it was carried
-// out: the error names the file, and under its name stands the old one or the new
-// one, whole.
+// Each step of making the output fails once, and is carried out or not. The error names
+// the file, and the name stands for the old file or the new one, whole.
 func TestCreateFaults(t *testing.T) {
 	for _, name := range []string{"out.jsonl", "out.csv.gz", "out.parquet"} {
 		path := filepath.Join(t.TempDir(), name)

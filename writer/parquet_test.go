@@ -18,7 +18,7 @@ import (
 	"github.com/genbatch/genbatch/writer"
 )
 
-// footer opens a Parquet file for a look at its schema.
+// footer opens a Parquet file to look at its schema.
 func footer(t testing.TB, path string) *parquet.File {
 	t.Helper()
 	f, err := os.Open(path)
@@ -49,8 +49,8 @@ func rowsOf(t testing.TB, in *reader.Input) []batch.Row {
 	return rows
 }
 
-// TestParquetRoundTrip checks that schema and values come out as they went in,
-// for every type there is, and for files of other programs.
+// TestParquetRoundTrip checks that schema and values come out as they went in, for every
+// type and for files of other programs.
 func TestParquetRoundTrip(t *testing.T) {
 	files, err := filepath.Glob("../reader/testdata/*.parquet")
 	if err != nil || len(files) < 5 {
@@ -80,7 +80,7 @@ func TestParquetRoundTrip(t *testing.T) {
 				t.Fatalf("%d rows, were %d", len(after), len(before))
 			}
 			for i := range before {
-				// As text, for NaN is not equal to itself.
+				// They are compared as text, because NaN is not equal to itself.
 				if got, want := fmt.Sprintf("%q", after[i].Values[:n]), fmt.Sprintf("%q", before[i].Values); got != want {
 					t.Errorf("row %d\n got %s\nwant %s", i+1, got, want)
 				}
@@ -147,7 +147,7 @@ func TestJSONLToParquet(t *testing.T) {
 	}
 }
 
-// TestParquetFilesThatDiffer joins files with other schemas, and one that is CSV.
+// TestParquetFilesThatDiffer joins files with different schemas, and one that is CSV.
 func TestParquetFilesThatDiffer(t *testing.T) {
 	type one struct {
 		A int64   `parquet:"a"`
@@ -222,7 +222,7 @@ func TestParquetErrors(t *testing.T) {
 	}
 }
 
-// TestParquetMemory writes far more than may be held, in several row groups.
+// TestParquetMemory writes far more than the memory it may use, in several row groups.
 func TestParquetMemory(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "o.parquet")
 	o, err := writer.Create(writer.Config{Path: path, Columns: results[:2]})

@@ -196,7 +196,8 @@ func TestCSVSafe(t *testing.T) {
 	}
 }
 
-// TestOneEmptyCell: encoding/csv writes an empty line, which its reader skips.
+// TestOneEmptyCell writes a row for which encoding/csv would write an empty line, which its
+// reader would skip.
 func TestOneEmptyCell(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "o.csv")
 	o, err := writer.Create(writer.Config{Path: path, Columns: []batch.Column{{Name: "a"}}})
@@ -318,8 +319,8 @@ func TestCreateErrors(t *testing.T) {
 	}
 }
 
-// TestNothingBeforeCommit checks that the old file stays until Commit, and that
-// Abort, and an error before Commit, leave nothing.
+// TestNothingBeforeCommit checks that the old file stays until Commit, and that neither
+// Abort nor an error before Commit leaves a file behind.
 func TestNothingBeforeCommit(t *testing.T) {
 	for _, format := range []string{"jsonl", "csv", "parquet"} {
 		for _, end := range []string{"commit", "abort", "wrong result"} {

@@ -10,7 +10,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
-// middle hides the fields of a result that stand elsewhere in a line.
+// middle is a result without the fields that appendMiddle leaves out.
 type middle struct {
 	*batch.Result
 	Seq         *struct{} `json:"seq,omitempty"`
@@ -28,8 +28,7 @@ func encodeMiddle(r *batch.Result) ([]byte, error) {
 	return bytes.TrimSuffix(bytes.TrimPrefix(b.Bytes(), []byte("{")), []byte("}\n")), err
 }
 
-// A field that is new in batch.Result makes this fail until append.go and plain.go
-// know it.
+// A new field of batch.Result makes this fail until append.go and plain.go know it.
 func TestAppendMiddle(t *testing.T) {
 	var full batch.Result
 	var n int64

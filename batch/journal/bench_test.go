@@ -11,7 +11,7 @@ import (
 	"github.com/genbatch/genbatch/batch/journal"
 )
 
-// typical is a result as real ones are: 2 KB with usage.
+// typical is a result like the real ones: 2 KB with usage.
 func typical(n int) *batch.Result {
 	r := result(n)
 	r.Key, r.Endpoint, r.Model = "", "google", "gemini-2.5-flash"
@@ -25,7 +25,7 @@ func typical(n int) *batch.Result {
 	return r
 }
 
-// typicalJournal fills a folder with rows results and returns its size.
+// typicalJournal writes the given number of results to a folder, and returns its size.
 func typicalJournal(b *testing.B, dir string, rows int) (size int64) {
 	b.Helper()
 	j := open(b, journal.Config{Dir: dir, FS: unsynced})
@@ -105,8 +105,8 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
-// BenchmarkPass passes over an input of new rows, and tells what the index takes for
-// each in memory: the most when its tables have just been split, and then less.
+// BenchmarkPass passes over an input of new rows, and reports how much memory the index
+// takes for each. That is most just after its parts have grown, and then becomes less.
 func BenchmarkPass(b *testing.B) {
 	for _, rows := range []int{1_000_000, 1_700_000} {
 		b.Run(fmt.Sprint(rows), func(b *testing.B) { benchmarkPass(b, rows) })

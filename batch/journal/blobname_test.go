@@ -13,8 +13,8 @@ import (
 	"github.com/genbatch/genbatch/batch/journal"
 )
 
-// A journal from elsewhere can name anything as the blob of an answer. Only a sum
-// is opened: any other path may lead to a file without an end.
+// A journal from elsewhere can name anything as the blob of an answer. Only a sum is
+// opened, because any other path may lead to a file that never ends.
 func TestBlobNames(t *testing.T) {
 	dir := t.TempDir()
 	c := journal.Config{Dir: dir, BlobBytes: 100}

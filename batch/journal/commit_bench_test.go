@@ -15,8 +15,8 @@ import (
 	"github.com/genbatch/genbatch/internal/durable"
 )
 
-// BenchmarkCommit is the latency of a commit with a real sync, and in turn that of a bare
-// write and sync of the same bytes to a file beside it.
+// BenchmarkCommit measures the latency of a commit with a real sync. In turn it measures
+// that of a bare write and sync of the same bytes to a file beside it.
 func BenchmarkCommit(b *testing.B) {
 	for _, rows := range []int{1, 16, 128} {
 		b.Run(fmt.Sprint(rows), func(b *testing.B) { benchmarkCommit(b, rows) })
@@ -35,8 +35,8 @@ func benchmarkCommit(b *testing.B, rows int) {
 	for i := range group {
 		group[i] = typical(i)
 	}
-	write(b, j, group...)                                       // the segment is made
-	_, lines, _ := bytes.Cut(read(b, dir, first), []byte("\n")) // but for the header
+	write(b, j, group...)                                       // makes the segment
+	_, lines, _ := bytes.Cut(read(b, dir, first), []byte("\n")) // without the header
 	var commits, bares []time.Duration
 	n := rows
 	for b.Loop() {
@@ -62,10 +62,10 @@ func benchmarkCommit(b *testing.B, rows int) {
 	b.ReportMetric(ms(quantile(commits, 0.99)-quantile(bares, 0.99)), "more-p99-ms")
 }
 
-// BenchmarkAnswer is how long answers of calls of 20 to 60 ms wait until they are
-// durable. The disk has its part in it: the write itself, and the rest of the one that
-// was under way when the answer came. What else there is, for a group to gather, is
-// bounded at 10 ms.
+// BenchmarkAnswer measures how long the answers of calls of 20 to 60 ms wait until they are
+// durable. Part of that is the disk's: the write itself, and the rest of the write that was
+// under way when the answer came. Apart from that an answer waits at most 10 ms, for
+// others to join its group.
 func BenchmarkAnswer(b *testing.B) {
 	s := &timedJournal{j: open(b, journal.Config{Dir: b.TempDir()}), durable: make([]time.Duration, 0, b.N)}
 	rows := func(yield func(*batch.Request, error) bool) {
@@ -94,11 +94,11 @@ func (s sleeper) Attempt(_ context.Context, r *batch.Request) batch.Outcome {
 	return batch.Outcome{Consequence: batch.Answered, Status: batch.OK, Response: s.response, Usage: &batch.Usage{PromptTokenCount: 312}}
 }
 
-// A timedJournal is a Sink that keeps how long its writes took, how long each result
-// waited until it was durable, and how long while nothing was written.
+// A timedJournal is a Sink that records how long its writes took, how long each result
+// waited until it was durable, and how much of that wait nothing was being written.
 type timedJournal struct {
 	j                        *journal.Journal
-	idle                     time.Time // since then nothing is written
+	idle                     time.Time // when the last write ended
 	writes, gathers, durable []time.Duration
 }
 

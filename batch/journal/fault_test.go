@@ -13,8 +13,8 @@ import (
 	"github.com/genbatch/genbatch/internal/durable"
 )
 
-// groups are writes that between them do all that Write can do: begin the journal,
-// go on with a segment, write blobs, begin the next segment.
+// groups are writes that together do all that Write can do: begin the journal, continue a
+// segment, write blobs, begin the next segment.
 func groups() [][]*batch.Result {
 	blob := result(5)
 	blob.Response = fmt.Appendf(nil, `{"text":%q}`, strings.Repeat("x", 300))
@@ -25,7 +25,7 @@ func faultConfig(dir string) journal.Config {
 	return journal.Config{Dir: dir, SegmentBytes: 1500, BlobBytes: 200}
 }
 
-// torn makes dir a journal that ended in the middle of a write.
+// torn makes a journal in dir that ends in the middle of a write.
 func torn(t *testing.T, dir string) {
 	t.Helper()
 	whole := segmentOf(t, result(100), result(101))
@@ -74,9 +74,9 @@ func TestOrderOfWrites(t *testing.T) {
 	}
 }
 
-// Each operation fails once, and is carried out or not. Whatever it was: the failure
-// is reported, nothing is written after it, and the next Open finds all that was
-// acknowledged and goes on.
+// Each operation fails once, and is carried out or not. Then the failure is reported,
+// nothing is written after it, and the next Open finds all acknowledged results and can
+// write more.
 func TestFaults(t *testing.T) {
 	var ops []string
 	run := func(t *testing.T, dir string, fail int, apply bool) (acked []*batch.Result) {
@@ -159,7 +159,7 @@ func TestFaults(t *testing.T) {
 					t.Errorf("%s: All yields rows %v, damage %v", what, rows, damage)
 				}
 
-				// What the journal does not have is written again, and all is well.
+				// The results that the journal does not have can be written again.
 				var want []*batch.Result
 				for _, g := range groups() {
 					want = append(want, g...)

@@ -23,7 +23,7 @@ func fingerprint(n int) batch.Fingerprint {
 	return batch.Fingerprint(sum[:16])
 }
 
-// result is a small result of row n.
+// result returns a small result of row n.
 func result(n int) *batch.Result {
 	return &batch.Result{
 		Fingerprint: fingerprint(n),
@@ -63,8 +63,8 @@ func write(t testing.TB, j *journal.Journal, rs ...*batch.Result) {
 	}
 }
 
-// has checks that the journal has these results and reads them as they were, apart
-// from their Seq.
+// has checks that the journal has these results and reads them as they were written,
+// except for their Seq.
 func has(t testing.TB, j *journal.Journal, rs ...*batch.Result) {
 	t.Helper()
 	for _, want := range rs {
@@ -123,7 +123,7 @@ func noDamage(t testing.TB, j *journal.Journal) {
 	}
 }
 
-// kinds is the damage that Open found, in short.
+// kinds returns the damage that Open has found, in short.
 func kinds(j *journal.Journal) string {
 	s := ""
 	for _, d := range j.Damage() {
@@ -148,7 +148,7 @@ func put(t testing.TB, data []byte, path ...string) {
 	}
 }
 
-// unsynced is a file system that leaves the syncs out, for tests that do thousands.
+// unsynced is a file system that leaves out the syncs, for tests that make thousands.
 var unsynced = durable.FS{Hook: func(op durable.Op, _ string) (bool, error) {
 	return op != durable.OpSync && op != durable.OpSyncDir, nil
 }}

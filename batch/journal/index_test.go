@@ -29,14 +29,14 @@ func TestPass(t *testing.T) {
 				t.Errorf("%s, step %d: row %d gives %d, %q, %v, want %d, %q", name, i, s.row, occurrence, e.Status, known, s.occurrence, s.status)
 			}
 			if i == 2 && name == "first" {
-				write(t, j, result(1), third) // results come in while the pass goes on
+				write(t, j, result(1), third) // results may be written during a pass
 			}
 		}
 	}
 	run("first", step{1, 0, ""}, step{2, 0, "ok"}, step{1, 1, "failed"}, step{3, 0, ""}, step{1, 2, "blocked"}, step{1, 3, ""}, step{2, 1, ""})
 	run("second", step{1, 0, "ok"}, step{1, 1, "failed"}, step{3, 0, ""})
-	hasNot(t, j, result(3)) // seen by a pass is not known
-	for range 600 {         // more than the mark of a pass can tell apart
+	hasNot(t, j, result(3)) // a pass has met the row, which does not make it known
+	for range 600 {         // more passes than the mark in a slot can tell apart
 		run("later", step{3, 0, ""})
 	}
 	run("last", step{1, 0, "ok"}, step{1, 1, "failed"}, step{2, 0, "ok"}, step{3, 0, ""}, step{3, 1, ""})
@@ -46,8 +46,7 @@ func TestPass(t *testing.T) {
 	run("reopened", step{1, 0, "ok"}, step{1, 1, "failed"}, step{1, 2, "blocked"}, step{2, 0, "ok"}, step{4, 0, ""})
 }
 
-// A million rows that are all the same take their numbers, and not a second longer
-// for each one than the last.
+// A million equal rows get their numbers, and the last one takes no longer than the first.
 func TestPassIdenticalRows(t *testing.T) {
 	j := open(t, journal.Config{Dir: t.TempDir()})
 	const rows = 1_000_000

@@ -60,7 +60,7 @@ func fill(t *testing.T, v reflect.Value) {
 	}
 }
 
-// Every field of a Result comes back, also one that is added tomorrow.
+// Every field of a Result comes back, even one that will be added tomorrow.
 func TestEveryFieldComesBack(t *testing.T) {
 	dir := t.TempDir()
 	full, empty := new(batch.Result), &batch.Result{Status: batch.Failed}
@@ -124,7 +124,7 @@ func TestFormat(t *testing.T) {
 	}
 }
 
-// Whatever the answer is, its line is one line of JSON and it comes back.
+// Whatever the answer is, it becomes one line of JSON and comes back.
 func TestResponses(t *testing.T) {
 	tests := []struct{ name, response, want string }{
 		{"none", "", ""},
@@ -226,7 +226,7 @@ func TestSegments(t *testing.T) {
 	c := journal.Config{Dir: dir, SegmentBytes: 2000}
 	var want []*batch.Result
 	for from := 0; from < 60; from += 5 {
-		j := open(t, c) // opened again each time: a segment that has room goes on
+		j := open(t, c) // it is opened anew each time, and continues a segment that has room
 		group := results(from, from+5)
 		write(t, j, group[:2]...)
 		write(t, j, group[2:]...)
@@ -293,7 +293,7 @@ func TestBlobs(t *testing.T) {
 		t.Fatalf("blobs are %v, %v, want one", blobs, err)
 	}
 	name := blobs[0].Name()
-	put(t, nil, dir, "blobs", name+".tmp-123") // as a killed process leaves it
+	put(t, nil, dir, "blobs", name+".tmp-123") // a killed process leaves such a file
 	j = open(t, c)
 	noDamage(t, j)
 	has(t, j, small, big, same)
@@ -304,7 +304,7 @@ func TestBlobs(t *testing.T) {
 		t.Errorf("the unfinished blob is still there: %v", err)
 	}
 
-	// Damage that comes while the journal is open is found by Read, and by All.
+	// Read and All find damage that happens while the journal is open.
 	data := read(t, dir, "blobs", name)
 	spoilt := bytes.Clone(data)
 	spoilt[50] ^= 4
@@ -334,7 +334,7 @@ func TestBlobs(t *testing.T) {
 		j.Close()
 	}
 
-	// The answer that is bought again repairs it.
+	// The same answer, bought again, repairs the blob.
 	j = open(t, c)
 	write(t, j, big)
 	has(t, j, big)
@@ -405,7 +405,7 @@ func TestReadOnly(t *testing.T) {
 	}
 
 	j := open(t, journal.Config{Dir: dir})
-	r := open(t, ro) // of a journal without a result
+	r := open(t, ro) // the journal has no result
 	if r.Last() != 0 || r.Write(results(0, 1)) == nil {
 		t.Error("an empty journal has a result, or can be written when read-only")
 	}
@@ -415,14 +415,14 @@ func TestReadOnly(t *testing.T) {
 	after := read(t, dir, "results-000001.jsonl")
 	j.Close()
 
-	// Every state that a write under way can show.
+	// A reader may see any state of a write that is under way.
 	for n := len(whole); n <= len(after); n++ {
 		put(t, after[:n], dir, "results-000001.jsonl")
 		r := open(t, ro)
 		noDamage(t, r)
 		has(t, r, results(0, 2)...)
 		wantRows := 2
-		if n >= len(after)-1 { // whole but for its line end
+		if n >= len(after)-1 { // the line lacks its line end at most
 			wantRows = 3
 			has(t, r, result(2))
 		}
@@ -436,7 +436,7 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
-// Readers of all kinds beside the one writer; the race detector is the judge.
+// All kinds of readers run beside the one writer. The race detector is the judge.
 func TestConcurrentUse(t *testing.T) {
 	dir := t.TempDir()
 	c := journal.Config{Dir: dir, SegmentBytes: 4000, FS: unsynced}

@@ -11,8 +11,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
-// fill gives every field of v a value of its own, those of a type that it does not
-// know excepted.
+// fill gives every field of v a value of its own, unless it does not know the field's type.
 func fill(t *testing.T, v reflect.Value, n *int64) {
 	*n++
 	switch x := v.Addr().Interface().(type) {
@@ -59,7 +58,7 @@ func encoded(t testing.TB, r *batch.Result) []byte {
 	return body
 }
 
-// plain reports whether nothing of a body was left.
+// plain reports whether decodePlain has read a whole body.
 func plain(body []byte, r *batch.Result) bool {
 	rest, ok := decodePlain(body, r)
 	return ok && len(rest) == 0
@@ -84,7 +83,7 @@ func TestPlainLines(t *testing.T) {
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s:\n got %+v\nwant %+v", line, got, want)
 		}
-		for _, used := range results { // what was there before leaves no trace, and is not what is there now
+		for _, used := range results { // what the result held before must leave no trace
 			if !plain(encoded(t, used), &got) || !plain(line, &got) || !reflect.DeepEqual(got, want) {
 				t.Errorf("%s after %+v:\n got %+v\nwant %+v", line, used, got, want)
 			}
@@ -119,7 +118,7 @@ func BenchmarkDecode(b *testing.B) {
 			TotalTokenCount: 499, PromptTokensDetails: []batch.ModalityTokens{{Modality: "TEXT", TokenCount: 312}}}}},
 	})
 	b.Run("plain", func(b *testing.B) {
-		var r batch.Result // as a Reader does
+		var r batch.Result // reused, as by a Reader
 		b.ReportAllocs()
 		for b.Loop() {
 			if !plain(line, &r) {

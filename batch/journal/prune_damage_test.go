@@ -65,7 +65,7 @@ func TestPruneAndDamage(t *testing.T) {
 	}
 }
 
-// An identical line that comes again is damage, and its attempts count once.
+// A second copy of a line is damage, and its attempts count once.
 func TestRepeatedLineCountsOnce(t *testing.T) {
 	dir := t.TempDir()
 	lines := bytes.SplitAfter(segmentOf(t, results(0, 3)...), []byte("\n"))

@@ -15,15 +15,15 @@ import (
 	"github.com/genbatch/genbatch/internal/durable"
 )
 
-// big is a result whose answer stands in a blob.
+// big returns a result whose answer goes to a blob.
 func big(n int) *batch.Result {
 	r := result(n)
 	r.Response = fmt.Appendf(nil, `{"text":%q}`, strings.Repeat(fmt.Sprint(n), 300))
 	return r
 }
 
-// prunable fills dir with a journal of three segments: rows 0 to 9, of which 3 was
-// asked again, and 4 and 8 have blobs.
+// prunable makes a journal of three segments in dir. It has rows 0 to 9; row 3 was asked
+// twice, and rows 4 and 8 have blobs.
 func prunable(t *testing.T, dir string) {
 	t.Helper()
 	c := faultConfig(dir)
@@ -38,7 +38,7 @@ func prunable(t *testing.T, dir string) {
 	j.Close()
 }
 
-// byRow prunes the rows that are named.
+// byRow returns a function that prunes the given rows.
 func byRow(t *testing.T, rows ...int64) func(*journal.Candidate) bool {
 	return func(c *journal.Candidate) bool {
 		r, err := c.Result()
@@ -49,7 +49,7 @@ func byRow(t *testing.T, rows ...int64) func(*journal.Candidate) bool {
 	}
 }
 
-// files are the names in a folder of a journal, and in its blobs.
+// files returns the names of the files of a journal and of its blobs.
 func files(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	for _, pattern := range []string{"*", "blobs/*"} {
@@ -64,7 +64,7 @@ func files(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-// rowsOf returns the rows of all whole results, repeated ones too.
+// rowsOf returns the rows of all results that are not damaged, including repeated ones.
 func rowsOf(t *testing.T, j *journal.Journal) (rows []int64) {
 	for c, err := range j.Candidates() {
 		if err != nil {
@@ -116,7 +116,7 @@ func TestPrune(t *testing.T) {
 		t.Errorf("one blob must be left: %v", names)
 	}
 
-	// It goes on as any journal, and can be pruned again.
+	// The journal can be written to, and can be pruned again.
 	write(t, j, result(10))
 	if err := j.Prune(byRow(t, 10, 2, 3)); err != nil {
 		t.Fatal(err)
@@ -126,7 +126,7 @@ func TestPrune(t *testing.T) {
 	if got, _ := all(t, j); !slices.Equal(got, []int64{5, 6, 7, 8}) || j.Last() != 12 || j.Generation() != 2 {
 		t.Errorf("All yields rows %v, Last is %d, Generation %d", got, j.Last(), j.Generation())
 	}
-	// All of it.
+	// All results can be pruned.
 	if err := j.Prune(func(*journal.Candidate) bool { return true }); err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestPrune(t *testing.T) {
 	}
 }
 
-// What a candidate says of itself follows from the last pass and from the index.
+// The fields of a candidate follow from the last pass and from the index.
 func TestCandidates(t *testing.T) {
 	j := open(t, journal.Config{Dir: t.TempDir()})
 	failed := result(1)
@@ -186,8 +186,8 @@ func TestCandidates(t *testing.T) {
 	}
 }
 
-// Wherever Prune, or the Open that ends it, is interrupted, the journal is the old one
-// or the new one, and what stays is never lost.
+// Wherever Prune, or the Open that ends it, is interrupted, the journal is the old one or
+// the new one. A result that is kept is never lost.
 func TestPruneFaults(t *testing.T) {
 	gone := []int64{0, 3, 4}
 	var ops []string
@@ -265,7 +265,7 @@ func TestPruneFaults(t *testing.T) {
 					}
 					j.Close()
 				}
-				// Nothing of the other generation is left, and all goes on.
+				// Nothing of the other generation is left, and the journal can be written to.
 				j := open(t, c)
 				generations := make(map[bool]bool)
 				for _, name := range files(t, dir) {
@@ -296,7 +296,7 @@ func TestPruneFaults(t *testing.T) {
 	}
 }
 
-// A kill leaves temporary files and half-made generations, which are never read.
+// A killed process leaves temporary files and unfinished generations. They are never read.
 func TestHalfMadeGeneration(t *testing.T) {
 	dir := t.TempDir()
 	prunable(t, dir)
@@ -315,7 +315,8 @@ func TestHalfMadeGeneration(t *testing.T) {
 	}
 }
 
-// Segments whose first one is lost are the journal, not refuse of a pruning.
+// If the first segment is lost, the others are still the journal, and are not taken for
+// the remains of a pruning.
 func TestLostFirstSegment(t *testing.T) {
 	dir := t.TempDir()
 	prunable(t, dir)
@@ -336,8 +337,8 @@ func TestLostFirstSegment(t *testing.T) {
 	}
 }
 
-// A journal that is open for reading while another process prunes it gives the old
-// answers or says what happened; one that is opened meanwhile is the old or the new.
+// A journal that is open for reading while another process prunes it gives the old answers
+// or says what happened. One that is opened meanwhile is the old or the new journal.
 func TestPruneUnderReader(t *testing.T) {
 	dir := t.TempDir()
 	prunable(t, dir)
@@ -372,9 +373,9 @@ func TestPruneUnderReader(t *testing.T) {
 	}
 }
 
-// Killed between any two operations, with all temporary files left where they are, the
-// journal is the old one or the new one. What the disk must have before the switch is
-// synced before it, and what is removed goes only after the switch is synced.
+// If the process is killed between any two operations, and all temporary files stay where
+// they are, the journal is the old one or the new one. All that the disk must have before
+// the switch is synced before it. Files are removed only after the switch is synced.
 func TestPruneKilled(t *testing.T) {
 	dir := t.TempDir()
 	prunable(t, dir)

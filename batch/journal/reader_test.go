@@ -14,7 +14,7 @@ import (
 	"github.com/genbatch/genbatch/batch/journal"
 )
 
-// A Reader reads what Read does, of several segments, in any order, with gaps, repeats,
+// A Reader reads the same as Read: from several segments, in any order, with gaps, repeats,
 // long lines and blobs, and whatever its results held before.
 func TestReader(t *testing.T) {
 	j := open(t, journal.Config{Dir: t.TempDir(), SegmentBytes: 64 << 10, BlobBytes: 20 << 10, FS: unsynced})
@@ -36,7 +36,7 @@ func TestReader(t *testing.T) {
 	rd := j.NewReader()
 	for _, shuffled := range []bool{false, true} {
 		for from := 0; from < rows; from += 50 {
-			entries := []journal.Entry{{}} // one that is passed over
+			entries := []journal.Entry{{}} // the zero value is passed over
 			for n := from; n < from+50; n++ {
 				if n%3 == 0 {
 					continue
@@ -70,7 +70,7 @@ func TestReader(t *testing.T) {
 	}
 }
 
-// Damage is the result's alone, not that of the lines that are read with it.
+// Damage concerns one result alone, and not the lines that are read together with it.
 func TestReaderDamage(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, journal.Config{Dir: dir})

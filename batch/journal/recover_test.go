@@ -17,7 +17,7 @@ import (
 
 const first = "results-000001.jsonl"
 
-// segmentOf returns the bytes of a segment with these results.
+// segmentOf returns the bytes of a segment that has these results.
 func segmentOf(t testing.TB, rs ...*batch.Result) []byte {
 	t.Helper()
 	dir := t.TempDir()
@@ -32,8 +32,8 @@ func signed(body string) string {
 	return fmt.Sprintf("%s,\"crc32c\":\"%08x\"}\n", body, crc32.Checksum([]byte(body), crc32.MakeTable(crc32.Castagnoli)))
 }
 
-// Wherever a crash cuts the journal, the results before the cut are there, the rest
-// is kept aside, and writing goes on.
+// Wherever a crash cuts the journal, the results before the cut are there, the rest is
+// kept aside, and more can be written.
 func TestCutAtEveryByte(t *testing.T) {
 	const rows = 4
 	whole := segmentOf(t, results(0, rows)...)
@@ -49,7 +49,7 @@ func TestCutAtEveryByte(t *testing.T) {
 			good++
 		}
 		rest := whole[min(end, n):n]
-		good = max(good, 1) - 1 // the header is no result
+		good = max(good, 1) - 1 // the header is not a result
 
 		j := open(t, c)
 		has(t, j, results(0, good)...)
@@ -85,8 +85,8 @@ func TestCutAtEveryByte(t *testing.T) {
 	}
 }
 
-// Whichever byte of a line in the middle is damaged, the damage is reported with its
-// place and costs that result alone.
+// Each byte of a line in the middle is damaged in turn. The damage is reported with its
+// place, and costs that result alone.
 func TestFlipEveryByte(t *testing.T) {
 	whole := segmentOf(t, results(0, 4)...)
 	lines := bytes.SplitAfter(whole, []byte("\n"))
@@ -105,7 +105,7 @@ func TestFlipEveryByte(t *testing.T) {
 				has(t, j, others...)
 				rows, damage := all(t, j)
 				d := j.Damage()
-				if n == end-1 { // the line end: both results can be read
+				if n == end-1 { // it is the line end, so both results can be read
 					has(t, j, result(1))
 					if len(rows) != 4 || len(d) != 1 || d[0].Kind != journal.Corrupt || d[0].Offset != int64(n) || d[0].Line != 3 || d[0].Length != 1 {
 						t.Errorf("byte %d: All yields %v, Open finds %s", n, rows, kinds(j))
@@ -132,7 +132,7 @@ func TestFlipEveryByte(t *testing.T) {
 			}
 		}
 	}
-	// Its row is asked again, and then is there beside the damage.
+	// Its row is asked again, and its result is then there beside the damage.
 	put(t, append(bytes.Clone(whole[:start+20]), append([]byte("#"), whole[start+21:]...)...), dir, first)
 	c.ReadOnly = false
 	j := open(t, c)
@@ -167,7 +167,7 @@ func TestDamageWhileOpen(t *testing.T) {
 	}
 }
 
-// What Open makes of a journal of several segments that others have been at.
+// Open reads a journal of several segments that somebody has changed.
 func TestOpenDamaged(t *testing.T) {
 	whole := segmentOf(t, results(0, 3)...)
 	lines := strings.SplitAfter(string(whole), "\n")
@@ -205,9 +205,9 @@ func TestOpenDamaged(t *testing.T) {
 		{"zeroed end", []string{h + r1 + nul}, "0", 1, "torn 1:3"},
 		{"zeroed middle", []string{h + r1 + nul + r3}, "02", 3, "corrupt 1:3"},
 		{"zeroed over a line end", []string{h + r1[:len(r1)-9] + nul + "\n" + r3}, "2", 3, "corrupt 1:2 gap 1:3"},
-		{"glued lines, one bad", []string{h + r1[:len(r1)-1] + "x" + bad + r3}, "02", 3, "corrupt 1:2 corrupt 1:2"},
-		{"glued lines, first bad", []string{h + bad[:len(bad)-1] + "x" + r2 + r3}, "12", 3, "corrupt 1:2"},
-		{"glued header", []string{h[:len(h)-1] + "x" + r1 + r2}, "01", 2, "corrupt 1:1"},
+		{"damaged line end, one line bad", []string{h + r1[:len(r1)-1] + "x" + bad + r3}, "02", 3, "corrupt 1:2 corrupt 1:2"},
+		{"damaged line end, first line bad", []string{h + bad[:len(bad)-1] + "x" + r2 + r3}, "12", 3, "corrupt 1:2"},
+		{"damaged end of the header", []string{h[:len(h)-1] + "x" + r1 + r2}, "01", 2, "corrupt 1:1"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -239,7 +239,7 @@ func TestOpenDamaged(t *testing.T) {
 			if known != test.rows || j.Last() != test.last {
 				t.Errorf("known rows are %q, Last %d, want %q, %d", known, j.Last(), test.rows, test.last)
 			}
-			// It goes on from there.
+			// More can be written.
 			write(t, j, results(10, 12)...)
 			if j.Last() != test.last+2 {
 				t.Errorf("Last is %d, want %d", j.Last(), test.last+2)
@@ -308,15 +308,15 @@ func TestOpenErrors(t *testing.T) {
 	}
 }
 
-// FuzzRecover opens arbitrary bytes as a journal: whatever they are, what is written
-// after is safe.
+// FuzzRecover opens arbitrary bytes as a journal. Whatever they are, results that are
+// written after them are safe.
 func FuzzRecover(f *testing.F) {
 	whole := segmentOf(f, results(0, 3)...)
 	lines := bytes.SplitAfter(whole, []byte("\n"))
-	glued := bytes.Clone(whole)
-	glued[len(lines[0])+len(lines[1])-1] = 'x'
+	broken := bytes.Clone(whole)
+	broken[len(lines[0])+len(lines[1])-1] = 'x'
 	for _, seed := range [][]byte{
-		nil, []byte("\n\n\n"), []byte("{"), whole, whole[:len(whole)-1], whole[:len(whole)-100], whole[:10], glued,
+		nil, []byte("\n\n\n"), []byte("{"), whole, whole[:len(whole)-1], whole[:len(whole)-100], whole[:10], broken,
 		bytes.Join(lines[1:], nil), append(bytes.Clone(lines[0]), lines[3]...), bytes.Repeat(lines[1], 3),
 		append(bytes.Clone(whole), make([]byte, 5000)...), bytes.Replace(whole, []byte("answer 1"), []byte("answer 9"), 1),
 		[]byte(signed(`{"seq":1`)), []byte(signed(`{"format":`)), []byte(signed(`{"format":"genbatch-journal","version":9`)),

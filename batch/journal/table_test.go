@@ -8,8 +8,8 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
-// A table has what a map would have, however often it grows, of keys that are spread
-// badly too.
+// A table holds the same as a map, however often it grows, even if its keys are spread
+// unevenly.
 func TestTable(t *testing.T) {
 	for name, key := range map[string]func(n uint32) batch.Fingerprint{
 		"digests": func(n uint32) batch.Fingerprint { return keyOf(batch.Fingerprint{}, int(n)+1) },
@@ -23,7 +23,7 @@ func TestTable(t *testing.T) {
 				t.Fatalf("%s: key %d is there before it is put", name, n)
 			}
 			*x.put(key(n)) = slot{offset: n, status: 1}.pack()
-			for _, back := range []uint32{0, n / 2, n} { // those of before have moved, or not
+			for _, back := range []uint32{0, n / 2, n} { // earlier keys, which may have moved
 				if got := x.get(key(back)); got != (slot{offset: back, status: 1}) {
 					t.Fatalf("%s: of %d keys, that of %d has %+v", name, n+1, back, got)
 				}

@@ -71,7 +71,7 @@ func TestWriteFile(t *testing.T) {
 	}
 }
 
-// Whatever step fails, carried out or not, the file is the old one or the new one,
+// Each step fails once, and is carried out or not. The file is the old one or the new one,
 // the failure is reported, and nothing else is left in the folder.
 func TestWriteFileFaults(t *testing.T) {
 	const steps = 5

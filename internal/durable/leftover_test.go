@@ -11,7 +11,7 @@ import (
 	"github.com/genbatch/genbatch/internal/durable"
 )
 
-// What a killed process left of a file goes; what only looks alike stays.
+// What a killed process has left of a file is removed. What only looks like it stays.
 func TestRemoveTemps(t *testing.T) {
 	dir := t.TempDir()
 	keep := []string{"out.csv", "out.csv.bak.tmp-1", "out.csv.tmp-", "out.csv.tmp-1x", "out.csv.tmp-old", "tmp-1", ".tmp-1"}

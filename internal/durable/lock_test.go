@@ -14,8 +14,8 @@ import (
 	"github.com/genbatch/genbatch/internal/durable"
 )
 
-// TestMain serves the lock tests as the other process too: it takes the lock, says
-// so, and holds it until it is killed or its input ends.
+// TestMain also plays the other process of the lock tests. That process takes the lock,
+// says so, and holds it until it is killed or its input ends.
 func TestMain(m *testing.M) {
 	if path := os.Getenv("DURABLE_TEST_LOCK"); path != "" {
 		if _, err := (durable.FS{}).Lock(path); err != nil {
@@ -61,7 +61,7 @@ func TestLock(t *testing.T) {
 	l.Unlock()
 }
 
-// A killed owner leaves its text behind, and no lock.
+// A killed owner leaves its text behind, but no lock.
 func TestLockOfKilledProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	long := strings.Repeat("x", 4096) // stale text longer than the new one

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A shared file gets the mode that a file of any other program gets here, and one
-// that replaces another takes over its mode.
+// A new shared file gets the mode that a file of any other program gets here. One that
+// replaces another file keeps the mode of that file.
 func TestCreateShared(t *testing.T) {
 	dir := t.TempDir()
 	plain := filepath.Join(dir, "plain")

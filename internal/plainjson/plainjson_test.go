@@ -9,7 +9,7 @@ import (
 	"github.com/genbatch/genbatch/internal/plainjson"
 )
 
-// sample is what the tests read, in both ways.
+// sample is what the tests read, with a Scanner and with encoding/json.
 type sample struct {
 	Name string   `json:"name"`
 	Size int64    `json:"size"`
@@ -54,7 +54,7 @@ var plain = []string{
 	`{"name":"žluťoučký kůň úpěl ďábelské ódy","list":["12345678","1234567","123456789",""]}`,
 }
 
-// odd is what must be left to encoding/json, whatever that makes of it.
+// odd holds texts that must be left to encoding/json, whatever it makes of them.
 var odd = []string{
 	``, `null`, `[]`, `"a"`, `{`, `{"name":"a"`, `{"name":"a",}`, `{"name" "a"}`, `{"name":"a"}x`, `{"name":"a"}{}`,
 	`{"name":null}`, `{"name":1}`, `{"size":"1"}`, `{"size":-1}`, `{"size":1.0}`, `{"size":1e3}`, `{"size":01}`, `{"size":9999999999999999}`,

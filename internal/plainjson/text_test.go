@@ -10,7 +10,7 @@ func TestRun(t *testing.T) {
 	for c := range 256 {
 		plain := c >= ' ' && c < 0x80 && c != '"' && c != '\\'
 		for at := range 24 {
-			for _, around := range []string{"~", " ", "#", "!", "]"} { // the last three are next to a special one
+			for _, around := range []string{"~", " ", "#", "!", "]"} { // the last three are next to a special character
 				s := strings.Repeat(around, at) + string([]byte{byte(c)}) + strings.Repeat(around, 23-at)
 				want := at
 				if plain {
