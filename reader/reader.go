@@ -97,7 +97,7 @@ func Open(c Config) (*Input, error) {
 	return in, nil
 }
 
-// Paths returns the files in the order in which they are read. Its globs are expanded.
+// Paths returns the files in the order in which they are read, with globs expanded.
 func (in *Input) Paths() []string {
 	paths := make([]string, len(in.files))
 	for i, f := range in.files {
@@ -116,8 +116,8 @@ func (in *Input) Columns() []batch.Column { return slices.Clone(in.columns) }
 func (in *Input) KnownColumns() bool { return in.known }
 
 // Rows returns a sequence of the rows of all files. Each range over it reads from the
-// start with file handles of its own. The error is nil but for a source that breaks:
-// then the last pair is an empty row and an [*Error].
+// start with file handles of its own. If a source breaks, the last pair is an empty row
+// and an [*Error]. The error of every other pair is nil.
 func (in *Input) Rows() iter.Seq2[batch.Row, error] {
 	return func(yield func(batch.Row, error) bool) {
 		var number int64
