@@ -3,24 +3,12 @@
 package layout_test
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"io"
-	"os"
-	"os/exec"
 	"path"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 )
-
-const module = "github.com/genbatch/genbatch"
 
 // A layer is what a package may import besides the standard library and
 // internal/...: packages of this module, and other modules.
@@ -108,13 +96,9 @@ func within(p, allowed string) bool {
 
 func TestLayers(t *testing.T) {
 	for _, f := range sources(t) {
-		for _, spec := range f.syntax.Imports {
-			imported, err := strconv.Unquote(spec.Path.Value)
-			if err != nil {
-				t.Fatal(err)
-			}
+		for imported, place := range f.imports {
 			if v := violation(f.pkg, imported); v != "" {
-				t.Errorf("%s: %s", f.place(spec), v)
+				t.Errorf("%s: %s", place, v)
 			}
 		}
 	}
@@ -150,68 +134,4 @@ func TestViolation(t *testing.T) {
 			t.Errorf("violation(%q, %q) = %q, want %q", c.pkg, c.imported, got, c.want)
 		}
 	}
-}
-
-// A source is a file of the module that is no test.
-type source struct {
-	pkg    string // path of its package below the module
-	name   string // path below the module
-	lines  int
-	set    *token.FileSet
-	syntax *ast.File
-}
-
-func (f *source) place(n ast.Node) string {
-	return fmt.Sprintf("%s:%d", f.name, f.set.Position(n.Pos()).Line)
-}
-
-// sources parses the files of the module's packages, those for other systems
-// included.
-func sources(t *testing.T) []source {
-	t.Helper()
-	c := exec.CommandContext(t.Context(), "go", "list", "-json=Dir,ImportPath,GoFiles,CgoFiles,IgnoredGoFiles", module+"/...")
-	c.Stderr = t.Output()
-	text, err := c.Output()
-	if err != nil {
-		t.Fatalf("go list: %v", err)
-	}
-	var all []source
-	set := token.NewFileSet()
-	for d := json.NewDecoder(strings.NewReader(string(text))); ; {
-		var p struct {
-			Dir, ImportPath                   string
-			GoFiles, CgoFiles, IgnoredGoFiles []string
-		}
-		if err := d.Decode(&p); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			t.Fatalf("go list: %v", err)
-		}
-		// The test cache takes no notice of what go list has read; these folders
-		// change with each new file and package.
-		for _, dir := range []string{p.Dir, filepath.Dir(p.Dir)} {
-			if _, err := os.ReadDir(dir); err != nil {
-				t.Fatal(err)
-			}
-		}
-		for _, name := range slices.Concat(p.GoFiles, p.CgoFiles, p.IgnoredGoFiles) {
-			if strings.HasSuffix(name, "_test.go") {
-				continue
-			}
-			text, err := os.ReadFile(filepath.Join(p.Dir, name))
-			if err != nil {
-				t.Fatal(err)
-			}
-			syntax, err := parser.ParseFile(set, name, text, parser.ParseComments|parser.SkipObjectResolution)
-			if err != nil {
-				t.Fatal(err)
-			}
-			pkg := strings.TrimPrefix(p.ImportPath, module+"/")
-			all = append(all, source{pkg: pkg, name: path.Join(pkg, name), lines: strings.Count(string(text), "\n"), set: set, syntax: syntax})
-		}
-	}
-	if len(all) < 20 {
-		t.Fatalf("go list names %d files only", len(all))
-	}
-	return all
 }
