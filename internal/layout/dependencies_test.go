@@ -1,0 +1,120 @@
+package layout_test
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// dependencies says where each other module may be imported: in a package, or in one
+// file of it. What few places know can be replaced there. Tests are not looked at;
+// they may use whatever go.mod lists.
+var dependencies = map[string][]string{
+	"github.com/parquet-go/parquet-go":  {"reader/parquet.go", "reader/parquet_json.go", "reader/parquet_rows.go", "writer/parquet.go"},
+	"github.com/klauspost/compress":     {"reader/text.go", "writer/writer.go"},
+	"github.com/urfave/cli/v2":          {"cmd/genbatch"},
+	"github.com/schollz/progressbar/v3": {"cmd/genbatch/progress.go"},
+	"golang.org/x/oauth2":               {"batch/gemini"},
+	"golang.org/x/sync":                 {"batch/run.go"},
+	"golang.org/x/term":                 {"cmd/genbatch/app.go"},
+	"golang.org/x/time":                 {"jobs/warn.go"},
+
+	// The places in jobs/*.go are from before jobs was divided into rooms.
+	"github.com/goccy/go-yaml":           {"jobs/spec", "jobs/spec.go", "jobs/schema.go"},
+	"github.com/gabriel-vasile/mimetype": {"jobs/internal/media", "jobs/mediafile.go"},
+	"github.com/xrash/smetrics":          {"jobs/spec/near.go", "jobs/internal/preflight", "jobs/near.go", "jobs/preflight.go"},
+	// A standard too large to write anew.
+	"github.com/santhosh-tekuri/jsonschema/v6": {"jobs/internal/schema", "jobs/schema.go", "jobs/schemacheck.go"},
+}
+
+// dependencyOf returns the module of dependencies that an import belongs to.
+func dependencyOf(imported string) (string, bool) {
+	for m := range dependencies {
+		if within(imported, m+"/...") {
+			return m, true
+		}
+	}
+	return "", false
+}
+
+// misplaced says why a file may not import a package of another module. It is empty
+// where the file may.
+func misplaced(file, imported string) string {
+	m, ok := dependencyOf(imported)
+	if !ok {
+		return fmt.Sprintf("%s imports %s, of a module that is not in the list: a new dependency is a decision; say in internal/layout/dependencies_test.go which file needs it", file, imported)
+	}
+	if slices.ContainsFunc(dependencies[m], func(place string) bool { return covers(place, file) }) {
+		return ""
+	}
+	return fmt.Sprintf("%s imports %s, and only %s may, so that it can be replaced there: use what they offer, or add the file to internal/layout/dependencies_test.go", file, imported, strings.Join(dependencies[m], ", "))
+}
+
+// covers reports whether a file is the place, or in the package that is.
+func covers(place, file string) bool {
+	return place == file || place == path.Dir(file)
+}
+
+func TestDependencies(t *testing.T) {
+	built := make(map[string]bool) // packages
+	used := make(map[string]bool)  // places
+	for _, f := range sources(t) {
+		built[f.pkg] = true
+		for imported, at := range f.imports {
+			if !otherModule(imported) {
+				continue
+			}
+			if why := misplaced(f.name, imported); why != "" {
+				t.Errorf("%s: %s", at, why)
+			}
+			if m, ok := dependencyOf(imported); ok {
+				for _, place := range dependencies[m] {
+					used[m+" "+place] = used[m+" "+place] || covers(place, f.name)
+				}
+			}
+		}
+	}
+	for _, m := range slices.Sorted(maps.Keys(dependencies)) {
+		for _, place := range dependencies[m] {
+			pkg := place
+			if path.Ext(place) == ".go" {
+				pkg = path.Dir(place)
+			}
+			if built[pkg] && !used[m+" "+place] {
+				t.Errorf("%s may import %s, and does so no more: remove it from internal/layout/dependencies_test.go", place, m)
+			}
+		}
+	}
+}
+
+// otherModule reports whether an import is neither of this module nor of the standard
+// library, whose paths have no dot before their first slash.
+func otherModule(imported string) bool {
+	first, _, _ := strings.Cut(imported, "/")
+	return strings.Contains(first, ".") && !within(imported, module+"/...")
+}
+
+func TestMisplaced(t *testing.T) {
+	for _, c := range []struct {
+		file, imported string
+		want           string // part of the message; empty: allowed
+	}{
+		{"batch/run.go", "golang.org/x/sync/errgroup", ""},
+		{"batch/gemini/auth.go", "golang.org/x/oauth2/google", ""},
+		{"reader/parquet.go", "github.com/parquet-go/parquet-go/format", ""},
+		{"reader/parquet.go", "github.com/parquet-go/parquet-go-extra", "not in the list"},
+		{"reader/csv.go", "github.com/parquet-go/parquet-go", "only reader/parquet.go"},
+		{"batch/run.go", "github.com/parquet-go/parquet-go", "only reader/parquet.go"},
+		{"batch/price/load.go", "golang.org/x/time/rate", "only jobs/warn.go"},
+		{"jobs/run.go", "github.com/urfave/cli/v2", "only cmd/genbatch"},
+		{"cmd/genbatch/more/app.go", "github.com/urfave/cli/v2", "only cmd/genbatch"},
+	} {
+		got := misplaced(c.file, c.imported)
+		if !strings.Contains(got, c.want) || (got == "") != (c.want == "") {
+			t.Errorf("misplaced(%q, %q) = %q, want %q", c.file, c.imported, got, c.want)
+		}
+	}
+}
