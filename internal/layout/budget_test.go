@@ -20,7 +20,7 @@ const (
 	maxMethods            = 3    // of an interface
 	maxExportedInterfaces = 6    // of the module
 	maxFields             = 15   // of a struct
-	maxStarts             = 11   // of goroutines, in the source
+	maxStarts             = 16   // of goroutines, in the source
 )
 
 // An exception allows so many where a budget allows fewer, for a reason.
@@ -66,14 +66,19 @@ var wideStructs = map[string]exception{
 	"batch/quota.model": {20, "everything that one lock guards; slow start and estimates could be a type each"},
 }
 
-// starts are the files that start goroutines, with who waits for them.
+// starts are the files that start goroutines, with who waits for them. Where nobody
+// waits for the function of a timer, the reason says why it does no harm later.
 var starts = map[string]exception{
-	"batch/run.go":             {4, "feed, workers, wait, collect: Run waits for each of their groups"},
-	"batch/quota/link.go":      {1, "a conversation with the store on disk: Limiter.Close waits, unless the disk hangs"},
-	"jobs/derive.go":           {2, "the stages before the output's writer: fetchAll waits for them, however it ends"},
-	"cmd/genbatch/progress.go": {2, "the count of rows and the ticker: display.close cancels them and waits"},
-	"cmd/genbatch/app.go":      {1, "waits for signals until the command has ended; it touches nothing that is closed after"},
-	"internal/sim/server.go":   {1, "the HTTP server: Running.Close closes it and waits"},
+	"batch/run.go":                 {5, "feed, workers, wait, collect: Run waits for each of their groups; the timer of the drain ends with Run and touches contexts only"},
+	"batch/gemini/client.go":       {1, "the timeout of a call: the call stops it; later it only cancels a context that has ended"},
+	"batch/quota/model.go":         {1, "wakes those who wait for a slot: stopped when none waits; later it finds the queue empty"},
+	"batch/quota/link.go":          {1, "a conversation with the store on disk: Limiter.Close waits, unless the disk hangs"},
+	"jobs/tiering.go":              {1, "the moment to leave a tier: the attempt stops it; later it only sees that its context has ended"},
+	"jobs/derive.go":               {2, "the stages before the output's writer: fetchAll waits for them, however it ends"},
+	"cmd/genbatch/progress.go":     {2, "the count of rows and the ticker: display.close cancels them and waits"},
+	"cmd/genbatch/app.go":          {1, "waits for signals until the command has ended; it touches nothing that is closed after"},
+	"batch/batchtest/batchtest.go": {1, "cancels the context of a test, which stops it"},
+	"internal/sim/server.go":       {1, "the HTTP server: Running.Close closes it and waits"},
 }
 
 func TestFileLines(t *testing.T) {
@@ -231,8 +236,9 @@ func TestStructFields(t *testing.T) {
 	unused(t, "fields", wideStructs, used)
 }
 
-// TestGoroutines counts go statements and calls of a Go method with one argument,
-// as errgroup.Group and sync.WaitGroup have it.
+// TestGoroutines counts go statements, calls of a Go method with one argument, as
+// errgroup.Group and sync.WaitGroup have it, and the AfterFunc of time and context,
+// which calls its function in a goroutine.
 func TestGoroutines(t *testing.T) {
 	used := make(map[string]bool)
 	total := 0
@@ -242,6 +248,10 @@ func TestGoroutines(t *testing.T) {
 			switch node := node.(type) {
 			case *ast.GoStmt:
 				n++
+			case *ast.SelectorExpr:
+				if from, ok := node.X.(*ast.Ident); ok && node.Sel.Name == "AfterFunc" && (from.Name == "time" || from.Name == "context") {
+					n++
+				}
 			case *ast.CallExpr:
 				if s, ok := node.Fun.(*ast.SelectorExpr); ok && s.Sel.Name == "Go" && len(node.Args) == 1 {
 					n++
@@ -255,7 +265,7 @@ func TestGoroutines(t *testing.T) {
 		total += n
 		used[f.name] = true
 		if allowed := starts[f.name].max; n > allowed {
-			t.Errorf("%s starts goroutines in %d places, and may in %d: say in the list who waits for them", f.name, n, allowed)
+			t.Errorf("%s starts goroutines in %d places, and may in %d: have a part that waits start them, or say in starts who waits", f.name, n, allowed)
 		}
 	}
 	if total > maxStarts {
