@@ -67,11 +67,13 @@ var house = []floor{
 		{"reader", []string{"batch", "internal/plainjson"}},
 		{"writer", []string{"batch", "internal/durable", "internal/plainjson"}},
 	}},
-	{"the engine and what it works with", []room{
+	{"around the engine", []room{
 		{"batch/gemini", []string{"batch", "internal/apijson", "internal/plainjson", "internal/redact"}},
 		{"batch/journal", []string{"batch", "internal/durable"}},
 		{"batch/quota", []string{"batch", "internal/durable"}},
 		{"batch/price", nil},
+	}},
+	{"the engine", []room{
 		{"batch", []string{"internal/apijson"}},
 	}},
 	// Only jobs and the commands name the simulator in their rows. It knows nothing of
