@@ -19,7 +19,7 @@ var dependencies = map[string][]string{
 	"github.com/schollz/progressbar/v3": {"cmd/genbatch/progress.go"},
 	"golang.org/x/oauth2":               {"batch/gemini"},
 	"golang.org/x/sync":                 {"batch/run.go"},
-	"golang.org/x/term":                 {"cmd/genbatch/app.go"},
+	"golang.org/x/term":                 {"cmd/genbatch"},
 	"golang.org/x/time":                 {"jobs/warn.go"},
 
 	// The places in jobs/*.go are from before jobs was divided into rooms.

@@ -31,7 +31,7 @@ var house = []floor{
 		{"cmd/genbatch", []string{"jobs/...", "batch/...", "internal/durable", "internal/redact", "internal/sim", "internal/version"}},
 	}},
 	{"reports", []room{
-		{"jobs/report", []string{"jobs", "jobs/plan", "jobs/cost", "jobs/eval", "batch", "batch/price"}},
+		{"jobs/report", []string{"jobs", "jobs/plan", "jobs/cost", "jobs/eval", "batch", "batch/price", "batch/quota", "internal/durable"}},
 	}},
 	{"a job's life", []room{
 		{"jobs", []string{"jobs/...", "reader", "writer", "batch/...", "internal/apijson", "internal/durable", "internal/redact", "internal/sim", "internal/version"}},
