@@ -1,0 +1,218 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/genbatch/genbatch/jobs"
+)
+
+// How much of an evaluation the text shows. The JSON has all of it.
+const (
+	labelsShown     = 20 // in the table of scores
+	matrixShown     = 12 // labels of a confusion matrix
+	confusionsShown = 5
+	bandsShown      = 4
+	unknownShown    = 3
+)
+
+// writeEvaluation writes how the labels compare with known ones, if they were compared.
+func writeEvaluation(w io.Writer, e *jobs.Evaluation) {
+	if e == nil {
+		return
+	}
+	tw := newTable(w)
+	fmt.Fprintf(tw, "\nCompared with the column %s:\n", e.Column)
+	what := "accuracy"
+	if e.Multi {
+		what = "exact match"
+	}
+	if e.Rows == 0 {
+		fmt.Fprintf(tw, "  %s\tnot known: no row could be compared\n", what)
+	} else {
+		fmt.Fprintf(tw, "  %s\t%s (%s of %s; 95%% interval %s to %s)\n", what, sharePercent(e.Accuracy), Count(e.Correct), Many(e.Rows, "row"),
+			sharePercent(&e.Interval[0]), sharePercent(&e.Interval[1]))
+	}
+	if e.HammingLoss != nil {
+		fmt.Fprintf(tw, "  Hamming loss\t%.4f\n", *e.HammingLoss)
+	}
+	if e.NoLabel > 0 {
+		fmt.Fprintf(tw, "  no label\t%s: not ok, and counted as wrong\n", Many(e.NoLabel, "row"))
+	}
+	if text := excludedText(e); text != "" {
+		fmt.Fprintf(tw, "  not compared\t%s\n", text)
+	}
+	if e.Calibration != nil && len(e.Calibration.Bands) > 0 {
+		fmt.Fprintf(tw, "  by confidence\t%s\n", bandsText(e.Calibration))
+	}
+	tw.Flush()
+	if e.Rows == 0 {
+		return
+	}
+	writeScores(w, e)
+	if !e.Multi {
+		writeConfusion(w, e)
+	}
+}
+
+// excludedText says which rows were not compared, and why.
+func excludedText(e *jobs.Evaluation) string {
+	var parts []string
+	if e.Missing > 0 {
+		text := Many(e.Missing, "row") + " without an expected label"
+		if e.Multi {
+			text += " ([] is one to which none applies)"
+		}
+		parts = append(parts, text)
+	}
+	if e.Unknown > 0 {
+		var values []string
+		for i, v := range byCount(e.Values) {
+			if i == unknownShown {
+				values = append(values, "…")
+				break
+			}
+			values = append(values, fmt.Sprintf("%q %s", v, Count(e.Values[v])))
+		}
+		parts = append(parts, fmt.Sprintf("%s whose expected label is none of the job's (%s)", Many(e.Unknown, "row"), strings.Join(values, ", ")))
+	}
+	if e.Examples > 0 {
+		parts = append(parts, Many(e.Examples, "row")+" that the model was shown as examples")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// bandsText says how often the model is right at each level of confidence.
+func bandsText(c *jobs.Calibration) string {
+	var parts []string
+	for _, b := range slices.Backward(c.Bands) {
+		if len(parts) == bandsShown {
+			parts = append(parts, "…")
+			break
+		}
+		parts = append(parts, fmt.Sprintf("%.1f to %.1f: %s right of %s", b.From, b.To, sharePercent(&b.Accuracy), Count(b.Rows)))
+	}
+	return fmt.Sprintf("%s (calibration error %.2f)", strings.Join(parts, ", "), *c.Error)
+}
+
+// writeScores writes the scores of each label. If there are many labels, it writes those
+// that are expected most often.
+func writeScores(w io.Writer, e *jobs.Evaluation) {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(tw, "\n  \tprecision\trecall\tF1\texpected\tgiven\t\n")
+	labels := e.Labels
+	if len(labels) > labelsShown {
+		labels = slices.Clone(labels)
+		slices.SortStableFunc(labels, func(a, b jobs.LabelScores) int { return cmp.Compare(b.Expected, a.Expected) })
+		labels = labels[:labelsShown]
+	}
+	line := func(name string, s jobs.Scores) {
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t", name, scoreText(s.Precision), scoreText(s.Recall), scoreText(s.F1))
+	}
+	for _, l := range labels {
+		line(shortLabel(l.Label), l.Scores)
+		fmt.Fprintf(tw, "%s\t%s\t\n", Count(l.Expected), Count(l.Given))
+	}
+	if more := len(e.Labels) - len(labels); more > 0 {
+		fmt.Fprintf(tw, "… %d more\t\n", more)
+	}
+	for _, mean := range []struct {
+		name string
+		jobs.Scores
+	}{{"macro average", e.Macro}, {"weighted average", e.Weighted}, {"micro average", e.Micro}} {
+		line(mean.name, mean.Scores)
+		fmt.Fprintln(tw)
+	}
+	tw.Flush()
+}
+
+// writeConfusion writes which labels are taken for which: as a matrix if that fits on a
+// page, else as a list of the most frequent pairs.
+func writeConfusion(w io.Writer, e *jobs.Evaluation) {
+	pairs := e.Confusions()
+	if len(pairs) == 0 {
+		return
+	}
+	if len(e.Labels) > matrixShown {
+		fmt.Fprintf(w, "\n  expected, but given:\n")
+		for i, p := range pairs {
+			if i == 2*confusionsShown {
+				fmt.Fprintf(w, "    … %d more pairs\n", len(pairs)-i)
+				break
+			}
+			fmt.Fprintf(w, "    %s\n", confusedText(p))
+		}
+		return
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprint(tw, "\n  expected \\ given\t")
+	for i := range e.Labels {
+		fmt.Fprintf(tw, "%c\t", 'a'+i)
+	}
+	if e.NoLabel > 0 {
+		fmt.Fprint(tw, "none\t")
+	}
+	fmt.Fprintln(tw)
+	for i, l := range e.Labels {
+		fmt.Fprintf(tw, "%s = %c\t", shortLabel(l.Label), 'a'+i)
+		for _, given := range e.Labels {
+			fmt.Fprintf(tw, "%s\t", matrixCell(e.Confusion[l.Label][given.Label]))
+		}
+		if e.NoLabel > 0 {
+			fmt.Fprintf(tw, "%s\t", matrixCell(e.Confusion[l.Label][""]))
+		}
+		fmt.Fprintln(tw)
+	}
+	tw.Flush()
+	var most []string
+	for _, p := range pairs[:min(len(pairs), confusionsShown)] {
+		most = append(most, confusedText(p))
+	}
+	fmt.Fprintf(w, "\n  expected, but given: %s\n", strings.Join(most, ", "))
+}
+
+func confusedText(p jobs.Confused) string {
+	given := p.Given
+	if given == "" {
+		given = "no label"
+	}
+	return fmt.Sprintf("%s → %s %s", p.Expected, given, Count(p.Rows))
+}
+
+// matrixCell writes a count in a matrix. The many zeros become dots, which stand out less.
+func matrixCell(n int64) string {
+	if n == 0 {
+		return "."
+	}
+	return Count(n)
+}
+
+// shortLabel shortens a label so that it fits into a column.
+func shortLabel(label string) string {
+	const most = 30
+	if r := []rune(strings.Join(strings.Fields(label), " ")); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return label
+}
+
+// sharePercent writes a share from 0 to 1 in percent, and nil, which is not defined, as a
+// dash.
+func sharePercent(share *float64) string {
+	if share == nil {
+		return "–"
+	}
+	return fmt.Sprintf("%.1f%%", 100**share)
+}
+
+// scoreText writes a score from 0 to 1, and nil, which is not defined, as a dash.
+func scoreText(score *float64) string {
+	if score == nil {
+		return "–"
+	}
+	return fmt.Sprintf("%.3f", *score)
+}

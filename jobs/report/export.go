@@ -1,0 +1,38 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/genbatch/genbatch/jobs"
+)
+
+// An Export shows an output that was written again.
+type Export struct {
+	Path   string
+	Totals *jobs.Totals
+}
+
+func (e Export) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Wrote %s: %s of %s\n", e.Path, Count(e.Totals.Written), Rows(e.Totals))
+	w := newTable(&b)
+	fmt.Fprintf(w, "  cost\t%s\n", amount(shownCost(e.Totals)))
+	writeBill(w, "  ", e.Totals)
+	w.Flush()
+	writeEvaluation(&b, e.Totals.Evaluation)
+	return b.String()
+}
+
+// exportJSON is [Export] as JSON.
+type exportJSON struct {
+	Type   string `json:"type"`
+	Output string `json:"output"`
+	totalsJSON
+}
+
+// MarshalJSON implements json.Marshaler.
+func (e Export) MarshalJSON() ([]byte, error) {
+	return json.Marshal(sorted[exportJSON]{exportJSON{"export", e.Path, totalsOf(e.Totals)}})
+}

@@ -1,0 +1,113 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/genbatch/genbatch/batch/price"
+)
+
+// Count writes a number with its digits in groups of three, such as 1,234,567.
+func Count(n int64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// Many writes how many there are of a thing, such as "1 row" or "2,000 rows".
+func Many(n int64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return Count(n) + " " + thing + "s"
+}
+
+// Money rounds an amount of dollars to what people read: to cents, and below ten cents to
+// two significant digits, of at most eight decimals. It has no currency sign.
+func Money(usd price.USD) string {
+	digits := 2
+	for below := price.USD(1e11); usd != 0 && usd < below && digits < 8; below /= 10 {
+		digits++
+	}
+	return usd.Format(digits)
+}
+
+// amount writes a cost of which the price of some calls may be unknown.
+func amount(cost price.USD, unpriced int64) string {
+	switch {
+	case unpriced > 0 && cost == 0:
+		return "unknown"
+	case unpriced > 0:
+		return fmt.Sprintf("$%s and %s calls of unknown price", Money(cost), Count(unpriced))
+	}
+	return "$" + Money(cost)
+}
+
+// costText is amount where no label says that it is a cost.
+func costText(cost price.USD, unpriced int64) string {
+	text := amount(cost, unpriced)
+	if text == "unknown" {
+		return "cost unknown"
+	}
+	return text
+}
+
+// percentOf writes a part of a whole, which is above 0, in percent.
+func percentOf(part, whole int64) string {
+	return fmt.Sprintf("%.1f%%", 100*float64(part)/float64(whole))
+}
+
+// fraction writes how many of a total there are; of a total of 0, which is not known
+// yet, only how many.
+func fraction(n, total int64) string {
+	if total == 0 {
+		return Count(n)
+	}
+	return Count(n) + "/" + Count(total)
+}
+
+// decimal writes a rate in about two significant digits.
+func decimal(f float64) string {
+	switch {
+	case f >= 100:
+		return Count(int64(f + 0.5))
+	case f >= 10:
+		return fmt.Sprintf("%.0f", f)
+	}
+	return fmt.Sprintf("%.1f", f)
+}
+
+// duration writes how long something took or takes.
+func duration(d time.Duration) string {
+	if d < time.Minute {
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	return d.Round(time.Second).String()
+}
+
+// durationInDays is duration, but counts two days and more in days.
+func durationInDays(d time.Duration) string {
+	if d < 48*time.Hour {
+		return duration(d)
+	}
+	return fmt.Sprintf("%.1f days", d.Hours()/24)
+}
+
+// oneUnit writes how long ago something was, in one unit.
+func oneUnit(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(max(0, d).Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	}
+	return fmt.Sprintf("%d h", int(d.Hours()))
+}
+
+// newTable returns a writer that aligns the cells of lines, which tabs separate. It
+// writes when it is flushed.
+func newTable(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 0, 2, ' ', 0) }

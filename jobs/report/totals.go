@@ -1,0 +1,121 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/jobs"
+)
+
+// Rows says how many rows there are, and how many of them have which status, such as
+// "3 rows (2 ok, 1 failed)".
+func Rows(t *jobs.Totals) string {
+	return fmt.Sprintf("%s (%s)", Many(t.Rows, "row"), statusText(t, 0))
+}
+
+// statusText lists how many rows have which status, and how many have none yet.
+func statusText(t *jobs.Totals, left int64) string {
+	var parts []string
+	for _, s := range batch.Statuses {
+		if n := t.Status[s]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %s", Count(n), s))
+		}
+	}
+	if left > 0 {
+		parts = append(parts, fmt.Sprintf("%s left", Count(left)))
+	}
+	if len(parts) == 0 {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// shownCost returns a cost, and how many calls it lacks. Attempts that never said what
+// they used count among those if nothing else is known of the cost: it must not look
+// like a cost of nothing.
+func shownCost(t *jobs.Totals) (cost price.USD, unpriced int64) {
+	cost, unpriced = t.CostUSD()
+	if cost == 0 && unpriced == 0 {
+		return 0, t.Unreported
+	}
+	return cost, unpriced
+}
+
+// byCount sorts names by their counts, the greatest first.
+func byCount(counts map[string]int64) []string {
+	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	})
+}
+
+// totalsJSON is [jobs.Totals] as JSON.
+type totalsJSON struct {
+	Rows        int64                  `json:"rows"`
+	Status      map[batch.Status]int64 `json:"status"`
+	Problems    map[string]int64       `json:"problems,omitempty"`
+	Labels      map[string]int64       `json:"labels,omitempty"`
+	Evaluation  *jobs.Evaluation       `json:"evaluation,omitempty"`
+	ChangedRows int64                  `json:"changed_rows"`
+	CopiedRows  int64                  `json:"copied_rows,omitempty"`
+	SavedUSD    *dollars               `json:"saved_usd,omitempty"` // by copying
+
+	Requests int64 `json:"requests"`
+	Retries  int64 `json:"retries"`
+
+	CostUSD       *dollars            `json:"cost_usd"`
+	UnpricedCalls int64               `json:"unpriced_calls"`
+	Models        []sorted[modelJSON] `json:"models"`
+	unreportedJSON
+	billJSON
+}
+
+// unreportedJSON counts attempts that never said what they used.
+type unreportedJSON struct {
+	UnreportedAttempts int64   `json:"unreported_attempts"`
+	UnreportedMostUSD  dollars `json:"unreported_most_usd"`
+}
+
+// modelJSON is [jobs.ModelTotals] as JSON.
+type modelJSON struct {
+	Model          string   `json:"model"`
+	Simulated      bool     `json:"simulated"`
+	Calls          int64    `json:"calls"`
+	PromptTokens   int64    `json:"prompt_tokens"`
+	CachedTokens   int64    `json:"cached_tokens"`
+	ToolTokens     int64    `json:"tool_tokens"`
+	ThoughtsTokens int64    `json:"thoughts_tokens"`
+	OutputTokens   int64    `json:"output_tokens"`
+	Searches       int64    `json:"searches"`
+	SearchFeesUSD  dollars  `json:"search_fees_usd"`
+	CostUSD        *dollars `json:"cost_usd"`
+	UnpricedCalls  int64    `json:"unpriced_calls"`
+}
+
+func totalsOf(t *jobs.Totals) totalsJSON {
+	cost, unpriced := t.CostUSD()
+	r := totalsJSON{
+		Rows: t.Rows, Status: t.Status, Problems: t.Problems, Labels: t.Labels, Evaluation: t.Evaluation, ChangedRows: t.Changed,
+		Requests: t.Attempts, Retries: t.Retries,
+		CostUSD: wholeCost(cost, unpriced), UnpricedCalls: unpriced, Models: make([]sorted[modelJSON], len(t.Models)),
+		unreportedJSON: unreportedJSON{t.Unreported, dollars(t.UnreportedMost)},
+		billJSON:       billOf(t),
+	}
+	if t.Copied > 0 {
+		r.CopiedRows, r.SavedUSD = t.Copied, new(dollars(t.Saved))
+	}
+	for i, m := range t.Models {
+		r.Models[i].fields = modelJSON{
+			Model: m.Model, Simulated: m.Simulated, Calls: m.Calls,
+			PromptTokens: m.PromptTokens, CachedTokens: m.CachedTokens, ToolTokens: m.ToolTokens,
+			ThoughtsTokens: m.ThoughtsTokens, OutputTokens: m.OutputTokens,
+			Searches: m.Searches, SearchFeesUSD: dollars(m.SearchFee),
+			CostUSD: wholeCost(m.Cost, m.Unknown), UnpricedCalls: m.Unknown,
+		}
+	}
+	return r
+}

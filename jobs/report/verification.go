@@ -1,0 +1,51 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/jobs"
+)
+
+// A Verification shows what was found wrong with a job's files, if anything was.
+type Verification struct {
+	Verification *jobs.Verification
+	ExitCode     int // what the process is to end with, for the JSON
+}
+
+func (v Verification) String() string {
+	var b strings.Builder
+	r := v.Verification
+	for _, fault := range r.Faults {
+		fmt.Fprintln(&b, "FAULT", fault)
+	}
+	for _, note := range r.Notes {
+		fmt.Fprintln(&b, "NOTE ", note)
+	}
+	switch {
+	case len(r.Faults) > 0:
+	case r.Status[batch.Pending] > 0:
+		b.WriteString("NOT FINISHED  ")
+	default:
+		b.WriteString("OK    ")
+	}
+	fmt.Fprintf(&b, "%s: %s\n", Many(r.Rows, "row"), statusText(&r.Totals, 0))
+	return b.String()
+}
+
+// verificationJSON is [Verification] as JSON.
+type verificationJSON struct {
+	Type     string   `json:"type"`
+	ExitCode int      `json:"exit_code"`
+	Faults   []string `json:"faults"`
+	Notes    []string `json:"notes"`
+	totalsJSON
+}
+
+// MarshalJSON implements json.Marshaler.
+func (v Verification) MarshalJSON() ([]byte, error) {
+	r := v.Verification
+	return json.Marshal(sorted[verificationJSON]{verificationJSON{"verification", v.ExitCode, r.Faults, r.Notes, totalsOf(&r.Totals)}})
+}
