@@ -16,7 +16,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/genbatch/genbatch/batch"
-	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs"
@@ -115,30 +114,6 @@ func TestShellQuote(t *testing.T) {
 		if got := shellQuote(word); got != want {
 			t.Errorf("%q: %s, want %s", word, got, want)
 		}
-	}
-}
-
-func TestNumbers(t *testing.T) {
-	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000", -999: "-999"} {
-		if got := count(n); got != want {
-			t.Errorf("count(%d) = %s, want %s", n, got, want)
-		}
-	}
-	for f, want := range map[float64]string{0: "0.0", 0.25: "0.2", 9.94: "9.9", 42.4: "42", 1234.5: "1,235"} {
-		if got := decimal(f); got != want {
-			t.Errorf("decimal(%v) = %s, want %s", f, got, want)
-		}
-	}
-	for cost, want := range map[price.USD]string{0: "0.00", 1_500_000_000_000: "1.50", 12_340_000_000: "0.012", 1_230_000: "0.0000012"} {
-		if got := money(cost); got != want {
-			t.Errorf("money(%d) = %s, want %s", cost, got, want)
-		}
-	}
-	if got := costText(0, 3); strings.Contains(got, "$") {
-		t.Errorf("an unknown cost is shown as %s", got)
-	}
-	if got := costText(1_500_000_000_000, 1200); got != "$1.50 and 1,200 calls of unknown price" {
-		t.Errorf("a cost known in part is shown as %s", got)
 	}
 }
 

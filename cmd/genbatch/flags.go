@@ -1,10 +1,7 @@
 package main
 
 import (
-	"fmt"
 	"maps"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -12,40 +9,49 @@ import (
 	"github.com/genbatch/genbatch/jobs"
 )
 
-// A setting is a flag of run with the field of the Spec that it sets. It may also
-// be given as GENBATCH_… in the environment.
+// A setting is a flag that sets a part of the Spec. It can also be given as a variable
+// GENBATCH_… of the environment.
 type setting struct {
 	flag cli.Flag
 	set  func(c *cli.Context, s *jobs.Spec)
 }
 
+// env returns the variables of the environment that stand for a flag.
 func env(name string) []string {
 	return []string{"GENBATCH_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))}
 }
 
-func text(name, category, usage string, field func(*jobs.Spec) *string, aliases ...string) setting {
+func textSetting(name, category, usage string, field func(*jobs.Spec) *string, aliases ...string) setting {
 	return setting{
 		&cli.StringFlag{Name: name, Category: category, Usage: usage, Aliases: aliases, EnvVars: env(name)},
 		func(c *cli.Context, s *jobs.Spec) { *field(s) = c.String(name) },
 	}
 }
 
-func list(name, category, usage string, field func(*jobs.Spec) *jobs.List, aliases ...string) setting {
+func listSetting(name, category, usage string, field func(*jobs.Spec) *jobs.List, aliases ...string) setting {
 	return setting{
 		&cli.StringSliceFlag{Name: name, Category: category, Usage: usage, Aliases: aliases, EnvVars: env(name)},
 		func(c *cli.Context, s *jobs.Spec) { *field(s) = c.StringSlice(name) },
 	}
 }
 
-// number is a setting whose default, which the Spec has as 0, help shows as def.
-func number(name, category, usage, def string, field func(*jobs.Spec) *int) setting {
+// numberSetting returns a setting whose zero stands for a default. The help shows the
+// default as def.
+func numberSetting(name, category, usage, def string, field func(*jobs.Spec) *int) setting {
 	return setting{
 		&cli.IntFlag{Name: name, Category: category, Usage: usage, DefaultText: def, EnvVars: env(name)},
 		func(c *cli.Context, s *jobs.Spec) { *field(s) = c.Int(name) },
 	}
 }
 
-// commaSeparated splits values that hold no commas themselves.
+func boolSetting(name, category, usage string, field func(*jobs.Spec) *bool) setting {
+	return setting{
+		&cli.BoolFlag{Name: name, Category: category, Usage: usage, EnvVars: env(name)},
+		func(c *cli.Context, s *jobs.Spec) { *field(s) = c.Bool(name) },
+	}
+}
+
+// commaSeparated splits values whose items cannot hold a comma, such as statuses.
 func commaSeparated(values []string) (items []string) {
 	for _, v := range values {
 		for item := range strings.SplitSeq(v, ",") {
@@ -55,14 +61,7 @@ func commaSeparated(values []string) (items []string) {
 	return items
 }
 
-func boolean(name, category, usage string, field func(*jobs.Spec) *bool) setting {
-	return setting{
-		&cli.BoolFlag{Name: name, Category: category, Usage: usage, EnvVars: env(name)},
-		func(c *cli.Context, s *jobs.Spec) { *field(s) = c.Bool(name) },
-	}
-}
-
-// The groups in which help shows the flags.
+// The groups of flags in the help.
 const (
 	groupRows     = "rows"
 	groupAsk      = "what to ask"
@@ -72,7 +71,7 @@ const (
 	groupState    = "state"
 )
 
-// settings are the flags that describe a job.
+// settings returns the flags that describe a job.
 func settings() []setting {
 	classify := func(s *jobs.Spec) *jobs.Classify {
 		if s.Classify == nil {
@@ -81,26 +80,26 @@ func settings() []setting {
 		return s.Classify
 	}
 	return []setting{
-		list("input", groupRows, "`PATH` of a table to read; repeatable; globs; - is stdin; .gz and .zst are read through", func(s *jobs.Spec) *jobs.List { return &s.Input }, "i"),
-		text("input-format", groupRows, "jsonl, csv, tsv or parquet, where the extension does not say", func(s *jobs.Spec) *string { return &s.InputFormat }),
-		text("key", groupRows, "`COLUMN` that names a row in messages; must be unique", func(s *jobs.Spec) *string { return &s.Key }),
-		number("limit", groupRows, "only the first `N` rows", "all", func(s *jobs.Spec) *int { return &s.Limit }),
-		number("sample", groupRows, "only `N` rows, chosen by fingerprint, so that the choice repeats", "all", func(s *jobs.Spec) *int { return &s.Sample }),
-		boolean("strict", groupRows, "read the whole input first; a bad row ends the run before anything is sent", func(s *jobs.Spec) *bool { return &s.Strict }),
-		boolean("dedupe", groupRows, "ask once for rows whose requests are identical, and copy the answer", func(s *jobs.Spec) *bool { return &s.Dedupe }),
-		number("max-row-bytes", groupRows, "longest row in bytes", "256 MiB", func(s *jobs.Spec) *int { return &s.MaxRowBytes }),
+		listSetting("input", groupRows, "`PATH` of a table to read; repeatable; globs; - is stdin; .gz and .zst are read through", func(s *jobs.Spec) *jobs.List { return &s.Input }, "i"),
+		textSetting("input-format", groupRows, "jsonl, csv, tsv or parquet, where the extension does not say", func(s *jobs.Spec) *string { return &s.InputFormat }),
+		textSetting("key", groupRows, "`COLUMN` that names a row in messages; must be unique", func(s *jobs.Spec) *string { return &s.Key }),
+		numberSetting("limit", groupRows, "only the first `N` rows", "all", func(s *jobs.Spec) *int { return &s.Limit }),
+		numberSetting("sample", groupRows, "only `N` rows, chosen by fingerprint, so that the choice repeats", "all", func(s *jobs.Spec) *int { return &s.Sample }),
+		boolSetting("strict", groupRows, "read the whole input first; a bad row ends the run before anything is sent", func(s *jobs.Spec) *bool { return &s.Strict }),
+		boolSetting("dedupe", groupRows, "ask once for rows whose requests are identical, and copy the answer", func(s *jobs.Spec) *bool { return &s.Dedupe }),
+		numberSetting("max-row-bytes", groupRows, "longest row in bytes", "256 MiB", func(s *jobs.Spec) *int { return &s.MaxRowBytes }),
 
-		text("output", groupOutput, "`PATH` of the table to write: .jsonl, .csv, .tsv (also .gz, .zst) or .parquet", func(s *jobs.Spec) *string { return &s.Output }, "o"),
-		text("output-format", groupOutput, "jsonl, csv, tsv or parquet, where the extension does not say", func(s *jobs.Spec) *string { return &s.OutputFormat }),
-		list("columns", groupOutput, "`COLUMN` of the output; repeatable (default: all)", func(s *jobs.Spec) *jobs.List { return &s.Columns }),
-		text("prefix", groupOutput, "`TEXT` before the names of the result columns", func(s *jobs.Spec) *string { return &s.Prefix }),
-		boolean("raw", groupOutput, "add the raw response as a column", func(s *jobs.Spec) *bool { return &s.RawResponse }),
-		boolean("csv-safe", groupOutput, "guard CSV cells that a spreadsheet would take for a formula", func(s *jobs.Spec) *bool { return &s.CSVSafe }),
-		boolean("force", groupOutput, "replace an output that this job did not write", func(s *jobs.Spec) *bool { return &s.Force }),
+		textSetting("output", groupOutput, "`PATH` of the table to write: .jsonl, .csv, .tsv (also .gz, .zst) or .parquet", func(s *jobs.Spec) *string { return &s.Output }, "o"),
+		textSetting("output-format", groupOutput, "jsonl, csv, tsv or parquet, where the extension does not say", func(s *jobs.Spec) *string { return &s.OutputFormat }),
+		listSetting("columns", groupOutput, "`COLUMN` of the output; repeatable (default: all)", func(s *jobs.Spec) *jobs.List { return &s.Columns }),
+		textSetting("prefix", groupOutput, "`TEXT` before the names of the result columns", func(s *jobs.Spec) *string { return &s.Prefix }),
+		boolSetting("raw", groupOutput, "add the raw response as a column", func(s *jobs.Spec) *bool { return &s.RawResponse }),
+		boolSetting("csv-safe", groupOutput, "guard CSV cells that a spreadsheet would take for a formula", func(s *jobs.Spec) *bool { return &s.CSVSafe }),
+		boolSetting("force", groupOutput, "replace an output that this job did not write", func(s *jobs.Spec) *bool { return &s.Force }),
 
-		text("model", groupAsk, "`MODEL` to ask, such as gemini-2.5-flash-lite; required", func(s *jobs.Spec) *string { return &s.Model }, "m"),
-		text("prompt", groupAsk, "`TEXT` to ask, a template over the row: \"Summarize: {{.body}}\"; @FILE reads it from a file", func(s *jobs.Spec) *string { return &s.Prompt }, "p"),
-		text("system", groupAsk, "`TEXT` of the system instruction, likewise", func(s *jobs.Spec) *string { return &s.System }),
+		textSetting("model", groupAsk, "`MODEL` to ask, such as gemini-2.5-flash-lite; required", func(s *jobs.Spec) *string { return &s.Model }, "m"),
+		textSetting("prompt", groupAsk, "`TEXT` to ask, a template over the row: \"Summarize: {{.body}}\"; @FILE reads it from a file", func(s *jobs.Spec) *string { return &s.Prompt }, "p"),
+		textSetting("system", groupAsk, "`TEXT` of the system instruction, likewise", func(s *jobs.Spec) *string { return &s.System }),
 		{
 			&cli.StringSliceFlag{Name: "label", Category: groupAsk, Usage: "`LABEL` of a classification; repeatable; @FILE has one a line", EnvVars: env("label")},
 			func(c *cli.Context, s *jobs.Spec) {
@@ -120,12 +119,12 @@ func settings() []setting {
 				}
 			},
 		},
-		text("schema-field", groupAsk, "responseJsonSchema (default) or responseSchema: how the schema is sent", func(s *jobs.Spec) *string { return &s.SchemaField }),
-		text("text", groupAsk, "`TEMPLATE` of the text to classify, or with --schema to extract from: \"{{.body}}\"", func(s *jobs.Spec) *string {
+		textSetting("schema-field", groupAsk, "responseJsonSchema (default) or responseSchema: how the schema is sent", func(s *jobs.Spec) *string { return &s.SchemaField }),
+		textSetting("text", groupAsk, "`TEMPLATE` of the text to classify, or with --schema to extract from: \"{{.body}}\"", func(s *jobs.Spec) *string {
 			if s.Summarize != nil {
 				return &s.Summarize.Text
 			}
-			// --label has been set before.
+			// --label comes before --text in this list, so it has been set by now.
 			if s.Extract == nil && s.Classify == nil && len(s.Schema) > 0 {
 				s.Extract = new(jobs.Extract)
 			}
@@ -134,21 +133,21 @@ func settings() []setting {
 			}
 			return &classify(s).Text
 		}),
-		boolean("multi", groupAsk, "classify: give each row any number of labels", func(s *jobs.Spec) *bool { return &classify(s).Multi }),
-		number("min-labels", groupAsk, "fewest labels of a row, with --multi", "0", func(s *jobs.Spec) *int { return &classify(s).MinLabels }),
-		number("max-labels", groupAsk, "most labels of a row, with --multi", "all", func(s *jobs.Spec) *int { return &classify(s).MaxLabels }),
-		boolean("rationale", groupAsk, "classify: have the model say why before it decides, in a column", func(s *jobs.Spec) *bool { return &classify(s).Rationale }),
-		boolean("confidence", groupAsk, "classify: have it say how sure it is, from 0 to 1, in a column", func(s *jobs.Spec) *bool { return &classify(s).Confidence }),
-		text("examples", groupAsk, "classify: `FILE` with the columns text and label: examples to show the model", func(s *jobs.Spec) *string {
+		boolSetting("multi", groupAsk, "classify: give each row any number of labels", func(s *jobs.Spec) *bool { return &classify(s).Multi }),
+		numberSetting("min-labels", groupAsk, "fewest labels of a row, with --multi", "0", func(s *jobs.Spec) *int { return &classify(s).MinLabels }),
+		numberSetting("max-labels", groupAsk, "most labels of a row, with --multi", "all", func(s *jobs.Spec) *int { return &classify(s).MaxLabels }),
+		boolSetting("rationale", groupAsk, "classify: have the model say why before it decides, in a column", func(s *jobs.Spec) *bool { return &classify(s).Rationale }),
+		boolSetting("confidence", groupAsk, "classify: have it say how sure it is, from 0 to 1, in a column", func(s *jobs.Spec) *bool { return &classify(s).Confidence }),
+		textSetting("examples", groupAsk, "classify: `FILE` with the columns text and label: examples to show the model", func(s *jobs.Spec) *string {
 			classify(s).Examples = jobs.Examples{}
 			return &classify(s).Examples.File
 		}),
-		text("expected", groupOutput, "`COLUMN` with the labels that are right: the summary says how well a classification does", func(s *jobs.Spec) *string { return &s.Expected }),
+		textSetting("expected", groupOutput, "`COLUMN` with the labels that are right: the summary says how well a classification does", func(s *jobs.Spec) *string { return &s.Expected }),
 		{
 			&cli.StringSliceFlag{Name: "set", Category: groupAsk, Usage: "`PATH=TEMPLATE`: a field of each row's own request, by its columns: generationConfig.temperature={{.temp}}, model, system; repeatable", EnvVars: env("set")},
 			setOverrides,
 		},
-		boolean("no-preflight", groupAsk, "send also what is known to be refused", func(s *jobs.Spec) *bool { return &s.NoPreflight }),
+		boolSetting("no-preflight", groupAsk, "send also what is known to be refused", func(s *jobs.Spec) *bool { return &s.NoPreflight }),
 		{
 			&cli.StringSliceFlag{Name: "media", Category: groupAsk, Usage: "`COLUMN` of images, audio, video or PDF (paths, addresses, base64) to ask about; repeatable", EnvVars: env("media")},
 			func(c *cli.Context, s *jobs.Spec) {
@@ -158,25 +157,25 @@ func settings() []setting {
 				}
 			},
 		},
-		text("media-root", groupAsk, "`DIR` that the files of --media lie below (default: the folder of the input file)", func(s *jobs.Spec) *string { return &s.MediaRoot }),
-		boolean("media-delete", groupAsk, "delete uploaded media when the job has finished, rather than leave them for 48 hours", func(s *jobs.Spec) *bool { return &s.MediaDelete }),
-		number("max-output-tokens", groupAsk, "most tokens of an answer, thinking included", "the model's", func(s *jobs.Spec) *int { return &s.MaxOutputTokens }),
-		boolean("stream", groupAsk, "use streamGenerateContent, for long answers behind proxies that cut idle connections", func(s *jobs.Spec) *bool { return &s.Stream }),
+		textSetting("media-root", groupAsk, "`DIR` that the files of --media lie below (default: the folder of the input file)", func(s *jobs.Spec) *string { return &s.MediaRoot }),
+		boolSetting("media-delete", groupAsk, "delete uploaded media when the job has finished, rather than leave them for 48 hours", func(s *jobs.Spec) *bool { return &s.MediaDelete }),
+		numberSetting("max-output-tokens", groupAsk, "most tokens of an answer, thinking included", "the model's", func(s *jobs.Spec) *int { return &s.MaxOutputTokens }),
+		boolSetting("stream", groupAsk, "use streamGenerateContent, for long answers behind proxies that cut idle connections", func(s *jobs.Spec) *bool { return &s.Stream }),
 
-		text("endpoint", groupEndpoint, "google (default), vertex, yescale, gptproto, sim (simulated answers) or a base URL", func(s *jobs.Spec) *string { return &s.Endpoint }),
-		text("base-url", groupEndpoint, "another `URL` for a named endpoint", func(s *jobs.Spec) *string { return &s.BaseURL }),
-		text("auth", groupEndpoint, "x-goog-api-key, bearer, raw, query or none, where it differs from the endpoint's own", func(s *jobs.Spec) *string { return &s.Auth }),
-		text("api-key-env", groupEndpoint, "`NAME` of the environment variable that holds the key", func(s *jobs.Spec) *string { return &s.APIKeyEnv }),
-		text("api-key-file", groupEndpoint, "`PATH` of a file that holds the key", func(s *jobs.Spec) *string { return &s.APIKeyFile }),
-		text("project", groupEndpoint, "Vertex AI project (default: GOOGLE_CLOUD_PROJECT)", func(s *jobs.Spec) *string { return &s.Project }),
-		text("location", groupEndpoint, "Vertex AI location (default: GOOGLE_CLOUD_LOCATION, else global)", func(s *jobs.Spec) *string { return &s.Location }),
-		list("header", groupEndpoint, "`NAME=VALUE` of a header to send; repeatable", func(s *jobs.Spec) *jobs.List { return &s.Header }),
+		textSetting("endpoint", groupEndpoint, "google (default), vertex, yescale, gptproto, sim (simulated answers) or a base URL", func(s *jobs.Spec) *string { return &s.Endpoint }),
+		textSetting("base-url", groupEndpoint, "another `URL` for a named endpoint", func(s *jobs.Spec) *string { return &s.BaseURL }),
+		textSetting("auth", groupEndpoint, "x-goog-api-key, bearer, raw, query or none, where it differs from the endpoint's own", func(s *jobs.Spec) *string { return &s.Auth }),
+		textSetting("api-key-env", groupEndpoint, "`NAME` of the environment variable that holds the key", func(s *jobs.Spec) *string { return &s.APIKeyEnv }),
+		textSetting("api-key-file", groupEndpoint, "`PATH` of a file that holds the key", func(s *jobs.Spec) *string { return &s.APIKeyFile }),
+		textSetting("project", groupEndpoint, "Vertex AI project (default: GOOGLE_CLOUD_PROJECT)", func(s *jobs.Spec) *string { return &s.Project }),
+		textSetting("location", groupEndpoint, "Vertex AI location (default: GOOGLE_CLOUD_LOCATION, else global)", func(s *jobs.Spec) *string { return &s.Location }),
+		listSetting("header", groupEndpoint, "`NAME=VALUE` of a header to send; repeatable", func(s *jobs.Spec) *jobs.List { return &s.Header }),
 
-		number("concurrency", groupLimits, "most calls in flight", "64", func(s *jobs.Spec) *int { return &s.Concurrency }),
-		number("rpm", groupLimits, "requests a minute", "learned", func(s *jobs.Spec) *int { return &s.RPM }),
-		number("tpm", groupLimits, "input tokens a minute", "learned", func(s *jobs.Spec) *int { return &s.TPM }),
-		number("rpd", groupLimits, "requests a day", "learned", func(s *jobs.Spec) *int { return &s.RPD }),
-		number("max-attempts", groupLimits, "attempts for each row in one run", "6", func(s *jobs.Spec) *int { return &s.MaxAttempts }),
+		numberSetting("concurrency", groupLimits, "most calls in flight", "64", func(s *jobs.Spec) *int { return &s.Concurrency }),
+		numberSetting("rpm", groupLimits, "requests a minute", "learned", func(s *jobs.Spec) *int { return &s.RPM }),
+		numberSetting("tpm", groupLimits, "input tokens a minute", "learned", func(s *jobs.Spec) *int { return &s.TPM }),
+		numberSetting("rpd", groupLimits, "requests a day", "learned", func(s *jobs.Spec) *int { return &s.RPD }),
+		numberSetting("max-attempts", groupLimits, "attempts for each row in one run", "6", func(s *jobs.Spec) *int { return &s.MaxAttempts }),
 		{
 			&cli.DurationFlag{Name: "timeout", Category: groupLimits, Usage: "of one attempt", DefaultText: "5m, of flex calls 15m", EnvVars: env("timeout")},
 			func(c *cli.Context, s *jobs.Spec) { s.Timeout = c.Duration("timeout") },
@@ -189,23 +188,23 @@ func settings() []setting {
 			&cli.DurationFlag{Name: "tier-wait", Category: groupLimits, Usage: "how long a row tries a tier that has no room before it asks for the next", DefaultText: "15m, with --deadline up to 1h", EnvVars: env("tier-wait")},
 			func(c *cli.Context, s *jobs.Spec) { s.TierWait = c.Duration("tier-wait") },
 		},
-		text("deadline", groupLimits, "`WHEN` the run is to end: 6h, 18:00 or 2027-01-31T18:00:00Z; rows leave --tier flex in time, and what is not done is left for the next run (exit 5)", func(s *jobs.Spec) *string { return &s.Deadline }),
-		text("max-failures", groupLimits, "`N or P%`: stop when so many rows ended without an answer (default: when the first 50 all do)", func(s *jobs.Spec) *string { return &s.MaxFailures }),
-		text("on-daily-quota", groupLimits, "stop or wait, when the quota of the day is used up (default: stop)", func(s *jobs.Spec) *string { return &s.OnDailyQuota }),
-		text("max-cost", groupLimits, "most `USD` that the job may cost, all its runs together; hard with --max-output-tokens, else soft", func(s *jobs.Spec) *string { return &s.MaxCost }),
-		text("quota-group", groupLimits, "`NAME` of what shares a quota, such as the keys of one project (default: each key has its own)", func(s *jobs.Spec) *string { return &s.QuotaGroup }),
-		text("prices", groupLimits, "`FILE` of prices that count before the built-in ones", func(s *jobs.Spec) *string { return &s.Prices }),
+		textSetting("deadline", groupLimits, "`WHEN` the run is to end: 6h, 18:00 or 2027-01-31T18:00:00Z; rows leave --tier flex in time, and what is not done is left for the next run (exit 5)", func(s *jobs.Spec) *string { return &s.Deadline }),
+		textSetting("max-failures", groupLimits, "`N or P%`: stop when so many rows ended without an answer (default: when the first 50 all do)", func(s *jobs.Spec) *string { return &s.MaxFailures }),
+		textSetting("on-daily-quota", groupLimits, "stop or wait, when the quota of the day is used up (default: stop)", func(s *jobs.Spec) *string { return &s.OnDailyQuota }),
+		textSetting("max-cost", groupLimits, "most `USD` that the job may cost, all its runs together; hard with --max-output-tokens, else soft", func(s *jobs.Spec) *string { return &s.MaxCost }),
+		textSetting("quota-group", groupLimits, "`NAME` of what shares a quota, such as the keys of one project (default: each key has its own)", func(s *jobs.Spec) *string { return &s.QuotaGroup }),
+		textSetting("prices", groupLimits, "`FILE` of prices that count before the built-in ones", func(s *jobs.Spec) *string { return &s.Prices }),
 
 		{
 			&cli.StringSliceFlag{Name: "retry", Category: groupState, Usage: "`STATUS,...` of rows to ask again: blocked, truncated, empty, invalid, rejected (failed ones always are)", EnvVars: env("retry")},
 			func(c *cli.Context, s *jobs.Spec) { s.Retry = commaSeparated(c.StringSlice("retry")) },
 		},
-		text("state", groupState, "`DIR` of the job's state (default: OUTPUT.genbatch)", func(s *jobs.Spec) *string { return &s.State }),
+		textSetting("state", groupState, "`DIR` of the job's state (default: OUTPUT.genbatch)", func(s *jobs.Spec) *string { return &s.State }),
 	}
 }
 
-// setOverrides lays --set over what the job file sets, path by path. What is no
-// pair is a path without a template, which the job refuses.
+// setOverrides lays --set over what the job file sets, path by path. A value without "="
+// becomes a path without a template, which the job refuses.
 func setOverrides(c *cli.Context, s *jobs.Spec) {
 	set := make(map[string]string)
 	maps.Copy(set, s.Set)
@@ -216,7 +215,7 @@ func setOverrides(c *cli.Context, s *jobs.Spec) {
 	s.Set = set
 }
 
-// flagsOf returns the flags of settings, and those that tell how to talk.
+// flagsOf returns the flags of settings, and more.
 func flagsOf(all []setting, more ...cli.Flag) []cli.Flag {
 	var flags []cli.Flag
 	for _, s := range all {
@@ -225,6 +224,7 @@ func flagsOf(all []setting, more ...cli.Flag) []cli.Flag {
 	return append(flags, more...)
 }
 
+// talkFlags returns the flags that say how a command talks to its user.
 func talkFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.BoolFlag{Name: "json", Usage: "progress and summary as JSON lines on stderr", EnvVars: env("json")},
@@ -234,27 +234,11 @@ func talkFlags() []cli.Flag {
 	}
 }
 
-// specOf reads the job file that a command names, if any, and lays environment
-// and flags over it.
-func specOf(c *cli.Context) (*jobs.Spec, error) {
-	s := new(jobs.Spec)
-	if c.NArg() > 1 {
-		return nil, &jobs.SpecError{Err: fmt.Errorf("more than one job file is given: %s", strings.Join(c.Args().Slice(), " ")),
-			Hint: "name inputs with --input, and quote globs"}
-	}
-	if path := c.Args().First(); path != "" {
-		if ext := filepath.Ext(path); !slices.Contains([]string{".yaml", ".yml", ".json"}, ext) {
-			return nil, &jobs.SpecError{Err: fmt.Errorf("%s is no job file, by its name", path), Hint: "name a table with --input; a job file ends in .yaml"}
-		}
-		var err error
-		if s, err = jobs.Load(path); err != nil {
-			return nil, err
-		}
-	}
-	for _, set := range settings() {
-		if c.IsSet(set.flag.Names()[0]) {
-			set.set(c, s)
-		}
-	}
-	return s, nil
+// stateFlag and jsonFlag belong to the commands that look at a job that was run before.
+func stateFlag() cli.Flag {
+	return &cli.StringFlag{Name: "state", Usage: "`DIR` of the job's state (default: OUTPUT.genbatch)", EnvVars: env("state")}
+}
+
+func jsonFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "json", Usage: "print JSON", EnvVars: env("json")}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/genbatch/genbatch/jobs"
+	"github.com/genbatch/genbatch/jobs/report"
 )
 
 // How often progress is shown.
@@ -22,14 +23,14 @@ const (
 	everyLine = 30 * time.Second
 )
 
-// A display shows how a run goes: a bar on a terminal, JSON lines for programs, a
-// line now and then elsewhere.
+// A display shows how a run goes, on stderr: by a bar on a terminal, by JSON lines for
+// programs, and elsewhere by a line now and then.
 type display struct {
 	con   *console
 	job   *jobs.Job
 	json  bool
 	quiet bool
-	bar   *progressbar.ProgressBar // nil: no terminal
+	bar   *progressbar.ProgressBar // nil: there is no bar
 
 	total  atomic.Int64 // rows of the job; 0: not counted yet
 	cancel context.CancelFunc
@@ -37,6 +38,8 @@ type display struct {
 	speed  speed
 }
 
+// newDisplay begins to show the progress of a job, until close. It starts two goroutines:
+// one counts the job's rows, and the other shows the progress again and again.
 func newDisplay(c *cli.Context, con *console, job *jobs.Job) *display {
 	d := &display{con: con, job: job, json: c.Bool("json"), quiet: c.Bool("quiet")}
 	ctx, cancel := context.WithCancel(c.Context)
@@ -47,7 +50,7 @@ func newDisplay(c *cli.Context, con *console, job *jobs.Job) *display {
 	every := everyLine
 	if d.json {
 		every = everyJSON
-	} else if width, ok := isTerminal(con.stderr); ok {
+	} else if width, ok := terminalWidth(con.stderr); ok {
 		every = everyBar
 		d.bar = newBar(con.stderr, width, c.Bool("no-color") || os.Getenv("NO_COLOR") != "")
 	}
@@ -71,7 +74,7 @@ func newDisplay(c *cli.Context, con *console, job *jobs.Job) *display {
 	return d
 }
 
-// close ends the progress, and returns when nothing more is printed.
+// close ends the display of progress. When it returns, nothing more of it is printed.
 func (d *display) close() {
 	d.cancel()
 	d.wg.Wait()
@@ -90,7 +93,7 @@ func newBar(w io.Writer, width int, plain bool) *progressbar.ProgressBar {
 		progressbar.OptionSetTheme(theme),
 		progressbar.OptionSetWidth(barWidth(width)),
 		progressbar.OptionUseANSICodes(true),
-		progressbar.OptionSetPredictTime(false), // it counts settled rows as work done
+		progressbar.OptionSetPredictTime(false), // its prediction would take settled rows for work done
 		progressbar.OptionSetElapsedTime(false),
 		progressbar.OptionShowDescriptionAtLineEnd(),
 		progressbar.OptionSetMaxDetailRow(1),
@@ -109,36 +112,16 @@ func cut(text string, n int) string {
 	return text
 }
 
-// show prints one state of the run.
+// show prints how far the run is.
 func (d *display) show() {
 	p := d.job.Progress()
 	total := d.total.Load()
-	rate := d.speed.add(p.Elapsed, p.Run.Rows)
-	cost, unpriced := p.Run.CostUSD()
-	var tokens int64
-	for _, m := range p.Run.Models {
-		tokens += m.PromptTokens + m.ToolTokens + m.OutputTokens + m.ThoughtsTokens
-	}
-	var eta time.Duration
-	if total > p.Done() && rate > 0 {
-		eta = time.Duration(float64(total-p.Done()) / rate * float64(time.Second)).Round(time.Second)
-	}
+	now := report.Progress{Progress: &p, Total: total, RowRate: d.speed.add(p.Elapsed, p.Run.Rows)}
 	if d.json {
-		writeJSON(d.con.stderr, map[string]any{
-			"type": "progress", "seconds": p.Elapsed.Seconds(), "rows": p.Done(), "total": total, "settled_before": p.Settled,
-			"bad": p.Bad, "copied": p.Copied, "rows_per_second": rate, "eta_seconds": eta.Seconds(), "in_flight": p.Calls, "attempts": p.Attempts,
-			"retries_waiting": p.Waiting, "tokens": tokens, "cost_usd": usd(cost, unpriced), "status": p.Run.Status,
-			"simulated": p.Run.Simulated(), "quota": quotaJSON(p),
-		})
+		writeJSON(d.con.stderr, now)
 		return
 	}
-	text := fmt.Sprintf("%s rows  %s/s  %s tokens  %s", fraction(p.Done(), total), decimal(rate), count(tokens), costText(cost, unpriced))
-	if p.Run.Simulated() {
-		text += " simulated"
-	}
-	if eta > 0 {
-		text += "  " + eta.String() + " left"
-	}
+	text := now.String()
 	waiting := p.Quota.String()
 	if d.bar == nil {
 		fmt.Fprintf(d.con.stderr, "genbatch: %s", text)
@@ -148,8 +131,8 @@ func (d *display) show() {
 		fmt.Fprintln(d.con.stderr)
 		return
 	}
-	if width, ok := isTerminal(d.con.stderr); ok {
-		// A line that wraps would be left behind by the next one.
+	if width, ok := terminalWidth(d.con.stderr); ok {
+		// The bar clears one line only: the rest of a line that wraps would stay.
 		text, waiting = cut(text, width-barWidth(width)-8), cut(waiting, width-1)
 	}
 	if total > 0 {
@@ -160,26 +143,36 @@ func (d *display) show() {
 	d.bar.Set64(p.Done())
 }
 
-func quotaJSON(p jobs.Progress) map[string]any {
-	q := p.Quota
-	var since any // null: nothing binds, or it always did
-	if !q.Since.IsZero() {
-		since = q.Since.UTC().Format(time.RFC3339)
+// finish prints what the run came to, and how to carry on with a run that ended early.
+func (d *display) finish(s *jobs.Summary, err error, code int) {
+	total := d.total.Load()
+	r := report.Summary{Summary: s, Total: total, Err: err, ExitCode: code}
+	if d.json {
+		writeJSON(d.con.stderr, r)
+		return
 	}
-	return map[string]any{
-		"since": since, "age_seconds": q.Age.Seconds(), "tier": q.Tier,
-		"text": q.String(), "why": q.Why, "limit": q.Limit, "value": q.Value, "learned": q.Learned,
-		"next_seconds": q.Next.Seconds(), "waiting": q.Waiting, "in_flight": q.InFlight, "oldest_seconds": q.Oldest.Seconds(),
+	if err != nil {
+		fmt.Fprintf(d.con.stderr, "genbatch: %v\n", err)
+	}
+	if d.quiet {
+		return
+	}
+	fmt.Fprint(d.con.stderr, r)
+	if n := d.job.Spec().Sample; err == nil && n > 0 && s.Job != nil && s.Job.Rows == int64(n) {
+		fmt.Fprintln(d.con.stderr, "\nThis is a sample: without --sample the other rows are asked, and these are not asked again.")
+	}
+	if err != nil && code != 2 {
+		printCarryOn(d.con.stderr, s, err, total)
 	}
 }
 
-// speed is the pace of the last seconds.
+// speed measures how many rows a second are answered, of late.
 type speed struct {
-	at   []time.Duration
-	rows []int64
+	at   []time.Duration // since the run began
+	rows []int64         // answered by then
 }
 
-// add returns rows a second over the last 15 seconds or so.
+// add adds a measurement, and returns the rows a second over about the last 15 seconds.
 func (s *speed) add(at time.Duration, rows int64) float64 {
 	const window = 15 * time.Second
 	s.at, s.rows = append(s.at, at), append(s.rows, rows)

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/genbatch/genbatch/jobs"
+	"github.com/genbatch/genbatch/jobs/report"
 )
 
 func pruneCommand(con *console) *cli.Command {
@@ -43,23 +44,19 @@ func pruneCommand(con *console) *cli.Command {
 			if err != nil {
 				return err
 			}
-			if c.Bool("json") {
-				writeJSON(con.stdout, prunedJSON(r, p))
-				return nil
-			}
-			printPruned(con, r, p)
+			con.print(c, report.Pruned{Pruned: r, Pruning: p})
 			return nil
 		},
 	}
 }
 
-// age is a number of days and a duration, both of which may be left out.
-var age = regexp.MustCompile(`^(?:(\d+)d)?(.*)$`)
+// agePattern matches a number of days and a duration. Either may be left out.
+var agePattern = regexp.MustCompile(`^(?:(\d+)d)?(.*)$`)
 
 // parseAge reads a duration that may begin with days: 30d, 1d12h, 90m.
 func parseAge(text string) (time.Duration, error) {
 	wrong := &jobs.SpecError{Err: fmt.Errorf("older-than is %q", text), Hint: "write --older-than 30d, 36h or 1d12h"}
-	m := age.FindStringSubmatch(text)
+	m := agePattern.FindStringSubmatch(text)
 	var d time.Duration
 	if m[2] != "" {
 		var err error
@@ -79,45 +76,4 @@ func parseAge(text string) (time.Duration, error) {
 		return 0, wrong
 	}
 	return d, nil
-}
-
-func printPruned(con *console, r *jobs.Pruned, p jobs.Pruning) {
-	w := con.stdout
-	if r.Results == 0 {
-		fmt.Fprintf(w, "Nothing to prune: all %s results in %s stay.\n", count(r.Kept), r.State)
-		return
-	}
-	did, leave := "Pruned", "have left"
-	if p.DryRun {
-		did, leave = "Would prune", "would leave"
-	}
-	fmt.Fprintf(w, "%s %s results (%s bytes) from %s: %s orphaned, %s superseded; %s stay\n",
-		did, count(r.Results), count(r.Bytes), r.State, count(r.Orphaned), count(r.Superseded), count(r.Kept))
-	cost, unpriced := r.Removed.CostUSD()
-	fmt.Fprintf(w, "Their %s requests, %s, %s the job's total, and what --max-cost counts: that is what is in the journal.\n",
-		count(r.Removed.Attempts), costText(cost, unpriced), leave)
-	switch {
-	case !r.Compared:
-		fmt.Fprintln(w, "The input cannot be read: if its rows come back, those that went are asked, and paid for, again.")
-	case r.Again > 0:
-		fmt.Fprintf(w, "%s rows of the input lose their answer by it: the next run asks, and pays for, them again.\n", count(r.Again))
-	}
-	if r.Bad > 0 && p.Orphaned {
-		fmt.Fprintf(w, "%s rows of the input cannot be read or rendered: answers that they once got count as orphaned.\n", count(r.Bad))
-	}
-	if r.Damage > 0 {
-		fmt.Fprintf(w, "%d damaged places of the journal stay as they are.\n", r.Damage)
-	}
-}
-
-func prunedJSON(r *jobs.Pruned, p jobs.Pruning) map[string]any {
-	m := map[string]any{
-		"type": "pruned", "dry_run": p.DryRun, "state": r.State, "results": r.Results, "bytes": r.Bytes, "kept": r.Kept,
-		"orphaned": r.Orphaned, "superseded": r.Superseded, "asked_again": nil, "bad": r.Bad, "damage": r.Damage,
-		"removed": totalsJSON(&r.Removed),
-	}
-	if r.Compared {
-		m["asked_again"] = r.Again
-	}
-	return m
 }

@@ -1,17 +1,12 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/genbatch/genbatch/internal/redact"
 	"github.com/genbatch/genbatch/jobs"
 )
 
@@ -30,27 +25,25 @@ func runCommand(con *console) *cli.Command {
 			&cli.BoolFlag{Name: "fresh", Category: groupState, Usage: "begin a new journal and set the old one aside", EnvVars: env("fresh")},
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Category: groupState, Usage: "do not ask before --fresh", EnvVars: env("yes")},
 		)...),
-		Action: func(c *cli.Context) error {
-			spec, err := specOf(c)
-			if err != nil {
-				return err
-			}
-			return runJob(c, con, spec)
-		},
+		Action: func(c *cli.Context) error { return runJob(c, con) },
 	}
 }
 
-func runJob(c *cli.Context, con *console, spec *jobs.Spec) error {
-	log, err := newLog(c, con.stderr)
+func runJob(c *cli.Context, con *console) error {
+	spec, err := specOf(c)
 	if err != nil {
 		return err
 	}
-	if c.Bool("fresh") {
+	o, err := con.options(c)
+	if err != nil {
+		return err
+	}
+	if o.Fresh = c.Bool("fresh"); o.Fresh {
 		if err := confirmFresh(c, con, spec); err != nil {
 			return err
 		}
 	}
-	job, err := jobs.Open(*spec, jobs.Options{Stdin: con.stdin, Log: log, Fresh: c.Bool("fresh")})
+	job, err := jobs.Open(*spec, o)
 	if err != nil {
 		return err
 	}
@@ -59,7 +52,7 @@ func runJob(c *cli.Context, con *console, spec *jobs.Spec) error {
 		fmt.Fprintf(con.stderr, "genbatch: the old journal is kept in %s\n", aside)
 	}
 
-	ctx, stop := untilSignal(c.Context, con)
+	ctx, stop := con.untilSignal(c.Context)
 	defer stop()
 	show := newDisplay(c, con, job)
 	summary, err := job.Run(ctx)
@@ -68,33 +61,18 @@ func runJob(c *cli.Context, con *console, spec *jobs.Spec) error {
 	if summary == nil {
 		return err
 	}
-	command := again()
-	if budget, ok := errors.AsType[*jobs.BudgetError](err); ok {
-		command = again("max-cost") + " --max-cost " + enough(summary, budget, show.total.Load())
-	}
-	show.finish(summary, err, code, command)
+	show.finish(summary, err, code)
 	return &outcome{code}
 }
 
-// untilSignal returns a context that ends with the first signal.
-func untilSignal(ctx context.Context, con *console) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	finish := func(s os.Signal) {
-		fmt.Fprintf(con.stderr, "\ngenbatch: %v: nothing new is sent; calls under way have 30 s to finish (once more to leave at once)\n", s)
-		cancel(fmt.Errorf("the signal %v", s))
-	}
-	con.interrupted.Store(&finish)
-	return ctx, func() { con.interrupted.Store(nil); cancel(nil) }
-}
-
-// confirmFresh asks before a journal is set aside: its answers were paid for.
+// confirmFresh asks before a journal is set aside, since its answers were paid for.
 func confirmFresh(c *cli.Context, con *console, spec *jobs.Spec) error {
 	dir := spec.StateDir()
 	if _, err := os.Stat(dir); os.IsNotExist(err) {
 		return nil
 	}
 	if !c.Bool("yes") {
-		if _, ok := isTerminal(con.stderr); !ok {
+		if _, ok := terminalWidth(con.stderr); !ok {
 			return &jobs.SpecError{Err: fmt.Errorf("--fresh would set %s aside, and every row would be asked and paid for again", dir), Hint: "add --yes"}
 		}
 		fmt.Fprintf(con.stderr, "Set %s aside? Every row will be asked, and paid for, again. [y/N] ", dir)
@@ -105,40 +83,4 @@ func confirmFresh(c *cli.Context, con *console, spec *jobs.Spec) error {
 		}
 	}
 	return nil
-}
-
-// again is the command that carries on with the job, without some flags that take a
-// value.
-func again(without ...string) string {
-	words := []string{filepath.Base(os.Args[0])}
-	isHeader, isValue := false, false
-	for _, a := range os.Args[1:] {
-		name, _, hasValue := strings.Cut(strings.TrimLeft(a, "-"), "=")
-		dropped := strings.HasPrefix(a, "-") && slices.Contains(without, name)
-		if isValue || dropped {
-			isValue = dropped && !hasValue
-			continue
-		}
-		// It is printed where others read it, such as in cron's mail.
-		if name, pair, ok := strings.Cut(a, "="); ok && strings.TrimLeft(name, "-") == "header" {
-			a = name + "=" + redact.Header(pair)
-		} else if isHeader {
-			a = redact.Header(a)
-		}
-		isHeader = strings.TrimLeft(a, "-") == "header"
-		if a != "--fresh" && a != "--yes" && a != "-y" {
-			words = append(words, shellQuote(a))
-		}
-	}
-	return strings.Join(words, " ")
-}
-
-// shellQuote quotes a word for POSIX shells, where it needs it.
-func shellQuote(word string) string {
-	if word != "" && !strings.ContainsFunc(word, func(r rune) bool {
-		return !strings.ContainsRune("-_./:=@%+,~", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
-	}) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

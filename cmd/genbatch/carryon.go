@@ -1,0 +1,107 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/batch/quota"
+	"github.com/genbatch/genbatch/internal/redact"
+	"github.com/genbatch/genbatch/jobs"
+	"github.com/genbatch/genbatch/jobs/report"
+)
+
+// printCarryOn tells the user of a run that ended early what is left to do, and with which
+// command. Total is the number of the job's rows; 0: not known.
+func printCarryOn(w io.Writer, s *jobs.Summary, err error, total int64) {
+	left := s.Left(total)
+	fmt.Fprintf(w, "\nWhat was answered is safe. ")
+	if total > 0 && left > 0 {
+		fmt.Fprintf(w, "%s of %s rows are left. ", report.Count(left), report.Count(total))
+	}
+	again := sameCommand()
+	var day *quota.DayError
+	var budget *jobs.BudgetError
+	var late *jobs.DeadlineError
+	switch {
+	case errors.As(err, &late):
+		fmt.Fprint(w, "Carry on with, or with a later --deadline:\n")
+	case errors.As(err, &budget):
+		if more, known := costOfRest(s, total); known {
+			fmt.Fprintf(w, "At this run's mean cost of a row the rest takes about $%s more. ", report.Money(more))
+		}
+		fmt.Fprint(w, "Carry on with a higher --max-cost:\n")
+		again = sameCommand("max-cost") + " --max-cost " + higherCap(s, budget, total)
+	case errors.As(err, &day):
+		if left > 0 && day.PerDay > 0 {
+			fmt.Fprintf(w, "At %s a day they take about %s more. ", report.Many(day.PerDay, "request"), report.Many((left+day.PerDay-1)/day.PerDay, "day"))
+		}
+		fmt.Fprintf(w, "Carry on after %s with:\n", day.Until.Local().Format("Mon 2 Jan 15:04 MST"))
+	case errors.Is(err, batch.ErrInterrupted):
+		fmt.Fprint(w, "Carry on with:\n")
+	default:
+		fmt.Fprint(w, "Once the cause is mended, carry on with:\n")
+	}
+	fmt.Fprintf(w, "  %s\n", again)
+}
+
+// costOfRest estimates what the rows that are left will cost: as much each as the rows of
+// this run, on average.
+func costOfRest(s *jobs.Summary, total int64) (more price.USD, known bool) {
+	cost, unpriced := s.Run.CostUSD()
+	if unpriced > 0 || s.Run.Rows == 0 || total == 0 {
+		return 0, false
+	}
+	return price.USD(float64(cost) / float64(s.Run.Rows) * float64(s.Left(total))), true
+}
+
+// higherCap returns the --max-cost with which the job can go on. If the cost of the rest
+// is known, the cap has a tenth to spare; else it is twice the one that was reached.
+func higherCap(s *jobs.Summary, budget *jobs.BudgetError, total int64) string {
+	if more, known := costOfRest(s, total); known {
+		return report.Money((budget.Spent+more)*11/10 + budget.Next)
+	}
+	return report.Money(2*budget.Cap + budget.Next)
+}
+
+// sameCommand returns the command of this process, without --fresh, which would set the
+// journal aside, and without the named flags, which take a value.
+func sameCommand(without ...string) string {
+	words := []string{filepath.Base(os.Args[0])}
+	isHeader, isValue := false, false
+	for _, a := range os.Args[1:] {
+		name, _, hasValue := strings.Cut(strings.TrimLeft(a, "-"), "=")
+		dropped := strings.HasPrefix(a, "-") && slices.Contains(without, name)
+		if isValue || dropped {
+			isValue = dropped && !hasValue
+			continue
+		}
+		// A header can hold a key, and others may read what is printed, such as cron's mail.
+		if name, pair, ok := strings.Cut(a, "="); ok && strings.TrimLeft(name, "-") == "header" {
+			a = name + "=" + redact.Header(pair)
+		} else if isHeader {
+			a = redact.Header(a)
+		}
+		isHeader = strings.TrimLeft(a, "-") == "header"
+		if a != "--fresh" && a != "--yes" && a != "-y" {
+			words = append(words, shellQuote(a))
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// shellQuote quotes a word for POSIX shells, if it needs quotes.
+func shellQuote(word string) string {
+	if word != "" && !strings.ContainsFunc(word, func(r rune) bool {
+		return !strings.ContainsRune("-_./:=@%+,~", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	}) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}

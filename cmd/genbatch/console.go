@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+)
+
+// A console is what a command reads, writes and hears signals from.
+type console struct {
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+
+	interrupted atomic.Pointer[func(os.Signal)] // called by the first signal; nil: a signal ends the process
+}
+
+// watch waits for signals until done is closed. A command that has something to finish
+// sets interrupted. The second signal ends the process all the same.
+func (con *console) watch(signals <-chan os.Signal, done <-chan struct{}) {
+	safe := ""
+	for {
+		select {
+		case s := <-signals:
+			finish := con.interrupted.Swap(nil)
+			if finish == nil {
+				fmt.Fprintf(con.stderr, "\ngenbatch: ended by the signal %v%s\n", s, safe)
+				os.Exit(130)
+			}
+			(*finish)(s)
+			safe = "; what was answered and journalled is safe, and the same command goes on"
+		case <-done:
+			return
+		}
+	}
+}
+
+// untilSignal returns a context that ends with the first signal.
+func (con *console) untilSignal(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	finish := func(s os.Signal) {
+		fmt.Fprintf(con.stderr, "\ngenbatch: %v: nothing new is sent; calls under way have 30 s to finish (once more to leave at once)\n", s)
+		cancel(fmt.Errorf("the signal %v", s))
+	}
+	con.interrupted.Store(&finish)
+	return ctx, func() { con.interrupted.Store(nil); cancel(nil) }
+}
+
+// A record is one of the report package's: what a command found, as text and as JSON.
+type record interface {
+	fmt.Stringer
+	json.Marshaler
+}
+
+// print writes what a command found to stdout, as JSON with --json.
+func (con *console) print(c *cli.Context, r record) {
+	if c.Bool("json") {
+		writeJSON(con.stdout, r)
+		return
+	}
+	fmt.Fprint(con.stdout, r)
+}
+
+// printError writes why a command failed, as people or programs read it.
+func (con *console) printError(err error, code int, asJSON bool) {
+	if asJSON {
+		writeJSON(con.stderr, errorJSON{err.Error(), code, "error"})
+		return
+	}
+	fmt.Fprintf(con.stderr, "genbatch: %v\n", err)
+}
+
+// errorJSON is an error as programs read it.
+type errorJSON struct {
+	Error    string `json:"error"`
+	ExitCode int    `json:"exit_code"`
+	Type     string `json:"type"`
+}
+
+func writeJSON(w io.Writer, v any) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		text = fmt.Appendf(nil, `{"type":"error","error":%q}`, err)
+	}
+	w.Write(append(text, '\n'))
+}
+
+// terminalWidth returns how many columns w has, and whether it is a terminal.
+func terminalWidth(w io.Writer) (width int, ok bool) {
+	f, isFile := w.(*os.File)
+	if !isFile || !term.IsTerminal(int(f.Fd())) {
+		return 0, false
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		width = 80
+	}
+	return width, true
+}

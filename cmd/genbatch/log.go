@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/genbatch/genbatch/jobs"
+)
+
+// options returns what a job needs of the console.
+func (con *console) options(c *cli.Context) (jobs.Options, error) {
+	log, err := newLog(c, con.stderr)
+	return jobs.Options{Stdin: con.stdin, Log: log}, err
+}
+
+// newLog returns the log of a command, which --log-level limits.
+func newLog(c *cli.Context, w io.Writer) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
+		return nil, &jobs.SpecError{Err: fmt.Errorf("log-level is %q", c.String("log-level")), Hint: "use debug, info, warn or error"}
+	}
+	if c.Bool("json") {
+		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})), nil
+	}
+	return slog.New(&lineHandler{w: w, level: level}), nil
+}
+
+// A lineHandler writes a log record as genbatch writes its own messages.
+type lineHandler struct {
+	w     io.Writer
+	level slog.Level
+}
+
+func (h *lineHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level }
+func (h *lineHandler) WithAttrs([]slog.Attr) slog.Handler           { return h }
+func (h *lineHandler) WithGroup(string) slog.Handler                { return h }
+
+func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
+	_, err := fmt.Fprintf(h.w, "genbatch: %s: %s\n", strings.ToLower(r.Level.String()), r.Message)
+	return err
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/genbatch/genbatch/jobs"
+)
+
+// specOf reads the job file that a command names, if it names one. The environment and
+// the flags override it.
+func specOf(c *cli.Context) (*jobs.Spec, error) {
+	s := new(jobs.Spec)
+	if c.NArg() > 1 {
+		return nil, &jobs.SpecError{Err: fmt.Errorf("more than one job file is given: %s", strings.Join(c.Args().Slice(), " ")),
+			Hint: "name inputs with --input, and quote globs"}
+	}
+	if path := c.Args().First(); path != "" {
+		if ext := filepath.Ext(path); !slices.Contains([]string{".yaml", ".yml", ".json"}, ext) {
+			return nil, &jobs.SpecError{Err: fmt.Errorf("%s is no job file, by its name", path), Hint: "name a table with --input; a job file ends in .yaml"}
+		}
+		var err error
+		if s, err = jobs.Load(path); err != nil {
+			return nil, err
+		}
+	}
+	override(c, s)
+	return s, nil
+}
+
+// override sets in s what the flags or the environment give: all settings, or those that
+// are named.
+func override(c *cli.Context, s *jobs.Spec, names ...string) {
+	for _, o := range settings() {
+		name := o.flag.Names()[0]
+		if c.IsSet(name) && (len(names) == 0 || slices.Contains(names, name)) {
+			o.set(c, s)
+		}
+	}
+}
+
+// savedSpec returns the Spec with which a job was run. The command names the job by its
+// job file, by its output or by --state.
+func savedSpec(c *cli.Context) (*jobs.Spec, error) {
+	dir, arg := c.String("state"), c.Args().First()
+	switch ext := filepath.Ext(arg); {
+	case c.NArg() > 1:
+		return nil, &jobs.SpecError{Err: fmt.Errorf("more than one job is named")}
+	case dir != "":
+	case arg == "":
+		return nil, &jobs.SpecError{Err: fmt.Errorf("no job is named"), Hint: "name the job file, the output of a run, or its folder with --state"}
+	case ext == ".yaml" || ext == ".yml":
+		spec, err := jobs.Load(arg)
+		if err != nil {
+			return nil, err
+		}
+		dir = spec.StateDir()
+	case isFolder(arg):
+		dir = arg
+	default:
+		dir = jobs.StateDirOf(arg)
+	}
+	return jobs.LoadState(dir)
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}

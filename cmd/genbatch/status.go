@@ -1,0 +1,29 @@
+package main
+
+import (
+	"github.com/urfave/cli/v2"
+
+	"github.com/genbatch/genbatch/jobs"
+	"github.com/genbatch/genbatch/jobs/report"
+)
+
+func statusCommand(con *console) *cli.Command {
+	return &cli.Command{
+		Name:      "status",
+		Usage:     "say how a job stands, also while it runs",
+		ArgsUsage: "[JOB.yaml or OUTPUT]",
+		Flags:     []cli.Flag{stateFlag(), jsonFlag()},
+		Action: func(c *cli.Context) error {
+			spec, err := savedSpec(c)
+			if err != nil {
+				return err
+			}
+			s, err := jobs.ReadStatus(spec.StateDir())
+			if err != nil {
+				return err
+			}
+			con.print(c, report.Status{Status: s})
+			return nil
+		},
+	}
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"github.com/urfave/cli/v2"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/jobs"
+	"github.com/genbatch/genbatch/jobs/report"
+)
+
+func verifyCommand(con *console) *cli.Command {
+	return &cli.Command{
+		Name:      "verify",
+		Usage:     "prove on the files that every row has its result; sends nothing",
+		ArgsUsage: "[JOB.yaml or OUTPUT]",
+		Flags:     []cli.Flag{stateFlag(), jsonFlag(), &cli.StringFlag{Name: "log-level", Value: "error", Usage: "debug, info, warn or error"}},
+		Action: func(c *cli.Context) error {
+			spec, err := savedSpec(c)
+			if err != nil {
+				return err
+			}
+			job, err := jobs.View(*spec, jobs.Options{})
+			if err != nil {
+				return err
+			}
+			defer job.Close()
+			v, err := job.Verify()
+			if err != nil {
+				return err
+			}
+			code := 0
+			switch {
+			case len(v.Faults) > 0:
+				code = 1
+			case v.Status[batch.Pending] > 0:
+				code = 3
+			}
+			con.print(c, report.Verification{Verification: v, ExitCode: code})
+			return &outcome{code}
+		},
+	}
+}
