@@ -10,8 +10,8 @@ import (
 	"github.com/genbatch/genbatch/jobs"
 )
 
-// exitCode is the one place that maps what a command came to to the exit codes
-// that the README documents. s may be nil.
+// exitCode returns the exit code for what a command came to. Errors get their codes here
+// alone, and the README documents them. s is nil for a command that is no run.
 func exitCode(s *jobs.Summary, err error) int {
 	var (
 		spec   *jobs.SpecError
