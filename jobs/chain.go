@@ -2,18 +2,90 @@ package jobs
 
 import (
 	"errors"
-	"path/filepath"
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/batch/quota"
+	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/jobs/internal/budget"
 	"github.com/genbatch/genbatch/jobs/internal/media"
+	"github.com/genbatch/genbatch/jobs/internal/prompt"
+	"github.com/genbatch/genbatch/jobs/internal/repair"
 	"github.com/genbatch/genbatch/jobs/internal/tier"
+	"github.com/genbatch/genbatch/jobs/internal/work"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
+
+// A chain is what each call of a run passes through: first the limiters, from the
+// outermost to the innermost, then the models in the same order. Package batch explains
+// the order.
+type chain struct {
+	quota   *quota.Limiter
+	limiter batch.Limiter // the cap over the quota
+	ladder  *tier.Ladder  // around both, and around the model; nil: the job names no tier
+	model   batch.Model
+
+	begin    time.Time // of the run
+	deadline time.Time // zero: there is none
+}
+
+// newChain makes the chain of a run over the rows of a list, which begins now.
+func (j *Job) newChain(list *work.List) (*chain, error) {
+	c := &chain{quota: quota.New(quota.Config{
+		RPM: j.spec.RPM, TPM: j.spec.TPM, RPD: j.spec.RPD,
+		Concurrency: j.spec.Concurrency, OnDailyQuota: dayPolicy(j.spec.OnDailyQuota),
+		Store: j.quotaStore(),
+	})}
+	if err := j.addLimiters(c, list); err != nil {
+		c.close()
+		return nil, err
+	}
+	c.model = j.newModel()
+	return c, nil
+}
+
+// addLimiters puts the cap and the ladder of tiers around the quota.
+func (j *Job) addLimiters(c *chain, list *work.List) (err error) {
+	if c.limiter, err = j.newBudget(c.quota); err != nil {
+		return err
+	}
+	c.begin = time.Now()
+	if c.deadline, err = j.spec.DeadlineAt(c.begin); err != nil {
+		return err
+	}
+	c.ladder, err = j.newLadder(list, c)
+	return err
+}
+
+// flex returns the limiter that flex calls pass before the one of all calls; nil: the
+// job has no such tier.
+func (c *chain) flex() *quota.Limiter {
+	if c.ladder == nil {
+		return nil
+	}
+	return c.ladder.Gate()
+}
+
+// close gives back what the limiters have booked.
+func (c *chain) close() { c.quota.Close() }
+
+// over returns the configuration of a run through the chain.
+func (c *chain) over(config batch.Config) batch.Config {
+	config.Model, config.Limiter = c.model, c.limiter
+	if c.ladder != nil {
+		return c.ladder.Over(config)
+	}
+	return config
+}
+
+func dayPolicy(name string) quota.DayPolicy {
+	if name == "wait" {
+		return quota.DayWait
+	}
+	return quota.DayStop
+}
 
 // newBudget returns the limiter that holds the job's cap; the one given, when it
 // has none.
@@ -39,46 +111,83 @@ func (j *Job) newBudget(l batch.Limiter) (batch.Limiter, error) {
 		return nil, spec.Errorf("give their prices with --prices FILE, or run without --max-cost",
 			"max_cost cannot be held: the price of %d calls in the journal is not known", n)
 	}
-	switch {
-	case j.bodyBound() == 0:
-		j.log.Warn("without --max-output-tokens the cap of --max-cost is soft: answers longer than any before can exceed it")
+	switch bound, _ := j.spec.OutputBound(); {
+	case bound == 0:
+		j.log().Warn("without --max-output-tokens the cap of --max-cost is soft: answers longer than any before can exceed it")
 	case j.bringsInput():
-		j.log.Warn("with media, cached content or tools the cap of --max-cost is soft: how many tokens they bring in is known only afterwards")
+		j.log().Warn("with media, cached content or tools the cap of --max-cost is soft: how many tokens they bring in is known only afterwards")
 	}
 	return b, nil
+}
+
+// bringsInput reports whether the job's requests have input that their text does
+// not hold. The first answers show how much it is.
+func (j *Job) bringsInput() bool {
+	request := prompt.WithSet(j.spec.Body(nil), j.spec.Set)
+	return j.media != nil || apijson.Field(request, "cachedContent") != nil ||
+		apijson.Grounded(request) || apijson.HasTool("urlContext")(request) || apijson.HasTool("codeExecution")(request)
+}
+
+// newLadder returns what chooses the service tiers of a run; nil: the job names none.
+func (j *Job) newLadder(list *work.List, c *chain) (*tier.Ladder, error) {
+	if len(j.spec.Tier) == 0 {
+		return nil, nil
+	}
+	config := tier.Config{
+		Limiter: c.limiter, Tiers: j.spec.Tiers(), Wait: j.spec.TierWait, Begin: c.begin, Deadline: c.deadline, Concurrency: j.spec.Concurrency,
+		RPM: j.spec.RPM, TPM: j.spec.TPM, Quota: c.quota, Warn: j.warnTier,
+	}
+	if c.deadline.IsZero() || len(config.Tiers) == 1 {
+		return tier.New(config), nil
+	}
+	// The deadline needs to know what is left to do.
+	for it, err := range list.Items() {
+		if err != nil {
+			return nil, err
+		}
+		if it.Fate.Ask() {
+			config.Left++
+		}
+	}
+	return tier.New(config), nil
+}
+
+// newModel returns what makes the attempts: the endpoint's client, and around it what
+// sends media, keeps made-up answers from real ones, writes schemas as the endpoint
+// knows them, changes a call that must fail again, checks answers, and bounds what
+// attempts can have used.
+func (j *Job) newModel() batch.Model {
+	m := j.keepProvenance(j.withMedia())
+	m = repair.SchemaField(m, len(j.spec.Schema) > 0, j.spec.SchemaField == "responseSchema", j.log())
+	m = repair.Change(m, j.prices, j.spec.Stream)
+	if j.prompt.Checks() {
+		m = repair.Check(m, func(a *gemini.Answer) error {
+			_, _, err := j.prompt.Read(a)
+			return err
+		})
+	}
+	return budget.Bound(m, j.prices)
 }
 
 // withMedia returns the job's client, which sends media if the job has any.
 func (j *Job) withMedia() batch.Model {
 	if j.media == nil {
-		return j.client
+		return j.conn.client
 	}
-	if c, ok := j.client.(*gemini.Client); ok && c.Files() != nil {
-		j.uploads = media.OpenUploads(c.Files(), j.fs, filepath.Join(j.spec.StateDir(), media.UploadsFile), j.keyID, j.log)
+	if c, ok := j.conn.client.(*gemini.Client); ok && c.Files() != nil {
+		j.conn.uploads = media.OpenUploads(c.Files(), j.state.FS, j.state.Path(media.UploadsFile), j.conn.keyID, j.log())
 	}
-	return media.NewModel(j.client, j.endpoint.InlineLimit, j.uploads)
+	return media.NewModel(j.conn.client, j.conn.endpoint.InlineLimit, j.conn.uploads)
 }
 
-// newTiering returns what chooses the tiers of a run; nil: the job names none.
-func (j *Job) newTiering(l batch.Limiter, shared *quota.Limiter, begin, deadline time.Time) (*tier.Ladder, error) {
-	if len(j.spec.Tier) == 0 {
-		return nil, nil
+// keepProvenance guards a model by what the journal has. Only at an address of this
+// machine do the answers alone tell whether they are made up; see checkSimulated.
+func (j *Job) keepProvenance(m batch.Model) batch.Model {
+	if !isLocal(j.conn.endpoint) {
+		return m
 	}
-	c := tier.Config{
-		Limiter: l, Tiers: j.spec.Tiers(), Wait: j.spec.TierWait, Begin: begin, Deadline: deadline, Concurrency: j.spec.Concurrency,
-		RPM: j.spec.RPM, TPM: j.spec.TPM, Quota: shared, Warn: j.warnTier,
+	if simulated, known := j.simulatedBefore(); known {
+		return repair.KeepProvenance(m, simulated)
 	}
-	if deadline.IsZero() || len(c.Tiers) == 1 {
-		return tier.New(c), nil
-	}
-	// The deadline needs to know what is left to do.
-	for it, err := range j.items() {
-		if err != nil {
-			return nil, err
-		}
-		if it.req != nil && !it.copied && !(it.known && j.settled(it.entry)) {
-			c.Left++
-		}
-	}
-	return tier.New(c), nil
+	return m
 }

@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,12 +9,79 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/batch/price"
-	"github.com/genbatch/genbatch/internal/apijson"
+	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/internal/output"
 	"github.com/genbatch/genbatch/jobs/internal/preflight"
-	"github.com/genbatch/genbatch/jobs/internal/prompt"
 	"github.com/genbatch/genbatch/jobs/spec"
+	"github.com/genbatch/genbatch/writer"
 )
+
+// checkOutput refuses to replace a file that this job did not write.
+func (j *Job) checkOutput() error {
+	if _, err := writer.FormatOf(j.spec.Output, j.spec.OutputFormat); err != nil {
+		return &spec.Error{Err: err}
+	}
+	return j.state.CheckOutput(j.spec.Force)
+}
+
+// checkColumns refuses templates that name what is not there, and result columns
+// that would cover the input's.
+func (j *Job) checkColumns() error {
+	names := j.list.Names()
+	if len(names) > 0 {
+		if err := j.prompt.CheckColumns(names); err != nil {
+			return err
+		}
+		if err := spec.CheckUses("media", j.media.Columns(), names); err != nil {
+			return err
+		}
+		if err := j.checkExpected(names); err != nil {
+			return err
+		}
+	}
+	result := j.columns.Names()
+	for _, c := range result {
+		if slices.Contains(names, c.Name) {
+			return spec.Errorf("give the result columns a prefix, such as --prefix ai_",
+				"the input has a column %q, and so have the results", c.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	input := make([]batch.Column, len(names))
+	for i, name := range names {
+		input[i].Name = name
+	}
+	if _, _, err := output.Pick(&j.spec, input, result); err != nil {
+		return err
+	}
+	if k := j.spec.Key; k != "" && !slices.Contains(names, k) {
+		return spec.Errorf("the input has "+message.QuoteList(names), "key names the column %q, which the input does not have", k)
+	}
+	return nil
+}
+
+// checkExpected refuses a column of known labels that the input does not have.
+func (j *Job) checkExpected(names []string) error {
+	if j.spec.Expected == "" || slices.Contains(names, j.spec.Expected) {
+		return nil
+	}
+	hint := "the input has " + message.QuoteList(names)
+	if near := message.Nearest(j.spec.Expected, names); near != "" {
+		hint = fmt.Sprintf("did you mean %q?", near)
+	}
+	return spec.Errorf(hint, "expected names the column %q, which the input does not have", j.spec.Expected)
+}
+
+// checkKeys refuses a key that names two rows.
+func (j *Job) checkKeys() error {
+	if j.spec.Key == "" {
+		return nil
+	}
+	return j.list.CheckKeys()
+}
 
 // checkBudget refuses a cap that could not be held.
 func (j *Job) checkBudget() error {
@@ -38,20 +104,6 @@ func (j *Job) checkPriced(model string) error {
 	return nil
 }
 
-// bodyBound is the maxOutputTokens that the job sets for all rows; 0: none.
-func (j *Job) bodyBound() int64 {
-	n, _ := j.maxOutputTokens()
-	return n
-}
-
-// bringsInput reports whether the job's requests have input that their text does
-// not hold. The first answers show how much it is.
-func (j *Job) bringsInput() bool {
-	request := prompt.WithSet(j.spec.Body(nil), j.spec.Set)
-	return j.media != nil || apijson.Field(request, "cachedContent") != nil ||
-		apijson.Grounded(request) || apijson.HasTool("urlContext")(request) || apijson.HasTool("codeExecution")(request)
-}
-
 // target returns where the job's requests to a model go. It asks the Spec alone, so
 // that each command says the same.
 func (j *Job) target(model string) preflight.Target {
@@ -62,7 +114,7 @@ func (j *Job) target(model string) preflight.Target {
 }
 
 // checkFlight refuses a job whose every request is known to be refused. What set
-// makes of each row is looked at in [Job.refused].
+// makes of each row is looked at in refused.
 func (j *Job) checkFlight() error {
 	same, byRow := j.prompt.Set().Split()
 	request, model, err := same.Over(j.prompt.Request(), j.spec.Model)
@@ -71,7 +123,7 @@ func (j *Job) checkFlight() error {
 	}
 	found, warnings := preflight.Check(request, j.target(model))
 	for _, w := range warnings {
-		j.log.Warn(w)
+		j.log().Warn(w)
 	}
 	if j.spec.NoPreflight {
 		return nil
@@ -82,11 +134,12 @@ func (j *Job) checkFlight() error {
 			slices.ContainsFunc(r.Others, byRow.Covers) || j.spec.Raw != nil && len(r.Others) > 0 {
 			continue // each row may say otherwise, or ask a model that takes it
 		}
-		if same.Covers(r.Path) {
+		switch {
+		case same.Covers(r.Path):
 			r.Path = "set " + r.Path
-		} else if j.spec.MaxOutputTokens > 0 && r.Path == "generationConfig.maxOutputTokens" {
+		case j.spec.MaxOutputTokens > 0 && r.Path == "generationConfig.maxOutputTokens":
 			r.Path = "max_output_tokens"
-		} else {
+		default:
 			r.Path = "request." + r.Path
 		}
 		lines = append(lines, r.Error())
@@ -97,38 +150,22 @@ func (j *Job) checkFlight() error {
 	return spec.Errorf(preflight.NoPreflight, "%s", strings.Join(lines, "; and "))
 }
 
-// refused returns why a row's request is known to be refused; nil: it is not.
-// Only where rows say more than what they ask is it looked at: with raw and set. A
-// row that asks a model without a price is refused under a cap, which the run could
-// not hold.
+// refused returns why the API is known to refuse a row's request, or nil. Only jobs
+// with raw: or set: need it, since checkFlight has looked at what all rows have in
+// common. Under a cap a model without a price is refused as well, which the run could
+// not hold it for.
 func (j *Job) refused(r *batch.Request) error {
 	if j.spec.MaxCost != "" && r.Model != j.spec.Model {
 		if err := j.checkPriced(r.Model); err != nil {
 			return err
 		}
 	}
-	if j.spec.NoPreflight || j.spec.Raw == nil && j.prompt.Set() == nil {
+	set := j.prompt.Set() != nil
+	if j.spec.NoPreflight || j.spec.Raw == nil && !set {
 		return nil
 	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(r.Body, &members); err != nil {
-		return nil // it is found elsewhere
+	if err := preflight.CheckBody(r.Body, set, j.target(r.Model)); err != nil {
+		return fmt.Errorf("%w; %s", err, preflight.NoPreflight)
 	}
-	for name := range members {
-		if apijson.FieldName(name) == "contents" {
-			delete(members, name)
-		}
-	}
-	if len(members) == 0 && j.prompt.Set() == nil {
-		return nil
-	}
-	request, err := apijson.ExactObject(members)
-	if err != nil {
-		return nil
-	}
-	found, _ := preflight.Check(request, j.target(r.Model))
-	if len(found) == 0 {
-		return nil
-	}
-	return fmt.Errorf("%w; %s", &found[0], preflight.NoPreflight)
+	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+	"github.com/genbatch/genbatch/jobs/internal/state"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -160,11 +161,11 @@ func TestFaults(t *testing.T) {
 					if s != nil {
 						counted = int(s.Run.Rows)
 					}
-					state := f.spec.StateDir()
-					for _, name := range []string{specFile, manifestFile, nextFile} {
-						whole(t, what, filepath.Join(state, name))
+					dir := f.spec.StateDir()
+					for _, name := range []string{"job.json", "manifest.json", "next.json"} {
+						whole(t, what, filepath.Join(dir, name))
 					}
-					whole(t, what, filepath.Join(state, spoolName+".jsonl"), before, stdin)
+					whole(t, what, filepath.Join(dir, "stdin.jsonl"), before, stdin)
 					if text, err := os.ReadFile(f.spec.Output); err == nil && string(text) != old {
 						jobtest.Equal(t, what+": output", f.output("q", "response"), "one re one", "two re two", "three re three")
 					}
@@ -197,13 +198,13 @@ func TestSetAsideTwice(t *testing.T) {
 	if _, err := f.runOn(&faultyDisk{fail: -1}, `{"q":"one"}`+"\n"); err != nil {
 		t.Fatal(err)
 	}
-	first, err := setAside(durable.FS{}, f.spec.StateDir())
-	if err != nil {
+	folder := state.Folder{Dir: f.spec.StateDir(), Output: f.spec.Output}
+	if err := folder.SetAside(); err != nil {
 		t.Fatal(err)
 	}
-	second, err := setAside(durable.FS{}, f.spec.StateDir())
-	if err != nil || len(asides(f.spec.StateDir())) != 2 {
-		t.Errorf("%s, then %s: %v", first, second, err)
+	first := folder.Aside
+	if err := folder.SetAside(); err != nil || first == folder.Aside || !durable.IsDir(first) || !durable.IsDir(folder.Aside) {
+		t.Errorf("%s, then %s: %v", first, folder.Aside, err)
 	}
 }
 
@@ -218,7 +219,7 @@ func TestSetAsideFaults(t *testing.T) {
 				t.Fatal(err)
 			}
 			d := &faultyDisk{fail: fail, apply: apply}
-			_, err := setAside(d.fs(), f.spec.StateDir())
+			err := (&state.Folder{Dir: f.spec.StateDir(), Output: f.spec.Output, FS: d.fs()}).SetAside()
 			if d.failed == "" {
 				if err != nil || fail < 7 {
 					t.Errorf("without a failure among %d: %v", fail, err)
@@ -403,7 +404,7 @@ func TestExportTakesLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	lock, err := durable.FS{}.Lock(filepath.Join(f.spec.StateDir(), lockFile))
+	lock, err := durable.FS{}.Lock(filepath.Join(f.spec.StateDir(), "lock"))
 	if err != nil {
 		t.Fatal(err)
 	}

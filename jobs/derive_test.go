@@ -1,8 +1,11 @@
 package jobs
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -12,14 +15,24 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
+	"github.com/genbatch/genbatch/jobs/internal/output"
 )
 
-// The stages before the writer keep the order of the input over many stretches, of
-// rows that are long, bad and unasked too, and end when nobody takes any more.
-func TestFetchAll(t *testing.T) {
+// chunk is how many rows pass through the stages before the writer together.
+const chunk = 64
+
+// deriveTo derives the job's output as JSONL into w.
+func deriveTo(ctx context.Context, j *Job, w io.Writer) error {
+	_, _, err := j.deriver().Derive(ctx, output.Target{To: w, Path: j.spec.Output})
+	return err
+}
+
+// The stages before the writer keep the order of the input over many chunks, of rows
+// that are long, bad and unasked too, and end when nobody takes any more.
+func TestDeriveKeepsTheOrder(t *testing.T) {
 	f := newFixture(t)
-	rows := lines(5*stretchRows + 7)
-	rows[70] = strings.TrimSuffix(rows[70], "}") + `, "more": "` + strings.Repeat("long ", stretchBytes/4) + `"}`
+	rows := lines(5*chunk + 7)
+	rows[70] = strings.TrimSuffix(rows[70], "}") + `, "more": "` + strings.Repeat("long ", 64<<10) + `"}`
 	rows[200] = `{"id": 200`
 	f.input(rows...)
 	f.mustRun()
@@ -29,48 +42,49 @@ func TestFetchAll(t *testing.T) {
 	}
 	defer j.Close()
 
-	next := int64(1)
-	for x, err := range j.fetchAll(t.Context()) {
-		if err != nil {
+	var out bytes.Buffer
+	if err := deriveTo(t.Context(), j, &out); err != nil {
+		t.Fatal(err)
+	}
+	next := 0
+	for line := range bytes.Lines(out.Bytes()) {
+		var row struct{ Q, Response, Status string }
+		if err := json.Unmarshal(line, &row); err != nil {
 			t.Fatal(err)
 		}
-		want := batch.OK
-		if next == 201 {
-			want = batch.Skipped
+		want := "ok"
+		if next == 200 {
+			want = "skipped"
 		}
-		if x.row.Number != next || x.reply.status != want {
-			t.Fatalf("row %d comes as %d, with the status %s and not %s", x.row.Number, next, x.reply.status, want)
-		}
-		if want == batch.OK && x.result.Row != next {
-			t.Fatalf("row %d has the answer of row %d", next, x.result.Row)
+		if row.Status != want || want == "ok" && (row.Q != rows[next] || row.Response != rows[next]) {
+			t.Fatalf("row %d, %.40q, comes as %.200v", next+1, rows[next], row)
 		}
 		next++
 	}
-	if next != int64(len(rows))+1 {
-		t.Errorf("%d rows come, of %d", next-1, len(rows))
+	if next != len(rows) {
+		t.Errorf("%d rows come, of %d", next, len(rows))
 	}
 
-	for range j.fetchAll(t.Context()) {
-		break // all of its goroutines have ended by now, or the race detector finds them reading
+	// All of its goroutines have ended by now, or the race detector finds them reading.
+	if err := deriveTo(t.Context(), j, writerFunc(func([]byte) (int, error) { return 0, io.ErrShortWrite })); !errors.Is(err, io.ErrShortWrite) {
+		t.Errorf("where nothing can be written the end is %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	got, last := 0, error(nil)
-	for _, err := range j.fetchAll(ctx) {
-		if got++; got == 3 {
-			cancel()
-		}
-		last = err
-	}
-	if got > len(rows) || !errors.Is(last, batch.ErrInterrupted) {
-		t.Errorf("after the interrupt at the third row %d come, and the end is %v", got-3, last)
+	if err := deriveTo(ctx, j, writerFunc(func(p []byte) (int, error) { cancel(); return len(p), nil })); !errors.Is(err, batch.ErrInterrupted) {
+		t.Errorf("after the interrupt the end is %v", err)
 	}
 }
 
+// A writerFunc is a function as an io.Writer.
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
 // An answer that turns out to be damaged ends the output with its place.
-func TestFetchAllDamage(t *testing.T) {
+func TestDeriveDamage(t *testing.T) {
 	f := newFixture(t)
-	f.input(lines(3 * stretchRows)...)
+	f.input(lines(3 * chunk)...)
 	f.mustRun()
 	j, err := View(f.spec, Options{})
 	if err != nil {
@@ -93,7 +107,7 @@ func TestFetchAllDamage(t *testing.T) {
 }
 
 // Rows of megabytes are not gathered by as many as there are processors.
-func TestFetchAllLongRows(t *testing.T) {
+func TestDeriveLongRows(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8))
 	f := newFixture(t)
 	rows := lines(9)
@@ -113,17 +127,15 @@ func TestFetchAllLongRows(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return int(m.HeapAlloc >> 20)
 	}
-	before, most, n := heap(), 0, 0
-	for _, err := range j.fetchAll(t.Context()) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if n++; n == 2 {
+	before, most, written := heap(), 0, 0
+	err = deriveTo(t.Context(), j, writerFunc(func(p []byte) (int, error) {
+		if written += len(p); most == 0 && written > 3<<20 { // the first row and a part of the second
 			time.Sleep(200 * time.Millisecond) // as a slow disk lets the stages before it run ahead
 			most = heap() - before
 		}
-	}
-	if n != len(rows) || most > 45 {
-		t.Errorf("%d rows of %d, with %d MiB of them in memory", n, len(rows), most)
+		return len(p), nil
+	}))
+	if err != nil || written < 27<<20 || most == 0 || most > 45 {
+		t.Errorf("%d MiB of rows, with %d MiB of them in memory: %v", written>>20, most, err)
 	}
 }

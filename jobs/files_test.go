@@ -81,7 +81,7 @@ func (f *fixture) files(t *testing.T) map[string]string {
 		}
 		files[e.Name()] = string(text)
 	}
-	delete(files, filesMark)
+	delete(files, ".genbatch")
 	return files
 }
 

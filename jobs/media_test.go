@@ -113,11 +113,11 @@ func onlyRequest(t *testing.T, s spec.Spec) *batch.Request {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	for it, err := range j.items() {
-		if err != nil || it.err != nil {
-			t.Fatal(err, it.err)
+	for it, err := range j.list.Items() {
+		if err != nil || it.Err != nil {
+			t.Fatal(err, it.Err)
 		}
-		return it.req
+		return it.Request
 	}
 	t.Fatal("no row")
 	return nil

@@ -6,6 +6,8 @@ import (
 	"github.com/genbatch/genbatch/jobs/eval"
 	"github.com/genbatch/genbatch/jobs/internal/budget"
 	"github.com/genbatch/genbatch/jobs/internal/tier"
+	"github.com/genbatch/genbatch/jobs/internal/work"
+	"github.com/genbatch/genbatch/jobs/plan"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -46,6 +48,17 @@ type (
 	ConfidenceBand = eval.ConfidenceBand
 	Confused       = eval.Confused
 )
+
+// What a run would do and cost, which package plan defines.
+type (
+	Plan     = plan.Plan
+	Outlook  = plan.Outlook
+	Forecast = plan.Forecast
+	Pace     = plan.Pace
+)
+
+// An InputStatus counts the rows of the input that a job has now.
+type InputStatus = work.Status
 
 // Errors that end a run early, beside those of [batch.Run].
 type (

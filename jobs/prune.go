@@ -3,15 +3,14 @@ package jobs
 import (
 	"errors"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/batch/price"
-	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/internal/state"
+	"github.com/genbatch/genbatch/jobs/internal/work"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -60,12 +59,12 @@ func Prune(s spec.Spec, o Options, p Pruning) (*Pruned, error) {
 		return nil, err
 	}
 	defer j.Close()
-	dir := j.spec.StateDir()
-	if _, err := os.Stat(filepath.Join(dir, specFile)); err != nil {
+	dir := j.state.Dir
+	if !state.HasJob(dir) {
 		return nil, spec.Errorf("name the job file, the output of a run, or its folder with --state", "no run has left its state in %s", dir)
 	}
 	if !p.DryRun {
-		if j.lock, err = (durable.FS{}).Lock(filepath.Join(dir, lockFile)); err != nil {
+		if err := j.state.Lock(); err != nil {
 			return nil, err
 		}
 	}
@@ -75,6 +74,7 @@ func Prune(s spec.Spec, o Options, p Pruning) (*Pruned, error) {
 	r := &Pruned{State: dir, Damage: len(j.journal.Damage())}
 	if err := j.openInput(); err == nil {
 		r.Compared = true
+		j.list.Use(j.journal)
 	} else if p.Orphaned {
 		return nil, spec.Errorf("bring the input back, or prune by --superseded and --older-than alone", "what is orphaned cannot be told without the input: %w", err)
 	}
@@ -84,12 +84,13 @@ func Prune(s spec.Spec, o Options, p Pruning) (*Pruned, error) {
 // prune counts what goes, asks, and lets it go.
 func (j *Job) prune(p Pruning, before time.Time, r *Pruned) error {
 	if r.Compared {
-		if err := j.passAll(func(it item) {
-			if it.req == nil {
+		for it, err := range j.list.All() {
+			if err != nil {
+				return err
+			}
+			if it.Fate == work.Bad {
 				r.Bad++
 			}
-		}); err != nil {
-			return err
 		}
 	}
 	remove := func(c *journal.Candidate) bool {
@@ -157,23 +158,23 @@ func (r *Pruned) count(c *journal.Candidate, prices *price.Table) error {
 
 // pruneNow prunes, and carries the output's manifest over to the pruned journal.
 func (j *Job) pruneNow(remove func(*journal.Candidate) bool, r *Pruned) error {
-	m, err := readManifest(j.spec.StateDir())
+	m, err := state.ReadManifest(j.state.Dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	current := false
 	if m != nil && r.Compared {
-		now, err := j.sources()
+		now, err := j.sources().Manifest()
 		if err != nil {
 			return err
 		}
-		current = now.sameSources(m)
+		current = now.SameSources(m)
 	}
 	if err := j.journal.Prune(remove); err != nil {
 		return err
 	}
 	// The normal Open removes what the journal was made of before.
-	if j.journal, err = journal.Open(journal.Config{Dir: j.spec.StateDir(), FS: j.fs}); err != nil {
+	if j.journal, err = journal.Open(journal.Config{Dir: j.state.Dir, FS: j.state.FS}); err != nil {
 		j.journal = nil
 		return err
 	}
@@ -184,9 +185,9 @@ func (j *Job) pruneNow(remove func(*journal.Candidate) bool, r *Pruned) error {
 	// itself is still the one that the job would derive if only orphans went;
 	// otherwise (a row's cost is that of all its attempts) the next run derives it
 	// anew. A crash before this costs one derivation.
-	m.Damage = lastingDamage(j.journal)
+	m.Damage = state.LastingDamage(j.journal)
 	if r.Orphaned == r.Results {
 		m.Pruned = j.journal.Generation()
 	}
-	return m.write(j.fs, j.spec.StateDir())
+	return j.state.WriteManifest(m)
 }

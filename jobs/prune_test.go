@@ -11,6 +11,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+	"github.com/genbatch/genbatch/jobs/internal/state"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -141,12 +142,12 @@ func TestPruneOrphaned(t *testing.T) {
 		t.Error("the output was touched")
 	}
 	// A crash before the manifest follows costs one derivation, and no call.
-	m, err := readManifest(f.spec.StateDir())
+	m, err := state.ReadManifest(f.spec.StateDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	m.Pruned = 0
-	if err := m.write(durable.FS{}, f.spec.StateDir()); err != nil {
+	if err := (&state.Folder{Dir: f.spec.StateDir()}).WriteManifest(m); err != nil {
 		t.Fatal(err)
 	}
 	f.proven("after a crash", 1)

@@ -39,7 +39,7 @@ func settle(b *testing.B, s spec.Spec) {
 		}
 		group = group[:0]
 	}
-	for it, err := range j.items() {
+	for it, err := range j.list.Items() {
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -47,7 +47,7 @@ func settle(b *testing.B, s spec.Spec) {
 		usage := &batch.Usage{PromptTokenCount: 42, CandidatesTokenCount: 11, TotalTokenCount: 53,
 			PromptTokensDetails: []batch.ModalityTokens{{Modality: "TEXT", TokenCount: 42}}}
 		group = append(group, &batch.Result{
-			Row: it.row.Number, Fingerprint: it.req.Fingerprint, Occurrence: it.req.Occurrence, Status: batch.OK,
+			Row: it.Row.Number, Fingerprint: it.Request.Fingerprint, Occurrence: it.Request.Occurrence, Status: batch.OK,
 			Endpoint: s.Endpoint, Model: s.Model, FinishReason: "STOP", ModelVersion: s.Model, ResponseID: "H2CGQ25z43LiM4rK",
 			At: at, LatencyMS: 420, Attempts: 1,
 			Spent:    []batch.Spend{{At: at, Model: s.Model, Usage: usage}},
@@ -94,7 +94,7 @@ func benchmarkResume(b *testing.B, format string) {
 	}
 	defer j.Close()
 	opening := next()
-	sum, err := j.ask(b.Context())
+	sum, err := j.ask(b.Context(), j.list)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -3,22 +3,20 @@ package jobs
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"sync"
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
-	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/jobs/cost"
-	"github.com/genbatch/genbatch/jobs/internal/budget"
-	"github.com/genbatch/genbatch/jobs/internal/repair"
 	"github.com/genbatch/genbatch/jobs/internal/tier"
+	"github.com/genbatch/genbatch/jobs/internal/work"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-// progress is what a run has come to so far; mu guards it.
+// A progress is what the current run, or the last one, has come to so far; mu guards
+// it.
 type progress struct {
 	mu      sync.Mutex
 	begin   time.Time
@@ -30,9 +28,31 @@ type progress struct {
 	run     cost.Totals
 	limiter *quota.Limiter
 	flex    *quota.Limiter // of flex calls as well; nil: there are none
-	gauges  batch.Gauges
+	gauges  *batch.Gauges
+}
 
-	upToDate *manifest // set by Open: the output is this one, and nothing is to be asked
+// start forgets the run before.
+func (p *progress) start(begin time.Time, since int64, limiter, flex *quota.Limiter) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.begin, p.since = begin, since
+	p.read, p.settled, p.bad, p.copied, p.run = 0, 0, 0, 0, cost.Totals{}
+	p.limiter, p.flex, p.gauges = limiter, flex, new(batch.Gauges)
+}
+
+// count counts a row that the run has come to.
+func (p *progress) count(f work.Fate) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.read++
+	switch f {
+	case work.Bad:
+		p.bad++
+	case work.Copied:
+		p.copied++
+	case work.Settled:
+		p.settled++
+	}
 }
 
 // Progress is a snapshot of a run.
@@ -42,7 +62,7 @@ type Progress struct {
 	Settled int64 // of these, needing no call in this run
 	Bad     int64 // of these, unreadable
 	Copied  int64 // of these, sharing the call of an identical row
-	Run     cost.Totals
+	Run     Totals
 
 	Calls    int64 // under way
 	Attempts int64 // made
@@ -60,43 +80,19 @@ func (j *Job) Progress() Progress {
 	p := &j.progress
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := Progress{
-		Read: p.read, Settled: p.settled, Bad: p.bad, Copied: p.copied, Run: p.run.Clone(),
-		Calls: p.gauges.Calls.Load(), Attempts: p.gauges.Attempts.Load(), Waiting: p.gauges.Waiting.Load(),
+	s := Progress{Read: p.read, Settled: p.settled, Bad: p.bad, Copied: p.copied, Run: p.run.Clone()}
+	if p.begin.IsZero() {
+		return s // no run has begun
 	}
-	if !p.begin.IsZero() {
-		s.Elapsed = time.Since(p.begin)
-	}
-	if p.limiter != nil {
-		s.Quota = p.limiter.State()
-	}
+	s.Elapsed = time.Since(p.begin)
+	s.Calls, s.Attempts, s.Waiting = p.gauges.Calls.Load(), p.gauges.Attempts.Load(), p.gauges.Waiting.Load()
+	s.Quota = p.limiter.State()
 	if p.flex != nil {
 		if flex := p.flex.State(); flex.Waiting > s.Quota.Waiting {
 			s.Quota = flex
 		}
 	}
 	return s
-}
-
-// CountRows reads the input once and returns how many rows the job has. It can
-// run beside Run.
-func (j *Job) CountRows(ctx context.Context) (int64, error) {
-	if m := j.progress.upToDate; m != nil {
-		return m.Rows, nil
-	}
-	if j.sampled != nil {
-		return int64(len(j.sampled)), nil
-	}
-	var n int64
-	for _, err := range j.rows() {
-		if err != nil {
-			return n, err
-		}
-		if n++; n%1024 == 0 && ctx.Err() != nil {
-			return n, ctx.Err()
-		}
-	}
-	return n, ctx.Err()
 }
 
 // Run asks what the journal does not have, and writes the output when no row is
@@ -106,116 +102,85 @@ func (j *Job) Run(ctx context.Context) (*Summary, error) {
 	j.warnPrice()
 	j.warnExamples()
 	j.warnExpected()
-	if m := j.progress.upToDate; m != nil {
+	if m := j.upToDate; m != nil {
 		return j.unchanged(m), nil
 	}
 	begin := time.Now()
-	s, err := j.ask(ctx)
+	s, err := j.ask(ctx, j.list)
 	if err != nil {
 		return s, err
 	}
 	err = j.finish(ctx, s)
 	if err == nil && j.spec.MediaDelete {
-		j.uploads.RemoveAll(ctx)
+		j.conn.uploads.RemoveAll(ctx)
 	}
 	s.Elapsed = time.Since(begin)
 	s.Seconds = s.Elapsed.Seconds()
 	return s, err
 }
 
-// ask asks what the journal does not have.
-func (j *Job) ask(ctx context.Context) (*Summary, error) {
+// ask asks what the journal does not have of the rows of a list.
+func (j *Job) ask(ctx context.Context, list *work.List) (*Summary, error) {
 	j.warnSchema()
-	limiter := quota.New(quota.Config{
-		RPM: j.spec.RPM, TPM: j.spec.TPM, RPD: j.spec.RPD,
-		Concurrency: j.spec.Concurrency, OnDailyQuota: dayPolicy(j.spec.OnDailyQuota),
-		Store: j.quotaStore(),
-	})
-	defer limiter.Close()
-	budget, err := j.newBudget(limiter)
+	failures, err := spec.ParseFailures(j.spec.MaxFailures)
 	if err != nil {
 		return nil, err
 	}
-	begin := time.Now()
-	deadline, err := j.spec.DeadlineAt(begin)
+	c, err := j.newChain(list)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := tier.WithDeadline(ctx, deadline)
+	defer c.close()
+	ctx, cancel := tier.WithDeadline(ctx, c.deadline)
 	defer cancel()
-	tiering, err := j.newTiering(budget, limiter, begin, deadline)
-	if err != nil {
-		return nil, err
-	}
-	j.progress.mu.Lock()
-	j.progress.begin, j.progress.limiter = begin, limiter
-	if tiering != nil {
-		j.progress.flex = tiering.Gate()
-	}
-	j.progress.since = j.journal.Last()
-	j.progress.mu.Unlock()
-	requests, skip := j.requests()
-	config := batch.Config{
-		Model:       j.model(),
-		Limiter:     budget,
+	j.progress.start(c.begin, j.journal.Last(), c.quota, c.flex())
+	requests, skip := j.requests(list)
+	err = batch.Run(ctx, c.over(batch.Config{
 		Sink:        j.journal,
 		Skip:        skip,
-		Endpoint:    j.endpoint.String(),
+		Endpoint:    j.conn.endpoint.String(),
 		Concurrency: j.spec.Concurrency,
 		MaxAttempts: j.spec.MaxAttempts,
-		MaxFailures: j.failures,
+		MaxFailures: failures,
 		OnResult:    j.note,
-		Gauges:      &j.progress.gauges,
-	}
-	if tiering != nil {
-		config = tiering.Over(config)
-	}
-	err = batch.Run(ctx, config, requests)
-	if late, ok := errors.AsType[*tier.DeadlineError](err); ok {
+		Gauges:      j.progress.gauges,
+	}), requests)
+	if late, ok := errors.AsType[*DeadlineError](err); ok {
 		err = late
 	}
 	s := j.summary()
 	s.Asked = j.spec.Tiers()
-	s.Simulated = s.Simulated || j.endpoint.Simulated && s.Run.Attempts > 0
-	s.ListPriced = j.listPriced(j.endpoint, &s.Run)
-	s.Learned = limiter.Learned()
+	s.Simulated = s.Simulated || j.conn.endpoint.Simulated && s.Run.Attempts > 0
+	s.ListPriced = j.listPriced(j.conn.endpoint, &s.Run)
+	s.Learned = c.quota.Learned()
 	if err != nil && j.media == nil { // whose files would all be read again
-		s.Input = j.inputStatus(time.Now().Add(leftPatience))
+		s.Input = list.Status(time.Now().Add(leftPatience))
 	}
 	return s, err
 }
 
-// requests ranges over the requests of all rows that have one. skip reports whether
-// the journal has settled the one that was yielded last.
-func (j *Job) requests() (all iter.Seq2[*batch.Request, error], skip func(*batch.Request) bool) {
-	settled := false
+// requests ranges over the requests of all rows that have one. skip tells of the one
+// that was yielded last whether the journal has settled it: the engine asks that at
+// once; see [batch.Config].
+func (j *Job) requests(list *work.List) (all iter.Seq2[*batch.Request, error], skip func(*batch.Request) bool) {
+	var last work.Fate
 	all = func(yield func(*batch.Request, error) bool) {
-		media := j.media.NewPass()
-		for it, err := range j.items() {
+		pass := j.media.NewPass()
+		for it, err := range list.Items() {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			settled = it.req != nil && !it.copied && it.known && j.settled(it.entry)
-			j.progress.mu.Lock()
-			j.progress.read++
-			switch {
-			case it.req == nil:
-				j.progress.bad++
-			case it.copied:
-				j.progress.copied++
-			case settled:
-				j.progress.settled++
-			}
-			j.progress.mu.Unlock()
-			media.Add(it.req, it.err)
-			if it.req != nil && !it.copied && !yield(it.req, nil) {
+			last = it.Fate
+			j.progress.count(it.Fate)
+			pass.Add(it.Request, it.Err)
+			if it.Fate != work.Bad && it.Fate != work.Copied && !yield(it.Request, nil) {
 				return
 			}
 		}
-		media.End()
+		pass.End()
 	}
-	return all, func(*batch.Request) bool { return settled }
+	return all, func(*batch.Request) bool { return last == work.Settled }
 }
 
 // note counts a result once it is safe.
@@ -231,54 +196,4 @@ func (j *Job) note(r *batch.Result) {
 			p.run.AddProblem(r.Status, r.Error)
 		}
 	}
-}
-
-func (j *Job) summary() *Summary {
-	p := j.Progress()
-	return &Summary{
-		Elapsed: p.Elapsed, Seconds: p.Elapsed.Seconds(),
-		Settled: p.Settled, Bad: p.Bad, Copied: p.Copied, Run: p.Run,
-		Simulated: p.Run.Simulated(),
-	}
-}
-
-// checkRows reads the whole input and returns its first bad row as a Error:
-// --strict.
-func (j *Job) checkRows() error {
-	clash := j.newClash()
-	for row, err := range j.rows() {
-		if err == nil {
-			var req *batch.Request
-			if req, err = j.request(row, clash); err == nil {
-				if err = j.refused(req); err != nil {
-					err = fmt.Errorf("%s: %w", row.Place(), err)
-				}
-			}
-		}
-		if err != nil {
-			return spec.Errorf("mend the row, or run without --strict to have it skipped", "%w", err)
-		}
-	}
-	return nil
-}
-
-func dayPolicy(text string) quota.DayPolicy {
-	if text == "wait" {
-		return quota.DayWait
-	}
-	return quota.DayStop
-}
-
-// model is what makes the attempts: the endpoint's client, and around it what changes a
-// call that must fail again, checks answers, and bounds what they can have used.
-func (j *Job) model() batch.Model {
-	m := repair.SchemaField(j.unmixed(j.withMedia()), len(j.spec.Schema) > 0, j.spec.SchemaField == "responseSchema", j.log)
-	m = repair.Change(m, j.prices, j.spec.Stream)
-	if j.prompt.Checks() {
-		m = repair.Check(m, func(a *gemini.Answer) error {
-			_, _, err := j.prompt.Read(a)
-			return err
-		})
-	}
-	return budget.Bound(m, j.prices)
 }

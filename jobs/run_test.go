@@ -573,7 +573,7 @@ func TestInputChangesUnderTheRun(t *testing.T) {
 // column is skipped, wherever it stands, and the others are written.
 func TestLateClash(t *testing.T) {
 	f := newFixture(t)
-	lines := make([]string, peekRows+1)
+	lines := make([]string, 1001) // a row beyond those that tell the columns
 	for i := range lines {
 		lines[i] = "x"
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+	"github.com/genbatch/genbatch/jobs/internal/output"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -240,7 +241,11 @@ func TestSetInJobFile(t *testing.T) {
 	// Columns come with what a row may ask for.
 	s.Set = map[string]string{"generationConfig.thinkingConfig.includeThoughts": "{{.x}}"}
 	found := false
-	for _, c := range newColumns(s, nil) {
+	columns, err := output.NewColumns(s, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range columns.Names() {
 		found = found || c.Name == "thoughts"
 	}
 	if !found {

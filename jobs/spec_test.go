@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+	"github.com/genbatch/genbatch/jobs/internal/prompt"
+	"github.com/genbatch/genbatch/jobs/internal/state"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -40,7 +42,7 @@ rpm: 1000
 	s.State = t.TempDir()
 	s.Request = map[string]any{"generationConfig": map[string]any{"temperature": 1e-5, "seed": 123456789012345678, "topK": 1e21}, "x": "\x01\x1b\x7f"}
 	want := rendered(t, s, jobtest.Row("body", "fine"))
-	if err := (&Job{spec: *s}).saveSpec(); err != nil {
+	if _, err := (&state.Folder{Dir: s.State}).SaveSpec(s, prompt.Wording); err != nil {
 		t.Fatal(err)
 	}
 	again, err := LoadState(s.State)

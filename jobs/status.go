@@ -2,17 +2,14 @@ package jobs
 
 import (
 	"errors"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
-	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs/cost"
-	"github.com/genbatch/genbatch/jobs/spec"
+	"github.com/genbatch/genbatch/jobs/internal/state"
 )
 
 // A Status is how a job stands, also while another process runs it.
@@ -34,14 +31,6 @@ type Status struct {
 	Left time.Duration
 }
 
-// An InputStatus counts the rows of the input that a job has now.
-type InputStatus struct {
-	Rows    int64 `json:"rows"`
-	Settled int64 `json:"settled"`
-	Left    int64 `json:"left"` // without any result
-	Bad     int64 `json:"bad"`  // unreadable
-}
-
 const (
 	// inputPatience is how long a status may take to read the input.
 	inputPatience = 10 * time.Second
@@ -54,18 +43,16 @@ const (
 // ReadStatus reads how the job of a state folder stands, without disturbing a
 // process that runs it.
 func ReadStatus(dir string) (*Status, error) {
-	mistake, err := LoadState(dir)
+	saved, err := LoadState(dir)
 	if err != nil {
 		return nil, err
 	}
-	prices := price.Default()
-	if mistake.Prices != "" {
-		if prices, err = price.LoadFile(mistake.Prices); err != nil {
-			return nil, &spec.Error{Err: err}
-		}
+	prices, err := loadPrices(saved.Prices)
+	if err != nil {
+		return nil, err
 	}
-	s := &Status{State: dir, Output: mistake.Output}
-	if s.Running, err = durable.LockOwner(filepath.Join(dir, lockFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	s := &Status{State: dir, Output: saved.Output}
+	if s.Running, err = state.Owner(dir); err != nil {
 		return nil, err
 	}
 	now := time.Now()
@@ -98,7 +85,7 @@ func ReadStatus(dir string) (*Status, error) {
 	for _, n := range s.Status {
 		s.Totals.Rows += n
 	}
-	if m, err := readManifest(dir); err == nil {
+	if m, err := state.ReadManifest(dir); err == nil {
 		s.InOutput = m.Rows
 		if _, err := os.Stat(m.Output.Path); err == nil {
 			s.Finished = m.LastSeq == s.LastSeq
@@ -107,7 +94,7 @@ func ReadStatus(dir string) (*Status, error) {
 			s.Evaluation = m.Summary.Evaluation
 		}
 	}
-	s.Input = readInputStatus(*mistake, jl, now.Add(inputPatience))
+	s.Input = readInputStatus(*saved, jl, now.Add(inputPatience))
 	if d := now.Sub(since); s.Running != nil && d > 0 {
 		s.Rate = float64(recent) / d.Seconds()
 		if s.Input != nil && s.Rate > 0 {
@@ -119,36 +106,15 @@ func ReadStatus(dir string) (*Status, error) {
 
 // readInputStatus compares the input with a journal. It returns nil when that cannot
 // be done, or not in time: a status is no place to complain about the input.
-func readInputStatus(spec spec.Spec, jl *journal.Journal, end time.Time) *InputStatus {
-	spec.Key = "" // whether it is unique is not asked here
-	j, err := prepare(spec, Options{})
+func readInputStatus(s Spec, jl *journal.Journal, end time.Time) *InputStatus {
+	s.Key = "" // whether it is unique is not asked here
+	j, err := prepare(s, Options{})
 	if err != nil || j.openInput() != nil {
 		return nil
 	}
-	j.journal = jl
-	if j.chooseSample() != nil {
+	j.list.Use(jl)
+	if j.takeSample() != nil {
 		return nil
 	}
-	return j.inputStatus(end)
-}
-
-// inputStatus compares the input with the journal. It returns nil when that cannot
-// be done in time.
-func (j *Job) inputStatus(end time.Time) *InputStatus {
-	s := new(InputStatus)
-	for it, err := range j.items() {
-		if err != nil || s.Rows%1024 == 1023 && time.Now().After(end) {
-			return nil
-		}
-		s.Rows++
-		switch {
-		case it.req == nil:
-			s.Bad++
-		case !it.known || it.entry.Status == batch.Pending:
-			s.Left++
-		case it.entry.Status.Settled():
-			s.Settled++
-		}
-	}
-	return s
+	return j.list.Status(end)
 }

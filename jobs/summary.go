@@ -7,6 +7,7 @@ import (
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/internal/state"
 )
 
 // A Summary is what a run came to.
@@ -56,3 +57,31 @@ func (s *Summary) Left(total int64) int64 {
 
 // Pending returns how many rows the run left without a result.
 func (s *Summary) Pending() int64 { return s.Run.Status[batch.Pending] }
+
+// summary returns what the current run has come to so far.
+func (j *Job) summary() *Summary {
+	p := j.Progress()
+	return &Summary{
+		Elapsed: p.Elapsed, Seconds: p.Elapsed.Seconds(),
+		Settled: p.Settled, Bad: p.Bad, Copied: p.Copied, Run: p.Run,
+		Simulated: p.Run.Simulated(),
+	}
+}
+
+// unchanged is the summary of a run that had nothing to do.
+func (j *Job) unchanged(m *state.Manifest) *Summary {
+	s := j.summary()
+	s.ListPriced = j.listPriced(j.conn.endpoint, &m.Summary)
+	s.Bad = m.Summary.Status[batch.Skipped]
+	s.Settled = m.Rows - s.Bad
+	s.keep(j.spec.Output, m)
+	return s
+}
+
+// keep says that the output is the one of an earlier run.
+func (s *Summary) keep(output string, m *state.Manifest) {
+	s.Output, s.Unchanged, s.Job = output, true, &m.Summary
+	amount, _ := m.Summary.CostUSD()
+	s.Kept = amount - m.Summary.Bill.Retries.Cost
+	s.Simulated = m.Summary.Simulated()
+}

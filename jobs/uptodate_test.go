@@ -19,7 +19,7 @@ func TestUpToDateReadsNothing(t *testing.T) {
 	f.spec.Key = "q" // which costs a pass of its own otherwise
 	f.input("a", "b", "c", "not a row")
 	segment := filepath.Join(f.spec.StateDir(), "results-000001.jsonl")
-	manifestPath := filepath.Join(f.spec.StateDir(), manifestFile)
+	manifestPath := filepath.Join(f.spec.StateDir(), "manifest.json")
 
 	// later makes the files so old, next to the manifest, that their times count.
 	later := func() {

@@ -15,6 +15,8 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/internal/output"
+	"github.com/genbatch/genbatch/jobs/internal/state"
 	"github.com/genbatch/genbatch/reader"
 )
 
@@ -42,7 +44,7 @@ func (j *Job) Verify() (*Verification, error) {
 		return nil, err
 	}
 	var v Verification
-	m, err := readManifest(j.spec.StateDir())
+	m, err := state.ReadManifest(j.state.Dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -81,21 +83,21 @@ func (j *Job) Verify() (*Verification, error) {
 
 // verifyRows checks that each row's result can be read.
 func (j *Job) verifyRows(v *Verification) error {
-	for it, err := range j.items() {
+	for it, err := range j.list.Items() {
 		if err != nil {
 			return err
 		}
-		if _, err := j.reply(&it, &v.Totals); err != nil {
-			v.fault("%s: %v; run the job again", it.row.Place(), err)
+		if _, err := j.deriver().Count(&it, &v.Totals); err != nil {
+			v.fault("%s: %v; run the job again", it.Row.Place(), err)
 		}
 	}
 	return nil
 }
 
 // verifyOutput checks the output itself.
-func (j *Job) verifyOutput(v *Verification, m *manifest, c comparison) error {
+func (j *Job) verifyOutput(v *Verification, m *state.Manifest, c comparison) error {
 	path := m.Output.Path
-	sum, err := sumFile(path)
+	sum, err := state.Sum(path)
 	if err != nil {
 		v.fault("the output cannot be read: %v; genbatch export writes it again", err)
 		return nil
@@ -109,7 +111,7 @@ func (j *Job) verifyOutput(v *Verification, m *manifest, c comparison) error {
 		difference = strings.TrimPrefix(fmt.Sprintf("%s; it holds %d rows, and had %d", difference, rows, m.Rows), "; ")
 	}
 	switch {
-	case sum != m.Output.SHA256 && j.announced(sum):
+	case sum != m.Output.SHA256 && j.state.Announced(sum):
 		v.fault("%s was replaced by a run that was interrupted before it could say so: run the job again, which costs nothing", path)
 	case sum != m.Output.SHA256:
 		if difference == "" {
@@ -126,16 +128,6 @@ func (j *Job) verifyOutput(v *Verification, m *manifest, c comparison) error {
 		v.note("input, job or journal have changed since the output was written, so they were not compared; the next run brings it up to date")
 	}
 	return nil
-}
-
-// lastingDamage is the damage of a journal that is found by every Open.
-func lastingDamage(jl *journal.Journal) (places []string) {
-	for _, d := range jl.Damage() {
-		if d.Kind != journal.Torn {
-			places = append(places, d.Error())
-		}
-	}
-	return places
 }
 
 // countRows reads a file that genbatch has written.
@@ -162,15 +154,15 @@ type comparison struct {
 
 // compareOutput derives the output again, if it is current, and compares it with the
 // file. A result that cannot be read is left to be found with its row.
-func (j *Job) compareOutput(m *manifest) (r comparison, err error) {
+func (j *Job) compareOutput(m *state.Manifest) (r comparison, err error) {
 	if m == nil {
 		return r, nil
 	}
-	now, err := j.sources()
+	now, err := j.sources().Manifest()
 	if err != nil {
 		return r, err
 	}
-	if r.current = now.sameSources(m); !r.current || m.Output.Path != j.spec.Output {
+	if r.current = now.SameSources(m); !r.current || m.Output.Path != j.spec.Output {
 		return r, nil
 	}
 	f, err := os.Open(m.Output.Path)
@@ -179,11 +171,11 @@ func (j *Job) compareOutput(m *manifest) (r comparison, err error) {
 	}
 	defer f.Close()
 	c := &comparer{r: bufio.NewReaderSize(f, 256<<10), line: 1}
-	totals, _, err := j.deriveTo(context.Background(), c, m.Output.Path, j.spec.OutputFormat, nil)
+	totals, _, err := j.derive(context.Background(), output.Target{To: c, Path: m.Output.Path, Format: j.spec.OutputFormat})
 	if _, damaged := errors.AsType[*journal.Damage](err); damaged {
 		return r, nil
 	}
-	if file, differs := errors.AsType[*fileError](err); differs {
+	if file, differs := errors.AsType[*output.FileError](err); differs {
 		r.difference = file.Error()
 		return r, nil
 	}
@@ -195,11 +187,11 @@ func (j *Job) compareOutput(m *manifest) (r comparison, err error) {
 	}
 	if c.differs && j.media != nil {
 		pass := j.media.NewPass()
-		for it, err := range j.items() {
+		for it, err := range j.list.Items() {
 			if err != nil {
 				return r, err
 			}
-			pass.Add(it.req, it.err)
+			pass.Add(it.Request, it.Err)
 		}
 		if pass.End(); j.media.LastSeen() != m.Media {
 			r.current = false // the files that rows name are part of the input

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
-	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+	"github.com/genbatch/genbatch/jobs/internal/state"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -101,14 +101,14 @@ func TestVerifyOutput(t *testing.T) {
 				if len(v.Faults) != 1 || !strings.Contains(v.Faults[0], "not as it was written: it differs from byte") || !strings.Contains(v.Faults[0], "genbatch export --force") {
 					t.Errorf("faults %q", v.Faults)
 				}
-				m, err := readManifest(f.spec.StateDir())
+				m, err := state.ReadManifest(f.spec.StateDir())
 				if err != nil {
 					t.Fatal(err)
 				}
-				if m.Output.SHA256, err = sumFile(f.spec.Output); err != nil {
+				if m.Output.SHA256, err = state.Sum(f.spec.Output); err != nil {
 					t.Fatal(err)
 				}
-				if err := m.write(durable.FS{}, f.spec.StateDir()); err != nil {
+				if err := (&state.Folder{Dir: f.spec.StateDir()}).WriteManifest(m); err != nil {
 					t.Fatal(err)
 				}
 				v = f.verify()

@@ -11,7 +11,9 @@ import (
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/internal/apijson"
+	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/eval"
 )
 
 // warnings are what a run says while it goes on, each kind now and then at most:
@@ -30,10 +32,10 @@ func newWarnings() *warnings {
 func (j *Job) warnPrice() {
 	e, known := j.prices.Lookup(j.spec.Model, time.Now())
 	if !known || !e.Period.Priced() {
-		j.log.Warn(fmt.Sprintf("the price of %s is not known: costs stay empty (see genbatch prices, and --prices FILE)", j.spec.Model))
+		j.log().Warn(fmt.Sprintf("the price of %s is not known: costs stay empty (see genbatch prices, and --prices FILE)", j.spec.Model))
 	}
 	for _, text := range e.Warnings {
-		j.log.Warn(text)
+		j.log().Warn(text)
 	}
 	for _, tier := range j.spec.Tiers() {
 		q := price.Query{Model: j.spec.Model, At: time.Now(), Prompt: 1, Output: 1}
@@ -41,7 +43,7 @@ func (j *Job) warnPrice() {
 			break // said already
 		}
 		if q.Tier = tier; !j.knowsPrice(q) {
-			j.log.Warn(fmt.Sprintf("the price of %s in the %s tier is not known, and the model may not be offered in it: costs of such calls stay empty", j.spec.Model, tier))
+			j.log().Warn(fmt.Sprintf("the price of %s in the %s tier is not known, and the model may not be offered in it: costs of such calls stay empty", j.spec.Model, tier))
 		}
 	}
 }
@@ -55,10 +57,10 @@ func (j *Job) knowsPrice(q price.Query) bool {
 func (j *Job) warnTier(asked, served string) {
 	j.warn.otherTier.Do(func() {
 		if served == "" {
-			j.log.Warn(fmt.Sprintf("the %s tier is asked for, and the answers do not say which tier they come from: costs are those of the standard tier", asked))
+			j.log().Warn(fmt.Sprintf("the %s tier is asked for, and the answers do not say which tier they come from: costs are those of the standard tier", asked))
 			return
 		}
-		j.log.Warn(fmt.Sprintf("the %s tier is asked for, and the %s tier answers; costs are those of the tier that answers", asked, cost.ServiceName(served)))
+		j.log().Warn(fmt.Sprintf("the %s tier is asked for, and the %s tier answers; costs are those of the tier that answers", asked, cost.ServiceName(served)))
 	})
 }
 
@@ -77,7 +79,7 @@ func (j *Job) warnModel(r *batch.Result) {
 		return // an alias, or a fixed version of it
 	}
 	j.warn.otherModel.Do(func() {
-		j.log.Warn(fmt.Sprintf("%s is asked, and %s answers; costs are those of the model that answers", asked, r.ModelVersion))
+		j.log().Warn(fmt.Sprintf("%s is asked, and %s answers; costs are those of the model that answers", asked, r.ModelVersion))
 	})
 }
 
@@ -113,7 +115,7 @@ func (j *Job) warnExamples() {
 		return
 	}
 	if n, size := k.Shown(); n > manyExamples || size > manyExampleBytes {
-		j.log.Warn(fmt.Sprintf("%d examples, about %d tokens, are sent with each row, and paid for each time", n, size/4))
+		j.log().Warn(fmt.Sprintf("%d examples, about %d tokens, are sent with each row, and paid for each time", n, size/4))
 	}
 }
 
@@ -124,10 +126,35 @@ func (j *Job) warnSchema() {
 		return
 	}
 	for _, text := range warnings {
-		j.log.Warn(text)
+		j.log().Warn(text)
 	}
 	model := strings.TrimPrefix(j.spec.Model, "models/")
 	if tools, _ := apijson.Field(j.spec.Request, "tools").([]any); len(tools) > 0 && strings.HasPrefix(model, "gemini-2") {
-		j.log.Warn(fmt.Sprintf("%s is not known to take tools and a schema in one request, which models from Gemini 3 on do", model))
+		j.log().Warn(fmt.Sprintf("%s is not known to take tools and a schema in one request, which models from Gemini 3 on do", model))
 	}
+}
+
+// warnExpected says what makes an evaluation worth less than it seems.
+func (j *Job) warnExpected() {
+	if j.spec.Expected == "" {
+		return
+	}
+	for _, option := range j.prompt.Showing(j.spec.Expected) {
+		j.log().Warn(fmt.Sprintf("%s shows the model the column %s, which holds the labels that it is compared with: the evaluation means nothing", option, j.spec.Expected))
+	}
+}
+
+// warnUnknown says that known labels are none of the job's.
+func (j *Job) warnUnknown(e *eval.Evaluation) {
+	if e == nil || e.Unknown == 0 {
+		return
+	}
+	var value string
+	for text, n := range e.Values {
+		if old := e.Values[value]; n > old || n == old && text < value {
+			value = text
+		}
+	}
+	j.log().Warn(fmt.Sprintf("the column %s holds in %s what is none of the job's labels, such as %q; these rows are not compared; %s",
+		e.Column, message.Plural(int(e.Unknown), "row"), value, j.prompt.Classification().Like(value)))
 }

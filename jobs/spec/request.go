@@ -21,3 +21,20 @@ func (s *Spec) Body(kind map[string]any) map[string]any {
 	}
 	return apijson.Merge(body, s.Request)
 }
+
+// OutputBound returns the bound in tokens that the job sets to each answer; 0: none.
+func (s *Spec) OutputBound() (int64, error) {
+	if s.MaxOutputTokens > 0 {
+		return int64(s.MaxOutputTokens), nil
+	}
+	config, _ := apijson.Field(s.Request, "generationConfig").(map[string]any)
+	text, err := json.Marshal(apijson.Field(config, "maxOutputTokens"))
+	if err != nil {
+		return 0, err
+	}
+	var n int64
+	if err := json.Unmarshal(text, &n); err != nil {
+		return 0, Errorf("write a whole number", "request.generationConfig.maxOutputTokens is %s", text)
+	}
+	return n, nil
+}

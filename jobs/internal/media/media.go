@@ -2,7 +2,6 @@ package media
 
 import (
 	"bytes"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,7 +24,7 @@ type Parts struct {
 	files   fileCache
 	weigh   weigher
 
-	// seen sums up what the rows were in the last whole mediaPass: files can change
+	// seen sums up what the rows were in the last whole Pass: files can change
 	// where the input does not.
 	seen string
 }
@@ -193,22 +192,4 @@ func withParts(body, parts []byte) ([]byte, error) {
 	}
 	members["contents"] = text
 	return apijson.Marshal(members)
-}
-
-// add counts a row with its request, or with what is wrong with it.
-func (p mediaPass) Add(r *batch.Request, bad error) {
-	switch {
-	case p.media == nil:
-	case r != nil:
-		p.sum.Write(r.Fingerprint[:])
-	default:
-		fmt.Fprintln(p.sum, bad)
-	}
-}
-
-// end says that the pass was whole.
-func (p mediaPass) End() {
-	if p.media != nil {
-		p.media.seen = hex.EncodeToString(p.sum.Sum(nil))
-	}
 }

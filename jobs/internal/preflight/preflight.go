@@ -79,6 +79,32 @@ var rules = []func(*checker){
 	(*checker).checkTools,
 }
 
+// CheckBody is [Check] for a body, of which the contents are not looked at. It returns
+// the first refusal; nil: there is none. always says that a body of contents alone is
+// looked at too.
+func CheckBody(body []byte, always bool, t Target) error {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(body, &members); err != nil {
+		return nil // it is found elsewhere
+	}
+	for name := range members {
+		if apijson.FieldName(name) == "contents" {
+			delete(members, name)
+		}
+	}
+	if len(members) == 0 && !always {
+		return nil
+	}
+	request, err := apijson.ExactObject(members)
+	if err != nil {
+		return nil
+	}
+	if found, _ := Check(request, t); len(found) > 0 {
+		return &found[0]
+	}
+	return nil
+}
+
 // refuse notes a refusal.
 func (p *checker) refuse(path string, value any, why, hint string) {
 	text := ""

@@ -1,4 +1,4 @@
-package jobs
+package output
 
 import (
 	"fmt"
@@ -10,9 +10,10 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-// pick applies --columns to the output's columns.
-func (j *Job) pick(input, result []batch.Column) (in, out []int, err error) {
-	if len(j.spec.Columns) == 0 {
+// Pick applies --columns to the columns of an input and a job's results. It returns the
+// places of those that are written, and a spec.Error for a name that is none of them.
+func Pick(s *spec.Spec, input, result []batch.Column) (in, out []int, err error) {
+	if len(s.Columns) == 0 {
 		for i := range input {
 			in = append(in, i)
 		}
@@ -21,7 +22,7 @@ func (j *Job) pick(input, result []batch.Column) (in, out []int, err error) {
 		}
 		return in, out, nil
 	}
-	for _, name := range j.spec.Columns {
+	for _, name := range s.Columns {
 		byName := func(c batch.Column) bool { return c.Name == name }
 		if i := slices.IndexFunc(input, byName); i >= 0 {
 			in = append(in, i)
@@ -34,7 +35,7 @@ func (j *Job) pick(input, result []batch.Column) (in, out []int, err error) {
 			}
 			hint := "there are " + message.QuoteList(names)
 			for _, e := range extras { // those that the request does not ask for
-				names = append(names, j.spec.Prefix+e.Name)
+				names = append(names, s.Prefix+e.Name)
 			}
 			if near := message.Nearest(name, names); near != "" {
 				hint = fmt.Sprintf("did you mean %q? ", near) + hint
@@ -50,9 +51,9 @@ func (j *Job) pick(input, result []batch.Column) (in, out []int, err error) {
 
 // addNamed adds the columns that --columns names and no row has, for an input
 // without a header: an empty file, or one whose rows are all unreadable. They are
-// empty. That the name is no slip, checkColumns has seen as far as it can be seen.
-func (j *Job) addNamed(input, result []batch.Column) []batch.Column {
-	for _, name := range j.spec.Columns {
+// empty. That the name is no slip was checked as far as it can be.
+func addNamed(s *spec.Spec, input, result []batch.Column) []batch.Column {
+	for _, name := range s.Columns {
 		byName := func(c batch.Column) bool { return c.Name == name }
 		if !slices.ContainsFunc(input, byName) && !slices.ContainsFunc(result, byName) {
 			input = append(input, batch.Column{Name: name})

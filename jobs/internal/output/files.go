@@ -1,4 +1,4 @@
-package jobs
+package output
 
 import (
 	"bytes"
@@ -34,6 +34,12 @@ const filesMark = ".genbatch"
 // fileName is what a filer calls a file: by the number of its row and its place in
 // the answer.
 var fileName = regexp.MustCompile(`^\d{6,}(-\d+)?\.[a-z0-9]+$`)
+
+// RemoveTemps removes what killed runs have left in the folder for the images and
+// sounds of an output.
+func RemoveTemps(output string) error {
+	return durable.RemoveTemps(filesDir(output), func(name string) bool { return name == filesMark || fileName.MatchString(name) })
+}
 
 // A filer writes the images and sounds of answers into the folder of an output. Like
 // the output they are derived from the journal: files that are there already as they
@@ -97,23 +103,14 @@ func (f *filer) others(mark []byte) bool {
 	return named && state != filepath.Clean(f.state) && durable.IsDir(state)
 }
 
-// checkFiles refuses to write answers' files into a folder that is not the job's.
-func (j *Job) checkFiles(output string, force bool) error {
-	if !j.wantsFiles() {
-		return nil
-	}
-	_, err := newFiler(j.fs, output, j.spec.StateDir(), false, force)
-	return err
-}
+// A FileError says how a file of an answer differs from what the journal has.
+type FileError struct{ path, what string }
 
-// A fileError says how a file differs from what the journal has.
-type fileError struct{ path, what string }
-
-func (e *fileError) Error() string { return e.path + " " + e.what }
+func (e *FileError) Error() string { return e.path + " " + e.what }
 
 // put writes what a row's answer holds, and returns the paths from the output's
 // folder on.
-func (f *filer) put(row int64, files []file) (paths []string, err error) {
+func (f *filer) put(row int64, files []answerFile) (paths []string, err error) {
 	for i, file := range files {
 		name := fmt.Sprintf("%06d", row)
 		if i > 0 {
@@ -160,18 +157,18 @@ func (f *filer) save(path string, data []byte) error {
 	return w.Commit()
 }
 
-// compare returns a *fileError unless the file holds data.
+// compare returns a *FileError unless the file holds data.
 func compare(path string, data []byte) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return &fileError{path, "is missing"}
+		return &FileError{path, "is missing"}
 	}
 	if info.Size() == int64(len(data)) {
 		if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, data) {
 			return nil
 		}
 	}
-	return &fileError{path, "is not as it was written"}
+	return &FileError{path, "is not as it was written"}
 }
 
 // tidy removes the files of an earlier output that this one does not have.
@@ -187,8 +184,8 @@ func (f *filer) tidy() error {
 	return nil
 }
 
-// A file is an image or a sound of an answer.
-type file struct {
+// An answerFile is an image or a sound of an answer.
+type answerFile struct {
 	ext  string // .png
 	data []byte
 	pcm  string // the type of the samples, of a WAV file made here
@@ -196,8 +193,8 @@ type file struct {
 
 // filesOf returns the images and sounds of an answer. Raw samples become a WAV file,
 // also where a stream brings them in pieces.
-func filesOf(media []gemini.Media) ([]file, error) {
-	var files []file
+func filesOf(media []gemini.Media) ([]answerFile, error) {
+	var files []answerFile
 	for i := range media {
 		data, err := media[i].Bytes()
 		if err != nil {
@@ -209,9 +206,9 @@ func filesOf(media []gemini.Media) ([]file, error) {
 		case pcm && last >= 0 && files[last].pcm == media[i].MIMEType:
 			files[last].data = append(files[last].data, data...)
 		case pcm:
-			files = append(files, file{".wav", append(wavHeader(params), data...), media[i].MIMEType})
+			files = append(files, answerFile{".wav", append(wavHeader(params), data...), media[i].MIMEType})
 		default:
-			files = append(files, file{ext: extension(kind), data: data})
+			files = append(files, answerFile{ext: extension(kind), data: data})
 		}
 	}
 	for _, f := range files {

@@ -1,0 +1,130 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/jobs/internal/output"
+	"github.com/genbatch/genbatch/jobs/internal/state"
+	"github.com/genbatch/genbatch/jobs/plan"
+	"github.com/genbatch/genbatch/jobs/spec"
+	"github.com/genbatch/genbatch/writer"
+)
+
+// deriver returns what derives the job's outputs.
+func (j *Job) deriver() *output.Deriver {
+	return &output.Deriver{
+		Spec: &j.spec, List: j.list, Journal: j.journal, Prompt: j.prompt, Columns: j.columns, Prices: j.prices,
+		FS: j.state.FS, StateDir: j.state.Dir, Since: j.progress.since,
+	}
+}
+
+// derive writes an output.
+func (j *Job) derive(ctx context.Context, to output.Target) (*Totals, writer.Sum, error) {
+	totals, sum, err := j.deriver().Derive(ctx, to)
+	if err == nil {
+		j.warnUnknown(totals.Evaluation)
+	}
+	return totals, sum, err
+}
+
+// deriveOwn writes the job's own output, which is only ever written whole: every row,
+// and none of them pending. Else the error is output.ErrPending.
+func (j *Job) deriveOwn(ctx context.Context, format string) (*Totals, writer.Sum, error) {
+	return j.derive(ctx, output.Target{
+		Path: j.spec.Output, Format: format, Whole: true,
+		BeforeCommit: func(sum writer.Sum) error { return j.state.Announce(sum.Size, sum.SHA256) },
+	})
+}
+
+// record writes the manifest of the job's own output.
+func (j *Job) record(sources *state.Manifest, totals *Totals, sha256 string) error {
+	return j.state.Record(sources, totals, sha256, j.media.LastSeen(), j.journal)
+}
+
+// finish writes the output of a run in which no row is pending. An output that is
+// there already, and for which nothing has changed, is left untouched.
+func (j *Job) finish(ctx context.Context, s *Summary) error {
+	before, err := j.sources().Manifest()
+	if err != nil {
+		return err
+	}
+	if old := j.state.Finished(before); old != nil {
+		s.keep(j.spec.Output, old)
+		// Written again for its time, and for what the journal's files are now; see
+		// state.Folder.UpToDate.
+		return j.record(before, &old.Summary, old.Output.SHA256)
+	}
+	totals, sum, err := j.deriveOwn(ctx, j.spec.OutputFormat)
+	if errors.Is(err, output.ErrPending) {
+		return fmt.Errorf("the input changed while the run went on: %d rows have no answer; run again", totals.Status[batch.Pending])
+	}
+	if errors.Is(err, batch.ErrInterrupted) {
+		return err
+	}
+	if err != nil {
+		return fmt.Errorf("the output cannot be written: %w", err)
+	}
+	s.Output, s.Job, s.Kept = j.spec.Output, totals, totals.Bill.Kept
+	s.Simulated = totals.Simulated()
+	if s.Forecast, err = plan.SavedForecast(j.state.Dir, totals.Rows); err != nil {
+		return err
+	}
+	return j.record(before, totals, sum.SHA256)
+}
+
+// Export derives an output from input and journal, and sends nothing. Rows
+// without a result are pending in it. With statuses, only rows that have one of
+// them are written. An existing file is replaced only when force is set, or when
+// it is the job's own output, which is only ever written whole: every row, and none
+// of them pending.
+func (j *Job) Export(path, format string, statuses []batch.Status, force bool) (*Totals, error) {
+	if err := j.openJournal(); err != nil {
+		return nil, err
+	}
+	for i, in := range j.list.Input.Paths() {
+		if in == path {
+			return nil, spec.Errorf("write to another file", "%s is an input", j.spec.Input[min(i, len(j.spec.Input)-1)])
+		}
+	}
+	if _, err := os.Stat(path); err == nil && !force {
+		if path != j.spec.Output || j.checkOutput() != nil {
+			return nil, spec.Errorf("choose another --output, or replace it with --force", "%s exists", path)
+		}
+	}
+	if err := j.deriver().CheckFiles(path, force); err != nil {
+		return nil, err
+	}
+	if path != j.spec.Output {
+		totals, _, err := j.derive(context.Background(), output.Target{Path: path, Format: format, Only: statuses})
+		return totals, err
+	}
+	const hint = "name another file with --output"
+	if len(statuses) > 0 {
+		return nil, spec.Errorf(hint, "%s is the job's own output, which holds every row", path)
+	}
+	// A run that ends meanwhile would mix its manifest with this output.
+	if !j.state.Locked() {
+		if err := j.state.Lock(); err != nil {
+			return nil, err
+		}
+		// Nothing is lost when the text of an owner stays behind.
+		defer func() { _ = j.state.Unlock() }()
+		j.removeTemps()
+	}
+	before, err := j.sources().Manifest()
+	if err != nil {
+		return nil, err
+	}
+	totals, sum, err := j.deriveOwn(context.Background(), format)
+	if errors.Is(err, output.ErrPending) {
+		return nil, spec.Errorf(hint, "%d rows are pending, and the job's own output %s is written when none is", totals.Status[batch.Pending], path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return totals, j.record(before, totals, sum.SHA256)
+}

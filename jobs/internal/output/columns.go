@@ -1,0 +1,164 @@
+package output
+
+import (
+	"encoding/json"
+	"slices"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/apijson"
+	"github.com/genbatch/genbatch/jobs/spec"
+)
+
+// A column is a result column: one that the output has beside the input's own.
+type column struct {
+	batch.Column
+	value func(x *reply) any // nil: null
+	files bool               // it needs the answers' files
+}
+
+// Columns are the result columns of a job, in the order of the output, named with the
+// job's prefix.
+type Columns []column
+
+// Names returns the columns' names and types.
+func (l Columns) Names() []batch.Column {
+	names := make([]batch.Column, len(l))
+	for i := range l {
+		names[i] = l[i].Column
+	}
+	return names
+}
+
+// files reports whether the output needs the images and sounds of answers.
+func (l Columns) files() bool {
+	return slices.ContainsFunc(l, func(c column) bool { return c.files })
+}
+
+// NewColumns returns the result columns of a job: the answer, those of its kind, the
+// standard ones, and the extras that it asks for. It refuses two columns of one name,
+// which a schema's properties bring about: a prefix does not keep them apart.
+func NewColumns(s *spec.Spec, ofKind []batch.Column) (Columns, error) {
+	columns := Columns{{Column: batch.Column{Name: "response"}, value: func(x *reply) any {
+		if x.answer == nil || x.answer.Text == "" && x.status != batch.OK {
+			return nil
+		}
+		return x.answer.Text
+	}}}
+	for i, c := range ofKind {
+		columns = append(columns, column{Column: c, value: func(x *reply) any {
+			if x.own == nil {
+				return nil
+			}
+			return x.own[i]
+		}})
+	}
+	if s.Expected != "" {
+		columns = append(columns, column{Column: batch.Column{Name: "correct", Type: batch.Bool}, value: func(x *reply) any {
+			if x.correct == nil {
+				return nil
+			}
+			return *x.correct
+		}})
+	}
+	columns = append(columns, standardColumns...)
+	request := askedOf(s)
+	own := func(name string) bool {
+		return slices.ContainsFunc(ofKind, func(c batch.Column) bool { return c.Name == name })
+	}
+	for _, e := range extras {
+		if e.asked != nil && e.asked(request) || slices.Contains(s.Columns, s.Prefix+e.Name) && !own(e.Name) {
+			columns = append(columns, e.column)
+		}
+	}
+	if s.RawResponse {
+		columns = append(columns, column{Column: batch.Column{Name: "raw_response", Type: batch.JSON}, value: ofResult(func(r *batch.Result) any {
+			if len(r.Response) == 0 {
+				return nil
+			}
+			return r.Response
+		})})
+	}
+	named := make(map[string]bool, len(columns))
+	for i := range columns {
+		columns[i].Name = s.Prefix + columns[i].Name
+		if named[columns[i].Name] {
+			return nil, spec.Errorf("rename the property in the schema", "the schema has a property %q, and every output a result column of that name", columns[i].Name)
+		}
+		named[columns[i].Name] = true
+	}
+	return columns, nil
+}
+
+// ofResult makes the value of a column that is null without a result.
+func ofResult(value func(r *batch.Result) any) func(*reply) any {
+	return func(x *reply) any {
+		if x.result == nil {
+			return nil
+		}
+		return value(x.result)
+	}
+}
+
+// ofUsage makes the value of a column that is null where the final attempt
+// reported no usage.
+func ofUsage(value func(u *batch.Usage) int64) func(*reply) any {
+	return func(x *reply) any {
+		if x.answer == nil || x.answer.Usage == nil {
+			return nil
+		}
+		if x.copied {
+			return int64(0)
+		}
+		return value(x.answer.Usage)
+	}
+}
+
+// standardColumns are the result columns that every job has after those of its kind.
+var standardColumns = []column{
+	{Column: batch.Column{Name: "status"}, value: func(x *reply) any { return string(x.status) }},
+	{Column: batch.Column{Name: "error"}, value: func(x *reply) any { return optional(x.problem) }},
+	{Column: batch.Column{Name: "finish_reason"}, value: ofResult(func(r *batch.Result) any { return optional(r.FinishReason) })},
+	{Column: batch.Column{Name: "prompt_tokens", Type: batch.Int}, value: ofUsage(func(u *batch.Usage) int64 { return u.PromptTokenCount })},
+	{Column: batch.Column{Name: "cached_tokens", Type: batch.Int}, value: ofUsage(func(u *batch.Usage) int64 { return u.CachedContentTokenCount })},
+	{Column: batch.Column{Name: "tool_tokens", Type: batch.Int}, value: ofUsage(func(u *batch.Usage) int64 { return u.ToolUsePromptTokenCount })},
+	{Column: batch.Column{Name: "thoughts_tokens", Type: batch.Int}, value: ofUsage((*batch.Usage).Thoughts)},
+	{Column: batch.Column{Name: "output_tokens", Type: batch.Int}, value: ofUsage(func(u *batch.Usage) int64 { return u.CandidatesTokenCount })},
+	{Column: batch.Column{Name: "total_tokens", Type: batch.Int}, value: ofUsage(func(u *batch.Usage) int64 { return u.TotalTokenCount })},
+	{Column: batch.Column{Name: "cost_usd", Type: batch.Money}, value: func(x *reply) any {
+		if !x.priced {
+			return nil
+		}
+		return int64(x.cost)
+	}},
+	{Column: batch.Column{Name: "model_version"}, value: ofResult(func(r *batch.Result) any { return optional(r.ModelVersion) })},
+	{Column: batch.Column{Name: "response_id"}, value: ofResult(func(r *batch.Result) any { return optional(r.ResponseID) })},
+	{Column: batch.Column{Name: "attempts", Type: batch.Int}, value: func(x *reply) any {
+		switch {
+		case x.result == nil:
+			return nil
+		case x.copied:
+			return int64(0)
+		}
+		return int64(x.result.Attempts)
+	}},
+	{Column: batch.Column{Name: "latency_ms", Type: batch.Int}, value: ofResult(func(r *batch.Result) any { return r.LatencyMS })},
+}
+
+func optional(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// optionalJSON returns a list as JSON; null where it is empty.
+func optionalJSON[T any](list []T) any {
+	if len(list) == 0 {
+		return nil
+	}
+	text, err := apijson.Marshal(list)
+	if err != nil { // of what was parsed from JSON: out of reach
+		return nil
+	}
+	return json.RawMessage(text)
+}

@@ -1,0 +1,36 @@
+package work
+
+import (
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+)
+
+// A Status counts the rows of the input that a job has now.
+type Status struct {
+	Rows    int64 `json:"rows"`
+	Settled int64 `json:"settled"`
+	Left    int64 `json:"left"` // without any result
+	Bad     int64 `json:"bad"`  // unreadable
+}
+
+// Status compares the input with the journal. It returns nil when that cannot be done
+// before the deadline.
+func (l *List) Status(deadline time.Time) *Status {
+	s := new(Status)
+	for it, err := range l.Items() {
+		if err != nil || s.Rows%1024 == 1023 && time.Now().After(deadline) {
+			return nil
+		}
+		s.Rows++
+		switch {
+		case it.Fate == Bad:
+			s.Bad++
+		case it.Entry.Status == "" || it.Entry.Status == batch.Pending:
+			s.Left++
+		case it.Entry.Status.Settled():
+			s.Settled++
+		}
+	}
+	return s
+}

@@ -1,0 +1,334 @@
+package jobs
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/journal"
+	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/jobs/internal/media"
+	"github.com/genbatch/genbatch/jobs/internal/output"
+	"github.com/genbatch/genbatch/jobs/internal/prompt"
+	"github.com/genbatch/genbatch/jobs/internal/state"
+	"github.com/genbatch/genbatch/jobs/internal/work"
+	"github.com/genbatch/genbatch/jobs/spec"
+	"github.com/genbatch/genbatch/reader"
+)
+
+// Open makes a job ready to run: it checks all that can be checked without
+// sending anything, takes the job's lock, and reads its journal. Its errors are
+// SpecErrors where the user is to mend something, a *durable.LockedError when
+// another process runs the job, and faults of the disk. Close the job after use.
+func Open(s Spec, o Options) (*Job, error) {
+	j, err := prepare(s, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := j.openForWriting(); err != nil {
+		j.Close()
+		return nil, err
+	}
+	return j, nil
+}
+
+// View makes a job ready to be looked at: its journal is read as it stands, also
+// while another process runs the job.
+func View(s Spec, o Options) (*Job, error) {
+	j, err := prepare(s, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := j.openForReading(); err != nil {
+		j.Close()
+		return nil, err
+	}
+	return j, nil
+}
+
+// LoadState returns the Spec that a state folder was last run with.
+func LoadState(dir string) (*Spec, error) { return state.LoadSpec(dir) }
+
+// prepare does what needs neither input nor state.
+func prepare(s Spec, o Options) (*Job, error) {
+	if err := s.Check(); err != nil {
+		return nil, err
+	}
+	s.Tier = s.Tiers()
+	if err := s.MakeAbsolute(); err != nil {
+		return nil, err
+	}
+	if err := s.ReadTexts(); err != nil {
+		return nil, err
+	}
+	if o.Env == nil {
+		o.Env = os.Getenv
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	j := &Job{
+		spec: s, options: o, warn: newWarnings(),
+		state: &state.Folder{Dir: s.StateDir(), Output: s.Output, FS: o.fs},
+	}
+	var err error
+	if j.prompt, err = prompt.New(&j.spec); err != nil {
+		return nil, err
+	}
+	if j.columns, err = output.NewColumns(&j.spec, j.prompt.Columns()); err != nil {
+		return nil, err
+	}
+	if j.prices, err = loadPrices(s.Prices); err != nil {
+		return nil, err
+	}
+	if j.retry, err = parseRetry(s.Retry); err != nil {
+		return nil, err
+	}
+	if j.media, err = media.New(&j.spec); err != nil {
+		return nil, err
+	}
+	return j, nil
+}
+
+// loadPrices returns the price table in a file, or the built-in one for no file.
+func loadPrices(path string) (*price.Table, error) {
+	if path == "" {
+		return price.Default(), nil
+	}
+	t, err := price.LoadFile(path)
+	if err != nil {
+		return nil, &spec.Error{Err: err}
+	}
+	return t, nil
+}
+
+// parseRetry returns the statuses that are asked again.
+func parseRetry(names []string) (map[batch.Status]bool, error) {
+	retry := make(map[batch.Status]bool)
+	for _, name := range names {
+		st := batch.Status(name)
+		if !slices.Contains(batch.Statuses, st) || st == batch.Skipped || st == batch.Pending {
+			return nil, spec.Errorf("use blocked, truncated, empty, invalid, rejected or failed", "retry names the status %q", name)
+		}
+		retry[st] = true
+	}
+	return retry, nil
+}
+
+// openForReading opens input and journal as they stand.
+func (j *Job) openForReading() (err error) {
+	if j.journal, err = state.ViewJournal(j.state.Dir); err != nil {
+		return err
+	}
+	if err := j.openInput(); err != nil {
+		return err
+	}
+	j.list.Use(j.journal)
+	return j.takeSample()
+}
+
+// openInput opens the input of a job that does not run, and checks the job against its
+// columns.
+func (j *Job) openInput() error {
+	in, err := j.openReader()
+	if err != nil {
+		return err
+	}
+	if err := j.makeList(in); err != nil {
+		return err
+	}
+	return j.checkKeys()
+}
+
+// openForWriting takes the lock and opens input and journal. The state folder is
+// made last, so that a mistake in the job leaves nothing behind, but for stdin,
+// which is kept there.
+func (j *Job) openForWriting() error {
+	spooled := slices.Contains(j.spec.Input, "-")
+	if !spooled {
+		if err := j.openRows(); err != nil {
+			return err
+		}
+	}
+	if err := j.checkRun(); err != nil {
+		return err
+	}
+	if err := j.connect(); err != nil {
+		return err
+	}
+	if j.options.Fresh && durable.IsDir(j.state.Dir) {
+		if err := j.state.SetAside(); err != nil {
+			return err
+		}
+	}
+	if err := j.state.Create(); err != nil {
+		return err
+	}
+	if err := j.state.Lock(); err != nil {
+		return err
+	}
+	j.removeTemps()
+	if spooled {
+		if err := j.state.Spool(j.options.Stdin, j.spec.InputFormat); err != nil {
+			return err
+		}
+		if err := j.openRows(); err != nil {
+			return err
+		}
+	}
+	if j.upToDate != nil {
+		// What was seen before the lock was ours counts only if it still holds.
+		if j.findUpToDate(j.list.Input); j.upToDate != nil {
+			return nil
+		}
+		if err := j.openRows(); err != nil {
+			return err
+		}
+	}
+	return j.openJournal()
+}
+
+// checkRun checks what a run needs before it connects.
+func (j *Job) checkRun() error {
+	if err := j.checkOutput(); err != nil {
+		return err
+	}
+	if err := j.deriver().CheckFiles(j.spec.Output, j.spec.Force); err != nil {
+		return err
+	}
+	if _, err := spec.ParseFailures(j.spec.MaxFailures); err != nil {
+		return err
+	}
+	if err := j.checkBudget(); err != nil {
+		return err
+	}
+	if j.upToDate == nil {
+		if err := j.checkFlight(); err != nil {
+			return err
+		}
+	}
+	_, err := j.spec.DeadlineAt(time.Now())
+	return err
+}
+
+// openRows opens the input of a run, and sees whether there is anything to do. With
+// --strict it reads all of it first.
+func (j *Job) openRows() error {
+	in, err := j.openReader()
+	if err != nil {
+		return err
+	}
+	if err := j.state.CheckPaths(j.spec.Input, in.Paths()); err != nil {
+		return err
+	}
+	j.findUpToDate(in)
+	if err := j.makeList(in); err != nil || j.upToDate != nil {
+		return err
+	}
+	if err := j.checkKeys(); err != nil || !j.spec.Strict {
+		return err
+	}
+	return j.list.Check()
+}
+
+// findUpToDate sets upToDate. The files that rows name would have to be looked at, so
+// that a job with media never is.
+func (j *Job) findUpToDate(in *reader.Input) {
+	j.upToDate = nil
+	if j.media == nil {
+		j.upToDate = j.state.UpToDate(state.Sources{Spec: &j.spec, Inputs: in.Paths()}, j.retry)
+	}
+}
+
+// openReader opens the input's files.
+func (j *Job) openReader() (*reader.Input, error) {
+	paths := slices.Clone(j.spec.Input)
+	for i, p := range paths {
+		if p == "-" {
+			spool, err := j.state.Spooled()
+			if err != nil {
+				return nil, err
+			}
+			paths[i] = spool
+		}
+		if j.spec.Output == paths[i] {
+			return nil, spec.Errorf("write to another file", "%s is input and output", p)
+		}
+	}
+	in, err := reader.Open(reader.Config{Paths: paths, Format: j.spec.InputFormat, MaxRowBytes: j.spec.MaxRowBytes})
+	if err != nil {
+		return nil, &spec.Error{Err: err}
+	}
+	return in, nil
+}
+
+// makeList makes the list of the job's rows, and checks the job against their columns.
+func (j *Job) makeList(in *reader.Input) (err error) {
+	key := j.spec.Key
+	if key == "" && j.spec.Raw != nil {
+		key = "key" // as Gemini Batch files have it
+	}
+	j.list, err = work.NewList(work.Config{
+		Input: in, Prompt: j.prompt, Media: j.media,
+		Limit: j.spec.Limit, Dedupe: j.spec.Dedupe, Key: key, Retry: j.retry,
+		Reserved: j.columns.Names(), Refuse: j.refused,
+	})
+	if err != nil {
+		return err
+	}
+	return j.checkColumns()
+}
+
+// openJournal reads the journal, and what only its reader needs, unless that was
+// done. Open leaves it out for a job that is up to date.
+func (j *Job) openJournal() (err error) {
+	if j.journal != nil {
+		return nil
+	}
+	if j.journal, err = journal.Open(journal.Config{Dir: j.state.Dir, FS: j.state.FS, SegmentBytes: j.options.segmentBytes}); err != nil {
+		return err
+	}
+	j.list.Use(j.journal)
+	madeGood, err := j.state.InvalidateStale(j.journal.Last())
+	if err != nil {
+		return err
+	}
+	for _, d := range j.journal.Damage() {
+		if slices.Contains(madeGood, d.Error()) {
+			continue
+		}
+		j.log().Warn("the journal is damaged: " + d.Error() + "; the rows concerned are asked again")
+	}
+	if err := j.checkSimulated(); err != nil {
+		return err
+	}
+	asksElse, err := j.state.SaveSpec(&j.spec, prompt.Wording)
+	if err != nil {
+		return err
+	}
+	if asksElse {
+		j.log().Warn(j.state.Dir + " was begun with another model, prompt or request: rows that ask another thing now are asked, and paid for, anew (genbatch plan says how many)")
+	}
+	return j.takeSample()
+}
+
+// takeSample restricts the list to the rows of --sample.
+func (j *Job) takeSample() (err error) {
+	if j.spec.Sample > 0 {
+		j.list, err = j.list.Sample(j.spec.Sample)
+	}
+	return err
+}
+
+// removeTemps removes what killed runs have left of the files that only the holder
+// of the lock writes.
+func (j *Job) removeTemps() {
+	if err := errors.Join(j.state.RemoveTemps(), output.RemoveTemps(j.spec.Output)); err != nil {
+		// They take space, and do no harm.
+		j.log().Warn("what an interrupted run left cannot be removed: " + err.Error())
+	}
+}
