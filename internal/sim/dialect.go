@@ -2,7 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 )
@@ -40,138 +39,31 @@ func (d Dialect) gateway() bool { return d == YEScale || d == GPTProto }
 // vertexShaped reports whether answers have Vertex AI's fields.
 func (d Dialect) vertexShaped() bool { return d == Vertex || d == GPTProto }
 
-type action uint8
-
-const (
-	actGenerate action = iota
-	actStream
-	actCount
-	actList
-	actGet
-)
-
-var actions = map[string]action{
-	"generateContent":       actGenerate,
-	"streamGenerateContent": actStream,
-	"countTokens":           actCount,
+// An address is where a call goes, besides its resource.
+type address struct {
+	version   string // v1, v1beta, ...
+	publisher string // "publishers/google/" on Vertex AI
+	express   bool   // Vertex AI without a project
 }
 
-// A route is what a path asks for.
-type route struct {
-	action  action
-	model   string
-	version string // v1, v1beta, ...
-	publish string // "publishers/google/" on Vertex AI
-	express bool   // Vertex AI without a project
-}
-
-// parsePath reads a path below the prefix, such as /v1beta/models/X:generateContent.
-func (d Dialect) parsePath(path string) (route, bool) {
+// cutPath takes the version and the publisher off a path such as
+// /v1beta/models/X:generateContent. rest is the resource, with its verb.
+func (d Dialect) cutPath(path string) (at address, rest string, ok bool) {
 	version, rest, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	if !ok {
-		return route{}, false
+		return address{}, "", false
 	}
-	rt := route{version: version}
-	if d == Vertex {
-		if version != "v1" && version != "v1beta1" {
-			return route{}, false
-		}
-		before, after, found := strings.Cut(rest, "publishers/google/")
-		if !found || before != "" && !isProject(before) {
-			return route{}, false
-		}
-		rt.publish, rt.express, rest = "publishers/google/", before == "", after
-	} else if version != "v1" && version != "v1beta" && version != "v1alpha" {
-		return route{}, false
+	at.version = version
+	if d != Vertex {
+		return at, rest, version == "v1" || version == "v1beta" || version == "v1alpha"
 	}
-
-	if rest == "models" {
-		rt.action = actList
-		return rt, true
-	}
-	name, ok := strings.CutPrefix(rest, "models/")
-	if !ok || name == "" || strings.Contains(name, "/") {
-		return route{}, false
-	}
-	model, verb, hasVerb := strings.Cut(name, ":")
-	rt.model = model
-	if !hasVerb {
-		rt.action = actGet
-		return rt, true
-	}
-	rt.action, ok = actions[verb]
-	// Gateways pass on what they bill, and counting is free.
-	if d.gateway() && rt.action == actCount {
-		ok = false
-	}
-	return rt, ok && model != ""
+	before, rest, ok := strings.Cut(rest, "publishers/google/")
+	at.publisher, at.express = "publishers/google/", before == ""
+	return at, rest, ok && (version == "v1" || version == "v1beta1") && (at.express || isProject(before))
 }
 
 // isProject reports whether s is projects/{p}/locations/{l}/.
 func isProject(s string) bool {
 	f := strings.Split(s, "/")
 	return len(f) == 5 && f[0] == "projects" && f[1] != "" && f[2] == "locations" && f[3] != "" && f[4] == ""
-}
-
-// authenticate returns the key or token of a request, or why it is refused.
-func (s *Server) authenticate(r *http.Request, express bool) (string, *apiError) {
-	header := r.Header.Get("X-Goog-Api-Key")
-	authorization := r.Header.Get("Authorization")
-	bearer, isBearer := cutBearer(authorization)
-	var query string
-	if strings.Contains(r.URL.RawQuery, "key=") {
-		query = r.URL.Query().Get("key")
-	}
-
-	d := s.config.Dialect
-	switch d {
-	case YEScale:
-		return s.checkKey(header)
-	case GPTProto:
-		if isBearer {
-			authorization = bearer
-		}
-		return s.checkKey(authorization)
-	}
-
-	given := 0
-	for _, c := range [...]string{header, query, authorization} {
-		if c != "" {
-			given++
-		}
-	}
-	switch {
-	case given > 1:
-		return "", errMultipleCredentials()
-	case given == 0:
-		return "", errNoCredentials(d)
-	case authorization != "" && (!isBearer || s.keys != nil && !s.keys[bearer]):
-		return "", errBadToken()
-	case authorization != "":
-		return bearer, nil
-	case d == Vertex && !express:
-		return "", errKeyNotSupported()
-	}
-	return s.checkKey(header + query)
-}
-
-func (s *Server) checkKey(key string) (string, *apiError) {
-	d := s.config.Dialect
-	switch {
-	case d.gateway() && key == "":
-		return "", gatewayError(http.StatusUnauthorized, "", "No token provided")
-	case s.keys == nil || s.keys[key]:
-		return key, nil
-	case d.gateway():
-		return "", gatewayError(http.StatusUnauthorized, "", "Invalid token")
-	}
-	return "", errBadKey()
-}
-
-func cutBearer(authorization string) (token string, ok bool) {
-	const scheme = "bearer "
-	if len(authorization) <= len(scheme) || !strings.EqualFold(authorization[:len(scheme)], scheme) {
-		return "", false
-	}
-	return authorization[len(scheme):], true
 }

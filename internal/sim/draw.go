@@ -119,21 +119,22 @@ func (q *apiRequest) checkModalities(d Dialect, m *model) *apiError {
 
 // draw answers with an image: an ellipse in the prompt's colours, or the prompt's
 // own image in a frame of that colour.
-func (x *exchange) draw(r *reply, p prompt) {
-	c, _ := x.q.imageConfig(x.s.config.Dialect, &x.model) // checked before
+func (t *turn) draw(r *reply) {
+	p := t.prompt
+	c, _ := t.request.imageConfig(t.dialect, t.model) // checked before
 	width, height := longSide, longSide
 	if a := c.ratio; a[0] > a[1] {
 		height = max(longSide*a[1]/a[0], 1)
 	} else {
 		width = max(longSide*a[0]/a[1], 1)
 	}
-	given := x.q.lastImage()
+	given := lastImage(t.request)
 	var b bytes.Buffer
 	_ = png.Encode(&b, paint(width, height, colorOf(p.user), given)) // does not fail into memory
 	r.extras.after = append(r.extras.after, outPart{Blob: &outBlob{"image/png", b.Bytes()}})
-	r.extras.media = []tokensDetail{{"IMAGE", x.model.imageTokens(c.size)}}
+	r.extras.media = []tokensDetail{{"IMAGE", t.model.imageTokens(c.size)}}
 	r.confidence = 0.9
-	r.extras.noText = !x.q.wants("TEXT")
+	r.extras.noText = !t.request.wants("TEXT")
 	if !r.extras.noText {
 		r.text = "Here is the image: " + clip(strings.Join(strings.Fields(p.user), " "), 120)
 		if given != nil {
@@ -144,7 +145,7 @@ func (x *exchange) draw(r *reply, p prompt) {
 
 // lastImage returns the image that the conversation ends with; nil for none, and
 // for one in a format that is not read here.
-func (q *apiRequest) lastImage() image.Image {
+func lastImage(q *apiRequest) image.Image {
 	for _, c := range slices.Backward(q.contents) {
 		for _, p := range slices.Backward(c.parts) {
 			if !strings.HasPrefix(p.mime, "image/") || len(p.data) == 0 {

@@ -16,8 +16,9 @@ type apiError struct {
 	message string
 	details []any
 
-	own  bool   // the gateway's own refusal, not one that it passes on
-	code string // the gateway's code for it
+	own   bool   // the gateway's own refusal, not one that it passes on
+	code  string // the gateway's code for it
+	noURL bool   // the gateway has nothing at the address
 }
 
 type (
@@ -52,6 +53,20 @@ type (
 		Type  string `json:"@type"`
 		Delay string `json:"retryDelay"`
 	}
+	quotaFailure struct {
+		Type       string           `json:"@type"`
+		Violations []quotaViolation `json:"violations"`
+	}
+	quotaViolation struct {
+		Metric     string     `json:"quotaMetric,omitempty"`
+		ID         string     `json:"quotaId"`
+		Dimensions dimensions `json:"quotaDimensions"`
+		Value      string     `json:"quotaValue,omitempty"`
+	}
+	dimensions struct {
+		Location string `json:"location"`
+		Model    string `json:"model"`
+	}
 )
 
 const rpcType = "type.googleapis.com/google.rpc."
@@ -79,6 +94,8 @@ func (e *apiError) body(d Dialect, id string) errorBody {
 	switch {
 	case !d.gateway():
 		return errorBody{googleError{e.http, e.message, e.status, e.details}}
+	case e.noURL:
+		return errorBody{newAPIError{e.message, "invalid_request_error", "", ""}}
 	case e.own:
 		return errorBody{newAPIError{e.message + " (request id: " + id + ")", "new_api_error", "", e.code}}
 	default:
@@ -87,12 +104,25 @@ func (e *apiError) body(d Dialect, id string) errorBody {
 	}
 }
 
+// errorf makes an error of an HTTP status, a canonical code and a message.
+func errorf(status int, code, format string, args ...any) *apiError {
+	return &apiError{http: status, status: code, message: fmt.Sprintf(format, args...)}
+}
+
+// invalid makes the error for a request that breaks a rule: 400 INVALID_ARGUMENT.
+func invalid(format string, args ...any) *apiError {
+	return errorf(http.StatusBadRequest, "INVALID_ARGUMENT", format, args...)
+}
+
+// gatewayError makes an error that a gateway has found itself.
 func gatewayError(status int, code, message string) *apiError {
 	return &apiError{http: status, message: message, own: true, code: code}
 }
 
-func invalid(format string, args ...any) *apiError {
-	return &apiError{http: http.StatusBadRequest, status: "INVALID_ARGUMENT", message: fmt.Sprintf(format, args...)}
+// because adds the ErrorInfo that tells programs the reason.
+func (e *apiError) because(reason string, metadata map[string]string) *apiError {
+	e.details = append(e.details, errorInfo{rpcType + "ErrorInfo", reason, "googleapis.com", metadata})
+	return e
 }
 
 // errUnknownName is what Google's JSON parser says about a field that it does not
@@ -108,11 +138,8 @@ func errUnknownName(name, path string) *apiError {
 }
 
 func errBadKey() *apiError {
-	e := invalid("API key not valid. Please pass a valid API key.")
-	e.details = []any{
-		errorInfo{rpcType + "ErrorInfo", "API_KEY_INVALID", "googleapis.com", map[string]string{"service": service}},
-		localizedMessage{rpcType + "LocalizedMessage", "en-US", e.message},
-	}
+	e := invalid("API key not valid. Please pass a valid API key.").because("API_KEY_INVALID", map[string]string{"service": service})
+	e.details = append(e.details, localizedMessage{rpcType + "LocalizedMessage", "en-US", e.message})
 	return e
 }
 
@@ -122,61 +149,55 @@ func errMultipleCredentials() *apiError {
 
 func errNoCredentials(d Dialect) *apiError {
 	if d == Vertex {
-		return &apiError{http: http.StatusUnauthorized, status: "UNAUTHENTICATED",
-			message: "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or other valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.",
-			details: []any{errorInfo{rpcType + "ErrorInfo", "CREDENTIALS_MISSING", "googleapis.com", nil}}}
+		return errorf(http.StatusUnauthorized, "UNAUTHENTICATED", "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or other valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.").
+			because("CREDENTIALS_MISSING", nil)
 	}
-	return &apiError{http: http.StatusForbidden, status: "PERMISSION_DENIED",
-		message: "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or other form of API consumer identity to call this API."}
+	return errorf(http.StatusForbidden, "PERMISSION_DENIED", "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or other form of API consumer identity to call this API.")
 }
 
 func errBadToken() *apiError {
-	return &apiError{http: http.StatusUnauthorized, status: "UNAUTHENTICATED",
-		message: "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.",
-		details: []any{errorInfo{rpcType + "ErrorInfo", "ACCESS_TOKEN_TYPE_UNSUPPORTED", "googleapis.com", nil}}}
+	return errorf(http.StatusUnauthorized, "UNAUTHENTICATED", "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.").
+		because("ACCESS_TOKEN_TYPE_UNSUPPORTED", nil)
 }
 
 func errKeyNotSupported() *apiError {
-	return &apiError{http: http.StatusUnauthorized, status: "UNAUTHENTICATED",
-		message: "API keys are not supported by this API. Expected OAuth2 access token or other authentication credentials that assert a principal. See https://cloud.google.com/docs/authentication",
-		details: []any{errorInfo{rpcType + "ErrorInfo", "CREDENTIALS_MISSING", "googleapis.com", nil}}}
+	return errorf(http.StatusUnauthorized, "UNAUTHENTICATED", "API keys are not supported by this API. Expected OAuth2 access token or other authentication credentials that assert a principal. See https://cloud.google.com/docs/authentication").
+		because("CREDENTIALS_MISSING", nil)
 }
 
 // errSuspended prints the key, as Google's own body does.
 func errSuspended(key string) *apiError {
-	return &apiError{http: http.StatusForbidden, status: "PERMISSION_DENIED",
-		message: fmt.Sprintf("Permission denied: Consumer 'api_key:%s' has been suspended.", key),
-		details: []any{errorInfo{rpcType + "ErrorInfo", "CONSUMER_SUSPENDED", "googleapis.com",
-			map[string]string{"service": service, "consumer": "api_key:" + key, "containerInfo": "api_key:" + key}}}}
+	return errorf(http.StatusForbidden, "PERMISSION_DENIED", "Permission denied: Consumer 'api_key:%s' has been suspended.", key).
+		because("CONSUMER_SUSPENDED", map[string]string{"service": service, "consumer": "api_key:" + key, "containerInfo": "api_key:" + key})
 }
 
-func errModel(d Dialect, rt route) *apiError {
+// errURL is what a gateway says about an address that it does not know.
+func errURL(method, path string) *apiError {
+	return &apiError{http: http.StatusNotFound, message: "Invalid URL (" + method + " " + path + ")", noURL: true}
+}
+
+func errModel(d Dialect, at address, model string) *apiError {
 	switch {
 	case d.gateway():
 		return gatewayError(http.StatusServiceUnavailable, "model_not_found",
-			fmt.Sprintf("No available channel for model %s under group default (distributor)", rt.model))
+			fmt.Sprintf("No available channel for model %s under group default (distributor)", model))
 	case d == Vertex:
-		return &apiError{http: http.StatusNotFound, status: "NOT_FOUND",
-			message: fmt.Sprintf("Publisher Model `%smodels/%s` was not found or your project does not have access to it. Please ensure you are using a valid model version. For more information, see: https://cloud.google.com/vertex-ai/generative-ai/docs/learn/model-versions", rt.publish, rt.model)}
+		return errorf(http.StatusNotFound, "NOT_FOUND", "Publisher Model `%smodels/%s` was not found or your project does not have access to it. Please ensure you are using a valid model version. For more information, see: https://cloud.google.com/vertex-ai/generative-ai/docs/learn/model-versions", at.publisher, model)
 	}
-	return &apiError{http: http.StatusNotFound, status: "NOT_FOUND",
-		message: fmt.Sprintf("models/%s is not found for API version %s, or is not supported for generateContent. Call ModelService.ListModels to see the list of available models and their supported methods.", rt.model, rt.version)}
+	return errorf(http.StatusNotFound, "NOT_FOUND", "models/%s is not found for API version %s, or is not supported for generateContent. Call ModelService.ListModels to see the list of available models and their supported methods.", model, at.version)
 }
 
 func errOverloaded() *apiError {
-	return &apiError{http: http.StatusServiceUnavailable, status: "UNAVAILABLE",
-		message: "This model is currently experiencing high demand. Spikes in demand are usually temporary. Please try again later."}
+	return errorf(http.StatusServiceUnavailable, "UNAVAILABLE", "This model is currently experiencing high demand. Spikes in demand are usually temporary. Please try again later.")
 }
 
 func errInternal() *apiError {
-	return &apiError{http: http.StatusInternalServerError, status: "INTERNAL",
-		message: "An internal error has occurred. Please retry or report in https://developers.generativeai.google/guide/troubleshooting"}
+	return errorf(http.StatusInternalServerError, "INTERNAL", "An internal error has occurred. Please retry or report in https://developers.generativeai.google/guide/troubleshooting")
 }
 
 // errBareQuota is a 429 that says nothing.
 func errBareQuota(d Dialect) *apiError {
-	e := &apiError{http: http.StatusTooManyRequests, status: "RESOURCE_EXHAUSTED",
-		message: "Resource has been exhausted (e.g. check quota)."}
+	e := errorf(http.StatusTooManyRequests, "RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota).")
 	if d == Vertex {
 		e.message = "Resource exhausted. Please try again later. Please refer to https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429 for more details."
 	}
@@ -187,17 +208,44 @@ func errBalance(d Dialect) *apiError {
 	if d.gateway() {
 		return gatewayError(http.StatusForbidden, "insufficient_user_quota", "user quota is not enough, remain quota: ＄0.000100, need quota: ＄0.000150")
 	}
-	return &apiError{http: http.StatusPaymentRequired, status: "RESOURCE_EXHAUSTED",
-		message: "Your prepayment credits are depleted. Please go to AI Studio at https://ai.studio/projects to manage your project and billing."}
+	return errorf(http.StatusPaymentRequired, "RESOURCE_EXHAUSTED", "Your prepayment credits are depleted. Please go to AI Studio at https://ai.studio/projects to manage your project and billing.")
+}
+
+// A violation is one limit that was reached.
+type violation struct {
+	metric string // empty where the refusal does not say it
+	id     string
+	model  string
+	limit  string // its value; empty where the refusal does not say it
+}
+
+// errQuota is Google's refusal in full:
+// https://ai.google.dev/gemini-api/docs/rate-limits
+func errQuota(broken []violation, wait time.Duration) *apiError {
+	var b strings.Builder
+	b.WriteString("You exceeded your current quota, please check your plan and billing details. For more information on this error, head to: https://ai.google.dev/gemini-api/docs/rate-limits. To monitor your current usage, head to: https://ai.dev/rate-limit. ")
+	for _, v := range broken {
+		fmt.Fprintf(&b, "\n* Quota exceeded for metric: %s", v.metric)
+		if v.limit != "" {
+			fmt.Fprintf(&b, ", limit: %s", v.limit)
+		}
+		fmt.Fprintf(&b, ", model: %s", v.model)
+	}
+	fmt.Fprintf(&b, "\nPlease retry in %s.", seconds(wait))
+	failure := quotaFailure{Type: rpcType + "QuotaFailure"}
+	for _, v := range broken {
+		failure.Violations = append(failure.Violations, quotaViolation{v.metric, v.id, dimensions{"global", v.model}, v.limit})
+	}
+	e := errorf(http.StatusTooManyRequests, "RESOURCE_EXHAUSTED", "%s", b.String())
+	e.details = []any{
+		help{rpcType + "Help", []helpLink{{"Learn more about Gemini API quotas", "https://ai.google.dev/gemini-api/docs/rate-limits"}}},
+		failure,
+		retryInfo{rpcType + "RetryInfo", seconds(wait)},
+	}
+	return e
 }
 
 // seconds renders a duration as Google's JSON does: "26s", "39.844676573s".
 func seconds(d time.Duration) string {
 	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) + "s"
-}
-
-// htmlPage is what a proxy in front of the API answers.
-func htmlPage(status int, title string) string {
-	return fmt.Sprintf("<!DOCTYPE html>\n<html lang=en>\n<head><title>%s</title></head>\n<body><h1>Error %d</h1><p>%s</p>%s</body>\n</html>\n",
-		title, status, title, strings.Repeat("<!-- padding to disable a friendly error page -->\n", 10))
 }

@@ -2,7 +2,12 @@ package sim
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -11,7 +16,8 @@ type exchange struct {
 	s     *Server
 	w     http.ResponseWriter
 	r     *http.Request
-	route route
+	at    address
+	name  string // of the model or file in the path
 	model model
 	key   string
 
@@ -21,114 +27,10 @@ type exchange struct {
 	sum  [32]byte // of the body
 	hash uint64   // the sum's first bytes
 
-	q             *apiRequest
-	promptTokens  int
-	promptDetails []tokensDetail
+	q            *apiRequest
+	promptTokens []tokensDetail // by modality
 
-	edits edits
-}
-
-// generate answers generateContent and streamGenerateContent.
-func (x *exchange) generate() {
-	s, d := x.s, x.s.config.Dialect
-	known := []message{requestFields}
-	if d.vertexShaped() {
-		known = append(known, vertexFields)
-	}
-	root, e := decode(x.body, known...)
-	if e == nil && s.config.OldSchemas {
-		if o, _ := root["generationConfig"].(map[string]any); o["responseJsonSchema"] != nil {
-			e = errUnknownName("responseJsonSchema", "generation_config")
-		}
-	}
-	if e == nil {
-		x.q, e = parse(root)
-	}
-	if e != nil {
-		x.refuse("invalid", e)
-		return
-	}
-	missing := x.resolveFiles(x.q)
-	x.promptDetails = x.q.countPrompt(&x.model)
-	x.promptTokens = sumTokens(x.promptDetails)
-
-	// What is invalid counts against the quota too, so the quota comes first.
-	if e := s.admit(d, &x.model, x.promptTokens); e != nil {
-		x.refuse("quota", e)
-		return
-	}
-	if e := x.q.validate(d, &x.model, x.stream); e != nil {
-		x.refuse("invalid", e)
-		return
-	}
-	if missing != nil {
-		x.refuse("file", missing)
-		return
-	}
-	if limit := x.model.inputLimit(); x.promptTokens > limit {
-		x.refuse("invalid", invalid("The input token count (%d) exceeds the maximum number of tokens allowed (%d).", x.promptTokens, limit))
-		return
-	}
-
-	n := s.stats.enter()
-	defer s.stats.inFlight.Add(-1)
-	if s.config.Concurrency > 0 && n > int64(s.config.Concurrency) {
-		x.refuse("overload", errOverloaded())
-		return
-	}
-	wait := s.config.Latency
-	if s.config.Jitter > 0 {
-		wait += time.Duration(unit(mix(x.hash^s.config.Seed)) * float64(s.config.Jitter))
-	}
-	if !x.sleep(wait) || x.fault() {
-		return
-	}
-
-	frames, err := x.frames(x.responses(x.compose()))
-	if err != nil { // a value that JSON cannot hold would be a bug here
-		x.refuse("internal", errInternal())
-		return
-	}
-	if !x.send(frames) || x.edits.failed {
-		return
-	}
-	x.answered()
-	if !x.edits.passing { // an answer that such a fault has spoiled must not begin its count again
-		s.tries.forget(triesKey(x.sum, x.body))
-	}
-}
-
-// countTokens answers countTokens.
-func (x *exchange) countTokens() {
-	root, e := decode(x.body, countFields)
-	if e != nil {
-		x.refuse("invalid", e)
-		return
-	}
-	if inner, ok := root["generateContentRequest"].(map[string]any); ok {
-		if root["contents"] != nil {
-			x.refuse("invalid", invalid("* CountTokensRequest: only one of contents and generate_content_request may be set.\n"))
-			return
-		}
-		root = inner
-	}
-	q, e := parse(root)
-	if e == nil && len(q.contents) == 0 {
-		e = invalid("* CountTokensRequest.contents: contents is not specified\n")
-	}
-	if e != nil {
-		x.refuse("invalid", e)
-		return
-	}
-	if e := x.resolveFiles(q); e != nil {
-		x.refuse("file", e)
-		return
-	}
-	details := q.countPrompt(&x.model)
-	x.writeJSON(http.StatusOK, struct {
-		Total   int            `json:"totalTokens"`
-		Details []tokensDetail `json:"promptTokensDetails,omitempty"`
-	}{sumTokens(details), details})
+	faults faultState
 }
 
 // sleep waits, and reports whether the caller is still there.
@@ -181,11 +83,61 @@ func (x *exchange) writeBody(status int, contentType string, body []byte) {
 // unknownPath answers a path that is not part of the API: a page for Google, an
 // error for gateways.
 func (x *exchange) unknownPath() {
-	x.s.stats.refused.add("path")
 	if x.s.config.Dialect.gateway() {
-		x.writeJSON(http.StatusNotFound, errorBody{newAPIError{
-			"Invalid URL (" + x.r.Method + " " + x.r.URL.Path + ")", "invalid_request_error", "", ""}})
+		x.refuse("path", errURL(x.r.Method, x.r.URL.Path))
 		return
 	}
+	x.s.stats.refused.add("path")
 	x.writeBody(http.StatusNotFound, "text/html; charset=UTF-8", []byte(htmlPage(http.StatusNotFound, "Error 404 (Not Found)!!1")))
+}
+
+// htmlPage is what a proxy in front of the API answers.
+func htmlPage(status int, title string) string {
+	return fmt.Sprintf("<!DOCTYPE html>\n<html lang=en>\n<head><title>%s</title></head>\n<body><h1>Error %d</h1><p>%s</p>%s</body>\n</html>\n",
+		title, status, title, strings.Repeat("<!-- padding to disable a friendly error page -->\n", 10))
+}
+
+// bodyLimit is the API's limit of a request; the gateways' is lower.
+const (
+	bodyLimit        = 100 << 20
+	gatewayBodyLimit = 20 << 20
+)
+
+// id returns the next response id.
+func (x *exchange) id() string {
+	var b [12]byte
+	copy(b[:], x.s.nonce[:])
+	binary.BigEndian.PutUint64(b[4:], mix(x.s.serial.Add(1)))
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// readBody reads and hashes the request's body.
+func (x *exchange) readBody() bool {
+	limit := int64(bodyLimit)
+	if x.s.config.Dialect.gateway() {
+		limit = gatewayBodyLimit
+	}
+	// Google refuses with 400 and in JSON, a gateway with 413, before reading it all.
+	status := http.StatusRequestEntityTooLarge
+	if !x.s.config.Dialect.gateway() {
+		status = http.StatusBadRequest
+	}
+	tooLarge := errorf(status, "INVALID_ARGUMENT", "Request payload size exceeds the limit: %d bytes.", limit)
+	if x.r.ContentLength > limit {
+		x.refuse("invalid", tooLarge)
+		return false
+	}
+	var b bytes.Buffer
+	if n := x.r.ContentLength; n > 0 {
+		b.Grow(int(n) + bytes.MinRead)
+	}
+	_, err := b.ReadFrom(http.MaxBytesReader(x.w, x.r.Body, limit))
+	if err != nil {
+		x.refuse("invalid", tooLarge)
+		return false
+	}
+	x.body = b.Bytes()
+	x.sum = sha256.Sum256(x.body)
+	x.hash = binary.BigEndian.Uint64(x.sum[:])
+	return true
 }

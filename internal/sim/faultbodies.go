@@ -52,22 +52,23 @@ var bodyFaults = []faultKind{
 	{"522", "522, Cloudflare's page for an origin that is away", nil, page(522, "522: Connection timed out")},
 
 	{"short", "200 with half of the answer, ended in order", nil, func(x *exchange, _ string) bool {
-		x.edits.short, x.edits.failed = true, true
+		x.faults.short, x.faults.failed = true, true
 		return false
 	}},
 	{"comments", "200 with nothing but the comments of an event stream", nil, sent(200, ": keep-alive\n\n: keep-alive\n\n")},
 	{"done", "200 with nothing but the end of OpenAI's streams", nil, sent(200, "data: [DONE]\n\n")},
 	{"emptyparts", "STOP with a part without data", nil, func(x *exchange, _ string) bool {
+		x.spend(x.turn().spend(0, 0))
 		return x.sendRaw(`{"candidates":[{"content":{"parts":[{}],"role":"model"},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":` +
-			strconv.Itoa(x.usage(0, 0, &extras{}).Prompt) + `},"modelVersion":"` + x.model.name + simulated + `"}`)
+			strconv.Itoa(sumTokens(x.promptTokens)) + `},"modelVersion":"` + x.model.name + simulated + `"}`)
 	}},
 	{"thoughts", "STOP after nothing but thoughts", nil, func(x *exchange, _ string) bool {
-		u := x.usage(0, 40, &extras{})
+		x.spend(x.turn().spend(0, 40))
 		return x.sendRaw(`{"candidates":[{"content":{"parts":[{"text":"Let me see.","thought":true}],"role":"model"},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":` +
-			strconv.Itoa(u.Prompt) + `,"thoughtsTokenCount":40,"totalTokenCount":` + strconv.Itoa(u.Prompt+40) + `},"modelVersion":"` + x.model.name + simulated + `"}`)
+			strconv.Itoa(sumTokens(x.promptTokens)) + `,"thoughtsTokenCount":40,"totalTokenCount":` + strconv.Itoa(sumTokens(x.promptTokens)+40) + `},"modelVersion":"` + x.model.name + simulated + `"}`)
 	}},
 	{"nofinish", "an answer without finishReason", nil, func(x *exchange, _ string) bool {
-		x.edits.unfinished, x.edits.failed = true, true
+		x.faults.edits.unfinished, x.faults.failed = true, true
 		return false
 	}},
 }

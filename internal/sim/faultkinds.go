@@ -11,21 +11,12 @@ import (
 	"time"
 )
 
-// edits are what faults change about an answer.
-type edits struct {
-	answer     *string             // instead of the computed one
-	edit       func(string) string // applied to it
-	version    string              // modelVersion
-	block      string              // blockReason
-	finish     string              // finishReason
-	message    string              // finishMessage
-	silent     bool                // no text at all
-	unmeasured bool                // no usageMetadata
-	cached     bool                // most of the prompt was in a cache
-	unfinished bool                // no finishReason
-	cut        bool                // break off half way
-	short      bool                // end half way, in order
-	drip       time.Duration       // pause between the pieces
+// A faultState is what the faults of an exchange have changed about it.
+type faultState struct {
+	edits edits
+	cut   bool          // break off half way
+	short bool          // end half way, in order
+	drip  time.Duration // pause between the pieces
 
 	passing bool // by a fault that is over after some tries
 
@@ -52,28 +43,28 @@ var plainFaults = []faultKind{
 	})},
 	{"402", "402 (403 from a gateway), the balance is used up", nil, refusal(func(x *exchange) *apiError { return errBalance(x.s.config.Dialect) })},
 	{"403", "403 PERMISSION_DENIED CONSUMER_SUSPENDED, whose text prints the key", nil, refusal(func(x *exchange) *apiError { return errSuspended(x.key) })},
-	{"404", "404, the model is not found (503 model_not_found from a gateway)", nil, refusal(func(x *exchange) *apiError { return errModel(x.s.config.Dialect, x.route) })},
+	{"404", "404, the model is not found (503 model_not_found from a gateway)", nil, refusal(func(x *exchange) *apiError { return errModel(x.s.config.Dialect, x.at, x.model.name) })},
 	{"408", "408 with an HTML page", nil, page(http.StatusRequestTimeout, "Request Timeout")},
 	{"429", "429 with QuotaFailure and RetryInfo, of =DURATION (1s)", checkDuration, (*exchange).fault429},
 	{"429bare", "429 that says neither which limit nor how long", nil, refusal(func(x *exchange) *apiError { return errBareQuota(x.s.config.Dialect) })},
 	{"429day", "429, the quota of the day is used up", nil, refusal(func(x *exchange) *apiError {
-		return errQuota([]violation{{metricRequests, idDay, dimensions{"global", x.model.name}, "250"}}, 27*time.Second)
+		return errQuota([]violation{{metricRequests, idDay, x.model.name, "250"}}, 27*time.Second)
 	})},
 	{"429empty", "429 with an empty body", nil, func(x *exchange, _ string) bool {
 		x.w.WriteHeader(http.StatusTooManyRequests)
 		return true
 	}},
 	{"429zero", "429, limit: 0: the model is not on this tier", nil, refusal(func(x *exchange) *apiError {
-		return errQuota([]violation{{metricRequests, idMinute, dimensions{"global", x.model.name}, "0"}}, 20*time.Second)
+		return errQuota([]violation{{metricRequests, idMinute, x.model.name, "0"}}, 20*time.Second)
 	})},
 	{"499", "499 CANCELLED", nil, refusal(func(*exchange) *apiError {
-		return &apiError{http: 499, status: "CANCELLED", message: "The operation was cancelled."}
+		return errorf(499, "CANCELLED", "The operation was cancelled.")
 	})},
 	{"500", "500 INTERNAL", nil, refusal(func(*exchange) *apiError { return errInternal() })},
 	{"502", "502 with an HTML page", nil, page(http.StatusBadGateway, "502 Bad Gateway")},
 	{"503", "503 UNAVAILABLE, the model is overloaded", nil, refusal(func(*exchange) *apiError { return errOverloaded() })},
 	{"504", "504 DEADLINE_EXCEEDED", nil, refusal(func(*exchange) *apiError {
-		return &apiError{http: http.StatusGatewayTimeout, status: "DEADLINE_EXCEEDED", message: "Deadline expired before operation could complete."}
+		return errorf(http.StatusGatewayTimeout, "DEADLINE_EXCEEDED", "Deadline expired before operation could complete.")
 	})},
 	{"524", "524, Cloudflare's page for a slow origin", nil, page(524, "524: A timeout occurred")},
 
@@ -86,7 +77,7 @@ var plainFaults = []faultKind{
 	}},
 	{"downgrade", "the standard tier answers what asks for priority", nil, func(x *exchange, _ string) bool {
 		if x.q.tierName() == "priority" {
-			x.q.tier = "standard"
+			x.faults.edits.downgraded = true
 		}
 		return false
 	}},
@@ -97,11 +88,11 @@ var plainFaults = []faultKind{
 		return true
 	}},
 	{"drip", "answers in 20 pieces, =DURATION (100ms) apart", checkDuration, func(x *exchange, value string) bool {
-		x.edits.drip = duration(value, 100*time.Millisecond)
+		x.faults.drip = duration(value, 100*time.Millisecond)
 		return false
 	}},
 	{"cut", "breaks off half way through the answer, or after a stream's first event", nil, func(x *exchange, _ string) bool {
-		x.edits.cut, x.edits.failed = true, true
+		x.faults.cut, x.faults.failed = true, true
 		return false
 	}},
 	{"reset", "resets the connection without an answer", nil, (*exchange).faultReset},
@@ -119,63 +110,63 @@ var plainFaults = []faultKind{
 	{"nocandidates", "200 with {}", nil, func(x *exchange, _ string) bool { return x.sendRaw("{}") }},
 	{"errorbody", "200 whose body, or the event after a stream's first, is an error 503", nil, (*exchange).faultErrorBody},
 	{"empty", "STOP without any text", nil, func(x *exchange, _ string) bool {
-		x.edits.silent, x.edits.failed = true, true
+		x.faults.edits.silent, x.faults.failed = true, true
 		return false
 	}},
 	{"nousage", "an answer without usageMetadata", nil, func(x *exchange, _ string) bool {
-		x.edits.unmeasured = true
+		x.faults.edits.unmeasured = true
 		return false
 	}},
 	{"cached", "three quarters of the prompt, rounded down, were in the cache", nil, func(x *exchange, _ string) bool {
-		x.edits.cached = true
+		x.faults.edits.cached = true
 		return false
 	}},
 	{"fenced", "an answer in ```json fences", nil, func(x *exchange, _ string) bool {
-		x.edits.edit = func(s string) string { return "```json\n" + s + "\n```" }
+		x.faults.edits.edit = func(s string) string { return "```json\n" + s + "\n```" }
 		return false
 	}},
 	{"invalid", "an answer that breaks its schema or is none of the labels", nil, func(x *exchange, _ string) bool {
-		x.edits.edit = func(s string) string { return s[:len(s)/2] + " I am not sure" }
+		x.faults.edits.edit = func(s string) string { return s[:len(s)/2] + " I am not sure" }
 		return false
 	}},
 	{"trailing", "a JSON answer with more text after it", nil, func(x *exchange, _ string) bool {
-		x.edits.edit = func(s string) string { return s + "\n\nI hope this helps! " + clip(s, 20) }
+		x.faults.edits.edit = func(s string) string { return s + "\n\nI hope this helps! " + clip(s, 20) }
 		return false
 	}},
 	{"badschema", "JSON that breaks its schema, until a correction; with =always, after it too", checkAny, func(x *exchange, value string) bool {
 		if value == "always" || !x.q.corrected() {
-			x.edits.edit = breakSchema
+			x.faults.edits.edit = breakSchema
 		}
 		return false
 	}},
 	{"answer", "the answer =TEXT", checkAny, func(x *exchange, value string) bool {
-		x.edits.answer = &value
+		x.faults.edits.text = &value
 		return false
 	}},
 	{"version", "another model answers, =MODEL (gemini-3.5-flash-lite)", checkAny, func(x *exchange, value string) bool {
-		x.edits.version = cmp.Or(value, "gemini-3.5-flash-lite")
+		x.faults.edits.version = cmp.Or(value, "gemini-3.5-flash-lite")
 		return false
 	}},
 
 	{"block", "the prompt is blocked for =REASON (PROHIBITED_CONTENT)", checkAny, func(x *exchange, value string) bool {
-		x.edits.block = cmp.Or(value, "PROHIBITED_CONTENT")
+		x.faults.edits.block = cmp.Or(value, "PROHIBITED_CONTENT")
 		return false
 	}},
 	{"safety", "finish reason SAFETY, without text", nil, func(x *exchange, _ string) bool {
-		x.edits.finish, x.edits.silent = "SAFETY", true
+		x.faults.edits.finish, x.faults.edits.silent = "SAFETY", true
 		return false
 	}},
 	{"recitation", "finish reason RECITATION, after half the text", nil, func(x *exchange, _ string) bool {
-		x.edits.finish, x.edits.message = "RECITATION", "The answer was too close to existing text."
-		x.edits.edit = func(s string) string { return clip(s, len(s)/2) }
+		x.faults.edits.finish, x.faults.edits.message = "RECITATION", "The answer was too close to existing text."
+		x.faults.edits.edit = func(s string) string { return clip(s, len(s)/2) }
 		return false
 	}},
 	{"maxtokens", "finish reason MAX_TOKENS, all of it spent on thinking", nil, func(x *exchange, _ string) bool {
-		x.edits.finish, x.edits.silent = "MAX_TOKENS", true
+		x.faults.edits.finish, x.faults.edits.silent = "MAX_TOKENS", true
 		return false
 	}},
 	{"finish", "any finish reason, =REASON (OTHER), after the text", checkAny, func(x *exchange, value string) bool {
-		x.edits.finish = cmp.Or(value, "OTHER")
+		x.faults.edits.finish = cmp.Or(value, "OTHER")
 		return false
 	}},
 }
@@ -219,7 +210,7 @@ func (x *exchange) fault429(value string) bool {
 		x.fail(errBareQuota(x.s.config.Dialect))
 		return true
 	}
-	v := violation{Metric: metricRequests, ID: idMinute, Dimensions: dimensions{"global", x.model.name}}
+	v := violation{metric: metricRequests, id: idMinute, model: x.model.name}
 	x.fail(errQuota([]violation{v}, duration(value, time.Second)))
 	return true
 }
@@ -241,7 +232,7 @@ func (x *exchange) faultErrorBody(string) bool {
 	if !x.stream {
 		return x.sendRaw(text)
 	}
-	frames, err := x.frames(x.responses(x.compose()))
+	frames, err := x.frames(x.compose())
 	if err != nil {
 		x.fail(errInternal())
 		return true

@@ -138,7 +138,7 @@ func (x *exchange) fault() (ended bool) {
 		}
 		if !counted {
 			x.s.tries.add(key)
-			x.edits.passing = passing
+			x.faults.passing = passing
 			counted = true
 		}
 		x.s.stats.faults.add(k.name)

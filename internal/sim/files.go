@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/hex"
-	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -110,13 +109,36 @@ func (s *files) get(id, owner string) (*file, *apiError) {
 
 // errFile does not tell whether there is such a file.
 func errFile(id string) *apiError {
-	return &apiError{http: http.StatusForbidden, status: "PERMISSION_DENIED",
-		message: fmt.Sprintf("You do not have permission to access the File %s or it may not exist.", id)}
+	return errorf(http.StatusForbidden, "PERMISSION_DENIED", "You do not have permission to access the File %s or it may not exist.", id)
 }
 
 // expire forgets what is too old. The caller holds the lock.
 func (s *files) expire() {
 	maps.DeleteFunc(s.byID, func(_ string, f *file) bool { return time.Since(f.created) >= fileLife })
+}
+
+// ownedBy returns the files of a key, the newest first.
+func (s *files) ownedBy(owner string) []*file {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expire()
+	var own []*file
+	for _, f := range s.byID {
+		if f.owner == owner {
+			own = append(own, f)
+		}
+	}
+	slices.SortFunc(own, func(a, b *file) int { return cmp.Or(b.created.Compare(a.created), cmp.Compare(a.id, b.id)) })
+	return own
+}
+
+// remove deletes a file, and reports whether it was there.
+func (s *files) remove(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, exists := s.byID[id]
+	delete(s.byID, id)
+	return exists
 }
 
 // live is how many files there are.
@@ -127,64 +149,34 @@ func (s *files) live() int64 {
 	return int64(len(s.byID))
 }
 
-// serveFiles answers the Files API, and reports whether path is part of it. Only
-// Google AI has one.
-func (x *exchange) serveFiles(path string) bool {
-	if x.s.config.Dialect != Google {
-		return false
-	}
-	path, uploading := strings.CutPrefix(path, "/upload")
-	version, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	if version != "v1" && version != "v1beta" && version != "v1alpha" {
-		return false
-	}
-	id, single := strings.CutPrefix(rest, "files/")
-	if rest != "files" && !single || uploading && single {
-		return false
-	}
-	if session := x.r.URL.Query().Get("upload_id"); uploading && session != "" {
-		x.continueUpload(session) // its address is the permission
-		return true
-	}
-	var e *apiError
-	if x.key, e = x.s.authenticate(x.r, false); e != nil {
-		x.refuse("auth", e)
-		return true
-	}
-	switch {
-	case uploading && x.r.Method == http.MethodPost:
-		x.startUpload(version)
-	case rest == "files" && x.r.Method == http.MethodGet:
-		x.listFiles()
-	case single && (x.r.Method == http.MethodGet || x.r.Method == http.MethodDelete):
-		x.oneFile(id)
-	default:
-		x.unknownPath()
-	}
-	return true
-}
-
-// oneFile answers GET and DELETE files/{id}.
-func (x *exchange) oneFile(id string) {
-	if strings.HasSuffix(id, ":download") {
+// ownFile finds the file of the path, or refuses the call.
+func (x *exchange) ownFile() *file {
+	if strings.HasSuffix(x.name, ":download") {
 		x.refuse("file", invalid("Only generated files can be downloaded."))
-		return
+		return nil
 	}
-	s := &x.s.files
-	f, e := s.get(id, x.key)
+	f, e := x.s.files.get(x.name, x.key)
 	if e != nil {
 		x.refuse("file", e)
-		return
+		return nil
 	}
-	if x.r.Method == http.MethodGet {
+	return f
+}
+
+// getFile answers GET files/{id}.
+func (x *exchange) getFile() {
+	if f := x.ownFile(); f != nil {
 		x.writeJSON(http.StatusOK, x.fileInfo(f))
+	}
+}
+
+// deleteFile answers DELETE files/{id}.
+func (x *exchange) deleteFile() {
+	f := x.ownFile()
+	if f == nil {
 		return
 	}
-	s.mu.Lock()
-	_, exists := s.byID[id]
-	delete(s.byID, id)
-	s.mu.Unlock()
-	if exists {
+	if x.s.files.remove(f.id) {
 		x.s.stats.deletes.Add(1)
 	}
 	x.writeJSON(http.StatusOK, struct{}{})
@@ -198,17 +190,7 @@ func (x *exchange) listFiles() {
 		size = 10
 	}
 	from, _ := strconv.Atoi(q.Get("pageToken"))
-	s := &x.s.files
-	s.mu.Lock()
-	s.expire()
-	var own []*file
-	for _, f := range s.byID {
-		if f.owner == x.key {
-			own = append(own, f)
-		}
-	}
-	s.mu.Unlock()
-	slices.SortFunc(own, func(a, b *file) int { return cmp.Or(b.created.Compare(a.created), cmp.Compare(a.id, b.id)) })
+	own := x.s.files.ownedBy(x.key)
 	from = min(max(from, 0), len(own))
 	to := min(from+min(size, 100), len(own))
 	var page struct {
@@ -230,7 +212,7 @@ func (x *exchange) resolveFiles(q *apiRequest) *apiError {
 	for i := range q.contents {
 		for j := range q.contents[i].parts {
 			p := &q.contents[i].parts[j]
-			if p.options["fileData"] == nil {
+			if !p.isFile {
 				continue
 			}
 			id, own := x.fileID(p.uri)
@@ -241,8 +223,7 @@ func (x *exchange) resolveFiles(q *apiRequest) *apiError {
 					return e
 				}
 				if state := f.state(); state != "ACTIVE" {
-					return &apiError{http: http.StatusBadRequest, status: "FAILED_PRECONDITION",
-						message: fmt.Sprintf("The File %s is not in an ACTIVE state and usage is not allowed.", id)}
+					return errorf(http.StatusBadRequest, "FAILED_PRECONDITION", "The File %s is not in an ACTIVE state and usage is not allowed.", id)
 				}
 				p.mime, p.bytes, p.data = cmp.Or(p.mime, f.mime), int(f.size), f.head
 			case p.uri == "":

@@ -8,53 +8,15 @@ import (
 	"strings"
 )
 
-// What an answer says about its sources:
-// https://ai.google.dev/api/generate-content#groundingmetadata
-type (
-	groundingOut struct {
-		Queries  []string           `json:"webSearchQueries,omitempty"`
-		Entry    *searchEntryPoint  `json:"searchEntryPoint,omitempty"`
-		Chunks   []groundingChunk   `json:"groundingChunks,omitempty"`
-		Supports []groundingSupport `json:"groundingSupports,omitempty"`
-	}
-	searchEntryPoint struct {
-		Rendered string `json:"renderedContent"`
-	}
-	groundingChunk struct {
-		Web webChunk `json:"web"`
-	}
-	webChunk struct {
-		URI    string `json:"uri"`
-		Title  string `json:"title"`
-		Domain string `json:"domain,omitempty"` // Vertex AI
-	}
-	groundingSupport struct {
-		Segment segment `json:"segment"`
-		Chunks  []int   `json:"groundingChunkIndices"`
-	}
-	// A segment's indices are of bytes of the text.
-	segment struct {
-		Start int    `json:"startIndex,omitempty"`
-		End   int    `json:"endIndex"`
-		Text  string `json:"text"`
-	}
-	urlContextOut struct {
-		URLs []urlMetadata `json:"urlMetadata"`
-	}
-	urlMetadata struct {
-		URL    string `json:"retrievedUrl"`
-		Status string `json:"urlRetrievalStatus"`
-	}
-)
-
 // sites are what a search finds.
 var sites = []string{"example.com", "example.org", "example.net", "encyclopedia.example", "news.example"}
 
 // search grounds the text in what a search for the prompt has found.
-func (x *exchange) search(r *reply, p prompt) {
+func (t *turn) search(r *reply) {
+	p := t.prompt
 	hash := hashText(p.user) ^ p.seed
 	g := &groundingOut{}
-	for part := range strings.SplitSeq(clip(strings.Join(strings.Fields(p.subject()), " "), 300), " and ") {
+	for part := range strings.SplitSeq(clip(strings.Join(strings.Fields(subjectOf(p)), " "), 300), " and ") {
 		if q := queryOf(part); q != "" && len(g.Queries) < 2 {
 			g.Queries = append(g.Queries, q)
 		}
@@ -70,7 +32,7 @@ func (x *exchange) search(r *reply, p prompt) {
 	for i := range 2 + int(hash%3) {
 		site := sites[(int(hash%uint64(len(sites)))+i)%len(sites)]
 		c := webChunk{URI: "https://vertexaisearch.cloud.google.com/grounding-api-redirect/" + token(hash+uint64(i), 40), Title: site}
-		if x.s.config.Dialect.vertexShaped() {
+		if t.dialect.vertexShaped() {
 			c.Domain = site
 		}
 		g.Chunks = append(g.Chunks, groundingChunk{c})
@@ -156,7 +118,8 @@ func urlsIn(s string) []string {
 
 // fetch says what came of the addresses in the prompt. One with "missing" in it is
 // not found, and "paywall" and "unsafe" speak for themselves.
-func (x *exchange) fetch(r *reply, p prompt) {
+func (t *turn) fetch(r *reply) {
+	p := t.prompt
 	urls := urlsIn(p.user)
 	if len(urls) == 0 {
 		return
@@ -201,12 +164,13 @@ var arithmetic = regexp.MustCompile(`(-?\d+(?:\.\d+)?)\s*([-+*/])\s*(\d+(?:\.\d+
 
 // runCode writes a program for the prompt and runs it: the first sum in it, else
 // the total of its numbers, else its length.
-func (x *exchange) runCode(r *reply, p prompt) {
+func (t *turn) runCode(r *reply) {
+	p := t.prompt
 	code, output, failed := "", "", false
 	if m := arithmetic.FindStringSubmatch(p.user); m != nil {
 		code = "print(" + m[1] + " " + m[2] + " " + m[3] + ")"
 		output, failed = calculate(m[1], m[2], m[3])
-	} else if n := numbersIn(p.subject()); len(n) > 1 {
+	} else if n := numbersIn(subjectOf(p)); len(n) > 1 {
 		total := 0.0
 		var items []string
 		for _, v := range n {
@@ -227,7 +191,7 @@ func (x *exchange) runCode(r *reply, p prompt) {
 	ex := &r.extras
 	ex.before = append(ex.before, outPart{Code: &executableCode{"PYTHON", code + "\n"}}, outPart{Result: result})
 	ex.toolTokens += 40 + countText(code) + countText(output)
-	if x.q.schema == nil {
+	if t.request.schema == nil {
 		r.text = "The result is " + output + "."
 		if failed {
 			r.text = "The calculation failed: " + output

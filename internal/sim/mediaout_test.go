@@ -173,7 +173,7 @@ func TestMediaFaults(t *testing.T) {
 		if c := r.Candidates[0].Content; c != nil && len(c.Parts) > 0 {
 			got = fmt.Sprintf("%d text", len(c.Parts))
 			for _, p := range c.Parts {
-				if p.isData() {
+				if p.Blob != nil {
 					got = "data"
 				}
 			}

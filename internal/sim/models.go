@@ -1,51 +1,11 @@
 package sim
 
 import (
-	"net/http"
-	"strconv"
 	"strings"
 )
 
 // service is the name that errors and quotas of Google AI carry.
 const service = "generativelanguage.googleapis.com"
-
-// simulated ends the modelVersion of every answer.
-const simulated = "-simulated"
-
-// A modelInfo is one model of the list, as GET models/{id} answers it.
-type modelInfo struct {
-	Name             string   `json:"name"`
-	Version          string   `json:"version,omitempty"`
-	DisplayName      string   `json:"displayName,omitempty"`
-	Description      string   `json:"description,omitempty"`
-	InputTokenLimit  int      `json:"inputTokenLimit,omitempty"`
-	OutputTokenLimit int      `json:"outputTokenLimit,omitempty"`
-	Methods          []string `json:"supportedGenerationMethods,omitempty"`
-	Temperature      float64  `json:"temperature,omitempty"`
-	TopP             float64  `json:"topP,omitempty"`
-	TopK             int      `json:"topK,omitempty"`
-	MaxTemperature   float64  `json:"maxTemperature,omitempty"`
-	Thinking         bool     `json:"thinking,omitempty"`
-}
-
-// A publisherModel is the same on Vertex AI.
-type publisherModel struct {
-	Name        string `json:"name"`
-	VersionID   string `json:"versionId"`
-	OpenSource  string `json:"openSourceCategory"`
-	LaunchStage string `json:"launchStage"`
-}
-
-// listed are the models that GET models names. Others of the same families are
-// answered as well, since models come and go faster than this list.
-var listed = []string{
-	"gemini-2.5-pro", "gemini-2.5-flash", "gemini-2.5-flash-lite",
-	"gemini-3-flash-preview", "gemini-3.1-pro-preview", "gemini-3.1-flash-lite",
-	"gemini-3.5-flash", "gemini-3.5-flash-lite", "gemini-3.6-flash", "gemini-3.7-flash", "gemini-3.8-flash",
-	"gemini-4-argon", "gemma-4-31b-it",
-	"gemini-2.5-flash-image", "gemini-3.1-flash-image", "gemini-3-pro-image",
-	"gemini-2.5-flash-preview-tts", "gemini-2.5-pro-preview-tts", "gemini-3.1-flash-tts-preview",
-}
 
 // A profile is what a family of models allows and does.
 // https://ai.google.dev/gemini-api/docs/thinking
@@ -136,18 +96,24 @@ func cutAlias(d Dialect, name string) (base, thinking string) {
 	return name, ""
 }
 
-// info describes the model for the list.
-func (m *model) info() modelInfo {
-	i := modelInfo{
-		Name: "models/" + m.name, Version: "001",
-		DisplayName:     strings.ReplaceAll(m.name, "-", " ") + " (simulated)",
-		Description:     "A simulated model.",
-		InputTokenLimit: m.inputLimit(), OutputTokenLimit: 65536,
-		Methods:     []string{"generateContent", "countTokens"},
-		Temperature: 1, TopP: 0.95, TopK: 64, MaxTemperature: 2,
-		Thinking: m.budget || m.levels != "",
+// thinks reports whether the model can think at all.
+func (m *model) thinks() bool { return m.budget || m.levels != "" }
+
+// level returns the level at which the model thinks when a request asks for t.
+func (m *model) level(t thinking) string {
+	switch {
+	case m.thinking != "":
+		return m.thinking
+	case t.hasBudget && t.budget == 0:
+		return "off"
+	case t.hasBudget && t.budget < 0 && m.def == "off":
+		return "medium" // -1 turns dynamic thinking on
+	case t.hasBudget && t.budget > 0:
+		return "high"
+	case t.level != "":
+		return t.level
 	}
-	return i
+	return m.def
 }
 
 // inputLimit is the model's window for input, in tokens.
@@ -156,56 +122,4 @@ func (m *model) inputLimit() int {
 		return 262144
 	}
 	return 1048576
-}
-
-// listModels answers GET models, in pages as the API does.
-func (s *Server) listModels(x *exchange) {
-	q := x.r.URL.Query()
-	size, _ := strconv.Atoi(q.Get("pageSize"))
-	if size <= 0 {
-		size = 50
-	}
-	from, _ := strconv.Atoi(q.Get("pageToken"))
-	from = min(max(from, 0), len(listed))
-	to := min(from+size, len(listed))
-	next := ""
-	if to < len(listed) {
-		next = strconv.Itoa(to)
-	}
-
-	if s.config.Dialect == Vertex {
-		var page struct {
-			Models []publisherModel `json:"publisherModels"`
-			Next   string           `json:"nextPageToken,omitempty"`
-		}
-		for _, name := range listed[from:to] {
-			page.Models = append(page.Models, asPublisherModel(name))
-		}
-		page.Next = next
-		x.writeJSON(http.StatusOK, page)
-		return
-	}
-	var page struct {
-		Models []modelInfo `json:"models"`
-		Next   string      `json:"nextPageToken,omitempty"`
-	}
-	for _, name := range listed[from:to] {
-		m, _ := findModel(Google, name)
-		page.Models = append(page.Models, m.info())
-	}
-	page.Next = next
-	x.writeJSON(http.StatusOK, page)
-}
-
-// getModel answers GET models/{id}.
-func (s *Server) getModel(x *exchange) {
-	if s.config.Dialect == Vertex {
-		x.writeJSON(http.StatusOK, asPublisherModel(x.model.name))
-		return
-	}
-	x.writeJSON(http.StatusOK, x.model.info())
-}
-
-func asPublisherModel(name string) publisherModel {
-	return publisherModel{"publishers/google/models/" + name, "default", "PROPRIETARY", "GA"}
 }

@@ -2,10 +2,7 @@ package sim
 
 import (
 	"cmp"
-	"fmt"
-	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -53,24 +50,6 @@ type stamp struct {
 	n  int
 }
 
-// A violation is one limit that was reached.
-type violation struct {
-	Metric     string     `json:"quotaMetric,omitempty"`
-	ID         string     `json:"quotaId"`
-	Dimensions dimensions `json:"quotaDimensions"`
-	Value      string     `json:"quotaValue,omitempty"`
-}
-
-type dimensions struct {
-	Location string `json:"location"`
-	Model    string `json:"model"`
-}
-
-type quotaFailure struct {
-	Type       string      `json:"@type"`
-	Violations []violation `json:"violations"`
-}
-
 const (
 	metricRequests = service + "/generate_content_free_tier_requests"
 	metricTokens   = service + "/generate_content_free_tier_input_token_count"
@@ -98,7 +77,7 @@ func (m *meter) admit(now time.Time, q Quota, model string, tokens int) (broken 
 	m.expire(now, window)
 
 	breaks := func(metric, id string, limit int, until time.Time) {
-		broken = append(broken, violation{metric, id, dimensions{"global", model}, strconv.Itoa(limit)})
+		broken = append(broken, violation{metric, id, model, strconv.Itoa(limit)})
 		wait = max(wait, until.Sub(now))
 	}
 	switch {
@@ -160,20 +139,27 @@ func (m *meter) roomFor(tokens, limit int, now time.Time, window time.Duration) 
 	return now.Add(window)
 }
 
-// admit applies the model's quota.
-func (s *Server) admit(d Dialect, m *model, tokens int) *apiError {
-	q, ok := s.config.ModelQuotas[m.name]
+// quotas are the limits of a server's models, and what they have been asked.
+type quotas struct {
+	each   Quota
+	single map[string]Quota // of single models, instead
+	meters sync.Map         // model name to *meter
+}
+
+// admit counts a request of a model, or returns why it is refused.
+func (s *quotas) admit(d Dialect, model string, tokens int) *apiError {
+	q, ok := s.single[model]
 	if !ok {
-		q = s.config.Quota
+		q = s.each
 	}
 	if q.RPM == 0 && q.TPM == 0 && q.RPD == 0 {
 		return nil
 	}
-	v, ok := s.meters.Load(m.name)
+	v, ok := s.meters.Load(model)
 	if !ok {
-		v, _ = s.meters.LoadOrStore(m.name, new(meter))
+		v, _ = s.meters.LoadOrStore(model, new(meter))
 	}
-	broken, wait := v.(*meter).admit(time.Now(), q, m.name, tokens)
+	broken, wait := v.(*meter).admit(time.Now(), q, model, tokens)
 	switch {
 	case len(broken) == 0:
 		return nil
@@ -181,27 +167,4 @@ func (s *Server) admit(d Dialect, m *model, tokens int) *apiError {
 		return errBareQuota(d)
 	}
 	return errQuota(broken, wait)
-}
-
-// errQuota is Google's refusal in full:
-// https://ai.google.dev/gemini-api/docs/rate-limits
-func errQuota(broken []violation, wait time.Duration) *apiError {
-	var b strings.Builder
-	b.WriteString("You exceeded your current quota, please check your plan and billing details. For more information on this error, head to: https://ai.google.dev/gemini-api/docs/rate-limits. To monitor your current usage, head to: https://ai.dev/rate-limit. ")
-	for _, v := range broken {
-		fmt.Fprintf(&b, "\n* Quota exceeded for metric: %s", v.Metric)
-		if v.Value != "" {
-			fmt.Fprintf(&b, ", limit: %s", v.Value)
-		}
-		fmt.Fprintf(&b, ", model: %s", v.Dimensions.Model)
-	}
-	fmt.Fprintf(&b, "\nPlease retry in %s.", seconds(wait))
-	return &apiError{
-		http: http.StatusTooManyRequests, status: "RESOURCE_EXHAUSTED", message: b.String(),
-		details: []any{
-			help{rpcType + "Help", []helpLink{{"Learn more about Gemini API quotas", "https://ai.google.dev/gemini-api/docs/rate-limits"}}},
-			quotaFailure{rpcType + "QuotaFailure", broken},
-			retryInfo{rpcType + "RetryInfo", seconds(wait)},
-		},
-	}
 }

@@ -8,8 +8,15 @@ import (
 	"time"
 )
 
+// A brokenLimit is one violation in the body of a 429.
+type brokenLimit struct {
+	ID         string                 `json:"quotaId"`
+	Value      string                 `json:"quotaValue"`
+	Dimensions struct{ Model string } `json:"quotaDimensions"`
+}
+
 // refusal429 reads a 429 in full.
-func refusal429(t *testing.T, body []byte) (violations []violation, delay time.Duration, message string) {
+func refusal429(t *testing.T, body []byte) (violations []brokenLimit, delay time.Duration, message string) {
 	t.Helper()
 	var e struct {
 		Error struct {
@@ -17,7 +24,7 @@ func refusal429(t *testing.T, body []byte) (violations []violation, delay time.D
 			Status  string
 			Details []struct {
 				Type       string `json:"@type"`
-				Violations []violation
+				Violations []brokenLimit
 				RetryDelay string
 			}
 		}
@@ -224,7 +231,7 @@ func TestQuotaWindow(t *testing.T) {
 		}
 	}
 	broken, wait := m.admit(now.Add(5*time.Second), q, "m", 10)
-	if len(broken) != 2 || broken[0].Value != "600" || broken[1].Value != "6000" || wait != time.Second {
+	if len(broken) != 2 || broken[0].limit != "600" || broken[1].limit != "6000" || wait != time.Second {
 		t.Errorf("the 61st request broke %v, to wait %v, want 600 and 6000, and 1s", broken, wait)
 	}
 	if broken, _ := m.admit(now.Add(6*time.Second), q, "m", 10); broken != nil {

@@ -48,7 +48,6 @@ var (
 		"contents": contentFields, "generateContentRequest": requestFields,
 		"systemInstruction": contentFields, "tools": nil, "generationConfig": configFields, "model": nil, // Vertex AI
 	}
-	thresholds = []string{"HARM_BLOCK_THRESHOLD_UNSPECIFIED", "BLOCK_LOW_AND_ABOVE", "BLOCK_MEDIUM_AND_ABOVE", "BLOCK_ONLY_HIGH", "BLOCK_NONE", "OFF"}
 )
 
 // An apiRequest is a request body, its keys in camelCase.
@@ -62,15 +61,19 @@ type apiRequest struct {
 	maxOutput int    // 0 = not given
 	stop      []string
 
-	budget          int // thinkingBudget
-	hasBudget       bool
-	level           string // thinkingLevel in lower case
-	includeThoughts bool
-
-	cached   string
-	tier     string
-	settings []any
+	thinking thinking
+	cached   string // cachedContent
+	tier     string // serviceTier in lower case
+	settings []safetySetting
 	tools    toolset
+}
+
+// A thinking is a request's thinkingConfig.
+type thinking struct {
+	budget    int // thinkingBudget
+	hasBudget bool
+	level     string // thinkingLevel in lower case; empty when it is not given
+	include   bool   // includeThoughts
 }
 
 type content struct {
@@ -87,9 +90,46 @@ type part struct {
 	empty   bool   // no data field is set
 
 	data     []byte         // of inlineData, or the beginning of a file
+	isFile   bool           // fileData is set
 	uri      string         // of fileData
 	response map[string]any // functionResponse
 	options  map[string]any // the part itself, for what only counting asks
+}
+
+// parseRequest reads the body of generateContent. With oldSchemas it does not know
+// responseJsonSchema.
+func parseRequest(body []byte, d Dialect, oldSchemas bool) (*apiRequest, *apiError) {
+	known := []message{requestFields}
+	if d.vertexShaped() {
+		known = append(known, vertexFields)
+	}
+	root, e := decode(body, known...)
+	if e != nil {
+		return nil, e
+	}
+	if o, _ := root["generationConfig"].(map[string]any); oldSchemas && o["responseJsonSchema"] != nil {
+		return nil, errUnknownName("responseJsonSchema", "generation_config")
+	}
+	return parse(root)
+}
+
+// parseCount reads the body of countTokens, which may hold a whole request.
+func parseCount(body []byte) (*apiRequest, *apiError) {
+	root, e := decode(body, countFields)
+	if e != nil {
+		return nil, e
+	}
+	if inner, ok := root["generateContentRequest"].(map[string]any); ok {
+		if root["contents"] != nil {
+			return nil, invalid("* CountTokensRequest: only one of contents and generate_content_request may be set.\n")
+		}
+		root = inner
+	}
+	q, e := parse(root)
+	if e == nil && len(q.contents) == 0 {
+		e = invalid("* CountTokensRequest.contents: contents is not specified\n")
+	}
+	return q, e
 }
 
 // decode reads a JSON object and checks its fields against known.
@@ -261,7 +301,7 @@ func parse(root map[string]any) (*apiRequest, *apiError) {
 	q.cached, _ = root["cachedContent"].(string)
 	tier, _ := root["serviceTier"].(string)
 	q.tier = strings.ToLower(tier)
-	q.settings = list(root["safetySettings"])
+	q.settings = parseSettings(root["safetySettings"])
 	q.tools = parseTools(root)
 
 	q.config, _ = root["generationConfig"].(map[string]any)
@@ -294,20 +334,20 @@ func parse(root map[string]any) (*apiRequest, *apiError) {
 		}
 	}
 
-	thinking, _ := q.config["thinkingConfig"].(map[string]any)
-	if v, given := thinking["thinkingBudget"]; given && v != nil {
+	config, _ := q.config["thinkingConfig"].(map[string]any)
+	if v, given := config["thinkingBudget"]; given && v != nil {
 		n, ok := number(v)
 		if !ok || n != math.Trunc(n) || math.Abs(n) > math.MaxInt32 {
 			return nil, errValue("generation_config.thinking_config.thinking_budget", "TYPE_INT32", v)
 		}
-		q.budget, q.hasBudget = int(n), true
+		q.thinking.budget, q.thinking.hasBudget = int(n), true
 	}
-	level, _ := thinking["thinkingLevel"].(string)
-	q.level = strings.TrimPrefix(strings.ToLower(level), "thinking_level_")
-	if q.level == "unspecified" {
-		q.level = ""
+	level, _ := config["thinkingLevel"].(string)
+	q.thinking.level = strings.TrimPrefix(strings.ToLower(level), "thinking_level_")
+	if q.thinking.level == "unspecified" {
+		q.thinking.level = ""
 	}
-	q.includeThoughts, _ = thinking["includeThoughts"].(bool)
+	q.thinking.include, _ = config["includeThoughts"].(bool)
 	return q, nil
 }
 
@@ -339,7 +379,7 @@ func parseContent(v any) content {
 		p.mime, _ = blob["mimeType"].(string)
 		p.uri, _ = blob["fileUri"].(string)
 		p.response, _ = o["functionResponse"].(map[string]any)
-		p.options = o
+		p.options, p.isFile = o, o["fileData"] != nil
 		p.empty = len(o) == 0
 		c.parts = append(c.parts, p)
 	}

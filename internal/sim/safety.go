@@ -2,16 +2,6 @@ package sim
 
 import "strings"
 
-// A safetyRating: https://ai.google.dev/api/generate-content#safetyrating
-type safetyRating struct {
-	Category         string  `json:"category"`
-	Probability      string  `json:"probability"`
-	ProbabilityScore float64 `json:"probabilityScore,omitempty"` // Vertex AI
-	Severity         string  `json:"severity,omitempty"`         // Vertex AI
-	SeverityScore    float64 `json:"severityScore,omitempty"`    // Vertex AI
-	Blocked          bool    `json:"blocked,omitempty"`
-}
-
 // alarming are words that raise a category's probability, by stem: one of them to
 // LOW, two to MEDIUM, more to HIGH.
 var alarming = map[string][]string{
@@ -29,25 +19,22 @@ var blockedFrom = map[string]int{"BLOCK_LOW_AND_ABOVE": 1, "BLOCK_MEDIUM_AND_ABO
 
 // ratings rates the prompt in each category that the request names, and reports
 // whether one of them blocks the answer.
-func (q *apiRequest) ratings(p prompt, d Dialect) (rated []safetyRating, blocked bool) {
-	for _, v := range q.settings {
-		o, _ := v.(map[string]any)
-		category, _ := enumName(o["category"])
-		threshold, _ := enumName(o["threshold"])
+func (t *turn) ratings() (rated []safetyRating, blocked bool) {
+	for _, s := range t.request.settings {
 		level := 0
-		for w := range words(clip(p.user, 20000)) {
-			for _, bad := range alarming[category] {
+		for w := range words(clip(t.prompt.user, 20000)) {
+			for _, bad := range alarming[s.category] {
 				if w == bad || w == bad+"s" {
 					level = min(level+1, len(probabilities)-1)
 				}
 			}
 		}
-		r := safetyRating{Category: category, Probability: probabilities[level]}
-		if d == Vertex {
+		r := safetyRating{Category: s.category, Probability: probabilities[level]}
+		if t.dialect == Vertex {
 			r.ProbabilityScore = 0.02 + 0.3*float64(level)
 			r.Severity, r.SeverityScore = "HARM_SEVERITY_"+probabilities[level], 0.04+0.3*float64(level)
 		}
-		if from := blockedFrom[strings.ToUpper(threshold)]; from > 0 && level >= from {
+		if from := blockedFrom[strings.ToUpper(s.threshold)]; from > 0 && level >= from {
 			r.Blocked, blocked = true, true
 		}
 		rated = append(rated, r)

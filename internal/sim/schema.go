@@ -39,7 +39,7 @@ const (
 
 func newGenerator(schema any, p prompt, sets *classifiers) *generator {
 	g := &generator{root: schema, sets: sets, prompt: p, hash: hashText(p.user) ^ p.seed, confidence: 0.5}
-	g.subject = sync.OnceValue(p.subject)
+	g.subject = sync.OnceValue(func() string { return subjectOf(p) })
 	g.numbers = sync.OnceValue(func() []float64 { return numbersIn(g.subject()) })
 	return g
 }

@@ -1,19 +1,14 @@
 package sim
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -53,8 +48,8 @@ type Config struct {
 // concurrent use.
 type Server struct {
 	config Config
-	keys   map[string]bool // nil: any
-	meters sync.Map        // model name to *meter
+	keys   keys
+	quotas quotas
 	stats  counters
 	tries  tries
 	sets   classifiers
@@ -71,12 +66,8 @@ func New(c Config) *Server {
 	s.config.PathPrefix = strings.TrimSuffix(c.PathPrefix, "/")
 	s.config.Dialect = cmp.Or(c.Dialect, Google)
 	s.stats.answers = map[[32]byte]int{}
-	if len(c.Keys) > 0 {
-		s.keys = map[string]bool{}
-		for _, k := range c.Keys {
-			s.keys[k] = true
-		}
-	}
+	s.keys = newKeys(c.Keys)
+	s.quotas.each, s.quotas.single = c.Quota, c.ModelQuotas
 	_, _ = rand.Read(s.nonce[:]) // never fails
 	return s
 }
@@ -95,12 +86,6 @@ func (c *Config) Check() error {
 // statsPath is where Stats are served as JSON.
 const statsPath = "/sim/stats"
 
-// bodyLimit is the API's limit of a request; the gateways' is lower.
-const (
-	bodyLimit        = 100 << 20
-	gatewayBodyLimit = 20 << 20
-)
-
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == statsPath {
@@ -108,58 +93,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.stats.requests.Add(1)
-	x := &exchange{s: s, w: w, r: r}
-	s.serve(x)
-}
-
-func (s *Server) serve(x *exchange) {
-	d := s.config.Dialect
-	path, ok := strings.CutPrefix(x.r.URL.Path, s.config.PathPrefix)
-	if ok && x.serveFiles(path) {
-		return
-	}
-	if ok {
-		x.route, ok = d.parsePath(path)
-	}
-	method := http.MethodPost
-	if x.route.action == actList || x.route.action == actGet {
-		method = http.MethodGet
-	}
-	if !ok || x.r.Method != method {
-		x.unknownPath()
-		return
-	}
-
-	x.stream = x.route.action == actStream
-	// Gateways stream whatever is asked with alt=sse, and always as events.
-	x.sse = (x.stream || d.gateway()) && strings.Contains(x.r.URL.RawQuery, "alt=sse") || x.stream && d.gateway()
-	x.stream = x.stream || x.sse
-
-	var e *apiError
-	if x.key, e = s.authenticate(x.r, x.route.express); e != nil {
-		x.refuse("auth", e)
-		return
-	}
-	if x.route.action == actList {
-		s.listModels(x)
-		return
-	}
-	if x.model, ok = findModel(d, x.route.model); !ok {
-		x.refuse("model", errModel(d, x.route))
-		return
-	}
-	if x.route.action == actGet {
-		s.getModel(x)
-		return
-	}
-	if !x.readBody() {
-		return
-	}
-	if x.route.action == actCount {
-		x.countTokens()
-		return
-	}
-	x.generate()
+	s.serve(&exchange{s: s, w: w, r: r})
 }
 
 // A Running is a server that listens.
@@ -205,43 +139,4 @@ func (r *Running) Close() error {
 	err := r.http.Close()
 	<-r.served
 	return err
-}
-
-// id returns the next response id.
-func (x *exchange) id() string {
-	var b [12]byte
-	copy(b[:], x.s.nonce[:])
-	binary.BigEndian.PutUint64(b[4:], mix(x.s.serial.Add(1)))
-	return base64.RawURLEncoding.EncodeToString(b[:])
-}
-
-// readBody reads and hashes the request's body.
-func (x *exchange) readBody() bool {
-	limit := int64(bodyLimit)
-	if x.s.config.Dialect.gateway() {
-		limit = gatewayBodyLimit
-	}
-	// Google refuses with 400 and in JSON, a gateway with 413, before reading it all.
-	tooLarge := &apiError{http: http.StatusRequestEntityTooLarge, status: "INVALID_ARGUMENT",
-		message: fmt.Sprintf("Request payload size exceeds the limit: %d bytes.", limit)}
-	if !x.s.config.Dialect.gateway() {
-		tooLarge.http = http.StatusBadRequest
-	}
-	if x.r.ContentLength > limit {
-		x.refuse("invalid", tooLarge)
-		return false
-	}
-	var b bytes.Buffer
-	if n := x.r.ContentLength; n > 0 {
-		b.Grow(int(n) + bytes.MinRead)
-	}
-	_, err := b.ReadFrom(http.MaxBytesReader(x.w, x.r.Body, limit))
-	if err != nil {
-		x.refuse("invalid", tooLarge)
-		return false
-	}
-	x.body = b.Bytes()
-	x.sum = sha256.Sum256(x.body)
-	x.hash = binary.BigEndian.Uint64(x.sum[:])
-	return true
 }

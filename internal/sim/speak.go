@@ -103,11 +103,11 @@ func (q *apiRequest) checkSpeech(_ Dialect, m *model) *apiError {
 
 // speak answers with a tone for each line of the text, as high as the voice of who
 // says it and as long as there are words.
-func (x *exchange) speak(ex *extras, p prompt) {
-	speakers, _ := x.q.speakers() // checked before
+func (t *turn) speak(ex *extras) {
+	speakers, _ := t.request.speakers() // checked before
 	var pcm []byte
 	left := speechLimit
-	for line := range strings.Lines(p.user) {
+	for line := range strings.Lines(t.prompt.user) {
 		text, voice := strings.TrimSpace(line), speakers[0].voice
 		for _, s := range speakers {
 			if said, ok := strings.CutPrefix(text, s.name+":"); ok && s.name != "" {

@@ -2,131 +2,8 @@ package sim
 
 import (
 	"bytes"
-	"encoding/json"
 	"net/http"
-	"time"
 )
-
-// pieces is how many events a streamed answer has at most, and pieceSize the
-// least that one of them holds, in bytes.
-const (
-	pieces    = 8
-	pieceSize = 24
-)
-
-// responses shapes a reply as the dialect does: one response, or the events of a
-// stream, whose usage is cumulative.
-func (x *exchange) responses(r *reply) []response {
-	d := x.s.config.Dialect
-	base := response{Version: r.version, ID: x.id(), Usage: r.usage}
-	if d.vertexShaped() {
-		base.CreateTime = time.Now().UTC().Format("2006-01-02T15:04:05.000000Z")
-	}
-	if r.block != "" {
-		base.Feedback = &promptFeedback{BlockReason: r.block}
-		if d == Vertex {
-			base.Feedback.Message = "The prompt was blocked."
-		}
-		return []response{base}
-	}
-	ex := &r.extras
-	c := candidate{Content: r.content(), Finish: r.finish, Message: r.message,
-		Ratings: ex.ratings, Citations: ex.citations, Grounding: ex.grounding, URLs: ex.urls}
-	if !d.vertexShaped() {
-		c.Index = new(0)
-	}
-	if r.logprobs || d == Vertex {
-		average, result := r.logprobsResult()
-		if result != nil {
-			c.Average = &average
-		}
-		if r.logprobs {
-			c.Logprobs = result
-		}
-	}
-	if !x.stream || r.noContent {
-		base.Candidates = append([]candidate{c}, x.others(r)...)
-		return []response{base}
-	}
-	events := split(base, c, r)
-	for _, other := range x.others(r) {
-		e := base
-		e.Candidates = []candidate{other}
-		events = append(events, e)
-		// The usage is complete in the last event only.
-		events[len(events)-2].Usage = nil
-	}
-	return events
-}
-
-// others are the candidates after the first.
-func (x *exchange) others(r *reply) []candidate {
-	if r.noContent {
-		return nil
-	}
-	var found []candidate
-	for i, text := range r.extras.others {
-		found = append(found, candidate{
-			Content: &outContent{Role: "model", Parts: []outPart{{Text: text}}},
-			Finish:  "STOP", Index: new(i + 1), Ratings: r.extras.ratings,
-		})
-	}
-	return found
-}
-
-// split makes events of one response: the thought first, then the text in pieces;
-// the last one says why it ended.
-func split(base response, c candidate, r *reply) []response {
-	var events []response
-	add := func(p outPart, candidates int) {
-		e := base
-		part := c
-		part.Content = &outContent{Role: "model", Parts: []outPart{p}}
-		part.Finish, part.Message, part.Average, part.Logprobs = "", "", nil, nil
-		part.Ratings, part.Citations, part.Grounding, part.URLs = nil, nil, nil, nil
-		e.Candidates = []candidate{part}
-		if base.Usage != nil {
-			u := *base.Usage
-			u.Candidates, u.CandidatesDetails = candidates, nil
-			u.Total -= base.Usage.Candidates - candidates
-			e.Usage = &u
-		}
-		events = append(events, e)
-	}
-	if r.thought != "" {
-		add(outPart{Text: r.thought, Thought: true}, 0)
-	}
-	for _, p := range r.extras.before {
-		add(p, 0)
-	}
-	size := max(len(r.text)/pieces+1, pieceSize)
-	sent := ""
-	for rest := r.text; !r.extras.noText && (rest != "" || sent == ""); {
-		p := clip(rest, size)
-		if p == "" {
-			p = rest // a size that ends inside the only character
-		}
-		rest = rest[len(p):]
-		sent += p
-		out := outPart{Text: p}
-		if rest == "" && r.signature {
-			out.Signature = thoughtSignature
-		}
-		add(out, countText(sent))
-		if rest == "" {
-			break
-		}
-	}
-	for _, p := range r.lastParts() {
-		add(p, countText(sent))
-	}
-	last := &events[len(events)-1]
-	final := &last.Candidates[0]
-	final.Finish, final.Message, final.Average, final.Logprobs = c.Finish, c.Message, c.Average, c.Logprobs
-	final.Ratings, final.Citations, final.Grounding, final.URLs = c.Ratings, c.Citations, c.Grounding, c.URLs
-	last.Usage = base.Usage
-	return events
-}
 
 // frames renders responses as they go over the wire: one JSON object, events, or
 // the pieces of an array.
@@ -158,18 +35,6 @@ func (x *exchange) frames(responses []response) ([][]byte, error) {
 	return frames, nil
 }
 
-// encode appends v as JSON without a newline and without escaping HTML, as the
-// API's own answers are.
-func encode(b *bytes.Buffer, v any) error {
-	e := json.NewEncoder(b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return err
-	}
-	b.Truncate(b.Len() - 1)
-	return nil
-}
-
 func (x *exchange) contentType() string {
 	if x.sse {
 		return "text/event-stream"
@@ -181,7 +46,7 @@ func (x *exchange) contentType() string {
 // whether all of it was written.
 func (x *exchange) send(frames [][]byte) bool {
 	x.w.Header().Set("Content-Type", x.contentType())
-	e := &x.edits
+	e := &x.faults
 	switch {
 	case e.cut:
 		x.sendHalf(frames)
@@ -232,7 +97,7 @@ func (x *exchange) sendDrops(frames [][]byte) bool {
 		}
 		x.flush()
 		all = all[n:]
-		if len(all) > 0 && !x.sleep(x.edits.drip) {
+		if len(all) > 0 && !x.sleep(x.faults.drip) {
 			return false
 		}
 	}

@@ -68,7 +68,7 @@ func (c content) text() string {
 
 // summaryAsked reports whether the prompt asks for a summary. In the user's text it
 // is looked for at the start and at the end only, where instructions stand.
-func (p prompt) summaryAsked() bool {
+func summaryAsked(p prompt) bool {
 	head := clip(p.user, 300)
 	tail := p.user[len(p.user)-min(len(p.user), 120):]
 	for _, s := range []string{p.system, head, tail} {
@@ -85,9 +85,9 @@ func asksSummary(s string) bool {
 		strings.Contains(s, "summary of") || strings.Contains(s, "a summary") || strings.Contains(s, "tl;dr")
 }
 
-// subject is the text that a summary is asked of: the user's text without the
+// subjectOf returns the text that a summary is asked of: the user's text without the
 // lines that ask.
-func (p prompt) subject() string {
+func subjectOf(p prompt) string {
 	lines := strings.Split(p.user, "\n")
 	kept := lines[:0]
 	for _, l := range lines {
@@ -103,8 +103,8 @@ func (p prompt) subject() string {
 	return strings.TrimSpace(strings.Join(kept, "\n"))
 }
 
-// sentences returns how many sentences the prompt wants; two when it does not say.
-func (p prompt) sentences() int {
+// sentencesOf returns how many sentences the prompt wants; two when it does not say.
+func sentencesOf(p prompt) int {
 	words := strings.Fields(strings.ToLower(p.system + " " + clip(p.user, 300)))
 	names := []string{"zero", "one", "two", "three", "four", "five"}
 	for i, w := range words {

@@ -134,33 +134,33 @@ func (q *apiRequest) checkTools(_ Dialect, m *model) *apiError {
 	return nil
 }
 
-// callsFor decides which functions the model calls. In modes AUTO and VALIDATED it
+// calls decides which functions the model calls. In modes AUTO and VALIDATED it
 // calls the one that the text speaks of, if any, and in mode ANY always one; a
 // function that the text clearly asks for is called besides.
-func (q *apiRequest) callsFor(p prompt, sets *classifiers, m *model) []outPart {
-	t := &q.tools
+func (t *turn) calls() []outPart {
+	p, tools := t.prompt, &t.request.tools
 	var names []string
 	var lines strings.Builder
 	byName := map[string]function{}
-	for _, f := range t.functions {
-		if len(t.allowed) > 0 && !slices.Contains(t.allowed, f.name) {
+	for _, f := range tools.functions {
+		if len(tools.allowed) > 0 && !slices.Contains(tools.allowed, f.name) {
 			continue
 		}
 		names = append(names, f.name)
 		byName[f.name] = f
 		fmt.Fprintf(&lines, "%s: %s\n", f.name, strings.ReplaceAll(f.description, "\n", " "))
 	}
-	if len(names) == 0 || t.mode == "NONE" || t.mode != "ANY" && q.functionsSaid() != "" {
+	if len(names) == 0 || tools.mode == "NONE" || tools.mode != "ANY" && functionsSaid(t.request) != "" {
 		return nil
 	}
-	c, text := sets.get(names, lines.String(), p.user)
+	c, text := t.sets.get(names, lines.String(), p.user)
 	best, _ := c.pick(text)
 	// One word of a description alone is chance.
 	const sure = 1
 	scores := c.scores(text)
 	var called []string
 	for i, name := range names {
-		if i == best && (t.mode == "ANY" || scores[i] >= sure) || scores[i] >= 2*sure || strings.Contains(p.user, name) {
+		if i == best && (tools.mode == "ANY" || scores[i] >= sure) || scores[i] >= 2*sure || strings.Contains(p.user, name) {
 			called = append(called, name)
 		}
 	}
@@ -169,12 +169,12 @@ func (q *apiRequest) callsFor(p prompt, sets *classifiers, m *model) []outPart {
 	for i, name := range called {
 		call := &functionCall{Name: name, Args: json.RawMessage("{}")}
 		if f := byName[name]; f.schema != nil {
-			g := newGenerator(f.schema, p, sets)
+			g := newGenerator(f.schema, p, t.sets)
 			g.nouns = properNouns(g.subject())
 			g.value(f.schema, "", 0)
 			call.Args = g.buf
 		}
-		if !strings.HasPrefix(m.name, "gemini-2") {
+		if !strings.HasPrefix(t.model.name, "gemini-2") {
 			call.ID = token(hashText(p.user)+uint64(i), 8)
 		}
 		parts = append(parts, outPart{Call: call})
@@ -184,7 +184,7 @@ func (q *apiRequest) callsFor(p prompt, sets *classifiers, m *model) []outPart {
 
 // functionsSaid returns what the functions have answered, when the conversation
 // ends with that.
-func (q *apiRequest) functionsSaid() string {
+func functionsSaid(q *apiRequest) string {
 	if len(q.contents) == 0 {
 		return ""
 	}

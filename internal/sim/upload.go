@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/json"
-	"fmt"
 	"hash"
 	"net/http"
 	"regexp"
@@ -36,9 +35,29 @@ type upload struct {
 
 var ownFileID = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`)
 
+// upload answers what is sent to the address for uploads: the beginning of one, and
+// the rest of one whose session it names.
+func (x *exchange) upload() {
+	if session := x.r.URL.Query().Get("upload_id"); session != "" {
+		x.continueUpload(session) // its address is the permission
+		return
+	}
+	if !x.authenticate() {
+		return
+	}
+	switch x.r.Method {
+	case http.MethodPost:
+		x.startUpload()
+	case http.MethodGet:
+		x.listFiles()
+	default:
+		x.unknownPath()
+	}
+}
+
 // startUpload answers the request that describes a file. Its display name may hold
 // directives: faults of this request, and lostchunk, slowfile and failedfile.
-func (x *exchange) startUpload(version string) {
+func (x *exchange) startUpload() {
 	h := x.r.Header
 	if h.Get("X-Goog-Upload-Protocol") != "resumable" || h.Get("X-Goog-Upload-Command") != "start" {
 		x.refuse("file", invalid("The simulator takes resumable uploads only: X-Goog-Upload-Protocol: resumable, X-Goog-Upload-Command: start."))
@@ -82,7 +101,7 @@ func (x *exchange) startUpload(version string) {
 		x.refuse("file", invalid("* CreateFileRequest.file.name: the file's ID must be 1 to 40 lowercase letters, digits and dashes, and cannot begin or end with a dash.\n"))
 		return
 	case s.byID[f.id] != nil:
-		x.refuse("file", &apiError{http: http.StatusConflict, status: "ALREADY_EXISTS", message: fmt.Sprintf("Requested entity already exists: files/%s", f.id)})
+		x.refuse("file", errorf(http.StatusConflict, "ALREADY_EXISTS", "Requested entity already exists: files/%s", f.id))
 		return
 	case u.declared > fileLimit:
 		x.refuse("file", invalid("The file is too large: %d bytes, and at most %d are allowed.", u.declared, int64(fileLimit)))
@@ -109,7 +128,7 @@ func (x *exchange) startUpload(version string) {
 	}
 	s.sessions[session] = u
 	out := x.w.Header()
-	out.Set("X-Goog-Upload-URL", x.origin()+"/upload/"+version+"/files?upload_id="+session+"&upload_protocol=resumable")
+	out.Set("X-Goog-Upload-URL", x.origin()+"/upload/"+x.at.version+"/files?upload_id="+session+"&upload_protocol=resumable")
 	out.Set("X-Goog-Upload-Status", "active")
 	out.Set("X-Goog-Upload-Chunk-Granularity", strconv.Itoa(granularity))
 	x.writeBody(http.StatusOK, "text/plain; charset=utf-8", nil)
@@ -122,7 +141,7 @@ func (x *exchange) continueUpload(session string) {
 	u := s.sessions[session]
 	s.mu.Unlock()
 	if u == nil {
-		x.refuse("file", &apiError{http: http.StatusNotFound, status: "NOT_FOUND", message: "The upload does not exist, or has ended."})
+		x.refuse("file", errorf(http.StatusNotFound, "NOT_FOUND", "The upload does not exist, or has ended."))
 		return
 	}
 	u.mu.Lock()

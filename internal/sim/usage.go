@@ -84,27 +84,14 @@ var medianThoughts = map[string]float64{"off": 0, "minimal": 0, "low": 90, "medi
 // thoughts draws how many tokens the model thinks about this request: log-normal
 // around the median of the level, since that is how thinking is spread in real
 // runs, and by hash alone, so that it repeats.
-func (q *apiRequest) thoughts(m *model, hash uint64) int {
-	level := m.def
-	switch {
-	case m.thinking != "":
-		level = m.thinking
-	case q.hasBudget && q.budget == 0:
-		return 0
-	case q.hasBudget && q.budget < 0 && level == "off":
-		level = "medium" // -1 turns dynamic thinking on
-	case q.hasBudget && q.budget > 0:
-		level = "high"
-	case q.level != "":
-		level = q.level
-	}
-	median := medianThoughts[level]
+func thoughts(q *apiRequest, m *model, hash uint64) int {
+	median := medianThoughts[m.level(q.thinking)]
 	if median == 0 {
 		return 0
 	}
 	n := int(median * math.Exp(0.7*normal(hash)))
-	if q.hasBudget && q.budget > 0 {
-		n = min(n, q.budget)
+	if q.thinking.hasBudget && q.thinking.budget > 0 {
+		n = min(n, q.thinking.budget)
 	}
 	return max(n, 1)
 }

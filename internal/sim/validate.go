@@ -1,8 +1,6 @@
 package sim
 
 import (
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,7 +12,7 @@ const unaryLimit = 32768
 // validate refuses what the API refuses, in its words where they are known.
 func (q *apiRequest) validate(d Dialect, m *model, stream bool) *apiError {
 	if d.gateway() && len(q.contents) == 0 {
-		return &apiError{http: http.StatusInternalServerError, message: "contents is required", own: true, code: "invalid_request"}
+		return gatewayError(http.StatusInternalServerError, "invalid_request", "contents is required")
 	}
 	for _, check := range []func(Dialect, *model) *apiError{q.checkContents, q.checkMedia, q.checkSafety, q.checkConfig, q.checkThinking, q.checkTools, q.checkURLs, q.checkModalities, q.checkSpeech, q.checkCandidates} {
 		if e := check(d, m); e != nil {
@@ -23,7 +21,7 @@ func (q *apiRequest) validate(d Dialect, m *model, stream bool) *apiError {
 	}
 	switch {
 	case q.cached != "":
-		return &apiError{http: http.StatusForbidden, status: "PERMISSION_DENIED", message: "CachedContent not found (or permission denied)"}
+		return errorf(http.StatusForbidden, "PERMISSION_DENIED", "CachedContent not found (or permission denied)")
 	case !stream && q.maxOutput > unaryLimit && strings.HasPrefix(m.name, "gemini-4-argon"):
 		return invalid("max_output_tokens must not exceed %d for this model in unary calls. Use streamGenerateContent for longer outputs.", unaryLimit)
 	case q.tier != "" && !slices.Contains([]string{"standard", "flex", "priority", "unspecified"}, q.tierName()):
@@ -53,35 +51,6 @@ func (q *apiRequest) checkContents(d Dialect, _ *model) *apiError {
 		}
 	}
 	return nil
-}
-
-func (q *apiRequest) checkSafety(_ Dialect, _ *model) *apiError {
-	seen := map[string]bool{}
-	for i, v := range q.settings {
-		o, _ := v.(map[string]any)
-		category, named := enumName(o["category"])
-		threshold, thresholdNamed := enumName(o["threshold"])
-		if named && !strings.HasPrefix(category, "HARM_CATEGORY_") {
-			return errValue(fmt.Sprintf("safety_settings[%d].category", i), "type.googleapis.com/google.ai.generativelanguage.v1beta.HarmCategory", category)
-		}
-		if thresholdNamed && !slices.Contains(thresholds, threshold) {
-			return errValue(fmt.Sprintf("safety_settings[%d].threshold", i), "type.googleapis.com/google.ai.generativelanguage.v1beta.SafetySetting.HarmBlockThreshold", threshold)
-		}
-		if seen[category] {
-			return invalid("* GenerateContentRequest.safety_settings: there must be at most one setting for category %s\n", category)
-		}
-		seen[category] = true
-	}
-	return nil
-}
-
-// enumName reads an enum's value, which may also be a number; named is false then.
-func enumName(v any) (value string, named bool) {
-	if n, ok := v.(json.Number); ok {
-		return n.String(), false
-	}
-	value, _ = v.(string)
-	return value, true
 }
 
 func (q *apiRequest) checkConfig(_ Dialect, m *model) *apiError {
@@ -120,28 +89,27 @@ func (q *apiRequest) checkConfig(_ Dialect, m *model) *apiError {
 }
 
 func (q *apiRequest) checkThinking(_ Dialect, m *model) *apiError {
-	thinks := m.budget || m.levels != ""
 	switch {
-	case !q.hasBudget && q.level == "":
+	case !q.thinking.hasBudget && q.thinking.level == "":
 		return nil
-	case q.hasBudget && q.level != "":
+	case q.thinking.hasBudget && q.thinking.level != "":
 		return invalid("You can only set only one of thinking budget and thinking level.")
-	case !thinks:
+	case !m.thinks():
 		return invalid("Thinking is not enabled for models/%s.", m.name)
-	case q.level != "" && m.levels == "":
+	case q.thinking.level != "" && m.levels == "":
 		return invalid("Thinking level is not supported for this model.")
-	case q.level != "" && !slices.Contains(strings.Fields(m.levels), q.level):
-		return invalid("Thinking level %s is not supported for this model. Supported levels: %s.", strings.ToUpper(q.level), strings.ToUpper(m.levels))
-	case q.level != "":
+	case q.thinking.level != "" && !slices.Contains(strings.Fields(m.levels), q.thinking.level):
+		return invalid("Thinking level %s is not supported for this model. Supported levels: %s.", strings.ToUpper(q.thinking.level), strings.ToUpper(m.levels))
+	case q.thinking.level != "":
 		return nil
 	case !m.budget:
 		return invalid("Thinking budget is not supported for this model. Please use thinking level instead.")
-	case q.budget == -1 || q.budget == 0 && m.canOff:
+	case q.thinking.budget == -1 || q.thinking.budget == 0 && m.canOff:
 		return nil
-	case q.budget == 0:
+	case q.thinking.budget == 0:
 		return invalid("Budget 0 is invalid. This model only works in thinking mode.")
-	case q.budget < max(m.min, 1) || q.budget > m.max:
-		return invalid("The thinking budget %d is invalid. Please choose a value between %d and %d.", q.budget, m.min, m.max)
+	case q.thinking.budget < max(m.min, 1) || q.thinking.budget > m.max:
+		return invalid("The thinking budget %d is invalid. Please choose a value between %d and %d.", q.thinking.budget, m.min, m.max)
 	}
 	return nil
 }

@@ -1,0 +1,85 @@
+package sim
+
+import (
+	"net/http"
+	"strings"
+)
+
+// keys are the keys and tokens that are accepted; nil accepts any.
+type keys map[string]bool
+
+func newKeys(accepted []string) keys {
+	if len(accepted) == 0 {
+		return nil
+	}
+	k := keys{}
+	for _, key := range accepted {
+		k[key] = true
+	}
+	return k
+}
+
+func (k keys) accept(key string) bool { return k == nil || k[key] }
+
+// authenticate returns the key or token of a request, or why it is refused. express
+// says that the address names no project, which is when Vertex AI takes keys.
+func (k keys) authenticate(d Dialect, r *http.Request, express bool) (string, *apiError) {
+	header := r.Header.Get("X-Goog-Api-Key")
+	authorization := r.Header.Get("Authorization")
+	bearer, isBearer := cutBearer(authorization)
+	var query string
+	if strings.Contains(r.URL.RawQuery, "key=") {
+		query = r.URL.Query().Get("key")
+	}
+
+	switch d {
+	case YEScale:
+		return k.check(d, header)
+	case GPTProto:
+		if isBearer {
+			authorization = bearer
+		}
+		return k.check(d, authorization)
+	}
+
+	given := 0
+	for _, c := range [...]string{header, query, authorization} {
+		if c != "" {
+			given++
+		}
+	}
+	switch {
+	case given > 1:
+		return "", errMultipleCredentials()
+	case given == 0:
+		return "", errNoCredentials(d)
+	case authorization != "" && (!isBearer || !k.accept(bearer)):
+		return "", errBadToken()
+	case authorization != "":
+		return bearer, nil
+	case d == Vertex && !express:
+		return "", errKeyNotSupported()
+	}
+	return k.check(d, header+query)
+}
+
+// check returns the key if it is accepted.
+func (k keys) check(d Dialect, key string) (string, *apiError) {
+	switch {
+	case d.gateway() && key == "":
+		return "", gatewayError(http.StatusUnauthorized, "", "No token provided")
+	case k.accept(key):
+		return key, nil
+	case d.gateway():
+		return "", gatewayError(http.StatusUnauthorized, "", "Invalid token")
+	}
+	return "", errBadKey()
+}
+
+func cutBearer(authorization string) (token string, ok bool) {
+	const scheme = "bearer "
+	if len(authorization) <= len(scheme) || !strings.EqualFold(authorization[:len(scheme)], scheme) {
+		return "", false
+	}
+	return authorization[len(scheme):], true
+}
