@@ -6,6 +6,8 @@ import (
 	"math"
 	"strings"
 	"testing"
+
+	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
 func TestClassify(t *testing.T) {
@@ -146,7 +148,7 @@ func TestMaxOutputTokens(t *testing.T) {
 	s := New(Config{})
 
 	r := read(t, call(s, flash, ask(text, config(10, 0))))
-	if got := textOf(r); r.Candidates[0].Finish != "MAX_TOKENS" || countText(got) != 10 || r.Usage.Candidates != 10 {
+	if got := textOf(r); r.Candidates[0].Finish != "MAX_TOKENS" || wire.CountText(got) != 10 || r.Usage.Candidates != 10 {
 		t.Errorf("cut answer: %+v, usage %+v", r.Candidates[0], r.Usage)
 	}
 	r = read(t, call(s, flash, ask(text, config(5, -1))))
@@ -180,7 +182,7 @@ func TestLogprobs(t *testing.T) {
 
 func TestCountText(t *testing.T) {
 	for text, want := range map[string]int{"": 0, "a": 1, "abcd": 1, "abcde": 2, "日本": 2, "éé": 1, "Привет!!": 4} {
-		if got := countText(text); got != want {
+		if got := wire.CountText(text); got != want {
 			t.Errorf("countText(%q) = %d, want %d", text, got, want)
 		}
 	}

@@ -3,6 +3,8 @@ package sim
 import (
 	"net/http"
 	"strings"
+
+	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
 // keys are the keys and tokens that are accepted; nil accepts any.
@@ -23,7 +25,7 @@ func (k keys) accept(key string) bool { return k == nil || k[key] }
 
 // authenticate returns the key or token of a request, or why it is refused. express
 // says that the address names no project, which is when Vertex AI takes keys.
-func (k keys) authenticate(d Dialect, r *http.Request, express bool) (string, *apiError) {
+func (k keys) authenticate(d Dialect, r *http.Request, express bool) (string, *wire.Error) {
 	header := r.Header.Get("X-Goog-Api-Key")
 	authorization := r.Header.Get("Authorization")
 	bearer, isBearer := cutBearer(authorization)
@@ -50,30 +52,30 @@ func (k keys) authenticate(d Dialect, r *http.Request, express bool) (string, *a
 	}
 	switch {
 	case given > 1:
-		return "", errMultipleCredentials()
+		return "", wire.MultipleCredentials()
 	case given == 0:
-		return "", errNoCredentials(d)
+		return "", wire.NoCredentials(d)
 	case authorization != "" && (!isBearer || !k.accept(bearer)):
-		return "", errBadToken()
+		return "", wire.BadToken()
 	case authorization != "":
 		return bearer, nil
 	case d == Vertex && !express:
-		return "", errKeyNotSupported()
+		return "", wire.KeyNotSupported()
 	}
 	return k.check(d, header+query)
 }
 
 // check returns the key if it is accepted.
-func (k keys) check(d Dialect, key string) (string, *apiError) {
+func (k keys) check(d Dialect, key string) (string, *wire.Error) {
 	switch {
-	case d.gateway() && key == "":
-		return "", gatewayError(http.StatusUnauthorized, "", "No token provided")
+	case d.Gateway() && key == "":
+		return "", wire.GatewayError(http.StatusUnauthorized, "", "No token provided")
 	case k.accept(key):
 		return key, nil
-	case d.gateway():
-		return "", gatewayError(http.StatusUnauthorized, "", "Invalid token")
+	case d.Gateway():
+		return "", wire.GatewayError(http.StatusUnauthorized, "", "Invalid token")
 	}
-	return "", errBadKey()
+	return "", wire.BadKey()
 }
 
 func cutBearer(authorization string) (token string, ok bool) {

@@ -11,9 +11,11 @@ import (
 // the handler.
 type discard struct{ header http.Header }
 
-func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) Header() http.Header { return d.header }
+
 func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
-func (d *discard) WriteHeader(int)             {}
+
+func (d *discard) WriteHeader(int) {}
 
 func BenchmarkServeHTTP(b *testing.B) {
 	const text = "A small tennis game in which two players hit a ball over the net until one of them scores ten points."

@@ -1,69 +1,18 @@
 package sim
 
-import (
-	"fmt"
-	"slices"
-	"strings"
-)
+import "github.com/genbatch/genbatch/internal/sim/wire"
 
 // A Dialect is whose way of speaking the protocol is imitated. The zero value is
 // Google's.
-type Dialect string
+type Dialect = wire.Dialect
 
-// The dialects.
+// The dialects; package wire tells what sets them apart.
 const (
-	Google   Dialect = "google"   // generativelanguage.googleapis.com: x-goog-api-key, ?key= or an OAuth bearer
-	Vertex   Dialect = "vertex"   // aiplatform.googleapis.com: an OAuth bearer, or x-goog-api-key in express mode
-	YEScale  Dialect = "yescale"  // x-goog-api-key; reports no thoughtsTokenCount, but counts it in the total
-	GPTProto Dialect = "gptproto" // Authorization, raw or bearer; answers in Vertex AI's shape
+	Google   = wire.Google
+	Vertex   = wire.Vertex
+	YEScale  = wire.YEScale
+	GPTProto = wire.GPTProto
 )
 
-// Dialects lists the dialects by name.
-var Dialects = []Dialect{Google, Vertex, YEScale, GPTProto}
-
 // ParseDialect returns the dialect with this name; the empty name is Google's.
-func ParseDialect(name string) (Dialect, error) {
-	if name == "" {
-		return Google, nil
-	}
-	if d := Dialect(name); slices.Contains(Dialects, d) {
-		return d, nil
-	}
-	return "", fmt.Errorf("no dialect %q: the simulator speaks google, vertex, yescale and gptproto", name)
-}
-
-// gateway reports whether errors come in the new-api family's shape, which both
-// gateways are taken to belong to: https://github.com/QuantumNous/new-api.
-func (d Dialect) gateway() bool { return d == YEScale || d == GPTProto }
-
-// vertexShaped reports whether answers have Vertex AI's fields.
-func (d Dialect) vertexShaped() bool { return d == Vertex || d == GPTProto }
-
-// An address is where a call goes, besides its resource.
-type address struct {
-	version   string // v1, v1beta, ...
-	publisher string // "publishers/google/" on Vertex AI
-	express   bool   // Vertex AI without a project
-}
-
-// cutPath takes the version and the publisher off a path such as
-// /v1beta/models/X:generateContent. rest is the resource, with its verb.
-func (d Dialect) cutPath(path string) (at address, rest string, ok bool) {
-	version, rest, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	if !ok {
-		return address{}, "", false
-	}
-	at.version = version
-	if d != Vertex {
-		return at, rest, version == "v1" || version == "v1beta" || version == "v1alpha"
-	}
-	before, rest, ok := strings.Cut(rest, "publishers/google/")
-	at.publisher, at.express = "publishers/google/", before == ""
-	return at, rest, ok && (version == "v1" || version == "v1beta1") && (at.express || isProject(before))
-}
-
-// isProject reports whether s is projects/{p}/locations/{l}/.
-func isProject(s string) bool {
-	f := strings.Split(s, "/")
-	return len(f) == 5 && f[0] == "projects" && f[1] != "" && f[2] == "locations" && f[3] != "" && f[4] == ""
-}
+func ParseDialect(name string) (Dialect, error) { return wire.ParseDialect(name) }

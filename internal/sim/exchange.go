@@ -9,6 +9,9 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/genbatch/genbatch/internal/sim/chance"
+	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
 // An exchange is one request on its way to its answer. One goroutine owns it.
@@ -16,9 +19,9 @@ type exchange struct {
 	s     *Server
 	w     http.ResponseWriter
 	r     *http.Request
-	at    address
+	at    wire.Address
 	name  string // of the model or file in the path
-	model model
+	model wire.Model
 	key   string
 
 	stream, sse bool
@@ -27,8 +30,8 @@ type exchange struct {
 	sum  [32]byte // of the body
 	hash uint64   // the sum's first bytes
 
-	q            *apiRequest
-	promptTokens []tokensDetail // by modality
+	q            *wire.Request
+	promptTokens []wire.TokensDetail // by modality
 
 	faults faultState
 }
@@ -49,24 +52,24 @@ func (x *exchange) sleep(d time.Duration) bool {
 }
 
 // refuse counts and sends an error.
-func (x *exchange) refuse(reason string, e *apiError) {
+func (x *exchange) refuse(reason string, e *wire.Error) {
 	x.s.stats.refused.add(reason)
 	x.fail(e)
 }
 
 // fail sends an error in the shape of the dialect and of the call: a stream
 // without alt=sse is an array, of one error here.
-func (x *exchange) fail(e *apiError) {
-	body := any(e.body(x.s.config.Dialect, x.id()))
+func (x *exchange) fail(e *wire.Error) {
+	body := any(e.Body(x.s.config.Dialect, x.id()))
 	if x.stream && !x.sse {
 		body = []any{body}
 	}
-	x.writeJSON(e.http, body)
+	x.writeJSON(e.HTTPStatus, body)
 }
 
 func (x *exchange) writeJSON(status int, v any) {
 	var b bytes.Buffer
-	if err := encode(&b, v); err != nil {
+	if err := wire.Encode(&b, v); err != nil {
 		status = http.StatusInternalServerError
 		b.Reset()
 		b.WriteString(`{"error":{"code":500,"message":"Internal error encountered.","status":"INTERNAL"}}`)
@@ -83,8 +86,8 @@ func (x *exchange) writeBody(status int, contentType string, body []byte) {
 // unknownPath answers a path that is not part of the API: a page for Google, an
 // error for gateways.
 func (x *exchange) unknownPath() {
-	if x.s.config.Dialect.gateway() {
-		x.refuse("path", errURL(x.r.Method, x.r.URL.Path))
+	if x.s.config.Dialect.Gateway() {
+		x.refuse("path", wire.UnknownURL(x.r.Method, x.r.URL.Path))
 		return
 	}
 	x.s.stats.refused.add("path")
@@ -107,22 +110,22 @@ const (
 func (x *exchange) id() string {
 	var b [12]byte
 	copy(b[:], x.s.nonce[:])
-	binary.BigEndian.PutUint64(b[4:], mix(x.s.serial.Add(1)))
+	binary.BigEndian.PutUint64(b[4:], chance.Mix(x.s.serial.Add(1)))
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
 // readBody reads and hashes the request's body.
 func (x *exchange) readBody() bool {
 	limit := int64(bodyLimit)
-	if x.s.config.Dialect.gateway() {
+	if x.s.config.Dialect.Gateway() {
 		limit = gatewayBodyLimit
 	}
 	// Google refuses with 400 and in JSON, a gateway with 413, before reading it all.
 	status := http.StatusRequestEntityTooLarge
-	if !x.s.config.Dialect.gateway() {
+	if !x.s.config.Dialect.Gateway() {
 		status = http.StatusBadRequest
 	}
-	tooLarge := errorf(status, "INVALID_ARGUMENT", "Request payload size exceeds the limit: %d bytes.", limit)
+	tooLarge := wire.Errorf(status, "INVALID_ARGUMENT", "Request payload size exceeds the limit: %d bytes.", limit)
 	if x.r.ContentLength > limit {
 		x.refuse("invalid", tooLarge)
 		return false

@@ -3,6 +3,9 @@ package sim
 import (
 	"net/http"
 	"strconv"
+
+	"github.com/genbatch/genbatch/internal/sim/answer"
+	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
 // bodyFaults are refusals and broken answers that have been seen in the wild and
@@ -15,7 +18,7 @@ var bodyFaults = []faultKind{
 		x.writeBody(http.StatusFound, "text/html; charset=UTF-8", nil)
 		return true
 	}},
-	{"400key", "400 API_KEY_INVALID", nil, refusal(func(*exchange) *apiError { return errBadKey() })},
+	{"400key", "400 API_KEY_INVALID", nil, refusal(func(*exchange) *wire.Error { return wire.BadKey() })},
 	{"400region", "400, the location is not supported", nil, sent(400, `{"error":{"code":400,"message":"User location is not supported for the API use.","status":"FAILED_PRECONDITION"}}`)},
 	{"400long", "400, the prompt is longer than the model takes", nil, sent(400, `{"error":{"code":400,"message":"The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).","status":"INVALID_ARGUMENT"}}`)},
 	{"400long64k", "400, the prompt is too long by a limit that is not the model's", nil, sent(400, `{"error":{"code":400,"message":"The input token count (70000) exceeds the maximum number of tokens allowed (65536).","status":"INVALID_ARGUMENT"}}`)},
@@ -43,7 +46,7 @@ var bodyFaults = []faultKind{
 			after = 1
 		}
 		x.w.Header().Set("Retry-After", strconv.Itoa(after))
-		x.fail(errOverloaded())
+		x.fail(wire.Overloaded())
 		return true
 	}},
 	{"503busy", "503, a gateway has too much to do", nil, sent(503, `{"error":{"message":"system cpu overloaded (request id: 20261101)","type":"new_api_error","code":"system_cpu_overloaded"}}`)},
@@ -58,17 +61,17 @@ var bodyFaults = []faultKind{
 	{"comments", "200 with nothing but the comments of an event stream", nil, sent(200, ": keep-alive\n\n: keep-alive\n\n")},
 	{"done", "200 with nothing but the end of OpenAI's streams", nil, sent(200, "data: [DONE]\n\n")},
 	{"emptyparts", "STOP with a part without data", nil, func(x *exchange, _ string) bool {
-		x.spend(x.turn().spend(0, 0))
+		x.spend(x.turn().Spend(0, 0))
 		return x.sendRaw(`{"candidates":[{"content":{"parts":[{}],"role":"model"},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":` +
-			strconv.Itoa(sumTokens(x.promptTokens)) + `},"modelVersion":"` + x.model.name + simulated + `"}`)
+			strconv.Itoa(wire.SumTokens(x.promptTokens)) + `},"modelVersion":"` + x.model.Name + answer.Simulated + `"}`)
 	}},
 	{"thoughts", "STOP after nothing but thoughts", nil, func(x *exchange, _ string) bool {
-		x.spend(x.turn().spend(0, 40))
+		x.spend(x.turn().Spend(0, 40))
 		return x.sendRaw(`{"candidates":[{"content":{"parts":[{"text":"Let me see.","thought":true}],"role":"model"},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":` +
-			strconv.Itoa(sumTokens(x.promptTokens)) + `,"thoughtsTokenCount":40,"totalTokenCount":` + strconv.Itoa(sumTokens(x.promptTokens)+40) + `},"modelVersion":"` + x.model.name + simulated + `"}`)
+			strconv.Itoa(wire.SumTokens(x.promptTokens)) + `,"thoughtsTokenCount":40,"totalTokenCount":` + strconv.Itoa(wire.SumTokens(x.promptTokens)+40) + `},"modelVersion":"` + x.model.Name + answer.Simulated + `"}`)
 	}},
 	{"nofinish", "an answer without finishReason", nil, func(x *exchange, _ string) bool {
-		x.faults.edits.unfinished, x.faults.failed = true, true
+		x.faults.edits.Unfinished, x.faults.failed = true, true
 		return false
 	}},
 }

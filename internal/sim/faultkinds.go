@@ -9,11 +9,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/genbatch/genbatch/internal/sim/answer"
+	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
 // A faultState is what the faults of an exchange have changed about it.
 type faultState struct {
-	edits edits
+	edits answer.Edits
 	cut   bool          // break off half way
 	short bool          // end half way, in order
 	drip  time.Duration // pause between the pieces
@@ -34,50 +37,50 @@ type faultKind struct {
 }
 
 var plainFaults = []faultKind{
-	{"400", "400 INVALID_ARGUMENT", nil, refusal(func(*exchange) *apiError { return invalid("Request contains an invalid argument.") })},
-	{"401", "401, the key or token is not accepted", nil, refusal(func(x *exchange) *apiError {
-		if x.s.config.Dialect.gateway() {
-			return gatewayError(http.StatusUnauthorized, "", "Invalid token")
+	{"400", "400 INVALID_ARGUMENT", nil, refusal(func(*exchange) *wire.Error { return wire.Invalid("Request contains an invalid argument.") })},
+	{"401", "401, the key or token is not accepted", nil, refusal(func(x *exchange) *wire.Error {
+		if x.s.config.Dialect.Gateway() {
+			return wire.GatewayError(http.StatusUnauthorized, "", "Invalid token")
 		}
-		return errBadToken()
+		return wire.BadToken()
 	})},
-	{"402", "402 (403 from a gateway), the balance is used up", nil, refusal(func(x *exchange) *apiError { return errBalance(x.s.config.Dialect) })},
-	{"403", "403 PERMISSION_DENIED CONSUMER_SUSPENDED, whose text prints the key", nil, refusal(func(x *exchange) *apiError { return errSuspended(x.key) })},
-	{"404", "404, the model is not found (503 model_not_found from a gateway)", nil, refusal(func(x *exchange) *apiError { return errModel(x.s.config.Dialect, x.at, x.model.name) })},
+	{"402", "402 (403 from a gateway), the balance is used up", nil, refusal(func(x *exchange) *wire.Error { return wire.NoBalance(x.s.config.Dialect) })},
+	{"403", "403 PERMISSION_DENIED CONSUMER_SUSPENDED, whose text prints the key", nil, refusal(func(x *exchange) *wire.Error { return wire.SuspendedKey(x.key) })},
+	{"404", "404, the model is not found (503 model_not_found from a gateway)", nil, refusal(func(x *exchange) *wire.Error { return wire.UnknownModel(x.s.config.Dialect, x.at, x.model.Name) })},
 	{"408", "408 with an HTML page", nil, page(http.StatusRequestTimeout, "Request Timeout")},
 	{"429", "429 with QuotaFailure and RetryInfo, of =DURATION (1s)", checkDuration, (*exchange).fault429},
-	{"429bare", "429 that says neither which limit nor how long", nil, refusal(func(x *exchange) *apiError { return errBareQuota(x.s.config.Dialect) })},
-	{"429day", "429, the quota of the day is used up", nil, refusal(func(x *exchange) *apiError {
-		return errQuota([]violation{{metricRequests, idDay, x.model.name, "250"}}, 27*time.Second)
+	{"429bare", "429 that says neither which limit nor how long", nil, refusal(func(x *exchange) *wire.Error { return wire.BareQuota(x.s.config.Dialect) })},
+	{"429day", "429, the quota of the day is used up", nil, refusal(func(x *exchange) *wire.Error {
+		return wire.QuotaExceeded([]wire.Violation{{Metric: metricRequests, ID: idDay, Model: x.model.Name, Limit: "250"}}, 27*time.Second)
 	})},
 	{"429empty", "429 with an empty body", nil, func(x *exchange, _ string) bool {
 		x.w.WriteHeader(http.StatusTooManyRequests)
 		return true
 	}},
-	{"429zero", "429, limit: 0: the model is not on this tier", nil, refusal(func(x *exchange) *apiError {
-		return errQuota([]violation{{metricRequests, idMinute, x.model.name, "0"}}, 20*time.Second)
+	{"429zero", "429, limit: 0: the model is not on this tier", nil, refusal(func(x *exchange) *wire.Error {
+		return wire.QuotaExceeded([]wire.Violation{{Metric: metricRequests, ID: idMinute, Model: x.model.Name, Limit: "0"}}, 20*time.Second)
 	})},
-	{"499", "499 CANCELLED", nil, refusal(func(*exchange) *apiError {
-		return errorf(499, "CANCELLED", "The operation was cancelled.")
+	{"499", "499 CANCELLED", nil, refusal(func(*exchange) *wire.Error {
+		return wire.Errorf(499, "CANCELLED", "The operation was cancelled.")
 	})},
-	{"500", "500 INTERNAL", nil, refusal(func(*exchange) *apiError { return errInternal() })},
+	{"500", "500 INTERNAL", nil, refusal(func(*exchange) *wire.Error { return wire.Internal() })},
 	{"502", "502 with an HTML page", nil, page(http.StatusBadGateway, "502 Bad Gateway")},
-	{"503", "503 UNAVAILABLE, the model is overloaded", nil, refusal(func(*exchange) *apiError { return errOverloaded() })},
-	{"504", "504 DEADLINE_EXCEEDED", nil, refusal(func(*exchange) *apiError {
-		return errorf(http.StatusGatewayTimeout, "DEADLINE_EXCEEDED", "Deadline expired before operation could complete.")
+	{"503", "503 UNAVAILABLE, the model is overloaded", nil, refusal(func(*exchange) *wire.Error { return wire.Overloaded() })},
+	{"504", "504 DEADLINE_EXCEEDED", nil, refusal(func(*exchange) *wire.Error {
+		return wire.Errorf(http.StatusGatewayTimeout, "DEADLINE_EXCEEDED", "Deadline expired before operation could complete.")
 	})},
 	{"524", "524, Cloudflare's page for a slow origin", nil, page(524, "524: A timeout occurred")},
 
 	{"flexbusy", "503 UNAVAILABLE for what asks for the flex tier, which is shed first", nil, func(x *exchange, _ string) bool {
-		if x.q.tierName() != "flex" {
+		if x.q.Tier() != "flex" {
 			return false
 		}
-		x.fail(errOverloaded())
+		x.fail(wire.Overloaded())
 		return true
 	}},
 	{"downgrade", "the standard tier answers what asks for priority", nil, func(x *exchange, _ string) bool {
-		if x.q.tierName() == "priority" {
-			x.faults.edits.downgraded = true
+		if x.q.Tier() == "priority" {
+			x.faults.edits.Downgraded = true
 		}
 		return false
 	}},
@@ -110,63 +113,63 @@ var plainFaults = []faultKind{
 	{"nocandidates", "200 with {}", nil, func(x *exchange, _ string) bool { return x.sendRaw("{}") }},
 	{"errorbody", "200 whose body, or the event after a stream's first, is an error 503", nil, (*exchange).faultErrorBody},
 	{"empty", "STOP without any text", nil, func(x *exchange, _ string) bool {
-		x.faults.edits.silent, x.faults.failed = true, true
+		x.faults.edits.Silent, x.faults.failed = true, true
 		return false
 	}},
 	{"nousage", "an answer without usageMetadata", nil, func(x *exchange, _ string) bool {
-		x.faults.edits.unmeasured = true
+		x.faults.edits.Unmeasured = true
 		return false
 	}},
 	{"cached", "three quarters of the prompt, rounded down, were in the cache", nil, func(x *exchange, _ string) bool {
-		x.faults.edits.cached = true
+		x.faults.edits.Cached = true
 		return false
 	}},
 	{"fenced", "an answer in ```json fences", nil, func(x *exchange, _ string) bool {
-		x.faults.edits.edit = func(s string) string { return "```json\n" + s + "\n```" }
+		x.faults.edits.Edit = func(s string) string { return "```json\n" + s + "\n```" }
 		return false
 	}},
 	{"invalid", "an answer that breaks its schema or is none of the labels", nil, func(x *exchange, _ string) bool {
-		x.faults.edits.edit = func(s string) string { return s[:len(s)/2] + " I am not sure" }
+		x.faults.edits.Edit = func(s string) string { return s[:len(s)/2] + " I am not sure" }
 		return false
 	}},
 	{"trailing", "a JSON answer with more text after it", nil, func(x *exchange, _ string) bool {
-		x.faults.edits.edit = func(s string) string { return s + "\n\nI hope this helps! " + clip(s, 20) }
+		x.faults.edits.Edit = func(s string) string { return s + "\n\nI hope this helps! " + wire.Clip(s, 20) }
 		return false
 	}},
 	{"badschema", "JSON that breaks its schema, until a correction; with =always, after it too", checkAny, func(x *exchange, value string) bool {
-		if value == "always" || !x.q.corrected() {
-			x.faults.edits.edit = breakSchema
+		if value == "always" || !x.q.Corrected() {
+			x.faults.edits.Edit = breakSchema
 		}
 		return false
 	}},
 	{"answer", "the answer =TEXT", checkAny, func(x *exchange, value string) bool {
-		x.faults.edits.text = &value
+		x.faults.edits.Text = &value
 		return false
 	}},
 	{"version", "another model answers, =MODEL (gemini-3.5-flash-lite)", checkAny, func(x *exchange, value string) bool {
-		x.faults.edits.version = cmp.Or(value, "gemini-3.5-flash-lite")
+		x.faults.edits.Version = cmp.Or(value, "gemini-3.5-flash-lite")
 		return false
 	}},
 
 	{"block", "the prompt is blocked for =REASON (PROHIBITED_CONTENT)", checkAny, func(x *exchange, value string) bool {
-		x.faults.edits.block = cmp.Or(value, "PROHIBITED_CONTENT")
+		x.faults.edits.Block = cmp.Or(value, "PROHIBITED_CONTENT")
 		return false
 	}},
 	{"safety", "finish reason SAFETY, without text", nil, func(x *exchange, _ string) bool {
-		x.faults.edits.finish, x.faults.edits.silent = "SAFETY", true
+		x.faults.edits.Finish, x.faults.edits.Silent = "SAFETY", true
 		return false
 	}},
 	{"recitation", "finish reason RECITATION, after half the text", nil, func(x *exchange, _ string) bool {
-		x.faults.edits.finish, x.faults.edits.message = "RECITATION", "The answer was too close to existing text."
-		x.faults.edits.edit = func(s string) string { return clip(s, len(s)/2) }
+		x.faults.edits.Finish, x.faults.edits.Message = "RECITATION", "The answer was too close to existing text."
+		x.faults.edits.Edit = func(s string) string { return wire.Clip(s, len(s)/2) }
 		return false
 	}},
 	{"maxtokens", "finish reason MAX_TOKENS, all of it spent on thinking", nil, func(x *exchange, _ string) bool {
-		x.faults.edits.finish, x.faults.edits.silent = "MAX_TOKENS", true
+		x.faults.edits.Finish, x.faults.edits.Silent = "MAX_TOKENS", true
 		return false
 	}},
 	{"finish", "any finish reason, =REASON (OTHER), after the text", checkAny, func(x *exchange, value string) bool {
-		x.faults.edits.finish = cmp.Or(value, "OTHER")
+		x.faults.edits.Finish = cmp.Or(value, "OTHER")
 		return false
 	}},
 }
@@ -189,7 +192,7 @@ func breakSchema(s string) string {
 	return string(text)
 }
 
-func refusal(e func(*exchange) *apiError) func(*exchange, string) bool {
+func refusal(e func(*exchange) *wire.Error) func(*exchange, string) bool {
 	return func(x *exchange, _ string) bool {
 		x.fail(e(x))
 		return true
@@ -207,11 +210,11 @@ func page(status int, title string) func(*exchange, string) bool {
 // fault429 names no value, since a caller may take it for the real limit.
 func (x *exchange) fault429(value string) bool {
 	if x.s.config.Dialect != Google {
-		x.fail(errBareQuota(x.s.config.Dialect))
+		x.fail(wire.BareQuota(x.s.config.Dialect))
 		return true
 	}
-	v := violation{metric: metricRequests, id: idMinute, model: x.model.name}
-	x.fail(errQuota([]violation{v}, duration(value, time.Second)))
+	v := wire.Violation{Metric: metricRequests, ID: idMinute, Model: x.model.Name}
+	x.fail(wire.QuotaExceeded([]wire.Violation{v}, duration(value, time.Second)))
 	return true
 }
 
@@ -234,7 +237,7 @@ func (x *exchange) faultErrorBody(string) bool {
 	}
 	frames, err := x.frames(x.compose())
 	if err != nil {
-		x.fail(errInternal())
+		x.fail(wire.Internal())
 		return true
 	}
 	first := strings.TrimSuffix(strings.TrimSpace(string(frames[0])), "]")

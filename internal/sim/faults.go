@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/genbatch/genbatch/internal/sim/chance"
 )
 
 // A Fault is something that goes wrong with a given probability.
@@ -122,7 +124,7 @@ func (x *exchange) fault() (ended bool) {
 		}
 	}
 	// One draw for all kinds, so that each has just the probability it was given.
-	u := unit(mix(mix(x.s.config.Seed^x.hash) + uint64(try)))
+	u := chance.Unit(chance.Mix(chance.Mix(x.s.config.Seed^x.hash) + uint64(try)))
 	for _, f := range x.s.config.Faults {
 		if u -= f.Probability; u < 0 {
 			due = append(due, f)

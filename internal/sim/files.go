@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
 // fileLife is how long the API keeps a file.
@@ -97,7 +99,7 @@ func (x *exchange) origin() string {
 }
 
 // get returns a file that exists and belongs to owner.
-func (s *files) get(id, owner string) (*file, *apiError) {
+func (s *files) get(id, owner string) (*file, *wire.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.expire()
@@ -108,8 +110,8 @@ func (s *files) get(id, owner string) (*file, *apiError) {
 }
 
 // errFile does not tell whether there is such a file.
-func errFile(id string) *apiError {
-	return errorf(http.StatusForbidden, "PERMISSION_DENIED", "You do not have permission to access the File %s or it may not exist.", id)
+func errFile(id string) *wire.Error {
+	return wire.Errorf(http.StatusForbidden, "PERMISSION_DENIED", "You do not have permission to access the File %s or it may not exist.", id)
 }
 
 // expire forgets what is too old. The caller holds the lock.
@@ -152,7 +154,7 @@ func (s *files) live() int64 {
 // ownFile finds the file of the path, or refuses the call.
 func (x *exchange) ownFile() *file {
 	if strings.HasSuffix(x.name, ":download") {
-		x.refuse("file", invalid("Only generated files can be downloaded."))
+		x.refuse("file", wire.Invalid("Only generated files can be downloaded."))
 		return nil
 	}
 	f, e := x.s.files.get(x.name, x.key)
@@ -208,14 +210,14 @@ func (x *exchange) listFiles() {
 
 // resolveFiles looks up the files that a request refers to: what the key has
 // uploaded, and addresses elsewhere, which are believed.
-func (x *exchange) resolveFiles(q *apiRequest) *apiError {
-	for i := range q.contents {
-		for j := range q.contents[i].parts {
-			p := &q.contents[i].parts[j]
-			if !p.isFile {
+func (x *exchange) resolveFiles(q *wire.Request) *wire.Error {
+	for i := range q.Contents {
+		for j := range q.Contents[i].Parts {
+			p := &q.Contents[i].Parts[j]
+			if !p.IsFile {
 				continue
 			}
-			id, own := x.fileID(p.uri)
+			id, own := x.fileID(p.URI)
 			switch {
 			case own:
 				f, e := x.s.files.get(id, x.key)
@@ -223,15 +225,15 @@ func (x *exchange) resolveFiles(q *apiRequest) *apiError {
 					return e
 				}
 				if state := f.state(); state != "ACTIVE" {
-					return errorf(http.StatusBadRequest, "FAILED_PRECONDITION", "The File %s is not in an ACTIVE state and usage is not allowed.", id)
+					return wire.Errorf(http.StatusBadRequest, "FAILED_PRECONDITION", "The File %s is not in an ACTIVE state and usage is not allowed.", id)
 				}
-				p.mime, p.bytes, p.data = cmp.Or(p.mime, f.mime), int(f.size), f.head
-			case p.uri == "":
-				return invalid("* GenerateContentRequest.contents[%d].parts[%d].file_data.file_uri: file_uri must be specified\n", i, j)
-			case !strings.HasPrefix(p.uri, "https://") && !strings.HasPrefix(p.uri, "gs://"):
-				return invalid("Unsupported file URI type: %s", clip(p.uri, 200))
-			case p.mime == "" && strings.Contains(p.uri, "youtu"):
-				p.mime = "video/mp4"
+				p.MIME, p.Size, p.Data = cmp.Or(p.MIME, f.mime), int(f.size), f.head
+			case p.URI == "":
+				return wire.Invalid("* GenerateContentRequest.contents[%d].parts[%d].file_data.file_uri: file_uri must be specified\n", i, j)
+			case !strings.HasPrefix(p.URI, "https://") && !strings.HasPrefix(p.URI, "gs://"):
+				return wire.Invalid("Unsupported file URI type: %s", wire.Clip(p.URI, 200))
+			case p.MIME == "" && strings.Contains(p.URI, "youtu"):
+				p.MIME = "video/mp4"
 			}
 		}
 	}
@@ -244,7 +246,7 @@ func (x *exchange) fileID(uri string) (id string, ok bool) {
 		return "", false
 	}
 	u, err := url.Parse(uri)
-	if err != nil || u.Host != service && u.Host != x.r.Host {
+	if err != nil || u.Host != wire.Service && u.Host != x.r.Host {
 		return "", false
 	}
 	at := strings.LastIndex(u.Path, "/files/")

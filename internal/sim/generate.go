@@ -4,6 +4,10 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/genbatch/genbatch/internal/sim/answer"
+	"github.com/genbatch/genbatch/internal/sim/chance"
+	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
 // generate answers generateContent and streamGenerateContent.
@@ -12,21 +16,21 @@ func (x *exchange) generate() {
 		return
 	}
 	s, d := x.s, x.s.config.Dialect
-	var e *apiError
-	if x.q, e = parseRequest(x.body, d, s.config.OldSchemas); e != nil {
+	var e *wire.Error
+	if x.q, e = wire.ParseRequest(x.body, d, s.config.OldSchemas); e != nil {
 		x.refuse("invalid", e)
 		return
 	}
 	missing := x.resolveFiles(x.q)
-	x.promptTokens = x.q.countPrompt(&x.model)
-	tokens := sumTokens(x.promptTokens)
+	x.promptTokens = x.q.CountPrompt(&x.model)
+	tokens := wire.SumTokens(x.promptTokens)
 
 	// What is invalid counts against the quota too, so the quota comes first.
-	if e := s.quotas.admit(d, x.model.name, tokens); e != nil {
+	if e := s.quotas.admit(d, x.model.Name, tokens); e != nil {
 		x.refuse("quota", e)
 		return
 	}
-	if e := x.q.validate(d, &x.model, x.stream); e != nil {
+	if e := x.q.Validate(d, &x.model, x.stream); e != nil {
 		x.refuse("invalid", e)
 		return
 	}
@@ -34,20 +38,20 @@ func (x *exchange) generate() {
 		x.refuse("file", missing)
 		return
 	}
-	if limit := x.model.inputLimit(); tokens > limit {
-		x.refuse("invalid", invalid("The input token count (%d) exceeds the maximum number of tokens allowed (%d).", tokens, limit))
+	if limit := x.model.InputLimit(); tokens > limit {
+		x.refuse("invalid", wire.Invalid("The input token count (%d) exceeds the maximum number of tokens allowed (%d).", tokens, limit))
 		return
 	}
 
 	n := s.stats.enter()
 	defer s.stats.inFlight.Add(-1)
 	if s.config.Concurrency > 0 && n > int64(s.config.Concurrency) {
-		x.refuse("overload", errOverloaded())
+		x.refuse("overload", wire.Overloaded())
 		return
 	}
 	wait := s.config.Latency
 	if s.config.Jitter > 0 {
-		wait += time.Duration(unit(mix(x.hash^s.config.Seed)) * float64(s.config.Jitter))
+		wait += time.Duration(chance.Unit(chance.Mix(x.hash^s.config.Seed)) * float64(s.config.Jitter))
 	}
 	if !x.sleep(wait) || x.fault() {
 		return
@@ -55,7 +59,7 @@ func (x *exchange) generate() {
 
 	frames, err := x.frames(x.compose())
 	if err != nil { // a value that JSON cannot hold would be a bug here
-		x.refuse("internal", errInternal())
+		x.refuse("internal", wire.Internal())
 		return
 	}
 	if !x.send(frames) || x.faults.failed {
@@ -68,32 +72,32 @@ func (x *exchange) generate() {
 }
 
 // compose makes the answer, and counts what it has cost.
-func (x *exchange) compose() []response {
-	r := x.turn().reply()
-	x.spend(r.spent)
-	return r.responses(x.id(), x.stream)
+func (x *exchange) compose() []answer.Response {
+	r := x.turn().Reply()
+	x.spend(r.Spent)
+	return r.Responses(x.id(), x.stream)
 }
 
 // turn returns what the answer depends on. Directives are no part of it.
-func (x *exchange) turn() *turn {
-	p := x.q.prompt()
-	if strings.Contains(p.user, directiveMark) || strings.Contains(p.system, directiveMark) {
-		p.user, p.system = stripDirectives(p.user), stripDirectives(p.system)
+func (x *exchange) turn() *answer.Turn {
+	p := x.q.Prompt()
+	if strings.Contains(p.User, directiveMark) || strings.Contains(p.System, directiveMark) {
+		p.User, p.System = stripDirectives(p.User), stripDirectives(p.System)
 	}
-	return &turn{
-		request: x.q, prompt: p, model: &x.model, dialect: x.s.config.Dialect, hash: x.hash,
-		tokens: x.promptTokens, shared: x.r.Header.Get("X-Vertex-AI-LLM-Shared-Request-Type"),
-		edits: x.faults.edits, sets: &x.s.sets,
+	return &answer.Turn{
+		Request: x.q, Prompt: p, Model: &x.model, Dialect: x.s.config.Dialect, Hash: x.hash,
+		PromptTokens: x.promptTokens, SharedTier: x.r.Header.Get("X-Vertex-AI-LLM-Shared-Request-Type"),
+		Edits: x.faults.edits, Classifiers: &x.s.sets,
 	}
 }
 
 // spend counts the tokens of an answer.
-func (x *exchange) spend(n spent) {
+func (x *exchange) spend(n answer.Spent) {
 	c := &x.s.stats
-	c.promptTokens.Add(int64(n.prompt))
-	c.cachedTokens.Add(int64(n.cached))
-	c.candidatesTokens.Add(int64(n.candidates))
-	c.thoughtsTokens.Add(int64(n.thoughts))
+	c.promptTokens.Add(int64(n.Prompt))
+	c.cachedTokens.Add(int64(n.Cached))
+	c.candidatesTokens.Add(int64(n.Candidates))
+	c.thoughtsTokens.Add(int64(n.Thoughts))
 }
 
 // countTokens answers countTokens.
@@ -101,7 +105,7 @@ func (x *exchange) countTokens() {
 	if !x.readBody() {
 		return
 	}
-	q, e := parseCount(x.body)
+	q, e := wire.ParseCount(x.body)
 	if e != nil {
 		x.refuse("invalid", e)
 		return
@@ -110,9 +114,9 @@ func (x *exchange) countTokens() {
 		x.refuse("file", e)
 		return
 	}
-	details := q.countPrompt(&x.model)
+	details := q.CountPrompt(&x.model)
 	x.writeJSON(http.StatusOK, struct {
-		Total   int            `json:"totalTokens"`
-		Details []tokensDetail `json:"promptTokensDetails,omitempty"`
-	}{sumTokens(details), details})
+		Total   int                 `json:"totalTokens"`
+		Details []wire.TokensDetail `json:"promptTokensDetails,omitempty"`
+	}{wire.SumTokens(details), details})
 }

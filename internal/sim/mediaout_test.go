@@ -9,6 +9,9 @@ import (
 	"image/png"
 	"strings"
 	"testing"
+
+	"github.com/genbatch/genbatch/internal/sim/answer"
+	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
 const (
@@ -17,9 +20,9 @@ const (
 )
 
 // blobOf returns the answer's only image or sound.
-func blobOf(t *testing.T, r response) *outBlob {
+func blobOf(t *testing.T, r answer.Response) *answer.OutBlob {
 	t.Helper()
-	var found *outBlob
+	var found *answer.OutBlob
 	for _, p := range r.Candidates[0].Content.Parts {
 		if p.Blob == nil {
 			continue
@@ -61,7 +64,7 @@ func TestImages(t *testing.T) {
 		if red, green, _, _ := img.At(tt.width/2, tt.height/2).RGBA(); red < 3*green {
 			t.Errorf("%s: the balloon is not red", tt.config)
 		}
-		if d := r.Usage.CandidatesDetails; len(d) != 1 || d[0] != (tokensDetail{"IMAGE", tt.tokens}) || r.Usage.Candidates < tt.tokens {
+		if d := r.Usage.CandidatesDetails; len(d) != 1 || d[0] != (wire.TokensDetail{Modality: "IMAGE", Tokens: tt.tokens}) || r.Usage.Candidates < tt.tokens {
 			t.Errorf("%s: usage %+v", tt.config, r.Usage)
 		}
 		if (textOf(r) != "") != tt.text {
@@ -106,7 +109,7 @@ func TestSpeech(t *testing.T) {
 	if b.MIME != "audio/L16;codec=pcm;rate=24000" || len(b.Data) != 2*2*24000 || len(r.Candidates[0].Content.Parts) != 1 {
 		t.Errorf("%s, %d bytes", b.MIME, len(b.Data))
 	}
-	if u := r.Usage; u.Candidates != 50 || u.CandidatesDetails[0] != (tokensDetail{"AUDIO", 50}) {
+	if u := r.Usage; u.Candidates != 50 || u.CandidatesDetails[0] != (wire.TokensDetail{Modality: "AUDIO", Tokens: 50}) {
 		t.Errorf("2 seconds: %+v", u)
 	}
 	other := blobOf(t, read(t, call(s, ttsModel, ask(strings.Repeat("word ", 40), config(`{"voiceConfig":`+voice("Puck")+`}`)))))
@@ -149,7 +152,7 @@ func TestSpeech(t *testing.T) {
 }
 
 func TestImageSizeSpelling(t *testing.T) {
-	for _, d := range Dialects {
+	for _, d := range wire.Dialects {
 		path := imageModel
 		if d == Vertex {
 			path = "/v1beta1/publishers/google/models/gemini-3.1-flash-image:generateContent"

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
 // A Quota limits one model. Zero means no limit; a negative RPM means that the
@@ -51,8 +53,8 @@ type stamp struct {
 }
 
 const (
-	metricRequests = service + "/generate_content_free_tier_requests"
-	metricTokens   = service + "/generate_content_free_tier_input_token_count"
+	metricRequests = wire.Service + "/generate_content_free_tier_requests"
+	metricTokens   = wire.Service + "/generate_content_free_tier_input_token_count"
 	idMinute       = "GenerateRequestsPerMinutePerProjectPerModel-FreeTier"
 	idDay          = "GenerateRequestsPerDayPerProjectPerModel-FreeTier"
 	idTokens       = "GenerateContentInputTokensPerModelPerMinute-FreeTier"
@@ -69,7 +71,7 @@ var pacific = sync.OnceValue(func() *time.Location {
 
 // admit counts a request, or returns the limits that it would break and how long
 // it is until the ones of the minute allow it.
-func (m *meter) admit(now time.Time, q Quota, model string, tokens int) (broken []violation, wait time.Duration) {
+func (m *meter) admit(now time.Time, q Quota, model string, tokens int) (broken []wire.Violation, wait time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	window := cmp.Or(q.Window, window)
@@ -77,7 +79,7 @@ func (m *meter) admit(now time.Time, q Quota, model string, tokens int) (broken 
 	m.expire(now, window)
 
 	breaks := func(metric, id string, limit int, until time.Time) {
-		broken = append(broken, violation{metric, id, model, strconv.Itoa(limit)})
+		broken = append(broken, wire.Violation{Metric: metric, ID: id, Model: model, Limit: strconv.Itoa(limit)})
 		wait = max(wait, until.Sub(now))
 	}
 	switch {
@@ -147,7 +149,7 @@ type quotas struct {
 }
 
 // admit counts a request of a model, or returns why it is refused.
-func (s *quotas) admit(d Dialect, model string, tokens int) *apiError {
+func (s *quotas) admit(d Dialect, model string, tokens int) *wire.Error {
 	q, ok := s.single[model]
 	if !ok {
 		q = s.each
@@ -164,7 +166,7 @@ func (s *quotas) admit(d Dialect, model string, tokens int) *apiError {
 	case len(broken) == 0:
 		return nil
 	case q.Bare || d != Google:
-		return errBareQuota(d)
+		return wire.BareQuota(d)
 	}
-	return errQuota(broken, wait)
+	return wire.QuotaExceeded(broken, wait)
 }

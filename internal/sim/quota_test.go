@@ -231,7 +231,7 @@ func TestQuotaWindow(t *testing.T) {
 		}
 	}
 	broken, wait := m.admit(now.Add(5*time.Second), q, "m", 10)
-	if len(broken) != 2 || broken[0].limit != "600" || broken[1].limit != "6000" || wait != time.Second {
+	if len(broken) != 2 || broken[0].Limit != "600" || broken[1].Limit != "6000" || wait != time.Second {
 		t.Errorf("the 61st request broke %v, to wait %v, want 600 and 6000, and 1s", broken, wait)
 	}
 	if broken, _ := m.admit(now.Add(6*time.Second), q, "m", 10); broken != nil {

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
 // A route is a method of the API and what serves it.
@@ -22,10 +24,10 @@ var (
 // routes is the whole API. The first route that matches serves; where none does,
 // the path is unknown.
 var routes = []route{
-	{http.MethodGet, "models", Dialects, keyed((*exchange).listModels)},
-	{http.MethodGet, "models/{model}", Dialects, keyed(modelled((*exchange).getModel))},
-	{http.MethodPost, "models/{model}:generateContent", Dialects, unary(keyed(modelled((*exchange).generate)))},
-	{http.MethodPost, "models/{model}:streamGenerateContent", Dialects, streamed(keyed(modelled((*exchange).generate)))},
+	{http.MethodGet, "models", wire.Dialects, keyed((*exchange).listModels)},
+	{http.MethodGet, "models/{model}", wire.Dialects, keyed(modelled((*exchange).getModel))},
+	{http.MethodPost, "models/{model}:generateContent", wire.Dialects, unary(keyed(modelled((*exchange).generate)))},
+	{http.MethodPost, "models/{model}:streamGenerateContent", wire.Dialects, streamed(keyed(modelled((*exchange).generate)))},
 	// Gateways pass on what they bill, and counting is free.
 	{http.MethodPost, "models/{model}:countTokens", makers, keyed(modelled((*exchange).countTokens))},
 
@@ -42,7 +44,7 @@ func (s *Server) serve(x *exchange) {
 	d := s.config.Dialect
 	path, ok := strings.CutPrefix(x.r.URL.Path, s.config.PathPrefix)
 	path, uploading := strings.CutPrefix(path, "/upload")
-	at, resource, known := d.cutPath(path)
+	at, resource, known := d.CutPath(path)
 	if !ok || !known {
 		x.unknownPath()
 		return
@@ -94,8 +96,8 @@ func keyed(next func(*exchange)) func(*exchange) {
 
 // authenticate learns the key of a call, or refuses it.
 func (x *exchange) authenticate() bool {
-	var e *apiError
-	if x.key, e = x.s.keys.authenticate(x.s.config.Dialect, x.r, x.at.express); e != nil {
+	var e *wire.Error
+	if x.key, e = x.s.keys.authenticate(x.s.config.Dialect, x.r, x.at.Express); e != nil {
 		x.refuse("auth", e)
 		return false
 	}
@@ -106,8 +108,8 @@ func (x *exchange) authenticate() bool {
 func modelled(next func(*exchange)) func(*exchange) {
 	return func(x *exchange) {
 		d, ok := x.s.config.Dialect, false
-		if x.model, ok = findModel(d, x.name); !ok {
-			x.refuse("model", errModel(d, x.at, x.name))
+		if x.model, ok = wire.FindModel(d, x.name); !ok {
+			x.refuse("model", wire.UnknownModel(d, x.at, x.name))
 			return
 		}
 		next(x)
@@ -118,7 +120,7 @@ func modelled(next func(*exchange)) func(*exchange) {
 // with alt=sse.
 func unary(next func(*exchange)) func(*exchange) {
 	return func(x *exchange) {
-		x.sse = x.s.config.Dialect.gateway() && x.asksEvents()
+		x.sse = x.s.config.Dialect.Gateway() && x.asksEvents()
 		x.stream = x.sse
 		next(x)
 	}
@@ -128,7 +130,7 @@ func unary(next func(*exchange)) func(*exchange) {
 // gateways, else as an array.
 func streamed(next func(*exchange)) func(*exchange) {
 	return func(x *exchange) {
-		x.sse = x.s.config.Dialect.gateway() || x.asksEvents()
+		x.sse = x.s.config.Dialect.Gateway() || x.asksEvents()
 		x.stream = true
 		next(x)
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
 // satisfies is a small validator of the keywords that the API knows, written
@@ -46,7 +48,7 @@ func satisfies(v, schema, root any, at string) error {
 		}
 		return def
 	}
-	types := list(o["type"])
+	types := wire.List(o["type"])
 	kind := ""
 	if len(types) > 0 {
 		kind = strings.ToLower(types[0].(string))
@@ -56,7 +58,7 @@ func satisfies(v, schema, root any, at string) error {
 		if kind != "object" {
 			return fmt.Errorf("%s: an object where %s belongs", at, kind)
 		}
-		for _, name := range list(o["required"]) {
+		for _, name := range wire.List(o["required"]) {
 			if _, ok := v[name.(string)]; !ok {
 				return fmt.Errorf("%s: no %s", at, name)
 			}

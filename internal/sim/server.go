@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/genbatch/genbatch/internal/sim/answer"
 )
 
 // A Config says what is simulated. The zero value is Google's API without quotas,
@@ -52,7 +54,7 @@ type Server struct {
 	quotas quotas
 	stats  counters
 	tries  tries
-	sets   classifiers
+	sets   answer.Classifiers
 	files  files
 
 	nonce  [4]byte // sets the response ids of this server apart

@@ -8,6 +8,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/genbatch/genbatch/internal/sim/answer"
+	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
 const flash = "/v1beta/models/gemini-2.5-flash:generateContent"
@@ -38,12 +41,12 @@ func ask(text, more string) string {
 }
 
 // read unmarshals an answer.
-func read(t *testing.T, w *httptest.ResponseRecorder) response {
+func read(t *testing.T, w *httptest.ResponseRecorder) answer.Response {
 	t.Helper()
 	if w.Code != http.StatusOK {
 		t.Fatalf("status %d: %s", w.Code, w.Body)
 	}
-	var r response
+	var r answer.Response
 	if err := json.Unmarshal(w.Body.Bytes(), &r); err != nil {
 		t.Fatalf("%v in %s", err, w.Body)
 	}
@@ -51,7 +54,7 @@ func read(t *testing.T, w *httptest.ResponseRecorder) response {
 }
 
 // textOf joins the answer's text without thoughts.
-func textOf(r response) string {
+func textOf(r answer.Response) string {
 	var b strings.Builder
 	for _, c := range r.Candidates {
 		if c.Content == nil {
@@ -116,7 +119,7 @@ func TestRefusals(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			w := call(s, tt.path, tt.body)
-			var e struct{ Error googleError }
+			var e struct{ Error wire.GoogleError }
 			if err := json.Unmarshal(w.Body.Bytes(), &e); err != nil {
 				t.Fatalf("%v in %s", err, w.Body)
 			}

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+
+	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
 // Stats is what a server has done so far.
@@ -127,7 +129,7 @@ func (x *exchange) answered() {
 	}
 	var line []byte
 	if s.config.AnswerLog != nil {
-		l := logLine{hex.EncodeToString(x.sum[:]), x.model.name, clip(string(x.body[:min(len(x.body), logBytes)]), logBytes)}
+		l := logLine{hex.EncodeToString(x.sum[:]), x.model.Name, wire.Clip(string(x.body[:min(len(x.body), logBytes)]), logBytes)}
 		line, _ = json.Marshal(l) // strings always marshal
 		line = append(line, '\n')
 	}

@@ -3,11 +3,14 @@ package sim
 import (
 	"bytes"
 	"net/http"
+
+	"github.com/genbatch/genbatch/internal/sim/answer"
+	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
 // frames renders responses as they go over the wire: one JSON object, events, or
 // the pieces of an array.
-func (x *exchange) frames(responses []response) ([][]byte, error) {
+func (x *exchange) frames(responses []answer.Response) ([][]byte, error) {
 	var frames [][]byte
 	for i, r := range responses {
 		var b bytes.Buffer
@@ -19,7 +22,7 @@ func (x *exchange) frames(responses []response) ([][]byte, error) {
 		case x.stream:
 			b.WriteString(",\r\n")
 		}
-		if err := encode(&b, r); err != nil {
+		if err := wire.Encode(&b, r); err != nil {
 			return nil, err
 		}
 		switch {

@@ -5,18 +5,20 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/genbatch/genbatch/internal/sim/answer"
 )
 
 const streamFlash = "/v1beta/models/gemini-2.5-flash:streamGenerateContent"
 
 const longText = "A stream brings its answer in pieces, each of them an event of its own, and says at the end why it has ended; “quotes” and 日本語 stay whole. "
 
-func readSSE(t *testing.T, body string) []response {
+func readSSE(t *testing.T, body string) []answer.Response {
 	t.Helper()
-	var events []response
+	var events []answer.Response
 	for event := range strings.SplitSeq(strings.TrimSuffix(body, "\r\n\r\n"), "\r\n\r\n") {
 		data, ok := strings.CutPrefix(event, "data: ")
-		var r response
+		var r answer.Response
 		if err := json.Unmarshal([]byte(data), &r); !ok || err != nil {
 			t.Fatalf("event %q: %v", event, err)
 		}
@@ -34,7 +36,7 @@ func TestStream(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var unary response
+	var unary answer.Response
 	if err := json.Unmarshal([]byte(unaryText), &unary); err != nil {
 		t.Fatal(err)
 	}
@@ -46,12 +48,12 @@ func TestStream(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var fromArray []response
+	var fromArray []answer.Response
 	if err := json.Unmarshal([]byte(array), &fromArray); err != nil {
 		t.Fatalf("%v in %s", err, array)
 	}
 
-	for name, events := range map[string][]response{"sse": readSSE(t, sse), "array": fromArray} {
+	for name, events := range map[string][]answer.Response{"sse": readSSE(t, sse), "array": fromArray} {
 		var text strings.Builder
 		for i, e := range events {
 			text.WriteString(textOf(e))

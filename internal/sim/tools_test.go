@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/genbatch/genbatch/internal/sim/answer"
+	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
 const flash3 = "/v1beta/models/gemini-3.5-flash:generateContent"
@@ -22,7 +25,7 @@ func calling(mode, allowed string) string {
 	return weatherTools + `,"toolConfig":{"functionCallingConfig":{"mode":"` + mode + `"` + allowed + `}}`
 }
 
-func callsOf(r response) (names []string) {
+func callsOf(r answer.Response) (names []string) {
 	for _, p := range r.Candidates[0].Content.Parts {
 		if p.Call != nil {
 			names = append(names, p.Call.Name)
@@ -121,7 +124,7 @@ func TestToolRefusals(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			w := call(New(Config{}), tt.path, ask("x"+urls, tt.more))
-			var e struct{ Error googleError }
+			var e struct{ Error wire.GoogleError }
 			if err := json.Unmarshal(w.Body.Bytes(), &e); err != nil || w.Code != http.StatusBadRequest || e.Error.Status != "INVALID_ARGUMENT" || !strings.Contains(e.Error.Message, tt.message) {
 				t.Errorf("%d %s, want %q", w.Code, w.Body, tt.message)
 			}

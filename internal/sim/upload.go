@@ -13,6 +13,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/genbatch/genbatch/internal/sim/chance"
+	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
 // The limits of an upload: of a file, and of what one request may send of it.
@@ -60,7 +63,7 @@ func (x *exchange) upload() {
 func (x *exchange) startUpload() {
 	h := x.r.Header
 	if h.Get("X-Goog-Upload-Protocol") != "resumable" || h.Get("X-Goog-Upload-Command") != "start" {
-		x.refuse("file", invalid("The simulator takes resumable uploads only: X-Goog-Upload-Protocol: resumable, X-Goog-Upload-Command: start."))
+		x.refuse("file", wire.Invalid("The simulator takes resumable uploads only: X-Goog-Upload-Protocol: resumable, X-Goog-Upload-Command: start."))
 		return
 	}
 	if !x.readBody() {
@@ -81,7 +84,7 @@ func (x *exchange) startUpload() {
 	}
 	if len(x.body) > 0 {
 		if err := json.Unmarshal(x.body, &meta); err != nil {
-			x.refuse("file", invalid("Invalid JSON payload received. Unable to parse: %v", err))
+			x.refuse("file", wire.Invalid("Invalid JSON payload received. Unable to parse: %v", err))
 			return
 		}
 	}
@@ -98,16 +101,16 @@ func (x *exchange) startUpload() {
 	defer s.mu.Unlock()
 	switch {
 	case f.id != "" && !ownFileID.MatchString(f.id):
-		x.refuse("file", invalid("* CreateFileRequest.file.name: the file's ID must be 1 to 40 lowercase letters, digits and dashes, and cannot begin or end with a dash.\n"))
+		x.refuse("file", wire.Invalid("* CreateFileRequest.file.name: the file's ID must be 1 to 40 lowercase letters, digits and dashes, and cannot begin or end with a dash.\n"))
 		return
 	case s.byID[f.id] != nil:
-		x.refuse("file", errorf(http.StatusConflict, "ALREADY_EXISTS", "Requested entity already exists: files/%s", f.id))
+		x.refuse("file", wire.Errorf(http.StatusConflict, "ALREADY_EXISTS", "Requested entity already exists: files/%s", f.id))
 		return
 	case u.declared > fileLimit:
-		x.refuse("file", invalid("The file is too large: %d bytes, and at most %d are allowed.", u.declared, int64(fileLimit)))
+		x.refuse("file", wire.Invalid("The file is too large: %d bytes, and at most %d are allowed.", u.declared, int64(fileLimit)))
 		return
 	}
-	session := token(mix(x.s.serial.Add(1))^hashText(string(x.s.nonce[:])), 24)
+	session := chance.Name(chance.Mix(x.s.serial.Add(1))^chance.Hash(string(x.s.nonce[:])), 24)
 	if f.id == "" {
 		f.id = session[:12]
 	}
@@ -128,7 +131,7 @@ func (x *exchange) startUpload() {
 	}
 	s.sessions[session] = u
 	out := x.w.Header()
-	out.Set("X-Goog-Upload-URL", x.origin()+"/upload/"+x.at.version+"/files?upload_id="+session+"&upload_protocol=resumable")
+	out.Set("X-Goog-Upload-URL", x.origin()+"/upload/"+x.at.Version+"/files?upload_id="+session+"&upload_protocol=resumable")
 	out.Set("X-Goog-Upload-Status", "active")
 	out.Set("X-Goog-Upload-Chunk-Granularity", strconv.Itoa(granularity))
 	x.writeBody(http.StatusOK, "text/plain; charset=utf-8", nil)
@@ -141,7 +144,7 @@ func (x *exchange) continueUpload(session string) {
 	u := s.sessions[session]
 	s.mu.Unlock()
 	if u == nil {
-		x.refuse("file", errorf(http.StatusNotFound, "NOT_FOUND", "The upload does not exist, or has ended."))
+		x.refuse("file", wire.Errorf(http.StatusNotFound, "NOT_FOUND", "The upload does not exist, or has ended."))
 		return
 	}
 	u.mu.Lock()
@@ -158,7 +161,7 @@ func (x *exchange) continueUpload(session string) {
 		return
 	case u.done:
 		x.uploadStatus(u, "final")
-		x.refuse("file", invalid("The upload has already been finalized."))
+		x.refuse("file", wire.Invalid("The upload has already been finalized."))
 		return
 	case slices.Contains(command, "cancel"):
 		s.mu.Lock()
@@ -174,7 +177,7 @@ func (x *exchange) continueUpload(session string) {
 			return
 		}
 	} else if !final {
-		x.refuse("file", invalid("Invalid upload command %q.", x.r.Header.Get("X-Goog-Upload-Command")))
+		x.refuse("file", wire.Invalid("Invalid upload command %q.", x.r.Header.Get("X-Goog-Upload-Command")))
 		return
 	}
 	if !final {
@@ -184,7 +187,7 @@ func (x *exchange) continueUpload(session string) {
 	}
 	if u.declared >= 0 && u.declared != u.file.size {
 		x.uploadStatus(u, "active")
-		x.refuse("file", invalid("The upload has %d bytes, and was declared to have %d.", u.file.size, u.declared))
+		x.refuse("file", wire.Invalid("The upload has %d bytes, and was declared to have %d.", u.file.size, u.declared))
 		return
 	}
 	u.done = true
@@ -216,7 +219,7 @@ func (x *exchange) receive(u *upload, final bool) bool {
 	at, err := strconv.ParseInt(x.r.Header.Get("X-Goog-Upload-Offset"), 10, 64)
 	if err != nil || at != u.file.size {
 		x.uploadStatus(u, "active")
-		x.refuse("file", invalid("The offset %q is not where the upload stands, which is at %d.", x.r.Header.Get("X-Goog-Upload-Offset"), u.file.size))
+		x.refuse("file", wire.Invalid("The offset %q is not where the upload stands, which is at %d.", x.r.Header.Get("X-Goog-Upload-Offset"), u.file.size))
 		return false
 	}
 	var b bytes.Buffer
@@ -230,15 +233,15 @@ func (x *exchange) receive(u *upload, final bool) bool {
 		u.loses = false
 		u.write(chunk[:len(chunk)/granularity*granularity])
 		x.uploadStatus(u, "active")
-		x.refuse("file", errOverloaded())
+		x.refuse("file", wire.Overloaded())
 		return false
 	case !final && len(chunk)%granularity != 0:
 		x.uploadStatus(u, "active")
-		x.refuse("file", invalid("A chunk that is not the last one must be a multiple of %d bytes, and this one has %d.", granularity, len(chunk)))
+		x.refuse("file", wire.Invalid("A chunk that is not the last one must be a multiple of %d bytes, and this one has %d.", granularity, len(chunk)))
 		return false
 	case u.file.size+int64(len(chunk)) > fileLimit:
 		x.uploadStatus(u, "active")
-		x.refuse("file", invalid("The file is too large: at most %d bytes are allowed.", int64(fileLimit)))
+		x.refuse("file", wire.Invalid("The file is too large: at most %d bytes are allowed.", int64(fileLimit)))
 		return false
 	}
 	u.write(chunk)

@@ -1,0 +1,110 @@
+package answer
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/genbatch/genbatch/internal/sim/chance"
+	"github.com/genbatch/genbatch/internal/sim/wire"
+)
+
+// calls decides which functions the model calls. In modes AUTO and VALIDATED it
+// calls the one that the text speaks of, if any, and in mode ANY always one; a
+// function that the text clearly asks for is called besides.
+func (t *Turn) calls() []outPart {
+	p, tools := t.Prompt, &t.Request.Tools
+	var names []string
+	var lines strings.Builder
+	byName := map[string]wire.Function{}
+	for _, f := range tools.Functions {
+		if len(tools.Allowed) > 0 && !slices.Contains(tools.Allowed, f.Name) {
+			continue
+		}
+		names = append(names, f.Name)
+		byName[f.Name] = f
+		fmt.Fprintf(&lines, "%s: %s\n", f.Name, strings.ReplaceAll(f.Description, "\n", " "))
+	}
+	if len(names) == 0 || tools.Mode == "NONE" || tools.Mode != "ANY" && functionsSaid(t.Request) != "" {
+		return nil
+	}
+	c, text := t.Classifiers.get(names, lines.String(), p.User)
+	best, _ := c.pick(text)
+	// One word of a description alone is chance.
+	const sure = 1
+	scores := c.scores(text)
+	var called []string
+	for i, name := range names {
+		if i == best && (tools.Mode == "ANY" || scores[i] >= sure) || scores[i] >= 2*sure || strings.Contains(p.User, name) {
+			called = append(called, name)
+		}
+	}
+
+	var parts []outPart
+	for i, name := range called {
+		call := &functionCall{Name: name, Args: json.RawMessage("{}")}
+		if f := byName[name]; f.Schema != nil {
+			g := newGenerator(f.Schema, p, t.Classifiers)
+			g.nouns = properNouns(g.subject())
+			g.value(f.Schema, "", 0)
+			call.Args = g.buf
+		}
+		if !strings.HasPrefix(t.Model.Name, "gemini-2") {
+			call.ID = chance.Name(chance.Hash(p.User)+uint64(i), 8)
+		}
+		parts = append(parts, outPart{Call: call})
+	}
+	return parts
+}
+
+// functionsSaid returns what the functions have answered, when the conversation
+// ends with that.
+func functionsSaid(q *wire.Request) string {
+	if len(q.Contents) == 0 {
+		return ""
+	}
+	var said []string
+	for _, p := range q.Contents[len(q.Contents)-1].Parts {
+		if p.Response == nil {
+			continue
+		}
+		name, _ := p.Response["name"].(string)
+		text, err := json.Marshal(p.Response["response"])
+		if err != nil {
+			continue
+		}
+		said = append(said, fmt.Sprintf("%s answers %s.", name, wire.Clip(string(text), echoLimit)))
+	}
+	return strings.Join(said, " ")
+}
+
+// properNouns returns the runs of capitalized words of a text that begin no
+// sentence: the places and people that arguments are made of.
+func properNouns(s string) []string {
+	var found []string
+	var run []string
+	end := func() {
+		if len(run) > 0 {
+			found = append(found, strings.Join(run, " "))
+		}
+		run = nil
+	}
+	first := true
+	for w := range strings.FieldsSeq(wire.Clip(s, 4000)) {
+		bare := strings.TrimFunc(w, func(r rune) bool { return !isWord(r) })
+		upper := bare != "" && unicode.IsUpper([]rune(bare)[0])
+		if upper && !first {
+			run = append(run, bare)
+		} else {
+			end()
+		}
+		if strings.TrimRight(w, ".,;:!?)\"'") != w {
+			end()
+		}
+		first = strings.HasSuffix(w, ".") || strings.HasSuffix(w, "!") || strings.HasSuffix(w, "?") || strings.HasSuffix(w, ":")
+	}
+	end()
+	return found
+}

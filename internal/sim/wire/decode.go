@@ -1,0 +1,200 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// A message is the fields that an API object may have, by their camelCase names;
+// nil stands for one whose inside is not looked at.
+type message map[string]message
+
+var (
+	partFields = message{
+		"text": nil, "inlineData": {"mimeType": nil, "data": nil, "displayName": nil},
+		"fileData":     {"fileUri": nil, "mimeType": nil, "displayName": nil},
+		"functionCall": nil, "functionResponse": nil, "executableCode": nil, "codeExecutionResult": nil,
+		"toolCall": nil, "toolResponse": nil, "thought": nil, "thoughtSignature": nil,
+		"videoMetadata": nil, "mediaResolution": nil, "partMetadata": nil,
+	}
+	contentFields = message{"role": nil, "parts": partFields}
+
+	// configFields: https://ai.google.dev/api/generate-content#generationconfig
+	configFields = message{
+		"candidateCount": nil, "stopSequences": nil, "maxOutputTokens": nil, "temperature": nil, "topP": nil, "topK": nil,
+		"seed": nil, "presencePenalty": nil, "frequencyPenalty": nil, "responseLogprobs": nil, "logprobs": nil,
+		"responseMimeType": nil, "responseSchema": nil, "responseJsonSchema": nil, "_responseJsonSchema": nil,
+		"responseFormat": nil, "responseModalities": nil, "speechConfig": speechFields, "mediaResolution": nil,
+		"imageConfig":                {"aspectRatio": nil, "imageSize": nil, "outputMimeType": nil, "outputCompressionQuality": nil, "personGeneration": nil, "imageOutputOptions": nil},
+		"thinkingConfig":             {"includeThoughts": nil, "thinkingBudget": nil, "thinkingLevel": nil},
+		"enableEnhancedCivicAnswers": nil, "audioTranscriptionConfig": nil, "translationConfig": nil,
+		"audioTimestamp": nil, "routingConfig": nil, "modelSelectionConfig": nil,
+	}
+	requestFields = message{
+		"contents": contentFields, "systemInstruction": contentFields, "tools": toolFields, "toolConfig": toolConfigFields,
+		"safetySettings":   {"category": nil, "threshold": nil, "method": nil},
+		"generationConfig": configFields, "cachedContent": nil, "serviceTier": nil, "store": nil, "model": nil,
+		"continuationToken": nil,
+	}
+	// vertexFields are known on Vertex AI only.
+	vertexFields = message{"labels": nil, "modelArmorConfig": nil}
+	countFields  = message{
+		"contents": contentFields, "generateContentRequest": requestFields,
+		"systemInstruction": contentFields, "tools": nil, "generationConfig": configFields, "model": nil, // Vertex AI
+	}
+)
+
+// decode reads a JSON object and checks its fields against known.
+func decode(body []byte, known ...message) (map[string]any, *Error) {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	var v any
+	err := dec.Decode(&v)
+	if err == nil {
+		if _, next := dec.Token(); next != io.EOF {
+			err = fmt.Errorf("data after the object")
+		}
+	}
+	if err != nil {
+		return nil, Invalid("Invalid JSON payload received. Unable to parse: %v", err)
+	}
+	root, ok := v.(map[string]any)
+	if !ok {
+		return nil, Invalid("Invalid JSON payload received. Unknown name \"\": Root element must be a message.")
+	}
+	if e := normalize(root, nil, known...); e != nil {
+		return nil, e
+	}
+	return root, nil
+}
+
+// A place is where an object stands in the request; nil is the top. It becomes
+// text only when there is something to say about it.
+type place struct {
+	up    *place
+	name  string // camelCase
+	index int    // in a list; -1 outside of one
+}
+
+func (p *place) String() string {
+	if p == nil {
+		return ""
+	}
+	s := snake(p.name)
+	if p.index >= 0 {
+		s += fmt.Sprintf("[%d]", p.index)
+	}
+	if p.up != nil {
+		s = p.up.String() + "." + s
+	}
+	return s
+}
+
+// normalize renames the object's keys to camelCase, all the way down the known
+// messages, and refuses the ones that are in none of them. Google's parser takes
+// both spellings of every field.
+func normalize(o map[string]any, at *place, known ...message) *Error {
+	var unknown, snakes []string
+	for key := range o {
+		name := camel(key)
+		if !knows(known, name) {
+			unknown = append(unknown, key)
+		} else if name != key {
+			snakes = append(snakes, key)
+		}
+	}
+	if len(unknown) > 0 {
+		return errUnknownName(slices.Min(unknown), at.String())
+	}
+	for _, key := range snakes {
+		name := camel(key)
+		if _, twice := o[name]; twice {
+			return Invalid("Invalid JSON payload received. Field %q is given twice, also as %q.", name, key)
+		}
+		o[name] = o[key]
+		delete(o, key)
+	}
+
+	for name, v := range o {
+		sub := lookup(known, name)
+		if sub == nil || v == nil {
+			continue
+		}
+		switch v := v.(type) {
+		case map[string]any:
+			if e := normalize(v, &place{at, name, -1}, sub); e != nil {
+				return e
+			}
+		case []any:
+			for i, item := range v {
+				inner, ok := item.(map[string]any)
+				if !ok {
+					return errValue((&place{at, name, i}).String(), "message", item)
+				}
+				if e := normalize(inner, &place{at, name, i}, sub); e != nil {
+					return e
+				}
+			}
+		default:
+			return errValue((&place{at, name, -1}).String(), "message", v)
+		}
+	}
+	return nil
+}
+
+func knows(known []message, name string) bool {
+	for _, m := range known {
+		if _, ok := m[name]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+func lookup(known []message, name string) message {
+	for _, m := range known {
+		if sub := m[name]; sub != nil {
+			return sub
+		}
+	}
+	return nil
+}
+
+// camel turns snake_case into camelCase and leaves everything else alone.
+func camel(s string) string {
+	if strings.IndexByte(s, '_') < 1 {
+		return s
+	}
+	var b strings.Builder
+	up := false
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '_':
+			up = true
+		case up && 'a' <= c && c <= 'z':
+			b.WriteByte(c - 'a' + 'A')
+			up = false
+		default:
+			b.WriteByte(c)
+			up = false
+		}
+	}
+	return b.String()
+}
+
+func snake(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; 'A' <= c && c <= 'Z' {
+			b.WriteByte('_')
+			b.WriteByte(c - 'A' + 'a')
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}

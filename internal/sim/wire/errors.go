@@ -1,0 +1,260 @@
+package wire
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// An Error is a refusal. Google and Vertex AI render it as a google.rpc.Status,
+// gateways in the new-api family's shape.
+type Error struct {
+	HTTPStatus int
+	status     string // canonical code: INVALID_ARGUMENT
+	message    string
+	details    []any
+
+	own   bool   // the gateway's own refusal, not one that it passes on
+	code  string // the gateway's code for it
+	noURL bool   // the gateway has nothing at the address
+}
+
+type (
+	errorInfo struct {
+		Type     string            `json:"@type"`
+		Reason   string            `json:"reason"`
+		Domain   string            `json:"domain"`
+		Metadata map[string]string `json:"metadata,omitempty"`
+	}
+	localizedMessage struct {
+		Type    string `json:"@type"`
+		Locale  string `json:"locale"`
+		Message string `json:"message"`
+	}
+	badRequest struct {
+		Type       string           `json:"@type"`
+		Violations []fieldViolation `json:"fieldViolations"`
+	}
+	fieldViolation struct {
+		Field       string `json:"field,omitempty"`
+		Description string `json:"description"`
+	}
+	help struct {
+		Type  string     `json:"@type"`
+		Links []helpLink `json:"links"`
+	}
+	helpLink struct {
+		Description string `json:"description"`
+		URL         string `json:"url"`
+	}
+	retryInfo struct {
+		Type  string `json:"@type"`
+		Delay string `json:"retryDelay"`
+	}
+	quotaFailure struct {
+		Type       string           `json:"@type"`
+		Violations []quotaViolation `json:"violations"`
+	}
+	quotaViolation struct {
+		Metric     string     `json:"quotaMetric,omitempty"`
+		ID         string     `json:"quotaId"`
+		Dimensions dimensions `json:"quotaDimensions"`
+		Value      string     `json:"quotaValue,omitempty"`
+	}
+	dimensions struct {
+		Location string `json:"location"`
+		Model    string `json:"model"`
+	}
+)
+
+const rpcType = "type.googleapis.com/google.rpc."
+
+type errorBody struct {
+	Error any `json:"error"`
+}
+
+type GoogleError struct {
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+	Status  string `json:"status,omitempty"`
+	Details []any  `json:"details,omitempty"`
+}
+
+type newAPIError struct {
+	Message string `json:"message"`
+	Type    string `json:"type"`
+	Param   string `json:"param"`
+	Code    any    `json:"code"`
+}
+
+// Body renders the error as d does. id identifies the request.
+func (e *Error) Body(d Dialect, id string) errorBody {
+	switch {
+	case !d.Gateway():
+		return errorBody{GoogleError{e.HTTPStatus, e.message, e.status, e.details}}
+	case e.noURL:
+		return errorBody{newAPIError{e.message, "invalid_request_error", "", ""}}
+	case e.own:
+		return errorBody{newAPIError{e.message + " (request id: " + id + ")", "new_api_error", "", e.code}}
+	default:
+		// A gateway throws away status and details of what it passes on.
+		return errorBody{newAPIError{e.message, "upstream_error", "", e.HTTPStatus}}
+	}
+}
+
+// Errorf makes an error of an HTTP status, a canonical code and a message.
+func Errorf(status int, code, format string, args ...any) *Error {
+	return &Error{HTTPStatus: status, status: code, message: fmt.Sprintf(format, args...)}
+}
+
+// Invalid makes the error for a request that breaks a rule: 400 INVALID_ARGUMENT.
+func Invalid(format string, args ...any) *Error {
+	return Errorf(http.StatusBadRequest, "INVALID_ARGUMENT", format, args...)
+}
+
+// GatewayError makes an error that a gateway has found itself.
+func GatewayError(status int, code, message string) *Error {
+	return &Error{HTTPStatus: status, message: message, own: true, code: code}
+}
+
+// because adds the ErrorInfo that tells programs the reason.
+func (e *Error) because(reason string, metadata map[string]string) *Error {
+	e.details = append(e.details, errorInfo{rpcType + "ErrorInfo", reason, "googleapis.com", metadata})
+	return e
+}
+
+// errUnknownName is what Google's JSON parser says about a field that it does not
+// know; path is in snake case, empty at the top.
+func errUnknownName(name, path string) *Error {
+	at := ""
+	if path != "" {
+		at = fmt.Sprintf(" at '%s'", path)
+	}
+	e := Invalid("Invalid JSON payload received. Unknown name %q%s: Cannot find field.", name, at)
+	e.details = []any{badRequest{rpcType + "BadRequest", []fieldViolation{{path, e.message}}}}
+	return e
+}
+
+func BadKey() *Error {
+	e := Invalid("API key not valid. Please pass a valid API key.").because("API_KEY_INVALID", map[string]string{"service": Service})
+	e.details = append(e.details, localizedMessage{rpcType + "LocalizedMessage", "en-US", e.message})
+	return e
+}
+
+func MultipleCredentials() *Error {
+	return Invalid("Multiple authentication credentials received. Please pass only one.")
+}
+
+func NoCredentials(d Dialect) *Error {
+	if d == Vertex {
+		return Errorf(http.StatusUnauthorized, "UNAUTHENTICATED", "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or other valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.").
+			because("CREDENTIALS_MISSING", nil)
+	}
+	return Errorf(http.StatusForbidden, "PERMISSION_DENIED", "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or other form of API consumer identity to call this API.")
+}
+
+func BadToken() *Error {
+	return Errorf(http.StatusUnauthorized, "UNAUTHENTICATED", "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.").
+		because("ACCESS_TOKEN_TYPE_UNSUPPORTED", nil)
+}
+
+func KeyNotSupported() *Error {
+	return Errorf(http.StatusUnauthorized, "UNAUTHENTICATED", "API keys are not supported by this API. Expected OAuth2 access token or other authentication credentials that assert a principal. See https://cloud.google.com/docs/authentication").
+		because("CREDENTIALS_MISSING", nil)
+}
+
+// SuspendedKey prints the key, as Google's own body does.
+func SuspendedKey(key string) *Error {
+	return Errorf(http.StatusForbidden, "PERMISSION_DENIED", "Permission denied: Consumer 'api_key:%s' has been suspended.", key).
+		because("CONSUMER_SUSPENDED", map[string]string{"service": Service, "consumer": "api_key:" + key, "containerInfo": "api_key:" + key})
+}
+
+// UnknownURL is what a gateway says about an address that it does not know.
+func UnknownURL(method, path string) *Error {
+	return &Error{HTTPStatus: http.StatusNotFound, message: "Invalid URL (" + method + " " + path + ")", noURL: true}
+}
+
+func UnknownModel(d Dialect, at Address, model string) *Error {
+	switch {
+	case d.Gateway():
+		return GatewayError(http.StatusServiceUnavailable, "model_not_found",
+			fmt.Sprintf("No available channel for model %s under group default (distributor)", model))
+	case d == Vertex:
+		return Errorf(http.StatusNotFound, "NOT_FOUND", "Publisher Model `%smodels/%s` was not found or your project does not have access to it. Please ensure you are using a valid model version. For more information, see: https://cloud.google.com/vertex-ai/generative-ai/docs/learn/model-versions", at.publisher, model)
+	}
+	return Errorf(http.StatusNotFound, "NOT_FOUND", "models/%s is not found for API version %s, or is not supported for generateContent. Call ModelService.ListModels to see the list of available models and their supported methods.", model, at.Version)
+}
+
+func Overloaded() *Error {
+	return Errorf(http.StatusServiceUnavailable, "UNAVAILABLE", "This model is currently experiencing high demand. Spikes in demand are usually temporary. Please try again later.")
+}
+
+func Internal() *Error {
+	return Errorf(http.StatusInternalServerError, "INTERNAL", "An internal error has occurred. Please retry or report in https://developers.generativeai.google/guide/troubleshooting")
+}
+
+// BareQuota is a 429 that says nothing.
+func BareQuota(d Dialect) *Error {
+	e := Errorf(http.StatusTooManyRequests, "RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota).")
+	if d == Vertex {
+		e.message = "Resource exhausted. Please try again later. Please refer to https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429 for more details."
+	}
+	return e
+}
+
+func NoBalance(d Dialect) *Error {
+	if d.Gateway() {
+		return GatewayError(http.StatusForbidden, "insufficient_user_quota", "user quota is not enough, remain quota: ＄0.000100, need quota: ＄0.000150")
+	}
+	return Errorf(http.StatusPaymentRequired, "RESOURCE_EXHAUSTED", "Your prepayment credits are depleted. Please go to AI Studio at https://ai.studio/projects to manage your project and billing.")
+}
+
+// A Violation is one limit that was reached.
+type Violation struct {
+	Metric string // empty where the refusal does not say it
+	ID     string
+	Model  string
+	Limit  string // its value; empty where the refusal does not say it
+}
+
+// QuotaExceeded is Google's refusal in full:
+// https://ai.google.dev/gemini-api/docs/rate-limits
+func QuotaExceeded(broken []Violation, wait time.Duration) *Error {
+	var b strings.Builder
+	b.WriteString("You exceeded your current quota, please check your plan and billing details. For more information on this error, head to: https://ai.google.dev/gemini-api/docs/rate-limits. To monitor your current usage, head to: https://ai.dev/rate-limit. ")
+	for _, v := range broken {
+		fmt.Fprintf(&b, "\n* Quota exceeded for metric: %s", v.Metric)
+		if v.Limit != "" {
+			fmt.Fprintf(&b, ", limit: %s", v.Limit)
+		}
+		fmt.Fprintf(&b, ", model: %s", v.Model)
+	}
+	fmt.Fprintf(&b, "\nPlease retry in %s.", seconds(wait))
+	failure := quotaFailure{Type: rpcType + "QuotaFailure"}
+	for _, v := range broken {
+		failure.Violations = append(failure.Violations, quotaViolation{v.Metric, v.ID, dimensions{"global", v.Model}, v.Limit})
+	}
+	e := Errorf(http.StatusTooManyRequests, "RESOURCE_EXHAUSTED", "%s", b.String())
+	e.details = []any{
+		help{rpcType + "Help", []helpLink{{"Learn more about Gemini API quotas", "https://ai.google.dev/gemini-api/docs/rate-limits"}}},
+		failure,
+		retryInfo{rpcType + "RetryInfo", seconds(wait)},
+	}
+	return e
+}
+
+// seconds renders a duration as Google's JSON does: "26s", "39.844676573s".
+func seconds(d time.Duration) string {
+	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) + "s"
+}
+
+// Service is the name that errors and quotas of Google AI carry.
+const Service = "generativelanguage.googleapis.com"
+
+func errValue(path, kind string, v any) *Error {
+	text, _ := json.Marshal(v)
+	return Invalid("Invalid value at '%s' (%s), %s", path, kind, Clip(string(text), 100))
+}

@@ -1,0 +1,61 @@
+package wire
+
+import "strings"
+
+// A Prompt is a request's text, taken apart.
+type Prompt struct {
+	System string
+	User   string // the last user content, without what only corrects an answer
+	Seed   uint64 // of the request, and of the candidate
+}
+
+func (q *Request) Prompt() Prompt {
+	p := Prompt{System: q.system.text()}
+	answered := false
+	for _, c := range q.Contents {
+		if c.role == "model" {
+			answered = true
+			continue
+		}
+		if t := c.text(); t != "" && !(answered && p.User != "" && corrects(t)) {
+			p.User = t
+		}
+	}
+	if n, ok := Number(q.config["seed"]); ok {
+		p.Seed = uint64(int64(n))
+	}
+	return p
+}
+
+// corrects reports whether a text is about the answer before it and brings nothing
+// new to answer: "That is not valid: … Answer again."
+func corrects(s string) bool {
+	s = strings.ToLower(Clip(s, 400))
+	about, asks := false, false
+	for _, sign := range []string{"answer", "reply", "response", "output", "json"} {
+		about = about || strings.Contains(s, sign)
+	}
+	for _, sign := range []string{"not valid", "invalid", "schema", "again", "correct", "wrong", "not fit", "not match"} {
+		asks = asks || strings.Contains(s, sign)
+	}
+	return about && asks
+}
+
+// Corrected reports whether the conversation ends with a correction.
+func (q *Request) Corrected() bool {
+	n := len(q.Contents)
+	return n >= 3 && q.Contents[n-2].role == "model" && corrects(q.Contents[n-1].text())
+}
+
+func (c content) text() string {
+	if len(c.Parts) == 1 && c.Parts[0].isText && !c.Parts[0].thought {
+		return c.Parts[0].text
+	}
+	var texts []string
+	for _, p := range c.Parts {
+		if p.isText && !p.thought {
+			texts = append(texts, p.text)
+		}
+	}
+	return strings.Join(texts, "\n")
+}

@@ -1,0 +1,217 @@
+package wire
+
+import (
+	"math"
+	"strings"
+)
+
+// Candidates is how many answers are asked for.
+func (q *Request) Candidates() int {
+	n, ok := Number(q.config["candidateCount"])
+	if !ok {
+		return 1
+	}
+	return int(n)
+}
+
+// Wants reports whether the answer may hold a modality: all that the model has
+// where the request names none.
+func (q *Request) Wants(modality string) bool {
+	asked := List(q.config["responseModalities"])
+	for _, v := range asked {
+		if s, _ := v.(string); strings.EqualFold(s, modality) {
+			return true
+		}
+	}
+	return len(asked) == 0
+}
+
+// Logprobs returns whether log probabilities are asked for, and of how many tokens
+// at each place besides the chosen one.
+func (q *Request) Logprobs() (asked bool, top int) {
+	asked, _ = q.config["responseLogprobs"].(bool)
+	if n, ok := Number(q.config["logprobs"]); ok {
+		top = int(min(max(n, 0), 20))
+	}
+	return asked, top
+}
+
+// An Request is a request body, its keys in camelCase.
+type Request struct {
+	Contents []content
+	system   content
+	config   map[string]any
+
+	Schema    any    // responseSchema or responseJsonSchema
+	MIME      string // responseMimeType
+	MaxOutput int    // 0 = not given
+	Stop      []string
+
+	Thinking thinking
+	cached   string // cachedContent
+	tier     string // serviceTier in lower case
+	Settings []safetySetting
+	Tools    toolset
+}
+
+// A thinking is a request's thinkingConfig.
+type thinking struct {
+	Budget    int // thinkingBudget
+	HasBudget bool
+	level     string // thinkingLevel in lower case; empty when it is not given
+	Include   bool   // includeThoughts
+}
+
+type content struct {
+	role  string
+	Parts []part
+}
+
+type part struct {
+	text    string
+	isText  bool
+	thought bool
+	MIME    string // of inlineData or fileData
+	Size    int    // of inlineData, decoded
+	empty   bool   // no data field is set
+
+	Data     []byte         // of inlineData, or the beginning of a file
+	IsFile   bool           // fileData is set
+	URI      string         // of fileData
+	Response map[string]any // functionResponse
+	options  map[string]any // the part itself, for what only counting asks
+}
+
+// ParseRequest reads the body of generateContent. With oldSchemas it does not know
+// responseJsonSchema.
+func ParseRequest(body []byte, d Dialect, oldSchemas bool) (*Request, *Error) {
+	known := []message{requestFields}
+	if d.VertexShaped() {
+		known = append(known, vertexFields)
+	}
+	root, e := decode(body, known...)
+	if e != nil {
+		return nil, e
+	}
+	if o, _ := root["generationConfig"].(map[string]any); oldSchemas && o["responseJsonSchema"] != nil {
+		return nil, errUnknownName("responseJsonSchema", "generation_config")
+	}
+	return parse(root)
+}
+
+// ParseCount reads the body of countTokens, which may hold a whole request.
+func ParseCount(body []byte) (*Request, *Error) {
+	root, e := decode(body, countFields)
+	if e != nil {
+		return nil, e
+	}
+	if inner, ok := root["generateContentRequest"].(map[string]any); ok {
+		if root["contents"] != nil {
+			return nil, Invalid("* CountTokensRequest: only one of contents and generate_content_request may be set.\n")
+		}
+		root = inner
+	}
+	q, e := parse(root)
+	if e == nil && len(q.Contents) == 0 {
+		e = Invalid("* CountTokensRequest.contents: contents is not specified\n")
+	}
+	return q, e
+}
+
+// parse reads a generateContent body whose keys are normalized.
+func parse(root map[string]any) (*Request, *Error) {
+	q := &Request{}
+	// One object where a list belongs is a list of one, as for Google's parser.
+	for _, c := range List(root["contents"]) {
+		q.Contents = append(q.Contents, parseContent(c))
+	}
+	if c, ok := root["systemInstruction"].(map[string]any); ok {
+		q.system = parseContent(c)
+	}
+	q.cached, _ = root["cachedContent"].(string)
+	tier, _ := root["serviceTier"].(string)
+	q.tier = strings.ToLower(tier)
+	q.Settings = parseSettings(root["safetySettings"])
+	q.Tools = parseTools(root)
+
+	q.config, _ = root["generationConfig"].(map[string]any)
+	q.MIME, _ = q.config["responseMimeType"].(string)
+	for _, key := range []string{"responseSchema", "responseJsonSchema", "_responseJsonSchema"} {
+		if v := q.config[key]; v != nil {
+			q.Schema = v
+		}
+	}
+	for _, v := range List(q.config["stopSequences"]) {
+		if s, ok := v.(string); ok && s != "" {
+			q.Stop = append(q.Stop, s)
+		}
+	}
+	for _, f := range numbers {
+		key, kind := f[0], f[1]
+		v, given := q.config[key]
+		if !given || v == nil {
+			continue
+		}
+		n, ok := Number(v)
+		if !ok || kind != "TYPE_FLOAT" && n != math.Trunc(n) {
+			return nil, errValue("generation_config."+snake(key), kind, v)
+		}
+		if key == "maxOutputTokens" {
+			q.MaxOutput = int(n)
+			if n < 1 {
+				return nil, Invalid("* GenerateContentRequest.generation_config.max_output_tokens: max_output_tokens must be positive.\n")
+			}
+		}
+	}
+
+	config, _ := q.config["thinkingConfig"].(map[string]any)
+	if v, given := config["thinkingBudget"]; given && v != nil {
+		n, ok := Number(v)
+		if !ok || n != math.Trunc(n) || math.Abs(n) > math.MaxInt32 {
+			return nil, errValue("generation_config.thinking_config.thinking_budget", "TYPE_INT32", v)
+		}
+		q.Thinking.Budget, q.Thinking.HasBudget = int(n), true
+	}
+	level, _ := config["thinkingLevel"].(string)
+	q.Thinking.level = strings.TrimPrefix(strings.ToLower(level), "thinking_level_")
+	if q.Thinking.level == "unspecified" {
+		q.Thinking.level = ""
+	}
+	q.Thinking.Include, _ = config["includeThoughts"].(bool)
+	return q, nil
+}
+
+// numbers are the numeric fields of generationConfig with their protocol types.
+var numbers = [][2]string{
+	{"candidateCount", "TYPE_INT32"}, {"maxOutputTokens", "TYPE_INT32"}, {"topK", "TYPE_INT32"}, {"seed", "TYPE_INT32"}, {"logprobs", "TYPE_INT32"},
+	{"temperature", "TYPE_FLOAT"}, {"topP", "TYPE_FLOAT"}, {"presencePenalty", "TYPE_FLOAT"}, {"frequencyPenalty", "TYPE_FLOAT"},
+}
+
+func parseContent(v any) content {
+	o, _ := v.(map[string]any)
+	var c content
+	c.role, _ = o["role"].(string)
+	for _, v := range List(o["parts"]) {
+		o, _ := v.(map[string]any)
+		var p part
+		p.text, p.isText = o["text"].(string)
+		p.thought, _ = o["thought"].(bool)
+		blob, _ := o["inlineData"].(map[string]any)
+		if blob != nil {
+			data, _ := blob["data"].(string)
+			if decoded, err := decodeBase64(data); err == nil {
+				p.Data = decoded
+			} // else checkMedia says what is wrong
+			p.Size = len(p.Data)
+		} else {
+			blob, _ = o["fileData"].(map[string]any)
+		}
+		p.MIME, _ = blob["mimeType"].(string)
+		p.URI, _ = blob["fileUri"].(string)
+		p.Response, _ = o["functionResponse"].(map[string]any)
+		p.options, p.IsFile = o, o["fileData"] != nil
+		p.empty = len(o) == 0
+		c.Parts = append(c.Parts, p)
+	}
+	return c
+}
