@@ -173,52 +173,6 @@ func TestQuotaStyles(t *testing.T) {
 	}
 }
 
-func TestLatency(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := New(Config{Latency: time.Second, Jitter: time.Second})
-		took := map[time.Duration]bool{}
-		for _, text := range []string{"a", "b", "c"} {
-			var first time.Duration
-			for i := range 2 {
-				start := time.Now()
-				call(s, flash, ask(text, ""))
-				d := time.Since(start)
-				if d < time.Second || d >= 2*time.Second {
-					t.Errorf("took %v", d)
-				}
-				if i == 1 && d != first {
-					t.Errorf("the same request took %v and %v", first, d)
-				}
-				first = d
-			}
-			took[first] = true
-		}
-		if len(took) != 3 {
-			t.Errorf("jitter: %v", took)
-		}
-	})
-}
-
-func TestConcurrency(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := New(Config{Latency: time.Minute, Concurrency: 2})
-		codes := make(chan int, 3)
-		for range 3 {
-			go func() { codes <- call(s, flash, ask("hi", "")).Code }()
-		}
-		counts := map[int]int{}
-		for range 3 {
-			counts[<-codes]++
-		}
-		if counts[200] != 2 || counts[503] != 1 {
-			t.Errorf("%v, want two answers and a 503", counts)
-		}
-		if st := s.Stats(); st.MaxInFlight != 3 || st.InFlight != 0 || st.Refused["overload"] != 1 {
-			t.Errorf("%+v", st)
-		}
-	})
-}
-
 // A shorter window lets through its share of the minute's limit, and refusals speak
 // of the minute.
 func TestQuotaWindow(t *testing.T) {

@@ -32,7 +32,7 @@ func (t *Turn) draw(r *reply) {
 	given := lastImage(t.Request)
 	var b bytes.Buffer
 	_ = png.Encode(&b, paint(width, height, colorOf(p.User), given)) // does not fail into memory
-	r.extras.after = append(r.extras.after, outPart{Blob: &OutBlob{"image/png", b.Bytes()}})
+	r.extras.after = append(r.extras.after, outPart{Blob: &outBlob{"image/png", b.Bytes()}})
 	r.extras.media = []wire.TokensDetail{{Modality: "IMAGE", Tokens: t.Model.ImageTokens(c.Size)}}
 	r.confidence = 0.9
 	r.extras.noText = !t.Request.Wants("TEXT")

@@ -41,7 +41,7 @@ type (
 
 		// At most one of these, and no text then.
 		Call   *functionCall   `json:"functionCall,omitempty"`
-		Blob   *OutBlob        `json:"inlineData,omitempty"`
+		Blob   *outBlob        `json:"inlineData,omitempty"`
 		Code   *executableCode `json:"executableCode,omitempty"`
 		Result *codeResult     `json:"codeExecutionResult,omitempty"`
 	}
@@ -73,7 +73,7 @@ type (
 		Name string          `json:"name"`
 		Args json.RawMessage `json:"args"`
 	}
-	OutBlob struct {
+	outBlob struct {
 		MIME string `json:"mimeType"`
 		Data []byte `json:"data"` // base64 in JSON
 	}

@@ -46,7 +46,7 @@ func (t *Turn) speak(ex *extras) {
 		pcm = tone(pcm, 220, wordTime)
 	}
 	ex.noText = true
-	ex.after = []outPart{{Blob: &OutBlob{speechType, pcm}}}
+	ex.after = []outPart{{Blob: &outBlob{speechType, pcm}}}
 	ex.media = []wire.TokensDetail{{Modality: "AUDIO", Tokens: int(math.Ceil(float64(len(pcm)) / (2 * sampleRate) * audioTokens))}}
 }
 

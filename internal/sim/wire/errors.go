@@ -76,7 +76,7 @@ type errorBody struct {
 	Error any `json:"error"`
 }
 
-type GoogleError struct {
+type googleError struct {
 	Code    int    `json:"code"`
 	Message string `json:"message"`
 	Status  string `json:"status,omitempty"`
@@ -94,7 +94,7 @@ type newAPIError struct {
 func (e *Error) Body(d Dialect, id string) errorBody {
 	switch {
 	case !d.Gateway():
-		return errorBody{GoogleError{e.HTTPStatus, e.message, e.status, e.details}}
+		return errorBody{googleError{e.HTTPStatus, e.message, e.status, e.details}}
 	case e.noURL:
 		return errorBody{newAPIError{e.message, "invalid_request_error", "", ""}}
 	case e.own:

@@ -1,15 +1,94 @@
-package sim
+package answer
 
 import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
+
+// structured asks with a JSON schema and decodes the answer into v.
+func structured(t *testing.T, s *Classifiers, text, schema string, v any) string {
+	t.Helper()
+	body := ask(text, `"generationConfig":{"responseMimeType":"application/json","responseJsonSchema":`+schema+`}`)
+	answer := textOf(answerTo(t, s, flash, body))
+	if err := json.Unmarshal([]byte(answer), v); err != nil {
+		t.Fatalf("%v in %s", err, answer)
+	}
+	return answer
+}
+
+func TestLabelWithConfidence(t *testing.T) {
+	s := new(Classifiers)
+	const text = "The striker scored two goals before half time."
+	for name, confidence := range map[string]string{
+		"free": `{"type":"number"}`, "bounded": `{"type":"number","minimum":0,"maximum":1}`,
+	} {
+		var got struct {
+			Label      string
+			Confidence float64
+			Rationale  string
+		}
+		structured(t, s, text, `{"type":"object","properties":{"label":{"enum":["sport","politics","food"]},"confidence":`+confidence+`,"rationale":{"type":"string"}}}`, &got)
+		if got.Label != "sport" || got.Confidence <= 0.5 || got.Confidence > 1 || got.Rationale == "" {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+func TestLabelSubset(t *testing.T) {
+	var got struct{ Labels []string }
+	structured(t, new(Classifiers), "The striker scored a goal, then parliament voted on the election law.",
+		`{"type":"object","properties":{"labels":{"type":"array","items":{"$ref":"#/$defs/L"}}},"$defs":{"L":{"type":"string","enum":["sport","politics","food"]}}}`, &got)
+	slices.Sort(got.Labels)
+	if !slices.Equal(got.Labels, []string{"politics", "sport"}) {
+		t.Errorf("%v", got.Labels)
+	}
+}
+
+func TestSchemaChoices(t *testing.T) {
+	s := new(Classifiers)
+	var union struct{ Pet map[string]any }
+	structured(t, s, "Tell me about a dog that barks at 7.", `{"type":"object","properties":{"pet":{"oneOf":[
+		{"type":"object","properties":{"kind":{"const":"cat"},"meow":{"type":"integer"}}},
+		{"type":"object","properties":{"kind":{"const":"dog"},"bark":{"type":"integer"}}}]}}}`, &union)
+	if union.Pet["kind"] != "dog" || union.Pet["bark"] != 7.0 {
+		t.Errorf("%v", union.Pet)
+	}
+	for text, want := range map[string]string{"It costs 12 euros.": "12", "It costs nothing.": "null"} {
+		for _, schema := range []string{`{"type":"integer","nullable":true}`, `{"type":["integer","null"]}`, `{"anyOf":[{"type":"integer"},{"type":"null"}]}`} {
+			var v any
+			if got := structured(t, s, text, schema, &v); got != want {
+				t.Errorf("%s of %q: %s, want %s", schema, text, got, want)
+			}
+		}
+	}
+	for _, pattern := range []string{`^[A-Z]{2}-\d{4}$`, `^(red|green)$`, `^\w+@\w+\.com$`, `^[^,]+$`, `^a?b*c+.$`} {
+		var v string
+		structured(t, s, "x", `{"type":"string","pattern":`+quote(pattern)+`}`, &v)
+		if !regexp.MustCompile(pattern).MatchString(v) {
+			t.Errorf("%q does not match %s", v, pattern)
+		}
+	}
+}
+
+func TestSeed(t *testing.T) {
+	s := new(Classifiers)
+	draw := func(seed string) string {
+		body := ask("no figures", `"generationConfig":{"seed":`+seed+`,"responseMimeType":"application/json","responseSchema":{"type":"INTEGER","maximum":1000000,"minimum":0}}`)
+		return textOf(answerTo(t, s, flash, body))
+	}
+	first, again, other := draw("1"), draw("1"), draw("2")
+	if first != again || first == other {
+		t.Errorf("seeds 1, 1 and 2: %s %s %s", first, again, other)
+	}
+}
 
 // satisfies is a small validator of the keywords that the API knows, written
 // apart from the generator so that one checks the other.
@@ -132,10 +211,10 @@ func TestSchemaInstances(t *testing.T) {
 			if name == "nested" {
 				root.(map[string]any)["properties"].(map[string]any)["tags"].(map[string]any)["minItems"] = 2.0
 			}
-			s := New(Config{})
+			s := new(Classifiers)
 			for i := range 20 {
 				body := ask(fmt.Sprintf("Order %d from Anna in Hamburg costs 12.50 and has 4 items.", i), `"generationConfig":{"responseMimeType":"application/json","responseJsonSchema":`+schema+`}`)
-				text := textOf(read(t, call(s, flash, body)))
+				text := textOf(answerTo(t, s, flash, body))
 				var v any
 				if err := json.Unmarshal([]byte(text), &v); err != nil {
 					t.Fatalf("%v in %s", err, text)
@@ -156,7 +235,7 @@ func TestSchemaThatNeverEnds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			body := ask("x", `"generationConfig":{"responseMimeType":"application/json","responseSchema":{"type":"OBJECT",`+properties+`}}`)
-			text := textOf(read(t, call(New(Config{}), flash, body)))
+			text := textOf(answerTo(t, new(Classifiers), flash, body))
 			if !json.Valid([]byte(text)) || len(text) > 4<<20 {
 				t.Errorf("%d bytes: %.200s", len(text), text)
 			}
@@ -166,7 +245,7 @@ func TestSchemaThatNeverEnds(t *testing.T) {
 
 func TestPropertyOrdering(t *testing.T) {
 	body := ask("x", `"generationConfig":{"responseMimeType":"application/json","responseSchema":{"type":"OBJECT","propertyOrdering":["z","a"],"properties":{"a":{"type":"NULL"},"m":{"type":"NULL"},"z":{"type":"NULL"}}}}`)
-	if got, want := textOf(read(t, call(New(Config{}), flash, body))), `{"z":null,"a":null,"m":null}`; got != want {
+	if got, want := textOf(answerTo(t, new(Classifiers), flash, body)), `{"z":null,"a":null,"m":null}`; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
