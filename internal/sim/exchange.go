@@ -60,7 +60,7 @@ func (x *exchange) refuse(reason string, e *wire.Error) {
 // fail sends an error in the shape of the dialect and of the call: a stream
 // without alt=sse is an array, of one error here.
 func (x *exchange) fail(e *wire.Error) {
-	body := any(e.Body(x.s.config.Dialect, x.id()))
+	body := e.Body(x.s.config.Dialect, x.id())
 	if x.stream && !x.sse {
 		body = []any{body}
 	}

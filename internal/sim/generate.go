@@ -23,7 +23,7 @@ func (x *exchange) generate() {
 	}
 	missing := x.resolveFiles(x.q)
 	x.promptTokens = x.q.CountPrompt(&x.model)
-	tokens := wire.SumTokens(x.promptTokens)
+	tokens := wire.Sum(x.promptTokens)
 
 	// What is invalid counts against the quota too, so the quota comes first.
 	if e := s.quotas.admit(d, x.model.Name, tokens); e != nil {
@@ -118,5 +118,5 @@ func (x *exchange) countTokens() {
 	x.writeJSON(http.StatusOK, struct {
 		Total   int                 `json:"totalTokens"`
 		Details []wire.TokensDetail `json:"promptTokensDetails,omitempty"`
-	}{wire.SumTokens(details), details})
+	}{wire.Sum(details), details})
 }

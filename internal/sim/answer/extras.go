@@ -24,7 +24,7 @@ type extras struct {
 
 // tokens counts what the answer's extras cost as output, in each candidate.
 func (e *extras) tokens() int {
-	n := wire.SumTokens(e.media)
+	n := wire.Sum(e.media)
 	for _, p := range append(e.before[:len(e.before):len(e.before)], e.after...) {
 		switch {
 		case p.Call != nil:

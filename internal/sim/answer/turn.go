@@ -202,7 +202,7 @@ func (r *reply) limit(q *wire.Request, thoughts *int) {
 
 // Spend returns what so much of output costs, with the prompt.
 func (t *Turn) Spend(candidates, thoughts int) Spent {
-	n := Spent{Prompt: wire.SumTokens(t.PromptTokens), Candidates: candidates, Thoughts: thoughts}
+	n := Spent{Prompt: wire.Sum(t.PromptTokens), Candidates: candidates, Thoughts: thoughts}
 	if t.Edits.Cached {
 		n.Cached = n.Prompt * 3 / 4
 	}
@@ -227,7 +227,7 @@ func (t *Turn) usage(n Spent, ex *extras) *wire.Usage {
 		if s := strings.ToLower(t.SharedTier); s == "flex" || s == "priority" {
 			u.TrafficType += "_" + strings.ToUpper(s)
 		}
-		if text := n.Candidates - wire.SumTokens(ex.media); text > 0 {
+		if text := n.Candidates - wire.Sum(ex.media); text > 0 {
 			u.CandidatesDetails = append([]wire.TokensDetail{{Modality: "TEXT", Tokens: text}}, ex.media...)
 		}
 	default:

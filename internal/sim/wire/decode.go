@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// A message is the fields that an API object may have, by their camelCase names;
-// nil stands for one whose inside is not looked at.
+// A message lists the fields that an API object may have, by their camelCase names.
+// A nil message stands for a field whose own fields are not checked.
 type message map[string]message
 
 var (
@@ -48,7 +48,7 @@ var (
 	}
 )
 
-// decode reads a JSON object and checks its fields against known.
+// decode reads a JSON object, and refuses fields that no known message has.
 func decode(body []byte, known ...message) (map[string]any, *Error) {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
@@ -72,8 +72,8 @@ func decode(body []byte, known ...message) (map[string]any, *Error) {
 	return root, nil
 }
 
-// A place is where an object stands in the request; nil is the top. It becomes
-// text only when there is something to say about it.
+// A place is where an object stands in the request; nil is the top. It becomes a
+// text only where an error names it, since nearly all requests have none.
 type place struct {
 	up    *place
 	name  string // camelCase
@@ -94,9 +94,9 @@ func (p *place) String() string {
 	return s
 }
 
-// normalize renames the object's keys to camelCase, all the way down the known
-// messages, and refuses the ones that are in none of them. Google's parser takes
-// both spellings of every field.
+// normalize renames the keys of an object to camelCase, and of the objects in it as
+// far down as messages are known. It refuses keys that no message knows. Google's
+// parser takes both spellings of every field.
 func normalize(o map[string]any, at *place, known ...message) *Error {
 	var unknown, snakes []string
 	for key := range o {
@@ -108,7 +108,7 @@ func normalize(o map[string]any, at *place, known ...message) *Error {
 		}
 	}
 	if len(unknown) > 0 {
-		return errUnknownName(slices.Min(unknown), at.String())
+		return unknownName(slices.Min(unknown), at.String())
 	}
 	for _, key := range snakes {
 		name := camel(key)
@@ -133,19 +133,20 @@ func normalize(o map[string]any, at *place, known ...message) *Error {
 			for i, item := range v {
 				inner, ok := item.(map[string]any)
 				if !ok {
-					return errValue((&place{at, name, i}).String(), "message", item)
+					return invalidValue((&place{at, name, i}).String(), "message", item)
 				}
 				if e := normalize(inner, &place{at, name, i}, sub); e != nil {
 					return e
 				}
 			}
 		default:
-			return errValue((&place{at, name, -1}).String(), "message", v)
+			return invalidValue((&place{at, name, -1}).String(), "message", v)
 		}
 	}
 	return nil
 }
 
+// knows reports whether one of the messages has a field.
 func knows(known []message, name string) bool {
 	for _, m := range known {
 		if _, ok := m[name]; ok {
@@ -155,6 +156,7 @@ func knows(known []message, name string) bool {
 	return false
 }
 
+// lookup returns the message of a field, nil when its own fields are not checked.
 func lookup(known []message, name string) message {
 	for _, m := range known {
 		if sub := m[name]; sub != nil {
@@ -164,7 +166,7 @@ func lookup(known []message, name string) message {
 	return nil
 }
 
-// camel turns snake_case into camelCase and leaves everything else alone.
+// camel turns snake_case into camelCase. It leaves any other name as it is.
 func camel(s string) string {
 	if strings.IndexByte(s, '_') < 1 {
 		return s
@@ -186,6 +188,7 @@ func camel(s string) string {
 	return b.String()
 }
 
+// snake turns camelCase into snake_case.
 func snake(s string) string {
 	var b strings.Builder
 	for i := range len(s) {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// A Dialect is whose way of speaking the protocol is imitated. The zero value is
-// Google's.
+// A Dialect is the way in which one provider speaks the protocol. An empty one is
+// Google's, see [ParseDialect].
 type Dialect string
 
 // The dialects.
@@ -18,7 +18,7 @@ const (
 	GPTProto Dialect = "gptproto" // Authorization, raw or bearer; answers in Vertex AI's shape
 )
 
-// Dialects lists the dialects by name.
+// Dialects lists them all.
 var Dialects = []Dialect{Google, Vertex, YEScale, GPTProto}
 
 // ParseDialect returns the dialect with this name; the empty name is Google's.
@@ -32,22 +32,22 @@ func ParseDialect(name string) (Dialect, error) {
 	return "", fmt.Errorf("no dialect %q: the simulator speaks google, vertex, yescale and gptproto", name)
 }
 
-// Gateway reports whether errors come in the new-api family's shape, which both
-// gateways are taken to belong to: https://github.com/QuantumNous/new-api.
+// Gateway reports whether the provider is a gateway. Both that are known send errors
+// in the shape of new-api: https://github.com/QuantumNous/new-api.
 func (d Dialect) Gateway() bool { return d == YEScale || d == GPTProto }
 
-// VertexShaped reports whether answers have Vertex AI's fields.
+// VertexShaped reports whether answers have the fields of Vertex AI.
 func (d Dialect) VertexShaped() bool { return d == Vertex || d == GPTProto }
 
-// An Address is where a call goes, besides its resource.
+// An Address is what a path says before its resource.
 type Address struct {
 	Version   string // v1, v1beta, ...
 	publisher string // "publishers/google/" on Vertex AI
 	Express   bool   // Vertex AI without a project
 }
 
-// CutPath takes the version and the publisher off a path such as
-// /v1beta/models/X:generateContent. rest is the resource, with its verb.
+// CutPath splits a path such as /v1beta/models/X:generateContent. rest is the resource
+// with its verb, models/X:generateContent. ok is false for a path outside of the API.
 func (d Dialect) CutPath(path string) (at Address, rest string, ok bool) {
 	version, rest, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	if !ok {

@@ -9,19 +9,21 @@ import (
 	"time"
 )
 
-// An Error is a refusal. Google and Vertex AI render it as a google.rpc.Status,
-// gateways in the new-api family's shape.
+// An Error is a refusal. Google and Vertex AI send it as a google.rpc.Status, and
+// gateways in the shape of the new-api family.
 type Error struct {
 	HTTPStatus int
-	status     string // canonical code: INVALID_ARGUMENT
+	status     string // the canonical code, such as INVALID_ARGUMENT
 	message    string
 	details    []any
 
-	own   bool   // the gateway's own refusal, not one that it passes on
-	code  string // the gateway's code for it
-	noURL bool   // the gateway has nothing at the address
+	own        bool   // the gateway refuses, and not the API behind it
+	code       string // the gateway's own code
+	unknownURL bool   // the gateway has nothing at this address
 }
 
+// The details of a google.rpc.Status:
+// https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto
 type (
 	errorInfo struct {
 		Type     string            `json:"@type"`
@@ -72,6 +74,9 @@ type (
 
 const rpcType = "type.googleapis.com/google.rpc."
 
+// Service is the host of Google AI, whose name its errors and quotas carry.
+const Service = "generativelanguage.googleapis.com"
+
 type errorBody struct {
 	Error any `json:"error"`
 }
@@ -90,45 +95,52 @@ type newAPIError struct {
 	Code    any    `json:"code"`
 }
 
-// Body renders the error as d does. id identifies the request.
-func (e *Error) Body(d Dialect, id string) errorBody {
+// Body returns the error as d sends it, to be encoded as JSON. A gateway's own errors
+// name the request by its id.
+func (e *Error) Body(d Dialect, id string) any {
 	switch {
 	case !d.Gateway():
 		return errorBody{googleError{e.HTTPStatus, e.message, e.status, e.details}}
-	case e.noURL:
+	case e.unknownURL:
 		return errorBody{newAPIError{e.message, "invalid_request_error", "", ""}}
 	case e.own:
 		return errorBody{newAPIError{e.message + " (request id: " + id + ")", "new_api_error", "", e.code}}
 	default:
-		// A gateway throws away status and details of what it passes on.
+		// A gateway drops the status and the details of an error that it passes on.
 		return errorBody{newAPIError{e.message, "upstream_error", "", e.HTTPStatus}}
 	}
 }
 
-// Errorf makes an error of an HTTP status, a canonical code and a message.
+// Errorf returns an error with an HTTP status, a canonical code and a message.
 func Errorf(status int, code, format string, args ...any) *Error {
 	return &Error{HTTPStatus: status, status: code, message: fmt.Sprintf(format, args...)}
 }
 
-// Invalid makes the error for a request that breaks a rule: 400 INVALID_ARGUMENT.
+// Invalid returns the error for a request that breaks a rule: 400 INVALID_ARGUMENT.
 func Invalid(format string, args ...any) *Error {
 	return Errorf(http.StatusBadRequest, "INVALID_ARGUMENT", format, args...)
 }
 
-// GatewayError makes an error that a gateway has found itself.
+// invalidValue is what Google's JSON parser says about a value of the wrong type.
+func invalidValue(path, kind string, v any) *Error {
+	text, _ := json.Marshal(v)
+	return Invalid("Invalid value at '%s' (%s), %s", path, kind, Clip(string(text), 100))
+}
+
+// GatewayError returns an error of the gateway itself.
 func GatewayError(status int, code, message string) *Error {
 	return &Error{HTTPStatus: status, message: message, own: true, code: code}
 }
 
-// because adds the ErrorInfo that tells programs the reason.
+// because adds the ErrorInfo, which tells a program the reason.
 func (e *Error) because(reason string, metadata map[string]string) *Error {
 	e.details = append(e.details, errorInfo{rpcType + "ErrorInfo", reason, "googleapis.com", metadata})
 	return e
 }
 
-// errUnknownName is what Google's JSON parser says about a field that it does not
-// know; path is in snake case, empty at the top.
-func errUnknownName(name, path string) *Error {
+// unknownName is what Google's JSON parser says about a field that it does not know.
+// path is where the object stands, in snake case; empty at the top.
+func unknownName(name, path string) *Error {
 	at := ""
 	if path != "" {
 		at = fmt.Sprintf(" at '%s'", path)
@@ -138,16 +150,19 @@ func errUnknownName(name, path string) *Error {
 	return e
 }
 
+// BadKey refuses a key that is not valid.
 func BadKey() *Error {
 	e := Invalid("API key not valid. Please pass a valid API key.").because("API_KEY_INVALID", map[string]string{"service": Service})
 	e.details = append(e.details, localizedMessage{rpcType + "LocalizedMessage", "en-US", e.message})
 	return e
 }
 
+// MultipleCredentials refuses a call that brings more than one key or token.
 func MultipleCredentials() *Error {
 	return Invalid("Multiple authentication credentials received. Please pass only one.")
 }
 
+// NoCredentials refuses a call without a key or token.
 func NoCredentials(d Dialect) *Error {
 	if d == Vertex {
 		return Errorf(http.StatusUnauthorized, "UNAUTHENTICATED", "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or other valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.").
@@ -156,27 +171,31 @@ func NoCredentials(d Dialect) *Error {
 	return Errorf(http.StatusForbidden, "PERMISSION_DENIED", "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or other form of API consumer identity to call this API.")
 }
 
+// BadToken refuses a token that is not valid.
 func BadToken() *Error {
 	return Errorf(http.StatusUnauthorized, "UNAUTHENTICATED", "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.").
 		because("ACCESS_TOKEN_TYPE_UNSUPPORTED", nil)
 }
 
+// KeyNotSupported refuses a key where Vertex AI wants a token.
 func KeyNotSupported() *Error {
 	return Errorf(http.StatusUnauthorized, "UNAUTHENTICATED", "API keys are not supported by this API. Expected OAuth2 access token or other authentication credentials that assert a principal. See https://cloud.google.com/docs/authentication").
 		because("CREDENTIALS_MISSING", nil)
 }
 
-// SuspendedKey prints the key, as Google's own body does.
+// SuspendedKey refuses a key that is suspended. The message prints the key, as
+// Google's own does.
 func SuspendedKey(key string) *Error {
 	return Errorf(http.StatusForbidden, "PERMISSION_DENIED", "Permission denied: Consumer 'api_key:%s' has been suspended.", key).
 		because("CONSUMER_SUSPENDED", map[string]string{"service": Service, "consumer": "api_key:" + key, "containerInfo": "api_key:" + key})
 }
 
-// UnknownURL is what a gateway says about an address that it does not know.
+// UnknownURL is what a gateway says about an address where it has nothing.
 func UnknownURL(method, path string) *Error {
-	return &Error{HTTPStatus: http.StatusNotFound, message: "Invalid URL (" + method + " " + path + ")", noURL: true}
+	return &Error{HTTPStatus: http.StatusNotFound, message: "Invalid URL (" + method + " " + path + ")", unknownURL: true}
 }
 
+// UnknownModel refuses a model that does not exist.
 func UnknownModel(d Dialect, at Address, model string) *Error {
 	switch {
 	case d.Gateway():
@@ -188,15 +207,17 @@ func UnknownModel(d Dialect, at Address, model string) *Error {
 	return Errorf(http.StatusNotFound, "NOT_FOUND", "models/%s is not found for API version %s, or is not supported for generateContent. Call ModelService.ListModels to see the list of available models and their supported methods.", model, at.Version)
 }
 
+// Overloaded is a 503: the model has too much to do.
 func Overloaded() *Error {
 	return Errorf(http.StatusServiceUnavailable, "UNAVAILABLE", "This model is currently experiencing high demand. Spikes in demand are usually temporary. Please try again later.")
 }
 
+// Internal is a 500.
 func Internal() *Error {
 	return Errorf(http.StatusInternalServerError, "INTERNAL", "An internal error has occurred. Please retry or report in https://developers.generativeai.google/guide/troubleshooting")
 }
 
-// BareQuota is a 429 that says nothing.
+// BareQuota is a 429 that says neither which limit was reached nor how long to wait.
 func BareQuota(d Dialect) *Error {
 	e := Errorf(http.StatusTooManyRequests, "RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota).")
 	if d == Vertex {
@@ -205,6 +226,7 @@ func BareQuota(d Dialect) *Error {
 	return e
 }
 
+// NoBalance refuses a call that nobody has paid for.
 func NoBalance(d Dialect) *Error {
 	if d.Gateway() {
 		return GatewayError(http.StatusForbidden, "insufficient_user_quota", "user quota is not enough, remain quota: ＄0.000100, need quota: ＄0.000150")
@@ -212,16 +234,17 @@ func NoBalance(d Dialect) *Error {
 	return Errorf(http.StatusPaymentRequired, "RESOURCE_EXHAUSTED", "Your prepayment credits are depleted. Please go to AI Studio at https://ai.studio/projects to manage your project and billing.")
 }
 
-// A Violation is one limit that was reached.
+// A Violation is a limit that was reached. Metric and Limit may be empty: then the
+// refusal does not tell them.
 type Violation struct {
-	Metric string // empty where the refusal does not say it
+	Metric string
 	ID     string
 	Model  string
-	Limit  string // its value; empty where the refusal does not say it
+	Limit  string // how much is allowed
 }
 
-// QuotaExceeded is Google's refusal in full:
-// https://ai.google.dev/gemini-api/docs/rate-limits
+// QuotaExceeded is Google's 429, with the limits that were reached and the time to
+// wait: https://ai.google.dev/gemini-api/docs/rate-limits
 func QuotaExceeded(broken []Violation, wait time.Duration) *Error {
 	var b strings.Builder
 	b.WriteString("You exceeded your current quota, please check your plan and billing details. For more information on this error, head to: https://ai.google.dev/gemini-api/docs/rate-limits. To monitor your current usage, head to: https://ai.dev/rate-limit. ")
@@ -249,12 +272,4 @@ func QuotaExceeded(broken []Violation, wait time.Duration) *Error {
 // seconds renders a duration as Google's JSON does: "26s", "39.844676573s".
 func seconds(d time.Duration) string {
 	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) + "s"
-}
-
-// Service is the name that errors and quotas of Google AI carry.
-const Service = "generativelanguage.googleapis.com"
-
-func errValue(path, kind string, v any) *Error {
-	text, _ := json.Marshal(v)
-	return Invalid("Invalid value at '%s' (%s), %s", path, kind, Clip(string(text), 100))
 }

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// aspects are the aspect ratios, width before height. The last four are for models
-// since 3.1.
+// aspects are the aspect ratios, width before height. Models before 3.1 know the
+// first oldAspects of them.
 var aspects = [][2]int{{1, 1}, {2, 3}, {3, 2}, {3, 4}, {4, 3}, {4, 5}, {5, 4}, {9, 16}, {16, 9}, {21, 9}, {1, 4}, {4, 1}, {1, 8}, {8, 1}}
 
 const oldAspects = 10
@@ -15,7 +15,7 @@ const oldAspects = 10
 // Draws reports whether the model answers with images.
 func (m *Model) Draws() bool { return strings.Contains(m.Name, "-image") }
 
-// ImageTokens is what an image of a size costs.
+// ImageTokens returns what an image of a size costs, such as "2K".
 // https://ai.google.dev/gemini-api/docs/pricing
 func (m *Model) ImageTokens(size string) int {
 	pro := strings.Contains(m.Name, "-pro-")
@@ -34,14 +34,16 @@ func (m *Model) ImageTokens(size string) int {
 	return 1120
 }
 
-// An imageConfig is the request's, with its defaults.
-type imageConfig struct {
-	Ratio [2]int
-	Size  string // upper case
+// An ImageConfig is the shape of an image that a request asks for.
+type ImageConfig struct {
+	Ratio [2]int // width and height
+	Size  string // "512", "1K", "2K" or "4K"
 }
 
-func (q *Request) ImageConfig(d Dialect, m *Model) (c imageConfig, e *Error) {
-	c = imageConfig{Ratio: aspects[0], Size: "1K"}
+// ImageConfig returns the request's imageConfig, with its defaults, or why the model
+// refuses it.
+func (q *Request) ImageConfig(d Dialect, m *Model) (c ImageConfig, e *Error) {
+	c = ImageConfig{Ratio: aspects[0], Size: "1K"}
 	o, _ := q.config["imageConfig"].(map[string]any)
 	if v, ok := o["aspectRatio"].(string); ok && v != "" {
 		known := aspects
@@ -84,7 +86,7 @@ func (q *Request) checkModalities(d Dialect, m *Model) *Error {
 		name, _ := v.(string)
 		name = strings.ToUpper(name)
 		if !slices.Contains([]string{"TEXT", "IMAGE", "AUDIO"}, name) {
-			return errValue(fmt.Sprintf("generation_config.response_modalities[%d]", i), "type.googleapis.com/google.ai.generativelanguage.v1beta.GenerationConfig.Modality", v)
+			return invalidValue(fmt.Sprintf("generation_config.response_modalities[%d]", i), "type.googleapis.com/google.ai.generativelanguage.v1beta.GenerationConfig.Modality", v)
 		}
 		asked = append(asked, name)
 	}

@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// Encode appends v as JSON without a newline and without escaping HTML, as the
-// API's own answers are.
+// Encode appends v as JSON the way the API writes it: without a newline at the end,
+// and with the characters of HTML as they are.
 func Encode(b *bytes.Buffer, v any) error {
 	e := json.NewEncoder(b)
 	e.SetEscapeHTML(false)
@@ -18,7 +18,8 @@ func Encode(b *bytes.Buffer, v any) error {
 	return nil
 }
 
-// List returns the items of a list, and one item as a list of itself.
+// List returns the items of a JSON list. Anything else is a list of one item, as for
+// Google's parser, and nil is an empty list.
 func List(v any) []any {
 	switch v := v.(type) {
 	case nil:
@@ -30,7 +31,8 @@ func List(v any) []any {
 	}
 }
 
-// Number reads a JSON number, or a string that holds one.
+// Number reads a JSON number, or a string that holds one. Both are read as a number by
+// Google's parser.
 func Number(v any) (float64, bool) {
 	switch v := v.(type) {
 	case json.Number:
@@ -43,7 +45,8 @@ func Number(v any) (float64, bool) {
 	return 0, false
 }
 
-// EnumOf returns the strings of a schema's enum; nil when it has none or others.
+// EnumOf returns the strings of a schema's enum. It returns nil when the schema has no
+// enum, or one that holds other values.
 func EnumOf(schema any) []string {
 	o, _ := schema.(map[string]any)
 	values, _ := o["enum"].([]any)

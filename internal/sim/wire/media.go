@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// mediaTypes are the types that the API reads.
+// mediaTypes are the types of media that the API reads.
 // https://ai.google.dev/gemini-api/docs/file-input-methods
 var mediaTypes = strings.Fields(`image/png image/jpeg image/jpg image/webp image/heic image/heif image/avif
 	audio/wav audio/x-wav audio/wave audio/mp3 audio/mpeg audio/mpga audio/aiff audio/x-aiff audio/aac audio/ogg audio/opus audio/flac
@@ -17,13 +17,13 @@ var mediaTypes = strings.Fields(`image/png image/jpeg image/jpg image/webp image
 	video/x-ms-wmv video/3gpp video/x-matroska
 	application/pdf application/json application/rtf application/x-javascript application/x-python application/x-python-code application/xml`)
 
-// baseType is a media type without its parameters.
+// baseType returns a media type without its parameters, in lower case.
 func baseType(mime string) string {
 	kind, _, _ := strings.Cut(strings.ToLower(mime), ";")
 	return strings.TrimSpace(kind)
 }
 
-// decodeBase64 takes both alphabets, with and without padding, as Google's parser does.
+// decodeBase64 reads both alphabets, with and without padding, as Google's parser does.
 func decodeBase64(s string) ([]byte, error) {
 	s = strings.TrimRight(s, "=")
 	if strings.ContainsAny(s, "-_") {
@@ -32,7 +32,8 @@ func decodeBase64(s string) ([]byte, error) {
 	return base64.RawStdEncoding.DecodeString(s)
 }
 
-// checkMedia refuses data that is not what it is said to be.
+// checkMedia refuses media of types that the API does not read, and data that is not of
+// the type that it is said to be of.
 func (q *Request) checkMedia(Dialect, *Model) *Error {
 	for i, c := range q.Contents {
 		for j, p := range c.Parts {
@@ -42,7 +43,7 @@ func (q *Request) checkMedia(Dialect, *Model) *Error {
 				text, isText := blob["data"].(string)
 				switch {
 				case !isText || p.Data == nil && text != "":
-					return errValue(at+".inline_data.data", "TYPE_BYTES", "Base64 decoding failed for "+Clip(fmt.Sprintf("%q", text), 60))
+					return invalidValue(at+".inline_data.data", "TYPE_BYTES", "Base64 decoding failed for "+Clip(fmt.Sprintf("%q", text), 60))
 				case p.MIME == "":
 					return Invalid("* GenerateContentRequest.%s.inline_data.mime_type: mime_type must be specified\n", at)
 				}
@@ -62,8 +63,8 @@ func (q *Request) checkMedia(Dialect, *Model) *Error {
 	return nil
 }
 
-// contradiction compares a type with the beginning of the data. What is not
-// recognized is believed.
+// contradiction returns why data cannot be of a type, judging by how it begins. Data
+// that is not recognized may be of any type. whole is false when the data is elsewhere.
 func contradiction(kind string, data []byte, whole bool) *Error {
 	if len(data) == 0 && !whole {
 		return nil // behind an address

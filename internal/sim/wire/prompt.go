@@ -2,13 +2,14 @@ package wire
 
 import "strings"
 
-// A Prompt is a request's text, taken apart.
+// A Prompt is the text of a request.
 type Prompt struct {
 	System string
-	User   string // the last user content, without what only corrects an answer
-	Seed   uint64 // of the request, and of the candidate
+	User   string // of the last turn that is more than the correction of an answer
+	Seed   uint64 // makes the answer another one
 }
 
+// Prompt returns the text of the request.
 func (q *Request) Prompt() Prompt {
 	p := Prompt{System: q.system.text()}
 	answered := false
@@ -27,8 +28,8 @@ func (q *Request) Prompt() Prompt {
 	return p
 }
 
-// corrects reports whether a text is about the answer before it and brings nothing
-// new to answer: "That is not valid: … Answer again."
+// corrects reports whether a text only says what is wrong with the answer before it:
+// "That is not valid: … Answer again."
 func corrects(s string) bool {
 	s = strings.ToLower(Clip(s, 400))
 	about, asks := false, false
@@ -47,7 +48,8 @@ func (q *Request) Corrected() bool {
 	return n >= 3 && q.Contents[n-2].role == "model" && corrects(q.Contents[n-1].text())
 }
 
-func (c content) text() string {
+// text returns the texts of the turn, without thoughts.
+func (c Content) text() string {
 	if len(c.Parts) == 1 && c.Parts[0].isText && !c.Parts[0].thought {
 		return c.Parts[0].text
 	}

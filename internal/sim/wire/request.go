@@ -5,85 +5,57 @@ import (
 	"strings"
 )
 
-// Candidates is how many answers are asked for.
-func (q *Request) Candidates() int {
-	n, ok := Number(q.config["candidateCount"])
-	if !ok {
-		return 1
-	}
-	return int(n)
-}
-
-// Wants reports whether the answer may hold a modality: all that the model has
-// where the request names none.
-func (q *Request) Wants(modality string) bool {
-	asked := List(q.config["responseModalities"])
-	for _, v := range asked {
-		if s, _ := v.(string); strings.EqualFold(s, modality) {
-			return true
-		}
-	}
-	return len(asked) == 0
-}
-
-// Logprobs returns whether log probabilities are asked for, and of how many tokens
-// at each place besides the chosen one.
-func (q *Request) Logprobs() (asked bool, top int) {
-	asked, _ = q.config["responseLogprobs"].(bool)
-	if n, ok := Number(q.config["logprobs"]); ok {
-		top = int(min(max(n, 0), 20))
-	}
-	return asked, top
-}
-
-// An Request is a request body, its keys in camelCase.
+// A Request is the body of a call, with what its answer and its checks depend on.
 type Request struct {
-	Contents []content
-	system   content
-	config   map[string]any
+	Contents []Content
+	system   Content        // systemInstruction
+	config   map[string]any // generationConfig
 
 	Schema    any    // responseSchema or responseJsonSchema
 	MIME      string // responseMimeType
-	MaxOutput int    // 0 = not given
+	MaxOutput int    // maxOutputTokens; 0 when it is not given
 	Stop      []string
 
-	Thinking thinking
+	Thinking Thinking
 	cached   string // cachedContent
 	tier     string // serviceTier in lower case
-	Settings []safetySetting
-	Tools    toolset
+	Settings []SafetySetting
+	Tools    Toolset
 }
 
-// A thinking is a request's thinkingConfig.
-type thinking struct {
+// A Thinking is a request's thinkingConfig.
+type Thinking struct {
 	Budget    int // thinkingBudget
 	HasBudget bool
 	level     string // thinkingLevel in lower case; empty when it is not given
 	Include   bool   // includeThoughts
 }
 
-type content struct {
+// A Content is one turn of the conversation.
+type Content struct {
 	role  string
-	Parts []part
+	Parts []Part
 }
 
-type part struct {
+// A Part is a text, a medium or a function's answer. Whoever serves files fills in
+// MIME, Size and Data of a part that refers to one.
+type Part struct {
 	text    string
 	isText  bool
 	thought bool
-	MIME    string // of inlineData or fileData
-	Size    int    // of inlineData, decoded
-	empty   bool   // no data field is set
 
-	Data     []byte         // of inlineData, or the beginning of a file
-	IsFile   bool           // fileData is set
-	URI      string         // of fileData
+	MIME   string // of inlineData or fileData
+	Size   int    // of the medium, in bytes
+	Data   []byte // the medium, or how a large one begins
+	IsFile bool   // fileData is set
+	URI    string // of fileData
+
 	Response map[string]any // functionResponse
-	options  map[string]any // the part itself, for what only counting asks
+	options  map[string]any // the part itself, for the fields that only counting reads
 }
 
-// ParseRequest reads the body of generateContent. With oldSchemas it does not know
-// responseJsonSchema.
+// ParseRequest reads the body of generateContent. With oldSchemas set, it refuses
+// responseJsonSchema as an unknown field.
 func ParseRequest(body []byte, d Dialect, oldSchemas bool) (*Request, *Error) {
 	known := []message{requestFields}
 	if d.VertexShaped() {
@@ -94,12 +66,12 @@ func ParseRequest(body []byte, d Dialect, oldSchemas bool) (*Request, *Error) {
 		return nil, e
 	}
 	if o, _ := root["generationConfig"].(map[string]any); oldSchemas && o["responseJsonSchema"] != nil {
-		return nil, errUnknownName("responseJsonSchema", "generation_config")
+		return nil, unknownName("responseJsonSchema", "generation_config")
 	}
 	return parse(root)
 }
 
-// ParseCount reads the body of countTokens, which may hold a whole request.
+// ParseCount reads the body of countTokens. It holds contents, or a whole request.
 func ParseCount(body []byte) (*Request, *Error) {
 	root, e := decode(body, countFields)
 	if e != nil {
@@ -118,7 +90,7 @@ func ParseCount(body []byte) (*Request, *Error) {
 	return q, e
 }
 
-// parse reads a generateContent body whose keys are normalized.
+// parse reads a body whose keys are normalized.
 func parse(root map[string]any) (*Request, *Error) {
 	q := &Request{}
 	// One object where a list belongs is a list of one, as for Google's parser.
@@ -146,7 +118,7 @@ func parse(root map[string]any) (*Request, *Error) {
 			q.Stop = append(q.Stop, s)
 		}
 	}
-	for _, f := range numbers {
+	for _, f := range numberFields {
 		key, kind := f[0], f[1]
 		v, given := q.config[key]
 		if !given || v == nil {
@@ -154,7 +126,7 @@ func parse(root map[string]any) (*Request, *Error) {
 		}
 		n, ok := Number(v)
 		if !ok || kind != "TYPE_FLOAT" && n != math.Trunc(n) {
-			return nil, errValue("generation_config."+snake(key), kind, v)
+			return nil, invalidValue("generation_config."+snake(key), kind, v)
 		}
 		if key == "maxOutputTokens" {
 			q.MaxOutput = int(n)
@@ -168,7 +140,7 @@ func parse(root map[string]any) (*Request, *Error) {
 	if v, given := config["thinkingBudget"]; given && v != nil {
 		n, ok := Number(v)
 		if !ok || n != math.Trunc(n) || math.Abs(n) > math.MaxInt32 {
-			return nil, errValue("generation_config.thinking_config.thinking_budget", "TYPE_INT32", v)
+			return nil, invalidValue("generation_config.thinking_config.thinking_budget", "TYPE_INT32", v)
 		}
 		q.Thinking.Budget, q.Thinking.HasBudget = int(n), true
 	}
@@ -181,19 +153,19 @@ func parse(root map[string]any) (*Request, *Error) {
 	return q, nil
 }
 
-// numbers are the numeric fields of generationConfig with their protocol types.
-var numbers = [][2]string{
+// numberFields are the numeric fields of generationConfig, with their types.
+var numberFields = [][2]string{
 	{"candidateCount", "TYPE_INT32"}, {"maxOutputTokens", "TYPE_INT32"}, {"topK", "TYPE_INT32"}, {"seed", "TYPE_INT32"}, {"logprobs", "TYPE_INT32"},
 	{"temperature", "TYPE_FLOAT"}, {"topP", "TYPE_FLOAT"}, {"presencePenalty", "TYPE_FLOAT"}, {"frequencyPenalty", "TYPE_FLOAT"},
 }
 
-func parseContent(v any) content {
+func parseContent(v any) Content {
 	o, _ := v.(map[string]any)
-	var c content
+	var c Content
 	c.role, _ = o["role"].(string)
 	for _, v := range List(o["parts"]) {
 		o, _ := v.(map[string]any)
-		var p part
+		var p Part
 		p.text, p.isText = o["text"].(string)
 		p.thought, _ = o["thought"].(bool)
 		blob, _ := o["inlineData"].(map[string]any)
@@ -210,8 +182,42 @@ func parseContent(v any) content {
 		p.URI, _ = blob["fileUri"].(string)
 		p.Response, _ = o["functionResponse"].(map[string]any)
 		p.options, p.IsFile = o, o["fileData"] != nil
-		p.empty = len(o) == 0
 		c.Parts = append(c.Parts, p)
 	}
 	return c
 }
+
+// Candidates returns how many answers the request asks for.
+func (q *Request) Candidates() int {
+	n, ok := Number(q.config["candidateCount"])
+	if !ok {
+		return 1
+	}
+	return int(n)
+}
+
+// Wants reports whether the answer may hold a modality, such as "IMAGE". A request
+// that names no modalities takes all that the model has.
+func (q *Request) Wants(modality string) bool {
+	asked := List(q.config["responseModalities"])
+	for _, v := range asked {
+		if s, _ := v.(string); strings.EqualFold(s, modality) {
+			return true
+		}
+	}
+	return len(asked) == 0
+}
+
+// Logprobs reports whether the request asks for log probabilities, and of how many
+// tokens at each place besides the chosen one.
+func (q *Request) Logprobs() (asked bool, top int) {
+	asked, _ = q.config["responseLogprobs"].(bool)
+	if n, ok := Number(q.config["logprobs"]); ok {
+		top = int(min(max(n, 0), 20))
+	}
+	return asked, top
+}
+
+// Tier returns the service tier that the request asks for, such as "flex": in lower
+// case, without the prefix of the enum's full names, and empty for none.
+func (q *Request) Tier() string { return strings.TrimPrefix(q.tier, "service_tier_") }

@@ -7,27 +7,27 @@ import (
 	"strings"
 )
 
-// A safetySetting is one of a request's safetySettings.
-type safetySetting struct {
-	Category, Threshold   string
-	named, thresholdNamed bool // false for an enum value that is given as a number
+// A SafetySetting is one of the safetySettings of a request.
+type SafetySetting struct {
+	Category, Threshold           string
+	categoryNamed, thresholdNamed bool // false when the value is given as a number
 }
 
 var thresholds = []string{"HARM_BLOCK_THRESHOLD_UNSPECIFIED", "BLOCK_LOW_AND_ABOVE", "BLOCK_MEDIUM_AND_ABOVE", "BLOCK_ONLY_HIGH", "BLOCK_NONE", "OFF"}
 
-func parseSettings(v any) []safetySetting {
-	var settings []safetySetting
+func parseSettings(v any) []SafetySetting {
+	var settings []SafetySetting
 	for _, v := range List(v) {
 		o, _ := v.(map[string]any)
-		var s safetySetting
-		s.Category, s.named = enumName(o["category"])
+		var s SafetySetting
+		s.Category, s.categoryNamed = enumName(o["category"])
 		s.Threshold, s.thresholdNamed = enumName(o["threshold"])
 		settings = append(settings, s)
 	}
 	return settings
 }
 
-// enumName reads an enum's value, which may also be a number; named is false then.
+// enumName reads the value of an enum. named is false when it is given as a number.
 func enumName(v any) (value string, named bool) {
 	if n, ok := v.(json.Number); ok {
 		return n.String(), false
@@ -36,14 +36,15 @@ func enumName(v any) (value string, named bool) {
 	return value, true
 }
 
+// checkSafety refuses settings that name what does not exist, or a category twice.
 func (q *Request) checkSafety(_ Dialect, _ *Model) *Error {
 	seen := map[string]bool{}
 	for i, s := range q.Settings {
-		if s.named && !strings.HasPrefix(s.Category, "HARM_CATEGORY_") {
-			return errValue(fmt.Sprintf("safety_settings[%d].category", i), "type.googleapis.com/google.ai.generativelanguage.v1beta.HarmCategory", s.Category)
+		if s.categoryNamed && !strings.HasPrefix(s.Category, "HARM_CATEGORY_") {
+			return invalidValue(fmt.Sprintf("safety_settings[%d].category", i), "type.googleapis.com/google.ai.generativelanguage.v1beta.HarmCategory", s.Category)
 		}
 		if s.thresholdNamed && !slices.Contains(thresholds, s.Threshold) {
-			return errValue(fmt.Sprintf("safety_settings[%d].threshold", i), "type.googleapis.com/google.ai.generativelanguage.v1beta.SafetySetting.HarmBlockThreshold", s.Threshold)
+			return invalidValue(fmt.Sprintf("safety_settings[%d].threshold", i), "type.googleapis.com/google.ai.generativelanguage.v1beta.SafetySetting.HarmBlockThreshold", s.Threshold)
 		}
 		if seen[s.Category] {
 			return Invalid("* GenerateContentRequest.safety_settings: there must be at most one setting for category %s\n", s.Category)

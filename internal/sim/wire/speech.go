@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// voices are the prebuilt ones.
+// voices are the names of the prebuilt voices.
 var voices = strings.Fields(`Achernar Achird Algenib Algieba Alnilam Aoede Autonoe Callirrhoe Charon Despina Enceladus
 	Erinome Fenrir Gacrux Iapetus Kore Laomedeia Leda Orus Puck Pulcherrima Rasalgethi Sadachbia Sadaltager Schedar
 	Sulafat Umbriel Vindemiatrix Zephyr Zubenelgenubi`)
@@ -22,11 +22,13 @@ var (
 	}
 )
 
-// A speaker is a name in the script, and the voice for it.
-type speaker struct{ Name, Voice string }
+// A Speaker is who speaks the lines of a script that begin with the name. An only
+// speaker has no name.
+type Speaker struct{ Name, Voice string }
 
-// Speakers returns the request's voices: one without a name, or two with.
-func (q *Request) Speakers() ([]speaker, *Error) {
+// Speakers returns who speaks the answer: one without a name, or two with names. It
+// fails for a speechConfig that the API refuses.
+func (q *Request) Speakers() ([]Speaker, *Error) {
 	const at = "* GenerateContentRequest.generation_config.speech_config"
 	o, _ := q.config["speechConfig"].(map[string]any)
 	voice := func(o map[string]any) (string, *Error) {
@@ -41,15 +43,15 @@ func (q *Request) Speakers() ([]speaker, *Error) {
 	multi, _ := o["multiSpeakerVoiceConfig"].(map[string]any)
 	if multi == nil {
 		name, e := voice(o)
-		return []speaker{{"", name}}, e
+		return []Speaker{{"", name}}, e
 	}
 	if o["voiceConfig"] != nil {
 		return nil, Invalid("%s: only one of voice_config and multi_speaker_voice_config may be set.\n", at)
 	}
-	var found []speaker
+	var found []Speaker
 	for _, v := range List(multi["speakerVoiceConfigs"]) {
 		o, _ := v.(map[string]any)
-		s := speaker{}
+		s := Speaker{}
 		s.Name, _ = o["speaker"].(string)
 		var e *Error
 		if s.Voice, e = voice(o); e != nil {

@@ -1,6 +1,6 @@
 package wire
 
-// Clip shortens s to n bytes, not through a character.
+// Clip shortens s to at most n bytes, and never in the middle of a character.
 func Clip(s string, n int) string {
 	if len(s) <= n {
 		return s

@@ -7,25 +7,26 @@ import (
 	"strings"
 )
 
-// A toolset is a request's tools and toolConfig.
-type toolset struct {
-	given     bool
+// A Toolset is the tools and the toolConfig of a request.
+type Toolset struct {
+	given     bool // there is a tool of any kind
 	Functions []Function
-	Mode      string   // AUTO, ANY, NONE, VALIDATED; AUTO when there is none
+	Mode      string   // of function calling: AUTO, ANY, NONE or VALIDATED
 	Allowed   []string // allowedFunctionNames
 
-	Search, URLs, Code bool
+	Search, URLs, Code bool // googleSearch, urlContext, codeExecution
 	oldSearch          bool // googleSearchRetrieval
 	mixed              bool // includeServerSideToolInvocations
 }
 
-// builtIn reports whether a tool that runs at the server is among them.
-func (t *toolset) builtIn() bool { return t.Search || t.URLs || t.Code }
+// builtIn reports whether one of the tools runs at the server.
+func (t *Toolset) builtIn() bool { return t.Search || t.URLs || t.Code }
 
+// A Function is a functionDeclaration.
 type Function struct {
 	Name, Description string
 	Schema            any  // parameters or parametersJsonSchema
-	twice             bool // both
+	twice             bool // both are given
 }
 
 // toolFields: https://ai.google.dev/api/caching#Tool
@@ -43,8 +44,8 @@ var (
 	}
 )
 
-func parseTools(root map[string]any) toolset {
-	var t toolset
+func parseTools(root map[string]any) Toolset {
+	var t Toolset
 	for _, v := range List(root["tools"]) {
 		o, _ := v.(map[string]any)
 		t.given = t.given || len(o) > 0
@@ -106,12 +107,12 @@ func (q *Request) checkTools(_ Dialect, m *Model) *Error {
 			return Invalid("* GenerateContentRequest.%s: only one of parameters and parameters_json_schema may be set.\n", at)
 		}
 		if _, ok := f.Schema.(map[string]any); f.Schema != nil && !ok {
-			return errValue(at+".parameters", "message", f.Schema)
+			return invalidValue(at+".parameters", "message", f.Schema)
 		}
 		seen[f.Name] = true
 	}
 	if !slices.Contains([]string{"AUTO", "ANY", "NONE", "VALIDATED"}, t.Mode) {
-		return errValue("tool_config.function_calling_config.mode", "type.googleapis.com/google.ai.generativelanguage.v1beta.FunctionCallingConfig.Mode", t.Mode)
+		return invalidValue("tool_config.function_calling_config.mode", "type.googleapis.com/google.ai.generativelanguage.v1beta.FunctionCallingConfig.Mode", t.Mode)
 	}
 	if len(t.Allowed) > 0 && t.Mode != "ANY" && t.Mode != "VALIDATED" {
 		return Invalid("* GenerateContentRequest.tool_config.function_calling_config.allowed_function_names: allowed_function_names should only be set when the function calling mode is ANY or VALIDATED.\n")

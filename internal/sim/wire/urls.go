@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-var urlInText = regexp.MustCompile(`https?://[^\s<>"'\])]+`)
+var urlPattern = regexp.MustCompile(`https?://[^\s<>"'\])]+`)
 
-// urlsLimit is how many addresses urlContext looks up in one request.
+// urlsLimit is the most addresses that urlContext looks up in one request.
 const urlsLimit = 20
 
-// URLsIn returns the addresses that stand in a text, each once.
+// URLsIn returns the web addresses in a text, each of them once.
 func URLsIn(s string) []string {
 	var found []string
 	seen := map[string]bool{}
-	for _, u := range urlInText.FindAllString(s, -1) {
+	for _, u := range urlPattern.FindAllString(s, -1) {
 		u = strings.TrimRight(u, ".,;:!?")
 		if !seen[u] {
 			seen[u] = true
@@ -24,6 +24,7 @@ func URLsIn(s string) []string {
 	return found
 }
 
+// checkURLs refuses more addresses than urlContext looks up.
 func (q *Request) checkURLs(Dialect, *Model) *Error {
 	if !q.Tools.URLs {
 		return nil

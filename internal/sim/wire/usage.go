@@ -1,6 +1,6 @@
 package wire
 
-// A Usage is usageMetadata as the simulator reports it.
+// A Usage is the usageMetadata of an answer.
 type Usage struct {
 	Prompt            int            `json:"promptTokenCount,omitempty"`
 	Candidates        int            `json:"candidatesTokenCount,omitempty"`
@@ -15,12 +15,14 @@ type Usage struct {
 	Cached            int            `json:"cachedContentTokenCount,omitempty"`
 }
 
+// A TokensDetail counts the tokens of one modality.
 type TokensDetail struct {
 	Modality string `json:"modality"`
 	Tokens   int    `json:"tokenCount"`
 }
 
-func SumTokens(details []TokensDetail) int {
+// Sum returns the tokens of all modalities.
+func Sum(details []TokensDetail) int {
 	n := 0
 	for _, d := range details {
 		n += d.Tokens

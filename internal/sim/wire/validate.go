@@ -9,12 +9,16 @@ import (
 // unaryLimit is the most output that gemini-4-argon gives without streaming.
 const unaryLimit = 32768
 
-// Validate refuses what the API refuses, in its words where they are known.
+// Validate returns why the API refuses the request, in its own words where they are
+// known; nil when it does not. stream says how the answer is asked for.
 func (q *Request) Validate(d Dialect, m *Model, stream bool) *Error {
 	if d.Gateway() && len(q.Contents) == 0 {
 		return GatewayError(http.StatusInternalServerError, "invalid_request", "contents is required")
 	}
-	for _, check := range []func(Dialect, *Model) *Error{q.checkContents, q.checkMedia, q.checkSafety, q.checkConfig, q.checkThinking, q.checkTools, q.checkURLs, q.checkModalities, q.checkSpeech, q.checkCandidates} {
+	for _, check := range []func(Dialect, *Model) *Error{
+		q.checkContents, q.checkMedia, q.checkSafety, q.checkConfig, q.checkThinking,
+		q.checkTools, q.checkURLs, q.checkModalities, q.checkSpeech, q.checkCandidates,
+	} {
 		if e := check(d, m); e != nil {
 			return e
 		}
@@ -25,13 +29,10 @@ func (q *Request) Validate(d Dialect, m *Model, stream bool) *Error {
 	case !stream && q.MaxOutput > unaryLimit && strings.HasPrefix(m.Name, "gemini-4-argon"):
 		return Invalid("max_output_tokens must not exceed %d for this model in unary calls. Use streamGenerateContent for longer outputs.", unaryLimit)
 	case q.tier != "" && !slices.Contains([]string{"standard", "flex", "priority", "unspecified"}, q.Tier()):
-		return errValue("service_tier", "type.googleapis.com/google.ai.generativelanguage.v1beta.ServiceTier", q.tier)
+		return invalidValue("service_tier", "type.googleapis.com/google.ai.generativelanguage.v1beta.ServiceTier", q.tier)
 	}
 	return nil
 }
-
-// Tier is the serviceTier without the prefix of the enum's full names.
-func (q *Request) Tier() string { return strings.TrimPrefix(q.tier, "service_tier_") }
 
 func (q *Request) checkContents(d Dialect, _ *Model) *Error {
 	if len(q.Contents) == 0 {
@@ -45,7 +46,7 @@ func (q *Request) checkContents(d Dialect, _ *Model) *Error {
 			return Invalid("* GenerateContentRequest.contents[%d].parts: contents.parts must not be empty.\n", i)
 		}
 		for j, p := range c.Parts {
-			if p.empty {
+			if len(p.options) == 0 {
 				return Invalid("* GenerateContentRequest.contents[%d].parts[%d].data: required oneof field 'data' must have one initialized field\n", i, j)
 			}
 		}
@@ -76,7 +77,7 @@ func (q *Request) checkConfig(_ Dialect, m *Model) *Error {
 			return Invalid("* GenerateContentRequest.generation_config.response_schema: only allowed with response_mime_type application/json or text/x.enum.\n")
 		}
 		if _, ok := q.Schema.(map[string]any); !ok {
-			return errValue("generation_config.response_schema", "message", q.Schema)
+			return invalidValue("generation_config.response_schema", "message", q.Schema)
 		}
 	}
 	if q.MIME == "text/x.enum" && len(EnumOf(q.Schema)) == 0 {
@@ -104,7 +105,7 @@ func (q *Request) checkThinking(_ Dialect, m *Model) *Error {
 		return nil
 	case !m.budget:
 		return Invalid("Thinking budget is not supported for this model. Please use thinking level instead.")
-	case q.Thinking.Budget == -1 || q.Thinking.Budget == 0 && m.canOff:
+	case q.Thinking.Budget == -1 || q.Thinking.Budget == 0 && m.mayBeOff:
 		return nil
 	case q.Thinking.Budget == 0:
 		return Invalid("Budget 0 is invalid. This model only works in thinking mode.")
@@ -117,8 +118,8 @@ func (q *Request) checkThinking(_ Dialect, m *Model) *Error {
 // candidatesLimit is the most candidates that one request may ask for.
 const candidatesLimit = 8
 
-// checkCandidates checks how many answers are asked for, and what is asked about
-// their tokens.
+// checkCandidates checks candidateCount, and what is asked about the tokens of the
+// candidates.
 func (q *Request) checkCandidates(_ Dialect, m *Model) *Error {
 	n := q.Candidates()
 	switch {
