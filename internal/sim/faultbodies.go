@@ -63,12 +63,12 @@ var bodyFaults = []faultKind{
 	{"emptyparts", "STOP with a part without data", nil, func(x *exchange, _ string) bool {
 		x.spend(x.turn().Spend(0, 0))
 		return x.sendRaw(`{"candidates":[{"content":{"parts":[{}],"role":"model"},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":` +
-			strconv.Itoa(wire.Sum(x.promptTokens)) + `},"modelVersion":"` + x.model.Name + answer.Simulated + `"}`)
+			strconv.Itoa(wire.Sum(x.promptTokens)) + `},"modelVersion":"` + x.model.Name + answer.VersionSuffix + `"}`)
 	}},
 	{"thoughts", "STOP after nothing but thoughts", nil, func(x *exchange, _ string) bool {
 		x.spend(x.turn().Spend(0, 40))
 		return x.sendRaw(`{"candidates":[{"content":{"parts":[{"text":"Let me see.","thought":true}],"role":"model"},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":` +
-			strconv.Itoa(wire.Sum(x.promptTokens)) + `,"thoughtsTokenCount":40,"totalTokenCount":` + strconv.Itoa(wire.Sum(x.promptTokens)+40) + `},"modelVersion":"` + x.model.Name + answer.Simulated + `"}`)
+			strconv.Itoa(wire.Sum(x.promptTokens)) + `,"thoughtsTokenCount":40,"totalTokenCount":` + strconv.Itoa(wire.Sum(x.promptTokens)+40) + `},"modelVersion":"` + x.model.Name + answer.VersionSuffix + `"}`)
 	}},
 	{"nofinish", "an answer without finishReason", nil, func(x *exchange, _ string) bool {
 		x.faults.edits.Unfinished, x.faults.failed = true, true

@@ -125,20 +125,20 @@ var plainFaults = []faultKind{
 		return false
 	}},
 	{"fenced", "an answer in ```json fences", nil, func(x *exchange, _ string) bool {
-		x.faults.edits.Edit = func(s string) string { return "```json\n" + s + "\n```" }
+		x.faults.edits.Rewrite = func(s string) string { return "```json\n" + s + "\n```" }
 		return false
 	}},
 	{"invalid", "an answer that breaks its schema or is none of the labels", nil, func(x *exchange, _ string) bool {
-		x.faults.edits.Edit = func(s string) string { return s[:len(s)/2] + " I am not sure" }
+		x.faults.edits.Rewrite = func(s string) string { return s[:len(s)/2] + " I am not sure" }
 		return false
 	}},
 	{"trailing", "a JSON answer with more text after it", nil, func(x *exchange, _ string) bool {
-		x.faults.edits.Edit = func(s string) string { return s + "\n\nI hope this helps! " + wire.Clip(s, 20) }
+		x.faults.edits.Rewrite = func(s string) string { return s + "\n\nI hope this helps! " + wire.Clip(s, 20) }
 		return false
 	}},
 	{"badschema", "JSON that breaks its schema, until a correction; with =always, after it too", checkAny, func(x *exchange, value string) bool {
 		if value == "always" || !x.q.Corrected() {
-			x.faults.edits.Edit = breakSchema
+			x.faults.edits.Rewrite = breakSchema
 		}
 		return false
 	}},
@@ -161,7 +161,7 @@ var plainFaults = []faultKind{
 	}},
 	{"recitation", "finish reason RECITATION, after half the text", nil, func(x *exchange, _ string) bool {
 		x.faults.edits.Finish, x.faults.edits.Message = "RECITATION", "The answer was too close to existing text."
-		x.faults.edits.Edit = func(s string) string { return wire.Clip(s, len(s)/2) }
+		x.faults.edits.Rewrite = func(s string) string { return wire.Clip(s, len(s)/2) }
 		return false
 	}},
 	{"maxtokens", "finish reason MAX_TOKENS, all of it spent on thinking", nil, func(x *exchange, _ string) bool {

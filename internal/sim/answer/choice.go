@@ -19,9 +19,9 @@ func (g *generator) deref(schema any) any {
 	return schema
 }
 
-// option picks one of an anyOf or a oneOf: null where that is offered and the text
-// has no number that would fit, else the one whose own words stand in the text most
-// often, and the first of those.
+// option picks one of the schemas of an anyOf or a oneOf. Null wins over a number that
+// the text does not have. Otherwise the schema wins of which the text mentions most, and
+// the first of several.
 func (g *generator) option(options []any) any {
 	var others []any
 	null := false
@@ -51,8 +51,8 @@ func (g *generator) option(options []any) any {
 	return best
 }
 
-// mentions counts the constants and labels of an object's properties that a text
-// holds: they tell the members of a discriminated union apart.
+// mentions counts the constants and labels of an object's properties that a text holds.
+// They tell the members of a discriminated union apart.
 func (g *generator) mentions(schema any, text string) int {
 	o, _ := g.deref(schema).(map[string]any)
 	properties, _ := o["properties"].(map[string]any)
@@ -72,9 +72,9 @@ func (g *generator) mentions(schema any, text string) int {
 	return n
 }
 
-// absent reports whether a value that may be null is: a number is, once the text
-// has none left for it.
-func (g *generator) absent(o map[string]any, name string) bool {
+// isNull reports whether a value is null that may be. A number is null when the text has
+// no further number for it.
+func (g *generator) isNull(o map[string]any, name string) bool {
 	nullable, _ := o["nullable"].(bool)
 	for _, v := range wire.List(o["type"]) {
 		if t, ok := v.(string); ok && strings.EqualFold(t, "null") && len(wire.List(o["type"])) > 1 {
@@ -84,7 +84,7 @@ func (g *generator) absent(o map[string]any, name string) bool {
 	return nullable && len(wire.List(o["enum"])) == 0 && g.numberless(o, name)
 }
 
-// numberless reports whether the schema is of a number that the text does not have.
+// numberless reports whether the schema wants a number that the text does not have.
 func (g *generator) numberless(o map[string]any, name string) bool {
 	t := typeOf(o)
 	if t != "integer" && t != "number" || isConfidence(name) {
@@ -93,14 +93,14 @@ func (g *generator) numberless(o map[string]any, name string) bool {
 	return len(g.numbers()) <= g.used
 }
 
-// isConfidence reports whether a property is how sure the model is.
+// isConfidence reports whether a property tells how sure the model is.
 func isConfidence(name string) bool {
 	name = strings.ToLower(name)
 	return strings.Contains(name, "confidence") || strings.Contains(name, "probability")
 }
 
-// merge lays the parts of an allOf over their schema.
-func (g *generator) merge(o map[string]any, parts []any) map[string]any {
+// mergeAll returns a schema with the parts of its allOf merged into it.
+func (g *generator) mergeAll(o map[string]any, parts []any) map[string]any {
 	merged := maps.Clone(o)
 	delete(merged, "allOf")
 	for _, v := range parts {
@@ -124,11 +124,11 @@ func (g *generator) merge(o map[string]any, parts []any) map[string]any {
 	return merged
 }
 
-// repeatsKept is how often a pattern without an upper bound repeats at most.
+// repeatsKept is how often a repetition without an upper bound repeats at most.
 const repeatsKept = 3
 
-// matching returns a string that a regular expression matches; ok is false for one
-// that Go's syntax does not know.
+// matching returns a string that matches a regular expression. ok is false when Go does
+// not know the syntax of the pattern.
 func (g *generator) matching(pattern string) (s string, ok bool) {
 	re, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
@@ -139,6 +139,7 @@ func (g *generator) matching(pattern string) (s string, ok bool) {
 	return b.String(), b.Len() > 0
 }
 
+// match appends a string that matches.
 func (g *generator) match(b *strings.Builder, re *syntax.Regexp) {
 	switch re.Op {
 	case syntax.OpLiteral:

@@ -5,9 +5,9 @@ import (
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
-// quotes reports whether the prompt asks for a quotation, which is when a model
-// says what it has taken from elsewhere.
-func quotes(p wire.Prompt) bool {
+// asksQuotation reports whether the prompt asks for a quotation. Only then does a model
+// say what it has taken from elsewhere.
+func asksQuotation(p wire.Prompt) bool {
 	for w := range words(p.System + " " + wire.Clip(p.User, 300)) {
 		switch w {
 		case "quote", "quotation", "cite", "citation", "citations", "recite":
@@ -18,7 +18,7 @@ func quotes(p wire.Prompt) bool {
 }
 
 // citationsOf cites the first sentence of a text.
-func citationsOf(text string, d wire.Dialect) *citationOut {
+func citationsOf(text string, d wire.Dialect) *citationMetadata {
 	end := len(text)
 	for e := range sentenceEnds(text) {
 		end = e
@@ -26,7 +26,7 @@ func citationsOf(text string, d wire.Dialect) *citationOut {
 	}
 	found := []citation{{0, end, "https://example.com/source/" + chance.Name(chance.Hash(text[:end]), 8), "CC-BY-4.0"}}
 	if d.VertexShaped() {
-		return &citationOut{Citations: found}
+		return &citationMetadata{Citations: found}
 	}
-	return &citationOut{Sources: found}
+	return &citationMetadata{Sources: found}
 }

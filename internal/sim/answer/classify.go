@@ -10,22 +10,23 @@ import (
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
-// A keyword votes for labels.
+// A keyword is a word that votes for labels.
 type keyword struct {
 	stem   string
 	weight []float64 // by label
 }
 
-// A classifier picks a label by the words of the labels, of what the prompt says
-// about each of them, and of the topics that they name. It is read-only.
+// A classifier picks a label by keywords: the words of the labels, of their
+// descriptions in the prompt, and of the topics that they name. It does not change once
+// it is made.
 type classifier struct {
 	labels   []string
 	keywords []keyword
 	exact    map[string]int // stem to its place in keywords
 }
 
-// How much a keyword counts: a label's own words outweigh those of its
-// description, and a word that only begins like a keyword counts half.
+// The weights of keywords. The words of a label outweigh those of its description, and
+// a word that only begins like a keyword counts half.
 const (
 	nameWeight        = 2.0
 	descriptionWeight = 1.0
@@ -33,21 +34,22 @@ const (
 	prefixWeight      = 0.5
 )
 
-// Classifiers keeps the classifiers of the label sets that were asked for, since
-// a run asks for the same one in each request. The zero value is ready for use.
+// Classifiers keeps the classifier of each set of labels, since a run asks for the same
+// labels in each request. The zero value is ready for use, from any number of
+// goroutines.
 type Classifiers struct {
 	mu sync.RWMutex
 	m  map[string]*classifier
 }
 
-// classifiersKept bounds the memory of label sets that are not asked for again.
+// classifiersKept bounds the memory for sets of labels that do not come back.
 const classifiersKept = 64
 
-// get reads the labels' descriptions from the sources' lines ("label:
-// description", also as a list item or in quotes). rest is what stands in the last
-// source after the lines that describe or list the labels: the text that is to be
-// classified.
-func (cs *Classifiers) get(labels []string, sources ...string) (c *classifier, rest string) {
+// classifier returns the classifier for labels. Their descriptions are lines of the
+// sources: "label: description", also as an item of a list or in quotes. rest is the
+// text to classify: what stands in the last source after the lines that describe or
+// list the labels.
+func (cs *Classifiers) classifier(labels []string, sources ...string) (c *classifier, rest string) {
 	var descriptions []labelled
 	key := strings.Join(labels, "\x00")
 	for i, source := range sources {
@@ -105,7 +107,7 @@ func newClassifier(labels []string, descriptions []labelled) *classifier {
 	return c
 }
 
-// linesOf yields the lines of s with their places.
+// linesOf yields the lines of a text, each with the place where it begins.
 func linesOf(s string) func(func(int, string) bool) {
 	return func(yield func(int, string) bool) {
 		for start := 0; start <= len(s); {
@@ -121,7 +123,8 @@ func linesOf(s string) func(func(int, string) bool) {
 	}
 }
 
-// describes returns which label a line describes, and how; -1 for none.
+// describes returns the label that a line describes, and the description. The label is
+// -1 when the line describes none.
 func describes(line string, labels []string) (label int, description string) {
 	line = strings.TrimLeft(line, " \t-*•·#>0123456789.)(\"'`[")
 	found, size := -1, 0
@@ -142,7 +145,8 @@ func describes(line string, labels []string) (label int, description string) {
 	return -1, ""
 }
 
-// mentionsMost reports whether a line lists the labels: an instruction, not text.
+// mentionsMost reports whether a line lists the labels. Such a line is an instruction,
+// and no text to classify.
 func mentionsMost(line string, labels []string) bool {
 	if len(labels) < 2 {
 		return false
@@ -156,6 +160,7 @@ func mentionsMost(line string, labels []string) bool {
 	return n > len(labels)/2 && n > 1
 }
 
+// add makes the words of a text keywords of a label.
 func (c *classifier) add(label int, text string, weight float64) {
 	for w := range words(text) {
 		if stopWords[w] {
@@ -165,6 +170,7 @@ func (c *classifier) add(label int, text string, weight float64) {
 	}
 }
 
+// addStem makes a stem a keyword of a label, or gives it more weight.
 func (c *classifier) addStem(label int, stem string, weight float64) {
 	at, ok := c.exact[stem]
 	if !ok {
@@ -176,7 +182,7 @@ func (c *classifier) addStem(label int, stem string, weight float64) {
 	k.weight[label] = max(k.weight[label], weight)
 }
 
-// addTopics adds the words of the topics that a label's own words name.
+// addTopics adds the words of the topics that the words of a label name.
 func (c *classifier) addTopics() {
 	for i, l := range c.labels {
 		for w := range words(l) {
@@ -193,8 +199,8 @@ func (c *classifier) addTopics() {
 	}
 }
 
-// weigh makes words that speak for several labels count less, and sorts for the
-// search by prefix.
+// weigh lowers the weight of words that speak for several labels. It also sorts the
+// keywords, for the search by prefix.
 func (c *classifier) weigh() {
 	slices.SortFunc(c.keywords, func(a, b keyword) int { return cmp.Compare(a.stem, b.stem) })
 	for i, k := range c.keywords {
@@ -211,8 +217,8 @@ func (c *classifier) weigh() {
 	}
 }
 
-// scores returns each label's score for a text. A keyword counts twice at most,
-// so that no single word decides a long text.
+// scores returns the score of each label for a text. A keyword counts at most twice, so
+// that no single word decides a long text.
 func (c *classifier) scores(text string) []float64 {
 	scores := make([]float64, len(c.labels))
 	seen := make([]uint8, len(c.keywords))
@@ -240,8 +246,8 @@ func (c *classifier) scores(text string) []float64 {
 	return scores
 }
 
-// nearest returns the keyword that begins like s, one of them being the other's
-// prefix; -1 for none. Short stems begin too many words.
+// nearest returns the place of a keyword that is a prefix of s, or that s is a prefix
+// of; -1 when there is none. Short stems begin too many words to count.
 func (c *classifier) nearest(s string) int {
 	const shortest = 4
 	if len(s) < shortest {
@@ -259,8 +265,8 @@ func (c *classifier) nearest(s string) int {
 	return -1
 }
 
-// pick returns the label with the highest score, and how sure that is, in (0, 1].
-// A tie, and a text without any hit, are decided by the text's hash.
+// pick returns the label with the highest score, and how sure that is, in (0, 1]. The
+// hash of the text decides a tie, and a text without any keyword.
 func (c *classifier) pick(text string) (label int, confidence float64) {
 	scores := c.scores(text)
 	top, sum := slices.Max(scores), 0.0
@@ -276,7 +282,7 @@ func (c *classifier) pick(text string) (label int, confidence float64) {
 	return label, (top + 0.5) / (sum + 0.5*float64(len(scores)))
 }
 
-// ranked returns the labels that the text speaks for, the best first.
+// ranked returns the labels with a score above zero, the highest first.
 func (c *classifier) ranked(text string) []int {
 	scores := c.scores(text)
 	var order []int

@@ -9,11 +9,12 @@ import (
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
+// arithmetic finds an operation on two numbers.
 var arithmetic = regexp.MustCompile(`(-?\d+(?:\.\d+)?)\s*([-+*/])\s*(\d+(?:\.\d+)?)`)
 
-// runCode writes a program for the prompt and runs it: the first sum in it, else
-// the total of its numbers, else its length.
-func (t *Turn) runCode(r *reply) {
+// runCode writes a program for the prompt, and runs it. The program computes the first
+// operation in the prompt, or adds up its numbers, or counts its characters.
+func (t *Turn) runCode(r *Reply) {
 	p := t.Prompt
 	code, output, failed := "", "", false
 	if m := arithmetic.FindStringSubmatch(p.User); m != nil {
@@ -38,7 +39,7 @@ func (t *Turn) runCode(r *reply) {
 		result.Outcome = "OUTCOME_FAILED"
 	}
 	ex := &r.extras
-	ex.before = append(ex.before, outPart{Code: &executableCode{"PYTHON", code + "\n"}}, outPart{Result: result})
+	ex.before = append(ex.before, part{Code: &executableCode{"PYTHON", code + "\n"}}, part{Result: result})
 	ex.toolTokens += 40 + wire.CountText(code) + wire.CountText(output)
 	if t.Request.Schema == nil {
 		r.text = "The result is " + output + "."
@@ -48,7 +49,7 @@ func (t *Turn) runCode(r *reply) {
 	}
 }
 
-// calculate returns what Python prints for an operation.
+// calculate returns what Python prints for an operation on two numbers.
 func calculate(left, op, right string) (output string, failed bool) {
 	a, okA := new(big.Rat).SetString(left)
 	b, okB := new(big.Rat).SetString(right)

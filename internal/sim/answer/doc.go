@@ -1,3 +1,8 @@
-// Package answer says what a simulated model says: it makes the answer of a request
-// by plain rules, and puts it into the shape of a dialect. It knows no server.
+// Package answer makes what a simulated model says. A [Turn] is a request with all that
+// its answer depends on; [Turn.Reply] makes the answer by plain rules, and
+// [Reply.Responses] puts it into the shape of a dialect. The same turn always gets the
+// same answer.
+//
+// The package knows no server: what goes wrong on purpose comes in as [Edits], and what
+// an answer has cost goes out as [Spent].
 package answer

@@ -14,13 +14,13 @@ import (
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
-// longSide is the longer side of a drawn image in pixels: enough to be looked at,
-// and small enough for tests of thousands.
+// longSide is the longer side of an image, in pixels. It is enough to see something,
+// and small enough for tests that draw thousands.
 const longSide = 64
 
-// draw answers with an image: an ellipse in the prompt's colours, or the prompt's
-// own image in a frame of that colour.
-func (t *Turn) draw(r *reply) {
+// draw answers with an image: an ellipse in the colour that the prompt names, or the
+// image of the prompt in a frame of that colour.
+func (t *Turn) draw(r *Reply) {
 	p := t.Prompt
 	c, _ := t.Request.ImageConfig(t.Dialect, t.Model) // checked before
 	width, height := longSide, longSide
@@ -32,7 +32,7 @@ func (t *Turn) draw(r *reply) {
 	given := lastImage(t.Request)
 	var b bytes.Buffer
 	_ = png.Encode(&b, paint(width, height, colorOf(p.User), given)) // does not fail into memory
-	r.extras.after = append(r.extras.after, outPart{Blob: &outBlob{"image/png", b.Bytes()}})
+	r.extras.after = append(r.extras.after, part{Blob: &blob{"image/png", b.Bytes()}})
 	r.extras.media = []wire.TokensDetail{{Modality: "IMAGE", Tokens: t.Model.ImageTokens(c.Size)}}
 	r.confidence = 0.9
 	r.extras.noText = !t.Request.Wants("TEXT")
@@ -44,8 +44,8 @@ func (t *Turn) draw(r *reply) {
 	}
 }
 
-// lastImage returns the image that the conversation ends with; nil for none, and
-// for one in a format that is not read here.
+// lastImage returns the last image of the conversation. It is nil when there is none,
+// and when it cannot be read.
 func lastImage(q *wire.Request) image.Image {
 	for _, c := range slices.Backward(q.Contents) {
 		for _, p := range slices.Backward(c.Parts) {
@@ -68,13 +68,14 @@ func lastImage(q *wire.Request) image.Image {
 	return nil
 }
 
+// colors are the colours that a text can name.
 var colors = map[string]color.RGBA{
 	"red": {200, 30, 30, 255}, "green": {30, 150, 60, 255}, "blue": {30, 60, 200, 255}, "yellow": {240, 210, 40, 255},
 	"orange": {240, 140, 20, 255}, "purple": {130, 40, 160, 255}, "pink": {240, 130, 180, 255}, "brown": {120, 70, 30, 255},
 	"black": {0, 0, 0, 255}, "white": {255, 255, 255, 255}, "grey": {128, 128, 128, 255}, "gray": {128, 128, 128, 255},
 }
 
-// colorOf is the first colour that a text names, or one by its hash.
+// colorOf returns the first colour that a text names, or one by its hash.
 func colorOf(s string) color.RGBA {
 	for w := range words(wire.Clip(s, 4000)) {
 		if c, ok := colors[w]; ok {
@@ -85,6 +86,7 @@ func colorOf(s string) color.RGBA {
 	return color.RGBA{byte(h), byte(h >> 8), byte(h >> 16), 255}
 }
 
+// paint paints an ellipse, or a frame around the given image.
 func paint(width, height int, c color.RGBA, given image.Image) image.Image {
 	img := image.NewRGBA(image.Rect(0, 0, width, height))
 	background := color.RGBA{255 - c.R/4, 255 - c.G/4, 255 - c.B/4, 255}

@@ -13,9 +13,9 @@ import (
 )
 
 // blobOf returns the answer's only image or sound.
-func blobOf(t *testing.T, r Response) *outBlob {
+func blobOf(t *testing.T, r Response) *blob {
 	t.Helper()
-	var found *outBlob
+	var found *blob
 	for _, p := range r.Candidates[0].Content.Parts {
 		if p.Blob == nil {
 			continue

@@ -10,16 +10,17 @@ import (
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
-// pieces is how many events a streamed answer has at most, and pieceSize the
-// least that one of them holds, in bytes.
+// The text of a streamed answer comes in at most so many pieces. Each but the last has
+// at least pieceSize bytes.
 const (
 	pieces    = 8
 	pieceSize = 24
 )
 
-// Responses puts the reply into the shape of the dialect: one response, or the
-// events of a stream, whose usage is cumulative.
-func (r *reply) Responses(id string, stream bool) []Response {
+// Responses puts the reply into the shape of its dialect: one response, or with stream
+// the events of a stream. The usage of an event counts all that came before it too. id
+// becomes the responseId.
+func (r *Reply) Responses(id string, stream bool) []Response {
 	d := r.dialect
 	base := Response{Version: r.version, ID: id, Usage: r.usage}
 	if d.VertexShaped() {
@@ -39,7 +40,7 @@ func (r *reply) Responses(id string, stream bool) []Response {
 		c.Index = new(0)
 	}
 	if r.logprobs || d == wire.Vertex {
-		average, result := r.logprobsResult()
+		average, result := r.tokenProbabilities()
 		if result != nil {
 			c.Average = &average
 		}
@@ -62,32 +63,28 @@ func (r *reply) Responses(id string, stream bool) []Response {
 	return events
 }
 
-// others are the candidates after the first.
-func (r *reply) others() []candidate {
+// others returns the candidates after the first.
+func (r *Reply) others() []candidate {
 	if r.noContent {
 		return nil
 	}
 	var found []candidate
-	for i, text := range r.extras.others {
+	for i, text := range r.extras.otherTexts {
 		found = append(found, candidate{
-			Content: &outContent{Role: "model", Parts: []outPart{{Text: text}}},
+			Content: &content{Role: "model", Parts: []part{{Text: text}}},
 			Finish:  "STOP", Index: new(i + 1), Ratings: r.extras.ratings,
 		})
 	}
 	return found
 }
 
-// split makes events of one response: the thought first, then the text in pieces;
-// the last one says why it ended.
-func split(base Response, c candidate, r *reply) []Response {
+// split makes the events of a stream out of one response. The thought comes first, then
+// the text in pieces. What is about the whole answer comes with the last event.
+func split(base Response, c candidate, r *Reply) []Response {
 	var events []Response
-	add := func(p outPart, candidates int) {
+	add := func(p part, candidates int) {
 		e := base
-		part := c
-		part.Content = &outContent{Role: "model", Parts: []outPart{p}}
-		part.Finish, part.Message, part.Average, part.Logprobs = "", "", nil, nil
-		part.Ratings, part.Citations, part.Grounding, part.URLs = nil, nil, nil, nil
-		e.Candidates = []candidate{part}
+		e.Candidates = []candidate{{Index: c.Index, Content: &content{Role: "model", Parts: []part{p}}}}
 		if base.Usage != nil {
 			u := *base.Usage
 			u.Candidates, u.CandidatesDetails = candidates, nil
@@ -97,7 +94,7 @@ func split(base Response, c candidate, r *reply) []Response {
 		events = append(events, e)
 	}
 	if r.thought != "" {
-		add(outPart{Text: r.thought, Thought: true}, 0)
+		add(part{Text: r.thought, Thought: true}, 0)
 	}
 	for _, p := range r.extras.before {
 		add(p, 0)
@@ -107,11 +104,11 @@ func split(base Response, c candidate, r *reply) []Response {
 	for rest := r.text; !r.extras.noText && (rest != "" || sent == ""); {
 		p := wire.Clip(rest, size)
 		if p == "" {
-			p = rest // a size that ends inside the only character
+			p = rest // its only character is longer than a piece
 		}
 		rest = rest[len(p):]
 		sent += p
-		out := outPart{Text: p}
+		out := part{Text: p}
 		if rest == "" && r.signature {
 			out.Signature = thoughtSignature
 		}
@@ -124,26 +121,25 @@ func split(base Response, c candidate, r *reply) []Response {
 		add(p, wire.CountText(sent))
 	}
 	last := &events[len(events)-1]
-	final := &last.Candidates[0]
-	final.Finish, final.Message, final.Average, final.Logprobs = c.Finish, c.Message, c.Average, c.Logprobs
-	final.Ratings, final.Citations, final.Grounding, final.URLs = c.Ratings, c.Citations, c.Grounding, c.URLs
-	last.Usage = base.Usage
+	c.Content = last.Candidates[0].Content
+	last.Candidates[0], last.Usage = c, base.Usage
 	return events
 }
 
-// content returns the candidate's content; nil when there is none at all.
-func (r *reply) content() *outContent {
+// content returns the content of the candidate. It is nil where the API sends none,
+// which it does for most finish reasons without text.
+func (r *Reply) content() *content {
 	if r.noContent && r.finish != "STOP" && r.finish != "MAX_TOKENS" {
 		return nil
 	}
-	c := &outContent{Role: "model"}
+	c := &content{Role: "model"}
 	if r.thought != "" {
-		c.Parts = append(c.Parts, outPart{Text: r.thought, Thought: true})
+		c.Parts = append(c.Parts, part{Text: r.thought, Thought: true})
 	}
 	if !r.noContent {
 		c.Parts = append(c.Parts, r.extras.before...)
 		if !r.extras.noText {
-			p := outPart{Text: r.text}
+			p := part{Text: r.text}
 			if r.signature {
 				p.Signature = thoughtSignature
 			}
@@ -154,9 +150,9 @@ func (r *reply) content() *outContent {
 	return c
 }
 
-// lastParts are the parts after the text. The first of them is signed where no
-// text is.
-func (r *reply) lastParts() []outPart {
+// lastParts returns the parts after the text. Without a text, the first of them has the
+// signature.
+func (r *Reply) lastParts() []part {
 	parts := slices.Clone(r.extras.after)
 	if len(parts) > 0 && r.signature && r.extras.noText {
 		parts[0].Signature = thoughtSignature
@@ -164,10 +160,10 @@ func (r *reply) lastParts() []outPart {
 	return parts
 }
 
-// logprobsResult gives the first token the answer's confidence and the others
-// near certainty: that is where a label is decided.
-func (r *reply) logprobsResult() (average float64, out *logprobsOut) {
-	out = &logprobsOut{}
+// tokenProbabilities returns log probabilities. The first token has the confidence of
+// the answer, since it decides a label, and the others are nearly certain.
+func (r *Reply) tokenProbabilities() (average float64, out *logprobsResult) {
+	out = &logprobsResult{}
 	sum := 0.0
 	for rest := r.text; rest != "" && len(out.Chosen) < 256; {
 		token := wire.Clip(rest, min(len(rest), 4))
@@ -185,11 +181,11 @@ func (r *reply) logprobsResult() (average float64, out *logprobsOut) {
 		chosen := tokenLogprob{token, int(chance.Hash(token) % 262144), math.Log(p)}
 		sum += chosen.Log
 		out.Chosen = append(out.Chosen, chosen)
-		if r.top == 0 {
+		if r.topLogprobs == 0 {
 			continue
 		}
 		top := topLogprobs{[]tokenLogprob{chosen}}
-		for i := 1; i < r.top; i++ {
+		for i := 1; i < r.topLogprobs; i++ {
 			other := tokenLogprob{" " + strings.Repeat("?", i), i, math.Log((1 - p) / float64(int(1)<<i))}
 			top.Candidates = append(top.Candidates, other)
 		}

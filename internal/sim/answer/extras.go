@@ -8,21 +8,21 @@ import (
 
 // extras are what an answer has besides its text.
 type extras struct {
-	before []outPart // code and its output
-	after  []outPart // function calls, images, sound
-	noText bool      // there is no text part
+	before []part // parts before the text: code and its output
+	after  []part // parts after it: function calls, images, sound
+	noText bool   // there is no text part
 
-	grounding *groundingOut
-	urls      *urlContextOut
-	citations *citationOut
+	grounding *groundingMetadata
+	urls      *urlContextMetadata
+	citations *citationMetadata
 	ratings   []safetyRating
 
-	toolTokens int                 // what tools have put into the prompt
-	media      []wire.TokensDetail // the output that is not text
-	others     []string            // the texts of the further candidates
+	toolTokens int                 // that tools have added to the prompt
+	media      []wire.TokensDetail // of the output that is not text
+	otherTexts []string            // of the candidates after the first
 }
 
-// tokens counts what the answer's extras cost as output, in each candidate.
+// tokens counts the extras as output.
 func (e *extras) tokens() int {
 	n := wire.Sum(e.media)
 	for _, p := range append(e.before[:len(e.before):len(e.before)], e.after...) {
@@ -38,8 +38,8 @@ func (e *extras) tokens() int {
 	return n
 }
 
-// dropMedia takes out the images and the sound.
+// dropMedia removes the images and the sound.
 func (e *extras) dropMedia() {
-	e.after = slices.DeleteFunc(e.after, func(p outPart) bool { return p.Blob != nil })
+	e.after = slices.DeleteFunc(e.after, func(p part) bool { return p.Blob != nil })
 	e.media = nil
 }

@@ -8,14 +8,14 @@ import (
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
-// sites are what a search finds.
+// sites are what every search finds.
 var sites = []string{"example.com", "example.org", "example.net", "encyclopedia.example", "news.example"}
 
-// search grounds the text in what a search for the prompt has found.
-func (t *Turn) search(r *reply) {
+// search adds what a search for the prompt has found, as the sources of the text.
+func (t *Turn) search(r *Reply) {
 	p := t.Prompt
 	hash := chance.Hash(p.User) ^ p.Seed
-	g := &groundingOut{}
+	g := &groundingMetadata{}
 	for part := range strings.SplitSeq(wire.Clip(strings.Join(strings.Fields(subjectOf(p)), " "), 300), " and ") {
 		if q := queryOf(part); q != "" && len(g.Queries) < 2 {
 			g.Queries = append(g.Queries, q)
@@ -42,7 +42,7 @@ func (t *Turn) search(r *reply) {
 	r.extras.toolTokens += 80 + int(hash%300)
 }
 
-// queryOf makes a search query of a text: its words that say something.
+// queryOf makes a search query of the words of a text.
 func queryOf(s string) string {
 	var kept []string
 	for w := range words(s) {
@@ -53,9 +53,8 @@ func queryOf(s string) string {
 	return strings.Join(kept, " ")
 }
 
-// support rests the sentences of the text on chunks: those from the first up to n
-// of them.
-func (g *groundingOut) support(text string, first, n int, hash uint64) {
+// support names sources for the sentences of a text: of the n chunks from first on.
+func (g *groundingMetadata) support(text string, first, n int, hash uint64) {
 	start := 0
 	ends := []int{}
 	for e := range sentenceEnds(text) {
@@ -79,8 +78,8 @@ func (g *groundingOut) support(text string, first, n int, hash uint64) {
 	}
 }
 
-// ground adds sources to the ones that the answer has.
-func (e *extras) ground(g *groundingOut) {
+// ground adds sources to those that the answer has already.
+func (e *extras) ground(g *groundingMetadata) {
 	if e.grounding == nil {
 		e.grounding = g
 		return
@@ -97,16 +96,16 @@ func (e *extras) ground(g *groundingOut) {
 	}
 }
 
-// fetch says what came of the addresses in the prompt. One with "missing" in it is
-// not found, and "paywall" and "unsafe" speak for themselves.
-func (t *Turn) fetch(r *reply) {
+// fetch adds what came of the addresses in the prompt. The words "missing", "paywall"
+// and "unsafe" in an address say how it fails; any other is found.
+func (t *Turn) fetch(r *Reply) {
 	p := t.Prompt
 	urls := wire.URLsIn(p.User)
 	if len(urls) == 0 {
 		return
 	}
-	out := &urlContextOut{}
-	g := &groundingOut{}
+	out := &urlContextMetadata{}
+	g := &groundingMetadata{}
 	for _, u := range urls {
 		status := "SUCCESS"
 		switch {

@@ -7,41 +7,43 @@ import (
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
-// The answer's JSON: https://ai.google.dev/api/generate-content#generatecontentresponse
-type (
-	Response struct {
-		Candidates []candidate     `json:"candidates,omitempty"`
-		Feedback   *promptFeedback `json:"promptFeedback,omitempty"`
-		Usage      *wire.Usage     `json:"usageMetadata,omitempty"`
-		Version    string          `json:"modelVersion"`
-		CreateTime string          `json:"createTime,omitempty"`
-		ID         string          `json:"responseId"`
-	}
-	candidate struct {
-		Content  *outContent  `json:"content,omitempty"`
-		Finish   string       `json:"finishReason,omitempty"`
-		Message  string       `json:"finishMessage,omitempty"`
-		Index    *int         `json:"index,omitempty"` // Google says 0, Vertex AI leaves it out
-		Average  *float64     `json:"avgLogprobs,omitempty"`
-		Logprobs *logprobsOut `json:"logprobsResult,omitempty"`
+// A Response is the JSON of an answer, or of one event of a stream:
+// https://ai.google.dev/api/generate-content#generatecontentresponse
+type Response struct {
+	Candidates []candidate     `json:"candidates,omitempty"`
+	Feedback   *promptFeedback `json:"promptFeedback,omitempty"`
+	Usage      *wire.Usage     `json:"usageMetadata,omitempty"`
+	Version    string          `json:"modelVersion"`
+	CreateTime string          `json:"createTime,omitempty"`
+	ID         string          `json:"responseId"`
+}
 
-		Ratings   []safetyRating `json:"safetyRatings,omitempty"`
-		Citations *citationOut   `json:"citationMetadata,omitempty"`
-		Grounding *groundingOut  `json:"groundingMetadata,omitempty"`
-		URLs      *urlContextOut `json:"urlContextMetadata,omitempty"`
+type (
+	candidate struct {
+		Content  *content        `json:"content,omitempty"`
+		Finish   string          `json:"finishReason,omitempty"`
+		Message  string          `json:"finishMessage,omitempty"`
+		Index    *int            `json:"index,omitempty"` // Google says 0, Vertex AI leaves it out
+		Average  *float64        `json:"avgLogprobs,omitempty"`
+		Logprobs *logprobsResult `json:"logprobsResult,omitempty"`
+
+		Ratings   []safetyRating      `json:"safetyRatings,omitempty"`
+		Citations *citationMetadata   `json:"citationMetadata,omitempty"`
+		Grounding *groundingMetadata  `json:"groundingMetadata,omitempty"`
+		URLs      *urlContextMetadata `json:"urlContextMetadata,omitempty"`
 	}
-	outContent struct {
-		Parts []outPart `json:"parts,omitempty"`
-		Role  string    `json:"role"`
+	content struct {
+		Parts []part `json:"parts,omitempty"`
+		Role  string `json:"role"`
 	}
-	outPart struct {
+	part struct {
 		Text      string `json:"text"`
 		Thought   bool   `json:"thought,omitempty"`
 		Signature string `json:"thoughtSignature,omitempty"`
 
 		// At most one of these, and no text then.
 		Call   *functionCall   `json:"functionCall,omitempty"`
-		Blob   *outBlob        `json:"inlineData,omitempty"`
+		Blob   *blob           `json:"inlineData,omitempty"`
 		Code   *executableCode `json:"executableCode,omitempty"`
 		Result *codeResult     `json:"codeExecutionResult,omitempty"`
 	}
@@ -49,7 +51,7 @@ type (
 		BlockReason string `json:"blockReason"`
 		Message     string `json:"blockReasonMessage,omitempty"`
 	}
-	logprobsOut struct {
+	logprobsResult struct {
 		Chosen []tokenLogprob `json:"chosenCandidates"`
 		Top    []topLogprobs  `json:"topCandidates,omitempty"`
 	}
@@ -63,7 +65,7 @@ type (
 	}
 )
 
-// thoughtSignature stands where the API puts an opaque blob.
+// thoughtSignature stands for the opaque text that the API sends.
 const thoughtSignature = "c2ltdWxhdGVk"
 
 // The parts that are no text: https://ai.google.dev/api/caching#Part
@@ -73,7 +75,7 @@ type (
 		Name string          `json:"name"`
 		Args json.RawMessage `json:"args"`
 	}
-	outBlob struct {
+	blob struct {
 		MIME string `json:"mimeType"`
 		Data []byte `json:"data"` // base64 in JSON
 	}
@@ -87,15 +89,15 @@ type (
 	}
 )
 
-// isData reports whether a part is something else than text.
-func (p *outPart) isData() bool {
+// isData reports whether the part is no text.
+func (p *part) isData() bool {
 	return p.Call != nil || p.Blob != nil || p.Code != nil || p.Result != nil
 }
 
-// MarshalJSON leaves the text out where the part is something else, and only
-// there: an empty text is a part too.
-func (p outPart) MarshalJSON() ([]byte, error) {
-	type fields outPart
+// MarshalJSON leaves out the text of a part that is no text. An empty text stays, since
+// it is a part too.
+func (p part) MarshalJSON() ([]byte, error) {
+	type fields part
 	var b bytes.Buffer
 	var err error
 	if p.isData() {
@@ -109,10 +111,10 @@ func (p outPart) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// What an answer says about its sources:
+// What an answer says about its sources.
 // https://ai.google.dev/api/generate-content#groundingmetadata
 type (
-	groundingOut struct {
+	groundingMetadata struct {
 		Queries  []string           `json:"webSearchQueries,omitempty"`
 		Entry    *searchEntryPoint  `json:"searchEntryPoint,omitempty"`
 		Chunks   []groundingChunk   `json:"groundingChunks,omitempty"`
@@ -133,13 +135,13 @@ type (
 		Segment segment `json:"segment"`
 		Chunks  []int   `json:"groundingChunkIndices"`
 	}
-	// A segment's indices are of bytes of the text.
+	// The indices of a segment count the bytes of the text.
 	segment struct {
 		Start int    `json:"startIndex,omitempty"`
 		End   int    `json:"endIndex"`
 		Text  string `json:"text"`
 	}
-	urlContextOut struct {
+	urlContextMetadata struct {
 		URLs []urlMetadata `json:"urlMetadata"`
 	}
 	urlMetadata struct {
@@ -148,8 +150,9 @@ type (
 	}
 )
 
+// https://ai.google.dev/api/generate-content#citationmetadata
 type (
-	citationOut struct {
+	citationMetadata struct {
 		Sources   []citation `json:"citationSources,omitempty"` // Google AI
 		Citations []citation `json:"citations,omitempty"`       // Vertex AI
 	}
@@ -161,7 +164,8 @@ type (
 	}
 )
 
-// A safetyRating: https://ai.google.dev/api/generate-content#safetyrating
+// What an answer says about its safety.
+// https://ai.google.dev/api/generate-content#safetyrating
 type safetyRating struct {
 	Category         string  `json:"category"`
 	Probability      string  `json:"probability"`

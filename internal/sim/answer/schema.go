@@ -13,9 +13,9 @@ import (
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
-// A generator writes an instance of a schema: JSON Schema or the API's own subset
-// of OpenAPI, types in either case. Enums of strings are classified; other values
-// come from the text and from its hash.
+// A generator writes an instance of a schema: of a JSON Schema, or of the API's subset of
+// OpenAPI. Enums of strings are classified; other values come from the text, or from its
+// hash.
 type generator struct {
 	buf        []byte
 	root       any
@@ -31,12 +31,12 @@ type generator struct {
 }
 
 const (
-	// Below this depth only what is required is written, so that a schema that
-	// refers to itself comes to an end.
+	// Below this depth only what is required is written, so that most schemas that refer
+	// to themselves come to an end.
 	depthOfOptional = 5
-	// A schema that requires itself has no finite instance; null ends it.
+	// A schema that requires itself has no finite instance. Below this depth it is null.
 	depthLimit = 64
-	// The same for one that requires itself twice, in bytes.
+	// One that requires itself twice grows too large before that; the limit is in bytes.
 	sizeLimit = 1 << 20
 )
 
@@ -61,13 +61,13 @@ func numbersIn(s string) []float64 {
 	return found
 }
 
-// next returns the next number of the generator's own sequence.
+// next returns the next number that looks random.
 func (g *generator) next() uint64 {
 	g.hash = chance.Mix(g.hash)
 	return g.hash
 }
 
-// value writes an instance of a schema. name is the property it is for.
+// value writes an instance of a schema. name is that of the property that it is for.
 func (g *generator) value(schema any, name string, depth int) {
 	o, _ := schema.(map[string]any)
 	if depth > depthLimit || len(g.buf) > sizeLimit {
@@ -78,7 +78,7 @@ func (g *generator) value(schema any, name string, depth int) {
 		g.value(g.resolve(ref), name, depth+1)
 		return
 	}
-	if g.absent(o, name) {
+	if g.isNull(o, name) {
 		g.buf = append(g.buf, "null"...)
 		return
 	}
@@ -97,7 +97,7 @@ func (g *generator) value(schema any, name string, depth int) {
 		}
 	}
 	if parts, _ := o["allOf"].([]any); len(parts) > 0 {
-		g.value(g.merge(o, parts), name, depth+1)
+		g.value(g.mergeAll(o, parts), name, depth+1)
 		return
 	}
 
@@ -119,6 +119,7 @@ func (g *generator) value(schema any, name string, depth int) {
 	}
 }
 
+// literal writes a value as it is.
 func (g *generator) literal(v any) {
 	text, err := json.Marshal(v)
 	if err != nil { // not for what came out of a JSON decoder
@@ -127,8 +128,8 @@ func (g *generator) literal(v any) {
 	g.buf = append(g.buf, text...)
 }
 
-// typeOf returns a schema's type in lower case: the first that is not null, or
-// the one that its keywords speak of.
+// typeOf returns the type of a schema in lower case: the first that is not null, or the
+// type that its keywords are for.
 func typeOf(o map[string]any) string {
 	for _, v := range wire.List(o["type"]) {
 		if t, ok := v.(string); ok && !strings.EqualFold(t, "null") || len(wire.List(o["type"])) == 1 {
@@ -146,7 +147,7 @@ func typeOf(o map[string]any) string {
 	return "string"
 }
 
-// resolve follows a reference inside the schema: "#/$defs/Pet".
+// resolve returns what a reference such as "#/$defs/Pet" refers to.
 func (g *generator) resolve(ref string) any {
 	at := g.root
 	path, ok := strings.CutPrefix(ref, "#")
@@ -163,26 +164,32 @@ func (g *generator) resolve(ref string) any {
 	return at
 }
 
+// enum writes one of the values of an enum.
 func (g *generator) enum(o map[string]any, values []any) {
-	labels := wire.EnumOf(o)
-	if len(labels) == 0 {
+	if len(wire.EnumOf(o)) == 0 {
 		g.literal(values[g.next()%uint64(len(values))])
 		return
 	}
-	description, _ := o["description"].(string)
-	g.literal(g.label(labels, description))
+	g.literal(g.label(o))
 }
 
-// label classifies the prompt's text.
-func (g *generator) label(labels []string, description string) string {
-	c, text := g.sets.get(labels, g.prompt.System, description, g.prompt.User)
+// classifier returns the classifier of a schema's labels, and the text to classify.
+func (g *generator) classifier(o map[string]any, labels []string) (c *classifier, text string) {
+	description, _ := o["description"].(string)
+	return g.sets.classifier(labels, g.prompt.System, description, g.prompt.User)
+}
+
+// label returns the label of a schema's enum that fits the text of the prompt.
+func (g *generator) label(o map[string]any) string {
+	labels := wire.EnumOf(o)
+	c, text := g.classifier(o, labels)
 	at, confidence := c.pick(text)
 	g.confidence = confidence
 	return labels[at]
 }
 
-// object writes all properties while the schema is shallow, in propertyOrdering
-// first and by name after that.
+// object writes an object, with all properties as long as depth is small. Those in
+// propertyOrdering come first, and the others by name.
 func (g *generator) object(o map[string]any, depth int) {
 	properties, _ := o["properties"].(map[string]any)
 	required := wire.List(o["required"])
@@ -203,13 +210,12 @@ func (g *generator) object(o map[string]any, depth int) {
 			order = append(order, name)
 		}
 	}
-	// A confidence may come before the label that it is about.
+	// A confidence may come before its label, which must be classified first.
 	if at := slices.IndexFunc(order, isConfidence); at >= 0 {
 		for _, name := range order[at:] {
 			p, _ := g.deref(properties[name]).(map[string]any)
-			if labels := wire.EnumOf(p); len(labels) > 0 {
-				description, _ := p["description"].(string)
-				g.label(labels, description)
+			if len(wire.EnumOf(p)) > 0 {
+				g.label(p)
 				break
 			}
 		}
@@ -239,6 +245,7 @@ func (g *generator) object(o map[string]any, depth int) {
 	g.buf = append(g.buf, '}')
 }
 
+// array writes an array.
 func (g *generator) array(o map[string]any, name string, depth int) {
 	prefix := wire.List(o["prefixItems"])
 	least, most := limits(o, "minItems", "maxItems", 0, math.Inf(1))
@@ -268,11 +275,10 @@ func (g *generator) array(o map[string]any, name string, depth int) {
 	g.buf = append(g.buf, ']')
 }
 
-// labels writes up to n of the labels that the text speaks for, and at least
-// least, whatever they are.
+// labels writes the labels that fit the text, at most n of them. It adds others until
+// there are least of them.
 func (g *generator) labels(labels []string, item map[string]any, n, least int) {
-	description, _ := item["description"].(string)
-	c, text := g.sets.get(labels, g.prompt.System, description, g.prompt.User)
+	c, text := g.classifier(item, labels)
 	picked := []string{}
 	for _, at := range c.ranked(text) {
 		if len(picked) < n {
@@ -287,7 +293,7 @@ func (g *generator) labels(labels []string, item map[string]any, n, least int) {
 	g.literal(picked)
 }
 
-// limits reads two numeric keywords, which may be strings (OpenAPI's int64).
+// limits reads two numeric keywords, with what they are when they are not given.
 func limits(o map[string]any, low, high string, lowest, highest float64) (float64, float64) {
 	lo, ok := wire.Number(o[low])
 	if !ok {
@@ -300,8 +306,8 @@ func limits(o map[string]any, low, high string, lowest, highest float64) (float6
 	return lo, hi
 }
 
-// number returns a number within the schema's bounds: one that stands in the text
-// where one fits, else one drawn by hash.
+// number returns a number within the bounds of the schema: the next in the text that
+// fits, or one drawn by hash.
 func (g *generator) number(o map[string]any, name string, integer bool) float64 {
 	lo, hi := limits(o, "minimum", "maximum", math.Inf(-1), math.Inf(1))
 	step := 0.01
@@ -355,7 +361,8 @@ func (g *generator) number(o map[string]any, name string, integer bool) float64 
 	return min(max(math.Round(n*1e6)/1e6, lo), hi)
 }
 
-// string returns a string made of the text, within the schema's lengths.
+// string returns a string of the schema's format, pattern and lengths. Where the schema
+// leaves it open, it is made of words of the text.
 func (g *generator) string(o map[string]any, name string) string {
 	format, _ := o["format"].(string)
 	switch format {
@@ -397,8 +404,8 @@ func (g *generator) string(o map[string]any, name string) string {
 	return string(runes)
 }
 
-// phrase takes words of the text: sentences where the property's name speaks of
-// prose, a few words each time elsewhere.
+// phrase returns words of the text: a sentence where the name of the property promises
+// prose, or else the next few words.
 func (g *generator) phrase(name string) string {
 	for _, prose := range []string{"summary", "abstract", "description", "reason", "explanation", "answer", "text"} {
 		if strings.Contains(name, prose) {

@@ -9,7 +9,7 @@ import (
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
-// The sound is what the API's speech is: 16-bit little-endian samples of one
+// Speech has the form that the API gives it: 16-bit little-endian samples of one
 // channel, without a header.
 // https://ai.google.dev/gemini-api/docs/speech-generation
 const (
@@ -18,15 +18,15 @@ const (
 	audioTokens = 25 // a second
 )
 
-// A word takes wordTime seconds of sound, which is faster than anyone speaks, so
-// that tests stay small; speechLimit bounds it, in seconds.
+// A word takes wordTime seconds, and a speech at most speechLimit seconds. Nobody speaks
+// so fast, but it keeps tests small.
 const (
 	wordTime    = 0.05
 	speechLimit = 20.0
 )
 
-// speak answers with a tone for each line of the text, as high as the voice of who
-// says it and as long as there are words.
+// speak answers with a tone for each line of the text. It is as high as the speaker's
+// voice, and as long as the line has words.
 func (t *Turn) speak(ex *extras) {
 	speakers, _ := t.Request.Speakers() // checked before
 	var pcm []byte
@@ -46,11 +46,11 @@ func (t *Turn) speak(ex *extras) {
 		pcm = tone(pcm, 220, wordTime)
 	}
 	ex.noText = true
-	ex.after = []outPart{{Blob: &outBlob{speechType, pcm}}}
+	ex.after = []part{{Blob: &blob{speechType, pcm}}}
 	ex.media = []wire.TokensDetail{{Modality: "AUDIO", Tokens: int(math.Ceil(float64(len(pcm)) / (2 * sampleRate) * audioTokens))}}
 }
 
-// tone appends a sine of some seconds, with a short rise and fall.
+// tone appends a sine wave of some seconds. It rises and falls softly.
 func tone(pcm []byte, hertz, length float64) []byte {
 	n := int(length * sampleRate)
 	const edge = sampleRate / 100

@@ -10,8 +10,8 @@ import (
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
-// summaryAsked reports whether the prompt asks for a summary. In the user's text it
-// is looked for at the start and at the end only, where instructions stand.
+// summaryAsked reports whether the prompt asks for a summary. Of the user's text only
+// the start and the end are searched, since instructions stand there.
 func summaryAsked(p wire.Prompt) bool {
 	head := wire.Clip(p.User, 300)
 	tail := p.User[len(p.User)-min(len(p.User), 120):]
@@ -23,14 +23,15 @@ func summaryAsked(p wire.Prompt) bool {
 	return false
 }
 
+// asksSummary reports whether a text asks for a summary.
 func asksSummary(s string) bool {
 	s = strings.ToLower(s)
 	return strings.Contains(s, "summarize") || strings.Contains(s, "summarise") ||
 		strings.Contains(s, "summary of") || strings.Contains(s, "a summary") || strings.Contains(s, "tl;dr")
 }
 
-// subjectOf returns the text that a summary is asked of: the user's text without the
-// lines that ask.
+// subjectOf returns what the prompt is about: the user's text without the lines that
+// ask for a summary.
 func subjectOf(p wire.Prompt) string {
 	lines := strings.Split(p.User, "\n")
 	kept := lines[:0]
@@ -47,8 +48,9 @@ func subjectOf(p wire.Prompt) string {
 	return strings.TrimSpace(strings.Join(kept, "\n"))
 }
 
-// sentencesOf returns how many sentences the prompt wants; two when it does not say.
-func sentencesOf(p wire.Prompt) int {
+// sentencesAsked returns how many sentences the prompt asks for, and two when it does
+// not say.
+func sentencesAsked(p wire.Prompt) int {
 	words := strings.Fields(strings.ToLower(p.System + " " + wire.Clip(p.User, 300)))
 	names := []string{"zero", "one", "two", "three", "four", "five"}
 	for i, w := range words {
@@ -78,7 +80,7 @@ func summarize(s string, n int) string {
 	return wire.Clip(s, 1200)
 }
 
-// sentenceEnds yields the place after each sentence of a line.
+// sentenceEnds yields where each sentence of a line ends.
 func sentenceEnds(s string) func(func(int) bool) {
 	return func(yield func(int) bool) {
 		for i, r := range s {
@@ -103,10 +105,11 @@ func sentenceEnds(s string) func(func(int) bool) {
 	}
 }
 
+// abbreviated reports whether a text ends with an abbreviation.
 func abbreviated(s string) bool {
 	word := s[strings.LastIndexAny(s, " (")+1:]
 	return len(word) == 1 || strings.Contains(word, ".") && len(word) <= 4 || slices.Contains(titles, word)
 }
 
-// titles stand with a full stop before a name.
+// titles stand before a name, with a full stop.
 var titles = []string{"Dr", "Mr", "Mrs", "Ms", "Prof", "St", "No", "vs"}

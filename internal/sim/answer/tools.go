@@ -11,10 +11,10 @@ import (
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
-// calls decides which functions the model calls. In modes AUTO and VALIDATED it
-// calls the one that the text speaks of, if any, and in mode ANY always one; a
+// functionCalls returns the calls that the model makes. In the modes AUTO and VALIDATED
+// it calls the function that the text speaks of, if any, and in mode ANY always one. Any
 // function that the text clearly asks for is called besides.
-func (t *Turn) calls() []outPart {
+func (t *Turn) functionCalls() []part {
 	p, tools := t.Prompt, &t.Request.Tools
 	var names []string
 	var lines strings.Builder
@@ -27,10 +27,10 @@ func (t *Turn) calls() []outPart {
 		byName[f.Name] = f
 		fmt.Fprintf(&lines, "%s: %s\n", f.Name, strings.ReplaceAll(f.Description, "\n", " "))
 	}
-	if len(names) == 0 || tools.Mode == "NONE" || tools.Mode != "ANY" && functionsSaid(t.Request) != "" {
+	if len(names) == 0 || tools.Mode == "NONE" || tools.Mode != "ANY" && functionResults(t.Request) != "" {
 		return nil
 	}
-	c, text := t.Classifiers.get(names, lines.String(), p.User)
+	c, text := t.Classifiers.classifier(names, lines.String(), p.User)
 	best, _ := c.pick(text)
 	// One word of a description alone is chance.
 	const sure = 1
@@ -42,7 +42,7 @@ func (t *Turn) calls() []outPart {
 		}
 	}
 
-	var parts []outPart
+	var parts []part
 	for i, name := range called {
 		call := &functionCall{Name: name, Args: json.RawMessage("{}")}
 		if f := byName[name]; f.Schema != nil {
@@ -54,14 +54,14 @@ func (t *Turn) calls() []outPart {
 		if !strings.HasPrefix(t.Model.Name, "gemini-2") {
 			call.ID = chance.Name(chance.Hash(p.User)+uint64(i), 8)
 		}
-		parts = append(parts, outPart{Call: call})
+		parts = append(parts, part{Call: call})
 	}
 	return parts
 }
 
-// functionsSaid returns what the functions have answered, when the conversation
-// ends with that.
-func functionsSaid(q *wire.Request) string {
+// functionResults returns what functions have answered, as a text. It is empty unless
+// the conversation ends with that.
+func functionResults(q *wire.Request) string {
 	if len(q.Contents) == 0 {
 		return ""
 	}
@@ -80,8 +80,8 @@ func functionsSaid(q *wire.Request) string {
 	return strings.Join(said, " ")
 }
 
-// properNouns returns the runs of capitalized words of a text that begin no
-// sentence: the places and people that arguments are made of.
+// properNouns returns the runs of capitalized words that begin no sentence. They are the
+// places and people of a text, which make good arguments.
 func properNouns(s string) []string {
 	var found []string
 	var run []string

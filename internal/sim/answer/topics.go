@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// topicText is a small thesaurus of what texts are commonly sorted by: the words
-// before the bar name a topic, the ones after it speak of it. It lets a label such
-// as "sport" find a text about football without any description.
+// topicText is a small thesaurus of common topics. The words before the bar name a
+// topic, and the words after it speak of it. With it, a label such as "sport" fits a
+// text about football without any description.
 const topicText = `
 positive praise satisfied happy | good great excellent love loved perfect amazing wonderful fantastic best happy pleased nice awesome recommend enjoy delicious friendly comfortable beautiful works thanks impressed brilliant
 negative complain complaint unhappy | bad terrible awful worst hate poor broken disappointed disappointing waste useless horrible slow rude refund never faulty defective cheap wrong fail failed annoying return uncomfortable
@@ -43,7 +43,7 @@ type topic struct {
 	words []string // stems
 }
 
-// topics returns the thesaurus, stemmed.
+// topics returns the thesaurus with stems for words.
 var topics = sync.OnceValue(func() []topic {
 	stems := func(s string) []string {
 		var out []string

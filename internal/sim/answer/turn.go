@@ -7,69 +7,71 @@ import (
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
-// A Turn is a request with all that its answer depends on.
+// A Turn is a request, with all that its answer depends on.
 type Turn struct {
-	Request      *wire.Request
-	Prompt       wire.Prompt
-	Model        *wire.Model
-	Dialect      wire.Dialect
-	Hash         uint64              // of the request's body
-	PromptTokens []wire.TokensDetail // of the prompt
-	SharedTier   string              // the header by which a request chooses a tier on Vertex AI
+	Request *wire.Request
+	Prompt  wire.Prompt // the text to answer, which may differ from the request's
+	Model   *wire.Model
+	Dialect wire.Dialect
+
+	Hash         uint64              // of the request's body; decides what looks random
+	PromptTokens []wire.TokensDetail // as Request.CountPrompt returns them
+	SharedTier   string              // the header that asks for a tier on Vertex AI
 	Edits        Edits
 	Classifiers  *Classifiers
 }
 
-// Edits are what is changed about a computed answer, to play what goes wrong.
+// Edits change an answer, to show what can be wrong with one. The zero value changes
+// nothing.
 type Edits struct {
-	Text       *string             // instead of the computed one
-	Edit       func(string) string // applied to the text
+	Text       *string             // the answer, instead of the computed one
+	Rewrite    func(string) string // changes the text, when not nil
 	Version    string              // modelVersion
-	Block      string              // blockReason
+	Block      string              // blockReason; there is no answer then
 	Finish     string              // finishReason
 	Message    string              // finishMessage
 	Silent     bool                // no text at all
 	Unmeasured bool                // no usageMetadata
-	Cached     bool                // most of the prompt was in a cache
+	Cached     bool                // three quarters of the prompt were in a cache
 	Unfinished bool                // no finishReason
-	Downgraded bool                // the standard tier answers
+	Downgraded bool                // the standard tier answers, whatever was asked
 }
 
-// A reply is what the model says, before it is put into a dialect's shape.
-type reply struct {
+// A Reply is what the model says, before it has the shape of a dialect.
+type Reply struct {
+	Spent Spent
+
 	dialect wire.Dialect
 	text    string
 	thought string
 	finish  string      // finishReason
 	message string      // finishMessage
-	block   string      // promptFeedback.blockReason; there is no candidate then
-	usage   *wire.Usage // nil: not reported
+	block   string      // blockReason; there is no candidate then
+	usage   *wire.Usage // nil when it is not reported
 	version string      // modelVersion
 
-	noContent  bool    // the candidate has no text, not even an empty one
-	confidence float64 // of the answer, for log probabilities
-	logprobs   bool
-	top        int // topCandidates
-	signature  bool
-	extras     extras
-
-	Spent Spent
+	noContent   bool    // the candidate has no text, not even an empty one
+	confidence  float64 // of the answer, for log probabilities
+	logprobs    bool
+	topLogprobs int
+	signature   bool // a part has a thoughtSignature
+	extras      extras
 }
 
-// Spent is the tokens that an answer has cost, whatever its usage says of them.
+// Spent counts the tokens that an answer has cost. Its usage may report fewer.
 type Spent struct{ Prompt, Cached, Candidates, Thoughts int }
 
-// Simulated ends the modelVersion of every answer.
-const Simulated = "-simulated"
+// VersionSuffix ends the modelVersion of every answer.
+const VersionSuffix = "-simulated"
 
-// Reply makes the answer, with its usage.
-func (t *Turn) Reply() *reply {
+// Reply makes the answer of the turn.
+func (t *Turn) Reply() *Reply {
 	q, p, e := t.Request, t.Prompt, &t.Edits
-	r := &reply{dialect: t.Dialect, finish: "STOP", version: t.Model.Name}
+	r := &Reply{dialect: t.Dialect, finish: "STOP", version: t.Model.Name}
 	if e.Version != "" {
 		r.version = e.Version
 	}
-	r.version += Simulated
+	r.version += VersionSuffix
 	if e.Block != "" {
 		r.block = e.Block
 		r.Spent = t.Spend(0, 0)
@@ -82,8 +84,8 @@ func (t *Turn) Reply() *reply {
 		r.text, r.message = *e.Text, ""
 		r.extras = extras{}
 	}
-	if e.Edit != nil {
-		r.text = e.Edit(r.text)
+	if e.Rewrite != nil {
+		r.text = e.Rewrite(r.text)
 	}
 	for _, s := range q.Stop {
 		r.text, _, _ = strings.Cut(r.text, s)
@@ -111,7 +113,7 @@ func (t *Turn) Reply() *reply {
 		r.thought = "**Reading the request**\n\nThe answer follows from the text by a plain rule: " + wire.Clip(strings.Join(strings.Fields(p.User), " "), 120) + "\n"
 	}
 	candidates := wire.CountText(r.text) + r.extras.tokens()
-	for _, other := range r.extras.others {
+	for _, other := range r.extras.otherTexts {
 		candidates += wire.CountText(other)
 	}
 	r.Spent = t.Spend(candidates, thinking)
@@ -119,12 +121,12 @@ func (t *Turn) Reply() *reply {
 		r.usage = t.usage(r.Spent, &r.extras)
 	}
 	r.signature = thinking > 0 && (t.Dialect == wire.GPTProto || strings.HasPrefix(t.Model.Name, "gemini-3") || strings.HasPrefix(t.Model.Name, "gemini-4") || len(r.extras.after) > 0)
-	r.logprobs, r.top = q.Logprobs()
+	r.logprobs, r.topLogprobs = q.Logprobs()
 	return r
 }
 
-// produce makes the answer's text and everything that comes with it.
-func (t *Turn) produce(r *reply) {
+// produce makes the text of the answer, and what comes with it.
+func (t *Turn) produce(r *Reply) {
 	q, ex := t.Request, &r.extras
 	switch {
 	case t.Model.Speaks():
@@ -134,17 +136,17 @@ func (t *Turn) produce(r *reply) {
 		t.draw(r)
 		return
 	}
-	if calls := t.calls(); len(calls) > 0 {
+	if calls := t.functionCalls(); len(calls) > 0 {
 		ex.after, ex.noText = calls, true
 		if !t.Dialect.VertexShaped() {
 			r.message = "Model generated function call(s)."
 		}
 		return
 	}
-	if said := functionsSaid(q); said != "" && q.Schema == nil {
+	if said := functionResults(q); said != "" && q.Schema == nil {
 		r.text, r.confidence = said, 0.9
 	} else {
-		r.text, r.confidence = t.answer(t.Prompt)
+		r.text, r.confidence = t.text(t.Prompt)
 	}
 	if q.Tools.Code {
 		t.runCode(r)
@@ -152,19 +154,19 @@ func (t *Turn) produce(r *reply) {
 	for i := 1; i < q.Candidates(); i++ {
 		other := t.Prompt
 		other.Seed = chance.Mix(other.Seed + uint64(i))
-		text, _ := t.answer(other)
+		text, _ := t.text(other)
 		if q.Schema == nil {
 			text = otherWords[(i-1)%len(otherWords)] + text
 		}
-		ex.others = append(ex.others, text)
+		ex.otherTexts = append(ex.otherTexts, text)
 	}
 }
 
-// otherWords begin the further candidates of an answer that is free text.
+// otherWords begin the candidates after the first, when the answer is free text.
 var otherWords = []string{"In other words: ", "Put differently: ", "Or: ", "Again: ", "That is: ", "Differently said: ", "Once more: "}
 
-// annotate adds what refers to the final text: sources, citations, ratings.
-func (t *Turn) annotate(r *reply) {
+// annotate adds what is about the final text: sources, citations and ratings.
+func (t *Turn) annotate(r *Reply) {
 	q, ex := t.Request, &r.extras
 	if q.Tools.Search {
 		t.search(r)
@@ -172,7 +174,7 @@ func (t *Turn) annotate(r *reply) {
 	if q.Tools.URLs {
 		t.fetch(r)
 	}
-	if q.Schema == nil && r.text != "" && quotes(t.Prompt) {
+	if q.Schema == nil && r.text != "" && asksQuotation(t.Prompt) {
 		ex.citations = citationsOf(r.text, t.Dialect)
 	}
 	if len(q.Settings) > 0 {
@@ -183,9 +185,9 @@ func (t *Turn) annotate(r *reply) {
 	}
 }
 
-// limit applies maxOutputTokens, which counts the thinking too: it may leave
-// nothing for the answer.
-func (r *reply) limit(q *wire.Request, thoughts *int) {
+// limit applies maxOutputTokens. Thinking counts too, and may leave nothing for the
+// answer.
+func (r *Reply) limit(q *wire.Request, thoughts *int) {
 	if q.MaxOutput == 0 || *thoughts+wire.CountText(r.text)+r.extras.tokens() <= q.MaxOutput {
 		return
 	}
@@ -200,7 +202,7 @@ func (r *reply) limit(q *wire.Request, thoughts *int) {
 	r.text, r.noContent = text, text == ""
 }
 
-// Spend returns what so much of output costs, with the prompt.
+// Spend returns what an answer of so many tokens costs.
 func (t *Turn) Spend(candidates, thoughts int) Spent {
 	n := Spent{Prompt: wire.Sum(t.PromptTokens), Candidates: candidates, Thoughts: thoughts}
 	if t.Edits.Cached {
@@ -209,7 +211,7 @@ func (t *Turn) Spend(candidates, thoughts int) Spent {
 	return n
 }
 
-// usage reports a call's tokens as the dialect does.
+// usage reports the tokens of an answer as the dialect does.
 func (t *Turn) usage(n Spent, ex *extras) *wire.Usage {
 	u := &wire.Usage{
 		Prompt: n.Prompt, PromptDetails: t.PromptTokens, Cached: n.Cached,

@@ -5,7 +5,7 @@ import (
 	"unicode"
 )
 
-// words yields the words of a text in lower case, taking camelCase apart.
+// words yields the words of a text in lower case. It splits camelCase.
 func words(s string) func(func(string) bool) {
 	return func(yield func(string) bool) {
 		start, lower := -1, false
@@ -29,14 +29,15 @@ func words(s string) func(func(string) bool) {
 	}
 }
 
-// suffixes are what stem cuts off, longest first: enough to bring the forms of a
-// word together, at the price of some that have nothing to do with each other.
+// suffixes are what stem cuts off, the longest first. They bring the forms of a word
+// together, and now and then words that have nothing to do with each other.
 var suffixes = []string{
 	"izations", "isations", "ization", "isation", "ations", "ically", "ation", "ities", "ments", "ical", "ings",
 	"ment", "ness", "able", "ible", "ally", "ists", "ator", "izer", "ing", "ers", "ors", "ies", "ist", "ity", "ics", "ion",
 	"ed", "er", "or", "es", "al", "ic", "ly", "s", "y", "e",
 }
 
+// stem returns what the forms of a word have in common, roughly.
 func stem(w string) string {
 	for _, s := range suffixes {
 		if len(w) >= len(s)+3 && strings.HasSuffix(w, s) {
@@ -52,7 +53,7 @@ func stem(w string) string {
 	return strings.TrimSuffix(w, "e")
 }
 
-// stopWords say nothing about a label.
+// stopWords are too common to say anything about a label.
 var stopWords = func() map[string]bool {
 	m := map[string]bool{}
 	for w := range strings.FieldsSeq(`a an and any are as at be both but by can do does etc for from has have how if in

@@ -6,18 +6,17 @@ import (
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
-// echoLimit is the longest echo, in bytes.
+// echoLimit is the most of a text that an answer repeats, in bytes.
 const echoLimit = 400
 
-// answer computes the text that a model would give, and how sure it is.
-func (t *Turn) answer(p wire.Prompt) (text string, confidence float64) {
+// text returns the text of the answer to a prompt, and how sure the model is of it.
+func (t *Turn) text(p wire.Prompt) (text string, confidence float64) {
 	q, sets := t.Request, t.Classifiers
 	switch {
 	case q.MIME == "text/x.enum":
 		g := newGenerator(q.Schema, p, sets)
 		o, _ := q.Schema.(map[string]any)
-		description, _ := o["description"].(string)
-		text = g.label(wire.EnumOf(q.Schema), description)
+		text = g.label(o)
 		return text, g.confidence
 	case q.Schema != nil:
 		g := newGenerator(q.Schema, p, sets)
@@ -29,7 +28,7 @@ func (t *Turn) answer(p wire.Prompt) (text string, confidence float64) {
 		g.literal(wire.Clip(p.User, echoLimit))
 		return string(append(g.buf, '}')), 0.9
 	case summaryAsked(p):
-		if s := summarize(subjectOf(p), sentencesOf(p)); s != "" {
+		if s := summarize(subjectOf(p), sentencesAsked(p)); s != "" {
 			return s, 0.9
 		}
 	}
