@@ -7,7 +7,7 @@ import (
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
-// keys are the keys and tokens that are accepted; nil accepts any.
+// keys are the keys and tokens that are accepted. Nil accepts any.
 type keys map[string]bool
 
 func newKeys(accepted []string) keys {
@@ -23,8 +23,8 @@ func newKeys(accepted []string) keys {
 
 func (k keys) accept(key string) bool { return k == nil || k[key] }
 
-// authenticate returns the key or token of a request, or why it is refused. express
-// says that the address names no project, which is when Vertex AI takes keys.
+// authenticate returns the key or token of a request, or why it is refused. express says
+// that the path names no project: only then does Vertex AI take keys.
 func (k keys) authenticate(d Dialect, r *http.Request, express bool) (string, *wire.Error) {
 	header := r.Header.Get("X-Goog-Api-Key")
 	authorization := r.Header.Get("Authorization")
@@ -65,7 +65,7 @@ func (k keys) authenticate(d Dialect, r *http.Request, express bool) (string, *w
 	return k.check(d, header+query)
 }
 
-// check returns the key if it is accepted.
+// check returns a key that is accepted, or why it is not.
 func (k keys) check(d Dialect, key string) (string, *wire.Error) {
 	switch {
 	case d.Gateway() && key == "":
@@ -78,6 +78,7 @@ func (k keys) check(d Dialect, key string) (string, *wire.Error) {
 	return "", wire.BadKey()
 }
 
+// cutBearer returns the token after the word bearer.
 func cutBearer(authorization string) (token string, ok bool) {
 	const scheme = "bearer "
 	if len(authorization) <= len(scheme) || !strings.EqualFold(authorization[:len(scheme)], scheme) {

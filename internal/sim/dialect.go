@@ -2,11 +2,11 @@ package sim
 
 import "github.com/genbatch/genbatch/internal/sim/wire"
 
-// A Dialect is whose way of speaking the protocol is imitated. The zero value is
-// Google's.
+// A Dialect is the provider whose way of speaking the protocol is simulated. An empty
+// one is Google's.
 type Dialect = wire.Dialect
 
-// The dialects; package wire tells what sets them apart.
+// The dialects. Package wire says what sets them apart.
 const (
 	Google   = wire.Google
 	Vertex   = wire.Vertex

@@ -8,10 +8,9 @@ import (
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
-// bodyFaults are refusals and broken answers that have been seen in the wild and
-// that differ from those of faultTable in little but their text. They are sent as
-// they are, whatever the dialect: gateways pass on what they get, and rewrite
-// statuses.
+// bodyFaults are refusals and broken answers that real endpoints have sent. Most differ
+// from the plain faults in little but their text. They are sent as they are in every
+// dialect, since gateways pass on what they get, with another status.
 var bodyFaults = []faultKind{
 	{"302", "302 to a login page", nil, func(x *exchange, _ string) bool {
 		x.w.Header().Set("Location", "https://login.example/")
@@ -55,7 +54,7 @@ var bodyFaults = []faultKind{
 	{"522", "522, Cloudflare's page for an origin that is away", nil, page(522, "522: Connection timed out")},
 
 	{"short", "200 with half of the answer, ended in order", nil, func(x *exchange, _ string) bool {
-		x.faults.short, x.faults.failed = true, true
+		x.damage.short, x.damage.failed = true, true
 		return false
 	}},
 	{"comments", "200 with nothing but the comments of an event stream", nil, sent(200, ": keep-alive\n\n: keep-alive\n\n")},
@@ -71,12 +70,12 @@ var bodyFaults = []faultKind{
 			strconv.Itoa(wire.Sum(x.promptTokens)) + `,"thoughtsTokenCount":40,"totalTokenCount":` + strconv.Itoa(wire.Sum(x.promptTokens)+40) + `},"modelVersion":"` + x.model.Name + answer.VersionSuffix + `"}`)
 	}},
 	{"nofinish", "an answer without finishReason", nil, func(x *exchange, _ string) bool {
-		x.faults.edits.Unfinished, x.faults.failed = true, true
+		x.damage.Unfinished, x.damage.failed = true, true
 		return false
 	}},
 }
 
-// sent sends a body as it is, with its status.
+// sent makes a fault of a status and a body.
 func sent(status int, body string) func(*exchange, string) bool {
 	return func(x *exchange, _ string) bool {
 		x.writeBody(status, x.contentType(), []byte(body))
@@ -84,5 +83,5 @@ func sent(status int, body string) func(*exchange, string) bool {
 	}
 }
 
-// faultTable is all that a server can do wrong.
+// faultTable has all faults.
 var faultTable = append(plainFaults[:len(plainFaults):len(plainFaults)], bodyFaults...)

@@ -14,42 +14,41 @@ import (
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
-// A faultState is what the faults of an exchange have changed about it.
-type faultState struct {
-	edits answer.Edits
-	cut   bool          // break off half way
-	short bool          // end half way, in order
-	drip  time.Duration // pause between the pieces
+// A damage is what the faults of an exchange do to its answer.
+type damage struct {
+	answer.Edits
+	cut   bool          // the connection breaks half way
+	short bool          // the answer ends half way, in order
+	drip  time.Duration // the answer comes in pieces, so far apart
 
-	passing bool // by a fault that is over after some tries
-
-	// failed marks an answer that no caller can use, so that it does not count.
-	failed bool
+	passing bool // one of the faults is over after some tries
+	failed  bool // no caller can use the answer, so it does not count as one
 }
 
-// A faultKind does something to an exchange. run reports whether it has answered;
-// if not, the answer goes on with what it changed. check tells whether a value is
-// right; nil means that the kind takes none.
+// A faultKind is a way to fail. run reports whether it has answered the exchange; if
+// not, it has changed the damage, and the answer goes on. check says what is wrong with
+// a value, and is nil for a kind that takes none.
 type faultKind struct {
 	name, help string
 	check      func(string) error
 	run        func(x *exchange, value string) (ended bool)
 }
 
+// plainFaults are the faults that depend on the exchange.
 var plainFaults = []faultKind{
 	{"400", "400 INVALID_ARGUMENT", nil, refusal(func(*exchange) *wire.Error { return wire.Invalid("Request contains an invalid argument.") })},
 	{"401", "401, the key or token is not accepted", nil, refusal(func(x *exchange) *wire.Error {
-		if x.s.config.Dialect.Gateway() {
+		if x.server.config.Dialect.Gateway() {
 			return wire.GatewayError(http.StatusUnauthorized, "", "Invalid token")
 		}
 		return wire.BadToken()
 	})},
-	{"402", "402 (403 from a gateway), the balance is used up", nil, refusal(func(x *exchange) *wire.Error { return wire.NoBalance(x.s.config.Dialect) })},
+	{"402", "402 (403 from a gateway), the balance is used up", nil, refusal(func(x *exchange) *wire.Error { return wire.NoBalance(x.server.config.Dialect) })},
 	{"403", "403 PERMISSION_DENIED CONSUMER_SUSPENDED, whose text prints the key", nil, refusal(func(x *exchange) *wire.Error { return wire.SuspendedKey(x.key) })},
-	{"404", "404, the model is not found (503 model_not_found from a gateway)", nil, refusal(func(x *exchange) *wire.Error { return wire.UnknownModel(x.s.config.Dialect, x.at, x.model.Name) })},
+	{"404", "404, the model is not found (503 model_not_found from a gateway)", nil, refusal(func(x *exchange) *wire.Error { return wire.UnknownModel(x.server.config.Dialect, x.at, x.model.Name) })},
 	{"408", "408 with an HTML page", nil, page(http.StatusRequestTimeout, "Request Timeout")},
 	{"429", "429 with QuotaFailure and RetryInfo, of =DURATION (1s)", checkDuration, (*exchange).fault429},
-	{"429bare", "429 that says neither which limit nor how long", nil, refusal(func(x *exchange) *wire.Error { return wire.BareQuota(x.s.config.Dialect) })},
+	{"429bare", "429 that says neither which limit nor how long", nil, refusal(func(x *exchange) *wire.Error { return wire.BareQuota(x.server.config.Dialect) })},
 	{"429day", "429, the quota of the day is used up", nil, refusal(func(x *exchange) *wire.Error {
 		return wire.QuotaExceeded([]wire.Violation{{Metric: metricRequests, ID: idDay, Model: x.model.Name, Limit: "250"}}, 27*time.Second)
 	})},
@@ -72,15 +71,15 @@ var plainFaults = []faultKind{
 	{"524", "524, Cloudflare's page for a slow origin", nil, page(524, "524: A timeout occurred")},
 
 	{"flexbusy", "503 UNAVAILABLE for what asks for the flex tier, which is shed first", nil, func(x *exchange, _ string) bool {
-		if x.q.Tier() != "flex" {
+		if x.request.Tier() != "flex" {
 			return false
 		}
 		x.fail(wire.Overloaded())
 		return true
 	}},
 	{"downgrade", "the standard tier answers what asks for priority", nil, func(x *exchange, _ string) bool {
-		if x.q.Tier() == "priority" {
-			x.faults.edits.Downgraded = true
+		if x.request.Tier() == "priority" {
+			x.damage.Downgraded = true
 		}
 		return false
 	}},
@@ -91,11 +90,11 @@ var plainFaults = []faultKind{
 		return true
 	}},
 	{"drip", "answers in 20 pieces, =DURATION (100ms) apart", checkDuration, func(x *exchange, value string) bool {
-		x.faults.drip = duration(value, 100*time.Millisecond)
+		x.damage.drip = duration(value, 100*time.Millisecond)
 		return false
 	}},
 	{"cut", "breaks off half way through the answer, or after a stream's first event", nil, func(x *exchange, _ string) bool {
-		x.faults.cut, x.faults.failed = true, true
+		x.damage.cut, x.damage.failed = true, true
 		return false
 	}},
 	{"reset", "resets the connection without an answer", nil, (*exchange).faultReset},
@@ -113,69 +112,69 @@ var plainFaults = []faultKind{
 	{"nocandidates", "200 with {}", nil, func(x *exchange, _ string) bool { return x.sendRaw("{}") }},
 	{"errorbody", "200 whose body, or the event after a stream's first, is an error 503", nil, (*exchange).faultErrorBody},
 	{"empty", "STOP without any text", nil, func(x *exchange, _ string) bool {
-		x.faults.edits.Silent, x.faults.failed = true, true
+		x.damage.Silent, x.damage.failed = true, true
 		return false
 	}},
 	{"nousage", "an answer without usageMetadata", nil, func(x *exchange, _ string) bool {
-		x.faults.edits.Unmeasured = true
+		x.damage.Unmeasured = true
 		return false
 	}},
 	{"cached", "three quarters of the prompt, rounded down, were in the cache", nil, func(x *exchange, _ string) bool {
-		x.faults.edits.Cached = true
+		x.damage.Cached = true
 		return false
 	}},
 	{"fenced", "an answer in ```json fences", nil, func(x *exchange, _ string) bool {
-		x.faults.edits.Rewrite = func(s string) string { return "```json\n" + s + "\n```" }
+		x.damage.Rewrite = func(s string) string { return "```json\n" + s + "\n```" }
 		return false
 	}},
 	{"invalid", "an answer that breaks its schema or is none of the labels", nil, func(x *exchange, _ string) bool {
-		x.faults.edits.Rewrite = func(s string) string { return s[:len(s)/2] + " I am not sure" }
+		x.damage.Rewrite = func(s string) string { return s[:len(s)/2] + " I am not sure" }
 		return false
 	}},
 	{"trailing", "a JSON answer with more text after it", nil, func(x *exchange, _ string) bool {
-		x.faults.edits.Rewrite = func(s string) string { return s + "\n\nI hope this helps! " + wire.Clip(s, 20) }
+		x.damage.Rewrite = func(s string) string { return s + "\n\nI hope this helps! " + wire.Clip(s, 20) }
 		return false
 	}},
 	{"badschema", "JSON that breaks its schema, until a correction; with =always, after it too", checkAny, func(x *exchange, value string) bool {
-		if value == "always" || !x.q.Corrected() {
-			x.faults.edits.Rewrite = breakSchema
+		if value == "always" || !x.request.Corrected() {
+			x.damage.Rewrite = breakSchema
 		}
 		return false
 	}},
 	{"answer", "the answer =TEXT", checkAny, func(x *exchange, value string) bool {
-		x.faults.edits.Text = &value
+		x.damage.Text = &value
 		return false
 	}},
 	{"version", "another model answers, =MODEL (gemini-3.5-flash-lite)", checkAny, func(x *exchange, value string) bool {
-		x.faults.edits.Version = cmp.Or(value, "gemini-3.5-flash-lite")
+		x.damage.Version = cmp.Or(value, "gemini-3.5-flash-lite")
 		return false
 	}},
 
 	{"block", "the prompt is blocked for =REASON (PROHIBITED_CONTENT)", checkAny, func(x *exchange, value string) bool {
-		x.faults.edits.Block = cmp.Or(value, "PROHIBITED_CONTENT")
+		x.damage.Block = cmp.Or(value, "PROHIBITED_CONTENT")
 		return false
 	}},
 	{"safety", "finish reason SAFETY, without text", nil, func(x *exchange, _ string) bool {
-		x.faults.edits.Finish, x.faults.edits.Silent = "SAFETY", true
+		x.damage.Finish, x.damage.Silent = "SAFETY", true
 		return false
 	}},
 	{"recitation", "finish reason RECITATION, after half the text", nil, func(x *exchange, _ string) bool {
-		x.faults.edits.Finish, x.faults.edits.Message = "RECITATION", "The answer was too close to existing text."
-		x.faults.edits.Rewrite = func(s string) string { return wire.Clip(s, len(s)/2) }
+		x.damage.Finish, x.damage.Message = "RECITATION", "The answer was too close to existing text."
+		x.damage.Rewrite = func(s string) string { return wire.Clip(s, len(s)/2) }
 		return false
 	}},
 	{"maxtokens", "finish reason MAX_TOKENS, all of it spent on thinking", nil, func(x *exchange, _ string) bool {
-		x.faults.edits.Finish, x.faults.edits.Silent = "MAX_TOKENS", true
+		x.damage.Finish, x.damage.Silent = "MAX_TOKENS", true
 		return false
 	}},
 	{"finish", "any finish reason, =REASON (OTHER), after the text", checkAny, func(x *exchange, value string) bool {
-		x.faults.edits.Finish = cmp.Or(value, "OTHER")
+		x.damage.Finish = cmp.Or(value, "OTHER")
 		return false
 	}},
 }
 
-// breakSchema turns a JSON text into one of another shape: it renames the members
-// of an object, and puts everything else into one.
+// breakSchema turns a JSON text into one of another shape. It renames the members of an
+// object, and replaces anything else by an object.
 func breakSchema(s string) string {
 	var o map[string]json.RawMessage
 	if json.Unmarshal([]byte(s), &o) != nil || len(o) == 0 {
@@ -192,6 +191,7 @@ func breakSchema(s string) string {
 	return string(text)
 }
 
+// refusal makes a fault of an error.
 func refusal(e func(*exchange) *wire.Error) func(*exchange, string) bool {
 	return func(x *exchange, _ string) bool {
 		x.fail(e(x))
@@ -199,6 +199,7 @@ func refusal(e func(*exchange) *wire.Error) func(*exchange, string) bool {
 	}
 }
 
+// page makes a fault of an HTML page.
 func page(status int, title string) func(*exchange, string) bool {
 	body := []byte(htmlPage(status, title))
 	return func(x *exchange, _ string) bool {
@@ -207,10 +208,11 @@ func page(status int, title string) func(*exchange, string) bool {
 	}
 }
 
-// fault429 names no value, since a caller may take it for the real limit.
+// fault429 refuses for a limit, which it does not tell: a caller may take it for the
+// real one.
 func (x *exchange) fault429(value string) bool {
-	if x.s.config.Dialect != Google {
-		x.fail(wire.BareQuota(x.s.config.Dialect))
+	if x.server.config.Dialect != Google {
+		x.fail(wire.BareQuota(x.server.config.Dialect))
 		return true
 	}
 	v := wire.Violation{Metric: metricRequests, ID: idMinute, Model: x.model.Name}
@@ -218,7 +220,7 @@ func (x *exchange) fault429(value string) bool {
 	return true
 }
 
-// sendRaw sends one JSON text in the frame of the call.
+// sendRaw sends a JSON text as the only response of the call.
 func (x *exchange) sendRaw(text string) bool {
 	switch {
 	case x.sse:
@@ -230,6 +232,7 @@ func (x *exchange) sendRaw(text string) bool {
 	return true
 }
 
+// faultErrorBody sends an error with status 200, in a stream after the first event.
 func (x *exchange) faultErrorBody(string) bool {
 	const text = `{"error":{"code":503,"message":"The model is overloaded. Please try again later.","status":"UNAVAILABLE"}}`
 	if !x.stream {
@@ -249,8 +252,8 @@ func (x *exchange) faultErrorBody(string) bool {
 	return true
 }
 
-// faultReset closes the connection so that the other side sees a reset, where the
-// connection can be had; else it breaks off.
+// faultReset closes the connection so that the other side sees a reset. Where the
+// connection cannot be had, it breaks off.
 func (x *exchange) faultReset(string) bool {
 	conn, _, err := http.NewResponseController(x.w).Hijack()
 	if err != nil {
@@ -263,7 +266,7 @@ func (x *exchange) faultReset(string) bool {
 	return true
 }
 
-// faultGiant writes a JSON text that goes on and on, from one small buffer.
+// faultGiant writes a JSON text of any size, out of a small buffer.
 func (x *exchange) faultGiant(value string) bool {
 	size, err := strconv.ParseInt(value, 10, 64)
 	if err != nil {

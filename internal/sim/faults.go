@@ -2,12 +2,10 @@ package sim
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/genbatch/genbatch/internal/sim/chance"
@@ -16,11 +14,11 @@ import (
 // A Fault is something that goes wrong with a given probability.
 type Fault struct {
 	Kind        string  // the name of one of FaultKinds
-	Value       string  // where the kind takes one; empty for its default
+	Value       string  // for a kind that takes one; empty for the default of the kind
 	Probability float64 // from 0 to 1
 }
 
-// A FaultKind describes a fault.
+// A FaultKind describes a way to fail.
 type FaultKind struct {
 	Name string
 	Help string // one line
@@ -35,9 +33,9 @@ func FaultKinds() []FaultKind {
 	return kinds
 }
 
-// ParseFaults reads faults by kind and probability, with a value after a colon
-// where the kind takes one: "503=0.1,slow:2s=0.05,cut=0.01". At most one of them
-// hits a try, so the probabilities may add up to 1.
+// ParseFaults reads a list such as "503=0.1,slow:2s=0.05,cut=0.01": kinds with their
+// probabilities, and a value after a colon where the kind takes one. At most one fault
+// hits a try, so the probabilities add up to at most 1.
 func ParseFaults(spec string) ([]Fault, error) {
 	var faults []Fault
 	for item := range strings.SplitSeq(spec, ",") {
@@ -60,6 +58,7 @@ func ParseFaults(spec string) ([]Fault, error) {
 	return faults, checkFaults(faults)
 }
 
+// checkFaults says what is wrong with faults.
 func checkFaults(faults []Fault) error {
 	sum := 0.0
 	for _, f := range faults {
@@ -103,20 +102,20 @@ func findFault(name string) *faultKind {
 	return nil
 }
 
-// fault does to the exchange what its directives and the configured faults say,
-// and reports whether that was all of it.
+// fault does to the exchange what its directives and the configured faults say. ended
+// says that it has answered.
 func (x *exchange) fault() (ended bool) {
 	var directives []directive
 	if bytes.Contains(x.body, []byte(directiveMark)) {
 		directives = findDirectives(string(x.body))
 	}
-	if len(directives) == 0 && len(x.s.config.Faults) == 0 {
+	if len(directives) == 0 && len(x.server.config.Faults) == 0 {
 		return false
 	}
 	var due []Fault
-	passing := false // a directive that ends after some tries is among them
-	key := triesKey(x.sum, x.body)
-	try := x.s.tries.count(key)
+	passing := false // one of them is over after some tries
+	key := triesKey(x.bodySum, x.body)
+	try := x.server.tries.count(key)
 	for _, d := range directives {
 		if d.tries == 0 || try < d.tries {
 			due = append(due, d.Fault)
@@ -124,8 +123,8 @@ func (x *exchange) fault() (ended bool) {
 		}
 	}
 	// One draw for all kinds, so that each has just the probability it was given.
-	u := chance.Unit(chance.Mix(chance.Mix(x.s.config.Seed^x.hash) + uint64(try)))
-	for _, f := range x.s.config.Faults {
+	u := chance.Unit(chance.Mix(chance.Mix(x.server.config.Seed^x.bodyHash) + uint64(try)))
+	for _, f := range x.server.config.Faults {
 		if u -= f.Probability; u < 0 {
 			due = append(due, f)
 			break
@@ -139,124 +138,16 @@ func (x *exchange) fault() (ended bool) {
 			continue
 		}
 		if !counted {
-			x.s.tries.add(key)
-			x.faults.passing = passing
+			x.server.tries.add(key)
+			x.damage.passing = passing
 			counted = true
 		}
-		x.s.stats.faults.add(k.name)
+		x.server.stats.faults.add(k.name)
 		if k.run(x, f.Value) {
 			return true
 		}
 	}
 	return false
-}
-
-// A directive is a fault that a request's text asks for.
-type directive struct {
-	Fault
-	tries int // applies to the first so many; 0 = to all
-}
-
-const (
-	directiveMark = "[[sim:"
-	directiveEnd  = "]]"
-)
-
-// findDirectives reads the directives in a request's JSON text. Their values are
-// read there with their escapes, which is why they cannot hold quotes.
-func findDirectives(body string) []directive {
-	var found []directive
-	for {
-		at := strings.Index(body, directiveMark)
-		if at < 0 {
-			return found
-		}
-		body = body[at+len(directiveMark):]
-		end := strings.Index(body, directiveEnd)
-		if end < 0 {
-			return found
-		}
-		var d directive
-		d.Kind, d.Value, _ = strings.Cut(body[:end], "=")
-		if at := strings.LastIndexByte(d.Kind, 'x'); at > 0 {
-			if n, err := strconv.Atoi(d.Kind[at+1:]); err == nil && n > 0 {
-				d.Kind, d.tries = d.Kind[:at], n
-			}
-		}
-		if k := findFault(d.Kind); k != nil && k.check != nil && d.Value != "" && k.check(d.Value) != nil {
-			d.Value = "" // an unusable value is the default
-		}
-		found = append(found, d)
-		body = body[end:]
-	}
-}
-
-// stripDirectives takes the directives out of a text, so that answers do not
-// depend on them.
-func stripDirectives(s string) string {
-	for {
-		at := strings.Index(s, directiveMark)
-		if at < 0 {
-			return s
-		}
-		end := strings.Index(s[at:], directiveEnd)
-		if end < 0 {
-			return s
-		}
-		s = strings.TrimSpace(s[:at] + s[at+end+len(directiveEnd):])
-	}
-}
-
-// triesKey is what the tries of a request are counted by: the text that its first
-// directive stands in, so that a request that was changed after a fault counts as the
-// same one; without directives, its body.
-func triesKey(sum [32]byte, body []byte) [32]byte {
-	at := bytes.Index(body, []byte(directiveMark))
-	if at < 0 {
-		return sum
-	}
-	text := body[bytes.LastIndexByte(body[:at], '"')+1:]
-	if end := bytes.IndexByte(text, '"'); end >= 0 {
-		text = text[:end]
-	}
-	return sha256.Sum256(text)
-}
-
-// tries counts how often a request has met a fault since it was last answered
-// without one.
-type tries struct {
-	mu sync.Mutex
-	n  map[[32]byte]int
-}
-
-// triesKept bounds the memory of bodies that never come back.
-const triesKept = 1 << 18
-
-func (t *tries) count(sum [32]byte) int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.n[sum]
-}
-
-func (t *tries) add(sum [32]byte) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.n == nil {
-		t.n = map[[32]byte]int{}
-	}
-	if len(t.n) >= triesKept {
-		for old := range t.n {
-			delete(t.n, old)
-			break
-		}
-	}
-	t.n[sum]++
-}
-
-func (t *tries) forget(sum [32]byte) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.n, sum)
 }
 
 func checkDuration(s string) error {

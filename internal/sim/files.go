@@ -4,57 +4,28 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/hex"
-	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
-// fileLife is how long the API keeps a file.
-// https://ai.google.dev/gemini-api/docs/files
-const fileLife = 48 * time.Hour
-
-// headKept is how much of a file is kept: what it takes to know an image's size
-// and to count a document's pages.
-const headKept = 4 << 20
-
-// files is the Files API's store. The zero value is ready for use.
-type files struct {
-	mu       sync.Mutex
-	byID     map[string]*file
-	sessions map[string]*upload
-}
-
-// A file belongs to the key that it was uploaded with.
-type file struct {
-	id, owner, display, mime string
-	size                     int64
-	sum                      []byte
-	head                     []byte
-	created, ready           time.Time
-	failed                   bool
-}
-
-// A fileInfo: https://ai.google.dev/api/files#File
+// A fileInfo is a file as the API describes it: https://ai.google.dev/api/files#File
 type fileInfo struct {
-	Name       string      `json:"name"`
-	Display    string      `json:"displayName,omitempty"`
-	MIME       string      `json:"mimeType"`
-	Size       string      `json:"sizeBytes"`
-	Created    string      `json:"createTime"`
-	Updated    string      `json:"updateTime"`
-	Expiration string      `json:"expirationTime"`
-	SHA256     string      `json:"sha256Hash"` // base64 of the hexadecimal digits, as the API has it
-	URI        string      `json:"uri"`
-	State      string      `json:"state"`
-	Source     string      `json:"source"`
-	Error      *fileStatus `json:"error,omitempty"`
+	Name        string      `json:"name"`
+	DisplayName string      `json:"displayName,omitempty"`
+	MIME        string      `json:"mimeType"`
+	Size        string      `json:"sizeBytes"`
+	Created     string      `json:"createTime"`
+	Updated     string      `json:"updateTime"`
+	Expiration  string      `json:"expirationTime"`
+	SHA256      string      `json:"sha256Hash"` // base64 of the hexadecimal digits, as the API has it
+	URI         string      `json:"uri"`
+	State       string      `json:"state"`
+	Source      string      `json:"source"`
+	Error       *fileStatus `json:"error,omitempty"`
 }
 
 type fileStatus struct {
@@ -62,23 +33,14 @@ type fileStatus struct {
 	Message string `json:"message"`
 }
 
-const fileTime = "2006-01-02T15:04:05.000000Z"
+const fileTimeFormat = "2006-01-02T15:04:05.000000Z"
 
-func (f *file) state() string {
-	switch {
-	case time.Now().Before(f.ready):
-		return "PROCESSING"
-	case f.failed:
-		return "FAILED"
-	}
-	return "ACTIVE"
-}
-
+// fileInfo describes a file to the caller.
 func (x *exchange) fileInfo(f *file) fileInfo {
 	i := fileInfo{
-		Name: "files/" + f.id, Display: f.display, MIME: f.mime, Size: strconv.FormatInt(f.size, 10),
-		Created: f.created.UTC().Format(fileTime), Updated: f.created.UTC().Format(fileTime),
-		Expiration: f.created.Add(fileLife).UTC().Format(fileTime),
+		Name: "files/" + f.id, DisplayName: f.displayName, MIME: f.mime, Size: strconv.FormatInt(f.size, 10),
+		Created: f.created.UTC().Format(fileTimeFormat), Updated: f.created.UTC().Format(fileTimeFormat),
+		Expiration: f.created.Add(fileLife).UTC().Format(fileTimeFormat),
 		SHA256:     base64.StdEncoding.EncodeToString([]byte(hex.EncodeToString(f.sum))),
 		URI:        x.origin() + "/v1beta/files/" + f.id,
 		State:      f.state(), Source: "UPLOADED",
@@ -89,78 +51,29 @@ func (x *exchange) fileInfo(f *file) fileInfo {
 	return i
 }
 
-// origin is the address that the caller knows this server by.
+// origin returns the address by which the caller knows this server.
 func (x *exchange) origin() string {
 	scheme := "http://"
 	if x.r.TLS != nil {
 		scheme = "https://"
 	}
-	return scheme + x.r.Host + x.s.config.PathPrefix
+	return scheme + x.r.Host + x.server.config.PathPrefix
 }
 
-// get returns a file that exists and belongs to owner.
-func (s *files) get(id, owner string) (*file, *wire.Error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.expire()
-	if f := s.byID[id]; f != nil && f.owner == owner {
-		return f, nil
-	}
-	return nil, errFile(id)
-}
-
-// errFile does not tell whether there is such a file.
-func errFile(id string) *wire.Error {
+// noFile refuses a file. It does not tell whether there is one of this name.
+func noFile(id string) *wire.Error {
 	return wire.Errorf(http.StatusForbidden, "PERMISSION_DENIED", "You do not have permission to access the File %s or it may not exist.", id)
 }
 
-// expire forgets what is too old. The caller holds the lock.
-func (s *files) expire() {
-	maps.DeleteFunc(s.byID, func(_ string, f *file) bool { return time.Since(f.created) >= fileLife })
-}
-
-// ownedBy returns the files of a key, the newest first.
-func (s *files) ownedBy(owner string) []*file {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.expire()
-	var own []*file
-	for _, f := range s.byID {
-		if f.owner == owner {
-			own = append(own, f)
-		}
-	}
-	slices.SortFunc(own, func(a, b *file) int { return cmp.Or(b.created.Compare(a.created), cmp.Compare(a.id, b.id)) })
-	return own
-}
-
-// remove deletes a file, and reports whether it was there.
-func (s *files) remove(id string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, exists := s.byID[id]
-	delete(s.byID, id)
-	return exists
-}
-
-// live is how many files there are.
-func (s *files) live() int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.expire()
-	return int64(len(s.byID))
-}
-
-// ownFile finds the file of the path, or refuses the call.
+// ownFile returns the file that the path names, or refuses the call.
 func (x *exchange) ownFile() *file {
 	if strings.HasSuffix(x.name, ":download") {
 		x.refuse("file", wire.Invalid("Only generated files can be downloaded."))
 		return nil
 	}
-	f, e := x.s.files.get(x.name, x.key)
-	if e != nil {
-		x.refuse("file", e)
-		return nil
+	f := x.server.files.get(x.name, x.key)
+	if f == nil {
+		x.refuse("file", noFile(x.name))
 	}
 	return f
 }
@@ -178,13 +91,13 @@ func (x *exchange) deleteFile() {
 	if f == nil {
 		return
 	}
-	if x.s.files.remove(f.id) {
-		x.s.stats.deletes.Add(1)
+	if x.server.files.remove(f.id) {
+		x.server.stats.deletes.Add(1)
 	}
 	x.writeJSON(http.StatusOK, struct{}{})
 }
 
-// listFiles answers GET files, the newest first.
+// listFiles answers GET files. The newest file comes first.
 func (x *exchange) listFiles() {
 	q := x.r.URL.Query()
 	size, err := strconv.Atoi(q.Get("pageSize"))
@@ -192,7 +105,7 @@ func (x *exchange) listFiles() {
 		size = 10
 	}
 	from, _ := strconv.Atoi(q.Get("pageToken"))
-	own := x.s.files.ownedBy(x.key)
+	own := x.server.files.ownedBy(x.key)
 	from = min(max(from, 0), len(own))
 	to := min(from+min(size, 100), len(own))
 	var page struct {
@@ -208,8 +121,8 @@ func (x *exchange) listFiles() {
 	x.writeJSON(http.StatusOK, page)
 }
 
-// resolveFiles looks up the files that a request refers to: what the key has
-// uploaded, and addresses elsewhere, which are believed.
+// resolveFiles fills in the files that a request refers to. An address elsewhere is taken
+// to be right.
 func (x *exchange) resolveFiles(q *wire.Request) *wire.Error {
 	for i := range q.Contents {
 		for j := range q.Contents[i].Parts {
@@ -220,9 +133,9 @@ func (x *exchange) resolveFiles(q *wire.Request) *wire.Error {
 			id, own := x.fileID(p.URI)
 			switch {
 			case own:
-				f, e := x.s.files.get(id, x.key)
-				if e != nil {
-					return e
+				f := x.server.files.get(id, x.key)
+				if f == nil {
+					return noFile(id)
 				}
 				if state := f.state(); state != "ACTIVE" {
 					return wire.Errorf(http.StatusBadRequest, "FAILED_PRECONDITION", "The File %s is not in an ACTIVE state and usage is not allowed.", id)
@@ -240,9 +153,10 @@ func (x *exchange) resolveFiles(q *wire.Request) *wire.Error {
 	return nil
 }
 
-// fileID returns the id in the address of an uploaded file.
+// fileID returns the id in the address of an uploaded file. ok is false for any other
+// address.
 func (x *exchange) fileID(uri string) (id string, ok bool) {
-	if x.s.config.Dialect == Vertex {
+	if x.server.config.Dialect == Vertex {
 		return "", false
 	}
 	u, err := url.Parse(uri)

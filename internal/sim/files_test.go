@@ -75,7 +75,7 @@ func TestUpload(t *testing.T) {
 	}
 	f := page.Files[0]
 	digits, _ := base64.StdEncoding.DecodeString(f.SHA256)
-	if want := fmt.Sprintf("%x", sha256.Sum256(data)); string(digits) != want || f.Size != fmt.Sprint(len(data)) || f.Display != "p" || f.State != "ACTIVE" ||
+	if want := fmt.Sprintf("%x", sha256.Sum256(data)); string(digits) != want || f.Size != fmt.Sprint(len(data)) || f.DisplayName != "p" || f.State != "ACTIVE" ||
 		f.URI != "http://example.com/a/v1beta/"+f.Name {
 		t.Errorf("%+v, want the hash %s", f, want)
 	}

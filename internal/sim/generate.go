@@ -15,14 +15,14 @@ func (x *exchange) generate() {
 	if !x.readBody() {
 		return
 	}
-	s, d := x.s, x.s.config.Dialect
+	s, d := x.server, x.server.config.Dialect
 	var e *wire.Error
-	if x.q, e = wire.ParseRequest(x.body, d, s.config.OldSchemas); e != nil {
+	if x.request, e = wire.ParseRequest(x.body, d, s.config.OldSchemas); e != nil {
 		x.refuse("invalid", e)
 		return
 	}
-	missing := x.resolveFiles(x.q)
-	x.promptTokens = x.q.CountPrompt(&x.model)
+	missing := x.resolveFiles(x.request)
+	x.promptTokens = x.request.CountPrompt(&x.model)
 	tokens := wire.Sum(x.promptTokens)
 
 	// What is invalid counts against the quota too, so the quota comes first.
@@ -30,7 +30,7 @@ func (x *exchange) generate() {
 		x.refuse("quota", e)
 		return
 	}
-	if e := x.q.Validate(d, &x.model, x.stream); e != nil {
+	if e := x.request.Validate(d, &x.model, x.stream); e != nil {
 		x.refuse("invalid", e)
 		return
 	}
@@ -51,49 +51,49 @@ func (x *exchange) generate() {
 	}
 	wait := s.config.Latency
 	if s.config.Jitter > 0 {
-		wait += time.Duration(chance.Unit(chance.Mix(x.hash^s.config.Seed)) * float64(s.config.Jitter))
+		wait += time.Duration(chance.Unit(chance.Mix(x.bodyHash^s.config.Seed)) * float64(s.config.Jitter))
 	}
 	if !x.sleep(wait) || x.fault() {
 		return
 	}
 
 	frames, err := x.frames(x.compose())
-	if err != nil { // a value that JSON cannot hold would be a bug here
+	if err != nil { // cannot happen: JSON can hold every answer
 		x.refuse("internal", wire.Internal())
 		return
 	}
-	if !x.send(frames) || x.faults.failed {
+	if !x.send(frames) || x.damage.failed {
 		return
 	}
 	x.answered()
-	if !x.faults.passing { // an answer that such a fault has spoiled must not begin its count again
-		s.tries.forget(triesKey(x.sum, x.body))
+	if !x.damage.passing { // such a fault has spoiled the answer, so its count goes on
+		s.tries.forget(triesKey(x.bodySum, x.body))
 	}
 }
 
-// compose makes the answer, and counts what it has cost.
+// compose makes the answer, and counts what it costs.
 func (x *exchange) compose() []answer.Response {
 	r := x.turn().Reply()
 	x.spend(r.Spent)
 	return r.Responses(x.id(), x.stream)
 }
 
-// turn returns what the answer depends on. Directives are no part of it.
+// turn returns what the answer depends on. The directives are left out.
 func (x *exchange) turn() *answer.Turn {
-	p := x.q.Prompt()
+	p := x.request.Prompt()
 	if strings.Contains(p.User, directiveMark) || strings.Contains(p.System, directiveMark) {
 		p.User, p.System = stripDirectives(p.User), stripDirectives(p.System)
 	}
 	return &answer.Turn{
-		Request: x.q, Prompt: p, Model: &x.model, Dialect: x.s.config.Dialect, Hash: x.hash,
+		Request: x.request, Prompt: p, Model: &x.model, Dialect: x.server.config.Dialect, Hash: x.bodyHash,
 		PromptTokens: x.promptTokens, SharedTier: x.r.Header.Get("X-Vertex-AI-LLM-Shared-Request-Type"),
-		Edits: x.faults.edits, Classifiers: &x.s.sets,
+		Edits: x.damage.Edits, Classifiers: &x.server.classifiers,
 	}
 }
 
-// spend counts the tokens of an answer.
+// spend counts the tokens that an answer costs.
 func (x *exchange) spend(n answer.Spent) {
-	c := &x.s.stats
+	c := &x.server.stats
 	c.promptTokens.Add(int64(n.Prompt))
 	c.cachedTokens.Add(int64(n.Cached))
 	c.candidatesTokens.Add(int64(n.Candidates))

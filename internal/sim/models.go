@@ -8,7 +8,7 @@ import (
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
-// A modelInfo is one model of the list, as GET models/{id} answers it.
+// A modelInfo is a model as Google AI describes it.
 type modelInfo struct {
 	Name             string   `json:"name"`
 	Version          string   `json:"version,omitempty"`
@@ -24,7 +24,7 @@ type modelInfo struct {
 	Thinking         bool     `json:"thinking,omitempty"`
 }
 
-// A publisherModel is the same on Vertex AI.
+// A publisherModel is a model as Vertex AI describes it.
 type publisherModel struct {
 	Name        string `json:"name"`
 	VersionID   string `json:"versionId"`
@@ -32,8 +32,8 @@ type publisherModel struct {
 	LaunchStage string `json:"launchStage"`
 }
 
-// listed are the models that GET models names. Others of the same families are
-// answered as well, since models come and go faster than this list.
+// listed are the models that GET models names. Others of their families answer as well,
+// since models come and go faster than this list changes.
 var listed = []string{
 	"gemini-2.5-pro", "gemini-2.5-flash", "gemini-2.5-flash-lite",
 	"gemini-3-flash-preview", "gemini-3.1-pro-preview", "gemini-3.1-flash-lite",
@@ -43,7 +43,7 @@ var listed = []string{
 	"gemini-2.5-flash-preview-tts", "gemini-2.5-pro-preview-tts", "gemini-3.1-flash-tts-preview",
 }
 
-// infoOf describes the model for the list.
+// infoOf describes a model.
 func infoOf(m *wire.Model) modelInfo {
 	i := modelInfo{
 		Name: "models/" + m.Name, Version: "001",
@@ -72,7 +72,7 @@ func (x *exchange) listModels() {
 		next = strconv.Itoa(to)
 	}
 
-	if x.s.config.Dialect == Vertex {
+	if x.server.config.Dialect == Vertex {
 		var page struct {
 			Models []publisherModel `json:"publisherModels"`
 			Next   string           `json:"nextPageToken,omitempty"`
@@ -98,13 +98,14 @@ func (x *exchange) listModels() {
 
 // getModel answers GET models/{id}.
 func (x *exchange) getModel() {
-	if x.s.config.Dialect == Vertex {
+	if x.server.config.Dialect == Vertex {
 		x.writeJSON(http.StatusOK, asPublisherModel(x.model.Name))
 		return
 	}
 	x.writeJSON(http.StatusOK, infoOf(&x.model))
 }
 
+// asPublisherModel describes a model of this name.
 func asPublisherModel(name string) publisherModel {
 	return publisherModel{"publishers/google/models/" + name, "default", "PROPRIETARY", "GA"}
 }

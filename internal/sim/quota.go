@@ -9,27 +9,27 @@ import (
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
-// A Quota limits one model. Zero means no limit; a negative RPM means that the
-// model is not offered at all, which is refused with "limit: 0".
+// A Quota limits one model. A field that is zero sets no limit. A negative RPM refuses
+// every request with "limit: 0", as for a model that is not offered at all.
 type Quota struct {
 	RPM int // requests in any 60 seconds
 	TPM int // input tokens in any 60 seconds
-	RPD int // requests a day, which ends at midnight in Los Angeles
+	RPD int // requests in a day, which ends at midnight in Los Angeles
 
 	// CountRefused makes refused requests count as requests too.
 	CountRefused bool
-	// Bare makes refusals say neither which limit nor when to come back.
+	// Bare makes refusals say neither which limit was reached nor how long to wait.
 	Bare bool
 
-	// Window is what RPM and TPM are counted over, in proportion to the minute that
-	// refusals speak of: with 6 s, an RPM of 600 lets 60 requests through in any 6 s.
-	// It lets a short test meet its limits. Zero means a minute.
+	// Window is the time over which RPM and TPM are counted; zero means a minute. The
+	// limits shrink with it: with 6 s, an RPM of 600 lets 60 requests through in any 6 s.
+	// So a short test can reach them. Refusals still speak of the minute.
 	Window time.Duration
 }
 
 const window = time.Minute
 
-// scaled returns what a limit of the minute allows in the window.
+// scaled returns what a limit per minute allows in the window.
 func (q *Quota) scaled(limit int) int {
 	if q.Window <= 0 || limit <= 0 {
 		return limit
@@ -37,17 +37,17 @@ func (q *Quota) scaled(limit int) int {
 	return max(1, int(int64(limit)*int64(q.Window)/int64(window)))
 }
 
-// A meter counts what one model was asked. mu guards all of it.
+// A meter counts the requests of one model. mu guards all of it.
 type meter struct {
 	mu       sync.Mutex
-	requests []time.Time // in the window, oldest first
-	tokens   []stamp     // likewise
-	sum      int         // of tokens
-	day      string      // the day that today counts
+	requests []time.Time  // in the window, oldest first
+	tokens   []tokenCount // likewise
+	tokenSum int          // of tokens
+	day      string       // the day that today counts
 	today    int
 }
 
-type stamp struct {
+type tokenCount struct {
 	at time.Time
 	n  int
 }
@@ -60,7 +60,7 @@ const (
 	idTokens       = "GenerateContentInputTokensPerModelPerMinute-FreeTier"
 )
 
-// pacific is where the day of a quota ends.
+// pacific is the time zone in which the day of a quota ends.
 var pacific = sync.OnceValue(func() *time.Location {
 	l, err := time.LoadLocation("America/Los_Angeles")
 	if err != nil {
@@ -69,8 +69,8 @@ var pacific = sync.OnceValue(func() *time.Location {
 	return l
 })
 
-// admit counts a request, or returns the limits that it would break and how long
-// it is until the ones of the minute allow it.
+// admit counts a request, or returns the limits that it would break, and how long it
+// takes until those of the minute allow it.
 func (m *meter) admit(now time.Time, q Quota, model string, tokens int) (broken []wire.Violation, wait time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -88,11 +88,11 @@ func (m *meter) admit(now time.Time, q Quota, model string, tokens int) (broken 
 	case q.RPM > 0 && len(m.requests) >= rpm:
 		breaks(metricRequests, idMinute, q.RPM, m.requests[len(m.requests)-rpm].Add(window))
 	}
-	if q.TPM > 0 && m.sum+tokens > tpm {
+	if q.TPM > 0 && m.tokenSum+tokens > tpm {
 		breaks(metricTokens, idTokens, q.TPM, m.roomFor(tokens, tpm, now, window))
 	}
 	if q.RPD > 0 && m.today >= q.RPD {
-		// The delay says seconds although the day is used up: so does the real one.
+		// The delay is in seconds although the day is used up, as the real one is.
 		breaks(metricRequests, idDay, q.RPD, now.Add(time.Minute-now.Sub(now.Truncate(time.Minute))))
 	}
 
@@ -110,19 +110,20 @@ func (m *meter) admit(now time.Time, q Quota, model string, tokens int) (broken 
 		m.requests = append(m.requests, now)
 	}
 	if q.TPM > 0 && tokens > 0 {
-		m.tokens = append(m.tokens, stamp{now, tokens})
-		m.sum += tokens
+		m.tokens = append(m.tokens, tokenCount{now, tokens})
+		m.tokenSum += tokens
 	}
 	m.today++
 	return nil, 0
 }
 
+// expire forgets what has left the window, and yesterday.
 func (m *meter) expire(now time.Time, window time.Duration) {
 	for len(m.requests) > 0 && now.Sub(m.requests[0]) >= window {
 		m.requests = m.requests[1:]
 	}
 	for len(m.tokens) > 0 && now.Sub(m.tokens[0].at) >= window {
-		m.sum -= m.tokens[0].n
+		m.tokenSum -= m.tokens[0].n
 		m.tokens = m.tokens[1:]
 	}
 	if day := now.In(pacific()).Format(time.DateOnly); day != m.day {
@@ -132,7 +133,7 @@ func (m *meter) expire(now time.Time, window time.Duration) {
 
 // roomFor returns when enough tokens have left the window.
 func (m *meter) roomFor(tokens, limit int, now time.Time, window time.Duration) time.Time {
-	sum := m.sum
+	sum := m.tokenSum
 	for _, s := range m.tokens {
 		if sum -= s.n; sum+tokens <= limit {
 			return s.at.Add(window)
@@ -141,14 +142,14 @@ func (m *meter) roomFor(tokens, limit int, now time.Time, window time.Duration) 
 	return now.Add(window)
 }
 
-// quotas are the limits of a server's models, and what they have been asked.
+// quotas are the limits of the models, and the meters that count against them.
 type quotas struct {
 	each   Quota
-	single map[string]Quota // of single models, instead
+	single map[string]Quota // of the models named here, instead
 	meters sync.Map         // model name to *meter
 }
 
-// admit counts a request of a model, or returns why it is refused.
+// admit counts a request of a model, or returns why its quota refuses it.
 func (s *quotas) admit(d Dialect, model string, tokens int) *wire.Error {
 	q, ok := s.single[model]
 	if !ok {

@@ -8,21 +8,22 @@ import (
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
-// A route is a method of the API and what serves it.
+// A route is a method of the API, with what serves it.
 type route struct {
-	verb     string // of HTTP; empty stands for any
-	resource string // a pattern, see match
-	dialects []Dialect
+	verb     string    // of HTTP; empty for any
+	resource string    // a pattern, see match
+	dialects []Dialect // that have the method
 	serve    func(*exchange)
 }
 
+// The dialects of those who make the models, and of those who have the Files API.
 var (
 	makers = []Dialect{Google, Vertex}
 	google = []Dialect{Google}
 )
 
-// routes is the whole API. The first route that matches serves; where none does,
-// the path is unknown.
+// routes is the whole API: a new method is a line here. The first route that matches a
+// call serves it.
 var routes = []route{
 	{http.MethodGet, "models", wire.Dialects, keyed((*exchange).listModels)},
 	{http.MethodGet, "models/{model}", wire.Dialects, keyed(modelled((*exchange).getModel))},
@@ -39,7 +40,7 @@ var routes = []route{
 	{"", "files/{file...}", google, keyed((*exchange).unknownPath)},
 }
 
-// serve answers with the first route that matches.
+// serve answers a call by its route.
 func (s *Server) serve(x *exchange) {
 	d := s.config.Dialect
 	path, ok := strings.CutPrefix(x.r.URL.Path, s.config.PathPrefix)
@@ -65,9 +66,9 @@ func (s *Server) serve(x *exchange) {
 	x.unknownPath()
 }
 
-// match compares a resource with a pattern, and returns the name that stands where
-// the pattern has braces: one without slashes and colons, or, where the pattern has
-// dots after the brace's word, all that is there.
+// match reports whether a resource matches a pattern, and returns the name that stands
+// where the pattern has braces. {model} stands for a name without slashes and colons, and
+// {file...} for anything.
 func match(pattern, resource string) (name string, ok bool) {
 	before, rest, named := strings.Cut(pattern, "{")
 	if !named {
@@ -85,7 +86,7 @@ func match(pattern, resource string) (name string, ok bool) {
 	return name, ok && name != "" && !strings.ContainsAny(name, "/:")
 }
 
-// keyed serves who has a key.
+// keyed serves a call only when it brings a key that is accepted.
 func keyed(next func(*exchange)) func(*exchange) {
 	return func(x *exchange) {
 		if x.authenticate() {
@@ -94,20 +95,20 @@ func keyed(next func(*exchange)) func(*exchange) {
 	}
 }
 
-// authenticate learns the key of a call, or refuses it.
+// authenticate sets the key of the call, or refuses the call.
 func (x *exchange) authenticate() bool {
 	var e *wire.Error
-	if x.key, e = x.s.keys.authenticate(x.s.config.Dialect, x.r, x.at.Express); e != nil {
+	if x.key, e = x.server.keys.authenticate(x.server.config.Dialect, x.r, x.at.Express); e != nil {
 		x.refuse("auth", e)
 		return false
 	}
 	return true
 }
 
-// modelled serves calls of a model that exists.
+// modelled serves a call only when its model exists.
 func modelled(next func(*exchange)) func(*exchange) {
 	return func(x *exchange) {
-		d, ok := x.s.config.Dialect, false
+		d, ok := x.server.config.Dialect, false
 		if x.model, ok = wire.FindModel(d, x.name); !ok {
 			x.refuse("model", wire.UnknownModel(d, x.at, x.name))
 			return
@@ -120,20 +121,21 @@ func modelled(next func(*exchange)) func(*exchange) {
 // with alt=sse.
 func unary(next func(*exchange)) func(*exchange) {
 	return func(x *exchange) {
-		x.sse = x.s.config.Dialect.Gateway() && x.asksEvents()
+		x.sse = x.server.config.Dialect.Gateway() && x.asksEvents()
 		x.stream = x.sse
 		next(x)
 	}
 }
 
-// streamed serves a call that asks for a stream: of events with alt=sse and behind
-// gateways, else as an array.
+// streamed serves a call that asks for a stream. It is an array, or events with alt=sse
+// and behind gateways.
 func streamed(next func(*exchange)) func(*exchange) {
 	return func(x *exchange) {
-		x.sse = x.s.config.Dialect.Gateway() || x.asksEvents()
+		x.sse = x.server.config.Dialect.Gateway() || x.asksEvents()
 		x.stream = true
 		next(x)
 	}
 }
 
+// asksEvents reports whether the call asks for server-sent events.
 func (x *exchange) asksEvents() bool { return strings.Contains(x.r.URL.RawQuery, "alt=sse") }

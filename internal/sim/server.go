@@ -15,54 +15,54 @@ import (
 	"github.com/genbatch/genbatch/internal/sim/answer"
 )
 
-// A Config says what is simulated. The zero value is Google's API without quotas,
-// faults or latency, for any key.
+// A Config says what is simulated. The zero value is Google's API, which accepts any key
+// and has no quotas, faults or latency.
 type Config struct {
 	Dialect    Dialect
-	PathPrefix string   // stands before /v1beta: "/proxy/gemini"
-	Keys       []string // the keys and tokens that are accepted; none means any
+	PathPrefix string   // what paths begin with, before /v1beta: "/proxy/gemini"
+	Keys       []string // the keys and tokens that are accepted; empty for any
 
 	Quota       Quota            // of each model
-	ModelQuotas map[string]Quota // of single models, instead
-	Concurrency int              // more requests at once than this are answered with 503; 0 means no limit
+	ModelQuotas map[string]Quota // of the models named here, instead
+	Concurrency int              // more requests at once are refused with 503; 0 for no limit
 
 	Latency time.Duration // of each answer
-	Jitter  time.Duration // up to so much more, by the request's hash
+	Jitter  time.Duration // at most so much more, by the request's hash
 
-	// OldSchemas makes responseJsonSchema an unknown field, as it is behind gateways
-	// whose own types are older than it.
+	// OldSchemas makes responseJsonSchema an unknown field. It is one behind gateways whose
+	// own types are older.
 	OldSchemas bool
 
-	FileDelay time.Duration // how long an uploaded file is PROCESSING
+	FileDelay time.Duration // for which an uploaded file is PROCESSING
 
 	Faults []Fault // see ParseFaults
 	Seed   uint64  // decides which requests the faults hit
 
-	// CountAnswers makes Stats count answers by request, which takes memory for
-	// each different request.
+	// CountAnswers makes Stats count the answers by request. That takes memory for each
+	// request that differs.
 	CountAnswers bool
-	// AnswerLog, when not nil, gets a JSON line for each answer: the SHA-256 of the
-	// request's body, and how it begins. Writes come one at a time.
+	// AnswerLog, when not nil, gets a JSON line for each answer, with the SHA-256 of the
+	// request's body and how the body begins. It is written to by one goroutine at a time.
 	AnswerLog io.Writer
 }
 
-// A Server simulates one endpoint. It is an http.Handler; all methods are safe for
-// concurrent use.
+// A Server simulates one endpoint. It is an http.Handler, and all its methods are safe
+// for concurrent use. What belongs to one feature of the API is a type of its own here.
 type Server struct {
-	config Config
-	keys   keys
-	quotas quotas
-	stats  counters
-	tries  tries
-	sets   answer.Classifiers
-	files  files
+	config      Config
+	keys        keys
+	quotas      quotas
+	stats       counters
+	tries       tries
+	classifiers answer.Classifiers
+	files       fileStore
 
-	nonce  [4]byte // sets the response ids of this server apart
+	nonce  [4]byte // makes the response ids differ from those of other servers
 	serial atomic.Uint64
 }
 
-// New returns a server. Whoever has a Config from a user checks it with
-// [Config.Check] first: here a dialect or fault that does not exist is ignored.
+// New returns a server. It ignores a dialect and a fault that do not exist, so whoever
+// gets a Config from a user checks it with [Config.Check] first.
 func New(c Config) *Server {
 	s := &Server{config: c}
 	s.config.PathPrefix = strings.TrimSuffix(c.PathPrefix, "/")
@@ -74,7 +74,7 @@ func New(c Config) *Server {
 	return s
 }
 
-// Check returns what is wrong with the configuration, if anything.
+// Check says what is wrong with the configuration, if anything is.
 func (c *Config) Check() error {
 	if _, err := ParseDialect(string(c.Dialect)); err != nil {
 		return err
@@ -85,17 +85,17 @@ func (c *Config) Check() error {
 	return checkFaults(c.Faults)
 }
 
-// statsPath is where Stats are served as JSON.
+// statsPath is where Stats are served, as JSON.
 const statsPath = "/sim/stats"
 
-// ServeHTTP implements http.Handler.
+// ServeHTTP answers the calls of the API, and serves the Stats at /sim/stats.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == statsPath {
 		s.serveStats(w)
 		return
 	}
 	s.stats.requests.Add(1)
-	s.serve(&exchange{s: s, w: w, r: r})
+	s.serve(&exchange{server: s, w: w, r: r})
 }
 
 // A Running is a server that listens.
@@ -135,8 +135,8 @@ func Listen(addr string, c Config) (*Running, error) {
 	return r, nil
 }
 
-// Close stops listening, breaks what is in flight, and returns once the listener
-// has ended.
+// Close stops listening and breaks all connections. It returns once the listener has
+// ended.
 func (r *Running) Close() error {
 	err := r.http.Close()
 	<-r.served

@@ -10,18 +10,18 @@ import (
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
-// Stats is what a server has done so far.
+// Stats counts what a server has done so far.
 type Stats struct {
 	Requests int64 `json:"requests"` // all that arrived
-	// Answered counts complete replies with status 200 to generateContent and
-	// streamGenerateContent that a caller can use: blocked and truncated ones are
-	// among them, garbage and empty ones are not.
+	// Answered counts the complete answers to generateContent and streamGenerateContent
+	// that a caller can use. Blocked and truncated ones count, garbage and empty ones do
+	// not.
 	Answered int64 `json:"answered"`
 	// Refused counts refusals by reason: auth, path, model, invalid, file, quota, overload.
 	Refused map[string]int64 `json:"refused"`
 	Faults  map[string]int64 `json:"faults"` // by kind
 
-	// What all computed answers used, the ones included that were cut on their way.
+	// The tokens of all answers that were made, also of those that broke on their way.
 	PromptTokens     int64 `json:"promptTokens"` // the cached ones included
 	CachedTokens     int64 `json:"cachedTokens"`
 	CandidatesTokens int64 `json:"candidatesTokens"`
@@ -30,16 +30,17 @@ type Stats struct {
 	Uploads       int64 `json:"uploads"` // files that were uploaded to their end
 	UploadedBytes int64 `json:"uploadedBytes"`
 	Deletes       int64 `json:"deletes"` // files that were deleted
-	Files         int64 `json:"files"`   // that are there now
+	Files         int64 `json:"files"`   // that exist now
 
 	InFlight    int64 `json:"inFlight"`
 	MaxInFlight int64 `json:"maxInFlight"`
 
-	// Answers counts the answers by the SHA-256 of the request's body, in
-	// hexadecimal digits; nil without [Config.CountAnswers].
+	// Answers counts the answers by the SHA-256 of the request's body, in hexadecimal
+	// digits. It is nil without [Config.CountAnswers].
 	Answers map[string]int `json:"answers,omitempty"`
 }
 
+// counters are what Stats is made of.
 type counters struct {
 	requests, answered, inFlight, maxInFlight      atomic.Int64
 	promptTokens, candidatesTokens, thoughtsTokens atomic.Int64
@@ -48,7 +49,7 @@ type counters struct {
 
 	refused, faults tally
 
-	mu      sync.Mutex // guards answers, and writes to the log
+	mu      sync.Mutex // guards answers, and writing to the log
 	answers map[[32]byte]int
 }
 
@@ -71,7 +72,7 @@ func (t *tally) snapshot() map[string]int64 {
 	return m
 }
 
-// enter counts a request in, and returns how many there are with it.
+// enter counts a request that has come in, and returns how many are in flight with it.
 func (c *counters) enter() int64 {
 	n := c.inFlight.Add(1)
 	for {
@@ -82,8 +83,8 @@ func (c *counters) enter() int64 {
 	}
 }
 
-// Stats returns a snapshot. Counts of one moment need not fit together while
-// requests are served.
+// Stats returns what the server has counted. While it serves requests, the counts need
+// not be of the same moment.
 func (s *Server) Stats() Stats {
 	c := &s.stats
 	st := Stats{
@@ -106,37 +107,37 @@ func (s *Server) Stats() Stats {
 
 func (s *Server) serveStats(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
-	// The reader is gone if this fails; there is nobody to tell.
+	// If this fails, the reader is gone.
 	_ = json.NewEncoder(w).Encode(s.Stats())
 }
 
-// A logLine is one answer in Config.AnswerLog.
+// A logLine is a line of Config.AnswerLog.
 type logLine struct {
 	SHA256 string `json:"sha256"` // of the body
 	Model  string `json:"model"`
 	Body   string `json:"body"` // its first bytes
 }
 
-// logBytes is how much of a body the log shows.
+// logBytes is how much of a body a line shows.
 const logBytes = 200
 
 // answered records a complete answer.
 func (x *exchange) answered() {
-	s := x.s
+	s := x.server
 	s.stats.answered.Add(1)
 	if !s.config.CountAnswers && s.config.AnswerLog == nil {
 		return
 	}
 	var line []byte
 	if s.config.AnswerLog != nil {
-		l := logLine{hex.EncodeToString(x.sum[:]), x.model.Name, wire.Clip(string(x.body[:min(len(x.body), logBytes)]), logBytes)}
+		l := logLine{hex.EncodeToString(x.bodySum[:]), x.model.Name, wire.Clip(string(x.body[:min(len(x.body), logBytes)]), logBytes)}
 		line, _ = json.Marshal(l) // strings always marshal
 		line = append(line, '\n')
 	}
 	s.stats.mu.Lock()
 	defer s.stats.mu.Unlock()
 	if s.config.CountAnswers {
-		s.stats.answers[x.sum]++
+		s.stats.answers[x.bodySum]++
 	}
 	if line != nil {
 		// A log that cannot be written must not change what is simulated.

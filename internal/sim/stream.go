@@ -8,8 +8,8 @@ import (
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
-// frames renders responses as they go over the wire: one JSON object, events, or
-// the pieces of an array.
+// frames encodes responses for the call: as one JSON object, as events, or as the pieces
+// of an array.
 func (x *exchange) frames(responses []answer.Response) ([][]byte, error) {
 	var frames [][]byte
 	for i, r := range responses {
@@ -38,6 +38,7 @@ func (x *exchange) frames(responses []answer.Response) ([][]byte, error) {
 	return frames, nil
 }
 
+// contentType returns the media type of an answer.
 func (x *exchange) contentType() string {
 	if x.sse {
 		return "text/event-stream"
@@ -45,11 +46,11 @@ func (x *exchange) contentType() string {
 	return "application/json; charset=UTF-8"
 }
 
-// send writes frames, slowly or cut short where a fault says so, and reports
-// whether all of it was written.
+// send writes frames, slowly or only half of them if a fault says so. It reports whether
+// it has written what it should.
 func (x *exchange) send(frames [][]byte) bool {
 	x.w.Header().Set("Content-Type", x.contentType())
-	e := &x.faults
+	e := &x.damage
 	switch {
 	case e.cut:
 		x.sendHalf(frames)
@@ -72,10 +73,11 @@ func (x *exchange) send(frames [][]byte) bool {
 }
 
 func (x *exchange) flush() {
-	// A writer that cannot flush sends later, which is allowed.
+	// A writer that cannot flush sends later, which does no harm.
 	_ = http.NewResponseController(x.w).Flush()
 }
 
+// sendHalf writes half of the answer, or the first event of a stream.
 func (x *exchange) sendHalf(frames [][]byte) {
 	all := bytes.Join(frames, nil)
 	n := len(all) / 2
@@ -87,9 +89,10 @@ func (x *exchange) sendHalf(frames [][]byte) {
 	}
 }
 
-// drops is how many pieces a dripping answer comes in.
+// drops is in how many pieces an answer drips.
 const drops = 20
 
+// sendDrops writes the answer in pieces, with pauses between them.
 func (x *exchange) sendDrops(frames [][]byte) bool {
 	all := bytes.Join(frames, nil)
 	size := len(all)/drops + 1
@@ -100,7 +103,7 @@ func (x *exchange) sendDrops(frames [][]byte) bool {
 		}
 		x.flush()
 		all = all[n:]
-		if len(all) > 0 && !x.sleep(x.faults.drip) {
+		if len(all) > 0 && !x.sleep(x.damage.drip) {
 			return false
 		}
 	}

@@ -18,8 +18,8 @@ import (
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
-// The limits of an upload: of a file, and of what one request may send of it.
-// Every chunk but the last is a multiple of the granularity.
+// The limits of an upload, in bytes: of a file, and of a chunk, which is what one request
+// sends. Every chunk but the last is a multiple of the granularity.
 const (
 	fileLimit   = 2 << 30
 	chunkLimit  = 256 << 20
@@ -28,21 +28,23 @@ const (
 
 // An upload is a resumable upload in progress.
 type upload struct {
-	mu       sync.Mutex
-	file     file
-	sum      hash.Hash
-	declared int64 // X-Goog-Upload-Header-Content-Length; -1 = not said
-	done     bool
-	loses    bool // the next chunk is to be lost half way
+	mu        sync.Mutex
+	file      file
+	sum       hash.Hash
+	declared  int64 // X-Goog-Upload-Header-Content-Length; -1 when it is not given
+	done      bool
+	losesHalf bool          // half of the next chunk is to be lost
+	delay     time.Duration // from the end of the upload until the file is ready
 }
 
+// ownFileID is what an id may be that the caller chooses.
 var ownFileID = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`)
 
-// upload answers what is sent to the address for uploads: the beginning of one, and
-// the rest of one whose session it names.
+// upload answers calls of the address for uploads. They begin an upload, or go on with
+// the one whose session they name.
 func (x *exchange) upload() {
 	if session := x.r.URL.Query().Get("upload_id"); session != "" {
-		x.continueUpload(session) // its address is the permission
+		x.continueUpload(session) // who knows the session needs no key
 		return
 	}
 	if !x.authenticate() {
@@ -58,8 +60,8 @@ func (x *exchange) upload() {
 	}
 }
 
-// startUpload answers the request that describes a file. Its display name may hold
-// directives: faults of this request, and lostchunk, slowfile and failedfile.
+// startUpload answers the call that describes a file. The display name may hold
+// directives: faults of this call, and lostchunk, slowfile and failedfile.
 func (x *exchange) startUpload() {
 	h := x.r.Header
 	if h.Get("X-Goog-Upload-Protocol") != "resumable" || h.Get("X-Goog-Upload-Command") != "start" {
@@ -72,7 +74,7 @@ func (x *exchange) startUpload() {
 	if x.fault() {
 		return
 	}
-	x.s.tries.forget(x.sum)
+	x.server.tries.forget(x.bodySum)
 	var meta struct {
 		File struct {
 			Name     string `json:"name"`
@@ -90,46 +92,39 @@ func (x *exchange) startUpload() {
 	}
 	u := &upload{sum: sha256.New(), declared: -1}
 	f := &u.file
-	f.owner, f.display = x.key, cmp.Or(meta.File.Display, meta.File.Display2)
+	f.owner, f.displayName = x.key, cmp.Or(meta.File.Display, meta.File.Display2)
 	f.mime = cmp.Or(h.Get("X-Goog-Upload-Header-Content-Type"), meta.File.MIME, meta.File.MIME2, "application/octet-stream")
 	f.id = strings.TrimPrefix(meta.File.Name, "files/")
 	if n, err := strconv.ParseInt(h.Get("X-Goog-Upload-Header-Content-Length"), 10, 64); err == nil {
 		u.declared = n
 	}
-	s := &x.s.files
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	switch {
 	case f.id != "" && !ownFileID.MatchString(f.id):
 		x.refuse("file", wire.Invalid("* CreateFileRequest.file.name: the file's ID must be 1 to 40 lowercase letters, digits and dashes, and cannot begin or end with a dash.\n"))
 		return
-	case s.byID[f.id] != nil:
+	case x.server.files.has(f.id):
 		x.refuse("file", wire.Errorf(http.StatusConflict, "ALREADY_EXISTS", "Requested entity already exists: files/%s", f.id))
 		return
 	case u.declared > fileLimit:
 		x.refuse("file", wire.Invalid("The file is too large: %d bytes, and at most %d are allowed.", u.declared, int64(fileLimit)))
 		return
 	}
-	session := chance.Name(chance.Mix(x.s.serial.Add(1))^chance.Hash(string(x.s.nonce[:])), 24)
+	session := chance.Name(chance.Mix(x.server.serial.Add(1))^chance.Hash(string(x.server.nonce[:])), 24)
 	if f.id == "" {
 		f.id = session[:12]
 	}
-	delay := x.s.config.FileDelay
-	for _, d := range findDirectives(f.display) {
+	u.delay = x.server.config.FileDelay
+	for _, d := range findDirectives(f.displayName) {
 		switch d.Kind {
 		case "lostchunk":
-			u.loses = true
+			u.losesHalf = true
 		case "slowfile":
-			delay = duration(d.Value, time.Second)
+			u.delay = duration(d.Value, time.Second)
 		case "failedfile":
 			f.failed = true
 		}
 	}
-	f.ready = time.Time{}.Add(delay) // from the end of the upload on
-	if s.sessions == nil {
-		s.sessions = map[string]*upload{}
-	}
-	s.sessions[session] = u
+	x.server.files.begin(session, u)
 	out := x.w.Header()
 	out.Set("X-Goog-Upload-URL", x.origin()+"/upload/"+x.at.Version+"/files?upload_id="+session+"&upload_protocol=resumable")
 	out.Set("X-Goog-Upload-Status", "active")
@@ -137,12 +132,9 @@ func (x *exchange) startUpload() {
 	x.writeBody(http.StatusOK, "text/plain; charset=utf-8", nil)
 }
 
-// continueUpload answers what is sent to an upload's address.
+// continueUpload answers a call of an upload's own address.
 func (x *exchange) continueUpload(session string) {
-	s := &x.s.files
-	s.mu.Lock()
-	u := s.sessions[session]
-	s.mu.Unlock()
+	u := x.server.files.upload(session)
 	if u == nil {
 		x.refuse("file", wire.Errorf(http.StatusNotFound, "NOT_FOUND", "The upload does not exist, or has ended."))
 		return
@@ -164,9 +156,7 @@ func (x *exchange) continueUpload(session string) {
 		x.refuse("file", wire.Invalid("The upload has already been finalized."))
 		return
 	case slices.Contains(command, "cancel"):
-		s.mu.Lock()
-		delete(s.sessions, session)
-		s.mu.Unlock()
+		x.server.files.cancel(session)
 		x.uploadStatus(u, "cancelled")
 		x.writeBody(http.StatusOK, "text/plain; charset=utf-8", nil)
 		return
@@ -193,28 +183,24 @@ func (x *exchange) continueUpload(session string) {
 	u.done = true
 	f := u.file
 	f.sum, f.created = u.sum.Sum(nil), time.Now()
-	f.ready = f.created.Add(u.file.ready.Sub(time.Time{}))
-	s.mu.Lock()
-	if s.byID == nil {
-		s.byID = map[string]*file{}
-	}
-	s.byID[f.id] = &f
-	s.mu.Unlock()
-	x.s.stats.uploads.Add(1)
-	x.s.stats.uploadedBytes.Add(f.size)
+	f.ready = f.created.Add(u.delay)
+	x.server.files.add(&f)
+	x.server.stats.uploads.Add(1)
+	x.server.stats.uploadedBytes.Add(f.size)
 	x.uploadStatus(u, "final")
 	x.writeJSON(http.StatusOK, struct {
 		File fileInfo `json:"file"`
 	}{x.fileInfo(&f)})
 }
 
+// uploadStatus sets the headers that say how far an upload is.
 func (x *exchange) uploadStatus(u *upload, status string) {
 	x.w.Header().Set("X-Goog-Upload-Status", status)
 	x.w.Header().Set("X-Goog-Upload-Size-Received", strconv.FormatInt(u.file.size, 10))
 }
 
-// receive takes a chunk, and reports whether all of it is there. Of one that breaks
-// off the whole multiples of the granularity are kept.
+// receive takes a chunk, and reports whether it has all of it; if not, it has refused the
+// call. Of a chunk that breaks off, it keeps whole multiples of the granularity.
 func (x *exchange) receive(u *upload, final bool) bool {
 	at, err := strconv.ParseInt(x.r.Header.Get("X-Goog-Upload-Offset"), 10, 64)
 	if err != nil || at != u.file.size {
@@ -226,11 +212,11 @@ func (x *exchange) receive(u *upload, final bool) bool {
 	_, err = b.ReadFrom(http.MaxBytesReader(x.w, x.r.Body, chunkLimit))
 	chunk := b.Bytes()
 	switch {
-	case err != nil || u.loses:
+	case err != nil || u.losesHalf:
 		if err == nil {
 			chunk = chunk[:len(chunk)/2]
 		}
-		u.loses = false
+		u.losesHalf = false
 		u.write(chunk[:len(chunk)/granularity*granularity])
 		x.uploadStatus(u, "active")
 		x.refuse("file", wire.Overloaded())
@@ -248,6 +234,7 @@ func (x *exchange) receive(u *upload, final bool) bool {
 	return true
 }
 
+// write adds bytes to the file.
 func (u *upload) write(chunk []byte) {
 	_, _ = u.sum.Write(chunk) // never fails
 	if room := headKept - len(u.file.head); room > 0 {

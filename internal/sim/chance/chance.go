@@ -1,4 +1,5 @@
-// Package chance makes what looks random out of hashes, so that a run can be repeated.
+// Package chance makes what looks random out of hashes. Whatever draws from it draws the
+// same again from the same text, so that a run can be repeated.
 package chance
 
 import (

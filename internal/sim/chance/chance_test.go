@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What repeats must also be spread: a draw that always gives the same would repeat too.
+// A draw that never changes would be easy to repeat, so the draws must be spread too.
 func TestDrawsAreSpread(t *testing.T) {
 	const n = 10000
 	sum, square, half := 0.0, 0.0, 0
