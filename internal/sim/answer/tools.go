@@ -51,7 +51,7 @@ func (t *Turn) functionCalls() []part {
 			g.value(f.Schema, "", 0)
 			call.Args = g.buf
 		}
-		if !strings.HasPrefix(t.Model.Name, "gemini-2") {
+		if !t.Model.Before3() {
 			call.ID = chance.Name(chance.Hash(p.User)+uint64(i), 8)
 		}
 		parts = append(parts, part{Call: call})

@@ -120,9 +120,14 @@ func (t *Turn) Reply() *Reply {
 	if !e.Unmeasured {
 		r.usage = t.usage(r.Spent, &r.extras)
 	}
-	r.signature = thinking > 0 && (t.Dialect == wire.GPTProto || strings.HasPrefix(t.Model.Name, "gemini-3") || strings.HasPrefix(t.Model.Name, "gemini-4") || len(r.extras.after) > 0)
+	r.signature = thinking > 0 && (t.signs() || len(r.extras.after) > 0)
 	r.logprobs, r.topLogprobs = q.Logprobs()
 	return r
+}
+
+// signs reports whether the thinking is signed even when the answer is just a text.
+func (t *Turn) signs() bool {
+	return t.Dialect == wire.GPTProto || strings.HasPrefix(t.Model.Name, "gemini-3") || strings.HasPrefix(t.Model.Name, "gemini-4")
 }
 
 // produce makes the text of the answer, and what comes with it.

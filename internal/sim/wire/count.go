@@ -16,7 +16,7 @@ import (
 // decide: https://ai.google.dev/gemini-api/docs/tokens
 func (q *Request) CountPrompt(m *Model) []TokensDetail {
 	level, _ := q.config["mediaResolution"].(string)
-	media := mediaCounter{old: strings.HasPrefix(m.Name, "gemini-2"), level: level, tokens: map[string]int{}}
+	media := mediaCounter{old: m.Before3(), level: level, tokens: map[string]int{}}
 	count := func(c Content) {
 		for _, p := range c.Parts {
 			if p.MIME == "" && p.URI == "" {
@@ -167,21 +167,4 @@ func pageCount(p Part) int {
 		return n
 	}
 	return 1 + p.Size/50000
-}
-
-// CountText estimates the tokens of a text. A token is four ASCII characters, two of
-// another alphabet, or one of the scripts from Chinese to Korean.
-func CountText(s string) int {
-	quarters := 0
-	for _, r := range s {
-		switch {
-		case r < 0x80:
-			quarters++
-		case r < 0x2E80:
-			quarters += 2
-		default:
-			quarters += 4
-		}
-	}
-	return (quarters + 3) / 4
 }

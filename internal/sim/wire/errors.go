@@ -4,9 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
-	"strings"
-	"time"
 )
 
 // An Error is a refusal. Google and Vertex AI send it as a google.rpc.Status, and
@@ -22,94 +19,8 @@ type Error struct {
 	unknownURL bool   // the gateway has nothing at this address
 }
 
-// The details of a google.rpc.Status:
-// https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto
-type (
-	errorInfo struct {
-		Type     string            `json:"@type"`
-		Reason   string            `json:"reason"`
-		Domain   string            `json:"domain"`
-		Metadata map[string]string `json:"metadata,omitempty"`
-	}
-	localizedMessage struct {
-		Type    string `json:"@type"`
-		Locale  string `json:"locale"`
-		Message string `json:"message"`
-	}
-	badRequest struct {
-		Type       string           `json:"@type"`
-		Violations []fieldViolation `json:"fieldViolations"`
-	}
-	fieldViolation struct {
-		Field       string `json:"field,omitempty"`
-		Description string `json:"description"`
-	}
-	help struct {
-		Type  string     `json:"@type"`
-		Links []helpLink `json:"links"`
-	}
-	helpLink struct {
-		Description string `json:"description"`
-		URL         string `json:"url"`
-	}
-	retryInfo struct {
-		Type  string `json:"@type"`
-		Delay string `json:"retryDelay"`
-	}
-	quotaFailure struct {
-		Type       string           `json:"@type"`
-		Violations []quotaViolation `json:"violations"`
-	}
-	quotaViolation struct {
-		Metric     string     `json:"quotaMetric,omitempty"`
-		ID         string     `json:"quotaId"`
-		Dimensions dimensions `json:"quotaDimensions"`
-		Value      string     `json:"quotaValue,omitempty"`
-	}
-	dimensions struct {
-		Location string `json:"location"`
-		Model    string `json:"model"`
-	}
-)
-
-const rpcType = "type.googleapis.com/google.rpc."
-
 // Service is the host of Google AI, whose name its errors and quotas carry.
 const Service = "generativelanguage.googleapis.com"
-
-type errorBody struct {
-	Error any `json:"error"`
-}
-
-type googleError struct {
-	Code    int    `json:"code"`
-	Message string `json:"message"`
-	Status  string `json:"status,omitempty"`
-	Details []any  `json:"details,omitempty"`
-}
-
-type newAPIError struct {
-	Message string `json:"message"`
-	Type    string `json:"type"`
-	Param   string `json:"param"`
-	Code    any    `json:"code"`
-}
-
-// Body returns the error as d sends it, to be encoded as JSON. A gateway's own errors
-// name the request by its id.
-func (e *Error) Body(d Dialect, id string) any {
-	switch {
-	case !d.Gateway():
-		return errorBody{googleError{e.HTTPStatus, e.message, e.status, e.details}}
-	case e.unknownURL:
-		return errorBody{newAPIError{e.message, "invalid_request_error", "", ""}}
-	case e.own:
-		return errorBody{newAPIError{e.message + " (request id: " + id + ")", "new_api_error", "", e.code}}
-	default:
-		// A gateway drops the status and the details of an error that it passes on.
-		return errorBody{newAPIError{e.message, "upstream_error", "", e.HTTPStatus}}
-	}
-}
 
 // Errorf returns an error with an HTTP status, a canonical code and a message.
 func Errorf(status int, code, format string, args ...any) *Error {
@@ -130,12 +41,6 @@ func invalidValue(path, kind string, v any) *Error {
 // GatewayError returns an error of the gateway itself.
 func GatewayError(status int, code, message string) *Error {
 	return &Error{HTTPStatus: status, message: message, own: true, code: code}
-}
-
-// because adds the ErrorInfo, which tells a program the reason.
-func (e *Error) because(reason string, metadata map[string]string) *Error {
-	e.details = append(e.details, errorInfo{rpcType + "ErrorInfo", reason, "googleapis.com", metadata})
-	return e
 }
 
 // unknownName is what Google's JSON parser says about a field that it does not know.
@@ -232,44 +137,4 @@ func NoBalance(d Dialect) *Error {
 		return GatewayError(http.StatusForbidden, "insufficient_user_quota", "user quota is not enough, remain quota: ＄0.000100, need quota: ＄0.000150")
 	}
 	return Errorf(http.StatusPaymentRequired, "RESOURCE_EXHAUSTED", "Your prepayment credits are depleted. Please go to AI Studio at https://ai.studio/projects to manage your project and billing.")
-}
-
-// A Violation is a limit that was reached. Metric and Limit may be empty: then the
-// refusal does not tell them.
-type Violation struct {
-	Metric string
-	ID     string
-	Model  string
-	Limit  string // how much is allowed
-}
-
-// QuotaExceeded is Google's 429, with the limits that were reached and the time to
-// wait: https://ai.google.dev/gemini-api/docs/rate-limits
-func QuotaExceeded(broken []Violation, wait time.Duration) *Error {
-	var b strings.Builder
-	b.WriteString("You exceeded your current quota, please check your plan and billing details. For more information on this error, head to: https://ai.google.dev/gemini-api/docs/rate-limits. To monitor your current usage, head to: https://ai.dev/rate-limit. ")
-	for _, v := range broken {
-		fmt.Fprintf(&b, "\n* Quota exceeded for metric: %s", v.Metric)
-		if v.Limit != "" {
-			fmt.Fprintf(&b, ", limit: %s", v.Limit)
-		}
-		fmt.Fprintf(&b, ", model: %s", v.Model)
-	}
-	fmt.Fprintf(&b, "\nPlease retry in %s.", seconds(wait))
-	failure := quotaFailure{Type: rpcType + "QuotaFailure"}
-	for _, v := range broken {
-		failure.Violations = append(failure.Violations, quotaViolation{v.Metric, v.ID, dimensions{"global", v.Model}, v.Limit})
-	}
-	e := Errorf(http.StatusTooManyRequests, "RESOURCE_EXHAUSTED", "%s", b.String())
-	e.details = []any{
-		help{rpcType + "Help", []helpLink{{"Learn more about Gemini API quotas", "https://ai.google.dev/gemini-api/docs/rate-limits"}}},
-		failure,
-		retryInfo{rpcType + "RetryInfo", seconds(wait)},
-	}
-	return e
-}
-
-// seconds renders a duration as Google's JSON does: "26s", "39.844676573s".
-func seconds(d time.Duration) string {
-	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) + "s"
 }

@@ -20,7 +20,7 @@ func (m *Model) Draws() bool { return strings.Contains(m.Name, "-image") }
 func (m *Model) ImageTokens(size string) int {
 	pro := strings.Contains(m.Name, "-pro-")
 	switch {
-	case strings.HasPrefix(m.Name, "gemini-2"):
+	case m.Before3():
 		return 1290
 	case size == "512":
 		return 747
@@ -47,7 +47,7 @@ func (q *Request) ImageConfig(d Dialect, m *Model) (c ImageConfig, e *Error) {
 	o, _ := q.config["imageConfig"].(map[string]any)
 	if v, ok := o["aspectRatio"].(string); ok && v != "" {
 		known := aspects
-		if strings.HasPrefix(m.Name, "gemini-2") || strings.HasPrefix(m.Name, "gemini-3-") {
+		if m.Before3() || strings.HasPrefix(m.Name, "gemini-3-") {
 			known = aspects[:oldAspects]
 		}
 		at := slices.IndexFunc(known, func(a [2]int) bool { return fmt.Sprintf("%d:%d", a[0], a[1]) == v })

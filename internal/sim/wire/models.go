@@ -91,6 +91,9 @@ func cutAlias(d Dialect, name string) (base, thinking string) {
 	return name, ""
 }
 
+// Before3 reports whether the model is older than Gemini 3, which changed many rules.
+func (m *Model) Before3() bool { return strings.HasPrefix(m.Name, "gemini-2") }
+
 // Thinks reports whether a request can make the model think.
 func (m *Model) Thinks() bool { return m.budget || m.levels != "" }
 

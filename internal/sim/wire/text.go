@@ -10,3 +10,20 @@ func Clip(s string, n int) string {
 	}
 	return s[:n]
 }
+
+// CountText estimates the tokens of a text. A token is four ASCII characters, two of
+// another alphabet, or one of the scripts from Chinese to Korean.
+func CountText(s string) int {
+	quarters := 0
+	for _, r := range s {
+		switch {
+		case r < 0x80:
+			quarters++
+		case r < 0x2E80:
+			quarters += 2
+		default:
+			quarters += 4
+		}
+	}
+	return (quarters + 3) / 4
+}

@@ -124,7 +124,7 @@ func (q *Request) checkTools(_ Dialect, m *Model) *Error {
 	}
 	if len(t.Functions) > 0 && t.builtIn() {
 		switch {
-		case strings.HasPrefix(m.Name, "gemini-2"):
+		case m.Before3():
 			return Invalid("Tool use with function calling is unsupported")
 		case !t.mixed:
 			return Invalid("Please enable tool_config.include_server_side_tool_invocations to use Built-in tools with Function calling.")

@@ -83,7 +83,7 @@ func (q *Request) checkConfig(_ Dialect, m *Model) *Error {
 	if q.MIME == "text/x.enum" && len(EnumOf(q.Schema)) == 0 {
 		return Invalid("* GenerateContentRequest.generation_config.response_schema: response_mime_type text/x.enum needs a schema of type STRING with an enum.\n")
 	}
-	if q.Tools.given && q.MIME == "application/json" && strings.HasPrefix(m.Name, "gemini-2") {
+	if q.Tools.given && q.MIME == "application/json" && m.Before3() {
 		return Invalid("Function calling with a response mime type: 'application/json' is unsupported")
 	}
 	return nil
