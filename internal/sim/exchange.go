@@ -19,19 +19,21 @@ type exchange struct {
 	server *Server
 	w      http.ResponseWriter
 	r      *http.Request
-	at     wire.Address
-	name   string // of the model or file in the path
-	model  wire.Model
-	key    string
 
-	stream, sse bool
+	at    wire.Address
+	name  string     // of the model or file in the path
+	key   string     // the key or token that the call brings
+	model wire.Model // set where the path names one
+
+	stream bool // the answer is a stream
+	sse    bool // of server-sent events
 
 	body     []byte
-	bodySum  [32]byte // of the body
-	bodyHash uint64   // the sum's first bytes
+	bodySum  [32]byte // the SHA-256 of the body
+	bodyHash uint64   // its first bytes
 
-	request      *wire.Request
-	promptTokens []wire.TokensDetail // by modality
+	request      *wire.Request       // set by generate
+	promptTokens []wire.TokensDetail // likewise
 
 	damage damage
 }

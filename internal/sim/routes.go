@@ -32,6 +32,7 @@ var routes = []route{
 	// Gateways pass on what they bill, and counting is free.
 	{http.MethodPost, "models/{model}:countTokens", makers, keyed(modelled((*exchange).countTokens))},
 
+	// The Files API asks for the key before it looks at the verb.
 	{"", "upload/files", google, (*exchange).upload},
 	{http.MethodGet, "files", google, keyed((*exchange).listFiles)},
 	{"", "files", google, keyed((*exchange).unknownPath)},
