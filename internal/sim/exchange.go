@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -85,6 +86,22 @@ func (x *exchange) writeBody(status int, contentType string, body []byte) {
 	x.w.Header().Set("Content-Type", contentType)
 	x.w.WriteHeader(status)
 	_, _ = x.w.Write(body) // if this fails, the caller is gone
+}
+
+// page returns which of n items the call asks for, and the token of the next page. A
+// page has size items unless the call says otherwise, and most at most.
+func (x *exchange) page(n, size, most int) (from, to int, next string) {
+	q := x.r.URL.Query()
+	if asked, err := strconv.Atoi(q.Get("pageSize")); err == nil && asked > 0 {
+		size = min(asked, most)
+	}
+	from, _ = strconv.Atoi(q.Get("pageToken"))
+	from = min(max(from, 0), n)
+	to = min(from+size, n)
+	if to < n {
+		next = strconv.Itoa(to)
+	}
+	return from, to, next
 }
 
 // unknownPath refuses a path that is no part of the API. Google sends a page, and

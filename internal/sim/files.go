@@ -99,25 +99,16 @@ func (x *exchange) deleteFile() {
 
 // listFiles answers GET files. The newest file comes first.
 func (x *exchange) listFiles() {
-	q := x.r.URL.Query()
-	size, err := strconv.Atoi(q.Get("pageSize"))
-	if err != nil || size <= 0 {
-		size = 10
-	}
-	from, _ := strconv.Atoi(q.Get("pageToken"))
-	own := x.server.files.ownedBy(x.key)
-	from = min(max(from, 0), len(own))
-	to := min(from+min(size, 100), len(own))
 	var page struct {
 		Files []fileInfo `json:"files,omitempty"`
 		Next  string     `json:"nextPageToken,omitempty"`
 	}
+	own := x.server.files.ownedBy(x.key)
+	from, to, next := x.page(len(own), 10, 100)
 	for _, f := range own[from:to] {
 		page.Files = append(page.Files, x.fileInfo(f))
 	}
-	if to < len(own) {
-		page.Next = strconv.Itoa(to)
-	}
+	page.Next = next
 	x.writeJSON(http.StatusOK, page)
 }
 

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/genbatch/genbatch/internal/sim/wire"
@@ -59,19 +58,7 @@ func infoOf(m *wire.Model) modelInfo {
 
 // listModels answers GET models, in pages as the API does.
 func (x *exchange) listModels() {
-	q := x.r.URL.Query()
-	size, _ := strconv.Atoi(q.Get("pageSize"))
-	if size <= 0 {
-		size = 50
-	}
-	from, _ := strconv.Atoi(q.Get("pageToken"))
-	from = min(max(from, 0), len(listed))
-	to := min(from+size, len(listed))
-	next := ""
-	if to < len(listed) {
-		next = strconv.Itoa(to)
-	}
-
+	from, to, next := x.page(len(listed), 50, 1000)
 	if x.server.config.Dialect == Vertex {
 		var page struct {
 			Models []publisherModel `json:"publisherModels"`

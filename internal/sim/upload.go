@@ -77,11 +77,11 @@ func (x *exchange) startUpload() {
 	x.server.tries.forget(x.bodySum)
 	var meta struct {
 		File struct {
-			Name     string `json:"name"`
-			Display  string `json:"displayName"`
-			Display2 string `json:"display_name"`
-			MIME     string `json:"mimeType"`
-			MIME2    string `json:"mime_type"`
+			Name             string `json:"name"`
+			DisplayName      string `json:"displayName"`
+			SnakeDisplayName string `json:"display_name"`
+			MIME             string `json:"mimeType"`
+			SnakeMIME        string `json:"mime_type"`
 		} `json:"file"`
 	}
 	if len(x.body) > 0 {
@@ -92,8 +92,8 @@ func (x *exchange) startUpload() {
 	}
 	u := &upload{sum: sha256.New(), declared: -1}
 	f := &u.file
-	f.owner, f.displayName = x.key, cmp.Or(meta.File.Display, meta.File.Display2)
-	f.mime = cmp.Or(h.Get("X-Goog-Upload-Header-Content-Type"), meta.File.MIME, meta.File.MIME2, "application/octet-stream")
+	f.owner, f.displayName = x.key, cmp.Or(meta.File.DisplayName, meta.File.SnakeDisplayName)
+	f.mime = cmp.Or(h.Get("X-Goog-Upload-Header-Content-Type"), meta.File.MIME, meta.File.SnakeMIME, "application/octet-stream")
 	f.id = strings.TrimPrefix(meta.File.Name, "files/")
 	if n, err := strconv.ParseInt(h.Get("X-Goog-Upload-Header-Content-Length"), 10, 64); err == nil {
 		u.declared = n
@@ -180,6 +180,11 @@ func (x *exchange) continueUpload(session string) {
 		x.refuse("file", wire.Invalid("The upload has %d bytes, and was declared to have %d.", u.file.size, u.declared))
 		return
 	}
+	x.finishUpload(u)
+}
+
+// finishUpload makes the file of an upload that has all of it.
+func (x *exchange) finishUpload(u *upload) {
 	u.done = true
 	f := u.file
 	f.sum, f.created = u.sum.Sum(nil), time.Now()
