@@ -5,11 +5,13 @@ import (
 	"testing"
 	"testing/quick"
 	"time"
+
+	"github.com/genbatch/genbatch/internal/pacific"
 )
 
 // on returns noon of a day in Los Angeles.
 func on(day string) time.Time {
-	t, err := time.ParseInLocation("2006-01-02 15", day+" 12", pacific())
+	t, err := time.ParseInLocation("2006-01-02 15", day+" 12", pacific.Location())
 	if err != nil {
 		panic(err)
 	}
@@ -121,7 +123,7 @@ func TestCost(t *testing.T) {
 }
 
 func TestCostByDay(t *testing.T) {
-	la := pacific()
+	la := pacific.Location()
 	for _, tt := range []struct {
 		model string
 		at    time.Time

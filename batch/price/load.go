@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/genbatch/genbatch/internal/pacific"
 )
 
 // file is the schema of prices.json. It lists all keys, so that a typing error in a
@@ -143,10 +145,10 @@ func (t *Table) add(r io.Reader, custom *Custom, list *Table) error {
 			}
 		}
 	}
-	pacific := pacific()
+	zone := pacific.Location() // assumed: Google publishes a zone for quotas and none for prices
 	seen := make(map[string]bool)
 	for i := range f.Models {
-		m, err := f.Models[i].model(f.Sources, list, &f.Multiplier, pacific)
+		m, err := f.Models[i].model(f.Sources, list, &f.Multiplier, zone)
 		if err != nil {
 			return fmt.Errorf("model %d (%q): %w", i+1, f.Models[i].ID, err)
 		}
@@ -201,7 +203,7 @@ func positioned(err error, data []byte, offset int64) error {
 	return fmt.Errorf("line %d: %w", 1+bytes.Count(data[:offset], []byte("\n")), err)
 }
 
-func (f *fileModel) model(sources map[string]Source, list *Table, all *multiplier, pacific *time.Location) (*Model, error) {
+func (f *fileModel) model(sources map[string]Source, list *Table, all *multiplier, zone *time.Location) (*Model, error) {
 	if f.ID == "" {
 		return nil, errors.New("it has no id: give the name by which the endpoint knows the model")
 	}
@@ -223,12 +225,12 @@ func (f *fileModel) model(sources map[string]Source, list *Table, all *multiplie
 	}
 	if f.RoutedTo != nil {
 		m.RoutedTo, m.RoutedFrom = f.RoutedTo.Model, f.RoutedTo.From
-		if m.routed, err = day(m.RoutedFrom, 0, pacific); err != nil {
+		if m.routed, err = day(m.RoutedFrom, 0, zone); err != nil {
 			return nil, fmt.Errorf("routed_to: %w", err)
 		}
 	}
 	for i := range f.Periods {
-		p, err := f.Periods[i].period(pacific)
+		p, err := f.Periods[i].period(zone)
 		if err != nil {
 			return nil, fmt.Errorf("period %d: %w", i+1, err)
 		}
@@ -269,7 +271,7 @@ func outputLimit(limits json.RawMessage) (limit int64, unary bool) {
 	return max(0, cmp.Or(l.Output, l.Unary)), l.Output <= 0 && l.Unary > 0
 }
 
-func (f *filePeriod) period(pacific *time.Location) (Period, error) {
+func (f *filePeriod) period(zone *time.Location) (Period, error) {
 	p := Period{From: f.From, Until: f.Until, Note: f.Note}
 	var err error
 	if p.Grounding, err = f.Grounding.fees(); err != nil {
@@ -278,10 +280,10 @@ func (f *filePeriod) period(pacific *time.Location) (Period, error) {
 	if p.PerRequest, err = perRequest(f.PerRequest); err != nil {
 		return p, err
 	}
-	if p.from, err = day(f.From, 0, pacific); err != nil {
+	if p.from, err = day(f.From, 0, zone); err != nil {
 		return p, fmt.Errorf("from: %w", err)
 	}
-	if p.end, err = day(f.Until, 1, pacific); err != nil {
+	if p.end, err = day(f.Until, 1, zone); err != nil {
 		return p, fmt.Errorf("until: %w", err)
 	}
 	if !p.end.IsZero() && !p.end.After(p.from) {
@@ -353,23 +355,13 @@ func ratesOf(prices map[string]json.Number) (*Rates, error) {
 
 // day returns the midnight in Los Angeles at which the day s begins, plus more days. It
 // returns the zero time if s is empty.
-func day(s string, more int, pacific *time.Location) (time.Time, error) {
+func day(s string, more int, zone *time.Location) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
-	t, err := time.ParseInLocation(time.DateOnly, s, pacific)
+	t, err := time.ParseInLocation(time.DateOnly, s, zone)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("%q is not a day like 2026-12-31", s)
 	}
 	return t.AddDate(0, 0, more), nil
-}
-
-// pacific returns the time zone in which Google's days begin. Google publishes it for
-// quotas; for prices it does not, and the same zone is assumed.
-func pacific() *time.Location {
-	l, err := time.LoadLocation("America/Los_Angeles")
-	if err != nil { // tzdata is linked in, so this is out of reach
-		return time.FixedZone("PST", -8*60*60)
-	}
-	return l
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	_ "time/tzdata" // so that a static binary knows Los Angeles on any machine
 )
 
 // A Service is a way of serving calls that has prices of its own.

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"time"
-	_ "time/tzdata" // a static binary finds Los Angeles on any machine
 
 	"github.com/genbatch/genbatch/batch"
 )
@@ -30,16 +29,6 @@ func (e *DayError) Error() string {
 	}
 	return fmt.Sprintf("model %s: the %s is used up until %s; run again after that, or wait for it with --on-daily-quota wait",
 		e.Model, what, e.Until.Format("2006-01-02 15:04 MST"))
-}
-
-// pacific is where the day of a quota ends:
-// https://ai.google.dev/gemini-api/docs/rate-limits
-func pacific() *time.Location {
-	l, err := time.LoadLocation("America/Los_Angeles")
-	if err != nil { // tzdata is linked in, so this is out of reach; an hour late is better than a panic
-		return time.FixedZone("PST", -8*60*60)
-	}
-	return l
 }
 
 // nextMidnight is the end of the day that t lies in. By the calendar, since a day

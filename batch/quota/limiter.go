@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/pacific"
 )
 
 // DefaultConcurrency is the most calls in flight where [Config] names no other
@@ -68,7 +69,7 @@ func New(c Config) *Limiter {
 	if c.Concurrency <= 0 {
 		c.Concurrency = DefaultConcurrency
 	}
-	return &Limiter{config: c, started: time.Now(), pacific: pacific(), models: make(map[string]*model)}
+	return &Limiter{config: c, started: time.Now(), pacific: pacific.Location(), models: make(map[string]*model)}
 }
 
 // Acquire waits until r may be sent; waiters of one model are served in the order

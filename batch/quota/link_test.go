@@ -11,6 +11,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/internal/pacific"
 )
 
 // A disk that hangs holds up the requests of its model for a moment, once, and
@@ -304,7 +305,7 @@ func TestWaitForDayWithStore(t *testing.T) {
 					if err := l.Acquire(t.Context(), r); err != nil {
 						t.Fatal(err)
 					}
-					day := dayName(time.Now(), pacific())
+					day := dayName(time.Now(), pacific.Location())
 					if used[day] < 3 {
 						used[day]++
 						l.Release(r, &answered)
@@ -315,7 +316,7 @@ func TestWaitForDayWithStore(t *testing.T) {
 				}
 			}
 			l.Close()
-			if got, want := dayName(time.Now(), pacific()), "2000-07-17"; got != want {
+			if got, want := dayName(time.Now(), pacific.Location()), "2000-07-17"; got != want {
 				t.Errorf("given %v: the ninth request went out on %s, want %s", given, got, want)
 			}
 			want := 1 // of the first day, which nobody had said anything about

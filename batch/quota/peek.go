@@ -3,6 +3,8 @@ package quota
 import (
 	"slices"
 	"time"
+
+	"github.com/genbatch/genbatch/internal/pacific"
 )
 
 // Known is what the runs of the last day have left in a [Store] about a model.
@@ -30,7 +32,7 @@ func (k *Known) Limit(name string) (l Learned, ok bool) {
 // a record that cannot be read tells nothing.
 func (s *Store) Peek(model string) Known {
 	now := time.Now()
-	k := Known{Reset: nextMidnight(now, pacific())}
+	k := Known{Reset: nextMidnight(now, pacific.Location())}
 	r, err := s.read(model)
 	if err != nil {
 		return k
@@ -40,7 +42,7 @@ func (s *Store) Peek(model string) Known {
 			k.Learned = append(k.Learned, l)
 		}
 	}
-	if r.Day == dayName(now, pacific()) {
+	if r.Day == dayName(now, pacific.Location()) {
 		k.Used = r.Used
 		if r.ParkedUntil.After(now) {
 			k.ParkedUntil = r.ParkedUntil

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/internal/pacific"
 )
 
 const (
@@ -153,7 +154,7 @@ func (s *Store) update(model string, change func(r *dayRecord)) (dayRecord, erro
 	if err == nil {
 		// The time is taken under the lock: one who waited for it over midnight must
 		// not begin yesterday anew.
-		if today := dayName(time.Now(), pacific()); r.Day != today {
+		if today := dayName(time.Now(), pacific.Location()); r.Day != today {
 			r.Day, r.Used = today, 0
 		}
 		r.Version, r.Endpoint, r.Model = recordVersion, s.Endpoint, model

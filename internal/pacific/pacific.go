@@ -1,0 +1,17 @@
+// Package pacific knows the time zone in which Google's days begin.
+package pacific
+
+import (
+	"time"
+	_ "time/tzdata" // a static binary finds Los Angeles on any machine
+)
+
+// Location returns the zone of Los Angeles. A quota of the day ends at midnight there:
+// https://ai.google.dev/gemini-api/docs/rate-limits
+func Location() *time.Location {
+	l, err := time.LoadLocation("America/Los_Angeles")
+	if err != nil { // tzdata is linked in, so this is out of reach; an hour late is better than a panic
+		return time.FixedZone("PST", -8*60*60)
+	}
+	return l
+}
