@@ -234,7 +234,7 @@ func TestDamagedMinute(t *testing.T) {
 }
 
 // where the day ends meanwhile.
-func TestDebtOverMidnight(t *testing.T) {
+func TestUnreportedOverMidnight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at(t, "2000-07-15T06:59:00Z") // a minute before midnight
 		s, _ := store(t.TempDir())
@@ -242,7 +242,7 @@ func TestDebtOverMidnight(t *testing.T) {
 		m := l.model(testModel)
 		l.mu.Lock()
 		now := time.Now()
-		m.link.loaded, m.link.away = true, now.Add(30*time.Second)
+		m.client.loaded, m.client.away = true, now.Add(30*time.Second)
 		l.mu.Unlock()
 		if n := spend(t, l, 10); n != 10 { // without the store
 			t.Fatal("no more requests")
@@ -257,14 +257,14 @@ func TestDebtOverMidnight(t *testing.T) {
 		wg.Go(func() { spend(t, l, 1) }) // the exchange begins before midnight
 		time.Sleep(time.Second)
 		l.mu.Lock()
-		m.roll(time.Now())
+		m.day.roll(time.Now())
 		l.mu.Unlock()
 		close(release)
 		wg.Wait()
 		synctest.Wait()
 		l.mu.Lock()
-		if d := m.day.debt; d != 0 {
-			t.Errorf("a debt of %d is left", d)
+		if d := m.day.unreported; d != 0 {
+			t.Errorf("%d requests are still unreported", d)
 		}
 		l.mu.Unlock()
 		l.Close()
@@ -286,7 +286,7 @@ func TestWaitLooksAtTheClock(t *testing.T) {
 		time.Sleep(time.Hour + time.Second)
 		l.mu.Lock()
 		m := l.models[testModel]
-		m.day.parked, m.day.end = time.Now(), time.Now() // as after the machine has slept over midnight
+		m.day.parked.until, m.day.end = time.Now(), time.Now() // as after the machine has slept over midnight
 		l.mu.Unlock()
 		start := time.Now()
 		wg.Wait()

@@ -141,7 +141,7 @@ func TestNamedLimitDropsBookedAhead(t *testing.T) {
 			t.Fatal(err)
 		}
 		l.mu.Lock()
-		booked := len(l.models[testModel].link.slots)
+		booked := len(l.models[testModel].client.slots)
 		l.mu.Unlock()
 		if booked < 100 {
 			t.Fatalf("%d slots are booked ahead", booked)
@@ -173,7 +173,7 @@ func TestNamedLimitDropsWhatIsBeingBooked(t *testing.T) {
 		}
 		l.mu.Lock()
 		slow = true
-		l.models[testModel].link.drop()
+		l.models[testModel].client.drop()
 		l.mu.Unlock()
 		got := make(chan error)
 		go func() { got <- l.Acquire(t.Context(), other) }()

@@ -17,7 +17,7 @@ func BenchmarkAcquire(b *testing.B) {
 	for _, bm := range []struct {
 		name    string
 		config  Config
-		learned int64 // felt requests a minute
+		learned int64 // inferred requests a minute
 		shared  bool
 		workers int
 	}{
@@ -38,7 +38,7 @@ func BenchmarkAcquire(b *testing.B) {
 			defer l.Close()
 			if bm.learned > 0 {
 				l.mu.Lock()
-				l.model(testModel).requests.feel(bm.learned, time.Now(), new(burst), true)
+				l.model(testModel).inference.requests.infer(bm.learned, time.Now(), new(burst), true)
 				l.mu.Unlock()
 			}
 			benchmarkRows(b, l, max(1, bm.workers))

@@ -10,7 +10,7 @@ import (
 )
 
 // A DayError says that a model's quota of the day is used up. Find it with
-// errors.As.
+// [errors.AsType] or [errors.As].
 type DayError struct {
 	Model string
 	Until time.Time // the reset: the next midnight in Los Angeles
@@ -31,8 +31,8 @@ func (e *DayError) Error() string {
 		e.Model, what, e.Until.Format("2006-01-02 15:04 MST"))
 }
 
-// nextMidnight is the end of the day that t lies in. By the calendar, since a day
-// has 23 or 25 hours twice a year.
+// nextMidnight is the end of the day that t lies in. It goes by the calendar, since a
+// day has 23 or 25 hours twice a year.
 func nextMidnight(t time.Time, l *time.Location) time.Time {
 	y, m, d := t.In(l).Date()
 	return time.Date(y, m, d+1, 0, 0, 0, 0, l)
@@ -41,158 +41,77 @@ func nextMidnight(t time.Time, l *time.Location) time.Time {
 // dayName is the calendar's name for the day that t lies in.
 func dayName(t time.Time, l *time.Location) string { return t.In(l).Format(time.DateOnly) }
 
-// A day is a model's quota of the day. The Limiter's mu guards it.
+const (
+	blindSlice = 10 // requests reserved at once where no RPD is known
+	maxSlice   = 100
+)
+
+// A day is a model's quota of the day.
 //
-// Requests are reserved in slices, which are written to the store as used before
-// the first of them is sent: a crash counts what it had left of its slice, and
+// Requests are reserved in slices. A slice is written to the store as used before its
+// first request is sent, so that a crash may count the rest of its slice too much, and
 // never forgets a request that was sent.
 type day struct {
-	end  time.Time // of the day that the numbers are of
-	name string    // of that day
-	used int       // by all processes, as far as is known; reserved counts as used
-	left int       // reserved for us, and not sent
-	debt int       // reserved without the store, which could not be reached
+	zone  *time.Location
+	given int // requests a day that the user gave; 0 = none
 
-	counts   bool      // the server has parked the model once, today or on another day
-	parked   time.Time // the quota is used up until then
-	parkedBy int       // the RPD that was reached; 0 = the server parked it, and did not say
-	parkedAt time.Time // when it was
-	named    Learned   // requests a day, as a refusal said; zero = none did
-	full     bool      // the last slice was smaller than asked for
+	end        time.Time // of the day that the numbers are of
+	name       string    // of that day
+	used       int       // by all processes, as far as is known; reserved requests are included
+	left       int       // reserved for this process, and not sent
+	unreported int       // reserved while the store could not be reached, and not in it yet
+	full       bool      // the last slice was smaller than asked for
 
-	probe    probeState
-	probeSeq uint64 // the grant that is the probe
-
-	saved   []Learned // what the store has
-	savedAt time.Time
+	counts bool    // the server has parked the model once, today or on another day
+	named  Learned // requests a day that a refusal named; zero = none did
+	parked parking
+	probe  dayProbe
 }
 
-// A probeState tells of the one request that a run sends for a model that an
-// earlier run found parked: the quota may have been raised since.
+// A parking is a day's quota that is used up.
+type parking struct {
+	until time.Time
+	at    time.Time // when that became known
+	by    int       // the number of requests a day that was reached; 0 = the server parked it and named none
+}
+
+// A dayProbe is the one request that a run sends for a model that an earlier run found
+// parked: the quota may have been raised since.
+type dayProbe struct {
+	state probeState
+	seq   uint64 // the grant that is the probe
+}
+
 type probeState uint8
 
 const (
 	noProbe  probeState = iota
 	probeDue            // the next request is the probe
-	probing             // it is under way, and all others wait for what comes of it
+	probing             // it is in flight, and all others wait for its outcome
 )
 
-const (
-	saveBreak  = time.Minute // between two writes of learned limits
-	blindSlice = 10          // requests reserved at once where nobody gave an RPD
-	maxSlice   = 100
-)
-
-// load takes over what earlier runs and other processes have left in the store. That
-// can be late, after a time without it.
-func (m *model) load(now time.Time, r dayRecord) {
-	d, early := &m.day, len(m.learned()) == 0
-	if r.Day == d.name {
-		d.used = r.Used
-	}
-	d.counts = d.counts || !r.ParkedUntil.IsZero()
-	if r.ParkedUntil.After(now) && !now.Before(d.parked) {
-		d.parked, d.parkedAt, d.probe = r.ParkedUntil, now, probeDue
-		if d.end.Before(d.parked) { // nothing is parked for longer than its day
-			d.parked = d.end
-		}
-	}
-	for _, l := range r.Learned {
-		if !l.valid(now) {
-			continue
-		}
-		// What the user gives now outranks what was learned then: where it is too
-		// much, the next refusal says so. But for the day: its refusal costs the day.
-		p := m.pace(l.Limit)
-		switch {
-		case p == nil:
-			d.named = l
-		case p.limit > 0:
-			continue
-		default:
-			p.limit, p.learned, p.since = l.Value, true, l.At
-			if l.Felt {
-				p.probe.feel(l.Value, now, new(burst), false)
-			}
-		}
-		if s := m.limiter.config.Store; s.Log != nil {
-			s.Log.Info(fmt.Sprintf("model %s: learned: %v, %v ago", m.name, l, now.Sub(l.At).Round(time.Second)))
-		}
-	}
-	if early {
-		d.saved = m.learned()
-	}
-	if m.limited() {
-		m.window = m.limiter.config.Concurrency
-	}
-}
-
-// follow takes over what another process has been taught meanwhile: the limits that
-// a server named, of which the newest counts. Limits that were felt say what was
-// left for the other one, and are its own.
-func (m *model) follow(now time.Time, r dayRecord) {
-	d := &m.day
-	if r.Day == d.name {
-		d.used = r.Used
-	}
-	for _, l := range r.Learned {
-		if l.Felt || !l.valid(now) {
-			continue
-		}
-		p := m.pace(l.Limit)
-		switch {
-		case p == nil:
-			if l.At.After(d.named.At) {
-				d.named, d.counts = l, true
-			}
-		case p.limit == 0, p.probe.base > 0,
-			p.learned && l.At.After(p.since),
-			!p.learned && !l.At.Before(m.limiter.started.Truncate(time.Second)):
-			if p.adopt(l.Value, now) {
-				p.since = l.At
-				m.window = m.limiter.config.Concurrency
-				m.link.drop()
-			}
-		}
-	}
-}
-
-// pace returns the pace of a learned limit; nil for that of the day.
-func (m *model) pace(limit string) *pace {
-	switch limit {
-	case LimitRPM:
-		return &m.requests
-	case LimitTPM:
-		return &m.tokens
-	}
-	return nil
-}
-
-// rpd returns the requests a day, and whether the server's refusal named them; 0
-// where nobody did. The probe asks whether there are more by now than were named.
-func (m *model) rpd(now time.Time) (n int, learned bool) {
-	n = m.limiter.config.RPD
-	if l := m.day.named; l.valid(now) && m.day.probe == noProbe && (n == 0 || l.Value < int64(n)) {
+// limit returns the requests a day, and whether a refusal named them; 0 if the number is
+// not known. A probe disregards a named number: it asks whether there are more by now.
+func (d *day) limit(now time.Time) (n int, named bool) {
+	if l := d.named; l.valid(now) && d.probe.state == noProbe && (d.given == 0 || l.Value < int64(d.given)) {
 		return int(l.Value), true
 	}
-	return n, false
+	return d.given, false
 }
 
 // counted reports whether the requests of the day are counted.
-func (m *model) counted() bool { return m.limiter.config.RPD > 0 || m.day.counts }
+func (d *day) counted() bool { return d.given > 0 || d.counts }
 
-// dry reports whether requests of the day must be reserved before the next is sent.
-func (m *model) dry(now time.Time) bool {
-	d := &m.day
-	return m.counted() && d.left <= 0 && (!now.Before(d.parked) || d.probe != noProbe)
+// needsSlice reports whether requests must be reserved before the next one is sent.
+func (d *day) needsSlice(now time.Time) bool {
+	return d.counted() && d.left <= 0 && (!now.Before(d.parked.until) || d.probe.state != noProbe)
 }
 
-// low reports whether it is time to reserve the next requests of the day, so that
-// nobody has to wait for the disk.
-func (m *model) low(now time.Time) bool {
-	d := &m.day
-	rpd, _ := m.rpd(now)
-	return m.counted() && !d.full && d.left > 0 && d.left < daySlice(rpd)/4
+// refillSoon reports whether it is time to reserve the next slice, so that nobody has to
+// wait for the disk.
+func (d *day) refillSoon(now time.Time) bool {
+	n, _ := d.limit(now)
+	return d.counted() && !d.full && d.left > 0 && d.left < daySlice(n)/4
 }
 
 // daySlice is how many requests are reserved at once.
@@ -203,21 +122,37 @@ func daySlice(rpd int) int {
 	return blindSlice
 }
 
-// roll begins the day of now.
-func (m *model) roll(now time.Time) {
-	d := &m.day
+// roll begins the day of now if the last one has ended.
+func (d *day) roll(now time.Time) {
 	if now.Before(d.end) {
 		return
 	}
-	l := m.limiter.pacific
-	d.end, d.name = nextMidnight(now, l), dayName(now, l)
-	d.used, d.left, d.debt, d.full = 0, 0, 0, false
+	d.end, d.name = nextMidnight(now, d.zone), dayName(now, d.zone)
+	d.used, d.left, d.unreported, d.full = 0, 0, 0, false
+}
+
+// count counts a grant that is being made.
+func (d *day) count(now time.Time, g *grant) {
+	if d.counted() {
+		d.left--
+		g.counted = true
+	}
+	if d.probe.state == probeDue && now.Before(d.parked.until) {
+		d.probe = dayProbe{probing, g.seq}
+	}
+}
+
+// uncount takes back a grant that was not used.
+func (d *day) uncount(g grant) {
+	if g.counted && nextMidnight(g.at, d.zone).Equal(d.end) {
+		d.left++
+	}
 }
 
 // refill reserves the next slice of the day where there is no store to ask.
 func (m *model) refill(now time.Time) {
 	d := &m.day
-	rpd, _ := m.rpd(now)
+	rpd, _ := d.limit(now)
 	n := daySlice(rpd)
 	if rpd > 0 {
 		n = min(n, max(0, rpd-d.used))
@@ -225,7 +160,7 @@ func (m *model) refill(now time.Time) {
 	d.left += n
 	d.used += n
 	if m.limiter.config.Store != nil {
-		d.debt += n
+		d.unreported += n
 	}
 	if d.left == 0 {
 		m.usedUp(now)
@@ -245,64 +180,48 @@ func (m *model) refilled(now time.Time, x *exchange) {
 // usedUp parks the model, whose number of requests a day is reached.
 func (m *model) usedUp(now time.Time) {
 	d := &m.day
-	rpd, learned := m.rpd(now)
-	d.parked, d.parkedAt, d.parkedBy, d.probe = d.end, now, rpd, noProbe
-	if until := d.end; learned {
-		m.share(func(r *dayRecord) { // the next run sends a probe: the quota may have been raised
-			if until.After(r.ParkedUntil) {
-				r.ParkedUntil = until
-			}
-		})
+	rpd, named := d.limit(now)
+	d.parked, d.probe.state = parking{d.end, now, rpd}, noProbe
+	if named { // the next run sends a probe: the quota may have been raised
+		m.shareParking(d.end)
 	}
 }
 
+// shareParking tells other processes and later runs that the day is used up.
+func (m *model) shareParking(until time.Time) {
+	m.share(func(r *dayRecord) {
+		if until.After(r.ParkedUntil) {
+			r.ParkedUntil = until
+		}
+	})
+}
+
 // dayError reserves requests of the day, parks the model when the given number is
-// reached, and returns the error for a parked one that nobody wants to wait for.
+// reached, and returns the error for a parked model if the user does not want to wait.
 func (m *model) dayError(now time.Time) error {
 	d := &m.day
-	if m.counted() {
-		m.roll(now)
-		if m.alone(now) && m.dry(now) {
+	if d.counted() {
+		d.roll(now)
+		if m.alone(now) && d.needsSlice(now) {
 			m.refill(now)
 		}
 	}
-	c := &m.limiter.config
-	if c.OnDailyQuota == DayWait || !now.Before(d.parked) || d.probe != noProbe {
+	if m.limiter.config.OnDailyQuota == DayWait || !now.Before(d.parked.until) || d.probe.state != noProbe {
 		return nil
 	}
-	e := &DayError{Model: m.name, Until: d.parked, PerDay: d.named.Value}
-	if c.RPD > 0 && (e.PerDay == 0 || int64(c.RPD) < e.PerDay) {
-		e.PerDay = int64(c.RPD)
+	e := &DayError{Model: m.name, Until: d.parked.until, PerDay: d.named.Value}
+	if d.given > 0 && (e.PerDay == 0 || int64(d.given) < e.PerDay) {
+		e.PerDay = int64(d.given)
 	}
-	if d.parkedBy == c.RPD {
-		e.RPD = c.RPD
+	if d.parked.by == d.given {
+		e.RPD = d.given
 	}
 	return e
 }
 
-// count counts a grant that is being made.
-func (m *model) count(now time.Time, g *grant) {
-	d := &m.day
-	if m.counted() {
-		d.left--
-		g.counted = true
-	}
-	if d.probe == probeDue && now.Before(d.parked) {
-		d.probe, d.probeSeq = probing, g.seq
-	}
-}
-
-// uncount takes back a grant that was not used.
-func (m *model) uncount(g grant) {
-	if g.counted && nextMidnight(g.at, m.limiter.pacific).Equal(m.day.end) {
-		m.day.left++
-	}
-	m.probed(g, nil)
-}
-
-// park closes the day after the server's refusal of a request that was sent at the
-// time. The day is that of the sending: a refusal that arrives after midnight must
-// not close the new day.
+// park closes the day after the server has refused a request that was sent at the time.
+// The day is that of the sending: a refusal that arrives after midnight must not close
+// the new day.
 func (m *model) park(now, sent time.Time, limits []batch.Limit) {
 	d := &m.day
 	d.counts = true
@@ -311,92 +230,33 @@ func (m *model) park(now, sent time.Time, limits []batch.Limit) {
 			d.named = Learned{Limit: LimitRPD, Value: l.Value, At: now.UTC().Truncate(time.Second)}
 		}
 	}
-	until := nextMidnight(sent, m.limiter.pacific)
-	if !until.After(now) || d.probe == noProbe && !until.After(d.parked) {
+	until := nextMidnight(sent, d.zone)
+	if !until.After(now) || d.probe.state == noProbe && !until.After(d.parked.until) {
 		return
 	}
-	d.parked, d.parkedAt, d.parkedBy, d.probe = until, now, 0, noProbe
-	m.share(func(r *dayRecord) {
-		if until.After(r.ParkedUntil) {
-			r.ParkedUntil = until
-		}
-	})
+	d.parked, d.probe.state = parking{until: until, at: now}, noProbe
+	m.shareParking(until)
 }
 
-// probed looks at what came of a grant, in case it was the probe. What says nothing
-// about the day makes the next request the probe.
+// probed looks at the outcome of a grant, in case it was the probe. An outcome that
+// tells nothing about the day makes the next request the probe.
 func (m *model) probed(g grant, o *batch.Outcome) {
 	d := &m.day
-	if d.probe != probing || g.seq != d.probeSeq {
+	if d.probe.state != probing || g.seq != d.probe.seq {
 		return
 	}
-	d.probe = probeDue
+	d.probe.state = probeDue
 	if o == nil || o.Consequence != batch.Answered && o.Consequence != batch.Settled ||
-		o.Err != nil && o.Err.HTTPStatus != http.StatusOK { // a refused row may not have come as far as its quota
+		o.Err != nil && o.Err.HTTPStatus != http.StatusOK { // a refused row may have been refused before its quota was looked at
 		return
 	}
 	now := time.Now()
-	// The number that the day was closed at is not the limit any more.
-	d.parked, d.probe, d.named, d.full = time.Time{}, noProbe, Learned{}, false
+	// The number at which the day was closed is not the limit any more.
+	d.parked.until, d.probe.state, d.named, d.full = time.Time{}, noProbe, Learned{}, false
 	m.share(func(r *dayRecord) {
 		r.Learned = slices.DeleteFunc(r.Learned, func(l Learned) bool { return l.Limit == LimitRPD })
 		if r.ParkedUntil.After(now) {
-			r.ParkedUntil = now // not zero: the days are counted from now on
+			r.ParkedUntil = now // not zero: the requests of each day are counted from now on
 		}
 	})
-}
-
-// learned returns the limits that are not the user's.
-func (m *model) learned() []Learned {
-	var list []Learned
-	for _, p := range []struct {
-		name string
-		pace
-	}{{LimitRPM, m.requests}, {LimitTPM, m.tokens}} {
-		if p.learned && p.limit > 0 {
-			list = append(list, Learned{Limit: p.name, Value: p.limit, At: p.since.UTC().Truncate(time.Second), Felt: p.probe.base > 0})
-		}
-	}
-	if m.day.named.Value > 0 {
-		list = append(list, m.day.named)
-	}
-	return list
-}
-
-// save writes newly learned limits to the store: at once what a server has named,
-// for the other processes, and once a minute and at the end what was felt.
-func (m *model) save(now time.Time, closing bool) {
-	d := &m.day
-	known := m.requests.learned || m.tokens.learned || d.named.Value > 0
-	if m.limiter.config.Store == nil || !m.link.loaded || !known {
-		return
-	}
-	list := m.learned()
-	if slices.Equal(list, d.saved) {
-		return
-	}
-	felt := func(l Learned) bool { return l.Felt }
-	if !closing && now.Sub(d.savedAt) < saveBreak &&
-		slices.Equal(slices.DeleteFunc(slices.Clone(list), felt), slices.DeleteFunc(slices.Clone(d.saved), felt)) {
-		return
-	}
-	d.saved, d.savedAt = list, now
-	m.share(func(r *dayRecord) { r.Learned = merge(list, r.Learned, now) })
-}
-
-// merge returns what is known of each limit: of two numbers the one that a server
-// has named, and then the newer one.
-func merge(ours, theirs []Learned, now time.Time) []Learned {
-	list := slices.Clone(ours)
-	for _, l := range theirs {
-		i := slices.IndexFunc(list, func(o Learned) bool { return o.Limit == l.Limit })
-		switch {
-		case !l.valid(now):
-		case i < 0:
-			list = append(list, l)
-		case l.Felt == list[i].Felt && l.At.After(list[i].At), !l.Felt && list[i].Felt:
-			list[i] = l
-		}
-	}
-	return list
 }

@@ -137,9 +137,9 @@ func (s *hidden) load(t *testing.T, l *Limiter, workers int, d time.Duration) {
 	wg.Wait()
 }
 
-// TestFeel measures, from the second minute on, how much of what the server would
+// TestInfer measures, from the second minute on, how much of what the server would
 // have accepted is used, and how many calls it refuses: on average over some runs.
-func TestFeel(t *testing.T) {
+func TestInfer(t *testing.T) {
 	mixed := func(r *rand.Rand) int64 { return 50 + r.Int64N(101) } // 100 on average
 	skewed := func(r *rand.Rand) int64 {                            // 100 on average, a few large ones
 		return int64(min(20+r.ExpFloat64()*80, 1000))
@@ -283,9 +283,9 @@ func knowing(s *hidden) float64 {
 	return float64(all) / minutes
 }
 
-// TestFeelChange follows a server whose quota is cut to a half, and one whose quota
+// TestInferChange follows a server whose quota is cut to a half, and one whose quota
 // grows fivefold, in the tenth minute.
-func TestFeelChange(t *testing.T) {
+func TestInferChange(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
 		from, to int64
@@ -330,8 +330,8 @@ func TestOutageIsNoLimit(t *testing.T) {
 			l := New(Config{})
 			s.load(t, l, 100, at+time.Minute)
 			m := l.models[testModel]
-			if m.limited() || m.window < DefaultConcurrency/2 {
-				t.Errorf("after an outage at %v: %d rpm, %d tpm, %d at once; want no limits", at, m.requests.limit, m.tokens.limit, m.window)
+			if m.rates.limited() || m.flight.window < DefaultConcurrency/2 {
+				t.Errorf("after an outage at %v: %d rpm, %d tpm, %d at once; want no limits", at, m.rates.requests.limit, m.rates.tokens.limit, m.flight.window)
 			}
 		})
 	}

@@ -55,7 +55,7 @@ func TestSlowStart(t *testing.T) {
 func TestOneCutABurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(Config{Concurrency: 32})
-		l.model(testModel).window = 32
+		l.model(testModel).flight.window = 32
 		refused := &batch.Outcome{Consequence: batch.SlowDown}
 
 		calls := fill(t, l)
@@ -71,7 +71,7 @@ func TestOneCutABurst(t *testing.T) {
 		for _, r := range calls[26:] { // sent before the cut: teaches nothing
 			l.Release(r, &answered)
 		}
-		if got := l.models[testModel].window; got != 16 {
+		if got := l.models[testModel].flight.window; got != 16 {
 			t.Fatalf("window %d after the burst, want 16", got)
 		}
 	})
@@ -80,7 +80,7 @@ func TestOneCutABurst(t *testing.T) {
 func TestCutsEndAtOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(Config{Concurrency: 8})
-		l.model(testModel).window = 8
+		l.model(testModel).flight.window = 8
 		refused := &batch.Outcome{Consequence: batch.SlowDown}
 		// Each burst in a row halves; from the second on the model also pauses, between
 		// half of and all of 0.5 s, 1 s, 2 s ... up to a minute.
@@ -185,10 +185,10 @@ func TestAdoptLimits(t *testing.T) {
 				}
 				l.Release(r, &batch.Outcome{Consequence: batch.SlowDown, Limits: tt.limits})
 				m := l.models[testModel]
-				if m.requests.limit != tt.rpm || m.tokens.limit != tt.tpm {
-					t.Errorf("rpm %d, tpm %d; want %d, %d", m.requests.limit, m.tokens.limit, tt.rpm, tt.tpm)
+				if m.rates.requests.limit != tt.rpm || m.rates.tokens.limit != tt.tpm {
+					t.Errorf("rpm %d, tpm %d; want %d, %d", m.rates.requests.limit, m.rates.tokens.limit, tt.rpm, tt.tpm)
 				}
-				if got := m.requests.learned || m.tokens.learned; got != tt.learned {
+				if got := m.rates.requests.learned() || m.rates.tokens.learned(); got != tt.learned {
 					t.Errorf("learned %v, want %v", got, tt.learned)
 				}
 			})

@@ -11,12 +11,11 @@ import (
 	"github.com/genbatch/genbatch/internal/pacific"
 )
 
-// DefaultConcurrency is the most calls in flight where [Config] names no other
-// number.
+// DefaultConcurrency is the most calls in flight if [Config].Concurrency is 0.
 const DefaultConcurrency = 64
 
-// A DayPolicy says what [Limiter.Acquire] does once a model's quota of the day is
-// used up.
+// A DayPolicy says what [Limiter.Acquire] does once a model's quota of the day is used
+// up.
 type DayPolicy uint8
 
 // The day policies.
@@ -25,8 +24,8 @@ const (
 	DayWait                  // Acquire waits for the reset
 )
 
-// Config is what the user gives. Its zero value gives nothing: 64 calls in
-// flight, and everything else is learned.
+// Config holds the limits that the user gives. The zero value gives none: at most
+// [DefaultConcurrency] calls are in flight, and the other limits are learned.
 type Config struct {
 	RPM int // requests a minute; 0 = not given, learned from refusals
 	TPM int // input tokens a minute; 0 = not given, learned from refusals
@@ -35,47 +34,49 @@ type Config struct {
 	Concurrency  int       // most calls in flight; 0 = DefaultConcurrency
 	OnDailyQuota DayPolicy // default DayStop
 
-	// Flex makes it the limiter of the flex calls alone, beside the one of all: it
-	// begins with Concurrency calls in flight, since each takes minutes.
+	// Flex makes a Limiter for the calls of the flex tier alone, to be used beside the one
+	// for all calls. It starts with Concurrency calls in flight, since each takes minutes.
 	Flex bool
 
 	// Store shares the day, the minute and what was learned with other processes and
-	// later runs; nil: nothing is shared or kept.
+	// later runs; nil = nothing is shared or kept.
 	Store *Store
 }
 
-// A Limiter is a [batch.Limiter]. Each model has its own limits, made when it is
-// first asked for. Calls of the flex tier share its requests and tokens a minute and
-// its day, but not the number in flight, and a model that has no room for them says
-// nothing about the others: who sends such calls limits them with a Limiter of
-// [Config].Flex as well.
+// A Limiter is a [batch.Limiter] that keeps the limits of each model apart. A model is
+// known from the first Acquire on.
 //
-// Make it with [New], and close it after use if it has a Store. A
-// Limiter is safe for concurrent use.
+// Calls of the flex tier count among a model's requests and tokens a minute and among
+// its requests of the day. They do not count among its calls in flight, and a refusal for
+// want of room in that tier teaches nothing about the other calls. To bound the flex
+// calls in flight, use a second Limiter with [Config].Flex for them as well.
+//
+// Make a Limiter with [New], and Close it after use if it has a Store. It is safe for
+// concurrent use.
 type Limiter struct {
 	config  Config
 	started time.Time
-	pacific *time.Location
+	zone    *time.Location
 
-	mu     sync.Mutex // guards models and all that is reached through it
+	mu     sync.Mutex // guards models and everything reached through it
 	models map[string]*model
 }
 
 var _ batch.Limiter = (*Limiter)(nil)
 
-// New returns a Limiter. Numbers below 0 count as not given.
+// New returns a Limiter with the given limits. Numbers below 0 count as not given.
 func New(c Config) *Limiter {
 	c.RPM, c.TPM, c.RPD = max(0, c.RPM), max(0, c.TPM), max(0, c.RPD)
 	if c.Concurrency <= 0 {
 		c.Concurrency = DefaultConcurrency
 	}
-	return &Limiter{config: c, started: time.Now(), pacific: pacific.Location(), models: make(map[string]*model)}
+	return &Limiter{config: c, started: time.Now(), zone: pacific.Location(), models: make(map[string]*model)}
 }
 
-// Acquire waits until r may be sent; waiters of one model are served in the order
-// in which they came. It returns ctx.Err() as soon as ctx ends, unless r got its
-// slot in the same moment, and a [*DayError]
-// under [DayStop] when the model's quota of the day is used up.
+// Acquire waits until r may be sent. Waiters of one model are served in the order in
+// which they came. It returns ctx.Err() as soon as ctx ends, unless r got its slot in the
+// same moment. Under [DayStop] it returns a [*DayError] if the model's quota of the day
+// is used up. Each Acquire that returns nil needs a Release.
 func (l *Limiter) Acquire(ctx context.Context, r *batch.Request) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -89,7 +90,7 @@ func (l *Limiter) Acquire(ctx context.Context, r *batch.Request) error {
 	}
 	if m.queue.Len() == 0 {
 		if at, by := m.due(now, r); by.timed() && !at.After(now) {
-			// Time that nobody waited is never made up for: the slot counts from now.
+			// Time in which nobody waited is never made up for: the slot counts from now.
 			m.grant(now, now, r)
 			m.sync(now)
 			l.mu.Unlock()
@@ -108,7 +109,7 @@ func (l *Limiter) Acquire(ctx context.Context, r *batch.Request) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if w.left { // with a slot, which may be the last of the day, or without
+	if w.left { // with a slot, which may be the last one of the day, or with an error
 		return <-w.done
 	}
 	m.queue.Remove(e)
@@ -117,8 +118,8 @@ func (l *Limiter) Acquire(ctx context.Context, r *batch.Request) error {
 	return ctx.Err()
 }
 
-// Release gives back the slot that Acquire gave to this same r, and learns from
-// what came of the attempt. A nil o says that r was not sent: it counts as nothing.
+// Release ends the call that Acquire allowed for this same r, and learns from its
+// outcome. A nil o says that r was not sent, so that it does not count.
 func (l *Limiter) Release(r *batch.Request, o *batch.Outcome) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -126,11 +127,11 @@ func (l *Limiter) Release(r *batch.Request, o *batch.Outcome) {
 	if m == nil {
 		return
 	}
-	g, ok := m.flight[r]
+	g, ok := m.flight.grants[r]
 	if !ok {
 		return
 	}
-	m.land(r)
+	m.flight.land(r)
 	if o == nil {
 		m.undo(g)
 	} else {
@@ -142,11 +143,10 @@ func (l *Limiter) Release(r *batch.Request, o *batch.Outcome) {
 	m.dispatch(now)
 }
 
-// Close gives the requests of the day back that were reserved and not sent, and
-// keeps what was learned. A process that dies without it has counted too much, by
-// little more than 1 % of the day or 100 requests. Close is called once no call is
-// under way. It waits for the store of all models, unless that hangs: then a few
-// seconds.
+// Close returns the requests of the day that were reserved and not sent, and stores what
+// was learned. Call it once no call is in flight. A process that dies without Close has
+// counted too much: little more than 1 % of the day, and not much more than 100 requests.
+// Close waits until everything is stored, or a few seconds if the store hangs.
 func (l *Limiter) Close() {
 	l.mu.Lock()
 	models := slices.Collect(maps.Values(l.models))
@@ -157,8 +157,8 @@ func (l *Limiter) Close() {
 	}
 }
 
-// Learned returns the limits that the server taught, in this run or in one of the
-// last day.
+// Learned returns the limits that the server taught, in this run or in one of the last
+// day, in the order of the models' names.
 func (l *Limiter) Learned() []Learned {
 	l.mu.Lock()
 	defer l.mu.Unlock()

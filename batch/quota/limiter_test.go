@@ -214,7 +214,7 @@ func TestCancelInTheMomentOfTheGrant(t *testing.T) {
 		l.mu.Lock() // both happen before the waiter can look
 		cancel()
 		m := l.models[testModel]
-		delete(m.flight, first)
+		delete(m.flight.grants, first)
 		m.dispatch(time.Now().Add(time.Second))
 		l.mu.Unlock()
 		wg.Wait()

@@ -8,57 +8,64 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
+// This file links a model with the store: what is asked of it, when, and what becomes of
+// the answer. Only exchange.run calls the store itself.
+
 const (
 	storeBreak = time.Minute // how long a store that failed is left alone
-	pollEvery  = time.Second // how soon is known what other processes have learned
+	pollEvery  = time.Second // how soon a process knows what others have learned
 
-	// aheadTime is the time in which as many requests came as slots are booked ahead.
-	// Half of slack: should only half as many come now, they still use all of them.
+	// aheadTime decides how many slots are booked ahead: as many as requests came within
+	// it. It is half of slack, so that all slots are used even if requests now come at
+	// half that rate.
 	aheadTime = slack / 2
 
-	// storePatience is how long requests wait for the store, whose own patience with
-	// the locks of others is shorter.
+	// storePatience is how long requests wait for the store. The store itself waits less
+	// long for the locks of others.
 	storePatience = lockPatience + 500*time.Millisecond
 )
 
 var errSlow = errors.New("it does not answer")
 
-// A link is a model's connection with the store. The Limiter's mu guards it, and is
-// not held while files are read and written: one goroutine at a time does that, and
-// a disk that hangs holds up requests for storePatience, once.
-type link struct {
+// A storeClient is a model's connection with the store. The Limiter's mu guards it, and
+// is not held while files are read and written. One goroutine at a time does that, so
+// that a disk that hangs holds up requests for storePatience, once.
+type storeClient struct {
 	done   chan struct{} // closed when the exchange that is under way has ended; nil = none is
 	began  time.Time     // when it began
 	gaveUp bool          // nobody waits for it any more
 
 	loaded bool // what earlier runs left is taken over
-	closed bool // nothing is begun any more
+	closed bool // no exchange is begun any more
 	polled time.Time
 	away   time.Time     // the store could not be reached and is left alone until then
-	lead   time.Duration // that the store takes to answer; 0 = next to nothing
+	lead   time.Duration // the time that the store takes to answer; 0 = next to nothing
 
-	// slots of the minute that are booked and not used. They are not this or that
-	// waiter's: the first one takes the first, also where another has left.
+	// slots of the minute that are booked and not used. They belong to no particular
+	// waiter: the first one takes the first slot, also if another one has left.
 	slots []slot
 
-	changes     []func(*dayRecord) // to be made
-	corrections []correction       // likewise
-	over        int64              // tokens that requests needed beyond their slots', since the last booking; see fit
-	unused      []int64            // slots of requests that are given back
+	changes     []func(*dayRecord) // to make in the record
+	corrections []correction       // to make in the minute
+	unused      []int64            // slots that were given back
+	extra       int64              // tokens by which requests exceeded their slots since the last booking, see dropIfTooSmall
+
+	saved   []Learned // learned limits that the store has
+	savedAt time.Time
 }
 
-// slice is how much of a minute is booked at a time: more where the store is slow.
-func (k *link) slice() time.Duration { return sliceTime + 3*k.lead }
+// slice is how much of a minute is booked at a time: more if the store is slow.
+func (k *storeClient) slice() time.Duration { return sliceTime + 3*k.lead }
 
-// An exchange is one conversation with the store: what is to be done, and what came
-// of it. Nothing in it is guarded: it belongs to one goroutine at a time.
+// An exchange is one conversation with the store: what to do, and the result. It is not
+// guarded, since it belongs to one goroutine at a time.
 type exchange struct {
-	read    bool // the day's record, without a lock
-	slice   int  // requests of the day to reserve; 0 = none
-	rpd     int  // of which there are so many; 0 = not known
-	debt    int  // requests that were sent without the store
-	changes []func(*dayRecord)
-	booking *booking // nil = none
+	read       bool // the day's record, without a lock
+	slice      int  // requests of the day to reserve; 0 = none
+	rpd        int  // the limit that the slice must keep; 0 = not known
+	unreported int  // requests that were reserved without the store
+	changes    []func(*dayRecord)
+	booking    *booking // nil = none
 
 	record dayRecord
 	wrote  bool  // record is what the file has now
@@ -71,9 +78,9 @@ type exchange struct {
 
 func (x *exchange) run(s *Store, model string) {
 	switch {
-	case x.slice > 0 || x.debt > 0 || len(x.changes) > 0:
+	case x.slice > 0 || x.unreported > 0 || len(x.changes) > 0:
 		x.record, x.err = s.update(model, func(r *dayRecord) {
-			r.Used += x.debt
+			r.Used += x.unreported
 			for _, change := range x.changes {
 				change(r)
 			}
@@ -96,42 +103,43 @@ func (x *exchange) run(s *Store, model string) {
 
 // alone reports whether the model has no store, or none that can be reached.
 func (m *model) alone(now time.Time) bool {
-	return m.limiter.config.Store == nil || now.Before(m.link.away)
+	return m.limiter.config.Store == nil || now.Before(m.client.away)
 }
 
-// shares reports whether a limit is shared with other processes. One that was felt
-// is not: it is what the server accepted of this one's calls, beside those of others.
+// shares reports whether a limit is shared with other processes. An inferred limit is
+// not: it is what the server accepted of this process beside the calls of others.
 func (m *model) shares(p *pace, now time.Time) bool {
-	return p.limit > 0 && p.probe.base == 0 && !m.alone(now)
+	return p.limit > 0 && p.source != inferred && !m.alone(now)
 }
 
 // sharesMinute reports whether requests need a slot from the store.
 func (m *model) sharesMinute(now time.Time) bool {
-	return m.shares(&m.requests, now) || m.shares(&m.tokens, now)
+	return m.shares(&m.rates.requests, now) || m.shares(&m.rates.tokens, now)
 }
 
-// needsStore reports whether a request, for which a slot is booked or not, has to
-// wait for the store.
+// needsStore reports whether a request has to wait for the store. booked says that a
+// slot is booked for it.
 func (m *model) needsStore(now time.Time, booked bool) bool {
 	if m.alone(now) {
 		return false
 	}
-	return !m.link.loaded || m.dry(now) || !booked && m.sharesMinute(now)
+	return !m.client.loaded || m.day.needsSlice(now) || !booked && m.sharesMinute(now)
 }
 
-// due returns when the first request may go at the earliest, and what decides that.
+// due returns the earliest time at which the first request may be sent, and what decides
+// that.
 func (m *model) due(now time.Time, r *batch.Request) (at time.Time, by bound) {
-	m.expire(now)
-	m.fit(now, r)
+	m.client.expire(now)
+	m.dropIfTooSmall(now, r)
 	at, by = m.earliest(now, r)
 	if !by.timed() || at.After(now) {
 		return at, by
 	}
-	slots := m.link.slots
+	slots := m.client.slots
 	if m.needsStore(now, len(slots) > 0) {
 		from := now
-		if m.link.done != nil {
-			from = m.link.began
+		if m.client.done != nil {
+			from = m.client.began
 		}
 		return from.Add(storePatience), byStore
 	}
@@ -141,40 +149,40 @@ func (m *model) due(now time.Time, r *batch.Request) (at time.Time, by bound) {
 	return at, by
 }
 
-// expire gives slots back that are over: the time belongs to others by now.
-func (m *model) expire(now time.Time) {
-	k := &m.link
+// expire gives back slots whose time has passed. The time belongs to others by now.
+func (k *storeClient) expire(now time.Time) {
 	for len(k.slots) > 0 && now.Sub(k.slots[0].at) > slack {
 		k.giveBack(k.slots[:1])
 		k.slots = k.slots[1:]
 	}
 }
 
-// fit gives all slots back where the first is too small for a row: another row, which
-// has left, had booked it, or nobody had, and the rows have become larger since.
-func (m *model) fit(now time.Time, r *batch.Request) {
-	k := &m.link
-	if len(k.slots) == 0 || !m.shares(&m.tokens, now) {
+// dropIfTooSmall returns all booked slots if the first one holds too few tokens for r.
+// The row that booked it may have left the queue, or rows have grown since slots were
+// booked ahead.
+func (m *model) dropIfTooSmall(now time.Time, r *batch.Request) {
+	k := &m.client
+	if len(k.slots) == 0 || !m.shares(&m.rates.tokens, now) {
 		return
 	}
-	over, most := m.reserve(r)-k.slots[0].tokens, m.tokens.limit/100
+	extra, most := m.rates.reserve(r)-k.slots[0].tokens, m.rates.tokens.limit/100
 	if k.slots[0].ahead { // there may be hundreds
-		over, most = over+k.over, m.tokens.limit/1000
+		extra, most = extra+k.extra, m.rates.tokens.limit/1000
 	}
-	if over > most {
+	if extra > most {
 		k.drop()
 	}
 }
 
 // drop gives all slots back.
-func (k *link) drop() {
+func (k *storeClient) drop() {
 	k.giveBack(k.slots)
 	k.slots = nil
 }
 
-// giveBack has others use the tokens of slots that are not used, and the slots too if
-// nobody has booked later ones.
-func (k *link) giveBack(slots []slot) {
+// giveBack lets others use the tokens of unused slots, and the slots too if nobody has
+// booked later ones.
+func (k *storeClient) giveBack(slots []slot) {
 	for _, s := range slots {
 		if s.tokens > 0 {
 			k.corrections = append(k.corrections, correction{s.at.UnixNano(), -s.tokens})
@@ -185,37 +193,39 @@ func (k *link) giveBack(slots []slot) {
 
 // useSlot takes the first slot for a request that is granted.
 func (m *model) useSlot(now time.Time, g *grant) {
-	k := &m.link
+	k := &m.client
 	if len(k.slots) == 0 || !m.sharesMinute(now) {
 		return
 	}
 	s := &k.slots[0]
 	k.slots = k.slots[1:]
 	g.booked = s.at.UnixNano()
-	if m.shares(&m.tokens, now) {
+	if m.shares(&m.rates.tokens, now) {
 		g.bookedTokens = g.tokens
 		if n := g.tokens - s.tokens; n != 0 {
 			k.corrections = append(k.corrections, correction{g.booked, n})
-			k.over += n
+			k.extra += n
 		}
 	}
 }
 
-// wants returns the slots to book now: for those who can go within the next slice,
-// once half of what is booked is used, and for those who will probably come next.
+// wants returns the slots to book now. Once half of what is booked is used, it asks for
+// the waiters that can go within the next slice, and for those that will probably come
+// next.
 func (m *model) wants(now time.Time) []slot {
-	if !m.sharesMinute(now) || now.Before(m.paused) || now.Before(m.day.parked) && m.day.probe != probeDue {
+	parked, mayProbe := now.Before(m.day.parked.until), m.day.probe.state == probeDue
+	if !m.sharesMinute(now) || now.Before(m.paused) || parked && !mayProbe {
 		return nil
 	}
-	room, left := m.window-m.inFlight(), m.queue.Len()
-	if m.counted() {
+	room, left := m.flight.window-m.flight.counted(), m.queue.Len()
+	if m.day.counted() {
 		left = m.day.left
 	}
-	if m.day.probe == probeDue && now.Before(m.day.parked) {
+	if parked && mayProbe {
 		left = min(left, 1)
 	}
-	m.expire(now)
-	slice, booked := m.link.slice(), m.link.slots
+	m.client.expire(now)
+	slice, booked := m.client.slice(), m.client.slots
 	if n := len(booked); n > 0 && booked[n-1].at.Sub(now) > slice/2 {
 		return nil
 	}
@@ -234,45 +244,45 @@ func (m *model) wants(now time.Time) []slot {
 			continue
 		}
 		var n slot
-		if m.shares(&m.tokens, now) {
-			n.tokens = m.reserve(r)
+		if m.shares(&m.rates.tokens, now) {
+			n.tokens = m.rates.reserve(r)
 		}
 		sum += n.tokens
-		over := m.shares(&m.requests, now) && m.requests.cost(int64(len(list))) > slice || m.tokens.cost(sum-n.tokens) > slice
+		over := m.shares(&m.rates.requests, now) && m.rates.requests.cost(int64(len(list))) > slice || m.rates.tokens.cost(sum-n.tokens) > slice
 		if over && len(list) > 0 {
 			break
 		}
 		list = append(list, n)
 	}
 	if e == nil && len(list) > 0 {
-		// All who wait have a slot. Where that many came within so short a time, as many
-		// more will: a visit for each of them would cost more than its call.
+		// All waiters have a slot. If that many came within so short a time, as many more
+		// will come: a visit for each of them would cost more than its call.
 		next := slot{tokens: sum / int64(len(list)), ahead: true}
-		list = append(list, slices.Repeat([]slot{next}, m.record.since(now.Add(-aheadTime)))...)
+		list = append(list, slices.Repeat([]slot{next}, m.calls.since(now.Add(-aheadTime)))...)
 	}
 	return list
 }
 
-// sync begins an exchange with the store if there is something to say or to ask.
+// sync begins an exchange with the store if there is something to tell or to ask.
 func (m *model) sync(now time.Time) {
-	k := &m.link
+	k := &m.client
 	if k.done != nil || k.closed || m.alone(now) {
 		return
 	}
 	x := exchange{read: !k.loaded}
 	if k.loaded {
 		x.read = now.Sub(k.polled) >= pollEvery
-		x.changes, x.debt = k.changes, m.day.debt
-		if m.queue.Len() > 0 && m.dry(now) || m.low(now) {
-			x.rpd, _ = m.rpd(now)
+		x.changes, x.unreported = k.changes, m.day.unreported
+		if m.queue.Len() > 0 && m.day.needsSlice(now) || m.day.refillSoon(now) {
+			x.rpd, _ = m.day.limit(now)
 			x.slice = daySlice(x.rpd)
 		}
 		if list := m.wants(now); len(list) > 0 {
 			x.booking = m.book(now, list)
 		}
 	}
-	if x.read || x.slice > 0 || x.debt > 0 || len(x.changes) > 0 || x.booking != nil {
-		k.changes, m.day.debt = nil, m.day.debt-x.debt
+	if x.read || x.slice > 0 || x.unreported > 0 || len(x.changes) > 0 || x.booking != nil {
+		k.changes, m.day.unreported = nil, m.day.unreported-x.unreported
 		begun := x // x itself stays on the stack: mostly there is nothing to say
 		m.start(now, &begun)
 	}
@@ -280,22 +290,20 @@ func (m *model) sync(now time.Time) {
 
 // book makes the booking of the slots, with all corrections.
 func (m *model) book(now time.Time, list []slot) *booking {
-	k := &m.link
-	b := &booking{wants: list, limits: m.limits(), corrections: k.corrections, unused: k.unused, lead: k.lead, slice: k.slice()}
-	k.corrections, k.unused, k.over = nil, nil, 0
-	if m.shares(&m.requests, now) {
-		b.requests = m.requests
+	k := &m.client
+	b := &booking{wants: list, limits: m.rates.limits(), corrections: k.corrections, unused: k.unused, lead: k.lead, slice: k.slice()}
+	k.corrections, k.unused, k.extra = nil, nil, 0
+	if m.shares(&m.rates.requests, now) {
+		b.requests = m.rates.requests
 	}
-	if m.shares(&m.tokens, now) {
-		b.tokens = m.tokens
+	if m.shares(&m.rates.tokens, now) {
+		b.tokens = m.rates.tokens
 	}
 	return b
 }
 
-func (m *model) limits() [2]int64 { return [2]int64{m.requests.limit, m.tokens.limit} }
-
 func (m *model) start(now time.Time, x *exchange) {
-	k := &m.link
+	k := &m.client
 	k.done, k.began, k.gaveUp = make(chan struct{}), now, false
 	go func() { // Close waits for it, unless the disk hangs
 		x.run(m.limiter.config.Store, m.name)
@@ -309,9 +317,9 @@ func (m *model) start(now time.Time, x *exchange) {
 	}()
 }
 
-// finish takes over what an exchange has brought.
+// finish takes over the result of an exchange.
 func (m *model) finish(now time.Time, x *exchange) {
-	k, first := &m.link, !m.link.loaded
+	k, first := &m.client, !m.client.loaded
 	if b := x.booking; b != nil {
 		k.lead /= 2
 		if x.booked > slack/2 {
@@ -319,21 +327,21 @@ func (m *model) finish(now time.Time, x *exchange) {
 		}
 		switch {
 		case x.err != nil || x.bookErr != nil: // nothing is booked
-		case k.gaveUp, b.limits != m.limits(): // or they are of a pace that is no more
+		case k.gaveUp, b.limits != m.rates.limits(): // too late, or booked at a pace that has changed
 			k.giveBack(b.wants)
 		default:
 			k.slots = append(k.slots, b.wants...)
 		}
 	}
 	if !x.wrote {
-		m.day.debt += x.debt
+		m.day.unreported += x.unreported
 		k.changes = append(x.changes, k.changes...)
 	}
 	switch {
 	case errors.Is(x.err, errDamaged):
 		k.loaded = true
 		if first {
-			k.changes = append(k.changes, func(*dayRecord) {}) // warns, and writes a sound one
+			k.changes = append(k.changes, func(*dayRecord) {}) // the update warns, and writes a sound record
 		}
 		k.polled = now
 		return
@@ -344,16 +352,16 @@ func (m *model) finish(now time.Time, x *exchange) {
 	k.loaded = true
 	if x.read || x.wrote {
 		k.polled = now
-		m.roll(now)
+		m.day.roll(now)
 		if first {
 			m.load(now, x.record)
 		} else {
 			m.follow(now, x.record)
 		}
 	}
-	// By the clock, and not by the day that the model is in: a clock that was set back
-	// over midnight must not keep it from getting any.
-	if x.slice > 0 && x.record.Day == dayName(now, m.limiter.pacific) && !k.gaveUp {
+	// The slice must be of today by the clock. The model's own day may be another one, if
+	// the clock was set back over midnight, and must not keep it from getting any.
+	if x.slice > 0 && x.record.Day == dayName(now, m.day.zone) && !k.gaveUp {
 		m.refilled(now, x)
 	}
 	if x.bookErr != nil {
@@ -363,7 +371,7 @@ func (m *model) finish(now time.Time, x *exchange) {
 
 // watch stops waiting for a store that does not answer.
 func (m *model) watch(now time.Time) {
-	k := &m.link
+	k := &m.client
 	if k.done != nil && now.Sub(k.began) >= storePatience && !now.Before(k.away) {
 		k.gaveUp = true
 		m.storeFailed(now, errSlow)
@@ -371,39 +379,39 @@ func (m *model) watch(now time.Time) {
 }
 
 func (m *model) storeFailed(now time.Time, err error) {
-	if m.link.away.IsZero() {
+	if m.client.away.IsZero() {
 		m.limiter.config.Store.warn("the quota of %s cannot be shared with other runs, and is counted in this one alone: %v", m.name, err)
 	}
-	m.link.away = now.Add(storeBreak)
-	m.link.slots, m.link.corrections, m.link.unused = nil, nil, nil
+	m.client.away = now.Add(storeBreak)
+	m.client.slots, m.client.corrections, m.client.unused = nil, nil, nil
 }
 
-// share has a change made of the record that all processes share.
+// share has a change made in the record that all processes share.
 func (m *model) share(change func(r *dayRecord)) {
 	if m.limiter.config.Store != nil {
-		m.link.changes = append(m.link.changes, change)
+		m.client.changes = append(m.client.changes, change)
 	}
 }
 
-// close has the last changes made and waits for that, but not for a disk that is
-// known to hang. It reports whether they are made.
+// close has the last changes made and waits for that, but not for a disk that is known
+// to hang. It reports whether they were made.
 func (m *model) close(hangs bool) bool {
 	l := m.limiter
-	defer func() { // who goes on all the same does so by itself
+	defer func() { // a Limiter that is used after Close counts by itself
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		m.link.away = time.Now().AddDate(100, 0, 0)
+		m.client.away = time.Now().AddDate(100, 0, 0)
 	}()
 	l.mu.Lock()
-	m.link.closed = true
-	done := m.link.done
+	m.client.closed = true
+	done := m.client.done
 	l.mu.Unlock()
 	if hangs || !ended(done) {
 		return false
 	}
 	l.mu.Lock()
 	m.closing(time.Now())
-	done = m.link.done
+	done = m.client.done
 	l.mu.Unlock()
 	return ended(done)
 }
@@ -421,9 +429,9 @@ func ended(done <-chan struct{}) bool {
 	}
 }
 
-// closing begins the last exchange, if there is anything to say.
+// closing begins the last exchange, if there is anything to tell.
 func (m *model) closing(now time.Time) {
-	k, d := &m.link, &m.day
+	k, d := &m.client, &m.day
 	if m.limiter.config.Store == nil {
 		return
 	}
@@ -438,16 +446,15 @@ func (m *model) closing(now time.Time) {
 	}
 	d.left = 0
 	if !now.Before(d.end) {
-		d.debt = 0
+		d.unreported = 0
 	}
-	x := &exchange{changes: k.changes, debt: d.debt}
-	k.changes, d.debt = nil, 0
-	k.giveBack(k.slots)
-	k.slots = nil
+	x := &exchange{changes: k.changes, unreported: d.unreported}
+	k.changes, d.unreported = nil, 0
+	k.drop()
 	if !m.alone(now) && (len(k.corrections) > 0 || len(k.unused) > 0) {
 		x.booking = m.book(now, nil)
 	}
-	if x.debt > 0 || len(x.changes) > 0 || x.booking != nil {
+	if x.unreported > 0 || len(x.changes) > 0 || x.booking != nil {
 		m.start(now, x)
 	}
 }

@@ -218,30 +218,30 @@ func TestMerge(t *testing.T) {
 	named := func(limit string, value int64, age time.Duration) Learned {
 		return Learned{Limit: limit, Value: value, At: now.Add(-age)}
 	}
-	felt := func(value int64, age time.Duration) Learned {
-		return Learned{Limit: LimitRPM, Value: value, At: now.Add(-age), Felt: true}
+	guess := func(value int64, age time.Duration) Learned {
+		return Learned{Limit: LimitRPM, Value: value, At: now.Add(-age), Inferred: true}
 	}
 	for name, tt := range map[string]struct{ ours, theirs, want Learned }{
-		"newer":                {named(LimitRPM, 1, time.Hour), named(LimitRPM, 2, time.Minute), named(LimitRPM, 2, time.Minute)},
-		"older":                {named(LimitRPM, 1, time.Minute), named(LimitRPM, 2, time.Hour), named(LimitRPM, 1, time.Minute)},
-		"felt since":           {felt(1, time.Minute), named(LimitRPM, 2, time.Hour), named(LimitRPM, 2, time.Hour)},
-		"felt before":          {named(LimitRPM, 1, time.Hour), felt(2, time.Minute), named(LimitRPM, 1, time.Hour)},
-		"not valid any more":   {felt(1, time.Minute), named(LimitRPM, 2, learnedFor), felt(1, time.Minute)},
-		"of another version":   {felt(1, time.Minute), named("rph", 2, 0), felt(1, time.Minute)},
-		"felt later by them":   {felt(1, time.Hour), felt(2, time.Minute), felt(2, time.Minute)},
-		"felt earlier by them": {felt(1, time.Minute), felt(2, time.Hour), felt(1, time.Minute)},
+		"newer":                    {named(LimitRPM, 1, time.Hour), named(LimitRPM, 2, time.Minute), named(LimitRPM, 2, time.Minute)},
+		"older":                    {named(LimitRPM, 1, time.Minute), named(LimitRPM, 2, time.Hour), named(LimitRPM, 1, time.Minute)},
+		"inferred since":           {guess(1, time.Minute), named(LimitRPM, 2, time.Hour), named(LimitRPM, 2, time.Hour)},
+		"inferred before":          {named(LimitRPM, 1, time.Hour), guess(2, time.Minute), named(LimitRPM, 1, time.Hour)},
+		"not valid any more":       {guess(1, time.Minute), named(LimitRPM, 2, learnedFor), guess(1, time.Minute)},
+		"of another version":       {guess(1, time.Minute), named("rph", 2, 0), guess(1, time.Minute)},
+		"inferred later by them":   {guess(1, time.Hour), guess(2, time.Minute), guess(2, time.Minute)},
+		"inferred earlier by them": {guess(1, time.Minute), guess(2, time.Hour), guess(1, time.Minute)},
 	} {
 		if got := merge([]Learned{tt.ours}, []Learned{tt.theirs}, now); len(got) != 1 || got[0] != tt.want {
 			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
 		}
 	}
-	if got := merge([]Learned{felt(1, 0)}, []Learned{named(LimitTPM, 2, 0)}, now); len(got) != 2 {
+	if got := merge([]Learned{guess(1, 0)}, []Learned{named(LimitTPM, 2, 0)}, now); len(got) != 2 {
 		t.Errorf("%+v", got)
 	}
 }
 
 // Two processes at a server that names nothing find their shares, and keep them.
-func TestFeltByTwo(t *testing.T) {
+func TestInferredByTwo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const warm, measured = 5, 20
 		dir := t.TempDir()
@@ -262,16 +262,16 @@ func TestFeltByTwo(t *testing.T) {
 	})
 }
 
-// What was felt is kept too, but the next run goes on probing whether more is
+// What was inferred is kept too, but the next run goes on probing whether more is
 // possible, and does not bind other processes to it.
-func TestFeltIsKept(t *testing.T) {
+func TestInferredIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := store(t.TempDir())
 		hidden := &server{rpm: 60}
 		l := New(Config{Store: s})
 		hidden.load(t, l, 5*time.Minute)
 		l.Close()
-		if r := readRecord(t, s); len(r.Learned) != 1 || !r.Learned[0].Felt || r.Learned[0].Value < 55 || r.Learned[0].Value > 60 {
+		if r := readRecord(t, s); len(r.Learned) != 1 || !r.Learned[0].Inferred || r.Learned[0].Value < 55 || r.Learned[0].Value > 60 {
 			t.Fatalf("kept %+v", r.Learned)
 		}
 		time.Sleep(time.Minute)
@@ -341,7 +341,7 @@ func TestDaySetBack(t *testing.T) {
 		l := New(Config{RPD: 5, Store: s})
 		m := l.model(testModel)
 		l.mu.Lock()
-		m.day.end, m.day.name = nextMidnight(m.day.end, l.pacific), "2000-07-16" // as before the clock was set back
+		m.day.end, m.day.name = nextMidnight(m.day.end, l.zone), "2000-07-16" // as before the clock was set back
 		l.mu.Unlock()
 		if got := spend(t, l, 9); got != 5 {
 			t.Errorf("%d requests, want 5", got)

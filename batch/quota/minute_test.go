@@ -264,7 +264,7 @@ func TestLearnedByAnother(t *testing.T) {
 				drive(t, learner, 5*time.Second, time.Second, 1, func(int) int64 { return 1 }, exact)
 				for _, l := range []*Limiter{learner, other} {
 					l.Close()
-					if got := l.models[testModel].requests.limit; got != 80 {
+					if got := l.models[testModel].rates.requests.limit; got != 80 {
 						t.Errorf("%d rpm, want the 80 that were named last", got)
 					}
 				}

@@ -9,69 +9,44 @@ import (
 )
 
 const (
-	startWindow = 4 // calls in flight while nothing is known
-
 	longestSleep = time.Minute // without a look at the clock
 
-	maxPause    = 5 * time.Minute        // longest that a server's RetryAfter is heeded
+	maxPause    = 5 * time.Minute        // the longest RetryAfter of a server that is heeded
 	firstPause  = 500 * time.Millisecond // after a second burst of refusals that name no time
 	longestWait = time.Minute            // where the doubling of firstPause ends
 )
 
-// A model is the state of one model. The Limiter's mu guards it.
+// A model is what the limiter knows of one model, and the requests that wait for it. The
+// Limiter's mu guards it.
 type model struct {
 	limiter *Limiter
 	name    string
 
-	requests  pace
-	tokens    pace
-	ledger    ledger // of tokens, while their limit is known
-	estimates estimates
+	rates     rates     // of the minute, and what is used of them
+	calls     callLog   // of the last minute
+	inference inference // of limits that no refusal names
+	flight    flight    // the calls in flight, and how many may be
 
-	window int    // most calls in flight: slow start, and cut by bursts of refusals
-	cutSeq uint64 // refusals of grants up to this one belong to a burst that was counted
-	bursts int    // bursts in a row without an answer between
-	felt
 	paused  time.Time // nothing is sent before
 	refused refusal   // the last one
 
-	day  day
-	link link
+	day    day
+	client storeClient
 
-	seq      uint64 // of the last grant
-	flight   map[*batch.Request]grant
-	exempted int // of flight, those that the window does not count
-
-	queue  list.List // of *waiter, the first come first
-	timer  *time.Timer
-	wakeAt time.Time // when timer fires; zero = it does not run
+	queue list.List // of *waiter, the first to come at the front
+	alarm alarm     // for the first waiter
 }
 
-// A refusal is what a server said no with, or that none could be reached.
+// A refusal is what a server refused a call with, or why none could be reached.
 type refusal struct {
 	at  time.Time
 	why string
 }
 
-// A grant is a call in flight.
-type grant struct {
-	seq    uint64
-	at     time.Time
-	tokens int64 // reserved; 0 = no limit was known
-	entry  int64 // its number in the ledger, if tokens are reserved
-	sum    int64 // tokens in the ledger with it
-
-	counted bool // it has one of the day's requests
-	exempt  bool // the window does not count it
-
-	booked       int64 // the slot in the store; 0 = it has none
-	bookedTokens int64
-}
-
 type waiter struct {
 	request *batch.Request
 	done    chan error // has room for the one answer, so that giving it never blocks
-	left    bool       // it is in the queue no more
+	left    bool       // it has left the queue
 }
 
 // A bound is what keeps the next request waiting.
@@ -88,37 +63,39 @@ const (
 	byStore
 )
 
-// timed reports whether there is a time after which the bound binds no more. For
-// the others, a Release decides.
+// timed reports whether the bound ends at a known time. A Release ends the others.
 func (b bound) timed() bool { return b != byFlight && b != byProbe }
 
 func newModel(l *Limiter, name string) *model {
+	c := &l.config
 	m := &model{
-		limiter:  l,
-		name:     name,
-		requests: pace{limit: int64(l.config.RPM), since: l.started},
-		tokens:   pace{limit: int64(l.config.TPM), since: l.started},
-		window:   min(startWindow, l.config.Concurrency),
-		flight:   make(map[*batch.Request]grant),
+		limiter: l,
+		name:    name,
+		rates:   rates{requests: givenPace(c.RPM, l.started), tokens: givenPace(c.TPM, l.started)},
+		flight:  flight{window: min(startWindow, c.Concurrency), grants: make(map[*batch.Request]grant)},
+		day:     day{zone: l.zone, given: c.RPD},
 	}
-	m.roll(time.Now())
-	if m.limited() || l.config.Flex {
-		m.window = l.config.Concurrency
+	m.inference = newInference(&m.rates, &m.calls)
+	m.alarm.ring = m.awake
+	m.day.roll(time.Now())
+	if m.rates.limited() || c.Flex {
+		m.openWindow()
 	}
 	return m
 }
 
-// limited reports whether a limit of the minute is known.
-func (m *model) limited() bool { return m.requests.limit > 0 || m.tokens.limit > 0 }
+// openWindow ends the slow start: a limit of the minute bounds the calls from now on.
+func (m *model) openWindow() { m.flight.window = m.limiter.config.Concurrency }
 
-// earliest returns when r may be sent at the earliest, and what decides that.
+// earliest returns the earliest time at which r may be sent, and what decides that. It
+// leaves out what the store decides, see due.
 func (m *model) earliest(now time.Time, r *batch.Request) (at time.Time, by bound) {
-	if m.inFlight() >= m.window && !m.exempt(r) {
+	if m.flight.full() && !m.exempt(r) {
 		return time.Time{}, byFlight
 	}
-	parked := m.day.parked
+	parked := m.day.parked.until
 	if now.Before(parked) {
-		switch m.day.probe {
+		switch m.day.probe.state {
 		case probing:
 			return time.Time{}, byProbe
 		case probeDue:
@@ -130,100 +107,65 @@ func (m *model) earliest(now time.Time, r *batch.Request) (at time.Time, by boun
 			at, by = t, b
 		}
 	}
-	if m.requests.limit > 0 && !m.shares(&m.requests, now) {
-		later(m.requests.free, byRequests)
-		if m.requests.probe.base > 0 {
-			later(m.record.earliest(m.requests.limit), byRequests)
+	if p := &m.rates.requests; p.limit > 0 && !m.shares(p, now) {
+		later(p.free, byRequests)
+		if p.source == inferred {
+			later(m.calls.earliest(p.limit), byRequests)
 		}
 	}
-	if m.tokens.limit > 0 && !m.shares(&m.tokens, now) {
-		later(m.tokens.free, byTokens)
-		later(m.ledger.earliest(now, m.reserve(r), m.tokens.limit), byTokens)
+	if p := &m.rates.tokens; p.limit > 0 && !m.shares(p, now) {
+		later(p.free, byTokens)
+		later(m.rates.ledger.earliest(now, m.rates.reserve(r), p.limit), byTokens)
 	}
 	later(m.paused, byPause)
 	later(parked, byDay)
 	return at, by
 }
 
-// reserve returns the tokens to count for r. A row above the limit counts as all
-// of it, and so gets a minute of its own instead of waiting for ever.
-func (m *model) reserve(r *batch.Request) int64 {
-	return min(m.estimates.of(r.InputTokens), m.tokens.limit)
-}
-
 // grant counts r as sent now, in the slot.
 func (m *model) grant(now, slot time.Time, r *batch.Request) {
-	m.seq++
-	g := grant{seq: m.seq, at: now, exempt: m.exempt(r)}
-	m.probe(now)
-	m.record.add(now, g.seq, m.estimates.of(r.InputTokens), m.inFlight())
-	if m.requests.limit > 0 {
-		m.requests.take(slot, 1)
-	}
-	if m.tokens.limit > 0 {
-		g.tokens = m.reserve(r)
-		g.entry = m.ledger.add(slot, g.tokens)
-		m.ledger.expire(now)
-		g.sum = m.ledger.sum
-		m.tokens.take(slot, g.tokens)
-	}
-	m.count(now, &g)
+	g := m.flight.next(now, m.exempt(r))
+	m.inference.beforeCall(now)
+	m.calls.add(now, g.seq, m.rates.estimates.of(r.InputTokens), m.flight.counted())
+	m.rates.take(now, slot, r, &g)
+	m.day.count(now, &g)
 	m.useSlot(now, &g)
-	m.flight[r] = g
-	if g.exempt {
-		m.exempted++
-	}
+	m.flight.add(r, g)
 }
 
 // exempt reports whether the window does not count r, see [Limiter].
 func (m *model) exempt(r *batch.Request) bool { return r.Tier == "flex" && !m.limiter.config.Flex }
 
-// inFlight is how many calls the window counts.
-func (m *model) inFlight() int { return len(m.flight) - m.exempted }
-
-// land takes r out of those in flight.
-func (m *model) land(r *batch.Request) grant {
-	g := m.flight[r]
-	delete(m.flight, r)
-	if g.exempt {
-		m.exempted--
-	}
-	return g
-}
-
-// undo takes back a grant that was not used. Its slot is not given to another,
-// which keeps the spacing without a second look.
+// undo takes back a grant that was not used. Its slot is given to nobody else, which
+// keeps the spacing without further checks.
 func (m *model) undo(g grant) {
 	m.correct(g, 0)
-	if c := m.record.get(g.seq); c != nil {
+	if c := m.calls.get(g.seq); c != nil {
 		c.refused = true // the server never saw it
 	}
-	m.uncount(g)
+	m.day.uncount(g)
+	m.probed(g, nil)
 }
 
-// correct replaces what g has reserved by what it used.
+// correct replaces the tokens that a grant has reserved by those that it used, here and
+// in the store.
 func (m *model) correct(g grant, tokens int64) {
 	if g.bookedTokens > 0 {
-		if n := min(tokens, m.tokens.limit) - g.bookedTokens; n != 0 {
-			m.link.corrections = append(m.link.corrections, correction{g.booked, n})
+		if n := min(tokens, m.rates.tokens.limit) - g.bookedTokens; n != 0 {
+			m.client.corrections = append(m.client.corrections, correction{g.booked, n})
 		}
 	}
-	if g.tokens == 0 {
-		return
-	}
-	tokens = min(tokens, m.tokens.limit)
-	m.ledger.set(g.entry, tokens)
-	m.tokens.free = m.tokens.free.Add(m.tokens.cost(tokens) - m.tokens.cost(g.tokens))
+	m.rates.correct(g, tokens)
 }
 
 // dispatch gives slots to waiters, one by one, until the first of them has to wait,
-// and sets the timer for it.
+// and sets the alarm for it.
 func (m *model) dispatch(now time.Time) {
 	m.watch(now)
 	defer m.sync(now)
 	for m.queue.Len() > 0 {
 		if err := m.dayError(now); err != nil {
-			m.refuse(err)
+			m.refuseAll(err)
 			break
 		}
 		front := m.queue.Front()
@@ -233,57 +175,36 @@ func (m *model) dispatch(now time.Time) {
 			break
 		}
 		if at.After(now) {
-			m.wake(now, at)
+			m.alarm.set(now, at)
 			return
 		}
 		kept := by == byRequests
 		if late := now.Add(-slack); at.Before(late) {
 			at, kept = late, false
 		}
-		free := m.tokens.free
+		free := m.rates.tokens.free
 		m.queue.Remove(front)
 		w.left = true
 		m.grant(now, at, w.request)
 		if kept {
-			m.tokens.keep(free, at)
+			m.rates.tokens.keep(free, at)
 		}
 		w.done <- nil
 	}
-	if !m.wakeAt.IsZero() {
-		m.timer.Stop()
-		m.wakeAt = time.Time{}
-	}
-}
-
-// wake sees to it that dispatch runs at the time, or in a minute, to look at the clock
-// again: timers stand still while the machine sleeps, and midnight does not.
-func (m *model) wake(now, at time.Time) {
-	if last := now.Add(longestSleep); at.After(last) {
-		if m.wakeAt.After(now) && !m.wakeAt.After(last) {
-			return // it runs already
-		}
-		at = last
-	}
-	if m.wakeAt.Equal(at) {
-		return
-	}
-	m.wakeAt = at
-	if m.timer == nil {
-		m.timer = time.AfterFunc(at.Sub(now), m.awake)
-		return
-	}
-	m.timer.Reset(at.Sub(now))
+	m.alarm.stop()
 }
 
 func (m *model) awake() {
 	m.limiter.mu.Lock()
 	defer m.limiter.mu.Unlock()
-	m.wakeAt = time.Time{} // a call that came while the timer was set anew does no harm: the first waiter is looked at again
+	// A call that comes although the alarm was set anew does no harm: the first waiter is
+	// looked at again.
+	m.alarm.at = time.Time{}
 	m.dispatch(time.Now())
 }
 
-// refuse ends the wait of everyone.
-func (m *model) refuse(err error) {
+// refuseAll ends the wait of everyone.
+func (m *model) refuseAll(err error) {
 	for e := m.queue.Front(); e != nil; e = m.queue.Front() {
 		w := e.Value.(*waiter)
 		m.queue.Remove(e)
@@ -292,28 +213,27 @@ func (m *model) refuse(err error) {
 	}
 }
 
-// learn takes from an outcome what it says about the limits.
+// learn takes from an outcome what it tells about the limits.
 func (m *model) learn(g grant, r *batch.Request, o *batch.Outcome) {
 	if u := o.Usage; u != nil && u.PromptTokenCount > 0 {
-		m.estimates.learn(r.InputTokens, u.PromptTokenCount)
+		m.rates.estimates.learn(r.InputTokens, u.PromptTokenCount)
 		m.correct(g, u.PromptTokenCount)
-		if c := m.record.get(g.seq); c != nil {
+		if c := m.calls.get(g.seq); c != nil {
 			c.setTokens(u.PromptTokenCount)
 		}
 	}
 	if g.exempt && o.Consequence != batch.Park && len(o.Limits) == 0 {
-		if c := m.record.get(g.seq); c != nil && o.Consequence == batch.SlowDown {
+		if c := m.calls.get(g.seq); c != nil && o.Consequence == batch.SlowDown {
 			c.refused = true
 		}
 		return
 	}
 	switch o.Consequence {
 	case batch.Answered, batch.Settled:
-		m.clear(g.seq)
-		m.tokens.probe.seen = max(m.tokens.probe.seen, g.sum)
-		if g.seq > m.cutSeq { // answers to calls from before a cut say nothing about the time after it
-			m.window = min(m.window+1, m.most())
-			m.bursts = 0
+		afterCut := m.flight.afterCut(g)
+		m.inference.answered(afterCut, g.sum)
+		if afterCut {
+			m.flight.grow(m.inference.maxInFlight(m.limiter.config.Concurrency))
 		}
 	case batch.SlowDown:
 		m.slowDown(time.Now(), g, o)
@@ -323,61 +243,102 @@ func (m *model) learn(g grant, r *batch.Request, o *batch.Outcome) {
 	}
 }
 
-// slowDown learns from a refusal.
+// slowDown learns from a refusal. Of a burst of refusals only the first one counts: the
+// others were sent before anything could be learned.
 func (m *model) slowDown(now time.Time, g grant, o *batch.Outcome) {
 	adopted := m.adopt(now, o.Limits)
-	fresh := m.blame(g.seq, o) && g.seq > m.cutSeq
+	afterCut := m.flight.afterCut(g)
+	first := m.inference.isLimit(o, afterCut) && afterCut
 	m.refused.at = now
 	if o.Err != nil {
 		m.refused.why = o.Err.Message
 	}
-	if c := m.record.get(g.seq); c != nil {
+	c := m.calls.get(g.seq)
+	if c != nil {
 		c.refused = true
-		m.suspect.amend(m.record.time(c), int64(c.tokens))
-		m.witness.amend(m.record.time(c), int64(c.tokens))
+		m.inference.refused(m.calls.time(c), int64(c.tokens))
 	}
-	if fresh {
-		adopted = adopted || m.feel(now, g.seq)
-		m.cutSeq = m.seq
-		m.bursts++
-		if !adopted { // else the new pace is the cut
-			m.window = max(1, m.window/2)
-		}
+	if first {
+		m.flight.endBurst(!adopted && !m.explain(now, g.seq, c))
 	}
 	switch {
 	case o.RetryAfter > 0:
 		d := min(o.RetryAfter, maxPause)
 		m.pause(now, d+rand.N(min(d/20, time.Second)+1))
-	case fresh && m.bursts > 1:
-		// The server says no again and no time: fewer calls at once are not enough.
-		d := min(longestWait, firstPause<<min(m.bursts-2, 16))
+	case first && m.flight.bursts > 1:
+		// The server refuses again and names no time: fewer calls at once are not enough.
+		d := min(longestWait, firstPause<<min(m.flight.bursts-2, 16))
 		m.pause(now, d/2+rand.N(d/2+1))
 	}
 }
 
-// adopt takes over the limits of the minute that a refusal names, and reports
-// whether one of them was new.
-func (m *model) adopt(now time.Time, limits []batch.Limit) bool {
-	changed := false
-	for _, l := range limits {
-		if l.Per != time.Minute {
-			continue
-		}
-		p := &m.requests
-		if l.Tokens {
-			p = &m.tokens
-		}
-		changed = p.adopt(l.Value, now) || changed
+// explain has the first refusal of a burst explained, and reports whether a pace is the
+// answer to it. c is the refused call; nil if it is forgotten.
+func (m *model) explain(now time.Time, seq uint64, c *call) bool {
+	together := 0
+	if c != nil {
+		together = m.flight.together(m.calls.time(c))
 	}
+	found := m.inference.infer(now, seq, together)
+	if found == foundLimit {
+		m.openWindow()
+	}
+	return found != foundNothing
+}
+
+// adopt takes over the limits of the minute that a refusal names, and reports whether
+// one of them was new.
+func (m *model) adopt(now time.Time, limits []batch.Limit) bool {
+	changed := m.rates.adopt(limits, now)
 	if changed {
-		m.window = m.limiter.config.Concurrency
-		m.link.drop() // they are of the old pace
+		m.repaced()
 	}
 	return changed
+}
+
+// repaced follows a named limit: the calls in flight are not what binds, and what was
+// booked is of the old pace.
+func (m *model) repaced() {
+	m.openWindow()
+	m.client.drop()
 }
 
 func (m *model) pause(now time.Time, d time.Duration) {
 	if until := now.Add(d); until.After(m.paused) {
 		m.paused = until
+	}
+}
+
+// An alarm is the timer that wakes a model for its first waiter.
+type alarm struct {
+	ring  func()
+	timer *time.Timer
+	at    time.Time // when timer fires; zero = it does not run
+}
+
+// set has ring called at the time, or in a minute, to look at the clock again: timers
+// stand still while the machine sleeps, and midnight does not.
+func (a *alarm) set(now, at time.Time) {
+	if last := now.Add(longestSleep); at.After(last) {
+		if a.at.After(now) && !a.at.After(last) {
+			return // it runs already
+		}
+		at = last
+	}
+	if a.at.Equal(at) {
+		return
+	}
+	a.at = at
+	if a.timer == nil {
+		a.timer = time.AfterFunc(at.Sub(now), a.ring)
+		return
+	}
+	a.timer.Reset(at.Sub(now))
+}
+
+func (a *alarm) stop() {
+	if !a.at.IsZero() {
+		a.timer.Stop()
+		a.at = time.Time{}
 	}
 }

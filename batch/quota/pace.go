@@ -6,48 +6,77 @@ import (
 )
 
 const (
-	// share is the part of a limit that is used. What is left takes up what lies
-	// between our clock and the server's: with 2 % a minute of calls may reach the
-	// server 1.2 s closer together than it was sent.
+	// share is the part of a limit that is used. The rest allows for the way between our
+	// clock and the server's: with 2 % a minute of calls may reach the server 1.2 s closer
+	// together than it was sent.
 	share = 0.98
 
-	// slack is how much of its own lateness the pace makes up for, so that timers
-	// that fire a little late cost no throughput at 500 calls a second. It must stay
-	// below (1/share - 1) minutes for the limit to hold.
+	// slack is how much of its own lateness the pace makes up for, so that timers that
+	// fire a little late cost no throughput at 500 calls a second. The limit holds as long
+	// as slack is below (1/share - 1) minutes.
 	slack = 100 * time.Millisecond
 
-	// window is the minute over which the ledger counts tokens, with half a second
-	// for the network. It is shorter than a minute over share, so that the pace and
-	// not the ledger decides for rows up to 1 % of the limit.
+	// window is the minute over which the ledger counts tokens, with half a second for the
+	// network. It is shorter than a minute divided by share, so that the pace and not the
+	// ledger decides for rows of up to 1 % of the limit.
 	window = time.Minute + 500*time.Millisecond
 )
 
-// decay is how much the correction of estimates forgets with each answer: it stands
-// for the last 32 or so.
+// decay is the weight of older answers in the correction of estimates. The mean covers
+// about 32 answers.
 const decay = 1 - 1.0/32
 
-// credit is how far the pace of tokens may fall behind while that of requests holds
-// it up, and catch up later. Where both limits bind, small rows wait for the one and
-// large rows for the other: without it, what the other would have allowed meanwhile
-// is lost, a fifth of both. The ledger holds every minute to the limit all the same.
+// credit is how far the pace of tokens may fall behind, and catch up later, while the
+// pace of requests holds it up. Where both limits bind, small rows wait for requests and
+// large rows for tokens. Without credit, what the other limit would have allowed
+// meanwhile is lost, a fifth of both. The ledger still holds every minute to the limit.
 const credit = 5 * time.Second
 
-// A pace spaces what is granted evenly over the minute. A bucket (x/time/rate)
-// would give credit for idle time, cannot take an amount above its size, and
-// cannot correct an amount later; all a pace needs is the next slot's time.
+// A source says who set a limit.
+type source uint8
+
+const (
+	unknown  source = iota // nobody: there is no limit
+	given                  // the user
+	named                  // the server, in a refusal
+	inferred               // the inference, from what the server accepted
+)
+
+// A pace spaces what is granted evenly over the minute. A bucket (x/time/rate) would
+// give credit for idle time, cannot take an amount above its size, and cannot correct an
+// amount later. All that a pace needs is the time of the next slot.
 //
 // Slots are at least cost apart and a grant comes at most slack after its slot, so
 // any minute holds at most (1 min + slack) / cost + 1 grants of one, which is
 // below the limit plus 1.
 type pace struct {
-	limit   int64 // a minute; 0 = not known
-	learned bool
-	since   time.Time
-	free    time.Time // when the next grant is due
-	probe   probe     // of a limit that no one named
+	limit  int64 // a minute; 0 = not known
+	source source
+	since  time.Time // when the limit became known
+	free   time.Time // when the next grant is due
 }
 
-// cost is the time that n take.
+// givenPace keeps a limit of the user's; 0 = not given.
+func givenPace(limit int, started time.Time) pace {
+	p := pace{limit: int64(limit), since: started}
+	if limit > 0 {
+		p.source = given
+	}
+	return p
+}
+
+// learned reports whether the limit is the server's, named or inferred.
+func (p *pace) learned() bool { return p.source == named || p.source == inferred }
+
+// set replaces the limit. The next slot stays where it is.
+func (p *pace) set(limit int64, s source, since time.Time) {
+	p.limit, p.source, p.since = limit, s, since
+}
+
+// forget returns to no limit.
+func (p *pace) forget(now time.Time) { *p = pace{since: now} }
+
+// cost is the time that n of the limit take.
 func (p *pace) cost(n int64) time.Duration {
 	if p.limit == 0 {
 		return 0
@@ -58,39 +87,39 @@ func (p *pace) cost(n int64) time.Duration {
 // take counts n at the slot.
 func (p *pace) take(slot time.Time, n int64) { p.free = slot.Add(p.cost(n)) }
 
-// keep gives back, after a take at the slot, what the pace would have allowed before
-// it: free is when it was due. It gives no more than credit.
+// keep gives back, after a take at the slot, what the pace would have allowed since free,
+// when its next grant was due. It gives back no more than credit.
 func (p *pace) keep(free, slot time.Time) {
 	if unused := min(slot.Sub(free), credit); unused > 0 && p.limit > 0 {
 		p.free = p.free.Add(-unused)
 	}
 }
 
-// adopt takes over a limit that the server named. It reports whether that changed
-// anything: a limit that the user gave is only ever lowered.
+// adopt takes over a limit that the server named, and reports whether that changed
+// anything. A limit that the user gave is only ever lowered.
 func (p *pace) adopt(limit int64, now time.Time) bool {
-	if limit > 0 && limit == p.limit {
-		p.probe = probe{} // what was felt is what the server says
+	if limit > 0 && limit == p.limit && p.source == inferred {
+		p.source = named // the inference was right
 	}
-	if limit <= 0 || limit == p.limit || p.limit > 0 && !p.learned && limit > p.limit {
+	if limit <= 0 || limit == p.limit || p.source == given && limit > p.limit {
 		return false
 	}
-	p.limit, p.learned, p.since, p.probe = limit, true, now, probe{}
+	p.set(limit, named, now)
 	p.free = now.Add(p.cost(1))
 	return true
 }
 
-// An estimates corrects estimates of tokens by what usage reports. The zero value leaves
-// them as they are.
-type estimates struct{ estimated, reported float64 } // both decaying
+// estimates correct estimates of tokens by the usage that the server reports. The zero
+// value leaves them as they are.
+type estimates struct{ estimated, reported float64 } // sums in which older answers count less
 
-// learn takes in what became of an estimate.
+// learn compares an estimate with the reported usage.
 func (e *estimates) learn(estimated int, reported int64) {
 	e.estimated = decay*e.estimated + float64(max(1, estimated))
 	e.reported = decay*e.reported + float64(reported)
 }
 
-// of returns the tokens that an estimate will probably be counted as.
+// of returns the tokens that the server will probably count for an estimate.
 func (e *estimates) of(estimated int) int64 {
 	n := float64(max(1, estimated))
 	if e.estimated > 0 {
@@ -99,11 +128,11 @@ func (e *estimates) of(estimated int) int64 {
 	return int64(max(1, n))
 }
 
-// A ledger holds the tokens granted in the last window, in order of their slots.
-// It is what keeps large rows, which the pace alone could let overlap, below the
-// limit in every minute.
+// A ledger holds the tokens granted in the last window, in the order of their slots. It
+// keeps large rows below the limit in every minute; the pace alone could let them
+// overlap.
 type ledger struct {
-	base    time.Time // the first slot that ever was
+	base    time.Time // the first slot of all
 	entries []entry
 	first   int64 // the number of entries[0]
 	sum     int64
@@ -132,7 +161,7 @@ func (l *ledger) set(number, tokens int64) {
 	}
 }
 
-// earliest returns when tokens more fit below the limit; the zero time is now.
+// earliest returns when so many more tokens fit below the limit; the zero time is now.
 func (l *ledger) earliest(now time.Time, tokens, limit int64) time.Time {
 	l.expire(now)
 	var at time.Time

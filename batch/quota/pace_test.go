@@ -208,15 +208,15 @@ func TestLateTimer(t *testing.T) {
 			for range 2 {
 				m.queue.PushBack(&waiter{request: request(1), done: make(chan error, 1)})
 			}
-			now = m.requests.free.Add(tt.late)
+			now = m.rates.requests.free.Add(tt.late)
 			m.dispatch(now)
-			if len(m.flight) != 2 || m.queue.Len() != 1 {
-				t.Fatalf("%d in flight, %d wait; want 2 and 1", len(m.flight), m.queue.Len())
+			if len(m.flight.grants) != 2 || m.queue.Len() != 1 {
+				t.Fatalf("%d in flight, %d wait; want 2 and 1", len(m.flight.grants), m.queue.Len())
 			}
-			if got := m.wakeAt.Sub(now); got != tt.next {
+			if got := m.alarm.at.Sub(now); got != tt.next {
 				t.Errorf("late by %v: next slot after %v, want %v", tt.late, got, tt.next)
 			}
-			m.timer.Stop()
+			m.alarm.timer.Stop()
 		})
 	}
 }

@@ -15,28 +15,28 @@ const (
 	LimitPause       = "pause"       // the server refused and nothing is sent for a while
 )
 
-// A State is a moment of the model that has the most requests waiting: the answer
-// to "why not faster?".
+// A State answers "why not faster?". It describes, at one moment, the model that has the
+// most requests waiting.
 type State struct {
-	Model string // empty: no model was asked yet
-	Tier  string // flex: of the flex calls alone, see [Config].Flex; empty: of all
+	Model string // empty = no model was asked yet
+	Tier  string // "flex" = of the flex calls alone, see [Config].Flex; empty = of all calls
 
 	Limit   string        // what the first waiter waits for: one of the Limit constants; empty = nobody waits
 	Value   int64         // the limit's number; 0 = it has none, or it is not known
-	Learned bool          // learned from refusals or still being felt for, not given by the user
-	Since   time.Time     // since when the limit binds: it is known, or the last refusal came; zero if no refusal has
+	Learned bool          // learned from refusals, or still to be learned; not given by the user
+	Since   time.Time     // when the limit became known, or when the last refusal came; zero = there was none
 	Age     time.Duration // from Since until now
 
 	Why string // with LimitPause, what the last refusal said
 
-	Next     time.Duration // until the next slot; 0 = not known, a call in flight must end first
-	InFlight int
+	Next     time.Duration // until the next slot; 0 = not known, because a call in flight must end first
+	InFlight int           // calls
 	Oldest   time.Duration // since the oldest call in flight was sent
-	Waiting  int           // requests that wait
+	Waiting  int           // requests
 }
 
-// State returns how the limiter stands. It looks at every call in flight, and gives back
-// booked slots whose time has passed: call it for people to read, not for every request.
+// State returns the limiter's state. It looks at every call in flight, and gives back
+// booked slots whose time has passed. Call it for people to read, not for every request.
 func (l *Limiter) State() State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -52,46 +52,49 @@ func (l *Limiter) State() State {
 	return most.state(time.Now())
 }
 
-// busier orders models by who waits, then by calls in flight, then by name so that
+// busier orders models by waiting requests, then by calls in flight, then by name, so that
 // the line does not flicker.
 func (m *model) busier(o *model) bool {
 	if d := m.queue.Len() - o.queue.Len(); d != 0 {
 		return d > 0
 	}
-	if d := len(m.flight) - len(o.flight); d != 0 {
+	if d := len(m.flight.grants) - len(o.flight.grants); d != 0 {
 		return d > 0
 	}
 	return m.name < o.name
 }
 
 func (m *model) state(now time.Time) State {
-	s := State{Model: m.name, Tier: tierOf(m.limiter.config), InFlight: len(m.flight), Waiting: m.queue.Len()}
-	for _, g := range m.flight {
+	s := State{Model: m.name, Tier: tierOf(m.limiter.config), InFlight: len(m.flight.grants), Waiting: m.queue.Len()}
+	for _, g := range m.flight.grants {
 		s.Oldest = max(s.Oldest, now.Sub(g.at))
 	}
 	if s.Waiting == 0 {
 		return s
 	}
 	at, by := m.due(now, m.queue.Front().Value.(*waiter).request)
-	if by == byStore { // it answers in no time, and is not what binds
+	if by == byStore { // the store answers at once, and is not what binds
 		switch at = now; {
-		case m.shares(&m.requests, now):
+		case m.shares(&m.rates.requests, now):
 			by = byRequests
-		case m.shares(&m.tokens, now):
+		case m.shares(&m.rates.tokens, now):
 			by = byTokens
 		}
 	}
 	switch by {
 	case byRequests:
-		s.Limit, s.Value, s.Learned, s.Since = LimitRPM, m.requests.limit, m.requests.learned, m.requests.since
+		p := &m.rates.requests
+		s.Limit, s.Value, s.Learned, s.Since = LimitRPM, p.limit, p.learned(), p.since
 	case byTokens:
-		s.Limit, s.Value, s.Learned, s.Since = LimitTPM, m.tokens.limit, m.tokens.learned, m.tokens.since
+		p := &m.rates.tokens
+		s.Limit, s.Value, s.Learned, s.Since = LimitTPM, p.limit, p.learned(), p.since
 	case byDay, byProbe:
-		s.Limit, s.Value, s.Learned, s.Since = LimitRPD, int64(m.day.parkedBy), m.day.parkedBy == 0 || m.day.parkedBy != m.limiter.config.RPD, m.day.parkedAt
+		p := &m.day.parked
+		s.Limit, s.Value, s.Learned, s.Since = LimitRPD, int64(p.by), p.by == 0 || p.by != m.day.given, p.at
 	case byPause:
 		s.Limit, s.Since, s.Why = LimitPause, m.refused.at, m.refused.why
 	case byFlight:
-		s.Limit, s.Value, s.Learned = LimitConcurrency, int64(m.window), m.window < m.limiter.config.Concurrency
+		s.Limit, s.Value, s.Learned = LimitConcurrency, int64(m.flight.window), m.flight.window < m.limiter.config.Concurrency
 		if s.Learned {
 			s.Since = m.refused.at
 		}
@@ -162,7 +165,7 @@ func (s State) limit() string {
 	return ""
 }
 
-// seconds prints short waits in seconds and long ones in minutes and hours.
+// seconds formats short waits in seconds, and long ones in minutes and hours.
 func seconds(d time.Duration, digits int) string {
 	if d >= 2*time.Minute {
 		return d.Round(time.Second).String()
@@ -170,7 +173,7 @@ func seconds(d time.Duration, digits int) string {
 	return fmt.Sprintf("%.*f s", digits, d.Seconds())
 }
 
-// ago prints an age in one unit.
+// ago formats an age in one unit.
 func ago(d time.Duration) string {
 	switch {
 	case d < time.Minute:

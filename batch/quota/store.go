@@ -19,80 +19,57 @@ import (
 const (
 	recordVersion = 1
 
-	// learnedFor is how long a limit that was learned counts without being learned
-	// again: tiers change.
-	learnedFor = 24 * time.Hour
-
-	// lockPatience is how long an update waits for other processes, which hold the
-	// lock for as long as it takes to write a small file.
+	// lockPatience is how long an update waits for other processes. They hold the lock for
+	// as long as it takes to write a small file.
 	lockPatience = time.Second
 )
 
-// A Store keeps what the limiters of all processes on a machine must know of each
-// other, and of earlier runs: the requests of the day, that a model's day is used
-// up, the limits that were learned, and the slots of the minute that are given away.
-// There are two small files for each endpoint, key and model. A Store whose files
-// cannot be reached, or not soon, warns and holds up nothing: the limiter then counts
-// by itself. Processes that are given different limits each keep to their own, of
-// the one sequence of slots. One Store may serve several limiters.
+// A Store keeps what the limiters of all processes on a machine must know of each other
+// and of earlier runs: how many requests of the day are used, whether a model's day is
+// used up, the limits that were learned, and which slots of the minute are given away.
+//
+// For each endpoint, key and model it has two small files in Dir. If they cannot be
+// reached, or not soon, the Store warns and the limiter counts by itself: no request is
+// held up for longer than a moment. Processes with different given limits share one
+// sequence of slots, in which each keeps to its own limits. One Store may serve several
+// limiters.
 type Store struct {
-	Dir      string       // made when it is needed
-	Endpoint string       // what has quotas of its own
-	KeyID    string       // see KeyID and GroupID
-	Log      *slog.Logger // warnings; nil: discarded
+	Dir      string       // required; made when it is needed
+	Endpoint string       // names the server: each endpoint has quotas of its own
+	KeyID    string       // names the key, see KeyID and GroupID; empty = no key
+	Log      *slog.Logger // receives warnings; nil = discarded
 
-	fs durable.FS // of tests, which make writes fail
+	fs durable.FS // tests make its writes fail
 }
 
-// KeyID names a key without giving it away; empty for no key.
+// KeyID returns a name for a key that does not give it away; "" for no key.
 func KeyID(key string) string {
 	if key == "" {
 		return ""
 	}
-	// The fixed text keeps the name from being looked up among hashes that others
-	// have published of the same key.
+	// The fixed text makes the name useless for a search among published hashes of keys.
 	sum := sha256.Sum256([]byte("genbatch quota key\x00" + key))
 	return fmt.Sprintf("%x", sum[:8])
 }
 
-// GroupID takes the place of KeyID for keys that share a quota, as those of one
-// project do.
+// GroupID returns a name for a group of keys that share a quota, as the keys of one
+// project do. Use it in the place of [KeyID].
 func GroupID(name string) string { return "group " + name }
 
-// A dayRecord is the content of a file. Several processes share it: each reads it,
-// changes it and writes it under the file's lock.
+// A dayRecord is the content of a model's durable file. Several processes share it. Each
+// one reads it, changes it and writes it while it holds the file's lock.
 type dayRecord struct {
 	Version  int    `json:"version"`
 	Endpoint string `json:"endpoint"` // for people
 	Model    string `json:"model"`    // for people
 
-	Day  string `json:"day"`  // in Los Angeles; Used is of that day
-	Used int    `json:"used"` // requests, those included that a process has reserved
+	Day  string `json:"day"`  // the day in Los Angeles that Used is of
+	Used int    `json:"used"` // requests, including those that a process has reserved
 
-	// ParkedUntil is when the server's last refusal for the day ends, or ended. Once
-	// there was one, the requests of each day are counted.
+	// ParkedUntil is the end of the last day that the server refused requests for; zero if
+	// there was none. Once there was one, the requests of each day are counted.
 	ParkedUntil time.Time `json:"parked_until,omitzero"`
 	Learned     []Learned `json:"learned,omitempty"`
-}
-
-// A Learned is a limit that a server taught.
-type Learned struct {
-	Model string    `json:"model,omitempty"`
-	Limit string    `json:"limit"` // LimitRPM, LimitTPM or LimitRPD
-	Value int64     `json:"value"`
-	At    time.Time `json:"at"`             // when it was learned
-	Felt  bool      `json:"felt,omitempty"` // no refusal named it: it is what was accepted
-}
-
-func (l Learned) String() string {
-	if l.Limit == LimitRPD {
-		return fmt.Sprintf("%d requests a day from the server's refusal", l.Value)
-	}
-	return fmt.Sprintf("%d %s from the server's refusal", l.Value, l.Limit)
-}
-
-func (l Learned) valid(now time.Time) bool {
-	return l.Value > 0 && now.Sub(l.At) < learnedFor && (l.Limit == LimitRPM || l.Limit == LimitTPM || l.Limit == LimitRPD)
 }
 
 func (s *Store) warn(format string, args ...any) {
@@ -101,7 +78,8 @@ func (s *Store) warn(format string, args ...any) {
 	}
 }
 
-// path names a model's file: readable, and one for each endpoint, key and model.
+// path returns the path of a model's durable file. Its name is readable, and differs for
+// each endpoint, key and model.
 func (s *Store) path(model string) string {
 	sum := sha256.Sum256([]byte(s.Endpoint + "\x00" + s.KeyID + "\x00" + model))
 	name := strings.Map(func(r rune) rune {
@@ -113,11 +91,11 @@ func (s *Store) path(model string) string {
 	return filepath.Join(s.Dir, fmt.Sprintf("%s-%x.json", strings.TrimLeft(name, "."), sum[:12]))
 }
 
-// errDamaged says that a file holds no record.
+// errDamaged says that a file holds no valid record.
 var errDamaged = errors.New("it is damaged, or of another version of genbatch")
 
-// read returns a model's record as it stands; the zero record where there is none.
-// It needs no lock, since files are replaced as a whole.
+// read returns a model's record, or the zero record if there is none. It needs no lock,
+// since files are replaced as a whole.
 func (s *Store) read(model string) (dayRecord, error) {
 	text, err := os.ReadFile(s.path(model))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -133,8 +111,8 @@ func (s *Store) read(model string) (dayRecord, error) {
 	return r, nil
 }
 
-// update changes a model's record, under its lock, and returns what was written.
-// The record that change is given is of today already.
+// update changes a model's record under its lock, and returns what was written. Before
+// change sees the record, its day is set to today.
 func (s *Store) update(model string, change func(r *dayRecord)) (dayRecord, error) {
 	path := s.path(model)
 	lock, err := s.lock(path + ".lock")
@@ -152,7 +130,7 @@ func (s *Store) update(model string, change func(r *dayRecord)) (dayRecord, erro
 		err = nil
 	}
 	if err == nil {
-		// The time is taken under the lock: one who waited for it over midnight must
+		// The time is taken under the lock: a process that waited for it over midnight must
 		// not begin yesterday anew.
 		if today := dayName(time.Now(), pacific.Location()); r.Day != today {
 			r.Day, r.Used = today, 0
@@ -177,7 +155,7 @@ func (s *Store) write(path string, r dayRecord) error {
 	return err
 }
 
-// lock waits for a lock, but not long.
+// lock waits up to lockPatience for a lock.
 func (s *Store) lock(path string) (*durable.Lock, error) {
 	for wait, end := time.Millisecond, time.Now().Add(lockPatience); ; wait = min(2*wait, 5*time.Millisecond) {
 		l, err := s.fs.Lock(path)

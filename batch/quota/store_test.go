@@ -329,7 +329,7 @@ func TestLearnedLimitsAreKept(t *testing.T) {
 			if strings.Join(got, ", ") != tt.want {
 				t.Errorf("learned %q, want %s", got, tt.want)
 			}
-			if tt.config.Store != nil && l.models[testModel].window != DefaultConcurrency {
+			if tt.config.Store != nil && l.models[testModel].flight.window != DefaultConcurrency {
 				t.Error("a run that knows the limits starts slowly")
 			}
 			l.Close()
