@@ -10,58 +10,59 @@ import (
 	"time"
 )
 
-// sliceTime is how much of a minute a process takes for itself at a time, or one
-// request where that lasts longer. It is also the time within which tokens are put
-// together in the minute's file: with the lateness of a slot (slack) that stays below
-// the half second by which the window of the tokens is longer than a minute.
+// sliceTime is how much of a minute a process books at a time. It books one request if
+// that takes longer. In the minute's file, the tokens of slots within sliceTime are put
+// together. That is exact enough: sliceTime and slack together stay below the half second
+// by which the window of the tokens is longer than a minute.
 const sliceTime = 250 * time.Millisecond
 
-// A minute is what processes must know of each other to keep one limit a minute:
-// until when its slots are given away. It stands in a file beside the day's record,
-// and is worth nothing a minute later, so it is written without a sync: what a power
-// cut loses of it costs no more than that minute. Times are in Unix nanoseconds.
+// A minute is what processes must know of each other to keep one limit of the minute:
+// until when its slots are given away. It stands in a file beside the day's record. It is
+// worth nothing a minute later, so it is written without a sync: a power cut costs no more
+// than that minute. Times are in Unix nanoseconds.
 type minute struct {
 	Version  int        `json:"version"`
 	Written  int64      `json:"written"`
-	Requests int64      `json:"requests"`       // the next slot that is free
-	Tokens   int64      `json:"tokens"`         // likewise
+	Requests int64      `json:"requests"`       // the next free slot, by the limit of requests
+	Tokens   int64      `json:"tokens"`         // the same by the limit of tokens
 	Sent     [][2]int64 `json:"sent,omitempty"` // slots of the last window, and the tokens of each
 }
 
 // A booking is what a process asks of a minute.
 type booking struct {
-	requests    pace // limit 0: not shared
-	tokens      pace
-	limits      [2]int64      // of requests and tokens, shared or not, when it was made
-	lead        time.Duration // no slot before, since the answer takes that long
-	slice       time.Duration // what may be booked at once
-	wants       []slot        // cut to those that were booked
+	requests    pace          // limit 0 = not shared
+	tokens      pace          // the same
+	limits      [2]int64      // of requests and tokens, shared or not, when the booking was made
+	lead        time.Duration // the answer takes so long that an earlier slot is of no use
+	slice       time.Duration // of the minute that may be booked at once
+	wants       []slot        // afterwards only those that were booked
 	corrections []correction
-	unused      []int64 // slots of requests that are given back
+	unused      []int64 // slots that are given back
 }
 
 // A slot is when a request may be sent.
 type slot struct {
 	tokens int64
 	at     time.Time
-	by     bound // what set the time
+	by     bound // what decided the time
 	ahead  bool  // nobody waited for it when it was booked
 }
 
-// A correction replaces tokens that were booked by those that were used.
+// A correction adds tokens to a slot, or takes some away, once it is known how many are
+// used.
 type correction struct{ at, tokens int64 }
 
-// book gives slots to the wants in their order, and to as many as one slice holds.
+// book gives slots to the wants, in their order and to as many as one slice holds.
 //
-// All processes book in one sequence of slots, each of which is used at its time or
-// at most slack after it, or not at all. So what holds for one process (see pace and
-// ledger) holds for all together: no minute has more requests than the limit, and
-// none more tokens, of rows of any size, as far as the estimates are right. A row
-// above the limit counts as all of it. Who dies or pauses loses what it had booked,
-// which is one slice and a half.
+// All processes book in one sequence of slots. A slot is used at its time or at most
+// slack after it, or not at all. So what holds for one process (see pace and ledger)
+// holds for all of them together: no minute has more requests than the limit, and none
+// has more tokens, whatever the size of the rows, as far as the estimates are right. A
+// row above the limit counts as all of it. A process that dies or pauses loses what it
+// had booked, which is at most one slice and a half.
 func (b *booking) book(r *minute, now time.Time) {
 	t := now.UnixNano()
-	if r.Written > t { // the clock was set back: what was booked stays as far ahead as it was
+	if r.Written > t { // the clock was set back: what is booked stays as far ahead as it was
 		back := r.Written - t
 		r.Requests -= back
 		r.Tokens -= back
@@ -85,7 +86,7 @@ func (b *booking) book(r *minute, now time.Time) {
 		}
 	}
 	for _, at := range slices.Backward(b.unused) {
-		if b.requests.limit > 0 && r.Requests == at+int64(b.requests.cost(1)) { // it was the last
+		if b.requests.limit > 0 && r.Requests == at+int64(b.requests.cost(1)) { // it is the last one
 			r.Requests = at
 		}
 	}
@@ -118,7 +119,7 @@ func (b *booking) book(r *minute, now time.Time) {
 		}
 		if b.tokens.limit > 0 {
 			from := at
-			if w.by == byRequests { // as pace.keep
+			if w.by == byRequests { // see pace.keep
 				from = max(r.Tokens, at-int64(credit))
 			}
 			r.Tokens = from + int64(b.tokens.cost(w.tokens))
@@ -128,7 +129,7 @@ func (b *booking) book(r *minute, now time.Time) {
 	}
 }
 
-// sound reports whether the numbers can be true: nobody books so far ahead.
+// sound reports whether the numbers can be true. Nobody books further ahead.
 func (r *minute) sound(ahead int64) bool {
 	for _, s := range r.Sent {
 		if s[0] < 0 || s[0] > ahead || s[1] < 0 {
@@ -138,7 +139,7 @@ func (r *minute) sound(ahead int64) bool {
 	return max(r.Requests, r.Tokens) <= ahead && min(r.Requests, r.Tokens) > -ahead
 }
 
-// add counts tokens at the slot, together with those of a slot just before.
+// add counts tokens at the slot. They are put together with those of a slot just before.
 func (r *minute) add(at, tokens int64) {
 	i := r.after(at)
 	if i > 0 && at-r.Sent[i-1][0] <= int64(sliceTime) {
@@ -148,8 +149,8 @@ func (r *minute) add(at, tokens int64) {
 	r.Sent = slices.Insert(r.Sent, i, [2]int64{at, tokens})
 }
 
-// after returns the index of the first slot after the time. A correction can free
-// slots that lie before others, so the last need not be the latest.
+// after returns the index of the first slot after the time. A correction can free slots
+// that lie before others, so slots are not always added at the end.
 func (r *minute) after(at int64) int {
 	i := len(r.Sent)
 	for i > 0 && r.Sent[i-1][0] > at {
@@ -164,7 +165,7 @@ func (r *minute) correct(c correction) {
 	}
 }
 
-// room returns when so many tokens fewer are used.
+// room returns when so many tokens have left the window.
 func (r *minute) room(over int64) int64 {
 	var at int64
 	for _, s := range r.Sent {

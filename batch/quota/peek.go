@@ -7,16 +7,16 @@ import (
 	"github.com/genbatch/genbatch/internal/pacific"
 )
 
-// Known is what the runs of the last day have left in a [Store] about a model.
+// Known is what a [Store] holds about a model from the runs of the last day.
 type Known struct {
-	Learned []Learned // limits that still count; Learned.Model is empty
+	Learned []Learned // limits that still count; their Model is empty
 
-	// Used is how many of today's requests are counted, with those that a process that
-	// runs has set aside. They are counted from the first refusal for the day on, or
-	// with a limit of the user's; before that it is 0.
+	// Used is how many of today's requests are counted, including those that a running
+	// process has reserved. It is 0 as long as requests are not counted: they are if the
+	// user gives a limit of the day, and from the first refusal for the day on.
 	Used        int
-	ParkedUntil time.Time // the day's quota is used up until then; zero: it is not
-	Reset       time.Time // when the day of Los Angeles ends
+	ParkedUntil time.Time // the quota of the day is used up until then; zero = it is not
+	Reset       time.Time // when the day ends in Los Angeles
 }
 
 // Limit returns a learned limit by its name, [LimitRPM], [LimitTPM] or [LimitRPD].
@@ -28,8 +28,8 @@ func (k *Known) Limit(name string) (l Learned, ok bool) {
 	return k.Learned[i], true
 }
 
-// Peek reads what is known of a model now. It changes nothing and holds nobody up;
-// a record that cannot be read tells nothing.
+// Peek returns what is known of a model now. It changes nothing and takes no lock. If the
+// record cannot be read, only Reset is set.
 func (s *Store) Peek(model string) Known {
 	now := time.Now()
 	k := Known{Reset: nextMidnight(now, pacific.Location())}
