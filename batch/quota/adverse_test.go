@@ -17,6 +17,7 @@ import (
 
 // Pauses that end the slots of waiters cost no more with the store than without it.
 func TestPausesWithStore(t *testing.T) {
+	t.Parallel()
 	for _, rpm := range []int{1, 5, 60, 600} {
 		calls := func(s *Store) (n int) {
 			synctest.Test(t, func(t *testing.T) {
@@ -164,8 +165,9 @@ func TestCloseHangs(t *testing.T) {
 	})
 }
 
-// those slots, and nothing stays behind.
+// Waiters that leave at any moment give back their slots, and nothing stays behind.
 func TestWaitersLeave(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := store(t.TempDir())
 		l := New(Config{RPM: 600, TPM: 100_000, Store: s})
@@ -197,6 +199,7 @@ func TestWaitersLeave(t *testing.T) {
 
 // A damaged minute's file costs nothing but what it knew.
 func TestDamagedMinute(t *testing.T) {
+	t.Parallel()
 	now := time.Now().UnixNano()
 	for name, text := range map[string]string{
 		"empty":        "",
@@ -210,6 +213,7 @@ func TestDamagedMinute(t *testing.T) {
 		"written late": `{"version":1,"written":9223372036854775807,"requests":1,"tokens":1,"sent":[[1,100000]]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s, warned := store(t.TempDir())
 				path := strings.TrimSuffix(s.path(testModel), ".json") + ".minute"
@@ -233,7 +237,8 @@ func TestDamagedMinute(t *testing.T) {
 	}
 }
 
-// where the day ends meanwhile.
+// Requests that were reserved without the store are forgotten at midnight, also if an
+// exchange that reports them is under way.
 func TestUnreportedOverMidnight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at(t, "2000-07-15T06:59:00Z") // a minute before midnight
@@ -271,7 +276,8 @@ func TestUnreportedOverMidnight(t *testing.T) {
 	})
 }
 
-// stand still while a machine sleeps.
+// A long wait looks at the clock now and then, because timers stand still while a machine
+// sleeps.
 func TestWaitLooksAtTheClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at(t, "2000-07-15T05:00:00Z")

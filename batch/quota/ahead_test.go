@@ -26,6 +26,7 @@ func visits(s *Store) *atomic.Int64 {
 // Where a limit is shared, the file is visited for many rows at once: where the limit
 // is far above what is asked for, and where it binds.
 func TestFewVisits(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name    string
 		config  Config
@@ -40,6 +41,7 @@ func TestFewVisits(t *testing.T) {
 		{"limit binds", Config{RPM: 60_000}, 64, 10 * time.Millisecond, [2]int{970, 1000}, 50},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				const seconds = 10
 				s, _ := store(t.TempDir())
@@ -63,6 +65,7 @@ func TestFewVisits(t *testing.T) {
 // Slots that are booked ahead keep the limit of all processes together, and waste none
 // of it, however sizes and demand change meanwhile.
 func TestBookedAheadKeepsLimits(t *testing.T) {
+	t.Parallel()
 	const tpm, rpm = 15_000_000, 30_000
 	for _, tt := range []struct {
 		name      string
@@ -102,6 +105,7 @@ func TestBookedAheadKeepsLimits(t *testing.T) {
 			}, 0.9},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				const d = 70 * time.Second
 				for i := range tt.processes {

@@ -262,6 +262,7 @@ func (s *server) load(t *testing.T, l *Limiter, d time.Duration) {
 }
 
 func TestHiddenLimits(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name    string
 		server  *server
@@ -276,6 +277,7 @@ func TestHiddenLimits(t *testing.T) {
 		{"20 at once", &server{rpm: 1_000_000, atOnce: 20}, 0.85, 0.01},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := tt.server
 				l := New(Config{})

@@ -83,6 +83,7 @@ func TestStoreHangsForOneModel(t *testing.T) {
 
 // A slow disk costs little: more is booked ahead.
 func TestSlowStore(t *testing.T) {
+	t.Parallel()
 	for _, rpm := range []int{5, 600} {
 		synctest.Test(t, func(t *testing.T) {
 			const minutes = 5
@@ -147,6 +148,7 @@ func serve(t *testing.T, l *Limiter, left *int, most int) (answers, refusals int
 // What a server names as its requests a day is kept to from the next day on, so that
 // the day is used to its last request and none is refused.
 func TestLearnedRequestsPerDay(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		at(t, "2000-07-15T22:00:00Z")
 		s, text := store(t.TempDir())
@@ -187,6 +189,7 @@ func TestLearnedRequestsPerDay(t *testing.T) {
 
 // A limit of the day is not believed for longer than the others.
 func TestLearnedRequestsPerDayEnd(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		at(t, "2000-07-15T12:00:00Z")
 		s, _ := store(t.TempDir())
@@ -242,6 +245,7 @@ func TestMerge(t *testing.T) {
 
 // Two processes at a server that names nothing find their shares, and keep them.
 func TestInferredByTwo(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const warm, measured = 5, 20
 		dir := t.TempDir()
@@ -265,6 +269,7 @@ func TestInferredByTwo(t *testing.T) {
 // What was inferred is kept too, but the next run goes on probing whether more is
 // possible, and does not bind other processes to it.
 func TestInferredIsKept(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := store(t.TempDir())
 		hidden := &server{rpm: 60}

@@ -64,6 +64,7 @@ func tokensOf(sends []send) (sum int64) {
 // Processes of equal demand get equal shares of one limit, which holds for all of
 // them together in every minute.
 func TestProcessesShareMinute(t *testing.T) {
+	t.Parallel()
 	const tpm = 1_000_000
 	mixed := func(i int) int64 { return []int64{10_000, 200, 5_000, 9_999, 1}[i%5] }
 	for _, tt := range []struct {
@@ -93,6 +94,7 @@ func TestProcessesShareMinute(t *testing.T) {
 		{"two, rows of 120 %", 2, Config{TPM: tpm}, func(int) int64 { return 1_200_000 }, 20, 1.1, 0.2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				list := make([]process, tt.processes)
 				for i := range list {
@@ -130,6 +132,7 @@ func TestProcessesShareMinute(t *testing.T) {
 // What one does not use the others get: of one that asks seldom, of one that comes
 // later, and of one that dies.
 func TestUnequalDemand(t *testing.T) {
+	t.Parallel()
 	const rpm, minutes = 600, 10
 	config := Config{RPM: rpm}
 	for _, tt := range []struct {
@@ -142,6 +145,7 @@ func TestUnequalDemand(t *testing.T) {
 		{"dies", process{config: config, workers: 100, stop: 5 * time.Minute}, [2]int{1400, 1520}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				sends := together(t, t.TempDir(), minutes*time.Minute, time.Second, func(int) int64 { return 1 },
 					process{config: config, workers: 200}, tt.other)
@@ -163,6 +167,7 @@ func TestUnequalDemand(t *testing.T) {
 
 // The tokens of all processes are corrected by what usage says.
 func TestSharedEstimates(t *testing.T) {
+	t.Parallel()
 	const tpm, minutes = 1_000_000, 20
 	mixed := func(i int) int64 { return []int64{10_000, 200, 5_000, 9_999, 1}[i%5] }
 	for name, estimate := range map[string]func(int64) int{
@@ -170,6 +175,7 @@ func TestSharedEstimates(t *testing.T) {
 		"too high": func(n int64) int { return int(n * 4) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				dir := t.TempDir()
 				sends := make([][]send, 2)
@@ -224,11 +230,13 @@ func TestClockSetBack(t *testing.T) {
 
 // What was learned by one slows the others within seconds, whatever they knew.
 func TestLearnedByAnother(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name   string
 		config Config
 	}{{"nothing", Config{}}, {"a higher limit", Config{RPM: 6000}}} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				dir := t.TempDir()
 				one, _ := store(dir)

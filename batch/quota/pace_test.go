@@ -10,11 +10,13 @@ import (
 )
 
 func TestRequestsPerMinute(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		rpm     int
 		minutes int
 	}{{1, 60}, {2, 60}, {5, 60}, {60, 20}, {600, 10}, {4000, 3}, {30000, 2}} {
 		t.Run(fmt.Sprint(tt.rpm), func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				l := New(Config{RPM: tt.rpm, Concurrency: 2000})
 				d := time.Duration(tt.minutes) * time.Minute
@@ -55,6 +57,7 @@ func TestSlotsAreExact(t *testing.T) {
 }
 
 func TestTokensPerMinute(t *testing.T) {
+	t.Parallel()
 	const tpm = 1_000_000
 	mixed := func(i int) int64 { return []int64{10_000, 200, 5_000, 9_999, 1}[i%5] }
 	for _, tt := range []struct {
@@ -80,6 +83,7 @@ func TestTokensPerMinute(t *testing.T) {
 		{"both limits, requests bind", 500, func(int) int64 { return 1_000 }, exact, time.Second, 0.485, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				l := New(Config{RPM: tt.rpm, TPM: tpm, Concurrency: 2000})
 				const minutes = 20
