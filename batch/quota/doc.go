@@ -8,7 +8,7 @@
 //   - It is given: [Config] has it. Only a refusal that names a lower number replaces it;
 //     from then on the newest number that is named counts.
 //   - It is named: a refusal carries the number, in batch.Outcome.Limits. It counts at
-//     once, and for a day also in other processes and later runs. A newer named number
+//     once, and for 24 hours also in other processes and later runs. A newer named number
 //     replaces it.
 //   - It is inferred: the server refuses and names nothing, and what it accepted before
 //     shows what it holds. This is a guess. It is raised from time to time to see whether
@@ -34,8 +34,9 @@
 //
 // The requests of a day are counted if the user gave their number, or once the server has
 // refused a request for the day. When they are used up the model is parked until midnight
-// in Los Angeles: Acquire returns a [*DayError], or waits, see [DayPolicy]. Tiers change,
-// so the first request of a later run is sent all the same, as a probe.
+// in Los Angeles: Acquire returns a [*DayError], or waits, see [DayPolicy]. Unless the user
+// gave the number, a later run of that day sends its first request all the same, as a
+// probe: the quota may have been raised.
 //
 // # What processes share
 //

@@ -46,20 +46,28 @@ const (
 	fewest = 3 // accepted calls that make a count
 
 	mostInRow = 4    // refusals in a row that faults do not explain
-	perInRow  = 20   // among fewer calls, fewer in a row are enough: one more for each so many calls
+	perInRow  = 20   // calls a minute that ask for one more refusal in a row, up to mostInRow
 	excessive = 3    // refusals beyond twice the expected faults that make a limit
-	fewFaults = 0.04 // share of calls whose refusals are never excessive, on any server
+	fewFaults = 0.04 // share of refused calls that is never excessive, whatever the server
 	enough    = 50   // calls from which the share of faults is estimated
 )
 
-// An inference infers limits from how calls went, where the server names none.
+// An inference infers limits from how calls went, where the server names none. The rest
+// of the limiter calls
 //
-// It is told of three events: beforeCall, answered and refused, where a refusal is
-// weighed by isLimit and then explained by infer. It acts on the rest of the limiter
-// only through what these return, through maxInFlight, and through the paces of rates.
-// There it sets a pace whose source is unknown or inferred and no other, so that a limit
-// that was given or named is out of its reach; and once a pace that it inferred is named,
-// the pace's source says so, and the inference leaves it alone from then on.
+//	beforeCall   for each call, before it is logged
+//	answered     for each answer
+//	isLimit      for each refusal: is it a reason to slow down?
+//	refused      for each refusal, once the log has marked its call
+//	infer        for the first refusal of a burst: which limit explains it?
+//	recall       for a limit that an earlier run inferred
+//	maxInFlight  to learn how far the calls in flight may grow
+//
+// The inference reads the log of calls, and acts on the rest only by what these return
+// and by the paces of rates, with the ledger if it infers a limit of tokens. It sets a
+// pace only if the pace's source is unknown or inferred, so that it cannot touch a limit
+// that was given or named. If a refusal names a limit that was inferred, the pace's source
+// changes to named, and the inference leaves the pace alone from then on.
 type inference struct {
 	rates *rates
 	calls *callLog

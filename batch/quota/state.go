@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// The values of [State.Limit].
+// The values of [State].Limit; the first three are also those of [Learned].Limit.
 const (
 	LimitRPM         = "rpm"         // requests a minute
 	LimitTPM         = "tpm"         // input tokens a minute
