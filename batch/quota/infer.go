@@ -99,6 +99,9 @@ const (
 // beforeCall raises the inferred limits when their next probe is due. It is called for
 // each call, before the call is logged.
 func (i *inference) beforeCall(now time.Time) {
+	if !i.known() {
+		return
+	}
 	if i.probeDue(now) {
 		i.faults.estimate()
 		if i.faults.share > 0 { // faults have lowered the limits, not the server's quota
