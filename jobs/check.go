@@ -58,7 +58,7 @@ func (j *Job) checkColumns() error {
 		return err
 	}
 	if k := j.spec.Key; k != "" && !slices.Contains(names, k) {
-		return spec.Errorf("the input has "+message.QuoteList(names), "key names the column %q, which the input does not have", k)
+		return spec.Errorf("the input has "+message.List(names), "key names the column %q, which the input does not have", k)
 	}
 	return nil
 }
@@ -68,7 +68,7 @@ func (j *Job) checkExpected(names []string) error {
 	if j.spec.Expected == "" || slices.Contains(names, j.spec.Expected) {
 		return nil
 	}
-	hint := "the input has " + message.QuoteList(names)
+	hint := "the input has " + message.List(names)
 	if near := message.Nearest(j.spec.Expected, names); near != "" {
 		hint = fmt.Sprintf("did you mean %q?", near)
 	}

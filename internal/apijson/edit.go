@@ -74,6 +74,7 @@ type ParsedBody struct {
 	Members, Config map[string]json.RawMessage
 }
 
+// ParseBody takes a body apart. An error says that it is no JSON object.
 func ParseBody(body []byte) (ParsedBody, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(body, &members); err != nil {

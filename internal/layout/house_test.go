@@ -23,55 +23,60 @@ var house = []floor{
 	{"tests", []room{
 		{"examples", nil},
 		{"internal/layout", nil},
-		{"jobs/internal/jobtest", []string{"jobs/...", "reader", "writer", "batch/...", "internal/durable", "internal/sim"}},
+		{"jobs/internal/jobtest", []string{"jobs/spec", "batch"}},
+		{"jobs/cost/costtest", []string{"jobs/cost"}},
 		{"batch/batchtest", []string{"batch"}},
 		{"internal/benchtest", nil},
 	}},
 	{"commands", []room{
-		{"cmd/genbatch", []string{"jobs/...", "batch/...", "internal/durable", "internal/redact", "internal/sim", "internal/version"}},
+		{"cmd/genbatch", []string{"jobs", "jobs/report", "batch", "batch/price", "batch/quota", "internal/durable", "internal/redact", "internal/sim"}},
 	}},
 	{"reports", []room{
-		{"jobs/report", []string{"jobs", "jobs/plan", "jobs/cost", "jobs/eval", "batch", "batch/price", "batch/quota", "internal/durable"}},
+		{"jobs/report", []string{"jobs", "batch", "batch/price", "batch/quota", "internal/durable"}},
 	}},
 	{"a job's life", []room{
-		{"jobs", []string{"jobs/...", "reader", "writer", "batch/...", "internal/apijson", "internal/durable", "internal/redact", "internal/sim", "internal/version"}},
+		{"jobs", []string{
+			"jobs/...", "reader", "writer", "batch/...",
+			"internal/apijson", "internal/durable", "internal/message", "internal/sim", "internal/version",
+		}},
 	}},
 	{"results", []room{
 		{"jobs/internal/output", []string{
 			"jobs/internal/work", "jobs/internal/prompt", "jobs/internal/schema", "jobs/cost", "jobs/eval", "jobs/spec",
-			"reader", "writer", "batch", "batch/gemini", "batch/journal", "internal/apijson", "internal/durable",
+			"reader", "writer", "batch", "batch/gemini", "batch/journal", "batch/price",
+			"internal/apijson", "internal/durable", "internal/fileformat", "internal/message",
 		}},
-		{"jobs/plan", []string{"jobs/internal/work", "jobs/cost", "jobs/spec", "batch", "batch/price", "batch/quota", "internal/durable"}},
+		{"jobs/plan", []string{"jobs/internal/work", "jobs/cost", "batch", "batch/journal", "batch/price", "batch/quota", "internal/apijson", "internal/durable"}},
 	}},
 	{"rows as work", []room{
-		{"jobs/internal/work", []string{"jobs/internal/prompt", "jobs/internal/media", "jobs/spec", "reader", "batch", "batch/journal", "internal/apijson"}},
+		{"jobs/internal/work", []string{"jobs/internal/prompt", "jobs/internal/media", "jobs/spec", "reader", "batch", "batch/journal"}},
 	}},
 	{"requests and state", []room{
-		{"jobs/internal/prompt", []string{"jobs/internal/schema", "jobs/internal/preflight", "jobs/spec", "batch", "batch/gemini", "internal/apijson"}},
-		{"jobs/internal/state", []string{"jobs/cost", "jobs/spec", "batch", "batch/journal", "internal/apijson", "internal/durable", "internal/version"}},
-		{"jobs/internal/repair", []string{"jobs/internal/schema", "jobs/cost", "jobs/spec", "batch", "batch/gemini", "internal/apijson"}},
-		{"jobs/internal/tier", []string{"jobs/cost", "jobs/spec", "batch", "batch/price"}},
-		{"jobs/internal/budget", []string{"jobs/internal/media", "jobs/cost", "jobs/spec", "batch", "batch/gemini", "batch/price", "internal/apijson"}},
+		{"jobs/internal/prompt", []string{"jobs/internal/schema", "jobs/internal/preflight", "jobs/spec", "batch", "batch/gemini", "internal/apijson", "internal/message"}},
+		{"jobs/internal/repair", []string{"jobs/internal/schema", "jobs/cost", "batch", "batch/gemini", "batch/price", "internal/apijson"}},
+		{"jobs/internal/budget", []string{"jobs/internal/media", "jobs/cost", "batch", "batch/price", "internal/apijson"}},
+		{"jobs/internal/tier", []string{"jobs/cost", "batch", "batch/quota"}},
+		{"jobs/internal/state", []string{"jobs/cost", "jobs/spec", "batch", "batch/journal", "internal/durable", "internal/fileformat", "internal/version"}},
 	}},
 	{"knowledge", []room{
-		{"jobs/internal/schema", []string{"jobs/spec", "batch", "batch/gemini", "internal/apijson"}},
-		{"jobs/internal/preflight", []string{"jobs/spec", "batch", "batch/gemini", "batch/price", "internal/apijson"}},
-		{"jobs/internal/media", []string{"jobs/spec", "batch", "batch/gemini", "internal/apijson", "internal/durable"}},
-		{"jobs/cost", []string{"jobs/eval", "batch", "batch/price"}},
+		{"jobs/internal/schema", []string{"jobs/spec", "batch", "internal/apijson", "internal/message"}},
+		{"jobs/internal/preflight", []string{"batch/gemini", "batch/price", "internal/apijson", "internal/message"}},
+		{"jobs/internal/media", []string{"jobs/spec", "batch", "batch/gemini", "internal/apijson", "internal/durable", "internal/message"}},
+		{"jobs/cost", []string{"jobs/eval", "batch", "batch/price", "internal/message"}},
 	}},
 	{"words", []room{
-		{"jobs/spec", []string{"reader", "batch", "internal/apijson"}},
-		{"jobs/eval", nil},
+		{"jobs/spec", []string{"reader", "batch", "batch/gemini", "batch/price", "internal/apijson", "internal/message", "internal/redact"}},
+		{"jobs/eval", []string{"batch", "internal/message"}},
 	}},
 	{"files", []room{
-		{"reader", []string{"batch", "internal/plainjson"}},
-		{"writer", []string{"batch", "internal/durable", "internal/plainjson"}},
+		{"reader", []string{"batch", "internal/fileformat", "internal/plainjson"}},
+		{"writer", []string{"batch", "internal/durable", "internal/fileformat", "internal/plainjson"}},
 	}},
 	{"around the engine", []room{
 		{"batch/gemini", []string{"batch", "internal/apijson", "internal/plainjson", "internal/redact"}},
 		{"batch/journal", []string{"batch", "internal/durable"}},
-		{"batch/quota", []string{"batch", "internal/durable"}},
-		{"batch/price", nil},
+		{"batch/quota", []string{"batch", "internal/durable", "internal/pacific"}},
+		{"batch/price", []string{"internal/pacific"}},
 	}},
 	{"the engine", []room{
 		{"batch", []string{"internal/apijson"}},
@@ -80,23 +85,18 @@ var house = []floor{
 	// ours: a client and a server that share code agree on its mistakes.
 	{"the simulator", []room{
 		{"internal/sim", []string{"internal/sim/..."}},
-		{"internal/sim/answer", []string{"internal/sim/wire"}},
+		{"internal/sim/answer", []string{"internal/sim/wire", "internal/sim/chance"}},
 		{"internal/sim/wire", nil},
+		{"internal/sim/chance", nil},
 	}},
 	{"ground", []room{
 		{"internal/apijson", nil},
 		{"internal/durable", nil},
+		{"internal/fileformat", nil},
+		{"internal/message", nil},
+		{"internal/pacific", nil},
 		{"internal/plainjson", nil},
 		{"internal/redact", nil},
 		{"internal/version", nil},
 	}},
-}
-
-// toBuild are rooms of the house that may be empty yet: jobs and internal/sim are
-// being divided into them.
-var toBuild = []string{
-	"internal/apijson", "internal/sim/answer", "internal/sim/wire", "internal/version",
-	"jobs/cost", "jobs/eval", "jobs/plan", "jobs/report", "jobs/spec",
-	"jobs/internal/budget", "jobs/internal/jobtest", "jobs/internal/media", "jobs/internal/output", "jobs/internal/preflight",
-	"jobs/internal/prompt", "jobs/internal/repair", "jobs/internal/schema", "jobs/internal/state", "jobs/internal/tier", "jobs/internal/work",
 }

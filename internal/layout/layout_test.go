@@ -108,7 +108,7 @@ func TestHouse(t *testing.T) {
 			t.Errorf("%s has two rows", s.pkg)
 		}
 		rows[s.pkg] = true
-		if !built[s.pkg] && !slices.Contains(toBuild, s.pkg) {
+		if !built[s.pkg] {
 			t.Errorf("%s has a row and no files: remove the row", s.pkg)
 		}
 		for _, allowed := range s.may {
@@ -121,9 +121,6 @@ func TestHouse(t *testing.T) {
 		if !rows[pkg] {
 			t.Error(noRow(pkg))
 		}
-	}
-	if !slices.ContainsFunc(toBuild, func(pkg string) bool { return !built[pkg] }) {
-		t.Error("all rooms are built: remove toBuild")
 	}
 }
 
@@ -152,7 +149,7 @@ func TestViolation(t *testing.T) {
 		{"jobs/run.go", "cmd/genbatch", "cmd/genbatch, which stands above it"},
 		{"jobs/eval/evaluator.go", "jobs/spec", "jobs/spec, which stands above it"},
 		{"jobs/internal/work/list.go", "jobs/internal/budget", "may import only [jobs/internal/prompt "},
-		{"cmd/genbatch/app.go", "reader", "may import only [jobs/... "},
+		{"cmd/genbatch/app.go", "reader", "may import only [jobs "},
 		{"internal/sim/server.go", "batch", "batch, which stands above it"},
 		{"internal/sim/server.go", "internal/redact", "may import only [internal/sim/...]"},
 		{"helpers/helpers.go", "batch", "helpers has no place"},

@@ -17,11 +17,6 @@ import (
 
 var update = flag.Bool("update", false, "write the picture of the packages into docs/architecture.md")
 
-// uncommented are the packages that may be without a package comment.
-var uncommented = map[string]string{
-	"jobs": "gets one when it is divided into its rooms",
-}
-
 // A portrait is what the picture tells of a package.
 type portrait struct {
 	name    string // as its package clause has it
@@ -65,10 +60,7 @@ func (p portrait) opening(pkg string) string {
 func TestPackageComments(t *testing.T) {
 	for pkg, p := range portraits(t) {
 		opening := p.opening(pkg)
-		switch _, allowed := uncommented[pkg]; {
-		case strings.HasPrefix(p.comment, opening) && allowed:
-			t.Errorf("%s has a package comment: remove it from uncommented", pkg)
-		case !strings.HasPrefix(p.comment, opening) && !allowed:
+		if !strings.HasPrefix(p.comment, opening) {
 			t.Errorf("%s has no package comment, and it is what a reader looks at first: begin one file of it with \"// %s...\", and say what it holds in one sentence", pkg, opening)
 		}
 	}

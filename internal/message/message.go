@@ -1,3 +1,5 @@
+// Package message helps messages to say things well: texts of one line, lists that end,
+// and the name that was most likely meant.
 package message
 
 import (
@@ -16,7 +18,7 @@ func OneLine(text string, n int) string {
 	return text
 }
 
-// Plural writes how many there are of a thing.
+// Plural writes how many there are of a thing, whose plural ends in s.
 func Plural(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
@@ -27,7 +29,12 @@ func Plural(n int, thing string) string {
 // Nearest returns the candidate that is most like word, or "" when none is like
 // it: at most half of its letters differ.
 func Nearest(word string, candidates []string) string {
-	best, limit := "", len(word)/2+1
+	return NearestWithin(len(word)/2, word, candidates)
+}
+
+// NearestWithin is [Nearest] where at most n letters differ. Case does not count.
+func NearestWithin(n int, word string, candidates []string) string {
+	best, limit := "", n+1
 	for _, c := range candidates {
 		if d := smetrics.WagnerFischer(strings.ToLower(word), strings.ToLower(c), 1, 1, 1); d < limit {
 			best, limit = c, d
@@ -36,7 +43,8 @@ func Nearest(word string, candidates []string) string {
 	return best
 }
 
-func QuoteList(names []string) string {
+// List lists names, as many as are still read.
+func List(names []string) string {
 	const most = 30
 	more := ""
 	if len(names) > most {

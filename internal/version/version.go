@@ -1,3 +1,4 @@
+// Package version tells which version of genbatch is running.
 package version
 
 import "runtime/debug"

@@ -7,6 +7,7 @@ import (
 	"github.com/genbatch/genbatch/batch/price"
 )
 
+// MostQuery is the query that prices the most that an attempt can have used.
 func MostQuery(most *batch.Usage, model string, at time.Time) price.Query {
 	return price.Query{
 		Model: model, At: at, Prompt: most.PromptTokenCount, Output: most.CandidatesTokenCount,

@@ -1,3 +1,5 @@
+// Package cost adds up what attempts used and what they cost, by model, endpoint, status
+// and service tier, and prices a single attempt or the most that it can have cost.
 package cost
 
 import (
@@ -88,6 +90,7 @@ func (t *Totals) Simulated() bool {
 	return slices.ContainsFunc(t.Models, func(m ModelTotals) bool { return m.Simulated })
 }
 
+// AddStatus counts a row.
 func (t *Totals) AddStatus(s batch.Status) {
 	if t.Status == nil {
 		t.Status = make(map[batch.Status]int64)
@@ -96,6 +99,7 @@ func (t *Totals) AddStatus(s batch.Status) {
 	t.Status[s]++
 }
 
+// AddLabels counts the labels that a row was given.
 func (t *Totals) AddLabels(labels []string) {
 	if t.Labels == nil {
 		t.Labels = make(map[string]int64)

@@ -1,3 +1,5 @@
+// Package eval compares labels with known ones: shares, scores, confusion and
+// calibration. It knows nothing of jobs and answers but what its Config says.
 package eval
 
 import (

@@ -4,23 +4,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
-	"github.com/genbatch/genbatch/jobs/internal/prompt"
 )
 
 // evaluate compares rows of an expected value and the labels given, as JSON; an
 // empty text is a row that is not ok.
-func evaluate(t *testing.T, classify string, rows ...[2]string) *Evaluation {
+func evaluate(t *testing.T, c Config, rows ...[2]string) *Evaluation {
 	t.Helper()
-	s := jobtest.Load(t, "expected: known\nclassify: {text: '{{.x}}', "+classify+"}")
-	p, err := prompt.New(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := evaluatorOf(p.Classification())
+	c.Column, c.Known = "known", c.known
+	v := New(c)
 	for i, r := range rows {
 		g := Answer{Known: true}
 		switch {
@@ -44,8 +40,25 @@ func evaluate(t *testing.T, classify string, rows ...[2]string) *Evaluation {
 	return v.Result()
 }
 
-func evaluatorOf(k *prompt.Classification) *Evaluator {
-	return New("known", k.Names(), k.Multi, k.Confidence, k.Known, k.IsExample)
+// known reads labels with semicolons or commas between them, or a JSON list.
+func (c Config) known(text string) (labels []string, err error) {
+	items := []string{text}
+	switch {
+	case !c.Multi:
+	case strings.HasPrefix(text, "["):
+		err = json.Unmarshal([]byte(text), &items)
+	default:
+		items = strings.FieldsFunc(text, func(r rune) bool { return r == ';' || r == ',' })
+	}
+	for _, l := range c.Labels {
+		if i := slices.IndexFunc(items, func(item string) bool { return strings.EqualFold(strings.TrimSpace(item), l) }); i >= 0 {
+			labels, items = append(labels, l), slices.Delete(items, i, i+1)
+		}
+	}
+	if len(items) > 0 {
+		err = fmt.Errorf("%q are none of the labels", items)
+	}
+	return labels, err
 }
 
 func closeTo(t *testing.T, what string, got *float64, want float64) {
@@ -70,7 +83,7 @@ func scoresAre(t *testing.T, what string, got Scores, precision, recall, f1 floa
 // y_true is 0 1 2 2 2 and y_pred 0 0 2 2 1.
 func TestEvaluationIsThatOfScikitLearn(t *testing.T) {
 	undefined := math.NaN()
-	e := evaluate(t, "labels: [zero, one, two, other]",
+	e := evaluate(t, Config{Labels: []string{"zero", "one", "two", "other"}},
 		[2]string{"zero", "zero"}, [2]string{"ONE ", "zero"}, [2]string{"two", "two"}, [2]string{"two", "two"}, [2]string{"two", "one"},
 		[2]string{"", "two"}, [2]string{"tow", "two"}, [2]string{"tow", "two"}, [2]string{"two", "pending"})
 	if e.Rows != 5 || e.Correct != 3 || e.Missing != 1 || e.Unknown != 2 || e.Values["tow"] != 2 {
@@ -93,7 +106,7 @@ func TestEvaluationIsThatOfScikitLearn(t *testing.T) {
 
 // A row without a label is wrong, and no label's false alarm.
 func TestEvaluationCountsRowsWithoutLabel(t *testing.T) {
-	e := evaluate(t, "labels: [a, b]", [2]string{"a", "a"}, [2]string{"a", ""}, [2]string{"b", ""}, [2]string{"b", "b"})
+	e := evaluate(t, Config{Labels: []string{"a", "b"}}, [2]string{"a", "a"}, [2]string{"a", ""}, [2]string{"b", ""}, [2]string{"b", "b"})
 	if e.Rows != 4 || e.NoLabel != 2 || e.Confusion["a"][""] != 1 {
 		t.Errorf("counts %+v", e)
 	}
@@ -104,10 +117,10 @@ func TestEvaluationCountsRowsWithoutLabel(t *testing.T) {
 	closeTo(t, "interval", &e.Interval[0], 0.15004)
 	closeTo(t, "interval", &e.Interval[1], 0.84996)
 
-	if e := evaluate(t, "labels: [a, b]", [2]string{"", "a"}); e.Accuracy != nil || e.Interval != nil || e.Macro.F1 != nil {
+	if e := evaluate(t, Config{Labels: []string{"a", "b"}}, [2]string{"", "a"}); e.Accuracy != nil || e.Interval != nil || e.Macro.F1 != nil {
 		t.Errorf("of no rows, the evaluation knows %+v", e)
 	}
-	text, err := json.Marshal(evaluate(t, "labels: [a, b]"))
+	text, err := json.Marshal(evaluate(t, Config{Labels: []string{"a", "b"}}))
 	if err != nil || !strings.Contains(string(text), `"accuracy":null`) {
 		t.Errorf("an empty evaluation is %s, %v", text, err)
 	}
@@ -116,7 +129,7 @@ func TestEvaluationCountsRowsWithoutLabel(t *testing.T) {
 // y_true is [[1 0 1] [0 0 0] [0 1 1] [1 1 0]] and y_pred [[1 0 0] [0 0 0] [0 1 1]
 // [1 0 1]] here: by scikit-learn accuracy 0.5, Hamming loss 0.25, micro F1 0.7273.
 func TestEvaluationOfManyLabels(t *testing.T) {
-	e := evaluate(t, "labels: [a, b, c], multi: true",
+	e := evaluate(t, Config{Labels: []string{"a", "b", "c"}, Multi: true},
 		[2]string{"C; a", `["a"]`}, [2]string{"[]", `[]`}, [2]string{`["b","c"]`, `["b","c"]`}, [2]string{"a, b", `["a","c"]`},
 		[2]string{"", `[]`}, [2]string{"a;x", `["a"]`})
 	if e.Rows != 4 || e.Correct != 2 || e.Missing != 1 || e.Unknown != 1 || e.Confusion != nil {
@@ -132,7 +145,7 @@ func TestEvaluationOfManyLabels(t *testing.T) {
 }
 
 func TestCalibration(t *testing.T) {
-	e := evaluate(t, "labels: [a, b], confidence: true",
+	e := evaluate(t, Config{Labels: []string{"a", "b"}, Confidence: true},
 		[2]string{"a", "a 1"}, [2]string{"a", "a 0.9"}, [2]string{"a", "b 0.98"}, [2]string{"b", "b 0.3"}, [2]string{"b", "a 0.3"}, [2]string{"a", ""})
 	c := e.Calibration
 	if len(c.Bands) != 2 || c.Bands[0].Rows != 2 || c.Bands[0].From != 0.3 || c.Bands[1].Rows != 3 || c.Bands[1].To != 1 || c.Bands[1].Correct != 2 {
@@ -146,12 +159,9 @@ func TestCalibration(t *testing.T) {
 
 // What a Parquet file or JSON holds in place of texts is compared too.
 func TestExpectedOfOtherTypes(t *testing.T) {
-	s := jobtest.Load(t, "expected: known\nclassify: {text: '{{.x}}', labels: ['1', 'true', '2.5']}")
-	p, err := prompt.New(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := evaluatorOf(p.Classification())
+	c := Config{Column: "known", Labels: []string{"1", "true", "2.5"}}
+	c.Known = c.known
+	v := New(c)
 	for _, value := range []any{int64(1), json.Number("1"), true, 2.5, []byte("true"), json.RawMessage("null"), nil} {
 		v.Add(jobtest.Row("x", "y", "known", value), Answer{Known: true, Labels: []string{"1"}})
 	}

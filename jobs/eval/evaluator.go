@@ -7,13 +7,11 @@ import (
 	"github.com/genbatch/genbatch/internal/message"
 )
 
-// An Evaluator compares the labels of a derivation with the known ones. What it
-// needs is in the row, the job and the answer, so that it can be had later, without
-// asking again. A nil Evaluator compares nothing.
+// An Evaluator compares the labels of answers with known ones, row by row. What it
+// needs is in the row, the job and the answer, so that it can be had later without
+// asking again. A nil Evaluator compares nothing. It is not safe for concurrent use.
 type Evaluator struct {
-	labels    func(text string) ([]string, error) // that a known text names, in the job's order
-	isExample func(row *batch.Row) bool           // whether the model has been shown the row's text
-	confident bool                                // whether answers say how sure they are
+	config Config
 
 	e     Evaluation
 	index map[string]int // label to its place in e.Labels
@@ -26,24 +24,38 @@ type band struct {
 	sum           float64 // of the confidence
 }
 
-// New returns an Evaluator of a job with these labels, whose known ones are
-// in column.
-func New(column string, names []string, multi, confident bool, labels func(string) ([]string, error), isExample func(*batch.Row) bool) *Evaluator {
-	v := &Evaluator{labels: labels, isExample: isExample, confident: confident, index: make(map[string]int)}
-	v.e.Column, v.e.Multi = column, multi
-	for i, l := range names {
+// A Config says what is compared with what.
+type Config struct {
+	Column     string   // the input's column with the known labels
+	Labels     []string // all that there are, in the job's order
+	Multi      bool     // a row may have any number of them
+	Confidence bool     // answers say how sure the model is
+
+	// Known returns the labels that a text of the column names, in the job's order. An
+	// error means that it names something else.
+	Known func(text string) ([]string, error)
+	// IsExample reports whether the model has been shown a row's text with its label.
+	// Such a row says nothing about the labels' quality. Nil means that none was shown.
+	IsExample func(row *batch.Row) bool
+}
+
+// New returns an Evaluator that has seen no row.
+func New(c Config) *Evaluator {
+	v := &Evaluator{config: c, index: make(map[string]int)}
+	v.e.Column, v.e.Multi = c.Column, c.Multi
+	for i, l := range c.Labels {
 		v.index[l] = i
 		v.e.Labels = append(v.e.Labels, LabelScores{Label: l})
 	}
-	if !multi {
+	if !c.Multi {
 		v.e.Confusion = make(map[string]map[string]int64)
 	}
 	return v
 }
 
-// An Answer is what a row's answer says, for an Evaluator.
+// An Answer is what a row was answered.
 type Answer struct {
-	Pending    bool
+	Pending    bool     // there is no answer yet
 	Known      bool     // it has labels, possibly none
 	Labels     []string // in the job's order
 	Confidence float64  // of a job that asks for it
@@ -60,7 +72,7 @@ func (v *Evaluator) Add(row *batch.Row, g Answer) *bool {
 		return nil
 	}
 	correct := g.Known && slices.Equal(expected, g.Labels)
-	if v.isExample(row) {
+	if v.config.IsExample != nil && v.config.IsExample(row) {
 		v.e.Examples++
 		return &correct
 	}
@@ -93,7 +105,7 @@ func (v *Evaluator) Add(row *batch.Row, g Answer) *bool {
 		}
 		row[label]++
 	}
-	if v.confident && g.Known {
+	if v.config.Confidence && g.Known {
 		b := &v.bands[min(int(g.Confidence*10), 9)]
 		b.rows++
 		b.sum += g.Confidence
@@ -113,7 +125,7 @@ func (v *Evaluator) expected(row *batch.Row) (labels []string, ok bool) {
 		v.e.Missing++
 		return nil, false
 	}
-	labels, err := v.labels(text)
+	labels, err := v.config.Known(text)
 	if err == nil {
 		return labels, true
 	}
@@ -135,7 +147,7 @@ func (v *Evaluator) Result() *Evaluation {
 		return nil
 	}
 	v.e.finish()
-	if v.confident {
+	if v.config.Confidence {
 		c := &Calibration{}
 		var rows int64
 		var apart float64

@@ -13,6 +13,8 @@ type Error struct {
 	Hint string // the remedy; may be empty
 }
 
+// Errorf returns an [Error] whose text is formatted as by [fmt.Errorf]; hint may be
+// empty.
 func Errorf(hint, format string, args ...any) error {
 	return &Error{Err: fmt.Errorf(format, args...), Hint: hint}
 }
@@ -21,7 +23,7 @@ func Errorf(hint, format string, args ...any) error {
 func CheckUses(option string, uses, names []string) error {
 	for _, use := range uses {
 		if !slices.Contains(names, use) {
-			hint := "the input has " + message.QuoteList(names)
+			hint := "the input has " + message.List(names)
 			if near := message.Nearest(use, names); near != "" {
 				hint = fmt.Sprintf("did you mean %q? %s", near, hint)
 			}

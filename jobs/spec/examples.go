@@ -50,9 +50,9 @@ func (e *Examples) UnmarshalYAML(unmarshal func(any) error) error {
 	return nil
 }
 
+// What is sent with each row is paid for with each row. Beyond these, examples are more
+// likely a whole data set that was named by mistake.
 const (
-	// What is sent with each row is paid for with each row. Beyond these, examples
-	// are more likely a whole data set that was named by mistake.
 	MaxExamples     = 1000
 	MaxExampleBytes = 1 << 20
 )
@@ -108,6 +108,8 @@ func (e *Examples) read() error {
 	return nil
 }
 
+// TooManyExamples returns the error for examples that are more than are sent, as what
+// says.
 func TooManyExamples(what string) error {
 	return Errorf("a few for each label do; compare with known labels by --expected COLUMN", "%s, and all of them are sent with each row", what)
 }
@@ -118,5 +120,5 @@ func lacksColumn(row *batch.Row, name string) error {
 		names = append(names, c.Name)
 	}
 	return Errorf("name its columns under classify: with examples: {file: FILE, text: COLUMN, label: COLUMN}",
-		"%s: the example has no column %q, it has %s", row.Place(), name, message.QuoteList(names))
+		"%s: the example has no column %q, it has %s", row.Place(), name, message.List(names))
 }

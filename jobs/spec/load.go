@@ -14,6 +14,7 @@ import (
 	"github.com/genbatch/genbatch/internal/message"
 )
 
+// MakeAbsolute makes the paths of a Spec absolute, by the working folder.
 func (s *Spec) MakeAbsolute() error {
 	s.Input = slices.Clone(s.Input)
 	paths := []*string{&s.Output, &s.State, &s.APIKeyFile, &s.Prices, &s.MediaRoot}

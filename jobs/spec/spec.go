@@ -1,3 +1,5 @@
+// Package spec is the job file: its keys, how it is read, and what can be said about a
+// job without looking at its input.
 package spec
 
 import (

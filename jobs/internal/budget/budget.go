@@ -1,3 +1,5 @@
+// Package budget holds the cap of a job's cost: no request is sent that might take the
+// cost above it.
 package budget
 
 import (

@@ -22,6 +22,7 @@ type Endpoint struct {
 	Times map[string]int
 }
 
+// NewEndpoint starts an Endpoint, which ends with the test.
 func NewEndpoint(t *testing.T) *Endpoint {
 	e := &Endpoint{Times: map[string]int{}}
 	e.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -48,6 +49,7 @@ func NewEndpoint(t *testing.T) *Endpoint {
 	return e
 }
 
+// AnswerBody is a response whose answer is text, with usage.
 func AnswerBody(text string) string {
 	return fmt.Sprintf(`{"candidates":[{"content":{"parts":[{"text":%q}],"role":"model"},"finishReason":"STOP"}],`+
 		`"usageMetadata":{"promptTokenCount":100,"candidatesTokenCount":10,"totalTokenCount":110},"modelVersion":"gemini-2.5-flash-lite","responseId":"r"}`, text)

@@ -31,6 +31,7 @@ type Gallery struct {
 	Deleted []string
 }
 
+// NewGallery starts a Gallery, which ends with the test.
 func NewGallery(t *testing.T) *Gallery {
 	g := &Gallery{times: map[string]int{}, Files: map[string][]byte{}, State: "ACTIVE"}
 	g.Server = httptest.NewServer(g)
@@ -38,6 +39,7 @@ func NewGallery(t *testing.T) *Gallery {
 	return g
 }
 
+// ServeHTTP implements [http.Handler].
 func (g *Gallery) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	g.Mu.Lock()

@@ -1,3 +1,5 @@
+// Package jobtest holds what tests of jobs and of its rooms share: job files and rows in
+// a line, an endpoint that echoes, and one with a Files API.
 package jobtest
 
 import (
@@ -19,10 +21,12 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
+// BenchText is a text of the length that many texts have, another one for each i.
 func BenchText(i int) string {
 	return fmt.Sprintf("Ticket %d: the parcel came late, one corner was wet, and the invoice names another street.", i)
 }
 
+// GoodAnswer is a document that fits [InvoiceSchema].
 const GoodAnswer = `{"vendor":"ACME","total":12.50,"paid":true}`
 
 // Load reads a job file's text.
@@ -78,8 +82,10 @@ func WriteFile(t *testing.T, dir, name string, data []byte) {
 	}
 }
 
+// SHA256Of returns the sum as hexadecimal digits.
 func SHA256Of(data []byte) string { return fmt.Sprintf("%x", sha256.Sum256(data)) }
 
+// Equal fails unless the texts are these, in this order.
 func Equal(t *testing.T, what string, got []string, want ...string) {
 	t.Helper()
 	if !slices.Equal(got, want) {
@@ -87,6 +93,7 @@ func Equal(t *testing.T, what string, got []string, want ...string) {
 	}
 }
 
+// InvoiceSchema is a JSON Schema with a bit of everything that people use.
 const InvoiceSchema = `{
 	"type": "object",
 	"properties": {
@@ -103,6 +110,7 @@ const InvoiceSchema = `{
 	"$defs": {"item": {"type": "object", "properties": {"price": {"type": "number"}}, "required": ["price"]}}
 }`
 
+// LoadText reads a job file of this text.
 func LoadText(t *testing.T, text string) (*spec.Spec, error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "job.yaml")

@@ -1,3 +1,6 @@
+// Package media makes parts of a request out of cells that name or hold images, sounds,
+// films and documents, estimates their tokens, and sends them, by upload if they are
+// large.
 package media
 
 import (

@@ -68,6 +68,9 @@ type flight struct {
 	err  error // of the Files API, for all who wait; set before done is closed
 }
 
+// OpenUploads returns the uploads that the file at path remembers, as far as they
+// belong to the key, and remembers new ones there. The log hears of what goes wrong with
+// that, which costs uploads and nothing else.
 func OpenUploads(files *gemini.Files, fsys durable.FS, path, key string, log *slog.Logger) *Uploads {
 	u := &Uploads{files: files, fs: fsys, path: path, key: key, log: log,
 		known: make(map[string]upload), under: make(map[string]*flight), failed: make(map[string]error)}

@@ -217,7 +217,9 @@ func (d *Deriver) newEvaluator() *eval.Evaluator {
 	if k == nil || d.Spec.Expected == "" {
 		return nil
 	}
-	return eval.New(d.Spec.Expected, k.Names(), k.Multi, k.Confidence, k.Known, k.IsExample)
+	return eval.New(eval.Config{
+		Column: d.Spec.Expected, Labels: k.Names(), Multi: k.Multi, Confidence: k.Confidence, Known: k.Known, IsExample: k.IsExample,
+	})
 }
 
 // answerOf returns what is compared with a row's known labels.

@@ -33,7 +33,7 @@ func Pick(s *spec.Spec, input, result []batch.Column) (in, out []int, err error)
 			for _, c := range append(slices.Clone(input), result...) {
 				names = append(names, c.Name)
 			}
-			hint := "there are " + message.QuoteList(names)
+			hint := "there are " + message.List(names)
 			for _, e := range extras { // those that the request does not ask for
 				names = append(names, s.Prefix+e.Name)
 			}

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/xrash/smetrics"
-
 	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/internal/message"
 )
@@ -18,11 +16,8 @@ func Like(name string, known []string) string {
 		return ""
 	}
 	name = strings.ToLower(strings.ReplaceAll(name, "_", ""))
-	near := message.Nearest(name, known)
-	if near == "" || smetrics.WagnerFischer(name, strings.ToLower(near), 1, 1, 1) > max(1, len(name)/4) {
-		return "" // it is a new field rather than a slip
-	}
-	return near
+	// What differs in more is a new field rather than a slip.
+	return message.NearestWithin(min(len(name)/2, max(1, len(name)/4)), name, known)
 }
 
 // TopFields and ConfigFields are the known names, of both APIs.

@@ -1,3 +1,5 @@
+// Package preflight knows what the API is known to refuse, so that it is said before
+// anything is sent.
 package preflight
 
 import (
@@ -184,6 +186,7 @@ func parseNumber(s string) (float64, bool) {
 	return f, err == nil
 }
 
+// NoPreflight tells, behind a refusal, how to send the request all the same.
 const NoPreflight = "what is known to be refused is not sent; --no-preflight sends it all the same"
 
 // anyModel begins the text of the rules that hold for all models. What holds for

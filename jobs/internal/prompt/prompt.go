@@ -1,3 +1,5 @@
+// Package prompt makes the model and the body of each row's request, by the job's kind,
+// its templates and what rows set, and reads the answer as the kind understands it.
 package prompt
 
 import (

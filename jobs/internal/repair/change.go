@@ -1,3 +1,5 @@
+// Package repair has the models around the endpoint's client that change something
+// where the same call would fail again, and that keep made-up answers from real ones.
 package repair
 
 import (

@@ -1,3 +1,5 @@
+// Package schema knows the JSON Schema of answers: it checks answers by it, makes columns
+// of it, and writes it as the API's older OpenAPI form.
 package schema
 
 import (
@@ -152,6 +154,7 @@ func (t *tree) parse(d *json.Decoder, at string) (any, error) {
 	return token, nil
 }
 
+// EscapePointer returns a name as a step of a JSON pointer.
 func EscapePointer(name string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 }

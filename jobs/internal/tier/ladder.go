@@ -1,3 +1,5 @@
+// Package tier chooses the service tier of each attempt, so that rows are answered as
+// cheaply as the wait for a tier and the deadline of the run allow.
 package tier
 
 import (
