@@ -22,6 +22,7 @@ import (
 // outermost to the innermost, then the models in the same order. Package batch explains
 // the order.
 type chain struct {
+	job     *Job
 	quota   *quota.Limiter
 	limiter batch.Limiter // the cap over the quota
 	ladder  *tier.Ladder  // around both, and around the model; nil: the job names no tier
@@ -33,29 +34,29 @@ type chain struct {
 
 // newChain makes the chain of a run over the rows of a list, which begins now.
 func (j *Job) newChain(list *work.List) (*chain, error) {
-	c := &chain{quota: quota.New(quota.Config{
+	c := &chain{job: j, quota: quota.New(quota.Config{
 		RPM: j.spec.RPM, TPM: j.spec.TPM, RPD: j.spec.RPD,
 		Concurrency: j.spec.Concurrency, OnDailyQuota: dayPolicy(j.spec.OnDailyQuota),
 		Store: j.quotaStore(),
 	})}
-	if err := j.addLimiters(c, list); err != nil {
+	if err := c.addLimiters(list); err != nil {
 		c.close()
 		return nil, err
 	}
-	c.model = j.newModel()
+	c.model = c.newModel()
 	return c, nil
 }
 
 // addLimiters puts the cap and the ladder of tiers around the quota.
-func (j *Job) addLimiters(c *chain, list *work.List) (err error) {
-	if c.limiter, err = j.newBudget(c.quota); err != nil {
+func (c *chain) addLimiters(list *work.List) (err error) {
+	if c.limiter, err = c.newBudget(c.quota); err != nil {
 		return err
 	}
 	c.begin = time.Now()
-	if c.deadline, err = j.spec.DeadlineAt(c.begin); err != nil {
+	if c.deadline, err = c.job.spec.DeadlineAt(c.begin); err != nil {
 		return err
 	}
-	c.ladder, err = j.newLadder(list, c)
+	c.ladder, err = c.newLadder(list)
 	return err
 }
 
@@ -89,16 +90,16 @@ func dayPolicy(name string) quota.DayPolicy {
 
 // newBudget returns the limiter that holds the job's cap; the one given, when it
 // has none.
-func (j *Job) newBudget(l batch.Limiter) (batch.Limiter, error) {
-	if j.spec.MaxCost == "" {
+func (c *chain) newBudget(l batch.Limiter) (batch.Limiter, error) {
+	if c.job.spec.MaxCost == "" {
 		return l, nil
 	}
-	limit, err := spec.ParseCost(j.spec.MaxCost)
+	limit, err := spec.ParseCost(c.job.spec.MaxCost)
 	if err != nil {
 		return nil, err
 	}
-	b := budget.New(l, j.prices, limit)
-	for r, err := range j.journal.All() {
+	b := budget.New(l, c.job.prices, limit)
+	for r, err := range c.job.journal.All() {
 		if _, damaged := errors.AsType[*journal.Damage](err); damaged {
 			continue // its row is asked again, and what it cost is not known
 		}
@@ -111,31 +112,31 @@ func (j *Job) newBudget(l batch.Limiter) (batch.Limiter, error) {
 		return nil, spec.Errorf("give their prices with --prices FILE, or run without --max-cost",
 			"max_cost cannot be held: the price of %d calls in the journal is not known", n)
 	}
-	switch bound, _ := j.spec.OutputBound(); {
+	switch bound, _ := c.job.spec.OutputBound(); {
 	case bound == 0:
-		j.log().Warn("without --max-output-tokens the cap of --max-cost is soft: answers longer than any before can exceed it")
-	case j.bringsInput():
-		j.log().Warn("with media, cached content or tools the cap of --max-cost is soft: how many tokens they bring in is known only afterwards")
+		c.job.log().Warn("without --max-output-tokens the cap of --max-cost is soft: answers longer than any before can exceed it")
+	case c.bringsInput():
+		c.job.log().Warn("with media, cached content or tools the cap of --max-cost is soft: how many tokens they bring in is known only afterwards")
 	}
 	return b, nil
 }
 
 // bringsInput reports whether the job's requests have input that their text does
 // not hold. The first answers show how much it is.
-func (j *Job) bringsInput() bool {
-	request := prompt.WithSet(j.spec.Body(nil), j.spec.Set)
-	return j.media != nil || apijson.Field(request, "cachedContent") != nil ||
+func (c *chain) bringsInput() bool {
+	request := prompt.WithSet(c.job.spec.Body(nil), c.job.spec.Set)
+	return c.job.media != nil || apijson.Field(request, "cachedContent") != nil ||
 		apijson.Grounded(request) || apijson.HasTool("urlContext")(request) || apijson.HasTool("codeExecution")(request)
 }
 
 // newLadder returns what chooses the service tiers of a run; nil: the job names none.
-func (j *Job) newLadder(list *work.List, c *chain) (*tier.Ladder, error) {
-	if len(j.spec.Tier) == 0 {
+func (c *chain) newLadder(list *work.List) (*tier.Ladder, error) {
+	if len(c.job.spec.Tier) == 0 {
 		return nil, nil
 	}
 	config := tier.Config{
-		Limiter: c.limiter, Tiers: j.spec.Tiers(), Wait: j.spec.TierWait, Begin: c.begin, Deadline: c.deadline, Concurrency: j.spec.Concurrency,
-		RPM: j.spec.RPM, TPM: j.spec.TPM, Quota: c.quota, Warn: j.warnTier,
+		Limiter: c.limiter, Tiers: c.job.spec.Tiers(), Wait: c.job.spec.TierWait, Begin: c.begin, Deadline: c.deadline, Concurrency: c.job.spec.Concurrency,
+		RPM: c.job.spec.RPM, TPM: c.job.spec.TPM, Quota: c.quota, Warn: c.job.critic.warnTier,
 	}
 	if c.deadline.IsZero() || len(config.Tiers) == 1 {
 		return tier.New(config), nil
@@ -156,37 +157,37 @@ func (j *Job) newLadder(list *work.List, c *chain) (*tier.Ladder, error) {
 // sends media, keeps made-up answers from real ones, writes schemas as the endpoint
 // knows them, changes a call that must fail again, checks answers, and bounds what
 // attempts can have used.
-func (j *Job) newModel() batch.Model {
-	m := j.keepProvenance(j.withMedia())
-	m = repair.SchemaField(m, len(j.spec.Schema) > 0, j.spec.SchemaField == "responseSchema", j.log())
-	m = repair.Change(m, j.prices, j.spec.Stream)
-	if j.prompt.Checks() {
+func (c *chain) newModel() batch.Model {
+	m := c.keepProvenance(c.withMedia())
+	m = repair.SchemaField(m, len(c.job.spec.Schema) > 0, c.job.spec.SchemaField == "responseSchema", c.job.log())
+	m = repair.Change(m, c.job.prices, c.job.spec.Stream)
+	if c.job.prompt.Checks() {
 		m = repair.Check(m, func(a *gemini.Answer) error {
-			_, _, err := j.prompt.Read(a)
+			_, _, err := c.job.prompt.Read(a)
 			return err
 		})
 	}
-	return budget.Bound(m, j.prices)
+	return budget.Bound(m, c.job.prices)
 }
 
 // withMedia returns the job's client, which sends media if the job has any.
-func (j *Job) withMedia() batch.Model {
-	if j.media == nil {
-		return j.conn.client
+func (c *chain) withMedia() batch.Model {
+	if c.job.media == nil {
+		return c.job.conn.client
 	}
-	if c, ok := j.conn.client.(*gemini.Client); ok && c.Files() != nil {
-		j.conn.uploads = media.OpenUploads(c.Files(), j.state.FS, j.state.Path(media.UploadsFile), j.conn.keyID, j.log())
+	if client, ok := c.job.conn.client.(*gemini.Client); ok && client.Files() != nil {
+		c.job.conn.uploads = media.OpenUploads(client.Files(), c.job.state.FS, c.job.state.Path(media.UploadsFile), c.job.conn.keyID, c.job.log())
 	}
-	return media.NewModel(j.conn.client, j.conn.endpoint.InlineLimit, j.conn.uploads)
+	return media.NewModel(c.job.conn.client, c.job.conn.endpoint.InlineLimit, c.job.conn.uploads)
 }
 
 // keepProvenance guards a model by what the journal has. Only at an address of this
 // machine do the answers alone tell whether they are made up; see checkSimulated.
-func (j *Job) keepProvenance(m batch.Model) batch.Model {
-	if !isLocal(j.conn.endpoint) {
+func (c *chain) keepProvenance(m batch.Model) batch.Model {
+	if !isLocal(c.job.conn.endpoint) {
 		return m
 	}
-	if simulated, known := j.simulatedBefore(); known {
+	if simulated, known := c.job.simulatedBefore(); known {
 		return repair.KeepProvenance(m, simulated)
 	}
 	return m

@@ -84,20 +84,20 @@ func (j *Job) checkKeys() error {
 }
 
 // checkBudget refuses a cap that could not be held.
-func (j *Job) checkBudget() error {
-	if j.spec.MaxCost == "" {
+func (c *critic) checkBudget() error {
+	if c.spec.MaxCost == "" {
 		return nil
 	}
-	if _, err := spec.ParseCost(j.spec.MaxCost); err != nil {
+	if _, err := spec.ParseCost(c.spec.MaxCost); err != nil {
 		return err
 	}
-	return j.checkPriced(j.spec.Model)
+	return c.checkPriced(c.spec.Model)
 }
 
 // checkPriced refuses a model whose cost could not be held below a cap.
-func (j *Job) checkPriced(model string) error {
-	for _, tier := range append([]string{""}, j.spec.Tiers()...) {
-		if _, ok := j.prices.Most(price.Query{Model: model, At: time.Now(), Tier: tier, Prompt: 1, Output: 1}); !ok {
+func (c *critic) checkPriced(model string) error {
+	for _, tier := range append([]string{""}, c.spec.Tiers()...) {
+		if _, ok := c.prices.Most(price.Query{Model: model, At: time.Now(), Tier: tier, Prompt: 1, Output: 1}); !ok {
 			return spec.Errorf("give it with --prices FILE, or run without --max-cost", "max_cost cannot be held: the price of %s%s is not known", model, cost.InTier(tier))
 		}
 	}
@@ -106,38 +106,38 @@ func (j *Job) checkPriced(model string) error {
 
 // target returns where the job's requests to a model go. It asks the Spec alone, so
 // that each command says the same.
-func (j *Job) target(model string) preflight.Target {
+func (c *critic) target(model string) preflight.Target {
 	return preflight.Target{
-		Model: model, Dialect: gemini.EndpointOptions{Name: j.spec.Endpoint, BaseURL: j.spec.BaseURL}.Dialect(),
-		Stream: j.spec.Stream, Prices: j.prices, Now: time.Now(),
+		Model: model, Dialect: gemini.EndpointOptions{Name: c.spec.Endpoint, BaseURL: c.spec.BaseURL}.Dialect(),
+		Stream: c.spec.Stream, Prices: c.prices, Now: time.Now(),
 	}
 }
 
 // checkFlight refuses a job whose every request is known to be refused. What set
 // makes of each row is looked at in refused.
-func (j *Job) checkFlight() error {
-	same, byRow := j.prompt.Set().Split()
-	request, model, err := same.Over(j.prompt.Request(), j.spec.Model)
+func (c *critic) checkFlight() error {
+	same, byRow := c.prompt.Set().Split()
+	request, model, err := same.Over(c.prompt.Request(), c.spec.Model)
 	if err != nil {
 		return &spec.Error{Err: err}
 	}
-	found, warnings := preflight.Check(request, j.target(model))
+	found, warnings := preflight.Check(request, c.target(model))
 	for _, w := range warnings {
-		j.log().Warn(w)
+		c.log.Warn(w)
 	}
-	if j.spec.NoPreflight {
+	if c.spec.NoPreflight {
 		return nil
 	}
 	var lines []string
 	for _, r := range found {
 		if byRow.Covers(r.Path) || strings.HasPrefix(r.Why, model+" ") && byRow.Covers("model") ||
-			slices.ContainsFunc(r.Others, byRow.Covers) || j.spec.Raw != nil && len(r.Others) > 0 {
+			slices.ContainsFunc(r.Others, byRow.Covers) || c.spec.Raw != nil && len(r.Others) > 0 {
 			continue // each row may say otherwise, or ask a model that takes it
 		}
 		switch {
 		case same.Covers(r.Path):
 			r.Path = "set " + r.Path
-		case j.spec.MaxOutputTokens > 0 && r.Path == "generationConfig.maxOutputTokens":
+		case c.spec.MaxOutputTokens > 0 && r.Path == "generationConfig.maxOutputTokens":
 			r.Path = "max_output_tokens"
 		default:
 			r.Path = "request." + r.Path
@@ -154,17 +154,17 @@ func (j *Job) checkFlight() error {
 // with raw: or set: need it, since checkFlight has looked at what all rows have in
 // common. Under a cap a model without a price is refused as well, which the run could
 // not hold it for.
-func (j *Job) refused(r *batch.Request) error {
-	if j.spec.MaxCost != "" && r.Model != j.spec.Model {
-		if err := j.checkPriced(r.Model); err != nil {
+func (c *critic) refused(r *batch.Request) error {
+	if c.spec.MaxCost != "" && r.Model != c.spec.Model {
+		if err := c.checkPriced(r.Model); err != nil {
 			return err
 		}
 	}
-	set := j.prompt.Set() != nil
-	if j.spec.NoPreflight || j.spec.Raw == nil && !set {
+	set := c.prompt.Set() != nil
+	if c.spec.NoPreflight || c.spec.Raw == nil && !set {
 		return nil
 	}
-	if err := preflight.CheckBody(r.Body, set, j.target(r.Model)); err != nil {
+	if err := preflight.CheckBody(r.Body, set, c.target(r.Model)); err != nil {
 		return fmt.Errorf("%w; %s", err, preflight.NoPreflight)
 	}
 	return nil

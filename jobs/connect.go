@@ -37,74 +37,75 @@ func (c *connection) close() error {
 }
 
 // endpointOptions are what the Spec says of the endpoint.
-func (j *Job) endpointOptions() gemini.EndpointOptions {
-	return gemini.EndpointOptions{
-		Name: j.spec.Endpoint, BaseURL: j.spec.BaseURL, Auth: j.spec.Auth,
-		Project: j.spec.Project, Location: j.spec.Location,
-	}
+func endpointOptions(s *spec.Spec) gemini.EndpointOptions {
+	return gemini.EndpointOptions{Name: s.Endpoint, BaseURL: s.BaseURL, Auth: s.Auth, Project: s.Project, Location: s.Location}
 }
 
 // connect makes the client of the job's endpoint, and starts the simulator when
 // the job names it. It opens no connection, so that a mistake in the endpoint, or
 // a missing key, is found before the state folder is made.
-func (j *Job) connect() error {
-	o := j.endpointOptions()
-	if gemini.FactsOf(o.Name).Simulated && o.BaseURL == "" && j.options.Model == nil {
-		server, err := sim.Listen("", sim.Config{})
+func connect(s *spec.Spec, o Options) (c connection, err error) {
+	defer func() {
 		if err != nil {
-			return fmt.Errorf("the simulator cannot be started: %w", err)
+			_ = c.close()
+			c = connection{}
 		}
-		o.BaseURL = server.URL
-		j.conn.sim = server
+	}()
+	address := endpointOptions(s)
+	if gemini.FactsOf(address.Name).Simulated && address.BaseURL == "" && o.Model == nil {
+		if c.sim, err = sim.Listen("", sim.Config{}); err != nil {
+			return c, fmt.Errorf("the simulator cannot be started: %w", err)
+		}
+		address.BaseURL = c.sim.URL
 	}
-	e, err := gemini.ParseEndpoint(o, j.options.Env)
+	e, err := gemini.ParseEndpoint(address, o.Env)
 	if err != nil {
-		return &spec.Error{Err: err}
+		return c, &spec.Error{Err: err}
 	}
-	if len(j.spec.Tier) > 0 {
+	if len(s.Tier) > 0 {
 		if err := spec.CheckTierEndpoint(e.Name); err != nil {
-			return err
+			return c, err
 		}
 	}
-	if j.options.Model != nil {
-		j.conn.client, j.conn.endpoint = j.options.Model, e
-		return nil
+	if o.Model != nil {
+		c.client, c.endpoint = o.Model, e
+		return c, nil
 	}
 	if warning := e.Warning(); warning != "" {
-		j.log().Warn(warning)
+		o.Log.Warn(warning)
 	}
 	if e.Simulated {
 		e.Auth = gemini.AuthGoogKey // with any key, as a real endpoint wants one
 	}
-	key, from, err := j.apiKey(e)
+	key, from, err := apiKey(s, e, o.Env)
 	if err != nil {
-		return err
+		return c, err
 	}
-	header, err := spec.ParseHeaders(j.spec.Header)
+	header, err := spec.ParseHeaders(s.Header)
 	if err != nil {
-		return err
+		return c, err
 	}
-	c, err := gemini.New(gemini.Config{
-		Endpoint: e, Key: func() string { return key }, KeyFrom: from, Stream: j.spec.Stream, Timeout: j.spec.Timeout,
-		Header: header, Concurrency: j.spec.Concurrency, Version: version.Version(),
+	c.client, err = gemini.New(gemini.Config{
+		Endpoint: e, Key: func() string { return key }, KeyFrom: from, Stream: s.Stream, Timeout: s.Timeout,
+		Header: header, Concurrency: s.Concurrency, Version: version.Version(),
 	})
 	if err != nil {
-		return &spec.Error{Err: err}
+		return c, &spec.Error{Err: err}
 	}
-	j.conn.client, j.conn.endpoint, j.conn.keyID = c, e, quota.KeyID(key)
-	return nil
+	c.endpoint, c.keyID = e, quota.KeyID(key)
+	return c, nil
 }
 
 // apiKey finds the key that belongs to the endpoint, and says where: one
 // provider's key is never sent to another's host.
-func (j *Job) apiKey(e gemini.Endpoint) (key, from string, err error) {
+func apiKey(s *spec.Spec, e gemini.Endpoint, env func(string) string) (key, from string, err error) {
 	switch {
 	case e.Auth == gemini.AuthNone || e.Auth == gemini.AuthOAuth:
 		return "", "", nil
 	case e.Simulated:
 		return "simulator", "", nil
 	}
-	if path := j.spec.APIKeyFile; path != "" {
+	if path := s.APIKeyFile; path != "" {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			return "", "", spec.Errorf("", "the key file cannot be read: %w", err)
@@ -115,16 +116,16 @@ func (j *Job) apiKey(e gemini.Endpoint) (key, from string, err error) {
 		return key, path, nil
 	}
 	names := e.KeyEnv
-	if j.spec.APIKeyEnv != "" {
-		names = []string{j.spec.APIKeyEnv}
+	if s.APIKeyEnv != "" {
+		names = []string{s.APIKeyEnv}
 	}
 	for _, name := range names {
-		if key = strings.TrimSpace(j.options.Env(name)); key != "" {
+		if key = strings.TrimSpace(env(name)); key != "" {
 			return key, name, nil
 		}
 	}
 	hint := fmt.Sprintf("set %s, or name another variable with --api-key-env or a file with --api-key-file", strings.Join(names, " or "))
-	if j.spec.Endpoint == "" && j.spec.BaseURL == "" {
+	if s.Endpoint == "" && s.BaseURL == "" {
 		hint += "; to try genbatch without a key, add --endpoint sim"
 	}
 	return "", "", spec.Errorf(hint, "there is no API key for %s", e)
@@ -167,7 +168,9 @@ func isLocal(e gemini.Endpoint) bool {
 
 // quotaStore is where the day's count and the learned limits are kept for all jobs
 // of this user on this machine; nil where nothing is to be kept.
-func (j *Job) quotaStore() *quota.Store { return j.storeOf(j.conn.endpoint, j.conn.keyID) }
+func (j *Job) quotaStore() *quota.Store {
+	return quotaStore(&j.spec, j.options, j.conn.endpoint, j.conn.keyID)
+}
 
 // plannedStore is the store of a job that is only looked at, without a connection;
 // nil where it cannot be told whose quota it would be.
@@ -175,39 +178,39 @@ func (j *Job) plannedStore() *quota.Store {
 	if j.conn.client != nil {
 		return j.quotaStore()
 	}
-	o := j.endpointOptions()
-	if gemini.FactsOf(o.Name).Simulated && o.BaseURL == "" {
+	address := endpointOptions(&j.spec)
+	if gemini.FactsOf(address.Name).Simulated && address.BaseURL == "" {
 		return nil
 	}
-	e, err := gemini.ParseEndpoint(o, j.options.Env)
+	e, err := gemini.ParseEndpoint(address, j.options.Env)
 	if err != nil {
 		return nil // run says what is wrong with it
 	}
-	key, _, err := j.apiKey(e)
+	key, _, err := apiKey(&j.spec, e, j.options.Env)
 	if err != nil && j.spec.QuotaGroup == "" {
 		return nil
 	}
-	return j.storeOf(e, quota.KeyID(key))
+	return quotaStore(&j.spec, j.options, e, quota.KeyID(key))
 }
 
-func (j *Job) storeOf(e gemini.Endpoint, keyID string) *quota.Store {
-	dir := j.userState()
-	if dir == "" || e.Simulated || j.options.Model != nil { // the simulator begins anew with each run
+func quotaStore(s *spec.Spec, o Options, e gemini.Endpoint, keyID string) *quota.Store {
+	dir := userState(o.Env)
+	if dir == "" || e.Simulated || o.Model != nil { // the simulator begins anew with each run
 		return nil
 	}
-	if j.spec.QuotaGroup != "" {
-		keyID = quota.GroupID(j.spec.QuotaGroup)
+	if s.QuotaGroup != "" {
+		keyID = quota.GroupID(s.QuotaGroup)
 	}
-	return &quota.Store{Dir: filepath.Join(dir, "genbatch", "quota"), Endpoint: e.String(), KeyID: keyID, Log: j.log()}
+	return &quota.Store{Dir: filepath.Join(dir, "genbatch", "quota"), Endpoint: e.String(), KeyID: keyID, Log: o.Log}
 }
 
 // userState is the folder for state of the user's programs; empty where there is none.
 // https://specifications.freedesktop.org/basedir-spec/latest/
-func (j *Job) userState() string {
-	if dir := j.options.Env("XDG_STATE_HOME"); filepath.IsAbs(dir) { // the specification has others ignored
+func userState(env func(string) string) string {
+	if dir := env("XDG_STATE_HOME"); filepath.IsAbs(dir) { // the specification has others ignored
 		return dir
 	}
-	home := cmp.Or(j.options.Env("HOME"), j.options.Env("USERPROFILE"))
+	home := cmp.Or(env("HOME"), env("USERPROFILE"))
 	if !filepath.IsAbs(home) {
 		return ""
 	}

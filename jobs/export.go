@@ -26,7 +26,7 @@ func (j *Job) deriver() *output.Deriver {
 func (j *Job) derive(ctx context.Context, to output.Target) (*Totals, writer.Sum, error) {
 	totals, sum, err := j.deriver().Derive(ctx, to)
 	if err == nil {
-		j.warnUnknown(totals.Evaluation)
+		j.critic.warnUnknown(totals.Evaluation)
 	}
 	return totals, sum, err
 }

@@ -45,7 +45,7 @@ type Options struct {
 type Job struct {
 	spec    spec.Spec
 	options Options // all that may be nil is filled in, but for Model and Stdin
-	warn    *warnings
+	critic  *critic
 
 	prompt  *prompt.Prompt
 	media   *media.Parts // nil: no column has media

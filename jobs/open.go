@@ -72,7 +72,7 @@ func prepare(s Spec, o Options) (*Job, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	j := &Job{
-		spec: s, options: o, warn: newWarnings(),
+		spec: s, options: o,
 		state: &state.Folder{Dir: s.StateDir(), Output: s.Output, FS: o.fs},
 	}
 	var err error
@@ -85,6 +85,7 @@ func prepare(s Spec, o Options) (*Job, error) {
 	if j.prices, err = loadPrices(s.Prices); err != nil {
 		return nil, err
 	}
+	j.critic = newCritic(&j.spec, j.prompt, j.prices, o.Log)
 	if j.retry, err = parseRetry(s.Retry); err != nil {
 		return nil, err
 	}
@@ -157,7 +158,8 @@ func (j *Job) openForWriting() error {
 	if err := j.checkRun(); err != nil {
 		return err
 	}
-	if err := j.connect(); err != nil {
+	var err error
+	if j.conn, err = connect(&j.spec, j.options); err != nil {
 		return err
 	}
 	if j.options.Fresh && durable.IsDir(j.state.Dir) {
@@ -203,11 +205,11 @@ func (j *Job) checkRun() error {
 	if _, err := spec.ParseFailures(j.spec.MaxFailures); err != nil {
 		return err
 	}
-	if err := j.checkBudget(); err != nil {
+	if err := j.critic.checkBudget(); err != nil {
 		return err
 	}
 	if j.upToDate == nil {
-		if err := j.checkFlight(); err != nil {
+		if err := j.critic.checkFlight(); err != nil {
 			return err
 		}
 	}
@@ -275,7 +277,7 @@ func (j *Job) makeList(in *reader.Input) (err error) {
 	j.list, err = work.NewList(work.Config{
 		Input: in, Prompt: j.prompt, Media: j.media,
 		Limit: j.spec.Limit, Dedupe: j.spec.Dedupe, Key: key, Retry: j.retry,
-		Reserved: j.columns.Names(), Refuse: j.refused,
+		Reserved: j.columns.Names(), Refuse: j.critic.refused,
 	})
 	if err != nil {
 		return err

@@ -15,12 +15,12 @@ func (j *Job) Plan() (*Plan, error) {
 	if err := j.openJournal(); err != nil {
 		return nil, err
 	}
-	if err := j.checkFlight(); err != nil {
+	if err := j.critic.checkFlight(); err != nil {
 		return nil, err
 	}
-	j.warnSchema()
-	j.warnExamples()
-	j.warnExpected()
+	j.critic.warnSchema()
+	j.critic.warnExamples()
+	j.critic.warnExpected()
 	bound, err := j.spec.OutputBound()
 	if err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func (j *Job) Pilot(ctx context.Context, n int) (*Summary, *Plan, error) {
 	if err := j.openJournal(); err != nil {
 		return nil, nil, err
 	}
-	j.warnPrice()
+	j.critic.warnPrice()
 	pilot, err := j.list.Pilot(n)
 	if err != nil {
 		return nil, nil, err
@@ -73,7 +73,7 @@ func (j *Job) Pilot(ctx context.Context, n int) (*Summary, *Plan, error) {
 // rows were counted.
 func (j *Job) CountTokens(ctx context.Context, n int) (counted int64, err error) {
 	if j.conn.client == nil {
-		if err := j.connect(); err != nil {
+		if j.conn, err = connect(&j.spec, j.options); err != nil {
 			return 0, err
 		}
 	}

@@ -99,9 +99,9 @@ func (j *Job) Progress() Progress {
 // left pending. The summary is there also when the run ended early, which the
 // error tells: what [batch.Run] returned, or a fault of writing the output.
 func (j *Job) Run(ctx context.Context) (*Summary, error) {
-	j.warnPrice()
-	j.warnExamples()
-	j.warnExpected()
+	j.critic.warnPrice()
+	j.critic.warnExamples()
+	j.critic.warnExpected()
 	if m := j.upToDate; m != nil {
 		return j.unchanged(m), nil
 	}
@@ -121,7 +121,7 @@ func (j *Job) Run(ctx context.Context) (*Summary, error) {
 
 // ask asks what the journal does not have of the rows of a list.
 func (j *Job) ask(ctx context.Context, list *work.List) (*Summary, error) {
-	j.warnSchema()
+	j.critic.warnSchema()
 	failures, err := spec.ParseFailures(j.spec.MaxFailures)
 	if err != nil {
 		return nil, err
@@ -151,7 +151,7 @@ func (j *Job) ask(ctx context.Context, list *work.List) (*Summary, error) {
 	s := j.summary()
 	s.Asked = j.spec.Tiers()
 	s.Simulated = s.Simulated || j.conn.endpoint.Simulated && s.Run.Attempts > 0
-	s.ListPriced = j.listPriced(j.conn.endpoint, &s.Run)
+	s.ListPriced = j.critic.listPriced(j.conn.endpoint, &s.Run)
 	s.Learned = c.quota.Learned()
 	if err != nil && j.media == nil { // whose files would all be read again
 		s.Input = list.Status(time.Now().Add(leftPatience))
@@ -189,7 +189,7 @@ func (j *Job) note(r *batch.Result) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.run.AddResult(r, j.prices)
-	j.warnModel(r)
+	j.critic.warnModel(r)
 	if r.Status != batch.Pending {
 		p.run.AddStatus(r.Status)
 		if r.Status != batch.OK {
