@@ -10,20 +10,10 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/batch/price"
-	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/internal/budget"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
-
-// lines returns n different prompts.
-func lines(n int) []string {
-	list := make([]string, n)
-	for i := range list {
-		list[i] = fmt.Sprintf("row %d", i)
-	}
-	return list
-}
 
 // costly answers with up to most output tokens, the number of which depends on the
 // prompt.
@@ -43,25 +33,6 @@ func newBudgetFixture(t *testing.T) *fixture {
 	f.spec.MaxOutputTokens, f.spec.Concurrency = 1000, 64
 	f.e.Reply = costly(1000)
 	return f
-}
-
-// spent is what the journal says that the job cost.
-func (f *fixture) spent() price.USD {
-	f.t.Helper()
-	j, err := View(f.spec, Options{})
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	defer j.Close()
-	var all cost.Totals
-	for r, err := range j.journal.All() {
-		if err != nil {
-			f.t.Fatal(err)
-		}
-		all.AddResult(r, j.prices)
-	}
-	cost, _ := all.CostUSD()
-	return cost + all.UnreportedMost
 }
 
 // A hard cap holds under 64 workers, and is used up but for what one request could
@@ -239,5 +210,17 @@ func TestCapCountsInputThatIsElsewhere(t *testing.T) {
 	}
 	if spent := f.spent(); spent > price.Dollar/2 || spent < 4*price.Dollar/10 {
 		t.Errorf("%s is spent, want at most 0.5, and not much less", spent)
+	}
+}
+
+// 10 queries, which a cap reserves, are 0.14: under one of 0.10 nothing can be sent.
+func TestCapReservesSearches(t *testing.T) {
+	f := newFixture(t)
+	f.input("a")
+	f.spec.Model, f.spec.MaxCost, f.spec.MaxOutputTokens = "gemini-3.5-flash", "0.10", 10
+	f.spec.Request = map[string]any{"tools": []any{map[string]any{"googleSearch": map[string]any{}}}}
+	var over *budget.BudgetError
+	if _, err := f.run(); !errors.As(err, &over) || len(f.e.Requests()) != 0 {
+		t.Errorf("%v, want a *BudgetError and nothing sent", err)
 	}
 }

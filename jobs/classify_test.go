@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -102,5 +103,32 @@ func TestWarnsOfManyExamples(t *testing.T) {
 		if strings.Contains(log.String(), "are sent with each row") != warned {
 			t.Errorf("of %d examples the plan says %q", n, log.String())
 		}
+	}
+}
+
+// A label that is none is corrected once; where that fails too, the row says so.
+func TestLabelsAreChecked(t *testing.T) {
+	f := newFixture(t)
+	f.spec.Prompt = ""
+	f.spec.Classify = &spec.Classify{Text: "{{.q}}", Labels: spec.Labels{{Name: "good"}, {Name: "bad"}}}
+	f.e.Reply = func(prompt string, n int) (int, string) {
+		corrected := strings.Contains(prompt, "is not valid")
+		switch {
+		case strings.Contains(prompt, "stubborn") || corrected && strings.Contains(prompt, "whatever"):
+			return 200, jobtest.AnswerBody("whatever")
+		case prompt == "hazy":
+			return 200, jobtest.AnswerBody("goodish")
+		}
+		return 200, jobtest.AnswerBody("good")
+	}
+	f.input("clear", "hazy", "stubborn")
+	s := f.mustRun()
+	jobtest.Equal(t, "rows", f.output("q", "label", "status", "attempts"), "clear good ok 1", "hazy good ok 2", "stubborn <nil> invalid 2")
+	if s.Job.Labels["good"] != 2 || len(s.Job.Labels) != 1 {
+		t.Errorf("labels %v", s.Job.Labels)
+	}
+	asked := f.e.Requests()
+	if i := slices.IndexFunc(asked, func(p string) bool { return strings.Contains(p, `"goodish" is none of the labels good, bad`) }); i < 0 {
+		t.Errorf("the model was not shown its error: %q", asked)
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/genbatch/genbatch/jobs/cost"
-	"github.com/genbatch/genbatch/jobs/internal/budget"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
@@ -228,18 +227,6 @@ func TestNoteColumn(t *testing.T) {
 	f.input("a", "b")
 	f.mustRun()
 	jobtest.Equal(t, "notes", f.output("q", "status", "note"), "a ok <nil>", "b ok asked again after RECITATION, at temperature 0.8")
-}
-
-// 10 queries, which a cap reserves, are 0.14: under one of 0.10 nothing can be sent.
-func TestCapReservesSearches(t *testing.T) {
-	f := newFixture(t)
-	f.input("a")
-	f.spec.Model, f.spec.MaxCost, f.spec.MaxOutputTokens = "gemini-3.5-flash", "0.10", 10
-	f.spec.Request = map[string]any{"tools": []any{map[string]any{"googleSearch": map[string]any{}}}}
-	var over *budget.BudgetError
-	if _, err := f.run(); !errors.As(err, &over) || len(f.e.Requests()) != 0 {
-		t.Errorf("%v, want a *BudgetError and nothing sent", err)
-	}
 }
 
 // A slip in the name of a column that only columns: brings about is recognised.

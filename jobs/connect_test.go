@@ -2,12 +2,11 @@ package jobs
 
 import (
 	"errors"
-	"log/slog"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/genbatch/genbatch/batch"
-	"github.com/genbatch/genbatch/jobs/internal/budget"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
@@ -42,45 +41,25 @@ func TestAnswersDoNotMix(t *testing.T) {
 	}
 }
 
-// A run says so before it asks rows anew because the job asks another thing.
-func TestWarnsOfAnotherQuestion(t *testing.T) {
+// A job that was tried with the simulator is not answered.
+func TestSimulatedAnswersAreNotMixed(t *testing.T) {
 	f := newFixture(t)
-	f.input("a", "b")
-	f.spec.Request = map[string]any{"generationConfig": map[string]any{"temperature": 0.5}}
+	f.input("a")
+	real := f.spec.Endpoint
+	f.spec.Endpoint, f.spec.Auth = "sim", ""
+	if s := f.mustRun(); !s.Simulated {
+		t.Errorf("summary %+v does not say that it was simulated", s)
+	}
+	var spec *spec.Error
+	f.spec.Endpoint, f.spec.Auth = "https://api.example.com", "none"
+	if _, err := f.run(); !errors.As(err, &spec) || !strings.Contains(err.Error(), "--fresh") {
+		t.Errorf("error %v", err)
+	}
+	f.spec.Output = filepath.Join(f.dir, "real.jsonl")
+	f.spec.Endpoint = real
 	f.mustRun()
-	open := func(change func(*spec.Spec)) string {
-		var log strings.Builder
-		s := f.spec
-		change(&s)
-		j, err := Open(s, Options{Env: func(string) string { return "" }, Log: slog.New(slog.NewTextHandler(&log, nil))})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer j.Close()
-		return log.String()
-	}
-	if log := open(func(s *spec.Spec) { s.Concurrency, s.Columns, s.RPM = 3, spec.List{"q", "response"}, 1000 }); log != "" {
-		t.Errorf("what is not sent gives the warning %s", log)
-	}
-	if log := open(func(s *spec.Spec) { s.Prompt = "again: {{.q}}" }); !strings.Contains(log, "paid for, anew") {
-		t.Errorf("another prompt gives the warning %q", log)
-	}
-}
-
-// A run that ends early knows what is left also where it did not come to the settled
-// rows at the end.
-func TestLeftOfARunThatEndedEarly(t *testing.T) {
-	f := newBudgetFixture(t)
-	prompts := lines(300)
-	f.input(prompts[200:]...)
-	f.mustRun() // the last hundred
-	f.input(prompts...)
-	f.spec.MaxCost = "0.2"
-	s, err := f.run()
-	if _, ok := errors.AsType[*budget.BudgetError](err); !ok {
-		t.Fatalf("the run ends with %v, want a *BudgetError", err)
-	}
-	if left := s.Left(300); left != 200-s.Run.Rows {
-		t.Errorf("%d rows are left after %d of 200, want %d", left, s.Run.Rows, 200-s.Run.Rows)
+	f.spec.Endpoint, f.spec.Auth = "sim", ""
+	if _, err := f.run(); !errors.As(err, &spec) || !strings.Contains(err.Error(), "real answers") {
+		t.Errorf("error %v", err)
 	}
 }

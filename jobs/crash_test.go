@@ -66,35 +66,6 @@ func (f *fixture) runOn(d *faultyDisk, stdin string) (*Summary, error) {
 	return j.Run(f.t.Context())
 }
 
-// verified fails the test unless the job's files keep what is promised.
-func (f *fixture) verified(what string) {
-	f.t.Helper()
-	j, err := View(f.spec, Options{Env: func(string) string { return "" }})
-	if err != nil {
-		f.t.Errorf("%s: %v", what, err)
-		return
-	}
-	defer j.Close()
-	if v, err := j.Verify(); err != nil || len(v.Faults) > 0 {
-		f.t.Errorf("%s: verify: %v, %v", what, v, err)
-	}
-}
-
-// leftovers returns the temporary files below a folder.
-func leftovers(t *testing.T, dir string) (found []string) {
-	t.Helper()
-	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		if strings.Contains(filepath.Base(path), ".tmp-") {
-			found = append(found, path)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return found
-}
-
 // whole fails the test for a file that is there under its own name, and is not
 // whole.
 func whole(t *testing.T, what, path string, contents ...string) {
@@ -391,33 +362,4 @@ func TestNewerSpoolCounts(t *testing.T) {
 	f.spec.InputFormat = ""
 	run("")
 	jobtest.Equal(t, "output", f.output("q"), "new")
-}
-
-// An export to the job's own output keeps out of the way of a run, and a run out of
-// its way.
-func TestExportTakesLock(t *testing.T) {
-	f := newFixture(t)
-	f.input("a")
-	f.mustRun()
-	j, err := View(f.spec, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer j.Close()
-	lock, err := durable.FS{}.Lock(filepath.Join(f.spec.StateDir(), "lock"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var locked *durable.LockedError
-	if _, err := j.Export(f.spec.Output, "", nil, false); !errors.As(err, &locked) {
-		t.Errorf("while a run holds the lock: %v, want a LockedError", err)
-	}
-	if _, err := j.Export(filepath.Join(f.dir, "other.csv"), "", nil, false); err != nil {
-		t.Errorf("to another file, meanwhile: %v", err)
-	}
-	lock.Unlock()
-	if _, err := j.Export(f.spec.Output, "", nil, false); err != nil {
-		t.Error(err)
-	}
-	f.mustRun()
 }

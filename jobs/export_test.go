@@ -15,7 +15,10 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
+	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/jobs/internal/jobtest"
 	"github.com/genbatch/genbatch/jobs/internal/output"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // chunk is how many rows pass through the stages before the writer together.
@@ -138,4 +141,63 @@ func TestDeriveLongRows(t *testing.T) {
 	if err != nil || written < 27<<20 || most == 0 || most > 45 {
 		t.Errorf("%d MiB of rows, with %d MiB of them in memory: %v", written>>20, most, err)
 	}
+}
+
+// What is not sent is derived again from the raw answers, for nothing.
+func TestExportAsksNothing(t *testing.T) {
+	f := newFixture(t)
+	f.spec.Prompt, f.spec.Classify = "", &spec.Classify{Text: "{{.q}}", Labels: spec.Labels{{Name: "x"}, {Name: "y"}}}
+	f.e.Reply = func(prompt string, n int) (int, string) { return 200, jobtest.AnswerBody(`"x"`) }
+	f.input("a", "b")
+	f.mustRun()
+	f.e.Requests()
+	for name, change := range map[string]func(*spec.Spec){
+		"a.csv":     func(s *spec.Spec) { s.Columns = spec.List{"q", "label"} },
+		"b.parquet": func(s *spec.Spec) { s.Prefix = "ai_" },
+		"c.tsv.gz":  func(s *spec.Spec) { s.RawResponse = true },
+		"d.jsonl":   func(s *spec.Spec) { s.CSVSafe = true },
+	} {
+		spec := f.spec
+		change(&spec)
+		j, err := View(spec, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		totals, err := j.Export(filepath.Join(f.dir, name), "", nil, false)
+		if err != nil || totals.Status[batch.OK] != 2 || totals.Labels["x"] != 2 {
+			t.Errorf("%s: %+v, %v", name, totals, err)
+		}
+		j.Close()
+	}
+	jobtest.Equal(t, "asked", f.e.Requests())
+	f.proven("exports elsewhere leave the output alone", 0)
+}
+
+// An export to the job's own output keeps out of the way of a run, and a run out of
+// its way.
+func TestExportTakesLock(t *testing.T) {
+	f := newFixture(t)
+	f.input("a")
+	f.mustRun()
+	j, err := View(f.spec, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	lock, err := durable.FS{}.Lock(filepath.Join(f.spec.StateDir(), "lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var locked *durable.LockedError
+	if _, err := j.Export(f.spec.Output, "", nil, false); !errors.As(err, &locked) {
+		t.Errorf("while a run holds the lock: %v, want a LockedError", err)
+	}
+	if _, err := j.Export(filepath.Join(f.dir, "other.csv"), "", nil, false); err != nil {
+		t.Errorf("to another file, meanwhile: %v", err)
+	}
+	lock.Unlock()
+	if _, err := j.Export(f.spec.Output, "", nil, false); err != nil {
+		t.Error(err)
+	}
+	f.mustRun()
 }

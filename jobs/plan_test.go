@@ -2,9 +2,11 @@ package jobs
 
 import (
 	"context"
+	"fmt"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,5 +70,113 @@ func TestPlanByModel(t *testing.T) {
 	}
 	if len(p.Pace) != 2 || p.Pace[0].Rows+p.Pace[1].Rows != 200 {
 		t.Errorf("the plan asks %+v", p.Pace)
+	}
+}
+
+func TestPlanIdentity(t *testing.T) {
+	f := newFixture(t)
+	f.input("a", "b", "c")
+	f.counts("before", "3 3 0 0 0 0 0")
+	f.mustRun()
+	f.counts("after", "3 0 0 0 3 0 0")
+	f.input("x", "a", "b", "c")
+	f.counts("one inserted", "4 1 0 0 3 0 0")
+	f.input("c", "b", "a")
+	f.counts("reordered", "3 0 0 0 3 0 0")
+	f.input("a", "B", "c", "d")
+	f.counts("one edited, one appended", "4 1 1 0 2 0 1")
+	f.input("a", "c")
+	f.counts("one deleted", "2 0 0 0 2 0 1")
+	f.input("a", "{broken", "c")
+	f.counts("one broken", "3 0 0 0 2 1 1")
+	f.input("a", "a", "a", "b", "c")
+	f.counts("duplicates", "5 2 0 0 3 0 0")
+	f.mustRun()
+	f.input("a", "b", "c")
+	f.counts("fewer duplicates", "3 0 0 0 3 0 2")
+	f.spec.Limit = 2
+	f.counts("rows past the limit are not orphaned", "2 0 0 0 2 0 2")
+	f.spec.Limit, f.spec.Sample = 0, 1
+	f.counts("nor those out of the sample", "1 0 0 0 1 0 2")
+	f.spec.Sample = 0
+	f.spec.Prompt = "Q: {{.q}}"
+	f.counts("another prompt", "3 0 3 0 0 0 5")
+	if got := f.e.Requests(); len(got) != 5 {
+		t.Errorf("asked %q", got)
+	}
+}
+
+// A key tells changed rows wherever they stand now.
+func TestPlanChangedByKey(t *testing.T) {
+	f := newFixture(t)
+	f.spec.Key = "id"
+	f.input(`{"id":1,"q":"a"}`, `{"id":2,"q":"b"}`, `{"id":3,"q":"c"}`)
+	f.mustRun()
+	f.input(`{"id":9,"q":"x"}`, `{"id":3,"q":"C"}`, `{"id":1,"q":"a"}`, `{"id":8,"q":"y"}`)
+	f.counts("by key", "4 2 1 0 1 0 2")
+}
+
+// A plan is of the tier that the job asks for first.
+func TestPlanByTier(t *testing.T) {
+	f := newFixture(t)
+	f.input(lines(100)...)
+	f.spec.MaxOutputTokens = 100
+	plan := func(tier ...string) *Plan {
+		f.spec.Tier = tier
+		return f.plan()
+	}
+	standard, flex, both := plan(), plan("flex"), plan("flex", "standard")
+	if flex.InputCost*2 != standard.InputCost || flex.MaxOutputCost*2 != standard.MaxOutputCost || standard.InputCost == 0 {
+		t.Errorf("flex %v and %v, standard %v and %v", flex.InputCost, flex.MaxOutputCost, standard.InputCost, standard.MaxOutputCost)
+	}
+	if most := both.InputCost + both.MaxOutputCost; both.InputCost != flex.InputCost || most != standard.InputCost+standard.MaxOutputCost {
+		t.Errorf("flex,standard: %v, at most %v; want %v, at most %v", both.InputCost, most, flex.InputCost, standard.InputCost+standard.MaxOutputCost)
+	}
+
+	// The forecast by standard answers is that of flex, too.
+	f.spec.Sample, f.spec.Tier = 20, nil
+	f.mustRun()
+	f.spec.Sample = 0
+	standard, flex = plan(), plan("flex")
+	if standard.Forecast == nil || flex.Forecast == nil || flex.Forecast.Mean*2 != standard.Forecast.Mean || flex.Standard != 2 || standard.Standard != 1 {
+		t.Errorf("flex %+v %v, standard %+v %v", flex.Forecast, flex.Standard, standard.Forecast, standard.Standard)
+	}
+}
+
+// A pilot asks prompts of all lengths, and only rows that a run would ask.
+func TestPilotIsStratified(t *testing.T) {
+	f := newFixture(t)
+	var prompts []string
+	for i := range 100 {
+		prompts = append(prompts, fmt.Sprintf("%03d%s", i, strings.Repeat("x", 40*i)))
+	}
+	f.input(prompts[40:]...)
+	f.spec.Limit = 10
+	f.mustRun() // 40 to 49 are settled
+	f.e.Requests()
+	f.spec.Limit = 0
+	f.input(prompts...)
+	j, err := Open(f.spec, Options{Env: func(string) string { return "" }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if _, _, err := j.Pilot(t.Context(), 9); err != nil {
+		t.Fatal(err)
+	}
+	var asked []int
+	for _, prompt := range f.e.Requests() {
+		var i int
+		fmt.Sscanf(prompt[:3], "%d", &i)
+		if i >= 40 && i < 50 {
+			t.Errorf("row %d was asked again", i)
+		}
+		if i >= 50 {
+			i -= 10 // its place among the rows to be asked
+		}
+		asked = append(asked, i/10)
+	}
+	if want := []int{0, 1, 2, 3, 4, 5, 6, 7, 8}; !slices.Equal(asked, want) {
+		t.Errorf("the pilot asked in the tenths %v, want one of each", asked)
 	}
 }

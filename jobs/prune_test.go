@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -14,103 +13,6 @@ import (
 	"github.com/genbatch/genbatch/jobs/internal/state"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
-
-func (f *fixture) prune(p Pruning) *Pruned {
-	f.t.Helper()
-	r, err := Prune(f.spec, Options{}, p)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	return r
-}
-
-func (f *fixture) plan() *Plan {
-	f.t.Helper()
-	j, err := View(f.spec, Options{})
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	defer j.Close()
-	p, err := j.Plan()
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	return p
-}
-
-func (f *fixture) verify() *Verification {
-	f.t.Helper()
-	j, err := View(f.spec, Options{})
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	defer j.Close()
-	v, err := j.Verify()
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	return v
-}
-
-// proven checks that verify finds no fault, and as many notes.
-func (f *fixture) proven(what string, notes int) {
-	f.t.Helper()
-	if v := f.verify(); len(v.Faults) > 0 || len(v.Notes) != notes {
-		f.t.Errorf("%s: verify finds the faults %q and the notes %q, want %d notes", what, v.Faults, v.Notes, notes)
-	}
-}
-
-// counts checks a plan in the order rows, new, changed, again, settled, bad, orphaned.
-func (f *fixture) counts(what, want string) {
-	f.t.Helper()
-	p := f.plan()
-	if got := fmt.Sprint(p.Rows, p.New, p.Changed, p.Again, p.Settled, p.Bad, p.Orphaned); got != want {
-		f.t.Errorf("%s: plan counts %s, want %s (rows, new, changed, again, settled, bad, orphaned)", what, got, want)
-	}
-}
-
-func TestPlanIdentity(t *testing.T) {
-	f := newFixture(t)
-	f.input("a", "b", "c")
-	f.counts("before", "3 3 0 0 0 0 0")
-	f.mustRun()
-	f.counts("after", "3 0 0 0 3 0 0")
-	f.input("x", "a", "b", "c")
-	f.counts("one inserted", "4 1 0 0 3 0 0")
-	f.input("c", "b", "a")
-	f.counts("reordered", "3 0 0 0 3 0 0")
-	f.input("a", "B", "c", "d")
-	f.counts("one edited, one appended", "4 1 1 0 2 0 1")
-	f.input("a", "c")
-	f.counts("one deleted", "2 0 0 0 2 0 1")
-	f.input("a", "{broken", "c")
-	f.counts("one broken", "3 0 0 0 2 1 1")
-	f.input("a", "a", "a", "b", "c")
-	f.counts("duplicates", "5 2 0 0 3 0 0")
-	f.mustRun()
-	f.input("a", "b", "c")
-	f.counts("fewer duplicates", "3 0 0 0 3 0 2")
-	f.spec.Limit = 2
-	f.counts("rows past the limit are not orphaned", "2 0 0 0 2 0 2")
-	f.spec.Limit, f.spec.Sample = 0, 1
-	f.counts("nor those out of the sample", "1 0 0 0 1 0 2")
-	f.spec.Sample = 0
-	f.spec.Prompt = "Q: {{.q}}"
-	f.counts("another prompt", "3 0 3 0 0 0 5")
-	if got := f.e.Requests(); len(got) != 5 {
-		t.Errorf("asked %q", got)
-	}
-}
-
-// A key tells changed rows wherever they stand now.
-func TestPlanChangedByKey(t *testing.T) {
-	f := newFixture(t)
-	f.spec.Key = "id"
-	f.input(`{"id":1,"q":"a"}`, `{"id":2,"q":"b"}`, `{"id":3,"q":"c"}`)
-	f.mustRun()
-	f.input(`{"id":9,"q":"x"}`, `{"id":3,"q":"C"}`, `{"id":1,"q":"a"}`, `{"id":8,"q":"y"}`)
-	f.counts("by key", "4 2 1 0 1 0 2")
-}
 
 func TestPruneOrphaned(t *testing.T) {
 	f := newFixture(t)

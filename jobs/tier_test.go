@@ -190,30 +190,3 @@ func TestTiersOfTheSimulator(t *testing.T) {
 		}
 	}
 }
-
-// A plan is of the tier that the job asks for first.
-func TestPlanByTier(t *testing.T) {
-	f := newFixture(t)
-	f.input(lines(100)...)
-	f.spec.MaxOutputTokens = 100
-	plan := func(tier ...string) *Plan {
-		f.spec.Tier = tier
-		return f.plan()
-	}
-	standard, flex, both := plan(), plan("flex"), plan("flex", "standard")
-	if flex.InputCost*2 != standard.InputCost || flex.MaxOutputCost*2 != standard.MaxOutputCost || standard.InputCost == 0 {
-		t.Errorf("flex %v and %v, standard %v and %v", flex.InputCost, flex.MaxOutputCost, standard.InputCost, standard.MaxOutputCost)
-	}
-	if most := both.InputCost + both.MaxOutputCost; both.InputCost != flex.InputCost || most != standard.InputCost+standard.MaxOutputCost {
-		t.Errorf("flex,standard: %v, at most %v; want %v, at most %v", both.InputCost, most, flex.InputCost, standard.InputCost+standard.MaxOutputCost)
-	}
-
-	// The forecast by standard answers is that of flex, too.
-	f.spec.Sample, f.spec.Tier = 20, nil
-	f.mustRun()
-	f.spec.Sample = 0
-	standard, flex = plan(), plan("flex")
-	if standard.Forecast == nil || flex.Forecast == nil || flex.Forecast.Mean*2 != standard.Forecast.Mean || flex.Standard != 2 || standard.Standard != 1 {
-		t.Errorf("flex %+v %v, standard %+v %v", flex.Forecast, flex.Standard, standard.Forecast, standard.Standard)
-	}
-}

@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -54,43 +53,5 @@ func TestPilotForetellsTheBill(t *testing.T) {
 	}
 	if inside < 8 {
 		t.Errorf("the bill lies in the 90 %% interval in %d of %d jobs, want at least 8", inside, jobs)
-	}
-}
-
-// A pilot asks prompts of all lengths, and only rows that a run would ask.
-func TestPilotIsStratified(t *testing.T) {
-	f := newFixture(t)
-	var prompts []string
-	for i := range 100 {
-		prompts = append(prompts, fmt.Sprintf("%03d%s", i, strings.Repeat("x", 40*i)))
-	}
-	f.input(prompts[40:]...)
-	f.spec.Limit = 10
-	f.mustRun() // 40 to 49 are settled
-	f.e.Requests()
-	f.spec.Limit = 0
-	f.input(prompts...)
-	j, err := Open(f.spec, Options{Env: func(string) string { return "" }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer j.Close()
-	if _, _, err := j.Pilot(t.Context(), 9); err != nil {
-		t.Fatal(err)
-	}
-	var asked []int
-	for _, prompt := range f.e.Requests() {
-		var i int
-		fmt.Sscanf(prompt[:3], "%d", &i)
-		if i >= 40 && i < 50 {
-			t.Errorf("row %d was asked again", i)
-		}
-		if i >= 50 {
-			i -= 10 // its place among the rows to be asked
-		}
-		asked = append(asked, i/10)
-	}
-	if want := []int{0, 1, 2, 3, 4, 5, 6, 7, 8}; !slices.Equal(asked, want) {
-		t.Errorf("the pilot asked in the tenths %v, want one of each", asked)
 	}
 }

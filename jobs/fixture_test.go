@@ -1,0 +1,222 @@
+package jobs
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+	"github.com/genbatch/genbatch/jobs/internal/prompt"
+	"github.com/genbatch/genbatch/jobs/spec"
+)
+
+// fixture is a job over one JSONL file.
+type fixture struct {
+	t    *testing.T
+	dir  string
+	e    *jobtest.Endpoint
+	spec spec.Spec
+}
+
+func newFixture(t *testing.T) *fixture {
+	f := &fixture{t: t, dir: t.TempDir(), e: jobtest.NewEndpoint(t)}
+	f.spec = spec.Spec{
+		Input: spec.List{filepath.Join(f.dir, "in.jsonl")}, Output: filepath.Join(f.dir, "out.jsonl"),
+		Model: "gemini-2.5-flash-lite", Endpoint: f.e.URL, Auth: "none", Prompt: "{{.q}}",
+	}
+	return f
+}
+
+// input writes the input: each line a value of q, or a whole line where it begins
+// with a brace.
+func (f *fixture) input(lines ...string) {
+	f.t.Helper()
+	var b strings.Builder
+	for _, l := range lines {
+		if !strings.HasPrefix(l, "{") {
+			l = fmt.Sprintf(`{"q":%q}`, l)
+		}
+		b.WriteString(l + "\n")
+	}
+	if err := os.WriteFile(f.spec.Input[0], []byte(b.String()), 0o600); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func (f *fixture) run() (*Summary, error) {
+	f.t.Helper()
+	j, err := Open(f.spec, Options{Env: func(string) string { return "" }})
+	if err != nil {
+		return nil, err
+	}
+	defer j.Close()
+	return j.Run(f.t.Context())
+}
+
+func (f *fixture) mustRun() *Summary {
+	f.t.Helper()
+	s, err := f.run()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return s
+}
+
+// output returns the values of the output's columns, row by row, with blanks
+// between.
+func (f *fixture) output(columns ...string) []string {
+	f.t.Helper()
+	text, err := os.ReadFile(f.spec.Output)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	var rows []string
+	for line := range bytes.Lines(text) {
+		var row map[string]any
+		if err := json.Unmarshal(line, &row); err != nil {
+			f.t.Fatalf("%v in %s", err, line)
+		}
+		var values []string
+		for _, c := range columns {
+			values = append(values, fmt.Sprint(row[c]))
+		}
+		rows = append(rows, strings.Join(values, " "))
+	}
+	return rows
+}
+
+func (f *fixture) plan() *Plan {
+	f.t.Helper()
+	j, err := View(f.spec, Options{})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer j.Close()
+	p, err := j.Plan()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return p
+}
+
+func (f *fixture) verify() *Verification {
+	f.t.Helper()
+	j, err := View(f.spec, Options{})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer j.Close()
+	v, err := j.Verify()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return v
+}
+
+// proven checks that verify finds no fault, and as many notes.
+func (f *fixture) proven(what string, notes int) {
+	f.t.Helper()
+	if v := f.verify(); len(v.Faults) > 0 || len(v.Notes) != notes {
+		f.t.Errorf("%s: verify finds the faults %q and the notes %q, want %d notes", what, v.Faults, v.Notes, notes)
+	}
+}
+
+// counts checks a plan in the order rows, new, changed, again, settled, bad, orphaned.
+func (f *fixture) counts(what, want string) {
+	f.t.Helper()
+	p := f.plan()
+	if got := fmt.Sprint(p.Rows, p.New, p.Changed, p.Again, p.Settled, p.Bad, p.Orphaned); got != want {
+		f.t.Errorf("%s: plan counts %s, want %s (rows, new, changed, again, settled, bad, orphaned)", what, got, want)
+	}
+}
+
+func (f *fixture) prune(p Pruning) *Pruned {
+	f.t.Helper()
+	r, err := Prune(f.spec, Options{}, p)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return r
+}
+
+// lines returns n different prompts.
+func lines(n int) []string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf("row %d", i)
+	}
+	return list
+}
+
+// spent is what the journal says that the job cost.
+func (f *fixture) spent() price.USD {
+	f.t.Helper()
+	j, err := View(f.spec, Options{})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer j.Close()
+	var all cost.Totals
+	for r, err := range j.journal.All() {
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		all.AddResult(r, j.prices)
+	}
+	cost, _ := all.CostUSD()
+	return cost + all.UnreportedMost
+}
+
+// verified fails the test unless the job's files keep what is promised.
+func (f *fixture) verified(what string) {
+	f.t.Helper()
+	j, err := View(f.spec, Options{Env: func(string) string { return "" }})
+	if err != nil {
+		f.t.Errorf("%s: %v", what, err)
+		return
+	}
+	defer j.Close()
+	if v, err := j.Verify(); err != nil || len(v.Faults) > 0 {
+		f.t.Errorf("%s: verify: %v, %v", what, v, err)
+	}
+}
+
+// leftovers returns the temporary files below a folder.
+func leftovers(t *testing.T, dir string) (found []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if strings.Contains(filepath.Base(path), ".tmp-") {
+			found = append(found, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// rendered returns the body that a job sends for a row.
+func rendered(t *testing.T, s *spec.Spec, r *batch.Row) string {
+	t.Helper()
+	if err := s.ReadTexts(); err != nil {
+		t.Fatal(err)
+	}
+	p, err := prompt.New(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, body, err := p.Render(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
