@@ -56,9 +56,9 @@ func crashFixture(t *testing.T) *fixture {
 
 func (f *fixture) runOn(d *faultyDisk, stdin string) (*Summary, error) {
 	f.t.Helper()
-	j, err := Open(f.spec, Options{
-		Env: func(string) string { return "" }, Stdin: strings.NewReader(stdin), fs: d.fs(), segmentBytes: 1000,
-	})
+	o := f.options()
+	o.Stdin, o.fs, o.segmentBytes = strings.NewReader(stdin), d.fs(), 1000
+	j, err := Open(f.spec, o)
 	if err != nil {
 		return nil, err
 	}
@@ -91,220 +91,252 @@ func whole(t *testing.T, what, path string, contents ...string) {
 // error that names the path; nothing half-written has a final name; and the same
 // command on a disk that works completes the job, asking again no row that had
 // counted.
-func TestFaults(t *testing.T) {
+func TestEveryWriteMayFail(t *testing.T) {
 	const one, two, three = `{"q":"one"}` + "\n", `{"q":"two"}` + "\n", `{"q":"three"}` + "\n"
 	for _, before := range []string{"", one} { // what an earlier run was given
 		for _, apply := range []bool{false, true} {
 			t.Run(fmt.Sprintf("after %d rows applied %v", strings.Count(before, "\n"), apply), func(t *testing.T) {
 				t.Parallel()
-				const stdin = one + two + three
-				for fail := 0; ; fail++ {
-					f := crashFixture(t)
-					var old string
-					if before != "" {
-						if _, err := f.runOn(&faultyDisk{fail: -1}, before); err != nil {
-							t.Fatal(err)
-						}
-						text, err := os.ReadFile(f.spec.Output)
-						if err != nil {
-							t.Fatal(err)
-						}
-						old = string(text)
-					}
-					d := &faultyDisk{fail: fail, apply: apply}
-					s, err := f.runOn(d, stdin)
-					f.e.Requests()
-					if d.failed == "" {
-						if err != nil {
-							t.Errorf("without a failure: %v", err)
-						}
-						if fail < 25 {
-							t.Errorf("a run has %d writes only", fail)
-						}
-						return
-					}
-					what := fmt.Sprintf("operation %d, %s", fail, d.failed)
-					var spec *spec.Error
-					if !errors.Is(err, syscall.ENOSPC) || errors.As(err, &spec) || !strings.Contains(err.Error(), d.path) {
-						t.Errorf("%s: the run ends with %v, want a fault that names %s", what, err, d.path)
-					}
-					counted := 0
-					if s != nil {
-						counted = int(s.Run.Rows)
-					}
-					dir := f.spec.StateDir()
-					for _, name := range []string{"job.json", "manifest.json", "next.json"} {
-						whole(t, what, filepath.Join(dir, name))
-					}
-					whole(t, what, filepath.Join(dir, "stdin.jsonl"), before, stdin)
-					if text, err := os.ReadFile(f.spec.Output); err == nil && string(text) != old {
-						jobtest.Equal(t, what+": output", f.output("q", "response"), "one re one", "two re two", "three re three")
-					}
-					if found := leftovers(t, f.dir); found != nil {
-						t.Errorf("%s: left behind are %q", what, found)
-					}
-
-					if _, err := f.runOn(&faultyDisk{fail: -1}, stdin); err != nil {
-						t.Errorf("%s: run again: %v", what, err)
-						continue
-					}
-					jobtest.Equal(t, what+": output of the next run", f.output("q", "response", "status"), "one re one ok", "two re two ok", "three re three ok")
-					left := 3 - strings.Count(before, "\n") - counted
-					if left > 0 {
-						left++ // the call that was cut may reach the endpoint only now
-					}
-					if again := f.e.Requests(); len(again) > left {
-						t.Errorf("%s: %d rows counted, and then %q were asked", what, counted, again)
-					}
-					f.verified(what)
+				writes := 0
+				for more := true; more; writes++ {
+					f, d := crashFixture(t), &faultyDisk{fail: writes, apply: apply}
+					f.inBubble(func() { f.breakAndMend(d, before, one+two+three) })
+					more = d.failed != ""
+				}
+				if writes <= 25 {
+					t.Errorf("a run has %d writes only", writes-1)
 				}
 			})
 		}
 	}
 }
 
+// breakAndMend gives a job the rows of before, then all three rows on a disk that fails,
+// and the same once more on one that works.
+func (f *fixture) breakAndMend(d *faultyDisk, before, stdin string) {
+	t := f.t
+	var old string
+	if before != "" {
+		if _, err := f.runOn(&faultyDisk{fail: -1}, before); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(f.spec.Output)
+		if err != nil {
+			t.Fatal(err)
+		}
+		old = string(text)
+	}
+	s, err := f.runOn(d, stdin)
+	f.e.Requests()
+	if d.failed == "" {
+		if err != nil {
+			t.Errorf("without a failure: %v", err)
+		}
+		return
+	}
+	what := fmt.Sprintf("operation %d, %s", d.fail, d.failed)
+	var spec *spec.Error
+	if !errors.Is(err, syscall.ENOSPC) || errors.As(err, &spec) || !strings.Contains(err.Error(), d.path) {
+		t.Errorf("%s: the run ends with %v, want a fault that names %s", what, err, d.path)
+	}
+	counted := 0
+	if s != nil {
+		counted = int(s.Run.Rows)
+	}
+	dir := f.spec.StateDir()
+	for _, name := range []string{"job.json", "manifest.json", "next.json"} {
+		whole(t, what, filepath.Join(dir, name))
+	}
+	whole(t, what, filepath.Join(dir, "stdin.jsonl"), before, stdin)
+	if text, err := os.ReadFile(f.spec.Output); err == nil && string(text) != old {
+		jobtest.Equal(t, what+": output", f.output("q", "response"), "one re one", "two re two", "three re three")
+	}
+	if found := leftovers(t, f.dir); found != nil {
+		t.Errorf("%s: left behind are %q", what, found)
+	}
+
+	if _, err := f.runOn(&faultyDisk{fail: -1}, stdin); err != nil {
+		t.Errorf("%s: run again: %v", what, err)
+		return
+	}
+	jobtest.Equal(t, what+": output of the next run", f.output("q", "response", "status"), "one re one ok", "two re two ok", "three re three ok")
+	left := 3 - strings.Count(before, "\n") - counted
+	if left > 0 {
+		left++ // the call that was cut may reach the endpoint only now
+	}
+	if again := f.e.Requests(); len(again) > left {
+		t.Errorf("%s: %d rows counted, and then %q were asked", what, counted, again)
+	}
+	f.verified(what)
+}
+
 // Two runs with --fresh may begin in one second.
 func TestSetAsideTwice(t *testing.T) {
 	f := crashFixture(t)
-	if _, err := f.runOn(&faultyDisk{fail: -1}, `{"q":"one"}`+"\n"); err != nil {
-		t.Fatal(err)
-	}
-	folder := state.Folder{Dir: f.spec.StateDir(), Output: f.spec.Output}
-	if err := folder.SetAside(); err != nil {
-		t.Fatal(err)
-	}
-	first := folder.Aside
-	if err := folder.SetAside(); err != nil || first == folder.Aside || !durable.IsDir(first) || !durable.IsDir(folder.Aside) {
-		t.Errorf("%s, then %s: %v", first, folder.Aside, err)
-	}
+	f.inBubble(func() {
+		if _, err := f.runOn(&faultyDisk{fail: -1}, `{"q":"one"}`+"\n"); err != nil {
+			f.t.Fatal(err)
+		}
+		folder := state.Folder{Dir: f.spec.StateDir(), Output: f.spec.Output}
+		if err := folder.SetAside(); err != nil {
+			f.t.Fatal(err)
+		}
+		first := folder.Aside
+		if err := folder.SetAside(); err != nil || first == folder.Aside || !durable.IsDir(first) || !durable.IsDir(folder.Aside) {
+			f.t.Errorf("%s, then %s: %v", first, folder.Aside, err)
+		}
+	})
 }
 
 // --fresh can end at each of its writes: the answers are in one of the two folders,
 // and the output that is there stays the job's own.
-func TestSetAsideFaults(t *testing.T) {
-	const stdin = `{"q":"one"}` + "\n"
+func TestEveryWriteOfFreshMayFail(t *testing.T) {
 	for _, apply := range []bool{false, true} {
-		for fail := 0; ; fail++ {
-			f := crashFixture(t)
-			if _, err := f.runOn(&faultyDisk{fail: -1}, stdin); err != nil {
-				t.Fatal(err)
-			}
-			d := &faultyDisk{fail: fail, apply: apply}
-			err := (&state.Folder{Dir: f.spec.StateDir(), Output: f.spec.Output, FS: d.fs()}).SetAside()
-			if d.failed == "" {
-				if err != nil || fail < 7 {
-					t.Errorf("without a failure among %d: %v", fail, err)
-				}
-				break
-			}
-			what := fmt.Sprintf("operation %d, %s, applied %v", fail, d.failed, apply)
-			if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), d.path) {
-				t.Errorf("%s: error is %v, want one that names %s", what, err, d.path)
-			}
-			journals, _ := filepath.Glob(filepath.Join(f.dir, "*.genbatch", "results-000001.jsonl"))
-			if len(journals) != 1 {
-				t.Errorf("%s: journals are %q, want one", what, journals)
-			}
-			f.e.Requests()
-			if _, err := f.runOn(&faultyDisk{fail: -1}, stdin); err != nil {
-				t.Errorf("%s: run again: %v", what, err)
-				continue
-			}
-			jobtest.Equal(t, what, f.output("q", "response"), "one re one")
-			f.verified(what)
+		writes := 0
+		for more := true; more; writes++ {
+			f, d := crashFixture(t), &faultyDisk{fail: writes, apply: apply}
+			f.inBubble(func() { f.breakFresh(d) })
+			more = d.failed != ""
+		}
+		if writes <= 7 {
+			t.Errorf("to set a job aside takes %d writes only", writes-1)
 		}
 	}
+}
+
+// breakFresh sets a finished job aside on a disk that fails, and runs it again.
+func (f *fixture) breakFresh(d *faultyDisk) {
+	t := f.t
+	const stdin = `{"q":"one"}` + "\n"
+	if _, err := f.runOn(&faultyDisk{fail: -1}, stdin); err != nil {
+		t.Fatal(err)
+	}
+	err := (&state.Folder{Dir: f.spec.StateDir(), Output: f.spec.Output, FS: d.fs()}).SetAside()
+	if d.failed == "" {
+		if err != nil {
+			t.Errorf("without a failure: %v", err)
+		}
+		return
+	}
+	what := fmt.Sprintf("operation %d, %s, applied %v", d.fail, d.failed, d.apply)
+	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), d.path) {
+		t.Errorf("%s: error is %v, want one that names %s", what, err, d.path)
+	}
+	journals, _ := filepath.Glob(filepath.Join(f.dir, "*.genbatch", "results-000001.jsonl"))
+	if len(journals) != 1 {
+		t.Errorf("%s: journals are %q, want one", what, journals)
+	}
+	f.e.Requests()
+	if _, err := f.runOn(&faultyDisk{fail: -1}, stdin); err != nil {
+		t.Errorf("%s: run again: %v", what, err)
+		return
+	}
+	jobtest.Equal(t, what, f.output("q", "response"), "one re one")
+	f.verified(what)
 }
 
 // A result counts, for progress as for the summary, only once it is synced, and for
 // the first of a segment once its name is.
 func TestSyncedBeforeItCounts(t *testing.T) {
 	f := newFixture(t)
-	var rows []string
-	for n := range 300 {
-		rows = append(rows, fmt.Sprint("row ", n))
+	f.input(lines(300)...)
+	f.e.Reply = func(prompt string, _ int) (int, string) {
+		time.Sleep(time.Millisecond)
+		return 200, jobtest.AnswerBody(prompt)
 	}
-	f.input(rows...)
-	var (
-		job    atomic.Pointer[Job]
-		synced atomic.Int64 // results whose bytes, and whose segment's name, are on the disk
-		done   = make(chan struct{})
-		ended  = make(chan struct{})
-		lines  = func() (n int64) {
-			segments, _ := filepath.Glob(filepath.Join(f.spec.StateDir(), "results-*.jsonl"))
-			for _, s := range segments {
-				text, _ := os.ReadFile(s)
-				n += int64(max(0, bytes.Count(text, []byte("\n"))-1)) // but for the header
+	f.inBubble(func() {
+		w := &syncWatch{t: f.t, dir: f.spec.StateDir()}
+		o := f.options()
+		o.fs, o.segmentBytes = durable.FS{Hook: w.hook}, 50_000
+		j, err := Open(f.spec, o)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		defer j.Close()
+		w.job.Store(j)
+		done := make(chan struct{})
+		go func() {
+			for {
+				select {
+				case <-done:
+					return
+				case <-time.After(100 * time.Microsecond):
+					w.check("meanwhile")
+				}
 			}
-			return n
+		}()
+		s, err := j.Run(f.t.Context())
+		close(done)
+		if err != nil || s.Run.Rows != 300 || s.Run.Status[batch.OK] != 300 || w.syncs < 3 {
+			f.t.Errorf("%d rows after %d syncs: %v", s.Run.Rows, w.syncs, err)
 		}
-		unnamed bool // a segment is new, and its folder not yet synced
-		syncs   int
-	)
-	check := func(when string) {
-		if j := job.Load(); j != nil {
-			counted := j.Progress().Run.Rows // read first: synced only grows
-			if safe := synced.Load(); counted > safe {
-				t.Errorf("%s: %d results count, and %d are synced", when, counted, safe)
-			}
-		}
-	}
-	fsys := durable.FS{Hook: func(op durable.Op, path string) (bool, error) {
-		check(fmt.Sprint("before ", op, " ", filepath.Base(path)))
-		segment := strings.HasPrefix(filepath.Base(path), "results-")
-		switch {
-		case op == durable.OpOpen && segment:
-			unnamed = true
-		case op == durable.OpSync && segment && !unnamed, op == durable.OpSyncDir && path == f.spec.StateDir() && unnamed:
-			time.Sleep(2 * time.Millisecond) // what counts too early is seen by now
-			check("before a sync")
-			syncs++
-			unnamed = false
-			// From here on the results may count: the hook cannot tell when the
-			// operation has ended, and nobody else is told before.
-			synced.Store(lines())
-		}
-		return true, nil
-	}}
-	j, err := Open(f.spec, Options{Env: func(string) string { return "" }, fs: fsys, segmentBytes: 50_000})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer j.Close()
-	job.Store(j)
-	go func() {
-		defer close(ended)
-		for {
-			select {
-			case <-done:
-				return
-			case <-time.After(100 * time.Microsecond):
-				check("meanwhile")
-			}
-		}
-	}()
-	s, err := j.Run(t.Context())
-	close(done)
-	<-ended
-	if err != nil || s.Run.Rows != 300 || s.Run.Status[batch.OK] != 300 || syncs < 3 {
-		t.Errorf("%d rows after %d syncs: %v", s.Run.Rows, syncs, err)
-	}
+	})
+}
 
-	// A sync that fails lets nothing count, though the lines are in the file.
-	f = newFixture(t)
+// A syncWatch compares what counts with what is on the disk, at each operation.
+type syncWatch struct {
+	t       *testing.T
+	dir     string
+	job     atomic.Pointer[Job]
+	synced  atomic.Int64 // results whose bytes, and whose segment's name, are on the disk
+	unnamed bool         // a segment is new, and its folder not yet synced
+	syncs   int
+}
+
+// lines counts the results in the files, synced or not.
+func (w *syncWatch) lines() (n int64) {
+	segments, _ := filepath.Glob(filepath.Join(w.dir, "results-*.jsonl"))
+	for _, s := range segments {
+		text, _ := os.ReadFile(s)
+		n += int64(max(0, bytes.Count(text, []byte("\n"))-1)) // but for the header
+	}
+	return n
+}
+
+func (w *syncWatch) check(when string) {
+	if j := w.job.Load(); j != nil {
+		counted := j.Progress().Run.Rows // read first: synced only grows
+		if safe := w.synced.Load(); counted > safe {
+			w.t.Errorf("%s: %d results count, and %d are synced", when, counted, safe)
+		}
+	}
+}
+
+func (w *syncWatch) hook(op durable.Op, path string) (bool, error) {
+	w.check(fmt.Sprint("before ", op, " ", filepath.Base(path)))
+	segment := strings.HasPrefix(filepath.Base(path), "results-")
+	switch {
+	case op == durable.OpOpen && segment:
+		w.unnamed = true
+	case op == durable.OpSync && segment && !w.unnamed, op == durable.OpSyncDir && path == w.dir && w.unnamed:
+		time.Sleep(2 * time.Millisecond) // all others have come as far as they can by then
+		w.check("before a sync")
+		w.syncs++
+		w.unnamed = false
+		// From here on the results may count: the hook cannot tell when the
+		// operation has ended, and nobody else is told before.
+		w.synced.Store(w.lines())
+	}
+	return true, nil
+}
+
+// A sync that fails lets nothing count, though the lines are in the file.
+func TestFailedSyncCountsNothing(t *testing.T) {
+	f := newFixture(t)
 	f.input("a", "b", "c")
-	fsys.Hook = func(op durable.Op, path string) (bool, error) {
+	o := f.options()
+	o.fs.Hook = func(op durable.Op, path string) (bool, error) {
 		if op == durable.OpSync && strings.HasPrefix(filepath.Base(path), "results-") {
 			return false, &fs.PathError{Op: "sync", Path: path, Err: syscall.EIO}
 		}
 		return true, nil
 	}
-	j, err = Open(f.spec, Options{Env: func(string) string { return "" }, fs: fsys})
+	j, err := Open(f.spec, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	s, err = j.Run(t.Context())
+	s, err := j.Run(t.Context())
 	if p := j.Progress(); !errors.Is(err, syscall.EIO) || s.Run.Rows != 0 || p.Done() != 0 {
 		t.Errorf("after a failed sync %d rows count: %v", s.Run.Rows, err)
 	}

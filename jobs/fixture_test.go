@@ -5,12 +5,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
@@ -18,12 +24,13 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-// fixture is a job over one JSONL file.
+// fixture is a job over one JSONL file, and the endpoint that it asks.
 type fixture struct {
-	t    *testing.T
-	dir  string
-	e    *jobtest.Endpoint
-	spec spec.Spec
+	t       *testing.T
+	dir     string
+	e       *jobtest.Endpoint
+	offline bool // the job asks e without a network; see inBubble
+	spec    spec.Spec
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -34,6 +41,67 @@ func newFixture(t *testing.T) *fixture {
 	}
 	return f
 }
+
+// inBubble runs a test in a synctest bubble, in which time passes only when all wait.
+// The job asks its endpoint without a network, since a socket would keep the bubble
+// awake. All else is as over HTTP: the client is the same.
+func (f *fixture) inBubble(test func()) {
+	f.t.Helper()
+	outer := f.t
+	defer func() { f.t, f.offline = outer, false }()
+	synctest.Test(outer, func(t *testing.T) {
+		f.t, f.offline = t, true
+		time.Sleep(time.Until(bubbleBegin))
+		test()
+	})
+}
+
+// bubbleBegin is when a test in a bubble begins. The clock of bubbles starts in the year
+// 2000, in which no model has a price.
+var bubbleBegin = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+
+// offlineClient returns the client of a job's endpoint with a handler in the place of the
+// network.
+func offlineClient(t *testing.T, s spec.Spec, h http.Handler) batch.Model {
+	t.Helper()
+	e, err := gemini.ParseEndpoint(gemini.EndpointOptions{Name: s.Endpoint, BaseURL: s.BaseURL, Auth: s.Auth}, noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := gemini.New(gemini.Config{
+		Endpoint: e, Key: func() string { return "key" }, Timeout: s.Timeout, Stream: s.Stream, Transport: handlerTransport{h},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// A handlerTransport makes exchanges with a handler of the same process. Like the real
+// transport it tells the trace that a request was written, and gives up when the
+// request's context ends.
+type handlerTransport struct{ http.Handler }
+
+func (h handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && trace.WroteRequest != nil {
+		trace.WroteRequest(httptrace.WroteRequestInfo{})
+	}
+	answered := make(chan *http.Response, 1)
+	go func() {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		answered <- w.Result()
+	}()
+	select {
+	case resp := <-answered:
+		return resp, nil
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+}
+
+// noEnv is an environment without variables.
+func noEnv(string) string { return "" }
 
 // input writes the input: each line a value of q, or a whole line where it begins
 // with a brace.
@@ -53,12 +121,21 @@ func (f *fixture) input(lines ...string) {
 
 func (f *fixture) run() (*Summary, error) {
 	f.t.Helper()
-	j, err := Open(f.spec, Options{Env: func(string) string { return "" }})
+	j, err := Open(f.spec, f.options())
 	if err != nil {
 		return nil, err
 	}
 	defer j.Close()
 	return j.Run(f.t.Context())
+}
+
+// options are those with which the fixture's jobs are opened to run.
+func (f *fixture) options() Options {
+	o := Options{Env: noEnv}
+	if f.offline {
+		o.Model = offlineClient(f.t, f.spec, f.e.Config.Handler)
+	}
+	return o
 }
 
 func (f *fixture) mustRun() *Summary {
