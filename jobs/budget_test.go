@@ -71,22 +71,25 @@ func TestCapHolds(t *testing.T) {
 func TestCapCountsWhatWasCut(t *testing.T) {
 	f := newBudgetFixture(t)
 	f.input(lines(50)...)
-	f.spec.MaxCost, f.spec.Concurrency, f.spec.MaxAttempts, f.spec.Timeout = "0.02", 4, 1, 20*time.Millisecond
+	f.spec.MaxCost, f.spec.Concurrency, f.spec.MaxAttempts, f.spec.Timeout = "0.02", 4, 1, time.Minute
 	f.e.Reply = func(prompt string, n int) (int, string) {
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(2 * time.Minute)
 		return 200, jobtest.AnswerBody(prompt)
 	}
-	s, err := f.run()
-	if _, ok := errors.AsType[*budget.BudgetError](err); !ok {
-		t.Fatalf("the run ends with %v, want a *BudgetError", err)
-	}
-	// At most 1000 tokens out and 62 bytes in: $0.0025186 each, so that 7 fit.
-	if n := s.Run.Unreported; n != 7 || s.Run.UnreportedMost == 0 || f.spent() > 2*price.Dollar/100 {
-		t.Errorf("%d attempts were cut, which can have cost %s; want 7 below 0.02", n, s.Run.UnreportedMost)
-	}
-	if _, err := f.run(); err == nil || len(f.e.Requests()) != 7 {
-		t.Errorf("the second run ends with %v, and sends something", err)
-	}
+	f.inBubble(func(t *testing.T) {
+		s, err := f.run()
+		if _, ok := errors.AsType[*budget.BudgetError](err); !ok {
+			t.Fatalf("the run ends with %v, want a *BudgetError", err)
+		}
+		// At most 1000 tokens out and 62 bytes in: $0.0025186 each, so that 7 fit. They are
+		// sent in two rounds, of four and of three.
+		if n := s.Run.Unreported; n != 7 || s.Run.UnreportedMost == 0 || f.spent() > 2*price.Dollar/100 || s.Elapsed != 2*time.Minute {
+			t.Errorf("%d attempts were cut after %v, which can have cost %s; want 7 after 2m, below 0.02", n, s.Elapsed, s.Run.UnreportedMost)
+		}
+		if _, err := f.run(); err == nil || len(f.e.Requests()) != 7 {
+			t.Errorf("the second run ends with %v, and sends something", err)
+		}
+	})
 }
 
 // A soft cap reserves by what was seen, and is exceeded by little.
@@ -194,23 +197,27 @@ func TestCapCountsInputThatIsElsewhere(t *testing.T) {
 	f.spec.MaxCost = "0.5"
 	f.spec.Request = map[string]any{"cachedContent": "cachedContents/large"}
 	f.e.Reply = func(prompt string, n int) (int, string) {
-		time.Sleep(time.Millisecond) // so that many are in flight
+		time.Sleep(time.Second) // so that many are in flight
 		status, body := costly(1000)(prompt, n)
 		return status, strings.Replace(body, `"promptTokenCount":10,`, `"promptTokenCount":100010,`, 1) // $0.03
 	}
-	var warned strings.Builder
-	j, err := Open(f.spec, Options{Env: func(string) string { return "" }, Log: slog.New(slog.NewTextHandler(&warned, nil))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = j.Run(t.Context())
-	j.Close()
-	if _, ok := errors.AsType[*budget.BudgetError](err); !ok || !strings.Contains(warned.String(), "is soft") {
-		t.Fatalf("the run ends with %v and warns %q, want a *BudgetError and that the cap is soft", err, &warned)
-	}
-	if spent := f.spent(); spent > price.Dollar/2 || spent < 4*price.Dollar/10 {
-		t.Errorf("%s is spent, want at most 0.5, and not much less", spent)
-	}
+	f.inBubble(func(t *testing.T) {
+		var warned strings.Builder
+		o := f.options()
+		o.Log = slog.New(slog.NewTextHandler(&warned, nil))
+		j, err := Open(f.spec, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = j.Run(t.Context())
+		j.Close()
+		if _, ok := errors.AsType[*budget.BudgetError](err); !ok || !strings.Contains(warned.String(), "is soft") {
+			t.Fatalf("the run ends with %v and warns %q, want a *BudgetError and that the cap is soft", err, &warned)
+		}
+		if spent := f.spent(); spent > price.Dollar/2 || spent < 4*price.Dollar/10 {
+			t.Errorf("%s is spent, want at most 0.5, and not much less", spent)
+		}
+	})
 }
 
 // 10 queries, which a cap reserves, are 0.14: under one of 0.10 nothing can be sent.

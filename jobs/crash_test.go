@@ -100,7 +100,7 @@ func TestEveryWriteMayFail(t *testing.T) {
 				writes := 0
 				for more := true; more; writes++ {
 					f, d := crashFixture(t), &faultyDisk{fail: writes, apply: apply}
-					f.inBubble(func() { f.breakAndMend(d, before, one+two+three) })
+					f.inBubble(func(t *testing.T) { f.breakAndMend(t, d, before, one+two+three) })
 					more = d.failed != ""
 				}
 				if writes <= 25 {
@@ -113,8 +113,7 @@ func TestEveryWriteMayFail(t *testing.T) {
 
 // breakAndMend gives a job the rows of before, then all three rows on a disk that fails,
 // and the same once more on one that works.
-func (f *fixture) breakAndMend(d *faultyDisk, before, stdin string) {
-	t := f.t
+func (f *fixture) breakAndMend(t *testing.T, d *faultyDisk, before, stdin string) {
 	var old string
 	if before != "" {
 		if _, err := f.runOn(&faultyDisk{fail: -1}, before); err != nil {
@@ -173,17 +172,17 @@ func (f *fixture) breakAndMend(d *faultyDisk, before, stdin string) {
 // Two runs with --fresh may begin in one second.
 func TestSetAsideTwice(t *testing.T) {
 	f := crashFixture(t)
-	f.inBubble(func() {
+	f.inBubble(func(t *testing.T) {
 		if _, err := f.runOn(&faultyDisk{fail: -1}, `{"q":"one"}`+"\n"); err != nil {
-			f.t.Fatal(err)
+			t.Fatal(err)
 		}
 		folder := state.Folder{Dir: f.spec.StateDir(), Output: f.spec.Output}
 		if err := folder.SetAside(); err != nil {
-			f.t.Fatal(err)
+			t.Fatal(err)
 		}
 		first := folder.Aside
 		if err := folder.SetAside(); err != nil || first == folder.Aside || !durable.IsDir(first) || !durable.IsDir(folder.Aside) {
-			f.t.Errorf("%s, then %s: %v", first, folder.Aside, err)
+			t.Errorf("%s, then %s: %v", first, folder.Aside, err)
 		}
 	})
 }
@@ -195,7 +194,7 @@ func TestEveryWriteOfFreshMayFail(t *testing.T) {
 		writes := 0
 		for more := true; more; writes++ {
 			f, d := crashFixture(t), &faultyDisk{fail: writes, apply: apply}
-			f.inBubble(func() { f.breakFresh(d) })
+			f.inBubble(func(t *testing.T) { f.breakFresh(t, d) })
 			more = d.failed != ""
 		}
 		if writes <= 7 {
@@ -205,8 +204,7 @@ func TestEveryWriteOfFreshMayFail(t *testing.T) {
 }
 
 // breakFresh sets a finished job aside on a disk that fails, and runs it again.
-func (f *fixture) breakFresh(d *faultyDisk) {
-	t := f.t
+func (f *fixture) breakFresh(t *testing.T, d *faultyDisk) {
 	const stdin = `{"q":"one"}` + "\n"
 	if _, err := f.runOn(&faultyDisk{fail: -1}, stdin); err != nil {
 		t.Fatal(err)
@@ -244,13 +242,13 @@ func TestSyncedBeforeItCounts(t *testing.T) {
 		time.Sleep(time.Millisecond)
 		return 200, jobtest.AnswerBody(prompt)
 	}
-	f.inBubble(func() {
-		w := &syncWatch{t: f.t, dir: f.spec.StateDir()}
+	f.inBubble(func(t *testing.T) {
+		w := &syncWatch{t: t, dir: f.spec.StateDir()}
 		o := f.options()
 		o.fs, o.segmentBytes = durable.FS{Hook: w.hook}, 50_000
 		j, err := Open(f.spec, o)
 		if err != nil {
-			f.t.Fatal(err)
+			t.Fatal(err)
 		}
 		defer j.Close()
 		w.job.Store(j)
@@ -265,10 +263,10 @@ func TestSyncedBeforeItCounts(t *testing.T) {
 				}
 			}
 		}()
-		s, err := j.Run(f.t.Context())
+		s, err := j.Run(t.Context())
 		close(done)
 		if err != nil || s.Run.Rows != 300 || s.Run.Status[batch.OK] != 300 || w.syncs < 3 {
-			f.t.Errorf("%d rows after %d syncs: %v", s.Run.Rows, w.syncs, err)
+			t.Errorf("%d rows after %d syncs: %v", s.Run.Rows, w.syncs, err)
 		}
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,11 +27,11 @@ import (
 
 // fixture is a job over one JSONL file, and the endpoint that it asks.
 type fixture struct {
-	t       *testing.T
-	dir     string
-	e       *jobtest.Endpoint
-	offline bool // the job asks e without a network; see inBubble
-	spec    spec.Spec
+	t     *testing.T
+	dir   string
+	e     *jobtest.Endpoint
+	calls *sync.WaitGroup // of e in a bubble; nil: the job asks e over HTTP
+	spec  spec.Spec
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -45,14 +46,15 @@ func newFixture(t *testing.T) *fixture {
 // inBubble runs a test in a synctest bubble, in which time passes only when all wait.
 // The job asks its endpoint without a network, since a socket would keep the bubble
 // awake. All else is as over HTTP: the client is the same.
-func (f *fixture) inBubble(test func()) {
+func (f *fixture) inBubble(test func(t *testing.T)) {
 	f.t.Helper()
 	outer := f.t
-	defer func() { f.t, f.offline = outer, false }()
+	defer func() { f.t, f.calls = outer, nil }()
 	synctest.Test(outer, func(t *testing.T) {
-		f.t, f.offline = t, true
+		f.t, f.calls = t, new(sync.WaitGroup)
+		defer f.calls.Wait() // given up by their caller, they may go on for a while
 		time.Sleep(time.Until(bubbleBegin))
-		test()
+		test(t)
 	})
 }
 
@@ -60,16 +62,16 @@ func (f *fixture) inBubble(test func()) {
 // 2000, in which no model has a price.
 var bubbleBegin = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
-// offlineClient returns the client of a job's endpoint with a handler in the place of the
-// network.
-func offlineClient(t *testing.T, s spec.Spec, h http.Handler) batch.Model {
+// offlineClient returns the client of a job's endpoint with something else in the place
+// of the network.
+func offlineClient(t *testing.T, s spec.Spec, to http.RoundTripper) batch.Model {
 	t.Helper()
 	e, err := gemini.ParseEndpoint(gemini.EndpointOptions{Name: s.Endpoint, BaseURL: s.BaseURL, Auth: s.Auth}, noEnv)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c, err := gemini.New(gemini.Config{
-		Endpoint: e, Key: func() string { return "key" }, Timeout: s.Timeout, Stream: s.Stream, Transport: handlerTransport{h},
+		Endpoint: e, Key: func() string { return "key" }, Timeout: s.Timeout, Stream: s.Stream, Transport: to,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -80,18 +82,21 @@ func offlineClient(t *testing.T, s spec.Spec, h http.Handler) batch.Model {
 // A handlerTransport makes exchanges with a handler of the same process. Like the real
 // transport it tells the trace that a request was written, and gives up when the
 // request's context ends.
-type handlerTransport struct{ http.Handler }
+type handlerTransport struct {
+	http.Handler
+	calls *sync.WaitGroup // under way
+}
 
 func (h handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && trace.WroteRequest != nil {
 		trace.WroteRequest(httptrace.WroteRequestInfo{})
 	}
 	answered := make(chan *http.Response, 1)
-	go func() {
+	h.calls.Go(func() {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
 		answered <- w.Result()
-	}()
+	})
 	select {
 	case resp := <-answered:
 		return resp, nil
@@ -132,8 +137,8 @@ func (f *fixture) run() (*Summary, error) {
 // options are those with which the fixture's jobs are opened to run.
 func (f *fixture) options() Options {
 	o := Options{Env: noEnv}
-	if f.offline {
-		o.Model = offlineClient(f.t, f.spec, f.e.Config.Handler)
+	if f.calls != nil {
+		o.Model = offlineClient(f.t, f.spec, handlerTransport{f.e.Config.Handler, f.calls})
 	}
 	return o
 }

@@ -113,54 +113,50 @@ func TestPruneSuperseded(t *testing.T) {
 // Answers of rows in the input go only when the user has said yes to paying again.
 func TestPruneByAge(t *testing.T) {
 	f := newFixture(t)
-	f.input("a", "b")
-	f.mustRun()
-	time.Sleep(20 * time.Millisecond)
-	f.input("a", "b", "c")
-	j, err := Open(f.spec, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	cut := time.Now()
-	time.Sleep(20 * time.Millisecond)
-	if _, err := j.Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	j.Close()
-	older := func() Pruning { return Pruning{OlderThan: time.Since(cut)} }
-	_, err = Prune(f.spec, Options{}, older())
-	var spec *spec.Error
-	if !errors.As(err, &spec) || !strings.Contains(err.Error(), "2 rows of the input") || !strings.Contains(err.Error(), "--yes") {
-		t.Errorf("error %v", err)
-	}
-	f.counts("refused", "3 0 0 0 3 0 0")
-	p := older()
-	p.DryRun = true
-	if r := f.prune(p); r.Again != 2 || r.Results != 2 {
-		t.Errorf("dry run %+v", r)
-	}
-	p = older()
-	p.Yes = true
-	if r := f.prune(p); r.Again != 2 || r.Results != 2 || r.Kept != 1 || r.Removed.Status[batch.OK] != 2 {
-		t.Errorf("pruned %+v", r)
-	}
-	f.counts("pruned", "3 2 0 0 1 0 0")
-	f.proven("pruned", 1)
-	f.e.Requests()
-	f.mustRun()
-	jobtest.Equal(t, "asked", f.e.Requests(), "a", "b")
-	f.proven("in the end", 0)
+	f.inBubble(func(t *testing.T) {
+		f.input("a", "b")
+		f.mustRun()
+		time.Sleep(24 * time.Hour)
+		f.input("a", "b", "c")
+		f.mustRun()
+		p := Pruning{OlderThan: 24 * time.Hour}
+		if r := f.prune(p); r.Results != 0 { // not older
+			t.Errorf("pruned %+v", r)
+		}
+		p.OlderThan--
+		_, err := Prune(f.spec, Options{}, p)
+		var spec *spec.Error
+		if !errors.As(err, &spec) || !strings.Contains(err.Error(), "2 rows of the input") || !strings.Contains(err.Error(), "--yes") {
+			t.Errorf("error %v", err)
+		}
+		f.counts("refused", "3 0 0 0 3 0 0")
+		p.DryRun = true
+		if r := f.prune(p); r.Again != 2 || r.Results != 2 {
+			t.Errorf("dry run %+v", r)
+		}
+		p.DryRun, p.Yes = false, true
+		if r := f.prune(p); r.Again != 2 || r.Results != 2 || r.Kept != 1 || r.Removed.Status[batch.OK] != 2 {
+			t.Errorf("pruned %+v", r)
+		}
+		f.counts("pruned", "3 2 0 0 1 0 0")
+		f.proven("pruned", 1)
+		f.e.Requests()
+		f.mustRun()
+		jobtest.Equal(t, "asked", f.e.Requests(), "a", "b")
+		f.proven("in the end", 0)
 
-	// Without the input, what is orphaned cannot be told; age can.
-	if err := os.Remove(f.spec.Input[0]); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Prune(f.spec, Options{}, Pruning{Orphaned: true, Yes: true}); !errors.As(err, &spec) || !strings.Contains(err.Error(), "in.jsonl") {
-		t.Errorf("error %v", err)
-	}
-	if r := f.prune(Pruning{OlderThan: time.Nanosecond}); r.Results != 3 || r.Compared || r.Kept != 0 {
-		t.Errorf("pruned %+v", r)
-	}
+		// Without the input, what is orphaned cannot be told; age can.
+		if err := os.Remove(f.spec.Input[0]); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Prune(f.spec, Options{}, Pruning{Orphaned: true, Yes: true}); !errors.As(err, &spec) || !strings.Contains(err.Error(), "in.jsonl") {
+			t.Errorf("error %v", err)
+		}
+		time.Sleep(2 * time.Nanosecond)
+		if r := f.prune(Pruning{OlderThan: time.Nanosecond}); r.Results != 3 || r.Compared || r.Kept != 0 {
+			t.Errorf("pruned %+v", r)
+		}
+	})
 }
 
 // A row that is broken for now does not lose its answer in silence.
