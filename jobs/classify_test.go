@@ -28,8 +28,10 @@ func TestClassifyAsksOnceMore(t *testing.T) {
 		return 200, jobtest.AnswerBody(`{"label":"b","confidence":50}`)
 	}
 	f.input("good", "percent")
-	f.mustRun()
-	jobtest.Equal(t, "rows", f.output("q", "label", "confidence", "status", "attempts"), "good a 0.5 ok 1", "percent b 0.25 ok 2")
+	f.inBubble(func(t *testing.T) {
+		f.mustRun()
+		jobtest.Equal(t, "rows", f.output("q", "label", "confidence", "status", "attempts"), "good a 0.5 ok 1", "percent b 0.25 ok 2")
+	})
 }
 
 // Examples and labels of files are kept in the state folder: what looks at the job
@@ -122,13 +124,15 @@ func TestLabelsAreChecked(t *testing.T) {
 		return 200, jobtest.AnswerBody("good")
 	}
 	f.input("clear", "hazy", "stubborn")
-	s := f.mustRun()
-	jobtest.Equal(t, "rows", f.output("q", "label", "status", "attempts"), "clear good ok 1", "hazy good ok 2", "stubborn <nil> invalid 2")
-	if s.Job.Labels["good"] != 2 || len(s.Job.Labels) != 1 {
-		t.Errorf("labels %v", s.Job.Labels)
-	}
-	asked := f.e.Requests()
-	if i := slices.IndexFunc(asked, func(p string) bool { return strings.Contains(p, `"goodish" is none of the labels good, bad`) }); i < 0 {
-		t.Errorf("the model was not shown its error: %q", asked)
-	}
+	f.inBubble(func(t *testing.T) {
+		s := f.mustRun()
+		jobtest.Equal(t, "rows", f.output("q", "label", "status", "attempts"), "clear good ok 1", "hazy good ok 2", "stubborn <nil> invalid 2")
+		if s.Job.Labels["good"] != 2 || len(s.Job.Labels) != 1 {
+			t.Errorf("labels %v", s.Job.Labels)
+		}
+		asked := f.e.Requests()
+		if i := slices.IndexFunc(asked, func(p string) bool { return strings.Contains(p, `"goodish" is none of the labels good, bad`) }); i < 0 {
+			t.Errorf("the model was not shown its error: %q", asked)
+		}
+	})
 }

@@ -158,7 +158,7 @@ func TestRequestAndItsColumns(t *testing.T) {
 func TestSearchFeesOfAJob(t *testing.T) {
 	f := newFixture(t)
 	e := newRecorder(t)
-	f.spec.Endpoint, f.spec.Model = e.URL, "gemini-3.5-flash"
+	f.spec.Endpoint, f.handler, f.spec.Model = e.URL, e.Config.Handler, "gemini-3.5-flash"
 	f.spec.Request = map[string]any{"tools": []any{map[string]any{"googleSearch": map[string]any{}}}}
 	empty := true
 	e.answer = func(prompt string) string {
@@ -177,40 +177,42 @@ func TestSearchFeesOfAJob(t *testing.T) {
 		return fmt.Sprintf(`{"candidates":[{"content":{"parts":[{"text":%q}]},"finishReason":%q%s}],"usageMetadata":{"promptTokenCount":100,"totalTokenCount":100},"modelVersion":"gemini-3.5-flash"}`, text, reason, grounding)
 	}
 	f.input("none", "one", "three", "twice")
-	s := f.mustRun()
-	// 100 tokens in: 100 * 1.50 = 150 per million = 0.00015; a query is 0.014.
-	jobtest.Equal(t, "costs", f.output("cost_usd", "attempts"), "0.00015 1", "0.01415 1", "0.04215 1", "0.0283 2")
-	for what, totals := range map[string]*cost.Totals{"run": &s.Run, "job": s.Job} {
-		searches, fee := totals.SearchFees()
-		cost, unknown := totals.CostUSD()
-		// 6 queries: 0.084, and 5 attempts: 0.00075
-		if searches != 6 || fee.String() != "0.084" || cost.String() != "0.08475" || unknown != 0 {
-			t.Errorf("%s: %d searches for %s of %s, %d unknown", what, searches, fee, cost, unknown)
+	f.inBubble(func(t *testing.T) {
+		s := f.mustRun()
+		// 100 tokens in: 100 * 1.50 = 150 per million = 0.00015; a query is 0.014.
+		jobtest.Equal(t, "costs", f.output("cost_usd", "attempts"), "0.00015 1", "0.01415 1", "0.04215 1", "0.0283 2")
+		for what, totals := range map[string]*cost.Totals{"run": &s.Run, "job": s.Job} {
+			searches, fee := totals.SearchFees()
+			cost, unknown := totals.CostUSD()
+			// 6 queries: 0.084, and 5 attempts: 0.00075
+			if searches != 6 || fee.String() != "0.084" || cost.String() != "0.08475" || unknown != 0 {
+				t.Errorf("%s: %d searches for %s of %s, %d unknown", what, searches, fee, cost, unknown)
+			}
 		}
-	}
-	view, err := View(f.spec, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer view.Close()
-	totals, err := view.Export(filepath.Join(f.dir, "again.csv"), "", nil, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n, fee := totals.SearchFees(); n != 6 || fee.String() != "0.084" {
-		t.Errorf("from the journal: %d searches for %s", n, fee)
-	}
-	// A price that does not say what searches cost leaves the cost unknown.
-	prices := filepath.Join(f.dir, "prices.json")
-	if err := os.WriteFile(prices, []byte(`{"models":[{"id":"gemini-3.5-flash","periods":[{"tiers":[{"standard":{"input_text":1,"output_text":1}}]}]}]}`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f.spec.Prices = prices
-	s = f.mustRun()
-	jobtest.Equal(t, "costs without a fee", f.output("cost_usd"), "0.0001", "<nil>", "<nil>", "<nil>")
-	if cost, unknown := s.Job.CostUSD(); unknown != 4 || cost.String() != "0.0001" {
-		t.Errorf("%s, and %d calls of unknown price", cost, unknown)
-	}
+		view, err := View(f.spec, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer view.Close()
+		totals, err := view.Export(filepath.Join(f.dir, "again.csv"), "", nil, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, fee := totals.SearchFees(); n != 6 || fee.String() != "0.084" {
+			t.Errorf("from the journal: %d searches for %s", n, fee)
+		}
+		// A price that does not say what searches cost leaves the cost unknown.
+		prices := filepath.Join(f.dir, "prices.json")
+		if err := os.WriteFile(prices, []byte(`{"models":[{"id":"gemini-3.5-flash","periods":[{"tiers":[{"standard":{"input_text":1,"output_text":1}}]}]}]}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f.spec.Prices = prices
+		s = f.mustRun()
+		jobtest.Equal(t, "costs without a fee", f.output("cost_usd"), "0.0001", "<nil>", "<nil>", "<nil>")
+		if cost, unknown := s.Job.CostUSD(); unknown != 4 || cost.String() != "0.0001" {
+			t.Errorf("%s, and %d calls of unknown price", cost, unknown)
+		}
+	})
 }
 
 // The note says what was done to get an answer.
@@ -225,8 +227,10 @@ func TestNoteColumn(t *testing.T) {
 		return 200, jobtest.AnswerBody(prompt)
 	}
 	f.input("a", "b")
-	f.mustRun()
-	jobtest.Equal(t, "notes", f.output("q", "status", "note"), "a ok <nil>", "b ok asked again after RECITATION, at temperature 0.8")
+	f.inBubble(func(t *testing.T) {
+		f.mustRun()
+		jobtest.Equal(t, "notes", f.output("q", "status", "note"), "a ok <nil>", "b ok asked again after RECITATION, at temperature 0.8")
+	})
 }
 
 // A slip in the name of a column that only columns: brings about is recognised.

@@ -77,7 +77,7 @@ func (e *schemaServer) count(field string) (n int) {
 func newExtractFixture(t *testing.T, rows ...string) (*fixture, *schemaServer) {
 	e := newSchemaServer(t)
 	f := newFixture(t)
-	f.spec.Endpoint, f.spec.Prompt = e.URL, ""
+	f.spec.Endpoint, f.handler, f.spec.Prompt = e.URL, e.Config.Handler, ""
 	f.spec.Extract, f.spec.Schema = &spec.Extract{Text: "{{.q}}"}, spec.Schema(jobtest.InvoiceSchema)
 	f.input(rows...)
 	return f, e
@@ -234,22 +234,24 @@ func TestEndpointThatKnowsOnlyResponseSchema(t *testing.T) {
 				return 0, ""
 			}
 			f.spec.Concurrency, f.spec.MaxAttempts, f.spec.MaxFailures = 16, 1, "1"
-			s := f.mustRun()
-			if s.Job.Status[batch.OK] != 200 {
-				t.Fatalf("%+v", s.Job.Status)
-			}
-			if n := e.count("responseJsonSchema"); n == 0 || n > 16 {
-				t.Errorf("%d calls were refused, want those in flight", n)
-			}
-			if n := e.count("responseSchema"); n != 200 {
-				t.Errorf("%d calls had responseSchema", n)
-			}
-			if got := string(e.sent[len(e.sent)-1].GenerationConfig["responseSchema"]); !strings.Contains(got, `"type":"OBJECT"`) || !strings.Contains(got, `"propertyOrdering":["vendor",`) {
-				t.Errorf("responseSchema is %s", got)
-			}
-			if s := f.mustRun(); s.Run.Attempts != 0 {
-				t.Errorf("the second run makes %d attempts", s.Run.Attempts)
-			}
+			f.inBubble(func(t *testing.T) {
+				s := f.mustRun()
+				if s.Job.Status[batch.OK] != 200 {
+					t.Fatalf("%+v", s.Job.Status)
+				}
+				if n := e.count("responseJsonSchema"); n == 0 || n > 16 {
+					t.Errorf("%d calls were refused, want those in flight", n)
+				}
+				if n := e.count("responseSchema"); n != 200 {
+					t.Errorf("%d calls had responseSchema", n)
+				}
+				if got := string(e.sent[len(e.sent)-1].GenerationConfig["responseSchema"]); !strings.Contains(got, `"type":"OBJECT"`) || !strings.Contains(got, `"propertyOrdering":["vendor",`) {
+					t.Errorf("responseSchema is %s", got)
+				}
+				if s := f.mustRun(); s.Run.Attempts != 0 {
+					t.Errorf("the second run makes %d attempts", s.Run.Attempts)
+				}
+			})
 		})
 	}
 

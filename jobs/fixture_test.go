@@ -27,15 +27,17 @@ import (
 
 // fixture is a job over one JSONL file, and the endpoint that it asks.
 type fixture struct {
-	t     *testing.T
-	dir   string
-	e     *jobtest.Endpoint
-	calls *sync.WaitGroup // of e in a bubble; nil: the job asks e over HTTP
-	spec  spec.Spec
+	t       *testing.T
+	dir     string
+	e       *jobtest.Endpoint
+	spec    spec.Spec
+	handler http.Handler    // of the endpoint, for bubbles; newFixture sets that of e
+	calls   *sync.WaitGroup // of the handler in a bubble; nil: the job asks over HTTP
 }
 
 func newFixture(t *testing.T) *fixture {
 	f := &fixture{t: t, dir: t.TempDir(), e: jobtest.NewEndpoint(t)}
+	f.handler = f.e.Config.Handler
 	f.spec = spec.Spec{
 		Input: spec.List{filepath.Join(f.dir, "in.jsonl")}, Output: filepath.Join(f.dir, "out.jsonl"),
 		Model: "gemini-2.5-flash-lite", Endpoint: f.e.URL, Auth: "none", Prompt: "{{.q}}",
@@ -44,7 +46,7 @@ func newFixture(t *testing.T) *fixture {
 }
 
 // inBubble runs a test in a synctest bubble, in which time passes only when all wait.
-// The job asks its endpoint without a network, since a socket would keep the bubble
+// The job calls its handler without a network, since a socket would keep the bubble
 // awake. All else is as over HTTP: the client is the same.
 func (f *fixture) inBubble(test func(t *testing.T)) {
 	f.t.Helper()
@@ -92,6 +94,9 @@ func (h handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		trace.WroteRequest(httptrace.WroteRequestInfo{})
 	}
 	answered := make(chan *http.Response, 1)
+	if r.Body == nil {
+		r.Body = http.NoBody // as servers have it
+	}
 	h.calls.Go(func() {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
@@ -138,7 +143,7 @@ func (f *fixture) run() (*Summary, error) {
 func (f *fixture) options() Options {
 	o := Options{Env: noEnv}
 	if f.calls != nil {
-		o.Model = offlineClient(f.t, f.spec, handlerTransport{f.e.Config.Handler, f.calls})
+		o.Model = offlineClient(f.t, f.spec, handlerTransport{f.handler, f.calls})
 	}
 	return o
 }

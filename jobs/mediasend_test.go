@@ -18,7 +18,7 @@ import (
 // mediaFixture is a job with a media column p, asked of a gallery.
 func mediaFixture(t *testing.T) (*fixture, *jobtest.Gallery) {
 	f, g := newFixture(t), jobtest.NewGallery(t)
-	f.spec.Endpoint = g.URL
+	f.spec.Endpoint, f.handler = g.URL, g
 	f.spec.Media = spec.MediaColumns{{Column: "p"}}
 	return f, g
 }
@@ -93,13 +93,15 @@ func TestMediaRetries(t *testing.T) {
 		}
 		return 200, jobtest.AnswerBody("cat")
 	}
-	f.mustRun()
-	a := jobtest.SHA256Of(cat)[:8]
-	got := g.Requests()
-	if len(got) != 3 || got[0] != a || got[1] != a || !strings.HasPrefix(got[2], a+" a fish That is not valid") {
-		t.Errorf("asked %q", got)
-	}
-	jobtest.Equal(t, "output", f.output("status", "label"), "ok cat")
+	f.inBubble(func(t *testing.T) {
+		f.mustRun()
+		a := jobtest.SHA256Of(cat)[:8]
+		got := g.Requests()
+		if len(got) != 3 || got[0] != a || got[1] != a || !strings.HasPrefix(got[2], a+" a fish That is not valid") {
+			t.Errorf("asked %q", got)
+		}
+		jobtest.Equal(t, "output", f.output("status", "label"), "ok cat")
+	})
 }
 
 // large is a picture that fits into no request of 20 MB.

@@ -95,19 +95,21 @@ func TestPruneSuperseded(t *testing.T) {
 		return 200, jobtest.AnswerBody(prompt)
 	}
 	f.input("a", "b")
-	f.mustRun()
-	fail = false
-	f.mustRun()
-	jobtest.Equal(t, "cost before", f.output("q", "cost_usd"), "a 1.4e-05", "b 2.8e-05")
-	if r := f.prune(Pruning{Superseded: true}); r.Results != 1 || r.Superseded != 1 || r.Removed.Attempts != 1 || r.Removed.Rows != 0 {
-		t.Errorf("pruned %+v", r)
-	}
-	f.proven("after", 1) // the output's cost is older than the journal
-	f.e.Requests()
-	f.mustRun()
-	jobtest.Equal(t, "asked", f.e.Requests())
-	jobtest.Equal(t, "cost after", f.output("q", "cost_usd"), "a 1.4e-05", "b 1.4e-05")
-	f.proven("in the end", 0)
+	f.inBubble(func(t *testing.T) {
+		f.mustRun()
+		fail = false
+		f.mustRun()
+		jobtest.Equal(t, "cost before", f.output("q", "cost_usd"), "a 1.4e-05", "b 2.8e-05")
+		if r := f.prune(Pruning{Superseded: true}); r.Results != 1 || r.Superseded != 1 || r.Removed.Attempts != 1 || r.Removed.Rows != 0 {
+			t.Errorf("pruned %+v", r)
+		}
+		f.proven("after", 1) // the output's cost is older than the journal
+		f.e.Requests()
+		f.mustRun()
+		jobtest.Equal(t, "asked", f.e.Requests())
+		jobtest.Equal(t, "cost after", f.output("q", "cost_usd"), "a 1.4e-05", "b 1.4e-05")
+		f.proven("in the end", 0)
+	})
 }
 
 // Answers of rows in the input go only when the user has said yes to paying again.

@@ -78,45 +78,47 @@ func TestTwoTiersReconcile(t *testing.T) {
 		}
 		return 200, tier
 	})
-	f.spec.Endpoint, f.spec.Tier = s.URL, spec.List{"flex", "standard"}
+	f.spec.Endpoint, f.handler, f.spec.Tier = s.URL, s.Config.Handler, spec.List{"flex", "standard"}
 	f.input("a", "b", "blocked", "thought")
-	f.mustRun()
-	f.input("a", "b", "busy 1", "busy 2", "blocked", "thought")
-	f.spec.TierWait = time.Millisecond // and rows that are still to be asked may leave flex with the busy ones
-	sum := f.mustRun()
+	f.inBubble(func(t *testing.T) {
+		f.mustRun()
+		f.input("a", "b", "busy 1", "busy 2", "blocked", "thought")
+		f.spec.TierWait = time.Millisecond // and rows that are still to be asked may leave flex with the busy ones
+		sum := f.mustRun()
 
-	// In pico-dollars a token: standard 100,000 in, 10,000 cached, 400,000 out; flex half
-	// of that, but for cached input. A full answer: 800 in, 200 cached, 150 out.
-	const full = 800*50_000 + 200*10_000 + 150*200_000      // 72,000,000
-	const standard = 800*100_000 + 200*10_000 + 150*400_000 // 142,000,000
-	const recited = 1000*50_000 + 50*200_000                // 60,000,000
-	const refused = 1000 * 50_000
-	want := []cost.TierTotals{
-		{Tier: "flex", Calls: 5, Cost: 3*full + recited + refused, Standard: 3*standard + 2*(recited+refused)},
-		{Tier: "standard", Calls: 2, Cost: 2 * standard, Standard: 2 * standard},
-	}
-	if !reflect.DeepEqual(sum.Job.Bill.Tiers, want) {
-		t.Errorf("tiers %+v\nwant  %+v", sum.Job.Bill.Tiers, want)
-	}
-	if cost, unpriced := sum.Run.CostUSD(); cost != 2*standard || unpriced != 0 {
-		t.Errorf("the second run cost %v", cost)
-	}
-	if cost, unpriced := sum.Job.CostUSD(); cost != 3*full+2*standard+recited+refused || unpriced != 0 {
-		t.Errorf("the job cost %v, want %v", cost, price.USD(3*full+2*standard+recited+refused))
-	}
-	got := f.output("q", "service_tier", "cost_usd")
-	if want := []string{"a flex 7.2e-05", "b flex 7.2e-05", "busy 1 standard 0.000142", "busy 2 standard 0.000142", "blocked flex 5e-05", "thought flex 0.000132"}; !slices.Equal(got, want) {
-		t.Errorf("output %q\nwant   %q", got, want)
-	}
-	if !slices.Contains(s.asked, "busy 1 flex") || !slices.Contains(s.asked, "busy 1 standard") {
-		t.Errorf("asked %q", s.asked)
-	}
+		// In pico-dollars a token: standard 100,000 in, 10,000 cached, 400,000 out; flex half
+		// of that, but for cached input. A full answer: 800 in, 200 cached, 150 out.
+		const full = 800*50_000 + 200*10_000 + 150*200_000      // 72,000,000
+		const standard = 800*100_000 + 200*10_000 + 150*400_000 // 142,000,000
+		const recited = 1000*50_000 + 50*200_000                // 60,000,000
+		const refused = 1000 * 50_000
+		want := []cost.TierTotals{
+			{Tier: "flex", Calls: 5, Cost: 3*full + recited + refused, Standard: 3*standard + 2*(recited+refused)},
+			{Tier: "standard", Calls: 2, Cost: 2 * standard, Standard: 2 * standard},
+		}
+		if !reflect.DeepEqual(sum.Job.Bill.Tiers, want) {
+			t.Errorf("tiers %+v\nwant  %+v", sum.Job.Bill.Tiers, want)
+		}
+		if cost, unpriced := sum.Run.CostUSD(); cost != 2*standard || unpriced != 0 {
+			t.Errorf("the second run cost %v", cost)
+		}
+		if cost, unpriced := sum.Job.CostUSD(); cost != 3*full+2*standard+recited+refused || unpriced != 0 {
+			t.Errorf("the job cost %v, want %v", cost, price.USD(3*full+2*standard+recited+refused))
+		}
+		got := f.output("q", "service_tier", "cost_usd")
+		if want := []string{"a flex 7.2e-05", "b flex 7.2e-05", "busy 1 standard 0.000142", "busy 2 standard 0.000142", "blocked flex 5e-05", "thought flex 0.000132"}; !slices.Equal(got, want) {
+			t.Errorf("output %q\nwant   %q", got, want)
+		}
+		if !slices.Contains(s.asked, "busy 1 flex") || !slices.Contains(s.asked, "busy 1 standard") {
+			t.Errorf("asked %q", s.asked)
+		}
 
-	// The tier is no part of what a row is: nothing is asked again.
-	s.asked, f.spec.Tier, f.spec.TierWait = nil, spec.List{"priority"}, 0
-	if again := f.mustRun(); len(s.asked) > 0 || again.Run.Attempts > 0 {
-		t.Errorf("asked again: %q", s.asked)
-	}
+		// The tier is no part of what a row is: nothing is asked again.
+		s.asked, f.spec.Tier, f.spec.TierWait = nil, spec.List{"priority"}, 0
+		if again := f.mustRun(); len(s.asked) > 0 || again.Run.Attempts > 0 {
+			t.Errorf("asked again: %q", s.asked)
+		}
+	})
 }
 
 // A cap holds what each attempt can cost in the tier that it asks for.
@@ -148,11 +150,6 @@ func TestCapByTier(t *testing.T) {
 // Against the simulator: shed calls are tried again in flex, and priority that is
 // served as standard is billed so and warned of once.
 func TestTiersOfTheSimulator(t *testing.T) {
-	server, err := sim.Listen("", sim.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
 	for _, tt := range []struct {
 		tier, prompt, served string
 		warnings             int
@@ -163,7 +160,7 @@ func TestTiersOfTheSimulator(t *testing.T) {
 		{"priority", "hello [[sim:downgrade]] %d", "standard", 1},
 	} {
 		f := newFixture(t)
-		f.spec.Endpoint, f.spec.Auth, f.spec.Tier = server.URL, "", spec.List{tt.tier}
+		f.spec.Auth, f.spec.Tier = "", spec.List{tt.tier}
 		if tt.served == "standard" && tt.tier != "priority" {
 			f.spec.TierWait = time.Second
 		}
@@ -172,21 +169,26 @@ func TestTiersOfTheSimulator(t *testing.T) {
 			rows = append(rows, fmt.Sprintf(tt.prompt, i))
 		}
 		f.input(rows...)
-		var log strings.Builder
-		j, err := Open(f.spec, Options{Env: func(name string) string { return map[string]string{"GENBATCH_API_KEY": "any"}[name] }, Log: slog.New(slog.NewTextHandler(&log, nil))})
-		if err != nil {
-			t.Fatal(err)
-		}
-		sum, err := j.Run(t.Context())
-		j.Close()
-		if err != nil || sum.Run.Status[batch.OK] != 5 {
-			t.Fatalf("%+v: %v, %v", tt, sum.Run.Status, err)
-		}
-		if tiers := sum.Run.Bill.Tiers; len(tiers) != 1 || tiers[0].Tier != tt.served || tiers[0].Calls != 5 || tiers[0].Cost == 0 {
-			t.Errorf("%+v: %+v", tt, tiers)
-		}
-		if n := strings.Count(log.String(), "tier is asked for"); n != tt.warnings {
-			t.Errorf("%+v: %d warnings: %s", tt, n, log.String())
-		}
+		f.inBubble(func(t *testing.T) {
+			f.handler = sim.New(sim.Config{})
+			var log strings.Builder
+			o := f.options()
+			o.Log = slog.New(slog.NewTextHandler(&log, nil))
+			j, err := Open(f.spec, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum, err := j.Run(t.Context())
+			j.Close()
+			if err != nil || sum.Run.Status[batch.OK] != 5 {
+				t.Fatalf("%+v: %v, %v", tt, sum.Run.Status, err)
+			}
+			if tiers := sum.Run.Bill.Tiers; len(tiers) != 1 || tiers[0].Tier != tt.served || tiers[0].Calls != 5 || tiers[0].Cost == 0 {
+				t.Errorf("%+v: %+v", tt, tiers)
+			}
+			if n := strings.Count(log.String(), "tier is asked for"); n != tt.warnings {
+				t.Errorf("%+v: %d warnings: %s", tt, n, log.String())
+			}
+		})
 	}
 }
