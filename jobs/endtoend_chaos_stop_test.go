@@ -173,7 +173,8 @@ func (s *stop) checkStop(err error) error {
 
 // What concerns every row stops the run early, says why in one sentence, and marks
 // nothing as failed; the run that goes on asks just the missing rows.
-func TestChaosStops(t *testing.T) {
+func TestEndToEndChaosStops(t *testing.T) {
+	long(t, "it waits for real pauses")
 	t.Parallel()
 	var all sync.WaitGroup
 	for _, s := range stops {

@@ -429,7 +429,8 @@ func (f *fate) answer(n int) string {
 // A third of all requests is broken in every way that the simulator knows and that
 // must not stop a run, at Google's API and at both gateways, called and streamed.
 // Every row comes to what it must, none is lost, and none is answered twice.
-func TestChaos(t *testing.T) {
+func TestEndToEndChaos(t *testing.T) {
+	long(t, "it waits for real timeouts and pauses")
 	t.Parallel()
 	var all sync.WaitGroup
 	for _, c := range []*chaosRun{

@@ -23,12 +23,8 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-// killsEnv says how often TestKill kills; childEnv holds a child, for the process
-// that is killed.
-const (
-	killsEnv = "GENBATCH_KILLS"
-	childEnv = "GENBATCH_TEST_CHILD"
-)
+// childEnv holds a child, for the process that is killed.
+const childEnv = "GENBATCH_TEST_CHILD"
 
 const killConcurrency = 32
 
@@ -121,12 +117,12 @@ func (c *child) run(t *testing.T) error {
 	return j.Close()
 }
 
-// TestKillChild is no test, but the process that TestKill and TestKillAtEachPoint
+// TestKillChild is no test, but the process that TestEndToEndKill and TestEndToEndKillAtEachPoint
 // kill.
 func TestKillChild(t *testing.T) {
 	text := os.Getenv(childEnv)
 	if text == "" {
-		t.Skip("is run by TestKill")
+		t.Skip("is run by TestEndToEndKill")
 	}
 	var c child
 	if err := json.Unmarshal([]byte(text), &c); err != nil {
@@ -224,46 +220,61 @@ func simulator(t *testing.T, latency time.Duration) *sim.Running {
 	return server
 }
 
+// killsEnv says how often TestEndToEndKill kills. If it is less than usual,
+// TestEndToEndKillAtEachPoint takes every fourth point.
+const (
+	killsEnv   = "GENBATCH_KILLS"
+	usualKills = 20
+)
+
+// wantedKills returns how often to kill.
+func wantedKills(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv(killsEnv)
+	if text == "" {
+		return usualKills
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s is %q, and a number is needed", killsEnv, text)
+	}
+	return n
+}
+
 // kill -9 at any moment, again and again until a job is complete, and then the next
 // job: every row has its own answer once, in order, and what was bought again was
 // in flight.
-func TestKill(t *testing.T) {
-	want := 20
-	if testing.Short() {
-		want = 5
-	}
-	if text := os.Getenv(killsEnv); text != "" {
-		var err error
-		if want, err = strconv.Atoi(text); err != nil {
-			t.Fatalf("%s is %q, and a number is needed", killsEnv, text)
-		}
-	}
+func TestEndToEndKill(t *testing.T) {
+	long(t, "it runs processes and kills them")
+	want := wantedKills(t)
 	const rows, latency = 1000, 6 * time.Millisecond
 	begin := time.Now()
 	whole := child{Dir: t.TempDir(), Endpoint: simulator(t, latency).URL, Rows: rows}
 	whole.start(t, 0)
 	duration := time.Since(begin)
 
-	var kills, jobs, twice, most int
-	for kills < want {
+	var killed, jobs, twice, most int
+	for killed < want {
 		server := simulator(t, latency)
 		c := child{Dir: t.TempDir(), Endpoint: server.URL, Rows: rows}
 		n := 0
-		for kills+n < want && c.start(t, 1+rand.N(duration)) {
+		for killed+n < want && c.start(t, 1+rand.N(duration)) {
 			n++
 		}
 		again := c.finish(t, server, fmt.Sprintf("job %d after %d kills", jobs, n), n)
-		kills, twice, jobs = kills+n, twice+again, jobs+1
+		killed, twice, jobs = killed+n, twice+again, jobs+1
 		if n > 0 {
 			most = max(most, (again+n-1)/n)
 		}
 	}
 	t.Logf("%d kills over %d jobs of %d rows (%v each when not killed): %d of %d answers bought again, at most %d a kill on a job's average; the bound is %d a kill; %.1f s",
-		kills, jobs, rows, duration.Round(time.Millisecond), twice, jobs*rows, most, killConcurrency+256, time.Since(begin).Seconds())
+		killed, jobs, rows, duration.Round(time.Millisecond), twice, jobs*rows, most, killConcurrency+256, time.Since(begin).Seconds())
 }
 
 // kill -9 before, and after, each kind of write that a run makes.
-func TestKillAtEachPoint(t *testing.T) {
+func TestEndToEndKillAtEachPoint(t *testing.T) {
+	long(t, "it runs processes and kills them")
+	few := wantedKills(t) < usualKills // then every fourth point will do
 	const rows, latency = 100, time.Millisecond
 	log := filepath.Join(t.TempDir(), "log")
 	c := child{Dir: t.TempDir(), Endpoint: simulator(t, latency).URL, Rows: rows, Log: log}
@@ -286,12 +297,12 @@ func TestKillAtEachPoint(t *testing.T) {
 	for _, l := range labels {
 		times[l]++
 	}
-	kills, twice, points := 0, 0, 0
+	killed, twice, points := 0, 0, 0
 	begin := time.Now()
 	for i, l := range slices.Compact(slices.Sorted(slices.Values(labels))) {
 		for _, nth := range slices.Compact([]int{1, max(1, times[l]-1)}) {
 			for _, after := range []bool{false, true} {
-				if testing.Short() && i%4 != 0 {
+				if few && i%4 != 0 {
 					continue
 				}
 				server := simulator(t, latency)
@@ -303,9 +314,9 @@ func TestKillAtEachPoint(t *testing.T) {
 					t.Errorf("the run was not killed at %q", l)
 				}
 				twice += c.finish(t, server, fmt.Sprintf("killed at %q %d, after %v", l, nth, after), n)
-				kills, points = kills+n, points+1
+				killed, points = killed+n, points+1
 			}
 		}
 	}
-	t.Logf("%d kills at %d points, %d rows each: %d answers bought again; %.1f s", kills, points, rows, twice, time.Since(begin).Seconds())
+	t.Logf("%d kills at %d points, %d rows each: %d answers bought again; %.1f s", killed, points, rows, twice, time.Since(begin).Seconds())
 }

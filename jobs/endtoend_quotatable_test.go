@@ -21,7 +21,7 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-// minutesEnv says how many minutes TestQuotaTable runs. Its first minute is the one
+// minutesEnv says how many minutes TestEndToEndQuotaTable runs. Its first minute is the one
 // in which limits are learned, so it takes 2 at least.
 const minutesEnv = "GENBATCH_QUOTA_MINUTES"
 
@@ -182,7 +182,7 @@ func runAll(t *testing.T, cells []*cell) {
 	}
 }
 
-// TestQuotaTable measures over real HTTP and in real minutes, against a server that
+// TestEndToEndQuotaTable measures over real HTTP and in real minutes, against a server that
 // counts every window of 60 seconds, how much of a quota runs use and how often they
 // are refused. It runs only when asked for:
 //
@@ -191,7 +191,8 @@ func runAll(t *testing.T, cells []*cell) {
 // Limits that are given must be used to 97 % without one refusal; limits that are
 // learned, to 90 % from the second minute on, with at most 1 % of the requests
 // refused, or one in ten minutes where that is more.
-func TestQuotaTable(t *testing.T) {
+func TestEndToEndQuotaTable(t *testing.T) {
+	long(t, "it takes minutes")
 	text := os.Getenv(minutesEnv)
 	if text == "" {
 		t.Skipf("set %s=3 to measure real minutes", minutesEnv)
@@ -235,7 +236,8 @@ func TestQuotaTable(t *testing.T) {
 
 // The short form of the table: limits, given and learned, against a server that
 // counts a shorter window, so that seconds show what the table takes minutes for.
-func TestQuotaInSeconds(t *testing.T) {
+func TestEndToEndQuotaInSeconds(t *testing.T) {
+	long(t, "it fills seconds of a quota")
 	const second = time.Second
 	cells := []*cell{
 		// A fifth less than the server allows: in 2 s, the 2 % that the pace leaves is

@@ -16,10 +16,11 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-// TestReconciliation holds the summary of a run with retries, blocks, cache hits, cut
+// TestEndToEndReconciliation holds the summary of a run with retries, blocks, cache hits, cut
 // attempts, copies and two models against what the simulator counted, the output,
 // and prices times tokens.
-func TestReconciliation(t *testing.T) {
+func TestEndToEndReconciliation(t *testing.T) {
+	long(t, "it waits for real pauses")
 	server := sim.New(sim.Config{})
 	web := httptest.NewServer(server)
 	defer web.Close()

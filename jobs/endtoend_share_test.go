@@ -30,7 +30,7 @@ type sharer struct {
 func TestSharerChild(t *testing.T) {
 	text := os.Getenv(sharerEnv)
 	if text == "" {
-		t.Skip("only for the processes of TestProcessesShareQuota")
+		t.Skip("only for the processes of TestEndToEndProcessesShareQuota")
 	}
 	var s sharer
 	if err := json.Unmarshal([]byte(text), &s); err != nil {
@@ -63,7 +63,8 @@ func TestSharerChild(t *testing.T) {
 
 // Two processes whose keys are of one project keep to its one limit together, and
 // get equal shares.
-func TestProcessesShareQuota(t *testing.T) {
+func TestEndToEndProcessesShareQuota(t *testing.T) {
+	long(t, "it fills seconds of a quota")
 	const rpm, rows = 1200, 40
 	server := sim.New(sim.Config{Quota: sim.Quota{RPM: rpm}, Latency: 50 * time.Millisecond})
 	type call struct {

@@ -1,0 +1,32 @@
+package jobs
+
+import "testing"
+
+// The tests in endtoend_*_test.go try to break the product as a whole, over HTTP and on
+// a real clock. Their names begin with TestEndToEnd.
+//
+//	test                   what it tries to break                                 takes
+//	Chaos                  every row's outcome, by all faults of the simulator     4 s
+//	ChaosStops             the early end of a run that cannot go on                3 s
+//	Kill                   answers and output, by kill -9 at any moment            8 s
+//	KillAtEachPoint        the same, before and after each kind of write          10 s
+//	ProcessesShareQuota    one limit over two processes                            4 s
+//	QuotaInSeconds         limits that are given or learned, in short windows      4 s
+//	QuotaTable             the same in real minutes; skips unless asked for
+//	Reconciliation         the bill, against what the simulator counted            1 s
+//
+// Variables of the environment make them do more, or less:
+//
+//	GENBATCH_KILLS=200          kills as often instead of 20 times
+//	GENBATCH_QUOTA_MINUTES=5    runs QuotaTable, for so many minutes
+//
+// The benchmarks of whole jobs are in endtoend_bench*_test.go; .ci/bench runs them.
+
+// long leaves a test out of -short. The race detector, which slows all down, has them in
+// a run of their own; see .ci/run.
+func long(t *testing.T, why string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short leaves this out: " + why)
+	}
+}
