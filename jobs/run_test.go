@@ -225,3 +225,75 @@ func TestLeftOfARunThatEndedEarly(t *testing.T) {
 		t.Errorf("%d rows are left after %d of 200, want %d", left, s.Run.Rows, 200-s.Run.Rows)
 	}
 }
+
+// A Job whose pilot asked some rows counts them as settled when it runs: what is done and
+// what is left are of the rows that it has.
+func TestJobRunsAfterItsPilot(t *testing.T) {
+	f := modelFixture(t, 10)
+	j, err := Open(f.spec, Options{Env: noEnv, Model: echo{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	pilot, plan, err := j.Pilot(t.Context(), 3)
+	if err != nil || pilot.Run.Rows != 3 || pilot.Settled != 0 || plan.Settled != 3 || plan.Ask() != 7 {
+		t.Fatalf("the pilot is %+v, the plan %+v: %v", pilot, plan, err)
+	}
+	s, err := j.Run(t.Context())
+	if err != nil || s.Settled != 3 || s.Run.Rows != 7 || s.Left(10) != 0 || s.Job.Rows != 10 {
+		t.Errorf("after a pilot of 3 of 10 rows the run is %+v, with %d left: %v", s, s.Left(10), err)
+	}
+	if p := j.Progress(); p.Done() != 10 || p.Read != 10 {
+		t.Errorf("%d of 10 rows are done and %d read", p.Done(), p.Read)
+	}
+}
+
+// A Job runs as often as one likes: each run begins to count anew.
+func TestJobRunsTwice(t *testing.T) {
+	f := modelFixture(t, 10)
+	j, err := Open(f.spec, Options{Env: noEnv, Model: echo{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	for n, want := range []struct{ asked, settled int64 }{{10, 0}, {0, 10}, {0, 10}} {
+		s, err := j.Run(t.Context())
+		if err != nil || s.Run.Rows != want.asked || s.Run.Attempts != want.asked || s.Settled != want.settled || s.Left(10) != 0 || s.Unchanged != (n > 0) {
+			t.Errorf("run %d: %+v, with %d left, want %+v: %v", n+1, s, s.Left(10), want, err)
+		}
+		if p := j.Progress(); p.Done() != 10 || p.Read != 10 || p.Attempts != want.asked {
+			t.Errorf("run %d: %d rows are done, %d read, %d attempts made", n+1, p.Done(), p.Read, p.Attempts)
+		}
+	}
+}
+
+// CountRows can run beside a pilot and a run, and counts all rows. The race detector
+// looks on.
+func TestRowsAreCountedMeanwhile(t *testing.T) {
+	f := modelFixture(t, 100)
+	counted := make(chan error, 200)
+	var j *Job
+	count := func() {
+		n, err := j.CountRows(t.Context())
+		if err == nil && n != 100 {
+			err = fmt.Errorf("%d rows are counted, want 100", n)
+		}
+		counted <- err
+	}
+	var err error
+	if j, err = Open(f.spec, Options{Env: noEnv, Model: echo{begun: func() { go count() }}}); err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if _, _, err := j.Pilot(t.Context(), 10); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		if err := <-counted; err != nil {
+			t.Error(err)
+		}
+	}
+}
