@@ -93,12 +93,12 @@ func TestCapCountsWhatWasCut(t *testing.T) {
 }
 
 // A soft cap reserves by what was seen, and is exceeded by little.
-func TestSoftCap(t *testing.T) {
+func TestSoftCapIsExceededByLittle(t *testing.T) {
 	f := newBudgetFixture(t)
 	f.input(lines(500)...)
 	f.spec.MaxCost, f.spec.MaxOutputTokens = "0.1", 0
 	var warned strings.Builder
-	j, err := Open(f.spec, Options{Env: func(string) string { return "" }, Log: slog.New(slog.NewTextHandler(&warned, nil))})
+	j, err := Open(f.spec, Options{Env: noEnv, Log: slog.New(slog.NewTextHandler(&warned, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestSoftCap(t *testing.T) {
 
 // A run that goes on reserves by the answers of those before it, and not by none:
 // images cost so much that four of them were too many.
-func TestSoftCapOfALaterRun(t *testing.T) {
+func TestSoftCapKnowsEarlierRuns(t *testing.T) {
 	f := newFilesFixture(t)
 	f.e.Reply = func(string, int) (int, string) {
 		const details = `"promptTokensDetails":[{"modality":"TEXT","tokenCount":5}],"candidatesTokensDetails":[{"modality":"IMAGE","tokenCount":1290}],`
@@ -146,7 +146,7 @@ func TestCapNeedsPrices(t *testing.T) {
 		s := f.spec
 		s.MaxCost = "1"
 		change(&s)
-		_, err := Open(s, Options{Env: func(string) string { return "" }})
+		_, err := Open(s, Options{Env: noEnv})
 		if _, ok := errors.AsType[*spec.Error](err); !ok || !strings.Contains(err.Error(), name) {
 			t.Errorf("Open returns %v, want a SpecError that says %q", err, name)
 		}

@@ -65,7 +65,7 @@ func TestRetriesThatChangeSomething(t *testing.T) {
 		}
 
 		// What was changed stands in the journal, and what it cost in the totals.
-		v, err := View(f.spec, Options{Env: func(string) string { return "" }})
+		v, err := View(f.spec, Options{Env: noEnv})
 		if err != nil {
 			t.Fatal(err)
 		}

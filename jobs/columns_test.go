@@ -16,7 +16,7 @@ import (
 
 // What stands under request: arrives at the server as it is written, and what its
 // answers hold comes back in columns; as one answer and as a stream.
-func TestRequestAndItsColumns(t *testing.T) {
+func TestRequestBringsItsColumns(t *testing.T) {
 	answer := func(parts, fields, usage string) string {
 		return `{"candidates":[{"content":{"parts":[` + parts + `],"role":"model"},"finishReason":"STOP"` + fields + `}],` +
 			`"usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":5,"totalTokenCount":15` + usage + `},"modelVersion":"gemini-3.5-flash"}`
@@ -234,11 +234,11 @@ func TestNoteColumn(t *testing.T) {
 }
 
 // A slip in the name of a column that only columns: brings about is recognised.
-func TestExtraMisspelt(t *testing.T) {
+func TestMisspeltColumnIsRecognised(t *testing.T) {
 	f := newFixture(t)
 	f.input("a")
 	f.spec.Prefix, f.spec.Columns = "x_", []string{"x_citation"}
-	_, err := Open(f.spec, Options{Env: func(string) string { return "" }})
+	_, err := Open(f.spec, Options{Env: noEnv})
 	if mistake := (*spec.Error)(nil); !errors.As(err, &mistake) || !strings.HasPrefix(mistake.Hint, `did you mean "x_citations"? there are `) {
 		t.Errorf("Open returns %v, want a hint at x_citations", err)
 	}

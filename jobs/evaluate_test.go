@@ -112,7 +112,7 @@ func TestWarnsOfMeaninglessEvaluation(t *testing.T) {
 	f.spec.Classify = &spec.Classify{Text: "{{.q}} {{.known}}", Labels: spec.Labels{{Name: "a"}, {Name: "b"}}}
 	f.e.Reply = func(string, int) (int, string) { return 200, jobtest.AnswerBody("a") }
 	f.input(`{"q":"x","known":"A"}`, `{"q":"y","known":"bb"}`)
-	j, err := Open(f.spec, Options{Env: func(string) string { return "" }, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	j, err := Open(f.spec, Options{Env: noEnv, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}

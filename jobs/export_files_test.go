@@ -202,14 +202,14 @@ func TestFolderIsShared(t *testing.T) {
 	f.e.Requests()
 	other := f.spec
 	other.Output = filepath.Join(f.dir, "out.tsv")
-	_, err = Open(other, Options{Env: func(string) string { return "" }})
+	_, err = Open(other, Options{Env: noEnv})
 	if mistake := (*spec.Error)(nil); !errors.As(err, &mistake) || !strings.Contains(err.Error(), "out_files, which holds those of another job") {
 		t.Errorf("another job gets %v, want a SpecError that names the folder", err)
 	}
 	if err := os.RemoveAll(spec.StateDirOf(f.spec.Output)); err != nil {
 		t.Fatal(err)
 	}
-	if again, err := Open(other, Options{Env: func(string) string { return "" }}); err != nil {
+	if again, err := Open(other, Options{Env: noEnv}); err != nil {
 		t.Errorf("after the first job is gone: %v", err)
 	} else {
 		again.Close()

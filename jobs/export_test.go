@@ -85,7 +85,7 @@ type writerFunc func([]byte) (int, error)
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 // An answer that turns out to be damaged ends the output with its place.
-func TestDeriveDamage(t *testing.T) {
+func TestDeriveEndsAtDamage(t *testing.T) {
 	f := newFixture(t)
 	f.input(lines(3 * chunk)...)
 	f.mustRun()
@@ -110,7 +110,7 @@ func TestDeriveDamage(t *testing.T) {
 }
 
 // Rows of megabytes are not gathered by as many as there are processors.
-func TestDeriveLongRows(t *testing.T) {
+func TestDeriveHoldsFewLongRows(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8))
 	f := newFixture(t)
 	rows := lines(9)

@@ -146,7 +146,7 @@ func TestExtract(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.Close()
-	j, err := View(*saved, Options{Env: func(string) string { return "" }})
+	j, err := View(*saved, Options{Env: noEnv})
 	if err != nil {
 		t.Fatal(err)
 	}

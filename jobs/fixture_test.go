@@ -265,7 +265,7 @@ func (f *fixture) spent() price.USD {
 // verified fails the test unless the job's files keep what is promised.
 func (f *fixture) verified(what string) {
 	f.t.Helper()
-	j, err := View(f.spec, Options{Env: func(string) string { return "" }})
+	j, err := View(f.spec, Options{Env: noEnv})
 	if err != nil {
 		f.t.Errorf("%s: %v", what, err)
 		return

@@ -50,7 +50,7 @@ func TestMistakesLeaveNothingBehind(t *testing.T) {
 	}
 }
 
-func TestForeignOutput(t *testing.T) {
+func TestForeignOutputIsKept(t *testing.T) {
 	f := newFixture(t)
 	f.input("a")
 	if err := os.WriteFile(f.spec.Output, []byte("precious"), 0o600); err != nil {
@@ -77,7 +77,7 @@ func TestForeignOutput(t *testing.T) {
 	}
 }
 
-func TestLocked(t *testing.T) {
+func TestOneProcessRunsAJob(t *testing.T) {
 	f := newFixture(t)
 	f.input("a")
 	j, err := Open(f.spec, Options{})

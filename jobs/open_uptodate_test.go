@@ -32,7 +32,7 @@ func TestUpToDateReadsNothing(t *testing.T) {
 	// run returns whether the journal was left unread.
 	run := func() (*Summary, bool) {
 		t.Helper()
-		j, err := Open(f.spec, Options{Env: func(string) string { return "" }})
+		j, err := Open(f.spec, Options{Env: noEnv})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -116,7 +116,7 @@ func TestUpToDateJobCanBeExported(t *testing.T) {
 		}
 	}
 	f.mustRun()
-	j, err := Open(f.spec, Options{Env: func(string) string { return "" }})
+	j, err := Open(f.spec, Options{Env: noEnv})
 	if err != nil {
 		t.Fatal(err)
 	}

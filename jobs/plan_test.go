@@ -14,9 +14,9 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-// TestPlanByModel: of two models one thinks, at six times the price of the other's
+// Of two models one thinks, at six times the price of the other's
 // output. A plan that takes both for alike is far from the bill.
-func TestPlanByModel(t *testing.T) {
+func TestPlanPricesEachModel(t *testing.T) {
 	web := httptest.NewServer(sim.New(sim.Config{}))
 	defer web.Close()
 	dir := t.TempDir()
@@ -73,7 +73,7 @@ func TestPlanByModel(t *testing.T) {
 	}
 }
 
-func TestPlanIdentity(t *testing.T) {
+func TestPlanCountsWhatIsNewAndChanged(t *testing.T) {
 	f := newFixture(t)
 	f.input("a", "b", "c")
 	f.counts("before", "3 3 0 0 0 0 0")
@@ -107,7 +107,7 @@ func TestPlanIdentity(t *testing.T) {
 }
 
 // A key tells changed rows wherever they stand now.
-func TestPlanChangedByKey(t *testing.T) {
+func TestPlanFindsChangedRowsByKey(t *testing.T) {
 	f := newFixture(t)
 	f.spec.Key = "id"
 	f.input(`{"id":1,"q":"a"}`, `{"id":2,"q":"b"}`, `{"id":3,"q":"c"}`)
@@ -117,7 +117,7 @@ func TestPlanChangedByKey(t *testing.T) {
 }
 
 // A plan is of the tier that the job asks for first.
-func TestPlanByTier(t *testing.T) {
+func TestPlanPricesTheFirstTier(t *testing.T) {
 	f := newFixture(t)
 	f.input(lines(100)...)
 	f.spec.MaxOutputTokens = 100
@@ -156,7 +156,7 @@ func TestPilotIsStratified(t *testing.T) {
 	f.e.Requests()
 	f.spec.Limit = 0
 	f.input(prompts...)
-	j, err := Open(f.spec, Options{Env: func(string) string { return "" }})
+	j, err := Open(f.spec, Options{Env: noEnv})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // Identical requests are asked and paid for once, and every row has the answer.
-func TestDedupe(t *testing.T) {
+func TestIdenticalRowsAreAskedOnce(t *testing.T) {
 	f := newFixture(t)
 	f.e.Reply = func(prompt string, n int) (int, string) {
 		return 200, jobtest.AnswerBody(fmt.Sprintf("%s/%d", prompt, n))
@@ -46,7 +46,7 @@ func TestDedupe(t *testing.T) {
 }
 
 // A row whose call failed leaves its copies pending, not lost, and they follow it.
-func TestDedupeFollowsTheCall(t *testing.T) {
+func TestCopiesFollowTheirCall(t *testing.T) {
 	f := newFixture(t)
 	f.spec.Dedupe, f.spec.MaxAttempts = true, 1
 	f.input("a", "a", "b")
@@ -64,7 +64,7 @@ func TestDedupeFollowsTheCall(t *testing.T) {
 }
 
 // A sample never picks a row without the one that is asked for it.
-func TestDedupeWithSample(t *testing.T) {
+func TestSampleHoldsNoCopies(t *testing.T) {
 	f := newFixture(t)
 	f.spec.Dedupe, f.spec.Sample = true, 2
 	f.input("a", "a", "a", "b", "b", "c")
@@ -78,7 +78,7 @@ func TestDedupeWithSample(t *testing.T) {
 
 // Rows are told apart by what they ask: whatever happens to the file, each keeps
 // its answer, and only what is new is asked.
-func TestIdentity(t *testing.T) {
+func TestRowsAreToldApartByWhatTheyAsk(t *testing.T) {
 	f := newFixture(t)
 	f.e.Reply = func(prompt string, n int) (int, string) {
 		return 200, jobtest.AnswerBody(fmt.Sprintf("%s/%d", prompt, n))
@@ -136,7 +136,7 @@ func TestIdentity(t *testing.T) {
 	jobtest.Equal(t, "another model asks", other.Requests(), "a", "b")
 }
 
-func TestSampleAndLimit(t *testing.T) {
+func TestSampleAndLimitAskNothingTwice(t *testing.T) {
 	f := newFixture(t)
 	f.input("a", "b", "c", "d", "e", "f")
 	f.spec.Sample = 2
@@ -165,7 +165,7 @@ func TestSampleAndLimit(t *testing.T) {
 
 // Columns of JSONL are not known beforehand: a row with the name of a result
 // column is skipped, wherever it stands, and the others are written.
-func TestLateClash(t *testing.T) {
+func TestRowWithAResultColumnIsSkipped(t *testing.T) {
 	f := newFixture(t)
 	lines := make([]string, 1001) // a row beyond those that tell the columns
 	for i := range lines {

@@ -43,7 +43,7 @@ func TestUnchangedOutputIsLeftAlone(t *testing.T) {
 
 // Rows that cannot be read, rendered or answered are in the output all the same,
 // each with its status.
-func TestStatuses(t *testing.T) {
+func TestEveryRowHasItsStatus(t *testing.T) {
 	f := newFixture(t)
 	f.e.Reply = func(prompt string, n int) (int, string) {
 		switch prompt {

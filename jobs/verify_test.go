@@ -13,7 +13,7 @@ import (
 
 // The journal's lines, altered in every way, are found, with what to do; the remedy
 // works, and then the damage is information.
-func TestVerifyJournal(t *testing.T) {
+func TestVerifyFindsDamageOfTheJournal(t *testing.T) {
 	for name, change := range map[string]func(lines []string) []string{
 		"removed":  func(l []string) []string { return append(l[:2:2], l[3:]...) },
 		"repeated": func(l []string) []string { return append(l[:3:3], l[2:]...) },
@@ -70,7 +70,7 @@ func TestVerifyJournal(t *testing.T) {
 
 // Any change of the output is found, in every format, also when its manifest was made
 // to fit.
-func TestVerifyOutput(t *testing.T) {
+func TestVerifyFindsChangesOfTheOutput(t *testing.T) {
 	for name, change := range map[string]func(lines []string) []string{
 		"removed":  func(l []string) []string { return append(l[:2:2], l[3:]...) },
 		"repeated": func(l []string) []string { return append(l[:3:3], l[2:]...) },
@@ -127,7 +127,7 @@ func TestVerifyOutput(t *testing.T) {
 	}
 }
 
-func TestVerifyFormats(t *testing.T) {
+func TestVerifyReadsEveryFormat(t *testing.T) {
 	for _, name := range []string{"out.parquet", "out.csv.gz", "out.jsonl.zst", "out.tsv", "out.json"} {
 		f := newFixture(t)
 		f.spec.Output = filepath.Join(f.dir, name)

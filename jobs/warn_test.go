@@ -10,7 +10,7 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-func TestWarnings(t *testing.T) {
+func TestWarnsOfAnotherModelAndOfNoPrice(t *testing.T) {
 	f := newFixture(t)
 	f.e.Reply = func(prompt string, n int) (int, string) {
 		return 200, strings.Replace(jobtest.AnswerBody(prompt), "gemini-2.5-flash-lite", "gemini-3.5-flash-lite", 1)
@@ -47,7 +47,7 @@ func TestWarnsOfAnotherQuestion(t *testing.T) {
 		var log strings.Builder
 		s := f.spec
 		change(&s)
-		j, err := Open(s, Options{Env: func(string) string { return "" }, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		j, err := Open(s, Options{Env: noEnv, Log: slog.New(slog.NewTextHandler(&log, nil))})
 		if err != nil {
 			t.Fatal(err)
 		}
