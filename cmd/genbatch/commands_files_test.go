@@ -2,16 +2,22 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"net/url"
+	"image"
+	_ "image/jpeg" // for pictures of this format
+	_ "image/png"
+	"io"
+	"io/fs"
 	"os"
-	"os/exec"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go"
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -83,39 +89,193 @@ func damageParquet(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o644))
 }
 
-// within is the program "within MIB PROGRAM ARG...": it runs the program, ends with
-// its exit code, and with 99 when it took more memory.
-func within() {
-	if len(os.Args) < 3 {
-		fmt.Fprintln(os.Stderr, "usage: within MIB PROGRAM ARG...")
-		os.Exit(1)
+// table writes a CSV of N rows with the columns id, from 1, and body.
+func table(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "table FILE N")
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	var b strings.Builder
+	b.WriteString("id,body\n")
+	for i := range n {
+		fmt.Fprintf(&b, "%d,row number %d\n", i+1, i+1)
 	}
-	limit, err := strconv.ParseInt(os.Args[1], 10, 64)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "within:", err)
-		os.Exit(1)
-	}
-	c := exec.Command(os.Args[2], os.Args[3:]...)
-	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
-	if err := c.Start(); err != nil {
-		fmt.Fprintln(os.Stderr, "within:", err)
-		os.Exit(99)
-	}
-	_ = c.Wait() // the exit code says it
-	if used := peakMemory(c.ProcessState) >> 20; used > limit {
-		fmt.Fprintf(os.Stderr, "within: %s took %d MiB, and may take %d\n", os.Args[2], used, limit)
-		os.Exit(99)
-	}
-	os.Exit(c.ProcessState.ExitCode())
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o644))
 }
 
-// redirect serves redirects to another host, whose address and page hold SECRET.
-func redirect(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, len(args) == 2, "redirect VARIABLE SECRET")
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, "http://127.0.0.1:1/login?"+url.Values{"key": {args[1]}, "next": {r.URL.String()}}.Encode(), http.StatusFound)
-		fmt.Fprintf(w, "<p>moved with %s", args[1])
-	}))
-	ts.Defer(server.Close)
-	ts.Setenv(args[0], server.URL)
+// rows checks that a JSONL output has the rows of table, each once and in order,
+// and every one with the status. Its response must be its own: it holds the row's
+// body.
+func rows(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 3, "rows FILE N STATUS")
+	text := ts.ReadFile(args[0])
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	if fmt.Sprint(len(lines)) != args[1] {
+		ts.Fatalf("%s has %d rows, want %s", args[0], len(lines), args[1])
+	}
+	for i, line := range lines {
+		var row struct{ ID, Body, Response, Status string }
+		if err := json.Unmarshal([]byte(line), &row); err != nil {
+			ts.Fatalf("%s, row %d: %v", args[0], i+1, err)
+		}
+		switch {
+		case row.ID != fmt.Sprint(i+1):
+			ts.Fatalf("%s, row %d: the id is %s", args[0], i+1, row.ID)
+		case row.Status != args[2]:
+			ts.Fatalf("%s, row %d: the status is %s, want %s", args[0], i+1, row.Status, args[2])
+		case row.Status == "ok" && !strings.Contains(row.Response, row.Body):
+			ts.Fatalf("%s, row %d: the answer %q is another row's", args[0], i+1, row.Response)
+		}
+	}
+}
+
+// compress writes a file again, compressed, or not compressed, as the two names
+// end.
+func compress(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "compress FROM TO")
+	var text io.Reader = strings.NewReader(ts.ReadFile(args[0]))
+	var err error
+	switch filepath.Ext(args[0]) {
+	case ".gz":
+		text, err = gzip.NewReader(text)
+	case ".zst":
+		text, err = zstd.NewReader(text)
+	}
+	ts.Check(err)
+	f, err := os.Create(ts.MkAbs(args[1]))
+	ts.Check(err)
+	defer f.Close()
+	var w io.WriteCloser = f
+	switch filepath.Ext(args[1]) {
+	case ".gz":
+		w = gzip.NewWriter(f)
+	case ".zst":
+		w, err = zstd.NewWriter(f)
+	}
+	ts.Check(err)
+	_, err = io.Copy(w, text)
+	ts.Check(err)
+	ts.Check(w.Close())
+}
+
+// edit replaces the first occurrence of a text in a file, which must be there.
+func edit(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 3, "edit FILE OLD NEW")
+	text := ts.ReadFile(args[0])
+	if !strings.Contains(text, args[1]) {
+		ts.Fatalf("%s does not have %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o600))
+}
+
+// stampsKey is where a script keeps what stamp has seen: a map of path to
+// fs.FileInfo.
+type stampsKey struct{}
+
+// stamp notes which file a path leads to, for untouched.
+func stamp(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 1, "stamp FILE")
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Value(stampsKey{}).(map[string]fs.FileInfo)[args[0]] = info
+}
+
+// untouched checks that a file is the one that stamp saw, neither replaced nor
+// written to.
+func untouched(ts *testscript.TestScript, neg bool, args []string) {
+	before, seen := ts.Value(stampsKey{}).(map[string]fs.FileInfo)[args[0]]
+	if !seen {
+		ts.Fatalf("untouched %s: there is no stamp of it", args[0])
+	}
+	now, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	same := os.SameFile(before, now) && before.ModTime().Equal(now.ModTime()) && before.Size() == now.Size()
+	if same == neg {
+		ts.Fatalf("%s: untouched is %v", args[0], same)
+	}
+}
+
+// nowhere checks that a text stands in no file of the script, but for those that
+// are named, and not in what the last program printed.
+func nowhere(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) > 0 && args[0] != "", "nowhere TEXT [FILE...]")
+	var files int
+	root := ts.Getenv("WORK")
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		name, err := filepath.Rel(root, path)
+		if err != nil || slices.Contains(args[1:], name) {
+			return err
+		}
+		files++
+		text, err := os.ReadFile(path)
+		if bytes.Contains(text, []byte(args[0])) {
+			return fmt.Errorf("%s holds %q", name, args[0])
+		}
+		return err
+	})
+	ts.Check(err)
+	if files == 0 {
+		ts.Fatalf("there are no files in %s", root)
+	}
+	for _, name := range []string{"stdout", "stderr"} {
+		if strings.Contains(ts.ReadFile(name), args[0]) {
+			ts.Fatalf("%s holds %q", name, args[0])
+		}
+	}
+}
+
+// jsonLines checks that a file, stdout or stderr holds lines of JSON objects and
+// nothing else, at least one, and that the last one's type is TYPE.
+func jsonLines(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "jsonlines FILE TYPE")
+	var last struct{ Type string }
+	for line := range strings.Lines(ts.ReadFile(args[0])) {
+		last.Type = ""
+		if err := json.Unmarshal([]byte(line), &last); err != nil {
+			ts.Fatalf("%s: %v in the line %q", args[0], err, line)
+		}
+	}
+	if last.Type != args[1] {
+		ts.Fatalf("the last line's type is %q, want %q", last.Type, args[1])
+	}
+}
+
+// picture checks that a file can be read as an image of the format and the size.
+func picture(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 3, "picture FILE FORMAT WIDTHxHEIGHT")
+	img, format, err := image.Decode(strings.NewReader(ts.ReadFile(args[0])))
+	ts.Check(err)
+	if size := fmt.Sprintf("%dx%d", img.Bounds().Dx(), img.Bounds().Dy()); format != args[1] || size != args[2] {
+		ts.Fatalf("%s is %s of %s, want %s of %s", args[0], format, size, args[1], args[2])
+	}
+}
+
+// sound checks that a file is a WAV with 16-bit samples of one channel at the rate,
+// that its sizes are true, and that it is not silent.
+func sound(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "sound FILE RATE")
+	b := []byte(ts.ReadFile(args[0]))
+	var head struct {
+		RIFF                         [4]byte
+		Size                         uint32
+		Form                         [8]byte
+		FormatSize                   uint32
+		Format, Channels             uint16
+		Rate, BytesPerSecond         uint32
+		BytesPerSample, BitsOfSample uint16
+		Data                         [4]byte
+		DataSize                     uint32
+	}
+	r := bytes.NewReader(b)
+	ts.Check(binary.Read(r, binary.LittleEndian, &head))
+	if string(head.RIFF[:]) != "RIFF" || string(head.Form[:]) != "WAVEfmt " || string(head.Data[:]) != "data" ||
+		int(head.Size) != len(b)-8 || int(head.DataSize) != r.Len() || head.Format != 1 || head.Channels != 1 ||
+		head.BitsOfSample != 16 || fmt.Sprint(head.Rate) != args[1] || head.BytesPerSecond != 2*head.Rate {
+		ts.Fatalf("%s, of %d bytes, begins with %+v", args[0], len(b), head)
+	}
+	if len(bytes.Trim(b[len(b)-r.Len():], "\x00")) == 0 {
+		ts.Fatalf("%s is silent", args[0])
+	}
 }

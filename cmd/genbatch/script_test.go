@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs the scripts below testdata, one subject each, against the
-// contract of the command line. The commands beside testscript's own are in
+// contract of the command line. The commands beside testscript's own are listed in
 // commands_test.go.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -77,4 +77,30 @@ func exits() {
 	if got := c.ProcessState.ExitCode(); got != want {
 		fail("exit code %d (%v), want %d", got, c.ProcessState, want)
 	}
+}
+
+// within is the program "within MIB PROGRAM ARG...": it runs the program, ends with
+// its exit code, and with 99 when it took more memory.
+func within() {
+	if len(os.Args) < 3 {
+		fmt.Fprintln(os.Stderr, "usage: within MIB PROGRAM ARG...")
+		os.Exit(1)
+	}
+	limit, err := strconv.ParseInt(os.Args[1], 10, 64)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "within:", err)
+		os.Exit(1)
+	}
+	c := exec.Command(os.Args[2], os.Args[3:]...)
+	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if err := c.Start(); err != nil {
+		fmt.Fprintln(os.Stderr, "within:", err)
+		os.Exit(99)
+	}
+	_ = c.Wait() // the exit code says it
+	if used := peakMemory(c.ProcessState) >> 20; used > limit {
+		fmt.Fprintf(os.Stderr, "within: %s took %d MiB, and may take %d\n", os.Args[2], used, limit)
+		os.Exit(99)
+	}
+	os.Exit(c.ProcessState.ExitCode())
 }
