@@ -8,7 +8,6 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
-	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/internal/output"
@@ -97,8 +96,8 @@ func (c *critic) checkBudget() error {
 // checkPriced refuses a model whose cost could not be held below a cap.
 func (c *critic) checkPriced(model string) error {
 	for _, tier := range append([]string{""}, c.spec.Tiers()...) {
-		if _, ok := c.prices.Most(price.Query{Model: model, At: time.Now(), Tier: tier, Prompt: 1, Output: 1}); !ok {
-			return spec.Errorf("give it with --prices FILE, or run without --max-cost", "max_cost cannot be held: the price of %s%s is not known", model, cost.InTier(tier))
+		if !cost.Known(c.prices, model, tier, time.Now()) {
+			return spec.Errorf("give it with --prices FILE, or run without --max-cost", "max_cost cannot be held: %w", cost.UnknownPrice(model, tier))
 		}
 	}
 	return nil

@@ -49,19 +49,13 @@ func (c *critic) warnPrice() {
 		c.log.Warn(text)
 	}
 	for _, tier := range c.spec.Tiers() {
-		q := price.Query{Model: c.spec.Model, At: time.Now(), Prompt: 1, Output: 1}
-		if !c.knowsPrice(q) {
+		if !cost.Known(c.prices, c.spec.Model, "", time.Now()) {
 			break // said already
 		}
-		if q.Tier = tier; !c.knowsPrice(q) {
+		if !cost.Known(c.prices, c.spec.Model, tier, time.Now()) {
 			c.log.Warn(fmt.Sprintf("the price of %s in the %s tier is not known, and the model may not be offered in it: costs of such calls stay empty", c.spec.Model, tier))
 		}
 	}
-}
-
-func (c *critic) knowsPrice(q price.Query) bool {
-	_, ok := c.prices.Most(q)
-	return ok
 }
 
 // warnTier says that another tier answers than the one that is asked.

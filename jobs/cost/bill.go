@@ -9,31 +9,32 @@ import (
 	"github.com/genbatch/genbatch/batch/price"
 )
 
-// A Bill divides what attempts cost, in several ways. Each way adds up to the whole:
-// the Endpoints, the Statuses, the Tiers, the Parts, and the Models of its [Totals].
+// A Bill divides what attempts cost, in several ways: by endpoint, status, service tier and
+// part of the price, and by model in its [Totals]. Each of them adds up to the same whole.
 type Bill struct {
 	Endpoints map[string]Share       `json:"endpoints,omitempty"`
-	Statuses  map[batch.Status]Share `json:"statuses,omitempty"` // of the rows that the attempts were made for
+	Statuses  map[batch.Status]Share `json:"statuses,omitempty"` // by the status of the row that the attempts were made for
 	Tiers     []TierTotals           `json:"tiers,omitempty"`    // sorted by name
-	Parts     price.Parts            `json:"parts,omitzero"`     // of the calls whose price is known
+	Parts     price.Parts            `json:"parts,omitzero"`     // of the calls with a known price
 
-	// Retries is the part of the attempts that did not give a row its result: those
-	// that were tried again, all of rows that failed, and earlier results of rows that
-	// were asked once more.
+	// Retries is the share of the attempts that did not give a row its result: those that
+	// were retried, all attempts of rows that failed, and the superseded results of rows
+	// that were asked again.
 	Retries Share `json:"retries,omitzero"`
 
-	// Kept is what the answers cost that were in the journal before the run, and need
-	// not be paid again.
+	// Kept is what the run did not have to pay again: the cost of the answers that were in
+	// the journal before it. Whoever derives an output sets it.
 	Kept price.USD `json:"-"`
 }
 
-// A Share is a part of the attempts that were or may have been billed.
+// A Share is a part of the attempts that were, or may have been, billed. The zero value is
+// none of them.
 type Share struct {
-	Calls      int64     `json:"calls"` // that reported what they used
-	Cost       price.USD `json:"cost_picousd"`
-	Unknown    int64     `json:"unpriced_calls,omitzero"`      // of the calls, those whose price is not known
-	Unreported int64     `json:"unreported_attempts,omitzero"` // not among the calls
-	Most       price.USD `json:"unreported_most_picousd,omitzero"`
+	Calls      int64     `json:"calls"`                            // attempts that reported what they used
+	Cost       price.USD `json:"cost_picousd"`                     // of the calls with a known price
+	Unknown    int64     `json:"unpriced_calls,omitzero"`          // calls without a known price
+	Unreported int64     `json:"unreported_attempts,omitzero"`     // attempts that reported nothing; not among the Calls
+	Most       price.USD `json:"unreported_most_picousd,omitzero"` // the most that the Unreported can have cost
 }
 
 // Add adds another share.
@@ -45,7 +46,8 @@ func (s *Share) Add(o Share) {
 	s.Most += o.Most
 }
 
-// add adds one attempt.
+// add adds one attempt. Its row has the status; retried says that it did not give the row
+// its result.
 func (b *Bill) add(s Share, endpoint string, status batch.Status, retried bool) {
 	if b.Endpoints == nil {
 		b.Endpoints, b.Statuses = make(map[string]Share), make(map[batch.Status]Share)
@@ -61,7 +63,7 @@ func (b *Bill) add(s Share, endpoint string, status batch.Status, retried bool) 
 	}
 }
 
-// clone returns a copy that shares nothing.
+// clone returns a copy that shares nothing with b.
 func (b *Bill) clone() Bill {
 	c := *b
 	c.Endpoints, c.Statuses = maps.Clone(b.Endpoints), maps.Clone(b.Statuses)
@@ -69,7 +71,8 @@ func (b *Bill) clone() Bill {
 	return c
 }
 
-// Share returns the totals of all attempts, of which the bill has the parts.
+// Share returns the share that all attempts together make up: the whole of which the bill
+// has the parts.
 func (t *Totals) Share() Share {
 	s := Share{Unreported: t.Unreported, Most: t.UnreportedMost}
 	for _, m := range t.Models {
@@ -84,9 +87,10 @@ func gaveResult(r *batch.Result, i int) bool {
 	case i < len(r.Spent)-1 || r.Status == batch.Failed || r.Status == batch.Pending || r.Status == batch.Rejected:
 		return false
 	case r.FinishReason != "":
-		return true // what came after it was refused, and cost nothing
+		return true // any later attempt was refused, and cost nothing
 	}
-	// The last attempt may have cost nothing, and be none of the spent ones.
+	// The attempt that gave the result may have cost nothing. Then the last spent one
+	// began before it. A latency is rounded down to a millisecond, hence the margin.
 	begin := r.At.Add(-time.Duration(r.LatencyMS) * time.Millisecond)
 	return !r.Spent[i].At.Before(begin.Add(-2 * time.Millisecond))
 }

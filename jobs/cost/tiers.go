@@ -8,16 +8,9 @@ import (
 	"github.com/genbatch/genbatch/batch/price"
 )
 
-// InTier names a tier in a message; nothing for none.
-func InTier(tier string) string {
-	if tier == "" {
-		return ""
-	}
-	return " in the " + tier + " tier"
-}
-
-// ServiceName names a tier, or the traffic type of an answer, as the price table does.
-// An unknown one keeps its name.
+// ServiceName returns the price table's name for the service tier, or traffic type, that an
+// answer reports; see [price.ServiceOf]. A name that the table does not know is returned in
+// lower case.
 func ServiceName(tier string) string {
 	if s, ok := price.ServiceOf(tier); ok {
 		return string(s)
@@ -27,15 +20,15 @@ func ServiceName(tier string) string {
 
 // TierTotals are the totals of the calls that one service tier answered.
 type TierTotals struct {
-	Tier  string `json:"tier"`  // flex, standard or priority, or the API's name of another one
-	Calls int64  `json:"calls"` // that reported what they used
+	Tier  string `json:"tier"`  // see [ServiceName]
+	Calls int64  `json:"calls"` // attempts that reported what they used
 
-	Cost     price.USD `json:"cost_picousd"`            // of the calls whose price is known
-	Standard price.USD `json:"standard_picousd"`        // what those would have cost in the standard tier
-	Unknown  int64     `json:"unpriced_calls,omitzero"` // calls whose price is not known
+	Cost     price.USD `json:"cost_picousd"`            // of the calls with a known price
+	Standard price.USD `json:"standard_picousd"`        // what the same calls cost in the standard tier
+	Unknown  int64     `json:"unpriced_calls,omitzero"` // calls without a known price
 }
 
-// Tiered reports whether any call was answered by another tier than the standard one.
+// Tiered reports whether any tier but the standard one answered a call.
 func (t *Totals) Tiered() bool {
 	return slices.ContainsFunc(t.Bill.Tiers, func(t TierTotals) bool { return t.Tier != string(price.Standard) })
 }
@@ -50,6 +43,7 @@ func (t *Totals) tier(s *batch.Spend) *TierTotals {
 	return &t.Bill.Tiers[i]
 }
 
+// count counts a call.
 func (t *TierTotals) count(priced bool) {
 	t.Calls++
 	if !priced {
@@ -57,7 +51,8 @@ func (t *TierTotals) count(priced bool) {
 	}
 }
 
-// add counts an attempt that cost so much.
+// add adds a call with a known cost. If its price in the standard tier is not known, Standard
+// takes it to be the same.
 func (t *TierTotals) add(cost price.USD, prices *price.Table, s *batch.Spend, asked string) {
 	t.count(true)
 	t.Cost += cost

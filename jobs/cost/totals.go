@@ -1,5 +1,3 @@
-// Package cost adds up what attempts used and what they cost, by model, endpoint, status
-// and service tier, and prices a single attempt or the most that it can have cost.
 package cost
 
 import (
@@ -13,60 +11,63 @@ import (
 	"github.com/genbatch/genbatch/jobs/eval"
 )
 
-// Totals add up what attempts used and cost. The zero value is empty.
+// Totals add up rows, and what the attempts made for them used and cost. The zero value is
+// empty and ready to be added to. Totals are not safe for concurrent use.
 type Totals struct {
-	Rows   int64                  `json:"rows"` // that have a result, or are skipped or pending
-	Status map[batch.Status]int64 `json:"status"`
-	Labels map[string]int64       `json:"labels,omitempty"` // of classify; an empty name counts rows with an empty list of them
+	Rows   int64                  `json:"rows"`             // counted by AddStatus
+	Status map[batch.Status]int64 `json:"status"`           // rows by status
+	Labels map[string]int64       `json:"labels,omitempty"` // rows by label, of a classification; "" counts rows without any
 
-	Evaluation *eval.Evaluation `json:"evaluation,omitempty"` // of an output that is compared with known labels
+	// Evaluation compares the labels of an output with known ones. It is nil if there are
+	// none to compare with.
+	Evaluation *eval.Evaluation `json:"evaluation,omitempty"`
 
-	Problems map[string]int64 `json:"problems,omitempty"` // why rows are not ok, and how many; the first kinds only
-	Written  int64            `json:"-"`                  // rows of an output
+	Problems map[string]int64 `json:"problems,omitempty"` // rows by the reason why they are not ok; see AddProblem
+	Written  int64            `json:"-"`                  // rows of the output
 
-	// Copied counts rows that have the answer of an identical one, and Saved what it
-	// would have cost to ask them too.
+	// Copied counts rows that share the answer of an identical row. Saved is what it would
+	// have cost to ask them too.
 	Copied int64     `json:"copied_rows,omitzero"`
 	Saved  price.USD `json:"saved_picousd,omitzero"`
 
-	Attempts int64 `json:"attempts"` // made for these rows
-	Retries  int64 `json:"retries"`  // of them, those after a row's first in one run
+	Attempts int64 `json:"attempts"` // of all rows
+	Retries  int64 `json:"retries"`  // attempts after a row's first one in a run
 
-	Changed int64 `json:"changed_rows,omitzero"` // that are ok only since their request was changed, see batch.Change
+	Changed int64 `json:"changed_rows,omitzero"` // rows that are ok because their request was changed; see [batch.Change]
 
-	Models []ModelTotals `json:"models,omitempty"` // sorted by name
+	Models []ModelTotals `json:"models,omitempty"` // by the model that answered, sorted by name
 
-	// Unreported counts attempts that never said what they used, mostly because they
-	// were cut; they may have been billed, and are not in any cost.
+	// Unreported counts attempts that never reported what they used, mostly because they
+	// were cut. They may have been billed, and are in no cost.
 	Unreported int64 `json:"unreported_attempts,omitzero"`
-	// UnreportedMost is the most that those attempts can have cost, as far as that is
-	// known: the text as sent, a token a byte, and the longest answer allowed.
+	// UnreportedMost is the most that those attempts can have cost; see [Most]. An attempt
+	// of which that is not known adds 0.
 	UnreportedMost price.USD `json:"unreported_most_picousd,omitzero"`
 
 	Bill Bill `json:"bill,omitzero"`
 }
 
-// ModelTotals are the totals of one model. Tokens are as the API reported them.
+// ModelTotals are the totals of one model. Tokens are counted as the API reported them.
 type ModelTotals struct {
-	Model     string `json:"model"`
-	Simulated bool   `json:"simulated,omitzero"`
-	Calls     int64  `json:"calls"` // that reported what they used
+	Model     string `json:"model"`              // the name that the answers gave
+	Simulated bool   `json:"simulated,omitzero"` // whether the model is the simulator's
+	Calls     int64  `json:"calls"`              // attempts that reported what they used
 
-	PromptTokens   int64 `json:"prompt_tokens"` // the cached ones included
+	PromptTokens   int64 `json:"prompt_tokens"` // including the cached ones
 	CachedTokens   int64 `json:"cached_tokens"`
 	ToolTokens     int64 `json:"tool_tokens"`
 	ThoughtsTokens int64 `json:"thoughts_tokens"`
 	OutputTokens   int64 `json:"output_tokens"`
 
 	Searches  int64     `json:"searches,omitzero"`            // queries to Google Search and Google Maps
-	SearchFee price.USD `json:"search_fees_picousd,omitzero"` // part of Cost, before what Google gives away
+	SearchFee price.USD `json:"search_fees_picousd,omitzero"` // the part of Cost for searches, free ones not deducted
 
-	Cost    price.USD `json:"cost_picousd"`            // of the calls whose price is known
-	Unknown int64     `json:"unpriced_calls,omitzero"` // calls whose price is not known
+	Cost    price.USD `json:"cost_picousd"`            // of the calls with a known price
+	Unknown int64     `json:"unpriced_calls,omitzero"` // calls without a known price
 }
 
-// CostUSD returns the cost of all models, and of how many calls the price is
-// unknown.
+// CostUSD returns the cost of all calls with a known price, and the number of calls without
+// one.
 func (t *Totals) CostUSD() (cost price.USD, unpriced int64) {
 	for _, m := range t.Models {
 		cost += m.Cost
@@ -75,8 +76,7 @@ func (t *Totals) CostUSD() (cost price.USD, unpriced int64) {
 	return cost, unpriced
 }
 
-// SearchFees returns how many searches were made, and the part of the cost that
-// they are.
+// SearchFees returns the number of searches, and the part of the cost that they make up.
 func (t *Totals) SearchFees() (searches int64, fee price.USD) {
 	for _, m := range t.Models {
 		searches += m.Searches
@@ -85,12 +85,12 @@ func (t *Totals) SearchFees() (searches int64, fee price.USD) {
 	return searches, fee
 }
 
-// Simulated reports whether answers came from the simulator.
+// Simulated reports whether any answer came from the simulator.
 func (t *Totals) Simulated() bool {
 	return slices.ContainsFunc(t.Models, func(m ModelTotals) bool { return m.Simulated })
 }
 
-// AddStatus counts a row.
+// AddStatus counts a row by its status.
 func (t *Totals) AddStatus(s batch.Status) {
 	if t.Status == nil {
 		t.Status = make(map[batch.Status]int64)
@@ -99,7 +99,7 @@ func (t *Totals) AddStatus(s batch.Status) {
 	t.Status[s]++
 }
 
-// AddLabels counts the labels that a row was given.
+// AddLabels counts the labels that one row was given, which may be none.
 func (t *Totals) AddLabels(labels []string) {
 	if t.Labels == nil {
 		t.Labels = make(map[string]int64)
@@ -112,7 +112,8 @@ func (t *Totals) AddLabels(labels []string) {
 	}
 }
 
-// AddProblem counts why a row is not ok.
+// AddProblem counts the reason why a row is not ok. The first 20 different reasons are
+// counted; later ones are left out, since a reason may quote what is in the row.
 func (t *Totals) AddProblem(s batch.Status, why string) {
 	const most = 20
 	if t.Problems == nil {
@@ -124,15 +125,20 @@ func (t *Totals) AddProblem(s batch.Status, why string) {
 	}
 }
 
-// AddResult adds a result's attempts, and returns what they cost; known is false
-// when any attempt's price is unknown.
+// AddResult adds the attempts of a row's latest result. It returns what those with a known
+// price cost. known is false if another attempt has no known price, or if the last one never
+// reported what it used.
 func (t *Totals) AddResult(r *batch.Result, prices *price.Table) (cost price.USD, known bool) {
-	return t.AddSpent(r, prices, r.Status, true)
+	return t.addSpent(r, prices, r.Status, true)
 }
 
-// AddSpent is AddResult for a row of which the status is another where a later
-// result is its last.
-func (t *Totals) AddSpent(r *batch.Result, prices *price.Table, status batch.Status, last bool) (cost price.USD, known bool) {
+// AddSuperseded is [Totals.AddResult] for a result that a later one of the same row has
+// replaced. All its attempts count as retries, for a row of the given status.
+func (t *Totals) AddSuperseded(r *batch.Result, prices *price.Table, status batch.Status) (cost price.USD, known bool) {
+	return t.addSpent(r, prices, status, false)
+}
+
+func (t *Totals) addSpent(r *batch.Result, prices *price.Table, status batch.Status, last bool) (cost price.USD, known bool) {
 	t.Attempts += int64(r.Attempts)
 	t.Retries += int64(max(0, r.Attempts-1))
 	if r.Status == batch.OK && r.Note != "" {
@@ -142,11 +148,11 @@ func (t *Totals) AddSpent(r *batch.Result, prices *price.Table, status batch.Sta
 	for i, s := range r.Spent {
 		retried := !last || !gaveResult(r, i)
 		if s.Usage == nil {
-			most := most(prices, &s, r.Model)
+			most, _ := Most(prices, &s, r.Model)
 			t.Unreported++
 			t.UnreportedMost += most
 			t.Bill.add(Share{Unreported: 1, Most: most}, r.Endpoint, status, retried)
-			known = known && i < len(r.Spent)-1 // what the final attempt cost is not known
+			known = known && i < len(r.Spent)-1 // the final attempt's cost is the row's
 			continue
 		}
 		m := t.model(s.Model)
@@ -176,6 +182,7 @@ func (t *Totals) AddSpent(r *batch.Result, prices *price.Table, status batch.Sta
 	return cost, known
 }
 
+// model returns the totals of the model with this name.
 func (t *Totals) model(name string) *ModelTotals {
 	i, found := slices.BinarySearchFunc(t.Models, name, func(m ModelTotals, name string) int { return strings.Compare(m.Model, name) })
 	if !found {
@@ -184,7 +191,8 @@ func (t *Totals) model(name string) *ModelTotals {
 	return &t.Models[i]
 }
 
-// clone returns a copy that shares nothing.
+// Clone returns a copy that later additions to t do not change. Both share the Evaluation,
+// which is complete when it is set.
 func (t *Totals) Clone() Totals {
 	c := *t
 	c.Status = maps.Clone(t.Status)
@@ -195,5 +203,5 @@ func (t *Totals) Clone() Totals {
 	return c
 }
 
-// IsSimulated reports whether a modelVersion is the simulator's.
+// IsSimulated reports whether the modelVersion of an answer is one of the simulator's.
 func IsSimulated(model string) bool { return strings.HasSuffix(model, "-simulated") }

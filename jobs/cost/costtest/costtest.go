@@ -1,4 +1,4 @@
-// Package costtest holds totals to what they promise.
+// Package costtest checks that totals keep what package cost promises.
 package costtest
 
 import (
@@ -7,7 +7,7 @@ import (
 	"github.com/genbatch/genbatch/jobs/cost"
 )
 
-// CheckBill fails where a division does not add up to the whole.
+// CheckBill fails the test if a division of the bill does not add up to the whole.
 func CheckBill(t *testing.T, all *cost.Totals) {
 	t.Helper()
 	whole := all.Share()

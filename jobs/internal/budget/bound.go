@@ -28,10 +28,7 @@ func Bound(m batch.Model, prices *price.Table) batch.Model { return boundedModel
 // what its media are estimated at (see mediaInput and inlineInput), and the output that it allows. It is hard when the
 // request itself sets the limit of that, and else the model's own.
 func mostUsage(prices *price.Table, r *batch.Request) (most *batch.Usage, hard bool) {
-	most = &batch.Usage{PromptTokenCount: int64(len(r.Body)), CandidatesTokenCount: cost.OutputLimit}
-	if e, ok := prices.Lookup(r.Model, time.Now()); ok && e.OutputLimit > 0 {
-		most.CandidatesTokenCount = e.OutputLimit
-	}
+	most = &batch.Usage{PromptTokenCount: int64(len(r.Body)), CandidatesTokenCount: cost.OutputLimit(prices, r.Model, time.Now())}
 	mediaInput(r, most)
 	b, err := apijson.ParseBody(r.Body)
 	if err != nil {

@@ -18,8 +18,8 @@ func TestCapReservesMedia(t *testing.T) {
 	r := &batch.Request{Model: "gemini-2.5-flash", Body: []byte(`{"contents":[]}`), Media: []batch.Media{sound}, InputTokens: 1000}
 	most, _ := mostUsage(price.Default(), r)
 	without, _ := mostUsage(price.Default(), &batch.Request{Model: r.Model, Body: r.Body})
-	amount, ok1 := price.Default().Most(cost.MostQuery(most, r.Model, time.Now()))
-	bare, ok2 := price.Default().Most(cost.MostQuery(without, r.Model, time.Now()))
+	amount, ok1 := cost.Most(price.Default(), &batch.Spend{At: time.Now(), Model: r.Model, Most: most}, r.Model)
+	bare, ok2 := cost.Most(price.Default(), &batch.Spend{At: time.Now(), Model: r.Model, Most: without}, r.Model)
 	if want := 1000 * price.Dollar / 1_000_000; !ok1 || !ok2 || amount-bare != want {
 		t.Errorf("a recording of 1000 tokens reserves %s more, want %s", amount-bare, want)
 	}

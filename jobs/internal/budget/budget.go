@@ -119,11 +119,10 @@ func (b *Budget) reserve(r *batch.Request, most batch.Usage, hard bool) (freed <
 	most.PromptTokenCount += b.unseen + b.unseen/2
 	var need price.USD
 	for _, model := range append([]string{r.Model}, b.models...) {
-		q := cost.MostQuery(&most, model, time.Now())
-		q.Tier = askedTier(r)
-		amount, ok := b.prices.Most(q)
+		tier := askedTier(r)
+		amount, ok := cost.Most(b.prices, &batch.Spend{At: time.Now(), Model: model, Tier: tier, Most: &most}, model)
 		if !ok && model == r.Model {
-			return nil, fmt.Errorf("max_cost cannot be held: the price of %s%s is not known", model, cost.InTier(q.Tier))
+			return nil, fmt.Errorf("max_cost cannot be held: %w", cost.UnknownPrice(model, tier))
 		}
 		need = max(need, amount)
 	}

@@ -201,7 +201,7 @@ func (d *Deriver) price(f *fetched, t *cost.Totals) {
 			t.Bill.Kept += amount - (t.Bill.Retries.Cost - before)
 		}
 		for _, r := range f.earlier {
-			c, ok := t.AddSpent(r, d.Prices, f.result.Status, false)
+			c, ok := t.AddSuperseded(r, d.Prices, f.result.Status)
 			amount, priced = amount+c, priced && ok
 		}
 		if f.result.Status != batch.Pending {

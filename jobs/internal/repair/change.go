@@ -189,8 +189,7 @@ func (m changingModel) raise(model string, own json.RawMessage) (int64, bool) {
 	if err != nil || n <= 0 {
 		return 0, false
 	}
-	e, _ := m.prices.Lookup(model, time.Now())
-	limit := min(max(4*n, n+1024), cmp.Or(e.OutputLimit, cost.OutputLimit))
+	limit := min(max(4*n, n+1024), cost.OutputLimit(m.prices, model, time.Now()))
 	return limit, limit > n
 }
 

@@ -1,0 +1,115 @@
+package cost_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/jobs/cost"
+)
+
+// at is a day on which all prices of these tests are in force.
+var at = time.Date(2026, 11, 20, 20, 0, 0, 0, time.UTC)
+
+// loadPrices reads a price file of these models.
+func loadPrices(t *testing.T, models string) *price.Table {
+	t.Helper()
+	table, err := price.Load(strings.NewReader(`{"models": [` + models + `]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+// Price files state dollars per million tokens: a price of 1 is 1,000,000 pico-dollars a
+// token.
+const (
+	own     = `{"id": "own-name", "periods": [{"tiers": [{"standard": {"input_text": 1, "input_audio": 3, "output_text": 10}}]}]}`
+	answers = `{"id": "answering-name", "periods": [{"tiers": [{"standard": {"input_text": 2, "output_text": 20}}]}]}`
+)
+
+func TestBilledModel(t *testing.T) {
+	for _, tt := range []struct {
+		name            string
+		prices          *price.Table
+		answered, asked string
+		want            string
+	}{
+		{"the model that was asked answers", price.Default(), "gemini-2.5-pro", "gemini-2.5-pro", "gemini-2.5-pro"},
+		{"another one answers", price.Default(), "gemini-2.5-pro", "gemini-2.5-flash", "gemini-2.5-pro"},
+		{"a name that has no price", price.Default(), "someone's flash", "gemini-2.5-flash", "gemini-2.5-flash"},
+		{"the user's prices name what was asked", loadPrices(t, own), "gemini-2.5-pro", "own-name", "own-name"},
+		{"they name both", loadPrices(t, own+","+answers), "answering-name", "own-name", "answering-name"},
+		{"they name what answered", loadPrices(t, answers), "answering-name", "gemini-2.5-pro", "answering-name"},
+	} {
+		if got := cost.BilledModel(tt.prices, tt.answered, tt.asked, at); got != tt.want {
+			t.Errorf("%s: %s is billed, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+// The most that an attempt can cost takes its output for the dearest kind, and everything
+// else by what it is.
+func TestMost(t *testing.T) {
+	prices := loadPrices(t, own)
+	sound := []batch.ModalityTokens{{Modality: "AUDIO", TokenCount: 40}}
+	for _, tt := range []struct {
+		name  string
+		spend batch.Spend
+		asked string
+		want  price.USD
+		known bool
+	}{
+		{"text", batch.Spend{Model: "own-name", Most: &batch.Usage{PromptTokenCount: 100, CandidatesTokenCount: 10}}, "own-name", 100*1_000_000 + 10*10_000_000, true},
+		{"sound", batch.Spend{Model: "own-name", Most: &batch.Usage{PromptTokenCount: 100, PromptTokensDetails: sound}}, "own-name", 60*1_000_000 + 40*3_000_000, true},
+		{"a model of another price answers", batch.Spend{Model: "gemini-2.5-flash-image", Most: &batch.Usage{PromptTokenCount: 10, CandidatesTokenCount: 1290}}, "gemini-2.5-flash", 10*300_000 + 1290*30_000_000, true},
+		{"a model without a price answers", batch.Spend{Model: "nobody's", Most: &batch.Usage{PromptTokenCount: 100}}, "own-name", 100 * 1_000_000, true},
+		{"the tier has no price, the asked model neither", batch.Spend{Model: "own-name", Tier: "flex", Most: &batch.Usage{PromptTokenCount: 100}}, "own-name", 0, false},
+		{"searches", batch.Spend{Model: "gemini-3-flash-preview", Most: &batch.Usage{Searches: 10}}, "gemini-3-flash-preview", 10 * 14 * price.Dollar / 1000, true},
+		{"what was used is not known", batch.Spend{Model: "own-name"}, "own-name", 0, false},
+	} {
+		tt.spend.At = at
+		got, known := cost.Most(prices, &tt.spend, tt.asked)
+		if got != tt.want || known != tt.known {
+			t.Errorf("%s: %d pico-dollars, %t; want %d, %t", tt.name, got, known, tt.want, tt.known)
+		}
+		// What the totals add for an attempt that was cut is the same.
+		var all cost.Totals
+		all.AddResult(&batch.Result{Model: tt.asked, Spent: []batch.Spend{tt.spend}}, prices)
+		if all.UnreportedMost != tt.want || all.Unreported != 1 {
+			t.Errorf("%s: the totals count %d attempts with %d pico-dollars at most, want %d", tt.name, all.Unreported, all.UnreportedMost, tt.want)
+		}
+	}
+}
+
+func TestKnown(t *testing.T) {
+	prices := loadPrices(t, own)
+	for _, tt := range []struct {
+		model, tier string
+		known       bool
+		unknown     string // the error's text
+	}{
+		{"own-name", "", true, "the price of own-name is not known"},
+		{"own-name", "standard", true, "the price of own-name in the standard tier is not known"},
+		{"own-name", "flex", false, "the price of own-name in the flex tier is not known"},
+		{"nobody's", "", false, "the price of nobody's is not known"},
+	} {
+		if got := cost.Known(prices, tt.model, tt.tier, at); got != tt.known {
+			t.Errorf("the price of %s in the tier %q is known: %t, want %t", tt.model, tt.tier, got, tt.known)
+		}
+		if got := cost.UnknownPrice(tt.model, tt.tier).Error(); got != tt.unknown {
+			t.Errorf("the error is %q, want %q", got, tt.unknown)
+		}
+	}
+}
+
+func TestOutputLimit(t *testing.T) {
+	prices := loadPrices(t, `{"id": "short", "limits": {"output": 8192}, "periods": []},`+own)
+	for model, want := range map[string]int64{"short": 8192, "own-name": 65536, "nobody's": 65536} {
+		if got := cost.OutputLimit(prices, model, at); got != want {
+			t.Errorf("%s puts out %d tokens at most, want %d", model, got, want)
+		}
+	}
+}
