@@ -15,15 +15,15 @@ import (
 // empty text is a row that is not ok.
 func evaluate(t *testing.T, c Config, rows ...[2]string) *Evaluation {
 	t.Helper()
-	c.Column, c.Known = "known", c.known
+	c.Column, c.Parse = "known", c.parse
 	v := New(c)
 	for i, r := range rows {
-		g := Answer{Known: true}
+		g := Answer{OK: true}
 		switch {
 		case r[1] == "pending":
 			g = Answer{Pending: true}
 		case r[1] == "":
-			g.Known = false
+			g.OK = false
 		case strings.HasPrefix(r[1], "["):
 			if err := json.Unmarshal([]byte(r[1]), &g.Labels); err != nil {
 				t.Fatal(err)
@@ -40,8 +40,8 @@ func evaluate(t *testing.T, c Config, rows ...[2]string) *Evaluation {
 	return v.Result()
 }
 
-// known reads labels with semicolons or commas between them, or a JSON list.
-func (c Config) known(text string) (labels []string, err error) {
+// parse reads labels with semicolons or commas between them, or a JSON list.
+func (c Config) parse(text string) (labels []string, err error) {
 	items := []string{text}
 	switch {
 	case !c.Multi:
@@ -160,10 +160,10 @@ func TestCalibration(t *testing.T) {
 // What a Parquet file or JSON holds in place of texts is compared too.
 func TestExpectedOfOtherTypes(t *testing.T) {
 	c := Config{Column: "known", Labels: []string{"1", "true", "2.5"}}
-	c.Known = c.known
+	c.Parse = c.parse
 	v := New(c)
 	for _, value := range []any{int64(1), json.Number("1"), true, 2.5, []byte("true"), json.RawMessage("null"), nil} {
-		v.Add(jobtest.Row("x", "y", "known", value), Answer{Known: true, Labels: []string{"1"}})
+		v.Add(jobtest.Row("x", "y", "known", value), Answer{OK: true, Labels: []string{"1"}})
 	}
 	if e := v.Result(); e.Rows != 5 || e.Missing != 2 || e.Correct != 2 {
 		t.Errorf("%+v", e)

@@ -7,39 +7,41 @@ import (
 	"github.com/genbatch/genbatch/internal/message"
 )
 
-// An Evaluator compares the labels of answers with known ones, row by row. What it
-// needs is in the row, the job and the answer, so that it can be had later without
-// asking again. A nil Evaluator compares nothing. It is not safe for concurrent use.
+// An Evaluator compares the labels of answers with known ones, row by row. It asks nothing
+// but the row and the answer, so labels can be compared long after the run. A nil Evaluator
+// compares nothing. An Evaluator is not safe for concurrent use.
 type Evaluator struct {
 	config Config
 
 	e     Evaluation
-	index map[string]int // label to its place in e.Labels
-	bands [10]band
+	index map[string]int // a label's place in e.Labels
+	bands [10]band       // by tenths of the confidence
 }
 
-// A band adds up the rows of a tenth of the confidence.
+// A band adds up the rows of a range of confidence.
 type band struct {
 	rows, correct int64
 	sum           float64 // of the confidence
 }
 
-// A Config says what is compared with what.
+// A Config says what is compared. All fields but those that say otherwise are required.
 type Config struct {
 	Column     string   // the input's column with the known labels
-	Labels     []string // all that there are, in the job's order
-	Multi      bool     // a row may have any number of them
-	Confidence bool     // answers say how sure the model is
+	Labels     []string // all labels that there are
+	Multi      bool     // whether a row may have any number of labels
+	Confidence bool     // whether answers state a confidence
 
-	// Known returns the labels that a text of the column names, in the job's order. An
-	// error means that it names something else.
-	Known func(text string) ([]string, error)
-	// IsExample reports whether the model has been shown a row's text with its label.
-	// Such a row says nothing about the labels' quality. Nil means that none was shown.
+	// Parse returns the labels that a cell of the column names, in the order of Labels. It
+	// returns one label, unless Multi is set. An error means that the cell names anything
+	// else than Labels. It is not called for an empty cell.
+	Parse func(text string) ([]string, error)
+
+	// IsExample reports whether the model was shown this row's text with its label. Such a
+	// row says nothing about the labels' quality. Nil means that none was shown.
 	IsExample func(row *batch.Row) bool
 }
 
-// New returns an Evaluator that has seen no row.
+// New returns an Evaluator before any row.
 func New(c Config) *Evaluator {
 	v := &Evaluator{config: c, index: make(map[string]int)}
 	v.e.Column, v.e.Multi = c.Column, c.Multi
@@ -53,16 +55,16 @@ func New(c Config) *Evaluator {
 	return v
 }
 
-// An Answer is what a row was answered.
+// An Answer is what the model answered about a row.
 type Answer struct {
-	Pending    bool     // there is no answer yet
-	Known      bool     // it has labels, possibly none
-	Labels     []string // in the job's order
-	Confidence float64  // of a job that asks for it
+	Pending    bool     // whether there is no answer yet
+	OK         bool     // whether the answer has labels; with Multi, these may be none
+	Labels     []string // of [Config.Labels], in their order
+	Confidence float64  // how sure the model says it is, from 0 to 1; used if [Config.Confidence] is set
 }
 
-// Add compares one row, and returns whether its labels are right; nil: that is not
-// known.
+// Add compares one row. It returns whether the row's labels are right, or nil if that is not
+// known: the row is pending, or its known label is missing or is none of the labels.
 func (v *Evaluator) Add(row *batch.Row, g Answer) *bool {
 	if v == nil || g.Pending {
 		return nil
@@ -71,7 +73,7 @@ func (v *Evaluator) Add(row *batch.Row, g Answer) *bool {
 	if !ok {
 		return nil
 	}
-	correct := g.Known && slices.Equal(expected, g.Labels)
+	correct := g.OK && slices.Equal(expected, g.Labels)
 	if v.config.IsExample != nil && v.config.IsExample(row) {
 		v.e.Examples++
 		return &correct
@@ -80,7 +82,7 @@ func (v *Evaluator) Add(row *batch.Row, g Answer) *bool {
 	if correct {
 		v.e.Correct++
 	}
-	if !g.Known {
+	if !g.OK {
 		v.e.NoLabel++
 	}
 	for _, l := range expected {
@@ -94,18 +96,18 @@ func (v *Evaluator) Add(row *batch.Row, g Answer) *bool {
 		v.e.Labels[v.index[l]].Given++
 	}
 	if !v.e.Multi {
-		row := v.e.Confusion[expected[0]]
-		if row == nil {
-			row = make(map[string]int64)
-			v.e.Confusion[expected[0]] = row
+		given := v.e.Confusion[expected[0]]
+		if given == nil {
+			given = make(map[string]int64)
+			v.e.Confusion[expected[0]] = given
 		}
 		label := "" // none
 		if len(g.Labels) > 0 {
 			label = g.Labels[0]
 		}
-		row[label]++
+		given[label]++
 	}
-	if v.config.Confidence && g.Known {
+	if v.config.Confidence && g.OK {
 		b := &v.bands[min(int(g.Confidence*10), 9)]
 		b.rows++
 		b.sum += g.Confidence
@@ -116,8 +118,7 @@ func (v *Evaluator) Add(row *batch.Row, g Answer) *bool {
 	return &correct
 }
 
-// expected returns the row's known labels in the job's order. It counts the rows that
-// have none.
+// expected returns the row's known labels. Rows without any are counted; then ok is false.
 func (v *Evaluator) expected(row *batch.Row) (labels []string, ok bool) {
 	value, _ := row.Value(v.e.Column)
 	text := batch.Text(value)
@@ -125,7 +126,7 @@ func (v *Evaluator) expected(row *batch.Row) (labels []string, ok bool) {
 		v.e.Missing++
 		return nil, false
 	}
-	labels, err := v.config.Known(text)
+	labels, err := v.config.Parse(text)
 	if err == nil {
 		return labels, true
 	}
@@ -141,32 +142,38 @@ func (v *Evaluator) expected(row *batch.Row) (labels []string, ok bool) {
 	return nil, false
 }
 
-// evaluation returns what the rows came to.
+// Result returns the evaluation of the rows so far, or nil for a nil Evaluator. It belongs to
+// v, and is out of date once another row is added.
 func (v *Evaluator) Result() *Evaluation {
 	if v == nil {
 		return nil
 	}
 	v.e.finish()
 	if v.config.Confidence {
-		c := &Calibration{}
-		var rows int64
-		var apart float64
-		for i, b := range v.bands {
-			if b.rows == 0 {
-				continue
-			}
-			n := float64(b.rows)
-			c.Bands = append(c.Bands, ConfidenceBand{
-				From: float64(i) / 10, To: float64(i+1) / 10, Rows: b.rows, Correct: b.correct,
-				Accuracy: float64(b.correct) / n, Mean: b.sum / n,
-			})
-			rows += b.rows
-			apart += max(float64(b.correct)-b.sum, b.sum-float64(b.correct))
-		}
-		if rows > 0 {
-			c.Error = new(apart / float64(rows))
-		}
-		v.e.Calibration = c
+		v.e.Calibration = v.calibration()
 	}
 	return &v.e
+}
+
+// calibration compares the confidence of each band with its accuracy.
+func (v *Evaluator) calibration() *Calibration {
+	c := &Calibration{}
+	var rows int64
+	var distance float64 // weighted by rows
+	for i, b := range v.bands {
+		if b.rows == 0 {
+			continue
+		}
+		n := float64(b.rows)
+		c.Bands = append(c.Bands, ConfidenceBand{
+			From: float64(i) / 10, To: float64(i+1) / 10, Rows: b.rows, Correct: b.correct,
+			Accuracy: float64(b.correct) / n, Mean: b.sum / n,
+		})
+		rows += b.rows
+		distance += max(float64(b.correct)-b.sum, b.sum-float64(b.correct))
+	}
+	if rows > 0 {
+		c.Error = new(distance / float64(rows))
+	}
+	return c
 }

@@ -218,12 +218,12 @@ func (d *Deriver) newEvaluator() *eval.Evaluator {
 		return nil
 	}
 	return eval.New(eval.Config{
-		Column: d.Spec.Expected, Labels: k.Names(), Multi: k.Multi, Confidence: k.Confidence, Known: k.Known, IsExample: k.IsExample,
+		Column: d.Spec.Expected, Labels: k.Names(), Multi: k.Multi, Confidence: k.Confidence, Parse: k.Known, IsExample: k.IsExample,
 	})
 }
 
 // answerOf returns what is compared with a row's known labels.
 func (d *Deriver) answerOf(x *reply) eval.Answer {
 	labels, confidence := d.Prompt.Classification().Given(x.own)
-	return eval.Answer{Pending: x.status == batch.Pending, Known: x.own != nil, Labels: labels, Confidence: confidence}
+	return eval.Answer{Pending: x.status == batch.Pending, OK: x.own != nil, Labels: labels, Confidence: confidence}
 }

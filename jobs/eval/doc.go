@@ -1,0 +1,15 @@
+// Package eval compares the labels that a model gave with known ones. It tells how good
+// a classification is, as far as a sample of rows with known labels can tell.
+//
+// An [Evaluator] is a fold over the rows of an output: [New] makes one from a [Config],
+// [Evaluator.Add] takes a row with its [Answer], and [Evaluator.Result] returns the
+// [Evaluation] of what was added. An Evaluation is a record of figures: accuracy with its
+// confidence interval, precision, recall and F1 of each label, the confusion of labels, and
+// the [Calibration] of the confidence that the model states.
+//
+// The figures are those of scikit-learn, which most people compare with; where this package
+// has to decide something that scikit-learn leaves to its caller, the field says what.
+//
+// The package knows nothing of jobs, prompts and answers beyond what its Config says, so
+// that labels of any origin can be compared.
+package eval
