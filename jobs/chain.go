@@ -53,7 +53,7 @@ func (c *chain) addLimiters(list *work.List) (err error) {
 		return err
 	}
 	c.begin = time.Now()
-	if c.deadline, err = c.job.spec.DeadlineAt(c.begin); err != nil {
+	if c.deadline, err = c.job.spec.DeadlineFrom(c.begin); err != nil {
 		return err
 	}
 	c.ladder, err = c.newLadder(list)
@@ -94,7 +94,7 @@ func (c *chain) newBudget(l batch.Limiter) (batch.Limiter, error) {
 	if c.job.spec.MaxCost == "" {
 		return l, nil
 	}
-	limit, err := spec.ParseCost(c.job.spec.MaxCost)
+	limit, err := c.job.spec.CostLimit()
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func (j *Job) checkColumns() error {
 		if err := j.prompt.CheckColumns(names); err != nil {
 			return err
 		}
-		if err := spec.CheckUses("media", j.media.Columns(), names); err != nil {
+		if err := spec.CheckColumns("media", j.media.Columns(), names); err != nil {
 			return err
 		}
 		if err := j.checkExpected(names); err != nil {
@@ -87,7 +87,7 @@ func (c *critic) checkBudget() error {
 	if c.spec.MaxCost == "" {
 		return nil
 	}
-	if _, err := spec.ParseCost(c.spec.MaxCost); err != nil {
+	if _, err := c.spec.CostLimit(); err != nil {
 		return err
 	}
 	return c.checkPriced(c.spec.Model)

@@ -81,7 +81,7 @@ func connect(s *spec.Spec, o Options) (c connection, err error) {
 	if err != nil {
 		return c, err
 	}
-	header, err := spec.ParseHeaders(s.Header)
+	header, err := s.HTTPHeader()
 	if err != nil {
 		return c, err
 	}

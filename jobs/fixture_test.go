@@ -294,7 +294,7 @@ func leftovers(t *testing.T, dir string) (found []string) {
 // rendered returns the body that a job sends for a row.
 func rendered(t *testing.T, s *spec.Spec, r *batch.Row) string {
 	t.Helper()
-	if err := s.ReadTexts(); err != nil {
+	if err := s.ReadFiles(); err != nil {
 		t.Fatal(err)
 	}
 	p, err := prompt.New(s)

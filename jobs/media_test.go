@@ -2,9 +2,7 @@ package jobs
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,35 +21,7 @@ func (f *fixture) write(name string, data []byte) {
 	jobtest.WriteFile(f.t, f.dir, name, data)
 }
 
-func TestMediaYAML(t *testing.T) {
-	dir := t.TempDir()
-	for text, want := range map[string]string{
-		"media: a":           `[{"column":"a"}]`,
-		"media: [a, b]":      `[{"column":"a"},{"column":"b"}]`,
-		"media: {column: a}": `[{"column":"a"}]`,
-		"media: [a, {column: b, mime_type: image/png, resolution: low, max_bytes: 5}]": `[{"column":"a"},{"column":"b","mime_type":"image/png","resolution":"low","max_bytes":5}]`,
-	} {
-		path := filepath.Join(dir, "job.yaml")
-		if err := os.WriteFile(path, []byte(text+"\nmedia_root: pictures\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		s, err := spec.Load(path)
-		if err != nil {
-			t.Errorf("%s: %v", text, err)
-			continue
-		}
-		got, _ := json.Marshal(s.Media)
-		if string(got) != want || s.MediaRoot != filepath.Join(dir, "pictures") {
-			t.Errorf("%s: %s below %s, want %s", text, got, s.MediaRoot, want)
-		}
-	}
-	if err := os.WriteFile(filepath.Join(dir, "job.yaml"), []byte("media: [{colum: a}]\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := spec.Load(filepath.Join(dir, "job.yaml")); err == nil || !strings.Contains(err.Error(), "line 1") || !strings.Contains(err.Error(), `did you mean "column"?`) {
-		t.Errorf("an unknown key below media: %v", err)
-	}
-
+func TestMediaMistakes(t *testing.T) {
 	f := newFixture(t)
 	f.input("a")
 	for _, c := range []struct {

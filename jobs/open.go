@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/internal/durable"
@@ -59,10 +58,10 @@ func prepare(s Spec, o Options) (*Job, error) {
 		return nil, err
 	}
 	s.Tier = s.Tiers()
-	if err := s.MakeAbsolute(); err != nil {
+	if err := s.MakePathsAbsolute(); err != nil {
 		return nil, err
 	}
-	if err := s.ReadTexts(); err != nil {
+	if err := s.ReadFiles(); err != nil {
 		return nil, err
 	}
 	if o.Env == nil {
@@ -86,7 +85,7 @@ func prepare(s Spec, o Options) (*Job, error) {
 		return nil, err
 	}
 	j.critic = newCritic(&j.spec, j.prompt, j.prices, o.Log)
-	if j.retry, err = parseRetry(s.Retry); err != nil {
+	if j.retry, err = s.RetryStatuses(); err != nil {
 		return nil, err
 	}
 	if j.media, err = media.New(&j.spec); err != nil {
@@ -105,19 +104,6 @@ func loadPrices(path string) (*price.Table, error) {
 		return nil, &spec.Error{Err: err}
 	}
 	return t, nil
-}
-
-// parseRetry returns the statuses that are asked again.
-func parseRetry(names []string) (map[batch.Status]bool, error) {
-	retry := make(map[batch.Status]bool)
-	for _, name := range names {
-		st := batch.Status(name)
-		if !slices.Contains(batch.Statuses, st) || st == batch.Skipped || st == batch.Pending {
-			return nil, spec.Errorf("use blocked, truncated, empty, invalid, rejected or failed", "retry names the status %q", name)
-		}
-		retry[st] = true
-	}
-	return retry, nil
 }
 
 // openForReading opens input and journal as they stand.
@@ -202,7 +188,7 @@ func (j *Job) checkRun() error {
 	if err := j.deriver().CheckFiles(j.spec.Output, j.spec.Force); err != nil {
 		return err
 	}
-	if _, err := spec.ParseFailures(j.spec.MaxFailures); err != nil {
+	if _, err := j.spec.FailureLimit(); err != nil {
 		return err
 	}
 	if err := j.critic.checkBudget(); err != nil {
@@ -213,7 +199,7 @@ func (j *Job) checkRun() error {
 			return err
 		}
 	}
-	_, err := j.spec.DeadlineAt(time.Now())
+	_, err := j.spec.DeadlineFrom(time.Now())
 	return err
 }
 

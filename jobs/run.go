@@ -12,7 +12,6 @@ import (
 	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/internal/tier"
 	"github.com/genbatch/genbatch/jobs/internal/work"
-	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // A progress is what the current run, or the last one, has come to so far; mu guards
@@ -122,7 +121,7 @@ func (j *Job) Run(ctx context.Context) (*Summary, error) {
 // ask asks what the journal does not have of the rows of a list.
 func (j *Job) ask(ctx context.Context, list *work.List) (*Summary, error) {
 	j.critic.warnSchema()
-	failures, err := spec.ParseFailures(j.spec.MaxFailures)
+	failures, err := j.spec.FailureLimit()
 	if err != nil {
 		return nil, err
 	}

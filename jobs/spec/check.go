@@ -1,60 +1,14 @@
 package spec
 
 import (
-	"errors"
-	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
-	"github.com/genbatch/genbatch/batch"
-	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/internal/apijson"
 )
 
-// ParseCost reads max_cost.
-func ParseCost(text string) (price.USD, error) {
-	limit, err := price.ParseUSD(text)
-	if err == nil && limit <= 0 {
-		err = errors.New("it must be above 0")
-	}
-	if err != nil {
-		return 0, Errorf("write --max-cost 5.00", "max_cost: %w", err)
-	}
-	return limit, nil
-}
-
-// ParseHeaders reads NAME=VALUE pairs.
-func ParseHeaders(list []string) (http.Header, error) {
-	header := make(http.Header)
-	for _, pair := range list {
-		name, value, ok := strings.Cut(pair, "=")
-		name = strings.TrimSpace(name)
-		if !ok || name == "" || strings.ContainsAny(name, " :\r\n") || strings.ContainsAny(value, "\r\n") {
-			return nil, Errorf("write --header NAME=VALUE", "the header %q is not of that form", pair[:strings.IndexAny(pair+"=", "=: ")])
-		}
-		header.Add(name, value)
-	}
-	return header, nil
-}
-
-// ParseFailures reads --max-failures: N or P%.
-func ParseFailures(text string) (batch.FailureLimit, error) {
-	if text == "" {
-		return batch.FailureLimit{}, nil
-	}
-	if share, ok := strings.CutSuffix(text, "%"); ok {
-		if p, err := strconv.ParseFloat(share, 64); err == nil && p > 0 && p <= 100 {
-			return batch.FailureLimit{Percent: p}, nil
-		}
-	} else if n, err := strconv.Atoi(text); err == nil && n > 0 {
-		return batch.FailureLimit{Rows: n}, nil
-	}
-	return batch.FailureLimit{}, Errorf("write --max-failures 100, or --max-failures 5%", "max_failures is %q", text)
-}
-
-// check finds what is missing or contradicts itself, without looking at the
-// input.
+// Check returns an [*Error] for the first setting that is missing, impossible or contradicts
+// another. It looks at neither the input nor the files that the Spec names.
 func (s *Spec) Check() error {
 	switch {
 	case len(s.Input) == 0:
@@ -64,26 +18,8 @@ func (s *Spec) Check() error {
 	case s.Model == "":
 		return Errorf("say which with --model, for example --model gemini-2.5-flash-lite", "no model is given, and there is no default since models are retired")
 	}
-	var kinds []string
-	for name, given := range map[string]bool{
-		"prompt": s.Prompt != "", "classify": s.Classify != nil, "summarize": s.Summarize != nil, "raw": s.Raw != nil,
-		"extract": s.Extract != nil,
-	} {
-		if given {
-			kinds = append(kinds, name)
-		}
-	}
-	slices.Sort(kinds)
-	switch len(kinds) {
-	case 0:
-		if apijson.Field(s.Request, "contents") != nil { // a whole example, pasted
-			return Errorf("put the text into prompt:, or use raw: for whole requests", "request.contents is the same for every row, and the job does not say what to ask")
-		}
-		return Errorf(`say it with --prompt "Summarize: {{.text}}", with --label A --label B --text "{{.text}}", with --schema FILE --text "{{.text}}", or with prompt:, classify:, summarize:, extract: or raw: in a job file`,
-			"the job does not say what to ask")
-	case 1:
-	default:
-		return Errorf("keep one of them", "the job has %d kinds: %s", len(kinds), strings.Join(kinds, ", "))
+	if err := s.checkKind(); err != nil {
+		return err
 	}
 	if s.Limit > 0 && s.Sample > 0 {
 		return Errorf("keep one of them", "--limit and --sample contradict each other")
@@ -111,7 +47,32 @@ func (s *Spec) Check() error {
 	return s.checkRequest()
 }
 
-// Check finds contradictions in what stands under request:.
+// checkKind finds out whether the job has exactly one kind.
+func (s *Spec) checkKind() error {
+	var kinds []string
+	for name, given := range map[string]bool{
+		"prompt": s.Prompt != "", "classify": s.Classify != nil, "summarize": s.Summarize != nil, "raw": s.Raw != nil,
+		"extract": s.Extract != nil,
+	} {
+		if given {
+			kinds = append(kinds, name)
+		}
+	}
+	slices.Sort(kinds)
+	switch len(kinds) {
+	case 0:
+		if apijson.Field(s.Request, "contents") != nil { // somebody pasted a whole example of the API
+			return Errorf("put the text into prompt:, or use raw: for whole requests", "request.contents is the same for every row, and the job does not say what to ask")
+		}
+		return Errorf(`say it with --prompt "Summarize: {{.text}}", with --label A --label B --text "{{.text}}", with --schema FILE --text "{{.text}}", or with prompt:, classify:, summarize:, extract: or raw: in a job file`,
+			"the job does not say what to ask")
+	case 1:
+		return nil
+	}
+	return Errorf("keep one of them", "the job has %d kinds: %s", len(kinds), strings.Join(kinds, ", "))
+}
+
+// checkRequest finds contradictions between what stands under request: and other settings.
 func (s *Spec) checkRequest() error {
 	config, _ := apijson.Field(s.Request, "generationConfig").(map[string]any)
 	if s.MaxOutputTokens > 0 && apijson.Field(config, "maxOutputTokens") != nil {

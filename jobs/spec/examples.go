@@ -9,25 +9,28 @@ import (
 	"github.com/genbatch/genbatch/reader"
 )
 
-// Examples are texts with the labels that are right for them. The model is shown
-// them before each row's text, as turns of a conversation: they are then in just
-// the form that the row's own text and answer have, and stand in the part of the
-// request that is the same for every row, which the API caches. In YAML: a list of
-// examples, a file of them (CSV, TSV, JSONL or Parquet), or a group of keys that
-// names its columns as well. The zero value has none.
+// Examples are texts with their right labels, which the model is shown before each row's
+// text. In YAML they are a list of examples, the path of a file of them (CSV, TSV, JSONL or
+// Parquet), or a group of keys that names the file's columns as well. The zero value is no
+// examples.
+//
+// They are sent as turns of a conversation, since these have just the form of the row's own
+// text and answer. They stand in the part of the request that is the same for every row,
+// which the API caches.
 type Examples struct {
-	File  string    `json:"file,omitempty"`  // read by Open and View, which leave its rows in List
-	Text  string    `json:"text,omitempty"`  // its column with the texts; default: text
-	Label string    `json:"label,omitempty"` // its column with the labels; default: label, or with Multi labels
+	File  string    `json:"file,omitempty"`  // [Spec.ReadFiles] replaces it by List
+	Text  string    `json:"text,omitempty"`  // the file's column with the texts; default: text
+	Label string    `json:"label,omitempty"` // the file's column with the labels; default: label, or else labels
 	List  []Example `json:"list,omitempty"`
 }
 
-// An Example is a text with its label or labels.
+// An Example is a text with its label or labels. In a job with [Classify.Multi] a single text
+// may hold several labels, as a JSON list or with separators.
 type Example struct {
 	Text  string `json:"text"`
-	Label List   `json:"label"` // a single one may hold several, as JSON or separated, in a job with Multi
+	Label List   `json:"label"`
 
-	Place string // where it stands, for messages
+	Place string // where the example stands, for messages; may be empty
 }
 
 // UnmarshalYAML implements yaml.InterfaceUnmarshaler.
@@ -50,11 +53,11 @@ func (e *Examples) UnmarshalYAML(unmarshal func(any) error) error {
 	return nil
 }
 
-// What is sent with each row is paid for with each row. Beyond these, examples are more
-// likely a whole data set that was named by mistake.
+// MaxExamples and MaxExampleBytes bound the examples of a job, which are sent, and paid for,
+// with each row. More of them are rather a whole data set that was named by mistake.
 const (
 	MaxExamples     = 1000
-	MaxExampleBytes = 1 << 20
+	MaxExampleBytes = 1 << 20 // of their texts and answers together
 )
 
 // read puts the rows of the file into the list.
@@ -108,12 +111,13 @@ func (e *Examples) read() error {
 	return nil
 }
 
-// TooManyExamples returns the error for examples that are more than are sent, as what
-// says.
+// TooManyExamples returns the [*Error] for more examples than are sent with each row. What
+// says how many there are.
 func TooManyExamples(what string) error {
 	return Errorf("a few for each label do; compare with known labels by --expected COLUMN", "%s, and all of them are sent with each row", what)
 }
 
+// lacksColumn returns the error for a row of examples without a column.
 func lacksColumn(row *batch.Row, name string) error {
 	var names []string
 	for _, c := range row.Columns {

@@ -1,18 +1,18 @@
 package spec
 
-// A MediaColumn is a column whose cells name or hold images, recordings, films or
-// documents, which become parts of the request before its text: a path below the
-// media root, an https, gs or YouTube address, the name of an upload (files/…), a
-// data: URI, base64, bytes, or a list of these. An empty cell has no part.
+// A MediaColumn is a column whose cells hold or name images, recordings, films or documents.
+// They become parts of the request, before its text. A cell is a path below the media root,
+// an https, gs or YouTube address, the name of an upload (files/...), a data: URI, base64,
+// bytes, or a list of these. An empty cell makes no part.
 type MediaColumn struct {
-	Column     string `json:"column"`
-	MIMEType   string `json:"mime_type,omitempty"`  // default: what the content, or the extension, says
+	Column     string `json:"column"`               // required
+	MIMEType   string `json:"mime_type,omitempty"`  // default: that of the content, or else of the extension
 	Resolution string `json:"resolution,omitempty"` // low, medium, high or ultra_high; default: the request's
-	MaxBytes   int64  `json:"max_bytes,omitempty"`  // of one medium; default: what the API takes
+	MaxBytes   int64  `json:"max_bytes,omitempty"`  // largest size of one medium; default: what the API takes
 }
 
-// MediaColumns are columns with media. In YAML: a name, a list of names, or a list
-// of MediaColumns.
+// MediaColumns are columns with media. In YAML they are a column's name, a MediaColumn, or a
+// list of either.
 type MediaColumns []MediaColumn
 
 // UnmarshalYAML implements yaml.InterfaceUnmarshaler.
@@ -38,7 +38,7 @@ func (m *MediaColumns) UnmarshalYAML(unmarshal func(any) error) error {
 	return nil
 }
 
-// mediaItem is a MediaColumn, for which YAML may give the column's name alone.
+// A mediaItem is a MediaColumn in YAML, which may be the column's name alone.
 type mediaItem MediaColumn
 
 // UnmarshalYAML implements yaml.InterfaceUnmarshaler.

@@ -14,7 +14,8 @@ import (
 	"github.com/genbatch/genbatch/internal/message"
 )
 
-// SchemaFields are the fields of generationConfig that say what form an answer has.
+// SchemaFields are the fields of generationConfig that state the form of answers. They must
+// not be changed.
 var SchemaFields = []string{"responseSchema", "responseJsonSchema", "_responseJsonSchema", "responseFormat"}
 
 // checkSchema finds contradictions between the job's schema and its request.
@@ -44,13 +45,13 @@ func (s *Spec) checkSchema() error {
 	return nil
 }
 
-// A Schema is the JSON Schema of the answers: its text, or a JSON string with the
-// path of the file that holds it, see [SchemaFile]. In YAML: the schema itself, or
-// the path. The zero value is none.
+// A Schema is the JSON Schema of the answers: its text, or a JSON string with the path of the
+// file that holds it; see [SchemaFile]. In YAML it is the schema itself, or the path. The zero
+// value is no schema.
 type Schema json.RawMessage
 
-// SchemaFile returns the Schema that a file holds. It is read when the job is
-// opened; a relative path is relative to the working folder.
+// SchemaFile returns the Schema that a file holds. [Spec.ReadFiles] reads the file; a relative
+// path is relative to the working folder.
 func SchemaFile(path string) Schema {
 	return apijson.AppendString(nil, path)
 }
@@ -69,8 +70,8 @@ func (s *Schema) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// UnmarshalYAML implements yaml.BytesUnmarshaler: the order of the properties, which
-// is that of the columns, is lost in a map.
+// UnmarshalYAML implements yaml.BytesUnmarshaler. Unmarshalling into a map would lose the
+// order of the properties, which is that of the columns.
 func (s *Schema) UnmarshalYAML(text []byte) error {
 	var v any
 	if err := yaml.UnmarshalWithOptions(text, &v, yaml.UseOrderedMap()); err != nil {
@@ -86,8 +87,7 @@ func (s *Schema) UnmarshalYAML(text []byte) error {
 	return err
 }
 
-// orderedJSON appends a YAML value as JSON, with the members of objects in their
-// order.
+// orderedJSON appends a YAML value as JSON. It keeps the order of an object's members.
 func orderedJSON(dst []byte, v any) ([]byte, error) {
 	var err error
 	switch v := v.(type) {
@@ -121,14 +121,13 @@ func orderedJSON(dst []byte, v any) ([]byte, error) {
 	return append(dst, text...), err
 }
 
-// path returns the file that holds the schema; ok is false when s is the schema.
+// path returns the file that holds the schema. It is false if s is the schema itself.
 func (s Schema) path() (path string, ok bool) {
 	ok = json.Unmarshal(s, &path) == nil && len(s) > 0 && string(s) != "null"
 	return path, ok
 }
 
-// resolveSchema makes the path of a schema's file, if it is one, relative to a job
-// file's folder.
+// resolveSchema applies at to the paths of schema files; see [Spec.resolve].
 func (s *Spec) resolveSchema(at func(path *string)) {
 	schemas := []*Schema{&s.Schema}
 	if s.Extract != nil {
@@ -142,8 +141,8 @@ func (s *Spec) resolveSchema(at func(path *string)) {
 	}
 }
 
-// readSchema puts the job's one schema into Spec.Schema, and a file's content in
-// the place of its name.
+// readSchema puts the job's one schema into Spec.Schema, and a file's content in place of its
+// name.
 func (s *Spec) readSchema() error {
 	if s.Extract != nil && len(s.Extract.Schema) > 0 {
 		if len(s.Schema) > 0 {

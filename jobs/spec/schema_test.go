@@ -47,7 +47,7 @@ extract:
 			err = s.Check()
 		}
 		if err == nil {
-			err = s.ReadTexts()
+			err = s.ReadFiles()
 		}
 		if err != nil {
 			t.Errorf("%s: %v", name, err)

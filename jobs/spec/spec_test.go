@@ -9,6 +9,33 @@ import (
 	"time"
 )
 
+func TestLoad(t *testing.T) {
+	s, err := loadText(t, `
+input: reviews.csv
+output: /abs/labels.csv
+model: gemini-2.5-flash
+timeout: 90s
+classify:
+  text: "{{.body}}"
+  labels: {positive: "praises, loudly", negative: complains}
+request:
+  generationConfig: {temperature: 0}
+rpm: 1000
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if filepath.Base(s.Input[0]) != "reviews.csv" || !filepath.IsAbs(s.Input[0]) || s.Output != "/abs/labels.csv" {
+		t.Errorf("paths %q and %q: relative ones are to the job file's folder", s.Input, s.Output)
+	}
+	if s.RPM != 1000 || s.Timeout != 90*time.Second || s.Classify.Labels[0] != (Label{Name: "positive", Description: "praises, loudly"}) || s.Classify.Labels[1].Name != "negative" {
+		t.Errorf("spec %+v, %+v", s, s.Classify)
+	}
+	if err := s.Check(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestLoadErrors(t *testing.T) {
 	for text, want := range map[string][]string{
 		"inptu: a.csv":                          {"line 1, column 1", "inptu", `did you mean "input"?`},
@@ -28,9 +55,9 @@ func TestLoadErrors(t *testing.T) {
 		"prompt: \"{{.x}}\"\n\tmodel: tabs here\n": {"line 2"},
 	} {
 		_, err := loadText(t, text)
-		var spec *Error
-		if !errors.As(err, &spec) {
-			t.Errorf("%q: error %v, want a SpecError", text, err)
+		var mistake *Error
+		if !errors.As(err, &mistake) {
+			t.Errorf("%q: error %v, want an *Error", text, err)
 			continue
 		}
 		for _, part := range append(want, "job.yaml") {
@@ -68,9 +95,9 @@ func TestCheck(t *testing.T) {
 		s := good()
 		change(s)
 		err := s.Check()
-		var spec *Error
-		if !errors.As(err, &spec) || !strings.Contains(err.Error(), want) {
-			t.Errorf("error %v, want a SpecError with %q", err, want)
+		var mistake *Error
+		if !errors.As(err, &mistake) || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want an *Error with %q", err, want)
 		}
 	}
 }

@@ -10,11 +10,12 @@ import (
 	"github.com/genbatch/genbatch/internal/apijson"
 )
 
-// tierNames are the tiers that a call can ask for. Batch is a service of its own.
+// tierNames are the service tiers that a call can ask for. Batch is not one of them: it is
+// another service than generateContent.
 var tierNames = []string{"flex", "standard", "priority"}
 
-// tiers are the tiers to try, the first first. YAML and the environment may have
-// them as one text.
+// Tiers returns the service tiers to try, in this order. It is nil if the job names none. A
+// text with commas, as the environment gives it, stands for several.
 func (s *Spec) Tiers() (list []string) {
 	for _, text := range s.Tier {
 		for name := range strings.SplitSeq(text, ",") {
@@ -24,7 +25,7 @@ func (s *Spec) Tiers() (list []string) {
 	return list
 }
 
-// checkTiers finds what is wrong with tier, tier_wait and deadline.
+// checkTiers finds mistakes in tier, tier_wait and deadline.
 func (s *Spec) checkTiers() error {
 	tiers := s.Tiers()
 	for i, name := range tiers {
@@ -61,50 +62,12 @@ func (s *Spec) checkTiers() error {
 	return err
 }
 
-// CheckTierEndpoint refuses tiers where an endpoint does not sell them: it would
-// charge its own price for what looks like half of it.
+// CheckTierEndpoint returns an [*Error] if the endpoint of this name does not sell service
+// tiers. It would charge its own price for what the job expects at half of it.
 func CheckTierEndpoint(name string) error {
 	if gemini.FactsOf(name).NoTiers {
 		return Errorf("leave --tier out; serviceTier under request: is passed on as it is",
 			"the gateway %s has no service tiers that are known to be sold or billed as Google's", name)
 	}
 	return nil
-}
-
-// deadline returns when a run that begins now is to end; zero: there is no deadline.
-func (s *Spec) DeadlineAt(now time.Time) (time.Time, error) {
-	at, err := parseDeadline(s.Deadline, now)
-	if err == nil && !at.IsZero() && !at.After(now) {
-		return at, Errorf("write a later one", "the deadline %s has passed", s.Deadline)
-	}
-	return at, err
-}
-
-// parseDeadline reads a duration, a time of the day, or a date with time.
-func parseDeadline(text string, now time.Time) (time.Time, error) {
-	text = strings.TrimSpace(text)
-	if text == "" {
-		return time.Time{}, nil
-	}
-	var at time.Time
-	if d, err := time.ParseDuration(text); err == nil {
-		at = now.Add(d)
-	} else if clock, err := time.Parse("15:04", text); err == nil {
-		local := now.Local()
-		at = time.Date(local.Year(), local.Month(), local.Day(), clock.Hour(), clock.Minute(), 0, 0, time.Local)
-		if !at.After(now) {
-			at = time.Date(local.Year(), local.Month(), local.Day()+1, clock.Hour(), clock.Minute(), 0, 0, time.Local)
-		}
-	} else if at, err = time.Parse(time.RFC3339, text); err != nil {
-		return at, Errorf("write --deadline 6h, --deadline 18:00 or --deadline 2027-01-31T18:00:00+01:00", "deadline is %q", text)
-	}
-	return at, nil
-}
-
-// PlanTier is the tier that a plan is priced at: the one that is tried first.
-func (s *Spec) PlanTier() string {
-	if tiers := s.Tiers(); len(tiers) > 0 {
-		return tiers[0]
-	}
-	return ""
 }

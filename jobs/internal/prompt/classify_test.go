@@ -192,7 +192,7 @@ func TestExamplesAreChecked(t *testing.T) {
 			}
 		}
 		s := jobtest.Load(t, fmt.Sprintf("classify: {text: '{{.x}}', labels: [good, bad], examples: %q%s}", path, test.more))
-		err := s.ReadTexts()
+		err := s.ReadFiles()
 		if err == nil {
 			_, err = New(s)
 		}
@@ -208,7 +208,7 @@ func TestExamplesAreChecked(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := jobtest.Load(t, fmt.Sprintf("classify: {text: '{{.x}}', labels: [good, bad], multi: true, examples: {file: %q, text: body, label: kind}}", path))
-	if err := s.ReadTexts(); err != nil {
+	if err := s.ReadFiles(); err != nil {
 		t.Fatal(err)
 	}
 	if text := body(t, s, jobtest.Row("x", "y")); !strings.Contains(text, `"text":"[\"good\",\"bad\"]"`) {
@@ -225,7 +225,7 @@ func TestClassifyMistakes(t *testing.T) {
 		"labels: ['@nowhere.txt', b]":                               "nowhere.txt",
 	} {
 		s := jobtest.Load(t, "classify: {text: '{{.x}}', "+text+"}")
-		err := s.ReadTexts()
+		err := s.ReadFiles()
 		if err == nil {
 			_, _, err = newKind(s)
 		}
@@ -238,7 +238,7 @@ func TestClassifyMistakes(t *testing.T) {
 	if err := os.WriteFile(path, []byte("gut\nb\xf6se\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := jobtest.Load(t, fmt.Sprintf("classify: {text: x, labels: ['@%s', b]}", path)).ReadTexts(); err == nil || !strings.Contains(err.Error(), "latin1.txt is not valid UTF-8") {
+	if err := jobtest.Load(t, fmt.Sprintf("classify: {text: x, labels: ['@%s', b]}", path)).ReadFiles(); err == nil || !strings.Contains(err.Error(), "latin1.txt is not valid UTF-8") {
 		t.Errorf("labels in Latin-1: %v", err)
 	}
 	if _, err := jobtest.LoadText(t, "classify: {text: x, labels: [a, b], examples: {text: body}}"); err == nil || !strings.Contains(err.Error(), "examples are a file, a list") {

@@ -14,7 +14,7 @@ import (
 // body renders a row with a job's kind.
 func body(t *testing.T, s *spec.Spec, r *batch.Row) string {
 	t.Helper()
-	if err := s.ReadTexts(); err != nil {
+	if err := s.ReadFiles(); err != nil {
 		t.Fatal(err)
 	}
 	k, _, err := newKind(s)

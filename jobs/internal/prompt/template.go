@@ -170,7 +170,7 @@ func templateValue(v any) any {
 // checkColumns returns an error when the template names a column that is not
 // among names.
 func (r *rowTemplate) checkColumns(names []string) error {
-	return spec.CheckUses(r.name, r.uses, names)
+	return spec.CheckColumns(r.name, r.uses, names)
 }
 
 // findColumns notes the columns that a template names: fields of the row, and

@@ -128,10 +128,10 @@ func TestTextFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.ReadTexts(); err != nil {
+	if err := s.ReadFiles(); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.ReadTexts(); err != nil { // as when job.json is read
+	if err := s.ReadFiles(); err != nil { // as when job.json is read
 		t.Fatal(err)
 	}
 	for want, text := range map[string]string{"Say hi\n": s.Prompt, "@hi says": s.System} {
@@ -144,7 +144,7 @@ func TestTextFiles(t *testing.T) {
 		}
 	}
 	s.Prompt = "@/does/not/exist"
-	if err := s.ReadTexts(); err == nil || !strings.Contains(err.Error(), "prompt: open /does/not/exist") {
+	if err := s.ReadFiles(); err == nil || !strings.Contains(err.Error(), "prompt: open /does/not/exist") {
 		t.Errorf("error %v", err)
 	}
 }

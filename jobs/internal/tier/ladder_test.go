@@ -113,7 +113,7 @@ func (m *memorySink) statuses() map[batch.Status]int {
 func runTiers(t *testing.T, s *server, n, workers int, spec spec.Spec) (*memorySink, error) {
 	t.Helper()
 	begin := time.Now()
-	deadline, err := spec.DeadlineAt(begin)
+	deadline, err := spec.DeadlineFrom(begin)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,15 +2,16 @@ package spec
 
 import (
 	"encoding/json"
-	"maps"
 
 	"github.com/genbatch/genbatch/internal/apijson"
 )
 
-// body returns what the job's own fields put into each body, with request:
-// laid over it.
+// Body returns what the job's settings put into the request body of every row. The members
+// that the kind makes come first, and may be nil. Then max_output_tokens and the schema are
+// merged into them, and last what stands under request:, which overrides the others. Nothing
+// that is passed in is changed.
 func (s *Spec) Body(kind map[string]any) map[string]any {
-	body := maps.Clone(kind)
+	body := kind
 	if s.MaxOutputTokens > 0 {
 		body = apijson.Merge(body, map[string]any{"generationConfig": map[string]any{"maxOutputTokens": s.MaxOutputTokens}})
 	}
@@ -22,7 +23,8 @@ func (s *Spec) Body(kind map[string]any) map[string]any {
 	return apijson.Merge(body, s.Request)
 }
 
-// OutputBound returns the bound in tokens that the job sets to each answer; 0: none.
+// OutputBound returns the most tokens that the job lets each answer have. It is 0 if the job
+// sets no bound.
 func (s *Spec) OutputBound() (int64, error) {
 	if s.MaxOutputTokens > 0 {
 		return int64(s.MaxOutputTokens), nil

@@ -1,0 +1,110 @@
+package spec
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// MakePathsAbsolute makes the paths of the job's own files absolute, from the working folder.
+// "-" stays as it is.
+func (s *Spec) MakePathsAbsolute() error {
+	s.Input = slices.Clone(s.Input)
+	paths := []*string{&s.Output, &s.State, &s.APIKeyFile, &s.Prices, &s.MediaRoot}
+	for i := range s.Input {
+		paths = append(paths, &s.Input[i])
+	}
+	for _, p := range paths {
+		if *p == "" || *p == "-" {
+			continue
+		}
+		abs, err := filepath.Abs(*p)
+		if err != nil {
+			return err
+		}
+		*p = abs
+	}
+	return nil
+}
+
+// ReadFiles puts the contents of prompts, schemas, labels and examples in place of the names
+// of their files. So a job stays what it was when somebody looks at it later, from another
+// folder. What the Spec points to is copied before it is changed.
+func (s *Spec) ReadFiles() error {
+	s.Classify, s.Summarize, s.Extract = clonePointer(s.Classify), clonePointer(s.Summarize), clonePointer(s.Extract)
+	if err := s.readSchema(); err != nil {
+		return err
+	}
+	for name, text := range s.texts() {
+		file, ok := fileOf(*text)
+		if !ok {
+			continue
+		}
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return Errorf("a text that begins with an at sign is written with two", "%s: %w", name, err)
+		}
+		*text = string(content)
+		if strings.HasPrefix(*text, "@") {
+			*text = "@" + *text
+		}
+	}
+	return s.Classify.readFiles()
+}
+
+// resolve makes the paths in a job file relative to the working folder, instead of to the
+// job file's own folder dir.
+func (s *Spec) resolve(dir string) {
+	at := func(path *string) {
+		if *path != "" && *path != "-" && !filepath.IsAbs(*path) {
+			*path = filepath.Join(dir, *path)
+		}
+	}
+	for i := range s.Input {
+		at(&s.Input[i])
+	}
+	at(&s.Output)
+	at(&s.State)
+	at(&s.APIKeyFile)
+	at(&s.Prices)
+	s.resolveSchema(at)
+	at(&s.MediaRoot)
+	for _, text := range s.texts() {
+		if file, ok := fileOf(*text); ok {
+			at(&file)
+			*text = "@" + file
+		}
+	}
+	s.Classify.resolve(at)
+}
+
+// texts returns the templates that may be given as a file, by the names of their keys.
+func (s *Spec) texts() map[string]*string {
+	texts := map[string]*string{"prompt": &s.Prompt, "system": &s.System}
+	if s.Classify != nil {
+		texts["text"] = &s.Classify.Text
+	}
+	if s.Summarize != nil {
+		texts["text"] = &s.Summarize.Text
+	}
+	if s.Extract != nil {
+		texts["text"] = &s.Extract.Text
+	}
+	return texts
+}
+
+// fileOf returns the file that a template stands for: @FILE. A template that begins with an
+// at sign itself is written with two.
+func fileOf(text string) (file string, ok bool) {
+	file, ok = strings.CutPrefix(text, "@")
+	return file, ok && !strings.HasPrefix(file, "@")
+}
+
+// clonePointer returns a pointer to a copy, or nil.
+func clonePointer[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	return new(*p)
+}
