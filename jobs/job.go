@@ -57,7 +57,7 @@ type Job struct {
 	state    *state.Folder
 	journal  *journal.Journal // nil: it has not been read
 	upToDate *state.Manifest  // of the output, if Open found that nothing is to be asked; else nil
-	counted  plan.Seen        // the prompts that CountTokens had counted
+	counted  plan.TokenCounts // the prompts that CountTokens had counted
 
 	conn     connection // of a job that can run
 	progress progress

@@ -30,7 +30,7 @@ func (j *Job) Plan() (*Plan, error) {
 		List: j.list, Journal: j.journal, Prices: j.prices, Count: j.deriver().Count, Tiers: j.spec.Tiers(),
 		MaxOutputTokens: bound, OwnBounds: j.prompt.Set().Covers("generationConfig.maxOutputTokens"),
 		Counted: j.counted,
-		Known: func(model string) quota.Known {
+		Quota: func(model string) quota.Known {
 			if store == nil {
 				return quota.Known{}
 			}
@@ -90,7 +90,7 @@ func (j *Job) CountTokens(ctx context.Context, n int) (counted int64, err error)
 	if err != nil {
 		return 0, err
 	}
-	j.counted = make(plan.Seen)
+	j.counted = make(plan.TokenCounts)
 	for it, err := range chosen.Items() {
 		if err != nil {
 			return 0, err

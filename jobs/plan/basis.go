@@ -8,19 +8,22 @@ import (
 	"github.com/genbatch/genbatch/jobs/cost"
 )
 
-// A basis is what a plan takes from the answers so far.
+// A basis adds up what the answers so far cost at the prices of now, and how long they took.
 type basis struct {
-	known                 []observation
-	tokens                float64 // estimated, of the rows to be asked
-	standard, flex, batch price.USD
-	tier                  string    // that the rows to be asked are priced at; empty: as they were served
-	priced                price.USD // what is known, at that price
+	prices *price.Table
+	now    time.Time
+	tier   string // the service tier that answers are priced at; empty prices them as they were served
+
+	known                 []observation // the rows whose price is known
+	tokens                float64       // estimated input of the rows to be asked
+	priced                price.USD     // what the known rows cost
+	standard, flex, batch price.USD     // what they would cost in these services
 	calls                 int64
 	latency               time.Duration
 }
 
-// add takes what a settled row cost, at the prices of today.
-func (b *basis) add(prices *price.Table, req *batch.Request, r *batch.Result) {
+// add adds a settled row with its result, which may be nil.
+func (b *basis) add(req *batch.Request, r *batch.Result) {
 	if r == nil || len(r.Spent) == 0 {
 		return
 	}
@@ -31,26 +34,26 @@ func (b *basis) add(prices *price.Table, req *batch.Request, r *batch.Result) {
 		if s.Usage == nil {
 			continue
 		}
-		s.At = time.Now()
+		s.At = b.now
 		if b.tier != "" {
 			s.Tier = b.tier
 		}
-		amount, ok := cost.Of(prices, &s, r.Model)
+		amount, ok := cost.Of(b.prices, &s, r.Model)
 		if !ok {
 			return
 		}
 		o.cost += float64(amount)
-		for tier, sum := range map[price.Service]*price.USD{price.Standard: &b.standard, price.Flex: &b.flex, price.Batch: &b.batch} {
-			s.Tier = string(tier)
-			cost, _ := cost.Of(prices, &s, r.Model)
-			*sum += cost
+		for service, sum := range map[price.Service]*price.USD{price.Standard: &b.standard, price.Flex: &b.flex, price.Batch: &b.batch} {
+			s.Tier = string(service)
+			amount, _ := cost.Of(b.prices, &s, r.Model)
+			*sum += amount
 		}
 	}
 	b.priced += price.USD(o.cost)
 	b.known = append(b.known, o)
 }
 
-// tell fills in what the plan says by the answers so far.
+// tell fills in what the plan takes from the answers so far.
 func (b *basis) tell(p *Plan) {
 	if f, ok := forecast(b.known, float64(p.Ask()), b.tokens); ok {
 		p.Forecast = &f

@@ -6,29 +6,34 @@ import (
 	"github.com/genbatch/genbatch/batch/price"
 )
 
-// A Forecast is what rows that were not asked yet will cost.
+// A Forecast is what rows that were not asked yet will cost. Low and High are the bounds of a
+// 90 % prediction interval: the cost is below Low in 5 % of jobs, and above High in 5 %.
 type Forecast struct {
-	Answers int64     `json:"answers"` // that it is derived from
+	Answers int64     `json:"answers"` // the number of answered rows that it is derived from
 	Mean    price.USD `json:"mean_picousd"`
-	Low     price.USD `json:"low_picousd"` // and High: the bounds of a 90 % interval
+	Low     price.USD `json:"low_picousd"`
 	High    price.USD `json:"high_picousd"`
 }
 
-// An observation is one answered row: the estimated tokens of its prompt, and what
-// all its attempts cost, in pico-dollars.
+// An observation is one answered row: the estimated tokens of its prompt, and what all its
+// attempts cost in pico-dollars.
 type observation struct{ tokens, cost float64 }
 
-// fewestObservations are those that a forecast needs: with fewer there is no
-// telling how far rows differ.
+// fewestObservations is the number of observations that a forecast needs. Fewer do not tell
+// how much rows differ.
 const fewestObservations = 5
 
-// forecast says what so many rows with so many estimated tokens in all will cost:
-// by regression on the length of the prompt, which carries the cost of the input
-// and what longer prompts make of the output. Thinking, which no prompt foretells,
-// is in the residuals, and those make the interval: for the error of the fit and for
-// the chance in the rows to come. They are skewed, since some rows are thought about
-// ten times as long as others, for which the interval is shifted after Johnson
-// (Modified t tests and confidence intervals for asymmetrical populations, 1978).
+// forecast returns what so many rows, with so many estimated tokens in all, will cost. It is
+// false without rows, or with too few observations.
+//
+// The mean comes from a linear regression of the cost on the tokens of the prompt. These
+// explain the cost of the input, and how far longer prompts have longer answers. Thinking
+// does not depend on the prompt's length, and so is in the residuals. They make the interval,
+// which covers both the error of the fit and the chance in the rows to come.
+//
+// The residuals are skewed, since the model thinks ten times as long about some rows as about
+// others. The interval is shifted for that after Johnson, Modified t tests and confidence
+// intervals for asymmetrical populations, 1978.
 func forecast(known []observation, rows, tokens float64) (f Forecast, ok bool) {
 	n := float64(len(known))
 	if len(known) < fewestObservations || rows == 0 {
@@ -74,11 +79,11 @@ func forecast(known []observation, rows, tokens float64) (f Forecast, ok bool) {
 	}, true
 }
 
-// student returns the 95th percentile of Student's distribution, which leaves 5 % at
-// either end: the Cornish-Fisher expansion around the normal one. Abramowitz and
-// Stegun 26.7.5; it is within 1 % from 3 degrees of freedom on.
+// student returns the 95th percentile of Student's t distribution with so many degrees of
+// freedom, so that 5 % are left at either end. It is the Cornish-Fisher expansion of Abramowitz
+// and Stegun, 26.7.5, which is within 1 % from 3 degrees of freedom on.
 func student(free float64) float64 {
-	const z = 1.6448536269514722
+	const z = 1.6448536269514722 // the same percentile of the normal distribution
 	g1 := (z*z*z + z) / 4
 	g2 := (5*math.Pow(z, 5) + 16*z*z*z + 3*z) / 96
 	g3 := (3*math.Pow(z, 7) + 19*math.Pow(z, 5) + 17*z*z*z - 15*z) / 384

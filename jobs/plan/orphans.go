@@ -6,43 +6,44 @@ import (
 	"github.com/genbatch/genbatch/jobs/internal/work"
 )
 
-// countOrphans fills in how many answers are orphaned, and how many of the new rows
-// are changed ones. It needs a pass over the input before, and makes another one if
-// there are orphans, with 8 bytes of memory for each.
-func (c *Config) countOrphans(p *Plan) error {
+// countOrphans counts the orphaned answers, and how many of the new rows are changed ones. It
+// must follow a whole pass over the list. If there are orphans it makes another pass, with
+// about 8 bytes of memory for each of them.
+func (b *builder) countOrphans() error {
 	none := true
-	for range c.Journal.Orphans() {
+	for range b.Journal.Orphans() {
 		none = false
 		break
 	}
 	if none {
 		return nil
 	}
-	if c.List.Limit > 0 { // rows past the limit have not been looked at
-		for _, err := range c.List.All() {
+	if b.List.Limit > 0 { // the journal has not been asked yet for the rows past the limit
+		for _, err := range b.List.All() {
 			if err != nil {
 				return err
 			}
 		}
 	}
-	left := make(map[uint64]bool) // what the orphans were named
+	p := &b.plan
+	orphans := make(map[uint64]bool) // by the names of the rows that they were for
 	seed := maphash.MakeSeed()
-	for e := range c.Journal.Orphans() {
-		r, err := c.Journal.Read(e)
+	for e := range b.Journal.Orphans() {
+		r, err := b.Journal.Read(e)
 		if err != nil {
 			return err
 		}
 		p.Orphaned++
-		left[nameOf(seed, r.Key, r.Row)] = true
+		orphans[nameOf(seed, r.Key, r.Row)] = true
 	}
-	if p.New == 0 || len(left) == 0 {
+	if p.New == 0 || len(orphans) == 0 {
 		return nil
 	}
-	for it, err := range c.List.Items() {
+	for it, err := range b.List.Items() {
 		if err != nil {
 			return err
 		}
-		if it.Fate == work.New && left[nameOf(seed, it.Request.Key, it.Row.Number)] {
+		if it.Fate == work.New && orphans[nameOf(seed, it.Request.Key, it.Row.Number)] {
 			p.Changed++
 			p.New--
 		}
@@ -50,8 +51,8 @@ func (c *Config) countOrphans(p *Plan) error {
 	return nil
 }
 
-// nameOf is what a row is called in this job, as a number: its key, or its place if
-// the job gives no keys.
+// nameOf returns a number for what the job calls a row: its key or, in a job without a key,
+// its place in the input.
 func nameOf(seed maphash.Seed, key string, row int64) uint64 {
 	if key == "" {
 		return uint64(row)

@@ -1,5 +1,3 @@
-// Package plan says what a run would do and cost: a fold over the rows of a job and the
-// answers that it has so far. Nothing is sent for it.
 package plan
 
 import (
@@ -14,97 +12,97 @@ import (
 	"github.com/genbatch/genbatch/jobs/internal/work"
 )
 
-// A Plan says what a run would do. Nothing was sent for it.
+// A Plan says what a run would do and cost. Amounts are at the prices of the day on which it
+// was made.
 type Plan struct {
-	Rows    int64 // of the input
-	New     int64 // never asked, and not taken for changed ones
-	Changed int64 // to be asked anew, for what they ask is another thing than before; see Plan
-	Again   int64 // asked before, and to be asked again: failed, or named by retry
-	Settled int64 // need no call
-	Bad     int64 // cannot be read or rendered
-	Copied  int64 // share the call of an identical row, with dedupe
+	Rows    int64 // all rows of the job
+	New     int64 // rows to be asked that were never asked, as far as can be told; see New
+	Changed int64 // rows to be asked anew, because they ask something else than before; see New
+	Again   int64 // rows to be asked again, because they failed or retry names their status
+	Settled int64 // rows whose result counts; they need no call
+	Bad     int64 // rows that cannot be read or rendered, or are known to be refused
+	Copied  int64 // rows that share the call of an identical row
 
-	// Orphaned counts answers in the journal that no row of the input asks for any
-	// more. They stay, and are used again if their rows come back.
+	// Orphaned counts answers in the journal that no row of the input asks for any more.
+	// They stay, and count again if their rows come back.
 	Orphaned int64
 
-	BadRows []string // the first of them, with place and cause
+	BadRows []string // the first five bad rows, with place and cause
 
-	InputTokens int64     // of the rows to be asked, estimated
-	InputCost   price.USD // of them
-	Priced      bool      // whether the model's price is known
+	InputTokens int64     // estimated input of the rows to be asked
+	InputCost   price.USD // its cost
+	Priced      bool      // whether all models to be asked have a known price; otherwise costs are too low
 
 	Outlook
 
-	// MaxOutputTokens is the most that the rows to be asked can put out; 0: nothing
-	// bounds them.
+	// MaxOutputTokens is the most output that the rows to be asked can have. It is 0 if
+	// nothing bounds one of them.
 	MaxOutputTokens int64
-	MaxOutputCost   price.USD
+	MaxOutputCost   price.USD // the most that this output can cost, in the dearest tier of the job
 
-	First      json.RawMessage // the first request to be sent
-	FirstModel string          // to which model
-	FirstAt    string          // the place of its row
+	First      json.RawMessage // the body of the first request; nil if no row is to be asked
+	FirstModel string          // the model that it is sent to
+	FirstAt    string          // the place of its row in the input
 
-	Price    price.USD // spent so far on the rows of the input
-	Unpriced int64     // calls of unknown price among those
+	Price    price.USD // what the rows of the input have cost so far
+	Unpriced int64     // calls for them without a known price
 
-	Tier string // that costs are foretold for, the first of the job's; empty: it names none
+	Tier string // the service tier that all costs are for, the job's first; empty if it names none
 }
 
-// An Outlook is what a plan takes from the answers of this job so far.
+// An Outlook is what a plan takes from the answers that the job has so far.
 type Outlook struct {
-	// Answered is how many answers are known, the basis of OutputTokens, the expected
-	// output of the rows to be asked, thinking included. 0: none is known yet, and
-	// OutputTokens is 0.
+	// Answered is the number of calls that reported their output. It is the basis of
+	// OutputTokens, the output that is expected of the rows to be asked, thinking included,
+	// and of its cost. Without any, both are 0.
 	Answered     int64
 	OutputTokens int64
 	OutputCost   price.USD
 
-	// Forecast is what the rows to be asked will cost; nil: too few answers are known.
+	// Forecast is what the rows to be asked will cost. It is nil if too few rows were
+	// answered.
 	Forecast *Forecast
-	// Standard, Flex and Batch are what the same answers would cost at the prices of
-	// these services, as shares of what Forecast takes them to cost; 0: not known.
+	// Standard, Flex and Batch are what the same answers would cost in these services, in
+	// proportion to what Forecast takes them to cost. They are 0 if that is not known.
 	Standard, Flex, Batch float64
 
-	PerCall time.Duration // how long calls took on the average; 0: none was made
+	PerCall time.Duration // the mean duration of a row's last attempt; 0 if none was made
 
-	Pace []Pace // of the models to be asked
+	Pace []Pace // by model, in the order in which rows name them
 }
 
-// Ask returns how many rows would be asked.
+// Ask returns the number of rows that a run would ask.
 func (p *Plan) Ask() int64 { return p.New + p.Changed + p.Again }
 
-const badRowsShown = 5
-
-// A Pace is what a plan would ask one model, and what is known of its quota.
+// A Pace is what a run would ask of one model, with what is known of the model's quota.
 type Pace struct {
 	Model  string
 	Rows   int64
-	Tokens int64 // of their input, estimated
+	Tokens int64 // estimated input of these rows
 
 	quota.Known
 }
 
-// A Config says what is planned, and by what.
+// A Config says what is planned. All fields but those that say otherwise are required.
 type Config struct {
-	List    *work.List
-	Journal *journal.Journal
+	List    *work.List       // it must have the Journal; see [work.List.Use]
+	Journal *journal.Journal // the answers so far
 	Prices  *price.Table
 
-	// Count adds what a row's attempts used and cost, and returns its result; nil: it
-	// has none.
+	// Count adds to the totals what the attempts of a row used and cost. It returns the
+	// row's result, or nil if it has none.
 	Count func(*work.Item, *cost.Totals) (*batch.Result, error)
 
-	Tiers []string // the service tiers that the job names, the first to be tried first
+	Tiers []string // the service tiers that the job names, in the order in which they are tried; may be empty
 
-	MaxOutputTokens int64 // the bound of each answer; 0: none
-	OwnBounds       bool  // rows may set bounds of their own
+	MaxOutputTokens int64 // the bound that the job sets to each answer; 0 if none
+	OwnBounds       bool  // whether rows may set bounds of their own, which count instead
 
-	Counted Seen                           // prompts whose tokens the endpoint has counted; may be nil
-	Known   func(model string) quota.Known // what is known of a model's quota
+	Counted TokenCounts                    // prompts that the endpoint has counted; may be nil
+	Quota   func(model string) quota.Known // what is known of a model's quota
 }
 
-// tier is the service tier that is planned for; empty: the job names none.
+// tier returns the service tier that is planned for. It is empty if the job names none.
 func (c *Config) tier() string {
 	if len(c.Tiers) == 0 {
 		return ""
@@ -114,85 +112,109 @@ func (c *Config) tier() string {
 
 // New reads input and journal and says what a run would do.
 //
-// A new row is called changed when it stands in the place of an orphaned answer: when
-// that answer was for a row with the same key, or, in a job without a key, for the row
-// with the same number. By number it is a guess, which takes a row that was put in the
-// place of a deleted one for that row. It bears on these counts alone, never on what
-// is asked.
+// A new row is called changed if it stands in the place of an orphaned answer: that answer
+// was for a row with the same key or, in a job without a key, with the same number. By
+// number this is a guess: a row that was put in the place of a deleted one counts as the
+// deleted row, changed. Only these counts depend on it, never what is asked.
 func New(c Config) (*Plan, error) {
-	var (
-		p        Plan
-		known    cost.Totals // of settled rows
-		again    cost.Totals // of the others that were asked before
-		basis    = basis{tier: c.tier()}
-		answered = make(Seen)
-
-		shares    shares
-		unbounded bool
-	)
+	b := builder{Config: c, now: time.Now(), answered: make(TokenCounts)}
+	b.basis = basis{prices: c.Prices, tier: c.tier(), now: b.now}
 	for it, err := range c.List.Items() {
+		if err == nil {
+			err = b.add(&it)
+		}
 		if err != nil {
 			return nil, err
 		}
-		p.Rows++
-		switch it.Fate {
-		case work.Copied:
-			p.Copied++
-		case work.Bad:
-			p.Bad++
-			if len(p.BadRows) < badRowsShown {
-				p.BadRows = append(p.BadRows, it.Err.Error())
-			}
-		case work.Settled:
-			p.Settled++
-			r, err := c.Count(&it, &known)
-			if err != nil {
-				return nil, err
-			}
-			basis.add(c.Prices, it.Request, r)
-			answered.Add(it.Request, r)
-		case work.Again:
-			p.Again++
-			if _, err := c.Count(&it, &again); err != nil {
-				return nil, err
-			}
-		case work.New:
-			p.New++
-		}
-		if !it.Fate.Ask() {
-			continue
-		}
-		basis.tokens += float64(it.Request.InputTokens)
-		most := c.MaxOutputTokens
-		if c.OwnBounds {
-			most = boundOf(it.Request.Body)
-		}
-		p.InputTokens += int64(it.Request.InputTokens)
-		p.MaxOutputTokens += most
-		unbounded = unbounded || most == 0
-		shares.of(it.Request.Model).add(int64(it.Request.InputTokens), most)
-		if p.First == nil {
-			p.First, p.FirstModel, p.FirstAt = it.Request.Body, it.Request.Model, it.Row.Place()
-		}
 	}
-	if err := c.countOrphans(&p); err != nil {
+	if err := b.countOrphans(); err != nil {
 		return nil, err
 	}
-	basis.tell(&p)
-	if unbounded { // the bound of the others bounds nothing
+	b.finish()
+	return &b.plan, nil
+}
+
+// A builder makes a plan, row by row.
+type builder struct {
+	Config
+	now  time.Time // the time of all prices
+	plan Plan
+
+	spent     cost.Totals // of the rows that were asked before
+	basis     basis
+	answered  TokenCounts
+	demands   demands
+	unbounded bool // whether nothing bounds the output of some row
+}
+
+// badRowsShown is the number of bad rows that a plan names.
+const badRowsShown = 5
+
+// add adds a row to the plan.
+func (b *builder) add(it *work.Item) error {
+	p := &b.plan
+	p.Rows++
+	switch it.Fate {
+	case work.Copied:
+		p.Copied++
+	case work.Bad:
+		p.Bad++
+		if len(p.BadRows) < badRowsShown {
+			p.BadRows = append(p.BadRows, it.Err.Error())
+		}
+	case work.Settled:
+		p.Settled++
+		r, err := b.Count(it, &b.spent)
+		if err != nil {
+			return err
+		}
+		b.basis.add(it.Request, r)
+		b.answered.Add(it.Request, r)
+	case work.Again:
+		p.Again++
+		if _, err := b.Count(it, &b.spent); err != nil {
+			return err
+		}
+	case work.New:
+		p.New++
+	}
+	if it.Fate.Ask() {
+		b.ask(it)
+	}
+	return nil
+}
+
+// ask adds what a row that is to be asked demands.
+func (b *builder) ask(it *work.Item) {
+	p, input := &b.plan, int64(it.Request.InputTokens)
+	bound := b.MaxOutputTokens
+	if b.OwnBounds {
+		bound = boundOf(it.Request.Body)
+	}
+	b.basis.tokens += float64(input)
+	b.demands.of(it.Request.Model).add(input, bound)
+	p.MaxOutputTokens += bound
+	b.unbounded = b.unbounded || bound == 0
+	if p.First == nil {
+		p.First, p.FirstModel, p.FirstAt = it.Request.Body, it.Request.Model, it.Row.Place()
+	}
+}
+
+// finish fills in what follows from all rows together.
+func (b *builder) finish() {
+	p := &b.plan
+	p.Tier = b.tier()
+	p.Price, p.Unpriced = b.spent.CostUSD()
+	b.basis.tell(p)
+	if b.unbounded { // the bounds of the other rows bound nothing
 		p.MaxOutputTokens = 0
 	}
-	p.Tier = c.tier()
-	spent, unpriced := known.CostUSD()
-	more, unpricedToo := again.CostUSD()
-	p.Price, p.Unpriced = spent+more, unpriced+unpricedToo
-	if p.Answered = answered[""].calls; p.Answered > 0 {
-		p.OutputTokens = shares.expect(answered)
+	if p.Answered = b.answered.total().calls; p.Answered > 0 {
+		p.OutputTokens = b.demands.expect(b.answered)
 	}
-	p.InputTokens = shares.correct(answered, c.Counted)
-	c.priceOf(&p, shares)
-	for _, s := range shares {
-		p.Pace = append(p.Pace, Pace{Model: s.model, Rows: s.rows, Tokens: s.input, Known: c.Known(s.model)})
+	p.InputTokens = b.demands.correct(b.answered, b.Counted)
+	b.price()
+	for _, d := range b.demands {
+		p.Pace = append(p.Pace, Pace{Model: d.model, Rows: d.rows, Tokens: d.input, Known: b.Quota(d.model)})
 	}
-	return &p, nil
 }

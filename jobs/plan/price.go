@@ -1,70 +1,72 @@
 package plan
 
 import (
-	"time"
-
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/jobs/cost"
 )
 
-// priceOf fills in what the plan's tokens cost, each row's by its own model. The
-// expected output is the same for each row of a model, since more is not known of one.
-func (c *Config) priceOf(p *Plan, shares shares) {
+// price fills in what the plan's tokens cost, each row's at the price of its own model. All
+// rows of a model are taken to have the same output, since no more is known of any.
+func (b *builder) price() {
+	p := &b.plan
 	p.Priced = true
-	for _, s := range shares {
-		input, known := c.priceEach(s, 0)
-		all, _ := c.priceEach(s, s.output)
-		most, _ := c.priceEach(s, s.most)
+	for _, d := range b.demands {
+		input, known := b.priceOf(d, 0)
+		expected, _ := b.priceOf(d, d.output)
+		most, _ := b.priceOf(d, d.most)
 		p.Priced = p.Priced && known
 		p.InputCost += input
-		p.OutputCost += all - input
-		p.MaxOutputCost += c.dearest(most, s) - input
+		p.OutputCost += expected - input
+		p.MaxOutputCost += b.dearest(d, most) - input
 	}
 	if p.MaxOutputTokens == 0 {
 		p.MaxOutputCost = 0
 	}
 }
 
-// priceEach prices a share with so much output. A tier of prices belongs to one
-// request's prompt, so the mean request is priced: rounded down for some of them,
-// and up for the others.
-func (c *Config) priceEach(s *share, output int64) (price.USD, bool) {
+// priceOf returns what a demand costs with so much output in all. The size of a prompt can
+// decide its price, so the mean request is priced, and not the sum: some requests as the mean
+// rounded down, the others as the mean rounded up.
+func (b *builder) priceOf(d *demand, output int64) (price.USD, bool) {
 	mean := func(up int64) (price.USD, bool) {
-		u := &batch.Usage{PromptTokenCount: (s.input + up) / s.rows, CandidatesTokenCount: (output + up) / s.rows}
-		return cost.Of(c.Prices, &batch.Spend{At: time.Now(), Model: s.model, Tier: c.tier(), Usage: u}, s.model)
+		return cost.Of(b.Prices, b.call(d.model, b.tier(), (d.input+up)/d.rows, (output+up)/d.rows), d.model)
 	}
 	low, ok := mean(0)
-	high, _ := mean(s.rows - 1)
-	part := float64(s.input%s.rows) / float64(s.rows)
-	return low*price.USD(s.rows) + price.USD(part*float64((high-low)*price.USD(s.rows))), ok
+	high, _ := mean(d.rows - 1)
+	part := float64(d.input%d.rows) / float64(d.rows)
+	return low*price.USD(d.rows) + price.USD(part*float64((high-low)*price.USD(d.rows))), ok
 }
 
-// boundOf is the bound that a body sets to its answer; 0: none.
+// dearest returns the most that a demand can cost in any of the job's service tiers. First is
+// what it costs in the first one.
+func (b *builder) dearest(d *demand, first price.USD) price.USD {
+	most := first
+	for _, tier := range b.Tiers {
+		// The prices of a tier are the same multiple of another's for all prompts of one size,
+		// so the mean request stands for all.
+		prompt, output := d.input/d.rows, max(1, d.most/d.rows)
+		base, ok1 := cost.Most(b.Prices, b.call(d.model, b.tier(), prompt, output), d.model)
+		other, ok2 := cost.Most(b.Prices, b.call(d.model, tier, prompt, output), d.model)
+		if ok1 && ok2 && base > 0 {
+			most = max(most, price.USD(float64(first)*(float64(other)/float64(base))))
+		}
+	}
+	return most
+}
+
+// call returns a call of today with so many tokens, to be priced.
+func (b *builder) call(model, tier string, prompt, output int64) *batch.Spend {
+	u := &batch.Usage{PromptTokenCount: prompt, CandidatesTokenCount: output}
+	return &batch.Spend{At: b.now, Model: model, Tier: tier, Usage: u, Most: u}
+}
+
+// boundOf returns the bound that a request body sets to its answer, or 0 if it sets none.
 func boundOf(body []byte) int64 {
 	b, err := apijson.ParseBody(body)
 	if err != nil {
 		return 0
 	}
 	return max(0, apijson.WholeNumber(b.Config["maxOutputTokens"]))
-}
-
-// dearest returns the most that the plan's rows can cost in any tier that the job
-// names, where first is what they cost in the first one.
-func (c *Config) dearest(first price.USD, s *share) price.USD {
-	most := first
-	for _, tier := range c.Tiers {
-		// A tier's prices are the same multiple for all rows of one prompt size, so the
-		// mean request stands for all.
-		q := price.Query{Model: s.model, At: time.Now(), Prompt: s.input / s.rows, Output: max(1, s.most/s.rows)}
-		q.Tier = c.tier()
-		base, ok1 := c.Prices.Most(q)
-		q.Tier = tier
-		other, ok2 := c.Prices.Most(q)
-		if ok1 && ok2 && base > 0 {
-			most = max(most, price.USD(float64(first)*(float64(other)/float64(base))))
-		}
-	}
-	return most
 }

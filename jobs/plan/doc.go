@@ -1,0 +1,13 @@
+// Package plan says what a run would do and cost, without sending anything.
+//
+// [New] makes a [Plan] in one pass over the rows of a job: it counts what is to become of
+// them, estimates the tokens of the rows that are to be asked, and prices these. What the
+// answers so far cost and how long they were is the basis of the [Outlook]: the output to
+// expect, and a [Forecast] of the cost with its interval.
+//
+// A pilot's forecast is kept in the state folder by [Plan.SaveForecast], so that the bill
+// can be compared with it later; see [SavedForecast].
+//
+// Estimates of tokens are corrected by [TokenCounts], which compare estimates with what the
+// API counted.
+package plan
