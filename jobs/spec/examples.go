@@ -53,12 +53,29 @@ func (e *Examples) UnmarshalYAML(unmarshal func(any) error) error {
 	return nil
 }
 
-// MaxExamples and MaxExampleBytes bound the examples of a job, which are sent, and paid for,
+// maxExamples and maxExampleBytes bound the examples of a job, which are sent, and paid for,
 // with each row. More of them are rather a whole data set that was named by mistake.
 const (
-	MaxExamples     = 1000
-	MaxExampleBytes = 1 << 20 // of their texts and answers together
+	maxExamples     = 1000
+	maxExampleBytes = 1 << 20 // of their texts and answers together
 )
+
+// CheckExamples returns an [*Error] if these are too many examples to be sent with each row:
+// their count, and the bytes of their texts and answers together.
+func CheckExamples(count, size int) error {
+	switch {
+	case count > maxExamples:
+		return tooManyExamples(fmt.Sprintf("there are %d examples", count))
+	case size > maxExampleBytes:
+		return tooManyExamples(fmt.Sprintf("the examples are %d KiB of text", size>>10))
+	}
+	return nil
+}
+
+// tooManyExamples returns the error for too many examples. What says how many there are.
+func tooManyExamples(what string) error {
+	return Errorf("a few for each label do; compare with known labels by --expected COLUMN", "%s, and all of them are sent with each row", what)
+}
 
 // read puts the rows of the file into the list.
 func (e *Examples) read() error {
@@ -100,8 +117,8 @@ func (e *Examples) read() error {
 			return lacksColumn(&row, labelColumns[0])
 		}
 		list = append(list, x)
-		if len(list) > MaxExamples {
-			return TooManyExamples(fmt.Sprintf("%s has more than %d examples", e.File, MaxExamples))
+		if len(list) > maxExamples {
+			return tooManyExamples(fmt.Sprintf("%s has more than %d examples", e.File, maxExamples))
 		}
 	}
 	if len(list) == 0 {
@@ -109,12 +126,6 @@ func (e *Examples) read() error {
 	}
 	*e = Examples{List: list}
 	return nil
-}
-
-// TooManyExamples returns the [*Error] for more examples than are sent with each row. What
-// says how many there are.
-func TooManyExamples(what string) error {
-	return Errorf("a few for each label do; compare with known labels by --expected COLUMN", "%s, and all of them are sent with each row", what)
 }
 
 // lacksColumn returns the error for a row of examples without a column.

@@ -180,8 +180,8 @@ func TestExamplesAreChecked(t *testing.T) {
 		{"two.jsonl", `{"text":"a","label":["good","bad"]}`, "", "two.jsonl:1: the example's label"},
 		{"none.jsonl", `{"text":"a","labels":[]}`, ", multi: true, min_labels: 1", "none.jsonl:1: the example has 0 labels"},
 		{"other.jsonl", `{"text":"a","label":"good; so so"}`, ", multi: true", `other.jsonl:1: of the example's labels, "so so" is none of the labels`},
-		{"many.csv", "text,label\n" + strings.Repeat("a,good\n", spec.MaxExamples+1), "", "many.csv has more than 1000 examples"},
-		{"large.csv", "text,label\n" + strings.Repeat("a", spec.MaxExampleBytes) + ",good\n", "", "the examples are 1024 KiB"},
+		{"many.csv", "text,label\n" + strings.Repeat("a,good\n", 1001), "", "many.csv has more than 1000 examples"},
+		{"large.csv", "text,label\n" + strings.Repeat("a", 1<<20) + ",good\n", "", "the examples are 1024 KiB"},
 		{"extension", "text,label\na,good\n", "", "says no format"},
 		{"missing.csv", "", "", "missing.csv"},
 	} {

@@ -64,13 +64,7 @@ func (k *Classification) turns() (contents []any, err error) {
 		contents = append(contents, apijson.TextContent("user", x.Text), apijson.TextContent("model", answer))
 		size += len(x.Text) + len(answer)
 	}
-	switch {
-	case len(k.shown) > spec.MaxExamples:
-		return nil, spec.TooManyExamples(fmt.Sprintf("there are %d examples", len(k.shown)))
-	case size > spec.MaxExampleBytes:
-		return nil, spec.TooManyExamples(fmt.Sprintf("the examples are %d KiB of text", size>>10))
-	}
-	return contents, nil
+	return contents, spec.CheckExamples(len(k.shown), size)
 }
 
 // exampleLabels returns the labels of an example, spelled as the job has them.

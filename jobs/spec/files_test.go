@@ -1,0 +1,93 @@
+package spec
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+)
+
+// A job file names files beside it. Once they are read, the Spec stands for itself, and
+// reading it again changes nothing.
+func TestReadFiles(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"job.yaml":     "system: '@system.txt'\nclassify: {text: '@prompt.txt', labels: ['@labels.txt', '@@home'], examples: shown.csv}\n",
+		"system.txt":   "@all: be brief\n",
+		"prompt.txt":   "Label {{.x}}",
+		"labels.txt":   "\ufeffgood\tpraises it\r\n\r\n@work\n",
+		"shown.csv":    "text,label\nfine,good\n",
+		"latin1.txt":   "gut\nb\xf6se\n",
+		"nothing.txt":  "\n \n",
+		"columns.csv":  "body,label\nfine,good\n",
+		"examples.csv": "text,label\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := Load(filepath.Join(dir, "job.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := *s.Classify
+	want := Classify{
+		Text: "Label {{.x}}", Labels: Labels{{"good", "praises it"}, {"@@work", ""}, {"@@home", ""}},
+		Examples: Examples{List: []Example{{Text: "fine", Label: List{"good"}, Place: filepath.Join(dir, "shown.csv") + ":2"}}},
+	}
+	read := *s
+	for range 2 {
+		if err := read.ReadFiles(); err != nil {
+			t.Fatal(err)
+		}
+		if read.System != "@@all: be brief\n" || !reflect.DeepEqual(*read.Classify, want) {
+			t.Errorf("the Spec has become %q and %+v, want %+v", read.System, *read.Classify, want)
+		}
+	}
+	if !reflect.DeepEqual(*s.Classify, before) {
+		t.Errorf("the Spec that it is a copy of has become %+v", *s.Classify)
+	}
+
+	for text, want := range map[string]string{
+		"prompt: '@none.txt'":                                       "prompt: open ",
+		"classify: {text: x, labels: ['@none.txt']}":                "label: open ",
+		"classify: {text: x, labels: ['@latin1.txt']}":              "latin1.txt is not valid UTF-8",
+		"classify: {text: x, labels: ['@nothing.txt']}":             "nothing.txt has no labels",
+		"classify: {text: x, labels: [a], examples: columns.csv}":   `columns.csv:2: the example has no column "text", it has body, label`,
+		"classify: {text: x, labels: [a], examples: examples.csv}":  "examples.csv has no examples",
+		"classify: {text: x, labels: [a], examples: {file: n.csv}}": "n.csv",
+	} {
+		path := filepath.Join(dir, "job.yaml")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Load(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.ReadFiles()
+		mistake(t, text, err, want)
+	}
+}
+
+func TestMakePathsAbsolute(t *testing.T) {
+	input, prices := List{"a.csv", "-"}, filepath.Join(t.TempDir(), "prices.json")
+	s := Spec{Input: input, Output: "out.csv", Prices: prices}
+	if err := s.MakePathsAbsolute(); err != nil {
+		t.Fatal(err)
+	}
+	if !filepath.IsAbs(s.Input[0]) || s.Input[1] != "-" || !filepath.IsAbs(s.Output) || s.Prices != prices || s.State != "" {
+		t.Errorf("%+v", s)
+	}
+	if input[0] != "a.csv" {
+		t.Errorf("the caller's list has become %q", input)
+	}
+}
+
+func TestCheckExamples(t *testing.T) {
+	if err := CheckExamples(1000, 1<<20); err != nil {
+		t.Error(err)
+	}
+	mistake(t, "many", CheckExamples(1001, 1), "there are 1001 examples")
+	mistake(t, "long", CheckExamples(1, 1<<21), "the examples are 2048 KiB of text")
+}
