@@ -12,6 +12,7 @@
 //	Appender.Write        write
 //	Appender.Sync         fdatasync (Linux), F_FULLFSYNC (macOS), fsync elsewhere
 //	Appender.Truncate     truncate, and as Sync
+//	Ledger.Append         as OpenAppend, Write and Sync, then close, fsync(folder)
 //	Remove                unlink
 //	SyncDir               open(folder), fsync, close
 //	Lock                  open(path, O_CREAT), flock, ftruncate, write
