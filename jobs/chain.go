@@ -175,9 +175,7 @@ func (c *chain) withMedia() batch.Model {
 	if c.job.media == nil {
 		return c.job.conn.client
 	}
-	if client, ok := c.job.conn.client.(*gemini.Client); ok && client.Files() != nil {
-		c.job.conn.uploads = media.OpenUploads(client.Files(), c.job.state.FS, c.job.state.Path(media.UploadsFile), c.job.conn.keyID, c.job.log())
-	}
+	c.job.conn.uploads = media.OpenUploads(c.job.conn.client, c.job.state.FS, c.job.state.Dir, c.job.conn.keyID, c.job.log())
 	return media.NewModel(c.job.conn.client, c.job.conn.endpoint.InlineLimit, c.job.conn.uploads)
 }
 

@@ -255,14 +255,14 @@ func supported(kind string) error {
 // errChanged says that a file is not what it was when the row was rendered.
 var errChanged = errors.New("the file has changed since the row was read; run again")
 
-// mediaContent opens what a medium refers to. Its content is to be compared with
-// the SHA-256: the file may have changed.
-func mediaContent(m *batch.Media) (content io.ReadSeekCloser, err error) {
+// openContent opens the content of a medium, which must be compared with the SHA-256:
+// the file may have changed since its row was made.
+func openContent(m *batch.Media) (interface {
+	io.ReaderAt
+	io.Closer
+}, error) {
 	if m.Data != nil {
-		return struct {
-			io.ReadSeeker
-			io.Closer
-		}{bytes.NewReader(m.Data), io.NopCloser(nil)}, nil
+		return inMemory{bytes.NewReader(m.Data)}, nil
 	}
 	f, info, err := openMedia(m.Root, m.Path)
 	if err != nil {
@@ -274,3 +274,8 @@ func mediaContent(m *batch.Media) (content io.ReadSeekCloser, err error) {
 	}
 	return f, nil
 }
+
+// inMemory is the content of a medium that a cell holds.
+type inMemory struct{ io.ReaderAt }
+
+func (inMemory) Close() error { return nil }

@@ -46,7 +46,7 @@ func (m model) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 	sent := *r
 	uploaded, err := m.resolve(ctx, &sent)
 	if err != nil {
-		if fault := (*gemini.FileError)(nil); errors.As(err, &fault) {
+		if fault, ok := errors.AsType[*gemini.FileError](err); ok {
 			return fault.Outcome
 		}
 		if ctx.Err() != nil {
@@ -170,20 +170,18 @@ func (m model) resolve(ctx context.Context, r *batch.Request) (uploaded []upload
 
 // appendContent appends a medium's bytes as base64.
 func appendContent(dst []byte, m *batch.Media) ([]byte, error) {
-	content, err := mediaContent(m)
+	content, err := openContent(m)
 	if err != nil {
 		return nil, err
 	}
 	defer content.Close()
+	// One byte more than is expected shows that the file has grown. More than that is
+	// not read: the memory for it was not counted on.
+	r := io.NewSectionReader(content, 0, m.Size+1)
 	h := sha256.New()
-	chunk := make([]byte, 48<<10) // of whole groups of 3 bytes
-	var size int64
+	chunk := make([]byte, 48<<10) // whole groups of 3 bytes, each of which is 4 characters
 	for {
-		n, err := io.ReadFull(content, chunk)
-		size += int64(n)
-		if size > m.Size { // never more memory than was counted on
-			return nil, fmt.Errorf("%s: %w", m.Path, errChanged)
-		}
+		n, err := io.ReadFull(r, chunk)
 		h.Write(chunk[:n])
 		dst = base64.StdEncoding.AppendEncode(dst, chunk[:n])
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {

@@ -2,16 +2,12 @@ package media
 
 import (
 	"context"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/genbatch/genbatch/batch"
-	"github.com/genbatch/genbatch/batch/gemini"
-	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
@@ -24,8 +20,6 @@ func (m *failingModel) Attempt(context.Context, *batch.Request) batch.Outcome {
 	return batch.Outcome{}
 }
 
-// A file that is not what it was when its row was made is not sent, and the row
-// costs nothing.
 // pictureRequest is of a row whose medium is a picture at path.
 func pictureRequest(t *testing.T, path string) *batch.Request {
 	t.Helper()
@@ -46,6 +40,8 @@ func pictureRequest(t *testing.T, path string) *batch.Request {
 	return r
 }
 
+// A file that is not what it was when its row was made is not sent, and the row
+// costs nothing.
 func TestMediaChangedFile(t *testing.T) {
 	for name, change := range map[string]func(path string) error{
 		"same size": func(path string) error {
@@ -76,39 +72,5 @@ func TestMediaChangedFile(t *testing.T) {
 		if o.Consequence != batch.Settled || o.Status != batch.Failed || m.calls != 0 || o.MaybeBilled || !strings.Contains(o.Err.Message, "cat.png") {
 			t.Errorf("%s: %+v after %d calls", name, o, m.calls)
 		}
-	}
-}
-
-// An upload that comes to its end while the run goes on is made again, as is one
-// that two rows wait for in vain.
-func TestMediaUploadsInOneRun(t *testing.T) {
-	g := jobtest.NewGallery(t)
-	path := filepath.Join(t.TempDir(), "in", "big.png")
-	medium := &pictureRequest(t, path).Media[0]
-	client, err := gemini.New(gemini.Config{Endpoint: gemini.Endpoint{
-		Name: "google", BaseURL: g.URL, Version: "v1beta", Auth: gemini.AuthNone, Facts: gemini.FactsOf("google"),
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	u := OpenUploads(client.Files(), durable.FS{}, filepath.Join(t.TempDir(), UploadsFile), "", slog.New(slog.DiscardHandler))
-	first, err := u.get(t.Context(), medium)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if again, err := u.get(t.Context(), medium); err != nil || again.Name != first.Name {
-		t.Errorf("the second call comes to %q, %v, want %q", again.Name, err, first.Name)
-	}
-	first.Expires = time.Now().Add(uploadMargin / 2)
-	u.known[first.id()] = first
-	if late, err := u.get(t.Context(), medium); err != nil || late.Name == first.Name {
-		t.Errorf("an upload that is about to expire is used: %q, %v", late.Name, err)
-	}
-	if err := os.WriteFile(path, jobtest.Picture(t, 2, 4, 4), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	u.known = map[string]upload{}
-	if _, err := u.get(t.Context(), medium); err == nil || !strings.Contains(err.Error(), "big.png: the file has changed") {
-		t.Errorf("a changed file is uploaded: %v", err)
 	}
 }

@@ -1,18 +1,16 @@
 package media
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"os"
+	"maps"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,9 +20,9 @@ import (
 )
 
 const (
-	// UploadsFile holds what was uploaded, one upload a line: the last one of its
-	// content counts. Without it, media are uploaded again.
-	UploadsFile = "uploads.jsonl"
+	// uploadsFile is the ledger of uploads in a job's state folder: the last record of a
+	// content counts. Without it media are uploaded again.
+	uploadsFile = "uploads.jsonl"
 
 	// uploadLife is how long a file lives that does not say so itself.
 	// https://ai.google.dev/gemini-api/docs/files
@@ -37,104 +35,106 @@ const (
 type upload struct {
 	SHA256   string    `json:"sha256"`
 	MIMEType string    `json:"mime_type"`
-	Key      string    `json:"key"` // names the key: uploads belong to its project
+	Key      string    `json:"key"` // identifies the API key: uploads belong to its project
 	Name     string    `json:"name"`
 	URI      string    `json:"uri"`
 	Expires  time.Time `json:"expires"`
-	Gone     bool      `json:"gone,omitempty"`
+	Gone     bool      `json:"gone,omitempty"` // it was deleted
 
-	sure bool // it was there in this run
+	checked bool // it was there at some time of this run
 }
 
-// Uploads are the media that a job has uploaded: each content once, for all rows
-// and runs, as long as it lives. It is safe for concurrent use.
+// id identifies what was uploaded.
+func (x upload) id() string { return x.SHA256 + " " + x.MIMEType }
+
+// lives reports whether a request may still use the upload.
+func (x upload) lives() bool { return time.Until(x.Expires) > uploadMargin }
+
+// Uploads are the media that a job has uploaded. Each content is uploaded once for all
+// rows and runs, and again only if the upload has expired or is gone. A nil *Uploads
+// stands for an endpoint without a Files API. Uploads is safe for concurrent use.
 type Uploads struct {
 	files *gemini.Files
-	fs    durable.FS
-	path  string
-	key   string
+	keyID string
 	log   *slog.Logger
 
-	mu     sync.Mutex
-	torn   bool // the file does not end with a line: a crash cut it
-	known  map[string]upload
-	under  map[string]*flight // uploads under way
-	failed map[string]error   // what the API could not process
+	mu      sync.Mutex
+	ledger  durable.Ledger[upload]
+	known   map[string]upload  // by id
+	flights map[string]*flight // uploads under way
+	failed  map[string]error   // what the API could not process
 }
 
-// A flight is an upload under way.
+// A flight is an upload under way. All rows that need the content wait for it.
 type flight struct {
 	done chan struct{}
-	err  error // of the Files API, for all who wait; set before done is closed
+	err  error // an error of the Files API, which concerns all who wait; set before done is closed
 }
 
-// OpenUploads returns the uploads that the file at path remembers, as far as they
-// belong to the key, and remembers new ones there. The log hears of what goes wrong with
-// that, which costs uploads and nothing else.
-func OpenUploads(files *gemini.Files, fsys durable.FS, path, key string, log *slog.Logger) *Uploads {
-	u := &Uploads{files: files, fs: fsys, path: path, key: key, log: log,
-		known: make(map[string]upload), under: make(map[string]*flight), failed: make(map[string]error)}
-	text, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+// A filer is a client whose endpoint may have a Files API.
+type filer interface {
+	Files() *gemini.Files // nil if the endpoint has none
+}
+
+// OpenUploads returns the uploads that the state folder dir knows of, as far as they
+// belong to the API key that keyID identifies. New ones are recorded there. It returns
+// nil if the client has no Files API. If the folder cannot be read or written, the log
+// is warned, and later runs upload once more.
+func OpenUploads(client batch.Model, fsys durable.FS, dir, keyID string, log *slog.Logger) *Uploads {
+	c, ok := client.(filer)
+	if !ok || c.Files() == nil {
+		return nil
+	}
+	u := &Uploads{
+		files: c.Files(), keyID: keyID, log: log, ledger: durable.Ledger[upload]{FS: fsys, Path: filepath.Join(dir, uploadsFile)},
+		known: make(map[string]upload), flights: make(map[string]*flight), failed: make(map[string]error),
+	}
+	records, err := u.ledger.Read()
+	if err != nil {
 		log.Warn("what was uploaded before is not known, and uploaded again: " + err.Error())
 	}
-	u.torn = len(text) > 0 && text[len(text)-1] != '\n'
-	for line := range bytes.Lines(text) {
-		var x upload
-		if json.Unmarshal(line, &x) != nil || x.Key != key {
-			continue // cut by a crash, or of another project
-		}
-		if u.known[x.id()] = x; x.Gone {
+	for _, x := range records {
+		switch {
+		case x.Key != keyID:
+		case x.Gone:
 			delete(u.known, x.id())
+		default:
+			u.known[x.id()] = x
 		}
 	}
 	return u
 }
 
-func (x upload) id() string { return x.SHA256 + " " + x.MIMEType }
+// uploadOf returns the upload that a medium would have, without what the API says of it.
+func uploadOf(m *batch.Media) upload {
+	return upload{SHA256: hex.EncodeToString(m.SHA256[:]), MIMEType: m.MIMEType}
+}
 
-func (x upload) lives() bool { return time.Until(x.Expires) > uploadMargin }
-
-// get returns the upload of a medium, which it makes unless there is one. Callers
-// that want the same one wait for the first.
+// get returns the upload of a medium, and makes it if there is none. Callers that need
+// the same content wait for the first of them.
 func (u *Uploads) get(ctx context.Context, m *batch.Media) (upload, error) {
-	id := upload{SHA256: hex.EncodeToString(m.SHA256[:]), MIMEType: m.MIMEType}.id()
+	id := uploadOf(m).id()
 	for {
 		u.mu.Lock()
-		x, known := u.known[id]
-		err, under := u.failed[id], u.under[id]
-		if under == nil && err == nil && !(known && x.sure && x.lives()) {
-			under = &flight{done: make(chan struct{})}
-			u.under[id] = under
-			u.mu.Unlock()
-			x, err := u.make(ctx, m, x)
-			u.mu.Lock()
-			delete(u.under, id)
-			if fault := (*gemini.FileError)(nil); errors.As(err, &fault) {
-				under.err = err
-				if fault.Outcome.Consequence == batch.Settled {
-					u.failed[id] = err
-				}
-			}
-			close(under.done)
-			if err == nil {
-				x.sure = true
-				u.known[id] = x
-			}
-			u.mu.Unlock()
-			return x, err
+		x, f, err := u.known[id], u.flights[id], u.failed[id]
+		first := f == nil && err == nil && !(x.checked && x.lives())
+		if first {
+			f = &flight{done: make(chan struct{})}
+			u.flights[id] = f
 		}
 		u.mu.Unlock()
-		if err != nil {
+		switch {
+		case err != nil:
 			return upload{}, err
-		}
-		if under == nil {
+		case first:
+			return u.fly(ctx, f, m, x)
+		case f == nil:
 			return x, nil
 		}
 		select {
-		case <-under.done:
-			if under.err != nil {
-				return upload{}, under.err
+		case <-f.done:
+			if f.err != nil {
+				return upload{}, f.err
 			}
 		case <-ctx.Done():
 			return upload{}, ctx.Err()
@@ -142,51 +142,68 @@ func (u *Uploads) get(ctx context.Context, m *batch.Media) (upload, error) {
 	}
 }
 
-// make uploads a medium, or makes sure that an earlier upload is still there.
-func (u *Uploads) make(ctx context.Context, m *batch.Media, old upload) (upload, error) {
+// fly makes sure of the upload of a medium for all who wait for the flight. Errors other
+// than those of the Files API are the caller's alone: whoever waits then tries itself.
+func (u *Uploads) fly(ctx context.Context, f *flight, m *batch.Media, old upload) (upload, error) {
+	x, err := u.ensure(ctx, m, old)
+	id := uploadOf(m).id()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.flights, id)
+	if fault, ok := errors.AsType[*gemini.FileError](err); ok {
+		f.err = err
+		if fault.Outcome.Consequence == batch.Settled {
+			u.failed[id] = err
+		}
+	}
+	if err == nil {
+		x.checked = true
+		u.known[id] = x
+	}
+	close(f.done)
+	return x, err
+}
+
+// ensure returns the old upload of a medium if it is still there, or else a new one.
+func (u *Uploads) ensure(ctx context.Context, m *batch.Media, old upload) (upload, error) {
 	if old.Name != "" && old.lives() {
 		file, err := u.files.Get(ctx, old.Name)
 		if err == nil && file.State != "FAILED" {
 			return old, u.files.WaitActive(ctx, file)
 		}
-		if fault := (*gemini.FileError)(nil); errors.As(err, &fault) && !fault.NotFound() {
+		if fault, ok := errors.AsType[*gemini.FileError](err); ok && !fault.NotFound() {
 			return upload{}, err
 		}
 	}
-	content, err := mediaContent(m)
+	content, err := openContent(m)
 	if err != nil {
 		return upload{}, err
 	}
 	defer content.Close()
-	at, ok := content.(io.ReaderAt)
-	if m.Data != nil {
-		at, ok = bytes.NewReader(m.Data), true
-	}
-	if !ok {
-		return upload{}, fmt.Errorf("%s cannot be read in parts", m.Path)
-	}
-	if err := unchanged(at, m); err != nil {
+	if err := unchanged(content, m); err != nil {
 		return upload{}, err
 	}
-	sum := hex.EncodeToString(m.SHA256[:])
+	x := uploadOf(m)
 	u.log.Info("uploading a medium", "path", m.Path, "bytes", m.Size)
-	file, err := u.files.Upload(ctx, at, m.Size, m.MIMEType, "genbatch "+sum[:16])
+	file, err := u.files.Upload(ctx, content, m.Size, m.MIMEType, "genbatch "+x.SHA256[:16])
 	if err != nil {
 		return upload{}, err
 	}
-	x := upload{SHA256: sum, MIMEType: m.MIMEType, Key: u.key, Name: file.Name, URI: file.URI, Expires: file.Expires}
+	x.Key, x.Name, x.URI, x.Expires = u.keyID, file.Name, file.URI, file.Expires
 	if x.Expires.IsZero() {
 		x.Expires = time.Now().Add(uploadLife)
 	}
-	if err := unchanged(at, m); err != nil { // it was read a second time
-		_ = u.files.Delete(ctx, x.Name) // else it goes by itself
+	// The upload has read the file a second time, and it may have changed in between.
+	if err := unchanged(content, m); err != nil {
+		_ = u.files.Delete(ctx, x.Name) // if that fails, the file expires by itself
 		return upload{}, err
 	}
-	u.remember(x)
+	u.record(x)
 	return x, u.files.WaitActive(ctx, file)
 }
 
-// unchanged compares a medium's content with its SHA-256.
+// unchanged returns an error if a medium's content has another SHA-256 than its row was
+// made with.
 func unchanged(content io.ReaderAt, m *batch.Media) error {
 	h := sha256.New()
 	if _, err := io.Copy(h, io.NewSectionReader(content, 0, m.Size+1)); err != nil {
@@ -198,52 +215,36 @@ func unchanged(content io.ReaderAt, m *batch.Media) error {
 	return nil
 }
 
-// remember notes an upload for later runs. Where that fails they upload again.
-func (u *Uploads) remember(all ...upload) {
+// record notes uploads for later runs. If that fails they are uploaded again, which is
+// no reason to fail a row.
+func (u *Uploads) record(all ...upload) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	var lines []byte
-	if u.torn {
-		lines = append(lines, '\n')
-	}
-	for _, x := range all {
-		line, _ := json.Marshal(x) // texts and a time
-		lines = append(append(lines, line...), '\n')
-	}
-	a, err := u.fs.OpenAppend(u.path)
-	if err == nil {
-		if _, err = a.Write(lines); err == nil {
-			err = a.Sync()
-		}
-		err = errors.Join(err, a.Close(), u.fs.SyncDir(filepath.Dir(u.path)))
-	}
-	if err != nil {
+	if err := u.ledger.Append(all...); err != nil {
 		u.log.Warn("uploads are not remembered for later runs: " + err.Error())
 	}
-	u.torn = err != nil
 }
 
-// decay has uploads made again that are not there any more.
-func (u *Uploads) forget(lost []upload) {
+// forget drops uploads that are gone, so that the next row which needs one uploads its
+// content again.
+func (u *Uploads) forget(gone []upload) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for _, x := range lost {
+	for _, x := range gone {
 		if u.known[x.id()].Name == x.Name {
 			delete(u.known, x.id())
 		}
 	}
 }
 
-// RemoveAll deletes what the job has uploaded.
+// RemoveAll deletes what the job has uploaded. What cannot be deleted is told to the log,
+// and expires by itself.
 func (u *Uploads) RemoveAll(ctx context.Context) {
 	if u == nil {
 		return
 	}
 	u.mu.Lock()
-	var all []upload
-	for _, x := range u.known {
-		all = append(all, x)
-	}
+	all := slices.Collect(maps.Values(u.known))
 	u.mu.Unlock()
 	var gone []upload
 	for _, x := range all {
@@ -258,6 +259,6 @@ func (u *Uploads) RemoveAll(ctx context.Context) {
 	}
 	u.forget(gone)
 	if len(gone) > 0 {
-		u.remember(gone...)
+		u.record(gone...)
 	}
 }
