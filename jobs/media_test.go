@@ -29,14 +29,6 @@ func TestMediaMistakes(t *testing.T) {
 		want   string
 	}{
 		{func(s *spec.Spec) { s.Media = spec.MediaColumns{{Column: "pictur"}} }, `media names the column "pictur", which the input does not have`},
-		{func(s *spec.Spec) { s.Media = spec.MediaColumns{{Column: "q"}, {Column: "q"}} }, "twice"},
-		{func(s *spec.Spec) { s.Media = spec.MediaColumns{{}} }, "without a column"},
-		{func(s *spec.Spec) { s.Media = spec.MediaColumns{{Column: "q", Resolution: "huge"}} }, "use low, medium, high or ultra_high"},
-		{func(s *spec.Spec) { s.Media = spec.MediaColumns{{Column: "q", MIMEType: "png"}} }, "write it as image/png"},
-		{func(s *spec.Spec) {
-			s.Media = spec.MediaColumns{{Column: "q"}}
-			s.MediaRoot = filepath.Join(f.dir, "none")
-		}, "is no folder"},
 		{func(s *spec.Spec) { s.MediaRoot = f.dir }, "name the columns with --media COLUMN"},
 		{func(s *spec.Spec) { s.Media = spec.MediaColumns{{Column: "q"}}; s.Prompt, s.Raw = "", &spec.Raw{} }, "does not go with raw:"},
 	} {

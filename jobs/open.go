@@ -9,6 +9,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs/internal/media"
 	"github.com/genbatch/genbatch/jobs/internal/output"
@@ -88,7 +89,7 @@ func prepare(s Spec, o Options) (*Job, error) {
 	if j.retry, err = s.RetryStatuses(); err != nil {
 		return nil, err
 	}
-	if j.media, err = media.New(&j.spec); err != nil {
+	if j.media, err = newMedia(&j.spec); err != nil {
 		return nil, err
 	}
 	return j, nil
@@ -104,6 +105,24 @@ func loadPrices(path string) (*price.Table, error) {
 		return nil, &spec.Error{Err: err}
 	}
 	return t, nil
+}
+
+// newMedia returns what makes parts of the media columns; nil for a job without any.
+func newMedia(s *spec.Spec) (*media.Parts, error) {
+	switch {
+	case len(s.Media) == 0 && s.MediaRoot != "":
+		return nil, spec.Errorf("name the columns with --media COLUMN, or media: in the job file", "media_root is given, and no column with media")
+	case len(s.Media) == 0:
+		return nil, nil
+	case s.Raw != nil:
+		return nil, spec.Errorf("put inlineData or fileData parts into the requests themselves", "media does not go with raw:")
+	}
+	config, _ := apijson.Field(s.Request, "generationConfig").(map[string]any)
+	resolution, _ := apijson.Field(config, "mediaResolution").(string)
+	return media.New(media.Config{
+		Columns: s.Media, Root: s.MediaRoot, Stdin: slices.Contains(s.Input, "-"),
+		Model: s.Model, Resolution: resolution,
+	})
 }
 
 // openForReading opens input and journal as they stand.

@@ -23,7 +23,7 @@ var dependencies = map[string][]string{
 	"golang.org/x/time":                 {"jobs/warn.go"},
 
 	"github.com/goccy/go-yaml":           {"jobs/spec"},
-	"github.com/gabriel-vasile/mimetype": {"jobs/internal/media/file.go"},
+	"github.com/gabriel-vasile/mimetype": {"jobs/internal/media/types.go"},
 	"github.com/xrash/smetrics":          {"internal/message/message.go"},
 	// A standard too large to write anew.
 	"github.com/santhosh-tekuri/jsonschema/v6": {"jobs/internal/schema"},

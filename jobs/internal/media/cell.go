@@ -17,7 +17,7 @@ import (
 	"github.com/genbatch/genbatch/internal/message"
 )
 
-// cell returns the media of a cell.
+// cell returns the media that a cell names or holds: none, one, or a list of them.
 func (m *Parts) cell(row *batch.Row, c column, v any) ([]medium, error) {
 	switch v := v.(type) {
 	case nil:
@@ -32,7 +32,7 @@ func (m *Parts) cell(row *batch.Row, c column, v any) ([]medium, error) {
 		if strings.HasPrefix(text, "[") { // a list, as CSV has it
 			var list []string
 			if json.Unmarshal([]byte(text), &list) == nil {
-				return m.list(row, c, list)
+				return m.list(row, c, len(list), func(i int) any { return list[i] })
 			}
 		}
 		if text == "" {
@@ -42,7 +42,7 @@ func (m *Parts) cell(row *batch.Row, c column, v any) ([]medium, error) {
 	case json.RawMessage:
 		var list []json.RawMessage
 		if json.Unmarshal(v, &list) == nil {
-			return m.list(row, c, list)
+			return m.list(row, c, len(list), func(i int) any { return fromJSON(list[i]) })
 		}
 		// The images of Hugging Face's data sets.
 		var image struct {
@@ -64,6 +64,7 @@ func (m *Parts) cell(row *batch.Row, c column, v any) ([]medium, error) {
 	return nil, errors.New("the cell holds no medium: write a path, an address, base64, or a list of these")
 }
 
+// single returns one medium as a list.
 func single(x medium, err error) ([]medium, error) {
 	if err != nil {
 		return nil, err
@@ -71,36 +72,26 @@ func single(x medium, err error) ([]medium, error) {
 	return []medium{x}, nil
 }
 
-// list returns the media of a list's items: texts, or JSON.
-func (m *Parts) list(row *batch.Row, c column, items any) (all []medium, err error) {
-	add := func(i int, v any) error {
-		list, err := m.cell(row, c, v)
-		if err != nil {
-			return fmt.Errorf("item %d: %w", i+1, err)
-		}
-		all = append(all, list...)
+// fromJSON returns a JSON value as what a cell holds.
+func fromJSON(raw json.RawMessage) any {
+	var text string
+	switch {
+	case string(raw) == "null":
 		return nil
+	case json.Unmarshal(raw, &text) == nil:
+		return text
 	}
-	switch items := items.(type) {
-	case []string:
-		for i, s := range items {
-			if err := add(i, s); err != nil {
-				return nil, err
-			}
+	return raw
+}
+
+// list returns the media of a list of n items, each of which is what a cell can hold.
+func (m *Parts) list(row *batch.Row, c column, n int, item func(i int) any) (all []medium, err error) {
+	for i := range n {
+		media, err := m.cell(row, c, item(i))
+		if err != nil {
+			return nil, fmt.Errorf("item %d: %w", i+1, err)
 		}
-	case []json.RawMessage:
-		for i, raw := range items {
-			var v any = raw
-			var s string
-			if string(raw) == "null" {
-				v = nil
-			} else if json.Unmarshal(raw, &s) == nil {
-				v = s
-			}
-			if err := add(i, v); err != nil {
-				return nil, err
-			}
-		}
+		all = append(all, media...)
 	}
 	return all, nil
 }
@@ -112,7 +103,8 @@ var (
 	youTube    = regexp.MustCompile(`^https://((www\.|m\.)?youtube\.com|youtu\.be)/`)
 )
 
-// enumText returns the medium that a text names or holds.
+// text returns the medium that a text names or holds. It may be a data: URI, an address,
+// base64, or else a path.
 func (m *Parts) text(row *batch.Row, c column, text string) (medium, error) {
 	if rest, ok := strings.CutPrefix(text, "data:"); ok {
 		kind, data, err := parseDataURI(rest)
@@ -133,7 +125,7 @@ func (m *Parts) text(row *batch.Row, c column, text string) (medium, error) {
 	return m.file(row, c, text)
 }
 
-// address returns the medium at an address that the API reads itself.
+// address returns the medium at an address, which the API reads itself.
 func (m *Parts) address(c column, scheme, text string) (medium, error) {
 	switch scheme {
 	case "https", "gs":
@@ -161,15 +153,15 @@ func (m *Parts) address(c column, scheme, text string) (medium, error) {
 			return medium{}, fmt.Errorf("%q: %w", message.OneLine(text, 80), err)
 		}
 	}
-	weighed := kind
+	estimated := kind
 	if video {
-		weighed = "video/mp4"
+		estimated = "video/mp4"
 	}
-	return medium{uri: text, media: batch.Media{MIMEType: kind}, tokens: m.weigh.tokens(c.level, weighed, 0, facts{})}, nil
+	return medium{uri: text, media: batch.Media{MIMEType: kind}, tokens: m.estimate.tokens(c.level, estimated, 0, extent{})}, nil
 }
 
-// bytes returns the medium that a cell holds; kind is the type that the cell says,
-// or empty.
+// bytes returns the medium that data is. kind is the type that the cell gives with it, and
+// may be empty.
 func (m *Parts) bytes(c column, data []byte, kind string) (medium, error) {
 	sniffed, err := sniff(data)
 	if err != nil {
@@ -183,19 +175,19 @@ func (m *Parts) bytes(c column, data []byte, kind string) (medium, error) {
 	} else if err := supported(kind); err != nil {
 		return medium{}, err
 	}
-	f := factsOf(kind, bytes.NewReader(data), int64(len(data)))
-	if err := checkSize(c, kind, int64(len(data)), f); err != nil {
+	e := measure(kind, bytes.NewReader(data), int64(len(data)))
+	if err := checkSize(c, kind, int64(len(data)), e); err != nil {
 		return medium{}, err
 	}
 	return medium{
 		media:  batch.Media{SHA256: sha256.Sum256(data), Size: int64(len(data)), MIMEType: kind, Data: data},
-		tokens: m.weigh.tokens(c.level, kind, int64(len(data)), f),
+		tokens: m.estimate.tokens(c.level, kind, int64(len(data)), e),
 	}, nil
 }
 
-// checkSize refuses what no endpoint takes; what one takes in a request is known
-// only where it is sent.
-func checkSize(c column, kind string, size int64, f facts) error {
+// checkSize refuses what is too large for the column or for every endpoint. What one
+// endpoint takes in a request is checked when the request is sent.
+func checkSize(c column, kind string, size int64, e extent) error {
 	const maxPDF, maxPages = 50 << 20, 1000 // https://ai.google.dev/gemini-api/docs/document-processing
 	switch {
 	case c.MaxBytes > 0 && size > c.MaxBytes:
@@ -204,13 +196,13 @@ func checkSize(c column, kind string, size int64, f facts) error {
 		return fmt.Errorf("it has %d bytes, and the API takes 2 GiB of a file: cut it up", size)
 	case kind == "application/pdf" && size > maxPDF:
 		return fmt.Errorf("it has %d bytes, and the API takes 50 MB of a PDF: cut it up", size)
-	case kind == "application/pdf" && f.pages > maxPages:
-		return fmt.Errorf("it has %d pages, and the API takes 1000 of a PDF: cut it up", f.pages)
+	case kind == "application/pdf" && e.pages > maxPages:
+		return fmt.Errorf("it has %d pages, and the API takes 1000 of a PDF: cut it up", e.pages)
 	}
 	return nil
 }
 
-// parseDataURI reads what follows data:, see RFC 2397. Only base64 is taken.
+// parseDataURI reads what follows "data:", see RFC 2397. It takes base64 only.
 func parseDataURI(text string) (kind string, data []byte, err error) {
 	head, content, ok := strings.Cut(text, ",")
 	head, is64 := strings.CutSuffix(head, ";base64")
@@ -235,12 +227,12 @@ func decodeBase64(text string) ([]byte, error) {
 	return data, nil
 }
 
-// notBase64 finds characters that base64 does not have: each path to a file with
-// an extension has one.
+// notBase64 matches characters that base64 does not have. Each path to a file with an
+// extension has one, the dot.
 var notBase64 = regexp.MustCompile(`[^A-Za-z0-9+/_=\r\n -]`)
 
-// mediaFromBase64 returns the medium that a text is the base64 of, or nil. What is
-// decoded must be recognised as a medium: any short path may be valid base64.
+// mediaFromBase64 returns what a text is the base64 of, or nil if the text is not base64
+// of a medium. Any short path may be valid base64, so the content has to be recognised.
 func mediaFromBase64(text string) []byte {
 	head := text[:min(len(text), 4096)]
 	if len(text) < 16 || notBase64.MatchString(head) {

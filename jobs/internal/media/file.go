@@ -13,18 +13,17 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gabriel-vasile/mimetype"
-
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/internal/message"
 )
 
-// file returns the medium in a file below the media root.
+// file returns the medium in a file below the media root, or else below the folder of the
+// row's input.
 func (m *Parts) file(row *batch.Row, c column, name string) (medium, error) {
 	root := m.root
 	if root == "" {
-		if m.spooled {
+		if m.stdin {
 			return medium{}, fmt.Errorf("%q: rows from stdin have no folder to find files in: say it with --media-root", message.OneLine(name, 80))
 		}
 		root = filepath.Dir(row.Source)
@@ -43,17 +42,18 @@ func (m *Parts) file(row *batch.Row, c column, name string) (medium, error) {
 	} else if err := supported(kind); err != nil {
 		return medium{}, fmt.Errorf("%s: %w", local, err)
 	}
-	if err := checkSize(c, kind, k.size, k.facts); err != nil {
+	if err := checkSize(c, kind, k.size, k.extent); err != nil {
 		return medium{}, fmt.Errorf("%s: %w", local, err)
 	}
 	return medium{
 		media:  batch.Media{SHA256: k.sum, Size: k.size, MIMEType: kind, Root: root, Path: local},
-		tokens: m.weigh.tokens(c.level, kind, k.size, k.facts),
+		tokens: m.estimate.tokens(c.level, kind, k.size, k.extent),
 	}, nil
 }
 
-// below returns a path relative to the root. Where links lead is checked when the
-// file is opened. Hidden files hold settings and keys, and are never sent.
+// below returns a path relative to the root, and refuses one that leads out of it. Where
+// links lead is checked when the file is opened. Hidden files are refused as well, because
+// settings and keys are kept in them.
 func below(root, name string) (string, error) {
 	if strings.ContainsRune(name, 0) || len(name) > 4096 {
 		return "", fmt.Errorf("%q is neither a path nor base64 of a medium", message.OneLine(name, 80))
@@ -81,8 +81,7 @@ func below(root, name string) (string, error) {
 	return local, nil
 }
 
-// openMedia opens a regular file below a root, links followed as long as they stay
-// there.
+// openMedia opens a regular file below a root. It follows links that stay there.
 func openMedia(root, local string) (*os.File, fs.FileInfo, error) {
 	fail := func(err error) (*os.File, fs.FileInfo, error) {
 		var at *fs.PathError
@@ -101,7 +100,7 @@ func openMedia(root, local string) (*os.File, fs.FileInfo, error) {
 		return fail(err)
 	}
 	defer r.Close()
-	info, err := r.Stat(local) // before it is opened: a pipe would wait for its other end
+	info, err := r.Stat(local) // before it is opened, because a pipe waits for its other end
 	if err != nil {
 		return fail(err)
 	}
@@ -121,23 +120,25 @@ func openMedia(root, local string) (*os.File, fs.FileInfo, error) {
 
 // fileFacts is what is known of a file's content.
 type fileFacts struct {
-	size  int64
-	mtime time.Time
-	sum   [sha256.Size]byte
-	kind  string
-	facts facts
+	size   int64
+	mtime  time.Time
+	sum    [sha256.Size]byte
+	kind   string
+	extent extent
 }
 
-// A fileCache spares reading a file for each of the passes over the rows, and for
-// each of the rows that name it. It is safe for concurrent use.
+// A fileCache remembers what is known of files, so that each is read once, and not for
+// every pass over the rows and every row that names it. It is safe for concurrent use.
 type fileCache struct {
 	mu    sync.Mutex
 	files map[string]fileFacts
 }
 
-// maxKnown bounds the cache, at some 200 bytes a file.
+// maxKnown bounds the cache. An entry takes some 200 bytes.
 const maxKnown = 500_000
 
+// look returns what is known of a file. It reads the file unless its size and time are
+// those that the cache knows.
 func (c *fileCache) look(root, local string) (fileFacts, error) {
 	f, info, err := openMedia(root, local)
 	if err != nil {
@@ -166,8 +167,8 @@ func (c *fileCache) look(root, local string) (fileFacts, error) {
 	if k.kind, err = sniff(head[:n]); err != nil {
 		return fileFacts{}, fmt.Errorf("%s: %w", local, err)
 	}
-	k.facts = factsOf(k.kind, f, k.size)
-	// A file that was changed just now can be changed again without another time.
+	k.extent = measure(k.kind, f, k.size)
+	// A file that was changed just now can change again and keep its time.
 	if time.Since(k.mtime) > durable.ClockStep {
 		c.mu.Lock()
 		if c.files == nil {
@@ -181,78 +182,7 @@ func (c *fileCache) look(root, local string) (fileFacts, error) {
 	return k, nil
 }
 
-// sniffBytes is how much of a medium tells its type.
-const sniffBytes = 3072
-
-// sniff returns the type of a medium by its content.
-func sniff(head []byte) (string, error) {
-	if len(head) == 0 {
-		return "", errors.New("it is empty")
-	}
-	kind, _, _ := strings.Cut(mimetype.Detect(head[:min(len(head), sniffBytes)]).String(), ";")
-	return normalType(kind), nil
-}
-
-// normalType returns the name under which the API's documentation has a type.
-func normalType(kind string) string {
-	if name, ok := typeNames[kind]; ok {
-		return name
-	}
-	return kind
-}
-
-var typeNames = map[string]string{
-	"image/jpg": "image/jpeg", "image/heic-sequence": "image/heic", "image/heif-sequence": "image/heif",
-	"audio/mp3": "audio/mpeg", "audio/x-wav": "audio/wav", "audio/vnd.wave": "audio/wav", "audio/x-aiff": "audio/aiff",
-	"audio/x-m4a": "audio/m4a", "audio/mp4": "audio/m4a", "audio/x-flac": "audio/flac", "application/ogg": "audio/ogg",
-	"video/mov": "video/quicktime", "video/x-m4v": "video/mp4", "video/x-msvideo": "video/avi",
-	"video/x-ms-asf": "video/wmv", "video/x-ms-wmv": "video/wmv",
-}
-
-// mediaTypes are the types that Gemini models take, with the extensions that tell
-// them. As of 2026-10: https://ai.google.dev/gemini-api/docs/image-understanding,
-// audio, video-understanding, document-processing, and Vertex AI's pages for m4a
-// and quicktime.
-var mediaTypes = map[string]string{
-	"image/png": ".png", "image/jpeg": ".jpg .jpeg", "image/webp": ".webp", "image/heic": ".heic", "image/heif": ".heif",
-	"audio/wav": ".wav", "audio/mpeg": ".mp3", "audio/aiff": ".aiff .aif", "audio/aac": ".aac", "audio/ogg": ".ogg .oga .opus",
-	"audio/flac": ".flac", "audio/m4a": ".m4a",
-	"video/mp4": ".mp4 .m4v", "video/mpeg": ".mpeg .mpg", "video/quicktime": ".mov", "video/avi": ".avi", "video/x-flv": ".flv",
-	"video/webm": ".webm", "video/wmv": ".wmv", "video/3gpp": ".3gp",
-	"application/pdf": ".pdf",
-}
-
-// typeOfExtension returns the type of a file by its extension, or "".
-func typeOfExtension(ext string) string {
-	if ext == "" {
-		return ""
-	}
-	for kind, exts := range mediaTypes {
-		for e := range strings.FieldsSeq(exts) {
-			if strings.EqualFold(e, ext) {
-				return kind
-			}
-		}
-	}
-	return ""
-}
-
-// supported returns an error for a type that no model is known to take. A
-// mime_type that the user gives is not looked at.
-func supported(kind string) error {
-	if _, ok := mediaTypes[kind]; ok {
-		return nil
-	}
-	switch {
-	case strings.HasPrefix(kind, "text/") || kind == "application/json":
-		return fmt.Errorf("the content is %s, which belongs into the prompt; to send it as a document, give mime_type for this column", kind)
-	case strings.HasPrefix(kind, "image/"):
-		return fmt.Errorf("the API takes no %s: convert it to PNG or JPEG", kind)
-	}
-	return fmt.Errorf("the content is %s, which Gemini models do not take: convert it, or give mime_type for this column", kind)
-}
-
-// errChanged says that a file is not what it was when the row was rendered.
+// errChanged says that a file is not what it was when its row was rendered.
 var errChanged = errors.New("the file has changed since the row was read; run again")
 
 // openContent opens the content of a medium, which must be compared with the SHA-256:

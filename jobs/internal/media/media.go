@@ -1,6 +1,23 @@
-// Package media makes parts of a request out of cells that name or hold images, sounds,
-// films and documents, estimates their tokens, and sends them, by upload if they are
-// large.
+// Package media turns cells that name or hold images, recordings, films and documents
+// into parts of requests, and sends them.
+//
+// A medium is met twice, and much can happen in between:
+//
+//   - When its row is rendered, [Parts] reads the cell, checks the medium by its content
+//     (cell.go, file.go, types.go), and estimates its tokens (tokens.go). The body gets a
+//     reference, which holds the SHA-256 in the place of the bytes.
+//   - When its row is sent, the model of [NewModel] replaces the references: by base64
+//     (send.go), or by the addresses of uploads if the request would become too large
+//     (uploads.go). It stands next to the client, inside all other models.
+//
+// So rows that wait, and requests that are retried or changed, hold references alone. The
+// bytes are in memory only while a request is sent. Before they are sent they are compared
+// with the SHA-256, because an answer about another picture must not be recorded as the
+// answer to this row.
+//
+// The files belong to the input of a job, although they can change where the input does
+// not. A [Pass] digests the requests of all rows for that: if the digest is another one
+// than before, the output of before is out of date.
 package media
 
 import (
@@ -18,59 +35,59 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-// Parts makes parts of what stands in a row's media columns. It is for one
-// goroutine at a time, but for what it says of itself.
-type Parts struct {
-	columns []column
-	root    string // empty: the folder of each row's input
-	spooled bool   // the input is stdin, which has no folder
-	files   fileCache
-	weigh   weigher
+// A Config says where media stand in rows, and for which requests they are.
+type Config struct {
+	Columns []spec.MediaColumn // at least one
+	Root    string             // the folder that paths are relative to; empty: that of each row's input
+	Stdin   bool               // an input is stdin, which has no folder
 
-	// seen sums up what the rows were in the last whole Pass: files can change
-	// where the input does not.
-	seen string
+	// The estimate of tokens depends on these.
+	Model      string // empty if each row names its own
+	Resolution string // mediaResolution of the whole request; empty: the model's default
 }
 
+// Parts turns what stands in the media columns of rows into parts of their requests. A
+// nil *Parts stands for a job without media. Add is safe for concurrent use; passes are
+// for one goroutine at a time.
+type Parts struct {
+	columns  []column
+	root     string
+	stdin    bool
+	files    fileCache
+	estimate estimator
+
+	lastSeen string // the digest of the last whole Pass; empty: there was none
+}
+
+// A column is a media column whose resolution is written as the API has it.
 type column struct {
 	spec.MediaColumn
 	level string // of mediaResolution; empty: the request's
 }
 
-// New returns nil for a job without media.
-func New(s *spec.Spec) (*Parts, error) {
-	if len(s.Media) == 0 {
-		if s.MediaRoot != "" {
-			return nil, spec.Errorf("name the columns with --media COLUMN, or media: in the job file", "media_root is given, and no column with media")
-		}
-		return nil, nil
-	}
-	if s.Raw != nil {
-		return nil, spec.Errorf("put inlineData or fileData parts into the requests themselves", "media does not go with raw:")
-	}
-	config, _ := apijson.Field(s.Request, "generationConfig").(map[string]any)
-	level, _ := apijson.Field(config, "mediaResolution").(string)
-	m := &Parts{root: s.MediaRoot, spooled: slices.Contains(s.Input, "-"), weigh: newWeigher(s.Model, level)}
-	for _, c := range s.Media {
+// New returns the Parts of a job. What is wrong with c is a *spec.Error.
+func New(c Config) (*Parts, error) {
+	m := &Parts{root: c.Root, stdin: c.Stdin, estimate: newEstimator(c.Model, c.Resolution)}
+	for _, col := range c.Columns {
 		switch {
-		case c.Column == "":
+		case col.Column == "":
 			return nil, spec.Errorf("write column: and its name", "media has an entry without a column")
-		case slices.Contains(m.Columns(), c.Column):
-			return nil, spec.Errorf("name it once", "media names the column %q twice", c.Column)
-		case c.MaxBytes < 0:
-			return nil, spec.Errorf("", "media: max_bytes of %q is negative", c.Column)
+		case slices.Contains(m.Columns(), col.Column):
+			return nil, spec.Errorf("name it once", "media names the column %q twice", col.Column)
+		case col.MaxBytes < 0:
+			return nil, spec.Errorf("", "media: max_bytes of %q is negative", col.Column)
 		}
-		if c.MIMEType != "" {
-			t, _, err := mime.ParseMediaType(c.MIMEType)
+		if col.MIMEType != "" {
+			t, _, err := mime.ParseMediaType(col.MIMEType)
 			if err != nil || !strings.Contains(t, "/") {
-				return nil, spec.Errorf("write it as image/png", "media: mime_type of %q is %q", c.Column, c.MIMEType)
+				return nil, spec.Errorf("write it as image/png", "media: mime_type of %q is %q", col.Column, col.MIMEType)
 			}
 		}
-		level, ok := resolutionLevel(c.Resolution)
+		level, ok := resolutionLevel(col.Resolution)
 		if !ok {
-			return nil, spec.Errorf("use low, medium, high or ultra_high", "media: resolution of %q is %q", c.Column, c.Resolution)
+			return nil, spec.Errorf("use low, medium, high or ultra_high", "media: resolution of %q is %q", col.Column, col.Resolution)
 		}
-		m.columns = append(m.columns, column{c, level})
+		m.columns = append(m.columns, column{col, level})
 	}
 	if m.root != "" && !durable.IsDir(m.root) {
 		return nil, spec.Errorf("name a folder that exists", "media_root %s is no folder", m.root)
@@ -78,7 +95,7 @@ func New(s *spec.Spec) (*Parts, error) {
 	return m, nil
 }
 
-// names returns the columns that have media.
+// Columns returns the names of the columns that have media, in their order.
 func (m *Parts) Columns() (list []string) {
 	if m == nil {
 		return nil
@@ -89,7 +106,7 @@ func (m *Parts) Columns() (list []string) {
 	return list
 }
 
-// resolutionLevel returns the API's name of a level.
+// resolutionLevel returns a level as the API names it. ok is false if it is no level.
 func resolutionLevel(text string) (level string, ok bool) {
 	if text == "" {
 		return "", true
@@ -99,15 +116,15 @@ func resolutionLevel(text string) (level string, ok bool) {
 	return level, slices.Contains([]string{prefix + "LOW", prefix + "MEDIUM", prefix + "HIGH", prefix + "ULTRA_HIGH"}, level)
 }
 
-// A medium is one that a row names or holds.
+// A medium is what an item of a cell names or holds.
 type medium struct {
-	media  batch.Media // of what is sent; its MIMEType alone counts for a fileURI
-	uri    string      // of what is elsewhere; empty: it is here
-	tokens int
+	media  batch.Media // what is to be sent; if uri is set, only its MIMEType
+	uri    string      // where the API finds the medium itself; empty: it is sent
+	tokens int         // an estimate
 }
 
-// add puts the media of a row before the text of a body. It returns them, and an
-// estimate of their tokens. An error is the row's.
+// Add puts the media of a row before the text of its body. It returns the new body, what
+// the body refers to, and an estimate of the tokens of all media. An error is the row's.
 func (m *Parts) Add(row *batch.Row, body []byte) ([]byte, []batch.Media, int, error) {
 	var (
 		parts []byte
@@ -139,7 +156,7 @@ func (m *Parts) Add(row *batch.Row, body []byte) ([]byte, []batch.Media, int, er
 	return body, media, total, err
 }
 
-// fileData is the member of a part that names a file elsewhere.
+// fileData returns the member of a part that names a file which the API finds itself.
 func fileData(uri, mimeType string) []byte {
 	part := apijson.AppendString([]byte(`"fileData":{"fileUri":`), uri)
 	if mimeType != "" {
@@ -148,9 +165,9 @@ func fileData(uri, mimeType string) []byte {
 	return append(part, '}')
 }
 
-// withParts puts parts, each of which ends in a comma, before those of the last
-// content, which is the row's own. A text part that is empty beside them is left
-// out: the API refuses it.
+// withParts puts parts, each of which ends in a comma, before those of the last content.
+// That one is the row's own; others are examples. An empty text part is left out, because
+// the API refuses it.
 func withParts(body, parts []byte) ([]byte, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(body, &members); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	"image/jpeg"
@@ -18,9 +19,9 @@ import (
 )
 
 // parts returns what the cells of a row become, and its error.
-func cellParts(t *testing.T, s *spec.Spec, source string, cells map[string]any) (string, []batch.Media, int, error) {
+func cellParts(t *testing.T, c Config, source string, cells map[string]any) (string, []batch.Media, int, error) {
 	t.Helper()
-	m, err := New(s)
+	m, err := New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,6 +45,22 @@ func cellParts(t *testing.T, s *spec.Spec, source string, cells map[string]any) 
 		texts = append(texts, string(p))
 	}
 	return strings.Join(texts, "\n"), media, tokens, nil
+}
+
+func TestConfigErrors(t *testing.T) {
+	for want, c := range map[string]Config{
+		"twice":                               {Columns: []spec.MediaColumn{{Column: "q"}, {Column: "q"}}},
+		"without a column":                    {Columns: []spec.MediaColumn{{}}},
+		"use low, medium, high or ultra_high": {Columns: []spec.MediaColumn{{Column: "q", Resolution: "huge"}}},
+		"write it as image/png":               {Columns: []spec.MediaColumn{{Column: "q", MIMEType: "png"}}},
+		`max_bytes of "q" is negative`:        {Columns: []spec.MediaColumn{{Column: "q", MaxBytes: -1}}},
+		"is no folder":                        {Columns: []spec.MediaColumn{{Column: "q"}}, Root: filepath.Join(t.TempDir(), "none")},
+	} {
+		_, err := New(c)
+		if _, ok := errors.AsType[*spec.Error](err); !ok || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want a mistake in the job: %q", err, want)
+		}
+	}
 }
 
 func TestMediaCells(t *testing.T) {
@@ -113,7 +130,7 @@ func TestMediaCells(t *testing.T) {
 			c.want = ref(cat, "image/png")
 			c.cell = strings.NewReplacer("+", "-", "/", "_").Replace(b64[:50] + "\r\n" + b64[50:])
 		}
-		got, _, _, err := cellParts(t, &spec.Spec{Media: spec.MediaColumns{{Column: "p"}}}, filepath.Join(dir, "in.jsonl"), map[string]any{"p": c.cell})
+		got, _, _, err := cellParts(t, Config{Columns: []spec.MediaColumn{{Column: "p"}}}, filepath.Join(dir, "in.jsonl"), map[string]any{"p": c.cell})
 		want := strings.TrimPrefix(c.want+"\n"+text, "\n")
 		if err != nil || got != want {
 			t.Errorf("%s: %v\n%s\nwant\n%s", c.name, err, got, want)
@@ -126,10 +143,10 @@ func TestMediaColumns(t *testing.T) {
 	dir := t.TempDir()
 	cat := jobtest.Picture(t, 1, 4, 4)
 	jobtest.WriteFile(t, dir, "a/cat.png", cat)
-	s := &spec.Spec{MediaRoot: filepath.Join(dir, "a"), Media: spec.MediaColumns{
+	c := Config{Root: filepath.Join(dir, "a"), Columns: []spec.MediaColumn{
 		{Column: "second", MIMEType: "image/webp", Resolution: "ultra-high"}, {Column: "first"}, {Column: "third", MIMEType: "audio/mpeg"},
 	}}
-	got, media, _, err := cellParts(t, s, "stdin", map[string]any{"first": "cat.png", "second": "cat.png", "third": "https://e.org/play?id=3"})
+	got, media, _, err := cellParts(t, c, "stdin", map[string]any{"first": "cat.png", "second": "cat.png", "third": "https://e.org/play?id=3"})
 	want := `{"inlineData":{"data":{"sha256":"` + jobtest.SHA256Of(cat) + `"},"mimeType":"image/webp"},"mediaResolution":{"level":"MEDIA_RESOLUTION_ULTRA_HIGH"}}
 {"inlineData":{"data":{"sha256":"` + jobtest.SHA256Of(cat) + `"},"mimeType":"image/png"}}
 {"fileData":{"fileUri":"https://e.org/play?id=3","mimeType":"audio/mpeg"}}
@@ -193,16 +210,16 @@ func TestMediaCellErrors(t *testing.T) {
 		{[]byte("words"), "text/plain"},
 		{"a\x00b", "neither a path nor base64"},
 	} {
-		_, _, _, err := cellParts(t, &spec.Spec{Media: spec.MediaColumns{{Column: "p", MaxBytes: 100}}}, filepath.Join(inside, "in.jsonl"), map[string]any{"p": c.cell})
+		_, _, _, err := cellParts(t, Config{Columns: []spec.MediaColumn{{Column: "p", MaxBytes: 100}}}, filepath.Join(inside, "in.jsonl"), map[string]any{"p": c.cell})
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "p: ") || len(err.Error()) > 600 {
 			t.Errorf("%.60v: %v, want %q", c.cell, err, c.want)
 		}
 	}
-	_, _, _, err := cellParts(t, &spec.Spec{Media: spec.MediaColumns{{Column: "p"}}}, filepath.Join(inside, "in.jsonl"), map[string]any{"p": "long.pdf"})
+	_, _, _, err := cellParts(t, Config{Columns: []spec.MediaColumn{{Column: "p"}}}, filepath.Join(inside, "in.jsonl"), map[string]any{"p": "long.pdf"})
 	if err == nil || !strings.Contains(err.Error(), "1001 pages, and the API takes 1000") {
 		t.Errorf("a PDF of 1001 pages: %v", err)
 	}
-	_, _, _, err = cellParts(t, &spec.Spec{Input: spec.List{"-"}, Media: spec.MediaColumns{{Column: "p"}}}, "/state/stdin.jsonl", map[string]any{"p": "a.png"})
+	_, _, _, err = cellParts(t, Config{Stdin: true, Columns: []spec.MediaColumn{{Column: "p"}}}, "/state/stdin.jsonl", map[string]any{"p": "a.png"})
 	if err == nil || !strings.Contains(err.Error(), "say it with --media-root") {
 		t.Errorf("a path from stdin: %v", err)
 	}
@@ -229,10 +246,57 @@ func TestMediaTokens(t *testing.T) {
 		{"PDF of 300 pages", "gemini-3.5-flash", "", pdf, 300 * 560},
 		{"10 s of audio", "gemini-3.5-flash", "", wav, 10 * 32},
 	} {
-		_, _, got, err := cellParts(t, &spec.Spec{Model: c.model, Media: spec.MediaColumns{{Column: "p", Resolution: c.level}}}, "x", map[string]any{"p": c.data})
+		_, _, got, err := cellParts(t, Config{Model: c.model, Columns: []spec.MediaColumn{{Column: "p", Resolution: c.level}}}, "x", map[string]any{"p": c.data})
 		if err != nil || got != c.want {
 			t.Errorf("%s for %s: %d tokens, want %d (%v)", c.what, c.model, got, c.want, err)
 		}
+	}
+}
+
+// A pass has a digest once it is whole, which tells what media the rows had.
+func TestPass(t *testing.T) {
+	m, err := New(Config{Columns: []spec.MediaColumn{{Column: "p"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, two := &batch.Request{Fingerprint: batch.Fingerprint{1}}, &batch.Request{Fingerprint: batch.Fingerprint{2}}
+	digest := func(rows ...any) string {
+		t.Helper()
+		before := m.LastSeen()
+		p := m.NewPass()
+		for _, row := range rows {
+			switch row := row.(type) {
+			case *batch.Request:
+				p.Add(row, nil)
+			case error:
+				p.Add(nil, row)
+			}
+		}
+		if m.LastSeen() != before {
+			t.Error("a pass counts before its end")
+		}
+		p.End()
+		return m.LastSeen()
+	}
+	missing := errors.New("cat.png cannot be read")
+	both := digest(one, two)
+	if both == "" || digest(one, two) != both {
+		t.Error("the same rows have no digest of their own")
+	}
+	for what, other := range map[string]string{
+		"one row": digest(one), "another order": digest(two, one), "a missing file": digest(one, missing), "another reason": digest(one, errors.New("it is empty")),
+	} {
+		if other == both || other == "" {
+			t.Errorf("%s has the digest %q of both rows", what, other)
+		}
+	}
+
+	var none *Parts // a job without media
+	p := none.NewPass()
+	p.Add(one, nil)
+	p.End()
+	if none.LastSeen() != "" || none.Columns() != nil {
+		t.Errorf("a job without media has seen %q", none.LastSeen())
 	}
 }
 
@@ -242,7 +306,7 @@ func FuzzMediaCell(f *testing.F) {
 		f.Add(cell)
 	}
 	dir := f.TempDir()
-	m, err := New(&spec.Spec{MediaRoot: dir, Media: spec.MediaColumns{{Column: "p"}}})
+	m, err := New(Config{Root: dir, Columns: []spec.MediaColumn{{Column: "p"}}})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -18,27 +18,27 @@ import (
 	"github.com/genbatch/genbatch/internal/apijson"
 )
 
-// uploadAbove is the size from which on a request's media are uploaded, if there is a
-// Files API. It is well below what Google AI takes: 64 requests are in memory at once.
+// uploadAbove is the size above which a request has media uploaded, if there is a Files
+// API. It is well below what Google AI takes, because 64 requests are in memory at once.
 const uploadAbove = 20 << 20
 
-// model puts media into a request just before it is sent: as base64, or by the
-// address of an upload. A row that waits for its turn holds references alone.
+// A model puts media into a request just before it is sent.
 type model struct {
 	batch.Model
-	uploads *Uploads // nil: the endpoint has no Files API
-	limit   int      // of a request, in bytes
-	above   int      // requests beyond it have media uploaded
+	uploads *Uploads
+	limit   int // the most bytes that a request may have
+	above   int // requests of more bytes have media uploaded
 }
 
-// NewModel returns a model that puts media into requests of at most limit bytes.
-// uploads may be nil: the endpoint has no Files API.
+// NewModel returns m with media put into its requests, as base64 or by the addresses of
+// uploads. limit is how many bytes the endpoint takes in a request. m must be the client
+// itself, or see requests as the client does.
 func NewModel(m batch.Model, limit int, uploads *Uploads) batch.Model {
 	return model{Model: m, uploads: uploads, limit: limit, above: uploadAbove}
 }
 
-// Attempt makes one exchange, after the uploads that it needs. A row whose media
-// cannot be sent costs nothing.
+// Attempt implements [batch.Model]. It makes the uploads that the request needs, and then
+// one exchange. A row whose media cannot be sent costs nothing.
 func (m model) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 	if len(r.Media) == 0 {
 		return m.Model.Attempt(ctx, r)
@@ -52,7 +52,7 @@ func (m model) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 		if ctx.Err() != nil {
 			return batch.Outcome{Err: &batch.Error{Kind: batch.KindTransport, Message: "the attempt was given up"}}
 		}
-		// It is asked again by the next run, which looks at the files anew.
+		// The next run looks at the files anew and asks the row again.
 		return batch.Outcome{Consequence: batch.Settled, Status: batch.Failed, Err: &batch.Error{Kind: batch.KindRequest, Message: err.Error()}}
 	}
 	o := m.Model.Attempt(ctx, &sent)
@@ -63,9 +63,9 @@ func (m model) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 	return o
 }
 
-// lostUploads returns the uploads that an outcome may be for. The API says "You do
-// not have permission to access the File abc or it may not exist" for one that is
-// gone, as for one of another project.
+// lostUploads returns the uploads that a refusal may be about. Whether a file is gone or
+// belongs to another project, the API says "You do not have permission to access the File
+// abc or it may not exist".
 func lostUploads(o *batch.Outcome, uploaded []upload) (lost []upload) {
 	if o.Err == nil || len(uploaded) == 0 {
 		return nil
@@ -86,7 +86,7 @@ func lostUploads(o *batch.Outcome, uploaded []upload) (lost []upload) {
 	return lost
 }
 
-// A placement is where a medium stands in a body.
+// A placement is where the reference to a medium stands in a body.
 type placement struct {
 	start, end int
 	media      *batch.Media
@@ -114,11 +114,12 @@ func place(body []byte, media []batch.Media) (all []placement) {
 	}
 }
 
-// inlineBytes is the length of a medium in a request.
+// inlineBytes is how many bytes a medium takes in a request as base64.
 func inlineBytes(m *batch.Media) int { return base64.StdEncoding.EncodedLen(int(m.Size)) + 64 }
 
-// resolve replaces the references in a request's body, and returns the uploads that
-// stand there now.
+// resolve replaces the references in a request's body. It returns the uploads whose
+// addresses stand there now. If the body would become too large, the largest media are
+// uploaded first, until the others fit.
 func (m model) resolve(ctx context.Context, r *batch.Request) (uploaded []upload, err error) {
 	places := place(r.Body, r.Media)
 	total := len(r.Body)

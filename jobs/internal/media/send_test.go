@@ -29,7 +29,7 @@ func pictureRequest(t *testing.T, path string) *batch.Request {
 	if err := os.WriteFile(path, jobtest.Picture(t, 1, 4, 4), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	m, err := New(&spec.Spec{MediaRoot: filepath.Dir(path), Media: spec.MediaColumns{{Column: "p"}}})
+	m, err := New(Config{Root: filepath.Dir(path), Columns: []spec.MediaColumn{{Column: "p"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

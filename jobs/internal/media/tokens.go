@@ -11,29 +11,30 @@ import (
 	"strings"
 )
 
-// facts are what a medium's content says about what it will cost; 0: not known.
-type facts struct {
-	width, height int
+// An extent is how large a medium is in the units that its tokens are counted by. A field
+// is 0 if the content does not say.
+type extent struct {
+	width, height int // pixels
 	seconds       int
 	pages         int
 }
 
-// pdfPage is what each page of a PDF has, unless the file packs its objects.
+// pdfPage matches what each page of a PDF has, unless the file packs its objects.
 var pdfPage = regexp.MustCompile(`/Type\s*/Page[^s]`)
 
-// factsOf looks at a medium.
-func factsOf(kind string, content io.ReaderAt, size int64) (f facts) {
+// measure returns the extent of a medium, as far as its content tells it at once.
+func measure(kind string, content io.ReaderAt, size int64) (e extent) {
 	r := io.NewSectionReader(content, 0, size)
 	switch kind {
 	case "image/png", "image/jpeg":
 		if c, _, err := image.DecodeConfig(r); err == nil {
-			f.width, f.height = c.Width, c.Height
+			e.width, e.height = c.Width, c.Height
 		}
 	case "audio/wav":
 		head := make([]byte, 32)
 		if _, err := io.ReadFull(r, head); err == nil && string(head[12:16]) == "fmt " {
 			if rate := binary.LittleEndian.Uint32(head[28:]); rate > 0 {
-				f.seconds = int(size / int64(rate))
+				e.seconds = int(size / int64(rate))
 			}
 		}
 	case "application/pdf":
@@ -41,11 +42,11 @@ func factsOf(kind string, content io.ReaderAt, size int64) (f facts) {
 		for {
 			n, err := io.ReadFull(r, buf[len(buf):cap(buf)])
 			buf = buf[:len(buf)+n]
-			f.pages += len(pdfPage.FindAllIndex(buf, -1))
+			e.pages += len(pdfPage.FindAllIndex(buf, -1))
 			if err != nil {
-				return f
+				return e
 			}
-			// What may be the beginning of another match is looked at again.
+			// The end may be the beginning of another match, and is looked at again.
 			const longest = 32
 			at := len(buf) - longest
 			if i := bytes.LastIndex(buf[at:], []byte("/Type")); i >= 0 && !pdfPage.Match(buf[at+i:]) {
@@ -55,57 +56,57 @@ func factsOf(kind string, content io.ReaderAt, size int64) (f facts) {
 			}
 		}
 	}
-	return f
+	return e
 }
 
-// A weigher estimates the tokens of media, for limits and plans: the first answers
-// correct it. It takes the documented counts, and typical bit rates where the
-// content does not say how long it plays.
+// An estimator estimates the tokens of media for limits and plans, until the first answers
+// tell better. It takes the documented counts, and typical bit rates if the content does
+// not say how long it plays.
 // https://ai.google.dev/gemini-api/docs/tokens
 // https://ai.google.dev/gemini-api/docs/media-resolution
-type weigher struct {
-	tiled bool   // images are cut into tiles: models before Gemini 3
-	level string // of the whole request
+type estimator struct {
+	tiled bool   // the model cuts images into tiles, as those before Gemini 3 do
+	level string // mediaResolution of the whole request
 }
 
-// newWeigher returns the weigher for a model and the mediaResolution of the request.
-func newWeigher(model, level string) weigher {
+// newEstimator returns the estimator for a model and the mediaResolution of the request.
+func newEstimator(model, level string) estimator {
 	model = strings.TrimPrefix(model, "models/")
-	return weigher{level: level, tiled: strings.HasPrefix(model, "gemini-2") || strings.HasPrefix(model, "gemini-1")}
+	return estimator{level: level, tiled: strings.HasPrefix(model, "gemini-2") || strings.HasPrefix(model, "gemini-1")}
 }
 
-// InlineTokens estimates the tokens of a medium that a request to the model itself holds, by
-// its content; level is the request's mediaResolution, or empty.
+// InlineTokens estimates the tokens of a medium whose bytes stand in a request to the
+// model. level is the request's mediaResolution, and may be empty.
 func InlineTokens(model, level, kind string, data []byte) int {
 	size := int64(len(data))
-	return newWeigher(model, level).tokens("", kind, size, factsOf(kind, bytes.NewReader(data), size))
+	return newEstimator(model, level).tokens("", kind, size, measure(kind, bytes.NewReader(data), size))
 }
 
-// tokens estimates a medium's tokens; size is 0 for one that is elsewhere. More than
-// a context holds would only tell that the content lies about itself.
-func (w weigher) tokens(level, kind string, size int64, f facts) int {
+// tokens estimates a medium's tokens. size is 0 if the medium is elsewhere. An estimate of
+// more than a context holds only shows that the content lies about itself.
+func (m estimator) tokens(level, kind string, size int64, e extent) int {
 	const context = 1 << 20
-	return min(w.estimate(level, kind, size, f), context)
+	return min(m.unbounded(level, kind, size, e), context)
 }
 
-func (w weigher) estimate(level, kind string, size int64, f facts) int {
+func (m estimator) unbounded(level, kind string, size int64, e extent) int {
 	const (
 		tile       = 258
 		perAudio   = 32        // tokens a second
 		audioBytes = 16_000    // a second, at 128 kbit/s
 		videoBytes = 250_000   // a second, at 2 Mbit/s
 		pageBytes  = 100 << 10 // of a page of a PDF
-		unknown    = 60        // seconds
-		fewPages   = 10
+		unknown    = 60        // seconds, of what is elsewhere
+		fewPages   = 10        // of a PDF that is elsewhere
 	)
 	if level == "" {
-		level = w.level
+		level = m.level
 	}
 	level = strings.TrimPrefix(level, "MEDIA_RESOLUTION_")
 	seconds := func(rate int64) int {
 		switch {
-		case f.seconds > 0:
-			return f.seconds
+		case e.seconds > 0:
+			return e.seconds
 		case size == 0:
 			return unknown
 		}
@@ -113,35 +114,35 @@ func (w weigher) estimate(level, kind string, size int64, f facts) int {
 	}
 	family, _, _ := strings.Cut(kind, "/")
 	switch {
-	case family == "image" && w.tiled:
+	case family == "image" && m.tiled:
 		switch {
 		case level == "LOW":
 			return 64
-		case level == "MEDIUM", f.width <= 384 && f.height <= 384:
+		case level == "MEDIUM", e.width <= 384 && e.height <= 384:
 			return tile
 		}
 		// The tile's side follows from the shorter side, within 256 and 768 pixels.
-		side := min(max(min(f.width, f.height)*2/3, 256), 768)
-		return tile * ((f.width + side - 1) / side) * ((f.height + side - 1) / side)
+		side := min(max(min(e.width, e.height)*2/3, 256), 768)
+		return tile * ((e.width + side - 1) / side) * ((e.height + side - 1) / side)
 	case family == "image":
 		return byLevel(level, 280, 560, 1120, 2240, 1120)
 	case family == "audio":
 		return perAudio * seconds(audioBytes)
 	case family == "video":
 		perSecond := byLevel(level, 70, 70, 280, 280, 70) + perAudio
-		if w.tiled {
+		if m.tiled {
 			perSecond = byLevel(level, 100, 300, 300, 300, 300)
 		}
 		return perSecond * seconds(videoBytes)
 	case kind == "application/pdf":
-		pages := f.pages
+		pages := e.pages
 		if pages == 0 {
 			pages = int(size/pageBytes) + 1
 			if size == 0 {
 				pages = fewPages
 			}
 		}
-		if w.tiled {
+		if m.tiled {
 			return tile * pages
 		}
 		return byLevel(level, 280, 560, 1120, 1120, 560) * pages
@@ -149,7 +150,8 @@ func (w weigher) estimate(level, kind string, size int64, f facts) int {
 	return int(size/4) + 1 // text
 }
 
-// byLevel chooses by the level of mediaResolution; otherwise is for none.
+// byLevel chooses by the level of mediaResolution. otherwise is for any other level, and
+// for none.
 func byLevel(level string, low, medium, high, ultra, otherwise int) int {
 	switch level {
 	case "LOW":
