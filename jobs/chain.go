@@ -159,7 +159,7 @@ func (c *chain) newLadder(list *work.List) (*tier.Ladder, error) {
 // attempts can have used.
 func (c *chain) newModel() batch.Model {
 	m := c.keepProvenance(c.withMedia())
-	m = repair.SchemaField(m, len(c.job.spec.Schema) > 0, c.job.spec.SchemaField == "responseSchema", c.job.log())
+	m = repair.SchemaField(m, repair.SchemaConfig{EveryRow: len(c.job.spec.Schema) > 0, OpenAPI: c.job.spec.SchemaField == "responseSchema", Log: c.job.log()})
 	m = repair.Change(m, c.job.prices, c.job.spec.Stream)
 	if c.job.prompt.Checks() {
 		m = repair.Check(m, func(a *gemini.Answer) error {

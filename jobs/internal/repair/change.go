@@ -1,5 +1,3 @@
-// Package repair has the models around the endpoint's client that change something
-// where the same call would fail again, and that keep made-up answers from real ones.
 package repair
 
 import (
@@ -21,7 +19,7 @@ import (
 	"github.com/genbatch/genbatch/jobs/cost"
 )
 
-// What calls for a change, see [batch.Change].
+// The reasons for a change, as [batch.Change] has them.
 const (
 	whyMaxTokens  = "MAX_TOKENS"
 	whyRecitation = "RECITATION"
@@ -30,24 +28,25 @@ const (
 )
 
 const (
-	// Sampling that strays from a passage; beyond, answers lose their sense.
+	// temperatureStep is enough for sampling to stray from a passage. Beyond
+	// maxTemperature answers lose their sense.
 	temperatureStep = 0.3
 	maxTemperature  = 1.5
 	// maxRecitations is how often the temperature is raised for one row.
 	maxRecitations = 2
 )
 
-// changingModel changes something about the request where the same call must, or
-// would most likely, fail again. The changed request keeps the row's fingerprint:
-// it is the same question.
+// A changingModel changes requests that would most likely fail again as they are.
 type changingModel struct {
 	batch.Model
 	prices *price.Table
-	stream bool // every call is a stream already
+	stream bool
 }
 
-// Change returns the model m with changed calls, where stream says that every
-// call is a stream already.
+// Change returns m with requests changed that would most likely fail again as they are:
+// after an empty MAX_TOKENS answer there is more room for the next, after RECITATION the
+// temperature rises, and a call that a server or gateway has cut goes on as a stream. The
+// limits of models are those of prices. stream says that every call is a stream already.
 func Change(m batch.Model, prices *price.Table, stream bool) batch.Model {
 	return changingModel{m, prices, stream}
 }
@@ -57,7 +56,7 @@ func (m changingModel) Attempt(ctx context.Context, r *batch.Request) batch.Outc
 	if len(r.Changes) > 0 {
 		last := &r.Changes[len(r.Changes)-1]
 		switch {
-		case refusesChange(&o) && last.Instead != nil:
+		case refusesRequest(&o) && last.Instead != nil:
 			return fallback(last, &o)
 		case refusesStream(&o) && last.Why == whyTimeout:
 			// The row goes on as it began. The refusal is no reason to stop the run: no
@@ -67,39 +66,46 @@ func (m changingModel) Attempt(ctx context.Context, r *batch.Request) batch.Outc
 			return o
 		}
 	}
-	switch {
-	case o.Consequence == batch.Settled && o.Status == batch.Truncated && o.FinishReason == "MAX_TOKENS":
-		if changes(r, whyMaxTokens) == 0 {
-			if body, what := m.widen(r, &o); what != "" {
-				settled := o
-				o.Consequence = batch.Retry
-				o.Next = &batch.Change{
-					Why: whyMaxTokens, Note: "asked again after an empty MAX_TOKENS answer, with " + what,
-					Body: body, Stream: r.Stream, Instead: &settled,
-				}
-			}
-		}
-	case o.Consequence == batch.Retry && o.FinishReason == "RECITATION":
-		if changes(r, whyRecitation) < maxRecitations {
-			if body, t := raiseTemperature(r, &o); t != "" {
-				settled := o
-				settled.Consequence = batch.Settled
-				o.Next = &batch.Change{
-					Why: whyRecitation, Note: "asked again after RECITATION, at temperature " + t,
-					Body: body, Stream: r.Stream, Instead: &settled,
-				}
-			}
-		}
-	case cutWhileIdle(&o) && !m.stream && !r.Stream && changes(r, whyTimeout) == 0:
-		o.Next = &batch.Change{
-			Why: whyTimeout, Stream: true,
-			Note: fmt.Sprintf("asked again after HTTP %d, as a stream", statusOf(o.Err)),
-		}
+	if next := m.next(r, &o); next != nil {
+		o.Consequence, o.Next = batch.Retry, next
 	}
 	return o
 }
 
-// changes counts the changes that a request has had for one reason.
+// next returns how the next attempt is to differ, or nil if it need not, or cannot.
+func (m changingModel) next(r *batch.Request, o *batch.Outcome) *batch.Change {
+	switch {
+	case o.Consequence == batch.Settled && o.Status == batch.Truncated && o.FinishReason == "MAX_TOKENS" && changes(r, whyMaxTokens) == 0:
+		if body, what := m.widen(r, o); what != "" {
+			return &batch.Change{
+				Why: whyMaxTokens, Note: "asked again after an empty MAX_TOKENS answer, with " + what,
+				Body: body, Stream: r.Stream, Instead: asSettled(o),
+			}
+		}
+	case o.Consequence == batch.Retry && o.FinishReason == "RECITATION" && changes(r, whyRecitation) < maxRecitations:
+		if body, t := raiseTemperature(r, o); t != "" {
+			return &batch.Change{
+				Why: whyRecitation, Note: "asked again after RECITATION, at temperature " + t,
+				Body: body, Stream: r.Stream, Instead: asSettled(o),
+			}
+		}
+	case cutWhileIdle(o) && !m.stream && !r.Stream && changes(r, whyTimeout) == 0:
+		return &batch.Change{
+			Why: whyTimeout, Stream: true,
+			Note: fmt.Sprintf("asked again after HTTP %d, as a stream", statusOf(o.Err)),
+		}
+	}
+	return nil
+}
+
+// asSettled returns the outcome that the row comes to if the change is refused.
+func asSettled(o *batch.Outcome) *batch.Outcome {
+	settled := *o
+	settled.Consequence = batch.Settled
+	return &settled
+}
+
+// changes counts the changes that were made to a request for one reason.
 func changes(r *batch.Request, why string) (n int) {
 	for i := range r.Changes {
 		if r.Changes[i].Why == why {
@@ -109,25 +115,24 @@ func changes(r *batch.Request, why string) (n int) {
 	return n
 }
 
-// cutWhileIdle reports whether a server or gateway ended the call because the
-// answer took too long: 504, and 524 by Cloudflare after 100 s in which nothing
-// came. A stream brings its first bytes earlier. Our own deadlines have no
-// status of 500 or more.
+// cutWhileIdle reports whether a server or gateway ended the call because the answer took
+// too long. That is 504, or 524 by Cloudflare after 100 s in which nothing came. A stream
+// brings its first bytes earlier. Timeouts of our own have no status of 500 or more.
 func cutWhileIdle(o *batch.Outcome) bool {
 	return o.Consequence == batch.Retry && o.Err != nil && o.Err.Kind == batch.KindTimeout && statusOf(o.Err) >= 500
 }
 
-// statusOf returns the status that an error has, which a gateway may wrap in an HTTP 200.
+// statusOf returns the status of an error, which a gateway may wrap in an HTTP 200.
 func statusOf(e *batch.Error) int { return cmp.Or(e.InBody, e.HTTPStatus) }
 
-// refusesChange reports whether the API does not take the request.
-func refusesChange(o *batch.Outcome) bool {
+// refusesRequest reports whether the API refuses the request for what it says.
+func refusesRequest(o *batch.Outcome) bool {
 	return o.Consequence == batch.Settled && o.Status == batch.Rejected && o.Err != nil && statusOf(o.Err) == http.StatusBadRequest
 }
 
-// refusesStream reports whether the endpoint has no streamGenerateContent. It has
-// let the row through to the model before, so that no other path, method or model
-// is at fault.
+// refusesStream reports whether the endpoint has no streamGenerateContent. The row has
+// come through to the model before, without a stream, so nothing else in the address can
+// be wrong.
 func refusesStream(o *batch.Outcome) bool {
 	if o.Err == nil {
 		return false
@@ -136,23 +141,23 @@ func refusesStream(o *batch.Outcome) bool {
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
 		return true
 	}
-	return refusesChange(o)
+	return refusesRequest(o)
 }
 
-// fallback is what a row comes to whose changed request was refused: what it had
-// come to before, and why no more was to be had.
+// fallback returns what a row comes to if its changed request is refused: the outcome
+// before the change, with the refusal in its hint.
 func fallback(c *batch.Change, refused *batch.Outcome) batch.Outcome {
 	o := *c.Instead
-	o.Usage, o.MaybeBilled = nil, false // of the attempt before, and counted there
+	o.Usage, o.MaybeBilled = nil, false // the attempt before has counted them
 	e := *o.Err
 	e.Hint = strings.TrimPrefix(e.Hint+"; the changed request was refused: "+refused.Err.Message, "; ")
 	o.Err = &e
 	return o
 }
 
-// widen returns the body with less thinking or a higher limit, so that an
-// answer fits under the limit that thinking alone has reached; what is empty when
-// nothing can be done.
+// widen returns the body with less thinking or a higher limit, since thinking alone has
+// reached the limit of before. what says which of them for people, and is empty if neither
+// is possible.
 func (m changingModel) widen(r *batch.Request, o *batch.Outcome) (body json.RawMessage, what string) {
 	b, err := apijson.ParseBody(r.Body)
 	if err != nil {
@@ -169,8 +174,8 @@ func (m changingModel) widen(r *batch.Request, o *batch.Outcome) (body json.RawM
 		b.Config["thinkingConfig"], _ = apijson.Marshal(thinking) // made of JSON
 		done = append(done, c.Field+" "+strings.Trim(c.Least, `"`))
 	}
-	// The user's limit stands where thinking can be turned off. Where it can only be
-	// lowered it may fill the limit again, and there is but one attempt.
+	// If thinking can be turned off, the user's limit stands. If it can only be lowered,
+	// it may fill the limit again, and there is no second change.
 	if !lowered || !c.Off {
 		if limit, raised := m.raise(r.Model, b.Config["maxOutputTokens"]); raised {
 			b.Config["maxOutputTokens"] = strconv.AppendInt(nil, limit, 10)
@@ -183,7 +188,8 @@ func (m changingModel) widen(r *batch.Request, o *batch.Outcome) (body json.RawM
 	return b.Marshal(), strings.Join(done, " and ")
 }
 
-// raise returns a higher maxOutputTokens than the request's own.
+// raise returns a higher maxOutputTokens than the request's own. It returns false if the
+// request has none, or if the model allows no more.
 func (m changingModel) raise(model string, own json.RawMessage) (int64, bool) {
 	n, err := strconv.ParseInt(string(bytes.Trim(own, `"`)), 10, 32)
 	if err != nil || n <= 0 {
@@ -193,9 +199,9 @@ func (m changingModel) raise(model string, own json.RawMessage) (int64, bool) {
 	return limit, limit > n
 }
 
-// raiseTemperature returns the body with a higher temperature, and that; empty when there
-// is none that the model would heed. A temperature is given to a model that may
-// not know it only where the request does so itself.
+// raiseTemperature returns the body with a higher temperature, and that temperature. It is
+// empty if the model ignores temperatures, or is at the highest that makes sense. A model
+// of which nothing is known gets one only if the request itself has one.
 func raiseTemperature(r *batch.Request, o *batch.Outcome) (body json.RawMessage, temperature string) {
 	b, err := apijson.ParseBody(r.Body)
 	if err != nil {
@@ -209,18 +215,18 @@ func raiseTemperature(r *batch.Request, o *batch.Outcome) (body json.RawMessage,
 		}
 	}
 	c, known := controls(r, o)
-	warmer := min(math.Round(100*(t+temperatureStep))/100, maxTemperature)
-	if warmer <= t || !c.Temperature && (known || own == nil) {
+	higher := min(math.Round(100*(t+temperatureStep))/100, maxTemperature)
+	if higher <= t || !c.Temperature && (known || own == nil) {
 		return nil, ""
 	}
-	temperature = strconv.FormatFloat(warmer, 'g', -1, 64)
+	temperature = strconv.FormatFloat(higher, 'g', -1, 64)
 	b.Config["temperature"] = json.RawMessage(temperature)
 	return b.Marshal(), temperature
 }
 
-// controls returns what the model takes: the one that answered, which is another
-// than the one that was asked behind "-latest" and after a model's retirement.
-// What a gateway's alias says about thinking in its name is the user's own word.
+// controls returns which settings the model takes. The model that answered counts: it is
+// another than the one that was asked behind "-latest", or after a retirement. If the name
+// that was asked ends in "thinking", the user wants it, and thinking stays as it is.
 func controls(r *batch.Request, o *batch.Outcome) (c gemini.Controls, known bool) {
 	if c, known = gemini.ControlsOf(o.ModelVersion); !known {
 		c, known = gemini.ControlsOf(r.Model)

@@ -15,34 +15,41 @@ import (
 	"github.com/genbatch/genbatch/jobs/internal/schema"
 )
 
+// whyOldSchema is the reason for a change, as [batch.Change] has it.
 const whyOldSchema = "responseSchema"
 
-// schemaModel sends the job's schema as the endpoint knows it: as responseSchema
-// where that is asked for, and once the endpoint has refused responseJsonSchema. It
-// stays the same question, and keeps its fingerprint.
+// A SchemaConfig says how a job sends its schema.
+type SchemaConfig struct {
+	EveryRow bool // all rows have the job's schema, so that one that cannot be sent ends the run
+	OpenAPI  bool // send responseSchema from the first row on
+	Log      *slog.Logger
+}
+
+// A schemaModel sends schemas in the form that the endpoint knows.
 type schemaModel struct {
 	batch.Model
-	old   *atomic.Bool // responseJsonSchema is not known, or not wanted
-	every bool         // all rows have the job's schema
-	log   *slog.Logger
+	everyRow bool
+	log      *slog.Logger
 
-	latest *atomic.Pointer[conversion] // mostly the only one
+	openAPI *atomic.Bool                // responseJsonSchema is not known, or not wanted
+	latest  *atomic.Pointer[conversion] // mostly the only one; nil: there was none
 }
 
 // A conversion is a schema in both forms.
 type conversion struct{ from, to json.RawMessage }
 
-// SchemaField returns the model m that sends schemas so. every says that all rows
-// have the job's schema, and old that responseSchema is asked for.
-func SchemaField(m batch.Model, every, old bool, log *slog.Logger) batch.Model {
-	sm := schemaModel{m, new(atomic.Bool), every, log, new(atomic.Pointer[conversion])}
-	sm.old.Store(old)
+// SchemaField returns m with schemas sent in the form that the endpoint knows. Once the
+// endpoint has refused responseJsonSchema, they are sent as responseSchema, which has the
+// form of OpenAPI. The refused row is asked again at no cost to its attempts.
+func SchemaField(m batch.Model, c SchemaConfig) batch.Model {
+	sm := schemaModel{m, c.EveryRow, c.Log, new(atomic.Bool), new(atomic.Pointer[conversion])}
+	sm.openAPI.Store(c.OpenAPI)
 	return sm
 }
 
 func (m schemaModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
-	old := m.old.Load()
-	if old {
+	openAPI := m.openAPI.Load()
+	if openAPI {
 		body, found, err := m.asResponseSchema(r.Body)
 		if err != nil {
 			return m.unsendable(err)
@@ -54,7 +61,7 @@ func (m schemaModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcom
 		}
 	}
 	o := m.Model.Attempt(ctx, r)
-	if old || !refusesJSONSchema(&o) {
+	if openAPI || !refusesJSONSchema(&o) {
 		return o
 	}
 	body, found, err := m.asResponseSchema(r.Body)
@@ -64,10 +71,10 @@ func (m schemaModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcom
 	case err != nil:
 		return m.unsendable(err)
 	}
-	if m.old.CompareAndSwap(false, true) {
+	if m.openAPI.CompareAndSwap(false, true) {
 		m.log.Warn("the endpoint does not know responseJsonSchema: it is asked with responseSchema (schema_field: responseSchema spares it the question)")
 	}
-	// The refusal is the endpoint's matter, and no failure of the row.
+	// The refusal is about the endpoint, and is no failure of the row.
 	o.Consequence, o.Status, o.Refusal = batch.Retry, "", ""
 	o.Next = &batch.Change{
 		Why: whyOldSchema, Note: "asked again with responseSchema, since the endpoint does not know responseJsonSchema",
@@ -76,29 +83,31 @@ func (m schemaModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcom
 	return o
 }
 
-// unsendable ends the run where every row has the schema that cannot be sent, and
-// else the row.
+// unsendable returns the outcome for a schema that has no older form. It ends the run if
+// every row has this schema, and otherwise the row.
 func (m schemaModel) unsendable(err error) batch.Outcome {
 	o := batch.Outcome{Consequence: batch.Settled, Status: batch.Rejected, Err: &batch.Error{
 		Kind:    batch.KindRequest,
 		Message: fmt.Sprintf("the endpoint does not know responseJsonSchema, and the schema cannot be written as responseSchema: %v", err),
 		Hint:    "simplify the schema there, or use another endpoint",
 	}}
-	if m.every {
+	if m.everyRow {
 		o.Consequence, o.Status = batch.Stop, ""
 	}
 	return o
 }
 
 var (
+	// jsonSchemaField matches the name of the field, in either spelling.
 	jsonSchemaField = regexp.MustCompile(`(?i)response_?json_?schema`)
-	// Google's words, and those of the JSON readers that gateways are made with.
+	// notKnown matches what Google says of a field that it does not know, and what the JSON
+	// readers say that gateways are made with.
 	notKnown = regexp.MustCompile(`(?i)unknown name|cannot find field|(?:unknown|unrecogni[sz]ed|unexpected|unsupported|invalid|extra) (?:name|field|key|property|parameter|argument|input)|` +
 		`not (?:supported|permitted|allowed|recogni[sz]ed|known)|no such field|(?:isn't|is not) (?:supported|known)|不支持|未知`)
 )
 
-// refusesJSONSchema reports whether the endpoint does not know the field. What it
-// says of the schema in it is another matter.
+// refusesJSONSchema reports whether the endpoint does not know the field. A refusal of the
+// schema in the field is another matter.
 func refusesJSONSchema(o *batch.Outcome) bool {
 	if o.Err == nil || o.Response != nil {
 		return false
@@ -113,7 +122,7 @@ func refusesJSONSchema(o *batch.Outcome) bool {
 }
 
 // asResponseSchema returns a body whose responseJsonSchema is written as
-// responseSchema; found is false when it has none.
+// responseSchema. found is false if the body has no responseJsonSchema.
 func (m schemaModel) asResponseSchema(body []byte) (changed json.RawMessage, found bool, err error) {
 	b, err := apijson.ParseBody(body)
 	if err != nil {

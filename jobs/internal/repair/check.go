@@ -1,0 +1,78 @@
+package repair
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/gemini"
+	"github.com/genbatch/genbatch/internal/apijson"
+)
+
+// A checkedModel checks answers on arrival.
+type checkedModel struct {
+	batch.Model
+	check func(*gemini.Answer) error
+}
+
+// Check returns m with its answers checked. If check returns an error, the row is asked
+// once more: the request then also holds the answer and the error, so that the model can
+// correct itself.
+func Check(m batch.Model, check func(*gemini.Answer) error) batch.Model {
+	return checkedModel{m, check}
+}
+
+func (m checkedModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
+	o := m.Model.Attempt(ctx, r)
+	if o.Consequence != batch.Answered || o.Status != batch.OK {
+		return o
+	}
+	a, err := gemini.Parse(o.Response)
+	if err == nil {
+		err = m.check(a)
+	}
+	if err == nil {
+		return o
+	}
+	o.Consequence, o.Status, o.MaxRetries = batch.Retry, batch.Invalid, 1
+	o.Err = &batch.Error{Kind: batch.KindValidation, HTTPStatus: http.StatusOK, Message: err.Error()}
+	if a != nil {
+		if next, cerr := corrective(r.Body, a.Text, err); cerr == nil {
+			o.Next = &batch.Change{Why: "check", Body: next, Stream: r.Stream}
+		}
+	}
+	return o
+}
+
+// corrective returns the body with two turns more: the model's answer, and what is wrong
+// with it.
+func corrective(body []byte, answer string, fault error) ([]byte, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(body, &members); err != nil {
+		return nil, err
+	}
+	var contents []json.RawMessage
+	if err := json.Unmarshal(members["contents"], &contents); err != nil {
+		return nil, err
+	}
+	if answer == "" {
+		return nil, errors.New("there is no answer to correct")
+	}
+	said, err := apijson.Marshal(apijson.TextContent("model", answer))
+	if err != nil {
+		return nil, err
+	}
+	reply, err := apijson.Marshal(apijson.TextContent("user", fmt.Sprintf("That is not valid: %v. Answer again, and correctly.", fault)))
+	if err != nil {
+		return nil, err
+	}
+	text, err := apijson.Marshal(append(contents, said, reply))
+	if err != nil {
+		return nil, err
+	}
+	members["contents"] = text
+	return apijson.Marshal(members)
+}

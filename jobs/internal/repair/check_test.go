@@ -1,0 +1,73 @@
+package repair
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/gemini"
+	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+)
+
+// An answer that fails the check is asked for once more, with what is wrong with it. What
+// is no complete answer is not checked.
+func TestCheck(t *testing.T) {
+	fault := errors.New("it is no label")
+	check := func(a *gemini.Answer) error {
+		if a.Text == "cat" {
+			return nil
+		}
+		return fault
+	}
+	answer := func(text string) oneOutcome {
+		return oneOutcome{Consequence: batch.Answered, Status: batch.OK, Response: json.RawMessage(jobtest.AnswerBody(text))}
+	}
+	cut := answer("ca")
+	cut.Status = batch.Truncated
+	for _, tt := range []struct {
+		name  string
+		o     oneOutcome
+		fails bool
+		next  string // what the next request ends with; empty: it is the same
+	}{
+		{"a label", answer("cat"), false, ""},
+		{"no label", answer("a fish"), true, `{"parts":[{"text":"a fish"}],"role":"model"},{"parts":[{"text":"That is not valid: it is no label. Answer again, and correctly."}],"role":"user"}]}`},
+		{"no text", answer(""), true, ""},
+		{"no answer that can be read", oneOutcome{Consequence: batch.Answered, Status: batch.OK, Response: json.RawMessage(`[`)}, true, ""},
+		{"cut", cut, false, ""},
+		{"refused", oneOutcome{Consequence: batch.Settled, Status: batch.Rejected}, false, ""},
+	} {
+		r := &batch.Request{Body: json.RawMessage(`{"contents":[{"role":"user","parts":[{"text":"q"}]}]}`), Stream: true}
+		o := Check(tt.o, check).Attempt(t.Context(), r)
+		if !tt.fails {
+			if o.Consequence != tt.o.Consequence || o.Status != tt.o.Status || o.Err != nil || o.Next != nil {
+				t.Errorf("%s: %+v", tt.name, o)
+			}
+			continue
+		}
+		if o.Consequence != batch.Retry || o.Status != batch.Invalid || o.MaxRetries != 1 || o.Err == nil || o.Err.Kind != batch.KindValidation {
+			t.Errorf("%s: %+v", tt.name, o)
+		}
+		switch {
+		case (o.Next == nil) != (tt.next == ""):
+			t.Errorf("%s: the next request is changed to %+v", tt.name, o.Next)
+		case o.Next != nil && (!strings.HasSuffix(string(o.Next.Body), tt.next) || !o.Next.Stream):
+			t.Errorf("%s: the next request is %s, stream %t", tt.name, o.Next.Body, o.Next.Stream)
+		}
+	}
+}
+
+func TestCorrective(t *testing.T) {
+	got, err := corrective([]byte(`{"contents":[{"role":"user","parts":[{"text":"q"}]}],"generationConfig":{"temperature":0.10}}`), "maybe", errors.New(`"maybe" is no label`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(got), `"temperature":0.10`) {
+		t.Errorf("a number was rewritten: %s", got)
+	}
+	jobtest.SameJSON(t, string(got), `{"generationConfig":{"temperature":0.10},"contents":[{"role":"user","parts":[{"text":"q"}]},
+		{"role":"model","parts":[{"text":"maybe"}]},
+		{"role":"user","parts":[{"text":"That is not valid: \"maybe\" is no label. Answer again, and correctly."}]}]}`)
+}
