@@ -3,6 +3,7 @@ package budget
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -14,52 +15,65 @@ import (
 	"github.com/genbatch/genbatch/jobs/cost"
 )
 
-// boundedModel says of an attempt that never reported what it used the most that
-// it can have used.
+// A boundedModel bounds what attempts can have used that do not report it.
 type boundedModel struct {
 	batch.Model
 	prices *price.Table
 }
 
-// Bound returns the model m whose outcomes say the most that they can have used.
+// Bound returns m with outcomes that state the most that an attempt can have used, if it
+// may have been billed and did not report its usage.
 func Bound(m batch.Model, prices *price.Table) batch.Model { return boundedModel{m, prices} }
 
-// mostUsage is the most that a request can use: a token for each byte of its text,
-// what its media are estimated at (see mediaInput and inlineInput), and the output that it allows. It is hard when the
-// request itself sets the limit of that, and else the model's own.
+func (m boundedModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
+	o := m.Model.Attempt(ctx, r)
+	if o.MaybeBilled && o.Usage == nil {
+		o.Most, _ = mostUsage(m.prices, r)
+	}
+	return o
+}
+
+// mostUsage returns the most that a request can use: a token for each byte of its text,
+// what its media are estimated at, and the longest output. hard says that the request
+// itself limits the output; otherwise the model's own limit counts.
 func mostUsage(prices *price.Table, r *batch.Request) (most *batch.Usage, hard bool) {
 	most = &batch.Usage{PromptTokenCount: int64(len(r.Body)), CandidatesTokenCount: cost.OutputLimit(prices, r.Model, time.Now())}
-	mediaInput(r, most)
+	addMedia(r, most)
 	b, err := apijson.ParseBody(r.Body)
 	if err != nil {
 		return most, false
 	}
-	inlineInput(r, &b, most)
+	addInlineMedia(r, &b, most)
 	if n := apijson.WholeNumber(b.Config["maxOutputTokens"]); n > 0 {
 		most.CandidatesTokenCount, hard = n, true
 	}
-	maySearch(b.Members, most)
+	addSearches(b.Members, most)
 	if n := apijson.WholeNumber(b.Config["candidateCount"]); n > 1 {
 		most.CandidatesTokenCount *= n
 	}
 	return most, hard
 }
 
-// mediaInput fills in the tokens of media, for which the body has only a name. A
-// token of sound, also of a film's, costs more than one of text.
-func mediaInput(r *batch.Request, most *batch.Usage) {
+// addMedia adds the tokens of media for which the body has only a name.
+func addMedia(r *batch.Request, most *batch.Usage) {
 	if len(r.Media) == 0 && !bytes.Contains(r.Body, []byte(`"fileData":`)) {
 		return
 	}
 	tokens := int64(r.InputTokens)
 	most.PromptTokenCount += tokens
-	sounds := func(kind string) bool { return strings.HasPrefix(kind, "audio/") || strings.HasPrefix(kind, "video/") }
 	if slices.ContainsFunc(r.Media, func(m batch.Media) bool { return sounds(m.MIMEType) }) {
 		most.PromptTokensDetails = []batch.ModalityTokens{{Modality: "AUDIO", TokenCount: tokens}}
 	}
 }
 
-// askedTier is the tier that a request asks for: the attempt's, or its own.
+// sounds reports whether media of a type have sound, whose tokens cost more than those of
+// text.
+func sounds(mimeType string) bool {
+	return strings.HasPrefix(mimeType, "audio/") || strings.HasPrefix(mimeType, "video/")
+}
+
+// askedTier returns the service tier that a request asks for in its own body, or else the
+// tier of the attempt.
 func askedTier(r *batch.Request) string {
 	var own struct {
 		Camel string `json:"serviceTier"`

@@ -1,6 +1,7 @@
 package budget
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"testing"
@@ -74,3 +75,29 @@ func TestMostUsageOfInlineMedia(t *testing.T) {
 		}
 	}
 }
+
+// An outcome states the most that it can have used only if the attempt may have been
+// billed and did not report its usage.
+func TestBound(t *testing.T) {
+	usage := &batch.Usage{PromptTokenCount: 1}
+	for name, c := range map[string]struct {
+		o    batch.Outcome
+		want bool
+	}{
+		"cut":                {batch.Outcome{MaybeBilled: true}, true},
+		"cut with its usage": {batch.Outcome{MaybeBilled: true, Usage: usage}, false},
+		"answered":           {batch.Outcome{Usage: usage}, false},
+		"refused":            {batch.Outcome{}, false},
+	} {
+		m := Bound(fixed(c.o), price.Default())
+		o := m.Attempt(t.Context(), &batch.Request{Model: "gemini-2.5-flash", Body: []byte(`{"generationConfig":{"maxOutputTokens":100}}`)})
+		if (o.Most != nil) != c.want || o.Most != nil && (o.Most.CandidatesTokenCount != 100 || o.Most.PromptTokenCount != 44) {
+			t.Errorf("%s: the most is %+v", name, o.Most)
+		}
+	}
+}
+
+// fixed is a Model whose attempts all come to the same.
+type fixed batch.Outcome
+
+func (o fixed) Attempt(context.Context, *batch.Request) batch.Outcome { return batch.Outcome(o) }

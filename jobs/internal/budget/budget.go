@@ -1,5 +1,20 @@
-// Package budget holds the cap of a job's cost: no request is sent that might take the
-// cost above it.
+// Package budget holds the cost of a job below its cap: it lets no request through that
+// might take the cost above it.
+//
+// What a call costs is known only afterwards. So a [Budget] reserves the most that it can
+// cost before it is sent, and puts what it did cost in that place when it has ended. It is
+// the limiter around that of the quota: a slot of the quota must not stay unused while its
+// row waits for money. If no slot is granted, the money is returned.
+//
+// The most that a request can use is estimated from its body (bound.go), with media
+// (inline.go) and searches (searches.go). If the request does not limit its output, the
+// estimate would be the model's limit, and hardly a call would fit. Then the cap is soft:
+// the longest answer so far counts, with a margin.
+//
+// An attempt that was cut may have been billed, and nobody says for how much. The model of
+// [Bound] adds the most that it can have used to its outcome, so that the journal has it and
+// later runs count it. It stands outside the model that sends media, where a medium is
+// a reference of some bytes and not its content.
 package budget
 
 import (
@@ -19,7 +34,7 @@ import (
 // above its max_cost.
 type BudgetError struct {
 	Cap   price.USD
-	Spent price.USD // by all runs of the job; attempts that were cut count with the most they can have cost
+	Spent price.USD // by all runs; an attempt that was cut counts with the most that it can have cost
 	Next  price.USD // the most that the next request can cost
 }
 
@@ -28,35 +43,33 @@ func (e *BudgetError) Error() string {
 }
 
 const (
-	// A cap without maxOutputTokens is soft: few calls are in flight until so many
-	// answers have shown how long they are, and each reserves somewhat more than the
-	// longest so far.
-	softCalls   = 4
+	// softCalls is how many calls are in flight until answers have shown what they cost.
+	softCalls = 4
+	// softAnswers is how many answers show that if the cap is soft. One is enough if
+	// requests limit their output.
 	softAnswers = 20
 )
 
-// A Budget is a limiter that lets no request through that might take the cost of
-// the job above its cap: each reserves the most that it can cost, and is settled by
-// what it did cost. It is safe for concurrent use.
+// A Budget is a limiter that lets no request through that might take the cost of the job
+// above its cap. It is safe for concurrent use.
 type Budget struct {
 	batch.Limiter
 	prices   *price.Table
 	cap      price.USD
-	unpriced int64 // past calls whose price is not known
+	unpriced int64 // calls of earlier runs whose price is not known
 
 	mu       sync.Mutex
 	spent    price.USD
 	reserved map[*batch.Request]price.USD
-	total    price.USD // of reserved
+	total    price.USD // the sum of reserved
 	freed    bell      // rings when a call has ended
-	models   []string  // that answered, and may be dearer than the one that is asked
+	models   []string  // models that answered for others, and may be dearer
 	answers  int       // in this run
-	longest  int64     // output tokens of an answer
-	unseen   int64     // input tokens of an answer beyond those that its request reserved
+	longest  int64     // the most output tokens of an answer
+	unseen   int64     // the most input tokens of an answer beyond those that its request reserved
 }
 
-// New returns a budget before any call, which passes on to l what it lets
-// through.
+// New returns a budget of which nothing is spent. What it lets through it passes on to l.
 func New(l batch.Limiter, prices *price.Table, limit price.USD) *Budget {
 	return &Budget{
 		Limiter: l, prices: prices, cap: limit,
@@ -64,29 +77,29 @@ func New(l batch.Limiter, prices *price.Table, limit price.USD) *Budget {
 	}
 }
 
-// AddPast counts a result of an earlier run. All of them are to be added before the
-// first Acquire.
+// AddPast counts a result of an earlier run. All of them must be added before the first
+// Acquire. An attempt that was cut counts with the most that it can have cost.
 func (b *Budget) AddPast(r *batch.Result) {
 	var t cost.Totals
 	t.AddResult(r, b.prices)
 	spent, unpriced := t.CostUSD()
 	b.spent += spent + t.UnreportedMost
 	b.unpriced += unpriced
-	for i := range r.Spent { // the next run knows how long answers are before its first
+	for i := range r.Spent { // how long answers are is known before the first of this run
 		if u := r.Spent[i].Usage; u != nil {
 			b.longest = max(b.longest, u.CandidatesTokenCount+u.Thoughts())
 		}
 	}
 }
 
-// Unpriced returns how many past calls are of unknown price. With any the cap cannot
-// be held.
+// Unpriced returns how many calls of earlier runs have no known price. If there are any,
+// the cap cannot be held.
 func (b *Budget) Unpriced() int64 { return b.unpriced }
 
-// Acquire implements [batch.Limiter]. It waits while calls under way may leave
-// enough, and returns a *BudgetError when there are none.
+// Acquire implements [batch.Limiter]. If too little is left, it waits for calls under way,
+// which may cost less than they have reserved. It returns a *BudgetError if there are none.
 func (b *Budget) Acquire(ctx context.Context, r *batch.Request) error {
-	most, hard := mostUsage(b.prices, r) // it reads the body: not while others wait
+	most, hard := mostUsage(b.prices, r) // before the lock, since it reads the whole body
 	for {
 		freed, err := b.reserve(r, *most, hard)
 		if err != nil {
@@ -103,13 +116,15 @@ func (b *Budget) Acquire(ctx context.Context, r *batch.Request) error {
 	}
 	err := b.Limiter.Acquire(ctx, r)
 	if err != nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
 		b.settle(r, 0)
 	}
 	return err
 }
 
-// reserve takes the most that r can cost. Where that does not fit now but may
-// later, it returns what to wait for.
+// reserve takes the most that r can cost. If that does not fit now but may fit later, it
+// returns what to wait for.
 func (b *Budget) reserve(r *batch.Request, most batch.Usage, hard bool) (freed <-chan struct{}, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -126,8 +141,8 @@ func (b *Budget) reserve(r *batch.Request, most batch.Usage, hard bool) (freed <
 		}
 		need = max(need, amount)
 	}
-	// The first answers also show which model answers, which need not be the one
-	// that was asked, nor as cheap.
+	// The first answers also show which model answers. It need not be the one that is
+	// asked, nor as cheap.
 	known := b.answers >= softAnswers || hard && b.answers > 0
 	fits := b.spent+b.total+need <= b.cap && (known || len(b.reserved) < softCalls)
 	switch {
@@ -144,11 +159,12 @@ func (b *Budget) reserve(r *batch.Request, most batch.Usage, hard bool) (freed <
 // Release implements [batch.Limiter].
 func (b *Budget) Release(r *batch.Request, o *batch.Outcome) {
 	b.Limiter.Release(r, o)
-	if o == nil { // it was not sent
+	if o == nil { // no attempt was made
 		o = new(batch.Outcome)
 	}
 	b.mu.Lock()
-	amount := b.reserved[r] // of what may have been billed and is not known
+	defer b.mu.Unlock()
+	amount := b.reserved[r] // if the attempt may have been billed, and did not say for what
 	if u := o.Usage; u != nil {
 		model := cmp.Or(o.ModelVersion, r.Model)
 		if c, ok := cost.Of(b.prices, &batch.Spend{At: time.Now(), Model: model, Tier: o.Tier, Usage: u}, r.Model); ok {
@@ -166,44 +182,13 @@ func (b *Budget) Release(r *batch.Request, o *batch.Outcome) {
 	} else if !o.MaybeBilled {
 		amount = 0
 	}
-	b.mu.Unlock()
 	b.settle(r, amount)
 }
 
-// settle puts what r cost in the place of what it reserved.
+// settle puts what r cost in the place of what it has reserved. mu is held.
 func (b *Budget) settle(r *batch.Request, cost price.USD) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	b.total -= b.reserved[r]
 	delete(b.reserved, r)
 	b.spent += cost
 	b.freed.ring()
-}
-
-// A bell wakes all who wait for it. The mutex of its owner guards it.
-type bell struct {
-	rung chan struct{} // nil: nobody waits
-}
-
-// wait returns a channel that is closed when the bell rings next.
-func (b *bell) wait() <-chan struct{} {
-	if b.rung == nil {
-		b.rung = make(chan struct{})
-	}
-	return b.rung
-}
-
-func (b *bell) ring() {
-	if b.rung != nil {
-		close(b.rung)
-		b.rung = nil
-	}
-}
-
-func (m boundedModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
-	o := m.Model.Attempt(ctx, r)
-	if o.MaybeBilled && o.Usage == nil {
-		o.Most, _ = mostUsage(m.prices, r)
-	}
-	return o
 }

@@ -7,12 +7,12 @@ import (
 	"github.com/genbatch/genbatch/internal/apijson"
 )
 
-// assumedSearches is how many queries a cap reserves for a request that may
-// search. Nothing bounds them; models make one to five for a question.
+// assumedSearches is how many searches count for a request that may search. Nothing bounds
+// them, but models make one to five for a question.
 const assumedSearches = 10
 
-// maySearch fills in the searches that a request with these members can come to.
-func maySearch(members map[string]json.RawMessage, most *batch.Usage) {
+// addSearches adds the searches that a request with these members may make.
+func addSearches(members map[string]json.RawMessage, most *batch.Usage) {
 	var tools []map[string]json.RawMessage
 	if json.Unmarshal(members["tools"], &tools) != nil {
 		return
