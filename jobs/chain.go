@@ -66,7 +66,7 @@ func (c *chain) flex() *quota.Limiter {
 	if c.ladder == nil {
 		return nil
 	}
-	return c.ladder.Gate()
+	return c.ladder.FlexLimiter()
 }
 
 // close gives back what the limiters have booked.

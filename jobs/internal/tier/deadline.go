@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// A DeadlineError ends a run because its deadline came: nothing new is sent after
-// it, and rows that have no answer stay pending.
+// A DeadlineError ends a run because its deadline has come. Nothing new is sent then, and
+// rows that have no answer stay pending.
 type DeadlineError struct {
-	At time.Time
+	At time.Time // the deadline
 }
 
 func (e *DeadlineError) Error() string {
@@ -17,15 +17,16 @@ func (e *DeadlineError) Error() string {
 }
 
 const (
-	// defaultTierWait is as long as the flex tier aims to answer in.
+	// defaultTierWait is the time within which the flex tier aims to answer.
 	// https://ai.google.dev/gemini-api/docs/flex-inference
 	defaultTierWait = 15 * time.Minute
-	// longestTierWait is the most that rows wait for a tier where a deadline gives
-	// them more.
+	// longestTierWait is how long rows wait for a tier at most, however late the
+	// deadline is.
 	longestTierWait = time.Hour
 )
 
-// WithDeadline returns a context that ends at the deadline with a *DeadlineError.
+// WithDeadline returns a context that ends at a deadline, with a *DeadlineError as its
+// cause. A zero time is no deadline.
 func WithDeadline(ctx context.Context, at time.Time) (context.Context, context.CancelFunc) {
 	if at.IsZero() {
 		return ctx, func() {}

@@ -14,7 +14,6 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/quota"
-	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // What is left, at the pace so far, decides when the first tier is left.
@@ -35,7 +34,7 @@ func TestSwitchAt(t *testing.T) {
 		{"busy", map[int]*pace{0: {ended: 10, occupied: 100}}, 0, 0, true, 205 * time.Second},
 	} {
 		ti := &Ladder{
-			tiers: []string{"flex", "standard"}, deadline: at, concurrency: 10, left: 100, pace: tt.pace, shed: tt.shed,
+			tiers: []string{"flex", "standard"}, deadline: at, concurrency: 10, left: 100, pace: tt.pace, refused: tt.shed,
 			limits: func() (int64, int64) { return tt.rpm, tt.tpm },
 		}
 		if got := at.Sub(ti.switchAt()); got != tt.want {
@@ -109,24 +108,19 @@ func (m *memorySink) statuses() map[batch.Status]int {
 	return n
 }
 
-// runTiers runs n rows over the tiers, in a bubble.
-func runTiers(t *testing.T, s *server, n, workers int, spec spec.Spec) (*memorySink, error) {
+// flexFirst is the usual ladder.
+var flexFirst = []string{"flex", "standard"}
+
+// runTiers runs n rows over the ladder of c, in a bubble.
+func runTiers(t *testing.T, s *server, n, workers int, c Config) (*memorySink, error) {
 	t.Helper()
-	begin := time.Now()
-	deadline, err := spec.DeadlineFrom(begin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := WithDeadline(t.Context(), deadline)
+	ctx, cancel := WithDeadline(t.Context(), c.Deadline)
 	defer cancel()
-	limiter := quota.New(quota.Config{Concurrency: workers, RPM: spec.RPM})
+	limiter := quota.New(quota.Config{Concurrency: workers, RPM: c.RPM})
 	defer limiter.Close()
-	ti := New(Config{
-		Limiter: limiter, Quota: limiter, Tiers: spec.Tiers(), Wait: spec.TierWait, Begin: begin, Deadline: deadline,
-		Concurrency: workers, RPM: spec.RPM, Left: int64(n),
-	})
+	c.Limiter, c.Quota, c.Begin, c.Concurrency, c.Left = limiter, limiter, time.Now(), workers, int64(n)
 	sink := new(memorySink)
-	err = batch.Run(ctx, ti.Over(batch.Config{
+	err := batch.Run(ctx, New(c).Over(batch.Config{
 		Model: s, Limiter: limiter, Sink: sink, Concurrency: workers, MaxAttempts: 2, OnResult: func(*batch.Result) {},
 	}), func(yield func(*batch.Request, error) bool) {
 		for i := range n {
@@ -146,7 +140,7 @@ func TestFlexWaitsThenFallsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{busy: shedFlex}
 		begin := time.Now()
-		sink, err := runTiers(t, s, 1, 8, spec.Spec{Tier: spec.List{"flex", "standard"}, TierWait: 10 * time.Minute})
+		sink, err := runTiers(t, s, 1, 8, Config{Tiers: flexFirst, Wait: 10 * time.Minute})
 		if err != nil || sink.statuses()[batch.OK] != 1 {
 			t.Fatalf("%v, %v", sink.statuses(), err)
 		}
@@ -178,7 +172,7 @@ func TestFlexIsTriedAgain(t *testing.T) {
 			}
 			return nil
 		}}
-		sink, err := runTiers(t, s, 50, 8, spec.Spec{Tier: spec.List{"flex", "standard"}, TierWait: 6 * time.Hour})
+		sink, err := runTiers(t, s, 50, 8, Config{Tiers: flexFirst, Wait: 6 * time.Hour})
 		if err != nil || sink.statuses()[batch.OK] != 50 || s.ended["flex"] != 50 {
 			t.Errorf("%v, answered %v, %v; want 50 ok by flex", sink.statuses(), s.ended, err)
 		}
@@ -191,7 +185,7 @@ func TestShedCallsDoNotSlowTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{busy: shedFlex}
 		begin := time.Now()
-		sink, err := runTiers(t, s, 400, 16, spec.Spec{Tier: spec.List{"flex", "standard"}, TierWait: time.Nanosecond})
+		sink, err := runTiers(t, s, 400, 16, Config{Tiers: flexFirst, Wait: time.Nanosecond})
 		if err != nil || sink.statuses()[batch.OK] != 400 {
 			t.Fatalf("%v, %v", sink.statuses(), err)
 		}
@@ -212,7 +206,7 @@ func TestQueueIsNoWaitForTheTier(t *testing.T) {
 			return nil
 		}}
 		begin := time.Now()
-		_, err := runTiers(t, s, 1, 1, spec.Spec{Tier: spec.List{"flex", "standard"}, TierWait: 30 * time.Second, RPM: 1})
+		_, err := runTiers(t, s, 1, 1, Config{Tiers: flexFirst, Wait: 30 * time.Second, RPM: 1})
 		if took := time.Since(begin); err != nil || s.ended["flex"] != 1 || took < 3*time.Minute {
 			t.Errorf("answered %v after %v, %v; want flex after three minutes of 1 rpm", s.ended, took, err)
 		}
@@ -225,7 +219,7 @@ func TestTierThatIsDry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{busy: shedFlex}
 		begin := time.Now()
-		sink, err := runTiers(t, s, 400, 8, spec.Spec{Tier: spec.List{"flex", "standard"}, TierWait: 10 * time.Minute})
+		sink, err := runTiers(t, s, 400, 8, Config{Tiers: flexFirst, Wait: 10 * time.Minute})
 		if took := time.Since(begin); err != nil || sink.statuses()[batch.OK] != 400 || took > 20*time.Minute {
 			t.Errorf("%v after %v, %v; want 400 ok soon after 10 minutes", sink.statuses(), took, err)
 		}
@@ -239,7 +233,7 @@ func TestTierThatIsDry(t *testing.T) {
 			}
 			return shedFlex(r)
 		}
-		sink, err := runTiers(t, s, 2000, 8, spec.Spec{Tier: spec.List{"flex", "standard"}, TierWait: 10 * time.Minute})
+		sink, err := runTiers(t, s, 2000, 8, Config{Tiers: flexFirst, Wait: 10 * time.Minute})
 		if err != nil || sink.statuses()[batch.OK] != 2000 || s.ended["standard"] < 100 || s.ended["flex"] < 1200 {
 			t.Errorf("%v, answered %v, %v; want most by flex, from the 30th minute on", sink.statuses(), s.ended, err)
 		}
@@ -263,7 +257,7 @@ func TestDeadlineLeavesFlexInTime(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &server{busy: tt.busy, takes: map[string]time.Duration{"flex": tt.flex, "standard": 20 * time.Second}}
 				begin := time.Now()
-				sink, err := runTiers(t, s, 2000, 16, spec.Spec{Tier: spec.List{"flex", "standard"}, Deadline: "4h"})
+				sink, err := runTiers(t, s, 2000, 16, Config{Tiers: flexFirst, Deadline: time.Now().Add(4 * time.Hour)})
 				if err != nil || sink.statuses()[batch.OK] != 2000 {
 					t.Fatalf("%v, answered %v, %v", sink.statuses(), s.ended, err)
 				}
@@ -284,7 +278,7 @@ func TestDeadlineLeavesFlexInTime(t *testing.T) {
 func TestDeadlineThatFlexKeeps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{takes: map[string]time.Duration{"flex": 2 * time.Minute}}
-		sink, err := runTiers(t, s, 500, 16, spec.Spec{Tier: spec.List{"flex", "standard"}, Deadline: "75m"}) // 63 minutes of flex calls
+		sink, err := runTiers(t, s, 500, 16, Config{Tiers: flexFirst, Deadline: time.Now().Add(75 * time.Minute)}) // 63 minutes of flex calls
 		if err != nil || sink.statuses()[batch.OK] != 500 || s.ended["flex"] != 500 {
 			t.Errorf("%v, answered %v, %v", sink.statuses(), s.ended, err)
 		}
@@ -296,7 +290,7 @@ func TestDeadlineKnowsTheLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{busy: shedFlex, takes: map[string]time.Duration{"standard": 5 * time.Second}}
 		begin := time.Now()
-		sink, err := runTiers(t, s, 600, 16, spec.Spec{Tier: spec.List{"flex", "standard"}, Deadline: "3h", RPM: 10}) // 1 h of standard calls
+		sink, err := runTiers(t, s, 600, 16, Config{Tiers: flexFirst, Deadline: time.Now().Add(3 * time.Hour), RPM: 10}) // 1 h of standard calls
 		if err != nil || sink.statuses()[batch.OK] != 600 {
 			t.Fatalf("%v, %v", sink.statuses(), err)
 		}
@@ -316,7 +310,7 @@ func TestDeadlineEndsTheRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{takes: map[string]time.Duration{"standard": time.Minute}}
 		begin := time.Now()
-		sink, err := runTiers(t, s, 1000, 4, spec.Spec{Tier: spec.List{"flex", "standard"}, Deadline: "10m"})
+		sink, err := runTiers(t, s, 1000, 4, Config{Tiers: flexFirst, Deadline: time.Now().Add(10 * time.Minute)})
 		if _, late := errors.AsType[*DeadlineError](err); !late {
 			t.Fatalf("the run ends with %v, want a *DeadlineError", err)
 		}
@@ -335,7 +329,7 @@ func TestFlexAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{busy: shedFlex}
 		begin := time.Now()
-		sink, err := runTiers(t, s, 1, 4, spec.Spec{Tier: spec.List{"flex"}})
+		sink, err := runTiers(t, s, 1, 4, Config{Tiers: []string{"flex"}})
 		if err != nil || sink.statuses()[batch.Failed] != 1 || slices.Contains(s.asked, "standard") {
 			t.Errorf("%v, %v, asked %v", sink.statuses(), err, s.asked)
 		}
@@ -363,7 +357,7 @@ func TestNamedQuotaIsNotTheTiers(t *testing.T) {
 			}
 		}}
 		begin := time.Now()
-		sink, err := runTiers(t, s, 60, 8, spec.Spec{Tier: spec.List{"flex", "standard"}, TierWait: time.Second})
+		sink, err := runTiers(t, s, 60, 8, Config{Tiers: flexFirst, Wait: time.Second})
 		if err != nil || sink.statuses()[batch.OK] != 60 {
 			t.Fatalf("%v, %v", sink.statuses(), err)
 		}
@@ -374,4 +368,70 @@ func TestNamedQuotaIsNotTheTiers(t *testing.T) {
 			t.Error("the quota drove all rows from the tier")
 		}
 	})
+}
+
+// Without a wait that is given, rows wait for a tier as long as the flex tier aims to answer
+// in, and with a deadline for half of the time, but an hour at most. If there is no other
+// tier, they wait for all of it.
+func TestWaitOfATier(t *testing.T) {
+	begin := time.Date(2026, 11, 22, 18, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		tiers       []string
+		wait, until time.Duration // 0: not given
+		want        time.Duration
+	}{
+		{flexFirst, 0, 0, 15 * time.Minute},
+		{flexFirst, time.Minute, time.Hour, time.Minute},
+		{flexFirst, 0, time.Hour, 30 * time.Minute},
+		{flexFirst, 0, 12 * time.Hour, time.Hour},
+		{[]string{"flex"}, 0, 12 * time.Hour, 12 * time.Hour},
+		{[]string{"flex"}, 0, 0, 15 * time.Minute},
+	} {
+		c := Config{Tiers: tt.tiers, Wait: tt.wait, Begin: begin}
+		if tt.until > 0 {
+			c.Deadline = begin.Add(tt.until)
+		}
+		if got := New(c).wait; got != tt.want {
+			t.Errorf("%q with a wait of %v and %v until the deadline: %v, want %v", tt.tiers, tt.wait, tt.until, got, tt.want)
+		}
+	}
+}
+
+// Only flex calls have a limiter of their own.
+func TestFlexLimiter(t *testing.T) {
+	if New(Config{Tiers: flexFirst}).FlexLimiter() == nil {
+		t.Error("flex has no limiter of its own")
+	}
+	if New(Config{Tiers: []string{"priority"}}).FlexLimiter() != nil {
+		t.Error("priority has a limiter of flex calls")
+	}
+}
+
+// An answer by another tier is told, as is one that does not say which it is by: both are
+// billed by what the answer says.
+func TestWarnsOfAnotherTier(t *testing.T) {
+	for _, tt := range []struct {
+		asked, served string
+		warns         bool
+	}{
+		{"flex", "flex", false},
+		{"flex", "ON_DEMAND_FLEX", false}, // as Vertex AI has it
+		{"flex", "standard", true},
+		{"flex", "", true},
+		{"standard", "", false},
+		{"priority", "standard", true},
+	} {
+		var warnings, want []string
+		if tt.warns {
+			want = []string{tt.asked + " " + tt.served}
+		}
+		l := New(Config{Tiers: []string{tt.asked}, Warn: func(asked, served string) {
+			warnings = append(warnings, asked+" "+served)
+		}})
+		l.warnIfOtherTier(&batch.Request{Tier: tt.asked}, &batch.Outcome{Tier: tt.served, Usage: new(batch.Usage)})
+		l.warnIfOtherTier(&batch.Request{Tier: tt.asked}, &batch.Outcome{}) // nothing to be billed
+		if !slices.Equal(warnings, want) {
+			t.Errorf("%s answered by %q: warned of %q, want %q", tt.asked, tt.served, warnings, want)
+		}
+	}
 }

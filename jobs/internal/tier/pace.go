@@ -2,22 +2,46 @@ package tier
 
 import "time"
 
-// A pace is how calls of one tier went, recent ones first in weight.
+const (
+	// assumedCall is how long a call of the standard tier is taken to occupy its worker
+	// before there was one. It counts as much as assumedCalls measured ones.
+	assumedCall  = time.Minute
+	assumedCalls = 4
+	// assumedFlex is the same for the flex tier.
+	assumedFlex = 5 * time.Minute
+	// reserveFactor is the time that is reserved for the second tier, relative to the
+	// estimate.
+	reserveFactor = 1.25
+	// window is how many calls a pace is about. Earlier ones have less and less weight.
+	window = 64
+	decay  = 1 - 1.0/window
+)
+
+// A pace is how the calls of one tier went. It is a sum in which older calls weigh less.
 type pace struct {
 	ended    float64 // rows
-	occupied float64 // seconds for which a worker had a call of theirs, waiting for a slot included
+	occupied float64 // seconds for which these rows occupied a worker, with the wait for a slot
 	tokens   float64 // of input
 }
 
-// switchAt is when rows have to leave the first tier, so that the second can do what
-// is left by the deadline; zero: never. mu is held.
+// add counts a row that a call of the tier has ended.
+func (p *pace) add(inputTokens int) {
+	p.ended++
+	p.tokens += float64(inputTokens)
+	if p.ended > window {
+		p.ended, p.occupied, p.tokens = p.ended*decay, p.occupied*decay, p.tokens*decay
+	}
+}
+
+// switchAt returns when rows have to leave the first tier, so that the second one can do
+// what is left by the deadline. A zero time means never. mu is held.
 func (t *Ladder) switchAt() time.Time {
 	if t.deadline.IsZero() || len(t.tiers) == 1 {
 		return time.Time{}
 	}
 	need := assumedCall.Seconds()
 	if p := t.pace[0]; p != nil && p.ended > 0 {
-		need = min(need, p.occupied/p.ended) // the dearer tier is not the slower one
+		need = min(need, p.occupied/p.ended) // a dearer tier is no slower
 	}
 	if p := t.pace[1]; p != nil && p.ended > 0 {
 		need = (assumedCalls*need + p.occupied) / (assumedCalls + p.ended)
@@ -36,15 +60,15 @@ func (t *Ladder) switchAt() time.Time {
 		}
 	}
 	reserve := time.Duration((reserveFactor*each*float64(t.left) + 2*need) * float64(time.Second))
-	if t.shed {
-		reserve += time.Minute // rows that wait for another attempt come as late as that
+	if t.refused {
+		reserve += time.Minute // a row that waits for another attempt comes as late as that
 	}
 	return t.deadline.Add(-reserve)
 }
 
-// expected is how long a row takes in the first tier, at most as long as one call may.
-// A row that would be cut off later is better not begun: cut calls may be billed.
-// mu is held.
+// expected returns how long a row takes in the first tier, and at most how long one call
+// may take. A row that would be cut off is better not begun, because cut calls may be
+// billed. mu is held.
 func (t *Ladder) expected() time.Duration {
 	mean := assumedCall
 	if t.tiers[0] == "flex" {
@@ -56,8 +80,8 @@ func (t *Ladder) expected() time.Duration {
 	return min(mean, defaultTierWait)
 }
 
-// lastChance is when calls of the tier are to be given up for the deadline; zero:
-// never.
+// lastChance returns when calls of the tier are to be given up for the deadline. A zero
+// time means never.
 func (t *Ladder) lastChance(tier int) time.Time {
 	if tier > 0 {
 		return time.Time{}
@@ -67,9 +91,10 @@ func (t *Ladder) lastChance(tier int) time.Time {
 	return t.switchAt()
 }
 
-// occupy counts time for which a worker had a call of the tier. mu is held.
+// occupy counts time for which a row of the tier occupied a worker. mu is held.
 func (t *Ladder) occupy(tier int, d time.Duration) { t.paceOf(tier).occupied += d.Seconds() }
 
+// paceOf returns the pace of a tier. mu is held.
 func (t *Ladder) paceOf(tier int) *pace {
 	p := t.pace[tier]
 	if p == nil {
