@@ -10,14 +10,13 @@
 //     (send.go), or by the addresses of uploads if the request would become too large
 //     (uploads.go). It stands next to the client, inside all other models.
 //
-// So rows that wait, and requests that are retried or changed, hold references alone. The
-// bytes are in memory only while a request is sent. Before they are sent they are compared
-// with the SHA-256, because an answer about another picture must not be recorded as the
-// answer to this row.
+// So the bodies of rows that wait, are retried or are changed hold references alone. The
+// bytes of a file are in memory only while a request is sent. They are compared with the
+// SHA-256 first, because an answer about another picture must not be recorded as the answer
+// to this row.
 //
-// The files belong to the input of a job, although they can change where the input does
-// not. A [Pass] digests the requests of all rows for that: if the digest is another one
-// than before, the output of before is out of date.
+// Files can change while the input that names them stays as it is. For that a [Pass] digests
+// the requests of all rows: an output belongs to the digest with which it was made.
 package media
 
 import (

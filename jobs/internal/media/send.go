@@ -63,9 +63,9 @@ func (m model) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 	return o
 }
 
-// lostUploads returns the uploads that a refusal may be about. Whether a file is gone or
-// belongs to another project, the API says "You do not have permission to access the File
-// abc or it may not exist".
+// lostUploads returns the uploads that a refusal may be about. If a file is gone, or belongs
+// to another project, the API says "You do not have permission to access the File abc or it
+// may not exist".
 func lostUploads(o *batch.Outcome, uploaded []upload) (lost []upload) {
 	if o.Err == nil || len(uploaded) == 0 {
 		return nil

@@ -59,8 +59,8 @@ func measure(kind string, content io.ReaderAt, size int64) (e extent) {
 	return e
 }
 
-// An estimator estimates the tokens of media for limits and plans, until the first answers
-// tell better. It takes the documented counts, and typical bit rates if the content does
+// An estimator estimates the tokens of media for limits and plans. The first answers correct
+// it. It takes the documented counts, and typical bit rates if the content does
 // not say how long it plays.
 // https://ai.google.dev/gemini-api/docs/tokens
 // https://ai.google.dev/gemini-api/docs/media-resolution

@@ -41,7 +41,7 @@ type upload struct {
 	Expires  time.Time `json:"expires"`
 	Gone     bool      `json:"gone,omitempty"` // it was deleted
 
-	checked bool // it was there at some time of this run
+	checked bool // it was still there when this run looked
 }
 
 // id identifies what was uploaded.
@@ -78,8 +78,8 @@ type filer interface {
 
 // OpenUploads returns the uploads that the state folder dir knows of, as far as they
 // belong to the API key that keyID identifies. New ones are recorded there. It returns
-// nil if the client has no Files API. If the folder cannot be read or written, the log
-// is warned, and later runs upload once more.
+// nil if the client has no Files API. If the folder cannot be read or written, it warns,
+// and later runs upload once more.
 func OpenUploads(client batch.Model, fsys durable.FS, dir, keyID string, log *slog.Logger) *Uploads {
 	c, ok := client.(filer)
 	if !ok || c.Files() == nil {
@@ -237,8 +237,8 @@ func (u *Uploads) forget(gone []upload) {
 	}
 }
 
-// RemoveAll deletes what the job has uploaded. What cannot be deleted is told to the log,
-// and expires by itself.
+// RemoveAll deletes what the job has uploaded. It warns of what it cannot delete, which
+// expires by itself.
 func (u *Uploads) RemoveAll(ctx context.Context) {
 	if u == nil {
 		return

@@ -43,10 +43,11 @@ type changingModel struct {
 	stream bool
 }
 
-// Change returns m with requests changed that would most likely fail again as they are:
-// after an empty MAX_TOKENS answer there is more room for the next, after RECITATION the
-// temperature rises, and a call that a server or gateway has cut goes on as a stream. The
-// limits of models are those of prices. stream says that every call is a stream already.
+// Change returns m with requests changed that would most likely fail again as they are.
+// After an empty MAX_TOKENS answer there is more room for the next one, after RECITATION
+// the temperature is higher, and a call that a server or gateway has cut goes on as a
+// stream. prices has the output limits of models. stream says that every call is a stream
+// already.
 func Change(m batch.Model, prices *price.Table, stream bool) batch.Model {
 	return changingModel{m, prices, stream}
 }

@@ -1,17 +1,16 @@
-// Package repair holds models that have a row asked again in another way if the same call
-// could only fail again.
+// Package repair holds models that change a request which could only fail again.
 //
-// They wrap the client of the endpoint. None of them makes a call more: each looks at what
-// an attempt came to, and says in Outcome.Next how the next one is to differ. So it is
-// the engine alone that waits and counts attempts. A changed request asks the same question,
-// and keeps the row's fingerprint.
+// They wrap the client of the endpoint. None of them makes a further call: each looks at
+// the outcome of an attempt, and says in Outcome.Next how the next one is to differ. So
+// the engine alone waits and counts attempts. A changed request asks the same question, and
+// keeps the row's fingerprint.
 //
-// From the outermost to the innermost, with what each is against:
+// These are the models, from the outermost to the innermost, and what each is there for:
 //
-//	Check           an answer that the job cannot use, such as a label that is none
-//	Change          thinking that leaves no room, RECITATION, a gateway that cuts a slow call
-//	SchemaField     an endpoint that knows a schema only in its older form
-//	KeepProvenance  simulated answers among real ones; it has nothing asked again
+//	Check           an answer that the job cannot use, such as an unknown label
+//	Change          thinking that leaves no room, RECITATION, a gateway that cuts slow calls
+//	SchemaField     an endpoint that knows schemas only in their older form
+//	KeepProvenance  simulated answers among real ones, which stop the run
 //
 // The order matters. Package batch gives the reasons, with all models of a run.
 package repair
