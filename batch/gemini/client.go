@@ -232,7 +232,7 @@ func (c *Client) request(ctx context.Context, r *batch.Request, method, key stri
 			return nil, err
 		}
 	} else if r.Tier != "" {
-		if body, err = withField(body, "serviceTier", "service_tier", r.Tier); err != nil {
+		if body, err = withField(body, "serviceTier", r.Tier); err != nil {
 			return nil, err
 		}
 	}

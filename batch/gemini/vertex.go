@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"github.com/genbatch/genbatch/internal/apijson"
 )
 
 // locate sets the project, the location and the host that belongs to them.
@@ -64,17 +66,17 @@ func (e Endpoint) vertexPath(model string) string {
 // Vertex AI requires it, and Google AI adds it by itself. A body that needs no change,
 // or does not have the expected form, is returned as it is.
 func withRoles(body json.RawMessage) (json.RawMessage, error) {
-	var top map[string]json.RawMessage
-	if json.Unmarshal(body, &top) != nil {
+	top, err := apijson.ParseAsWritten(body)
+	if err != nil {
 		return body, nil
 	}
-	var contents []map[string]json.RawMessage
+	var contents []apijson.Object
 	if err := json.Unmarshal(top["contents"], &contents); err != nil {
-		var one map[string]json.RawMessage // the API reads a single object as a list of one
+		var one apijson.Object // the API reads a single object as a list of one
 		if json.Unmarshal(top["contents"], &one) != nil || one == nil {
 			return body, nil
 		}
-		contents = []map[string]json.RawMessage{one}
+		contents = []apijson.Object{one}
 	}
 	changed := false
 	for _, c := range contents {
@@ -91,32 +93,19 @@ func withRoles(body json.RawMessage) (json.RawMessage, error) {
 }
 
 // withField returns the body with a top-level field set, unless the body has that field
-// already. The API accepts either spelling of a name, so both are looked for.
-func withField(body json.RawMessage, camel, snake, value string) (json.RawMessage, error) {
-	var top map[string]json.RawMessage
-	if json.Unmarshal(body, &top) != nil || top == nil || top[camel] != nil || top[snake] != nil {
+// already, in either spelling.
+func withField(body json.RawMessage, name, value string) (json.RawMessage, error) {
+	top, err := apijson.ParseAsWritten(body)
+	if err != nil || top == nil || top.Has(name) {
 		return body, nil
 	}
-	return with(top, camel, value)
+	return with(top, name, value)
 }
 
-// with returns the body top with the field set to v. It is encoded without HTML escapes,
-// so that the request's text stays the same.
-func with(top map[string]json.RawMessage, field string, v any) (json.RawMessage, error) {
-	value, err := encode(v)
-	if err != nil {
+// with returns the body top with the field set to v.
+func with(top apijson.Object, field string, v any) (json.RawMessage, error) {
+	if err := top.Put(field, v); err != nil {
 		return nil, err
 	}
-	top[field] = value
-	return encode(top)
-}
-
-func encode(v any) (json.RawMessage, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSpace(b.Bytes()), nil
+	return apijson.Marshal(top)
 }

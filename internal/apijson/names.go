@@ -1,6 +1,9 @@
 package apijson
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // FieldName returns the camelCase form of an API field given in snake_case, and
 // any other name as it is.
@@ -12,6 +15,25 @@ func FieldName(name string) string {
 		return camel
 	}
 	return name
+}
+
+// userObjects are the fields below which a path has names that are the user's. They are
+// not those of userScopes, because a path meets other fields than a whole body does: it
+// cannot reach into contents, and in the API's own form of a schema it soon meets the
+// names of properties.
+var userObjects = strings.Fields(`labels responseJsonSchema _responseJsonSchema parametersJsonSchema responseSchema parameters`)
+
+// CamelPath returns a path of fields below a body in camelCase, up to where the names
+// are the user's.
+func CamelPath(path []string) []string {
+	named := slices.Clone(path)
+	for i, name := range named {
+		named[i] = FieldName(name)
+		if slices.Contains(userObjects, named[i]) {
+			break
+		}
+	}
+	return named
 }
 
 // snakeFields maps the snake_case form of every generateContent field that has

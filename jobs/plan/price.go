@@ -64,9 +64,9 @@ func (b *builder) call(model, tier string, prompt, output int64) *batch.Spend {
 
 // boundOf returns the bound that a request body sets to its answer, or 0 if it sets none.
 func boundOf(body []byte) int64 {
-	b, err := apijson.ParseBody(body)
+	b, err := apijson.Parse(body)
 	if err != nil {
 		return 0
 	}
-	return max(0, apijson.WholeNumber(b.Config["maxOutputTokens"]))
+	return max(0, b.Object("generationConfig").Int("maxOutputTokens"))
 }

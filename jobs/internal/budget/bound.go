@@ -39,16 +39,17 @@ func (m boundedModel) Attempt(ctx context.Context, r *batch.Request) batch.Outco
 func mostUsage(prices *price.Table, r *batch.Request) (most *batch.Usage, hard bool) {
 	most = &batch.Usage{PromptTokenCount: int64(len(r.Body)), CandidatesTokenCount: cost.OutputLimit(prices, r.Model, time.Now())}
 	addMedia(r, most)
-	b, err := apijson.ParseBody(r.Body)
+	b, err := apijson.Parse(r.Body)
 	if err != nil {
 		return most, false
 	}
-	addInlineMedia(r, &b, most)
-	if n := apijson.WholeNumber(b.Config["maxOutputTokens"]); n > 0 {
+	addInlineMedia(r, b, most)
+	config := b.Object("generationConfig")
+	if n := config.Int("maxOutputTokens"); n > 0 {
 		most.CandidatesTokenCount, hard = n, true
 	}
-	addSearches(b.Members, most)
-	if n := apijson.WholeNumber(b.Config["candidateCount"]); n > 1 {
+	addSearches(b, most)
+	if n := config.Int("candidateCount"); n > 1 {
 		most.CandidatesTokenCount *= n
 	}
 	return most, hard

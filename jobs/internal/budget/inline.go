@@ -13,21 +13,21 @@ import (
 // addInlineMedia corrects the count for media whose base64 stands in the body, as raw
 // requests have them. Their bytes do not count as tokens, since a photo of a megabyte is no
 // million tokens. Twice the estimate counts in their place.
-func addInlineMedia(r *batch.Request, b *apijson.ParsedBody, most *batch.Usage) {
+func addInlineMedia(r *batch.Request, b apijson.Object, most *batch.Usage) {
 	if !bytes.Contains(r.Body, []byte(`"data":"`)) {
 		return
 	}
 	var contents []struct {
-		Parts []map[string]json.RawMessage
+		Parts []apijson.Object
 	}
-	if json.Unmarshal(b.Members["contents"], &contents) != nil {
+	if json.Unmarshal(b["contents"], &contents) != nil {
 		return // a single content that is in no list counts in full
 	}
 	var level string
-	_ = json.Unmarshal(b.Config["mediaResolution"], &level) // a level by number counts as none
+	_ = json.Unmarshal(b.Object("generationConfig")["mediaResolution"], &level) // a level by number counts as none
 	for _, c := range contents {
 		for _, part := range c.Parts {
-			inline := apijson.Object(apijson.Camel(part)["inlineData"])
+			inline := part.Camel().Object("inlineData")
 			var kind, text string
 			if json.Unmarshal(inline["mimeType"], &kind) != nil || json.Unmarshal(inline["data"], &text) != nil {
 				continue

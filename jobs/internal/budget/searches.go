@@ -11,14 +11,14 @@ import (
 // them, but models make one to five for a question.
 const assumedSearches = 10
 
-// addSearches adds the searches that a request with these members may make.
-func addSearches(members map[string]json.RawMessage, most *batch.Usage) {
-	var tools []map[string]json.RawMessage
-	if json.Unmarshal(members["tools"], &tools) != nil {
+// addSearches adds the searches that a body may make.
+func addSearches(b apijson.Object, most *batch.Usage) {
+	var tools []apijson.Object
+	if json.Unmarshal(b["tools"], &tools) != nil {
 		return
 	}
 	for _, tool := range tools {
-		tool = apijson.Camel(tool)
+		tool = tool.Camel()
 		if tool["googleSearch"] != nil || tool["googleSearchRetrieval"] != nil {
 			most.Searches = assumedSearches
 		}

@@ -28,20 +28,4 @@ var (
 		frequencyPenalty responseLogprobs logprobs responseMimeType responseSchema responseJsonSchema _responseJsonSchema
 		responseFormat responseModalities speechConfig imageConfig mediaResolution thinkingConfig enableEnhancedCivicAnswers
 		audioTranscriptionConfig translationConfig audioTimestamp routingConfig modelSelectionConfig continuationToken`)
-
-	// UserObjects are the fields below which names are not the API's.
-	UserObjects = strings.Fields(`labels responseJsonSchema _responseJsonSchema parametersJsonSchema responseSchema parameters`)
 )
-
-// KnownPath returns a path in the API's camelCase, up to where names are the
-// user's own.
-func KnownPath(path []string) []string {
-	named := slices.Clone(path)
-	for i, name := range named {
-		named[i] = apijson.FieldName(name)
-		if slices.Contains(UserObjects, named[i]) {
-			break
-		}
-	}
-	return named
-}

@@ -85,8 +85,8 @@ var rules = []func(*checker){
 // the first refusal; nil: there is none. always says that a body of contents alone is
 // looked at too.
 func CheckBody(body []byte, always bool, t Target) error {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(body, &members); err != nil {
+	members, err := apijson.ParseAsWritten(body)
+	if err != nil {
 		return nil // it is found elsewhere
 	}
 	for name := range members {
@@ -97,7 +97,7 @@ func CheckBody(body []byte, always bool, t Target) error {
 	if len(members) == 0 && !always {
 		return nil
 	}
-	request, err := apijson.ExactObject(members)
+	request, err := members.Decode()
 	if err != nil {
 		return nil
 	}

@@ -2,6 +2,7 @@ package preflight
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -15,7 +16,7 @@ import (
 // nothing: Google adds fields, and tells of them only in its documentation.
 func (p *checker) checkNames() {
 	near := func(in map[string]any, path string, known []string) {
-		for _, name := range apijson.SortedKeys(in) {
+		for _, name := range slices.Sorted(maps.Keys(in)) {
 			if n := Like(name, known); n != "" {
 				p.warnings = append(p.warnings, fmt.Sprintf("request.%s%s is not known: did you mean %q? It is sent as it is", path, name, n))
 			}
@@ -289,7 +290,7 @@ func (p *checker) checkTools() {
 	for _, v := range p.list(calling, at, "allowedFunctionNames") {
 		if name, ok := v.(string); ok && !declared[name] {
 			hint := ""
-			if near := message.Nearest(name, apijson.SortedKeys(declared)); near != "" {
+			if near := message.Nearest(name, slices.Sorted(maps.Keys(declared))); near != "" {
 				hint = fmt.Sprintf("did you mean %q?", near)
 			}
 			p.refuseBeside([]string{"tools"}, at+".allowedFunctionNames", name, anyModel+"names of functions that tools declares", hint)

@@ -84,16 +84,17 @@ func (k *schemaKind) render(row *batch.Row) ([]byte, error) {
 
 // contradicts returns how a row's own request contradicts the job's schema.
 func (k *schemaKind) contradicts(body []byte) error {
-	b, err := apijson.ParseBody(body)
+	b, err := apijson.Parse(body)
 	if err != nil {
 		return err
 	}
+	config := b.Object("generationConfig")
 	for _, name := range spec.SchemaFields {
-		if own, ok := b.Config[name]; ok && (name != "responseJsonSchema" || !bytes.Equal(own, k.Text)) {
+		if own, ok := config[name]; ok && (name != "responseJsonSchema" || !bytes.Equal(own, k.Text)) {
 			return fmt.Errorf("the request has generationConfig.%s, and the job a schema", name)
 		}
 	}
-	if mime := b.Config["responseMimeType"]; string(mime) != `"application/json"` {
+	if mime := config["responseMimeType"]; string(mime) != `"application/json"` {
 		return fmt.Errorf("the request has the responseMimeType %s, and the job a schema", mime)
 	}
 	return nil

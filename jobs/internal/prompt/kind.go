@@ -160,8 +160,8 @@ func (k *rawKind) render(row *batch.Row) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(text, &members); err != nil {
+	members, err := apijson.ParseAsWritten(text)
+	if err != nil {
 		return nil, fmt.Errorf("the request is no JSON object: %w", err)
 	}
 	// Batch files name the model in each request as well; it stands in the address
@@ -184,7 +184,7 @@ func (k *rawKind) render(row *batch.Row) ([]byte, error) {
 		return compact.Bytes(), nil
 	}
 	delete(members, "model")
-	own, err := apijson.ExactObject(members)
+	own, err := members.Decode()
 	if err != nil {
 		return nil, err
 	}

@@ -1,9 +1,9 @@
 package prompt
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -33,7 +33,7 @@ func newOverrides(s *spec.Spec) (*overrides, error) {
 		return nil, nil
 	}
 	o := new(overrides)
-	for _, name := range apijson.SortedKeys(s.Set) {
+	for _, name := range slices.Sorted(maps.Keys(s.Set)) {
 		path, err := setPath(name)
 		if err != nil {
 			return nil, err
@@ -67,7 +67,7 @@ func setPath(name string) ([]string, error) {
 			return nil, spec.Errorf("set the whole list, as JSON", "set names the path %q, and cannot reach into lists", name)
 		}
 	}
-	path = preflight.KnownPath(path)
+	path = apijson.CamelPath(path)
 	if path[0] == "system_instruction" || path[0] == "systemInstruction" && len(path) == 1 {
 		return nil, spec.Errorf("write --set system={{.text}}", "set names the path %q", name)
 	}
@@ -157,11 +157,11 @@ func (o *overrides) Over(request map[string]any, model string) (map[string]any, 
 	if body, err = o.apply(&row, body); err != nil {
 		return nil, "", err
 	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(body, &members); err != nil {
+	members, err := apijson.ParseAsWritten(body)
+	if err != nil {
 		return nil, "", err
 	}
-	request, err = apijson.ExactObject(members)
+	request, err = members.Decode()
 	return request, model, err
 }
 
@@ -194,7 +194,7 @@ func (o *overrides) apply(row *batch.Row, body []byte) ([]byte, error) {
 	if o == nil {
 		return body, nil
 	}
-	var members map[string]json.RawMessage
+	var members apijson.Object // of the body, once a row sets something
 	for _, x := range o.list {
 		if x.path[0] == "model" {
 			continue
@@ -207,15 +207,14 @@ func (o *overrides) apply(row *batch.Row, body []byte) ([]byte, error) {
 			continue // as the job says it
 		}
 		if members == nil {
-			if err := json.Unmarshal(body, &members); err != nil {
+			if members, err = apijson.Parse(body); err != nil {
 				return nil, fmt.Errorf("the request is no JSON object: %w", err)
 			}
-			members = apijson.Camel(members)
 		}
 		if x.path[0] == "system" {
 			err = setSystem(members, text, o.own)
 		} else {
-			err = setField(members, x.path, x.json(text))
+			err = members.Set(x.path, x.json(text))
 		}
 		if err != nil {
 			return nil, fmt.Errorf("set %s: %w", x.name, err)
@@ -236,41 +235,9 @@ func (x *override) json(text string) json.RawMessage {
 	return apijson.AppendString(nil, text)
 }
 
-// setField sets the field at the path, and makes the objects on the way. A null
-// leaves the field out.
-func setField(members map[string]json.RawMessage, path []string, value json.RawMessage) error {
-	name := path[0]
-	if len(path) == 1 {
-		if string(value) == "null" {
-			delete(members, name)
-		} else {
-			members[name] = value
-		}
-		return nil
-	}
-	inner := make(map[string]json.RawMessage)
-	if old := bytes.TrimSpace(members[name]); len(old) > 0 && string(old) != "null" {
-		if json.Unmarshal(old, &inner) != nil {
-			return fmt.Errorf("%s is no object", name)
-		}
-	}
-	if !slices.Contains(preflight.UserObjects, name) {
-		inner = apijson.Camel(inner)
-	}
-	if err := setField(inner, path[1:], value); err != nil {
-		return err
-	}
-	text, err := apijson.Marshal(inner)
-	if err != nil {
-		return err
-	}
-	members[name] = text
-	return nil
-}
-
 // setSystem puts the text in the place of the job's own system instruction. The
 // first parts, which are the kind's own, stay.
-func setSystem(members map[string]json.RawMessage, text string, own int) error {
+func setSystem(body apijson.Object, text string, own int) error {
 	part, err := apijson.Marshal(map[string]string{"text": text})
 	if err != nil {
 		return err
@@ -278,12 +245,11 @@ func setSystem(members map[string]json.RawMessage, text string, own int) error {
 	var content struct {
 		Parts []json.RawMessage `json:"parts"`
 	}
-	if old := members["systemInstruction"]; own > 0 && json.Unmarshal(old, &content) != nil {
+	if old := body["systemInstruction"]; own > 0 && json.Unmarshal(old, &content) != nil {
 		return fmt.Errorf("systemInstruction has no parts")
 	}
 	content.Parts = append(content.Parts[:min(own, len(content.Parts))], part)
-	members["systemInstruction"], err = apijson.Marshal(content)
-	return err
+	return body.Put("systemInstruction", content)
 }
 
 // ownParts says how many parts of a kind's system instruction are its own, by a
@@ -302,7 +268,7 @@ func (o *overrides) ownParts(s *spec.Spec, body map[string]any) {
 // WithSet returns a request in which each path that rows may set is there, to say
 // what its answers may hold.
 func WithSet(request map[string]any, set map[string]string) map[string]any {
-	for _, name := range apijson.SortedKeys(set) {
+	for _, name := range slices.Sorted(maps.Keys(set)) {
 		path, err := setPath(name)
 		if err != nil || len(path) == 1 {
 			continue

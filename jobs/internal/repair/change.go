@@ -160,33 +160,39 @@ func fallback(c *batch.Change, refused *batch.Outcome) batch.Outcome {
 // reached the limit of before. what says which of them for people, and is empty if neither
 // is possible.
 func (m changingModel) widen(r *batch.Request, o *batch.Outcome) (body json.RawMessage, what string) {
-	b, err := apijson.ParseBody(r.Body)
+	b, err := apijson.Parse(r.Body)
 	if err != nil {
 		return nil, ""
 	}
 	var done []string
-	thinking := apijson.Object(b.Config["thinkingConfig"])
+	config := b.Object("generationConfig")
+	thinking := config.Object("thinkingConfig")
 	thought := o.Usage == nil || o.Usage.Thoughts() > 0
 	c, _ := controls(r, o)
 	own := thinking["thinkingBudget"] != nil || thinking["thinkingLevel"] != nil
 	lowered := c.Field != "" && thought && !own
 	if lowered {
 		thinking[c.Field] = json.RawMessage(c.Least)
-		b.Config["thinkingConfig"], _ = apijson.Marshal(thinking) // made of JSON
+		if config.Put("thinkingConfig", thinking) != nil {
+			return nil, ""
+		}
 		done = append(done, c.Field+" "+strings.Trim(c.Least, `"`))
 	}
 	// If thinking can be turned off, the user's limit stands. If it can only be lowered,
 	// it may fill the limit again, and there is no second change.
 	if !lowered || !c.Off {
-		if limit, raised := m.raise(r.Model, b.Config["maxOutputTokens"]); raised {
-			b.Config["maxOutputTokens"] = strconv.AppendInt(nil, limit, 10)
+		if limit, raised := m.raise(r.Model, config["maxOutputTokens"]); raised {
+			config["maxOutputTokens"] = strconv.AppendInt(nil, limit, 10)
 			done = append(done, fmt.Sprintf("maxOutputTokens %d", limit))
 		}
 	}
 	if len(done) == 0 {
 		return nil, ""
 	}
-	return b.Marshal(), strings.Join(done, " and ")
+	if body, err = withConfig(b, config); err != nil {
+		return nil, ""
+	}
+	return body, strings.Join(done, " and ")
 }
 
 // raise returns a higher maxOutputTokens than the request's own. It returns false if the
@@ -204,12 +210,13 @@ func (m changingModel) raise(model string, own json.RawMessage) (int64, bool) {
 // empty if the model ignores temperatures, or is at the highest that makes sense. A model
 // of which nothing is known gets one only if the request itself has one.
 func raiseTemperature(r *batch.Request, o *batch.Outcome) (body json.RawMessage, temperature string) {
-	b, err := apijson.ParseBody(r.Body)
+	b, err := apijson.Parse(r.Body)
 	if err != nil {
 		return nil, ""
 	}
 	t := 1.0 // every model's default
-	own := b.Config["temperature"]
+	config := b.Object("generationConfig")
+	own := config["temperature"]
 	if own != nil {
 		if t, err = strconv.ParseFloat(string(bytes.Trim(own, `"`)), 64); err != nil {
 			return nil, ""
@@ -221,8 +228,19 @@ func raiseTemperature(r *batch.Request, o *batch.Outcome) (body json.RawMessage,
 		return nil, ""
 	}
 	temperature = strconv.FormatFloat(higher, 'g', -1, 64)
-	b.Config["temperature"] = json.RawMessage(temperature)
-	return b.Marshal(), temperature
+	config["temperature"] = json.RawMessage(temperature)
+	if body, err = withConfig(b, config); err != nil {
+		return nil, ""
+	}
+	return body, temperature
+}
+
+// withConfig returns a body with another generationConfig.
+func withConfig(body, config apijson.Object) (json.RawMessage, error) {
+	if err := body.Put("generationConfig", config); err != nil {
+		return nil, err
+	}
+	return apijson.Marshal(body)
 }
 
 // controls returns which settings the model takes. The model that answered counts: it is

@@ -50,12 +50,12 @@ func (m checkedModel) Attempt(ctx context.Context, r *batch.Request) batch.Outco
 // corrective returns the body with two turns more: the model's answer, and what is wrong
 // with it.
 func corrective(body []byte, answer string, fault error) ([]byte, error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(body, &members); err != nil {
+	b, err := apijson.ParseAsWritten(body)
+	if err != nil {
 		return nil, err
 	}
 	var contents []json.RawMessage
-	if err := json.Unmarshal(members["contents"], &contents); err != nil {
+	if err := json.Unmarshal(b["contents"], &contents); err != nil {
 		return nil, err
 	}
 	if answer == "" {
@@ -69,10 +69,8 @@ func corrective(body []byte, answer string, fault error) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := apijson.Marshal(append(contents, said, reply))
-	if err != nil {
+	if err := b.Put("contents", append(contents, said, reply)); err != nil {
 		return nil, err
 	}
-	members["contents"] = text
-	return apijson.Marshal(members)
+	return apijson.Marshal(b)
 }

@@ -124,11 +124,12 @@ func refusesJSONSchema(o *batch.Outcome) bool {
 // asResponseSchema returns a body whose responseJsonSchema is written as
 // responseSchema. found is false if the body has no responseJsonSchema.
 func (m schemaModel) asResponseSchema(body []byte) (changed json.RawMessage, found bool, err error) {
-	b, err := apijson.ParseBody(body)
+	b, err := apijson.Parse(body)
 	if err != nil {
 		return nil, false, nil // the endpoint says what is wrong with it
 	}
-	text, found := b.Config["responseJsonSchema"]
+	config := b.Object("generationConfig")
+	text, found := config["responseJsonSchema"]
 	if !found {
 		return nil, false, nil
 	}
@@ -140,7 +141,8 @@ func (m schemaModel) asResponseSchema(body []byte) (changed json.RawMessage, fou
 		}
 		m.latest.Store(c)
 	}
-	delete(b.Config, "responseJsonSchema")
-	b.Config["responseSchema"] = c.to
-	return b.Marshal(), true, nil
+	delete(config, "responseJsonSchema")
+	config["responseSchema"] = c.to
+	changed, err = withConfig(b, config)
+	return changed, true, err
 }
