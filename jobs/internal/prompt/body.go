@@ -4,7 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
-	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/genbatch/genbatch/batch"
@@ -25,57 +26,57 @@ type bodyTemplate struct {
 // for the text that it renders.
 func newBody(body map[string]any) (*bodyTemplate, error) {
 	var t bodyTemplate
-	mark := func(i int) string { return fmt.Sprintf("\x00slot %d\x00", i) }
-	var replace func(v any) any
-	replace = func(v any) any {
-		switch v := v.(type) {
-		case *rowTemplate:
-			t.slots = append(t.slots, v)
-			return mark(len(t.slots) - 1)
-		case map[string]any:
-			m := make(map[string]any, len(v))
-			for name, x := range v {
-				m[name] = replace(x)
-			}
-			return m
-		case []any:
-			l := make([]any, len(v))
-			for i, x := range v {
-				l[i] = replace(x)
-			}
-			return l
-		}
-		return v
-	}
-	text, err := apijson.Marshal(replace(body))
+	text, err := t.appendJSON(nil, body)
 	if err != nil {
 		return nil, spec.Errorf("", "request: %w", err)
 	}
-	// The slots appear in the order of the marshalled members, not of the walk.
-	var slots []*rowTemplate
-	for {
-		at, slot := -1, 0
-		var quoted []byte
-		for i := range t.slots {
-			q, _ := apijson.Marshal(mark(i))
-			if k := bytes.Index(text, q); k >= 0 && (at < 0 || k < at) {
-				at, slot, quoted = k, i, q
-			}
-		}
-		if at < 0 {
-			break
-		}
-		t.fixed = append(t.fixed, text[:at])
-		slots = append(slots, t.slots[slot])
-		text = text[at+len(quoted):]
-	}
 	t.fixed = append(t.fixed, text)
-	t.slots = slots
-	// The text is base64 too, which would not stay as it is where that matters.
+	// The sample text is valid base64, so that a slot inside inlineData.data is noticed,
+	// which the canonical form replaces by a hash.
 	sample := bytes.Join(t.fixed, []byte(`"dGV4dA"`))
 	canonical, err := batch.Canonical(sample)
 	t.canonical = err == nil && bytes.Equal(canonical, sample)
 	return &t, nil
+}
+
+// appendJSON appends the JSON of v, as [apijson.Marshal] has it, to the fixed text before the
+// next slot. At each slot that text ends, and another begins.
+func (t *bodyTemplate) appendJSON(dst []byte, v any) ([]byte, error) {
+	switch v := v.(type) {
+	case *rowTemplate:
+		t.fixed = append(t.fixed, dst)
+		t.slots = append(t.slots, v)
+		return nil, nil
+	case map[string]any:
+		dst = append(dst, '{')
+		for i, name := range slices.Sorted(maps.Keys(v)) {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			quoted, err := apijson.Marshal(name)
+			if err != nil {
+				return nil, err
+			}
+			if dst, err = t.appendJSON(append(append(dst, quoted...), ':'), v[name]); err != nil {
+				return nil, err
+			}
+		}
+		return append(dst, '}'), nil
+	case []any:
+		dst = append(dst, '[')
+		for i, x := range v {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			var err error
+			if dst, err = t.appendJSON(dst, x); err != nil {
+				return nil, err
+			}
+		}
+		return append(dst, ']'), nil
+	}
+	text, err := apijson.Marshal(v)
+	return append(dst, text...), err
 }
 
 // render returns the body for a row.
@@ -85,7 +86,7 @@ func (t *bodyTemplate) render(row *batch.Row) ([]byte, error) {
 	body := (*buf)[:0]
 	for i, slot := range t.slots {
 		body = append(body, t.fixed[i]...)
-		if joined, ok := join(append(body, '"'), slot.simple, row, apijson.AppendEscaped); ok {
+		if joined, ok := joinSegments(append(body, '"'), slot.fast, row, apijson.AppendEscaped); ok {
 			body = append(joined, '"')
 			continue
 		}
@@ -106,12 +107,8 @@ func (t *bodyTemplate) render(row *batch.Row) ([]byte, error) {
 // bodies saves the buffers in which bodies grow.
 var bodies = sync.Pool{New: func() any { return new([]byte) }}
 
-// skeleton returns the body with empty texts in the place of the row's; nil where
-// that is no JSON, or there is no template.
+// skeleton returns the body with empty texts in the place of the row's.
 func (t *bodyTemplate) skeleton() map[string]any {
-	if t == nil {
-		return nil
-	}
 	d := json.NewDecoder(bytes.NewReader(bytes.Join(t.fixed, []byte(`""`))))
 	d.UseNumber()
 	var body map[string]any
@@ -119,14 +116,6 @@ func (t *bodyTemplate) skeleton() map[string]any {
 		return nil
 	}
 	return body
-}
-
-// bodyOf returns the template of a kind's bodies; nil: it has none.
-func bodyOf(k kind) *bodyTemplate {
-	if k, ok := k.(interface{ template() *bodyTemplate }); ok {
-		return k.template()
-	}
-	return nil
 }
 
 // EstimateTokens estimates the input tokens of a body: 4 bytes of ASCII text are

@@ -8,7 +8,7 @@ import (
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
 )
 
-// Whatever the rows hold, a body has the same text whether its pieces are joined or
+// Whatever the rows hold, a body has the same text whether its segments are joined or
 // text/template makes it, and where the template says so it is canonical: its
 // fingerprint is then taken without looking at it.
 func TestBodies(t *testing.T) {
@@ -28,30 +28,29 @@ func TestBodies(t *testing.T) {
 		"order of RFC 8785": {`prompt: "{{.a}}"` + "\n" + `request: {labels: {"\uffff": x, "\U0001f600": y}}`, false},
 		"media":             {`prompt: "{{.a}}"` + "\n" + `request: {systemInstruction: {parts: [{inlineData: {mimeType: image/png, data: dGV4dA==}}]}}`, false},
 	} {
-		k, _, err := newKind(jobtest.Load(t, c.job))
+		k, err := newKind(jobtest.Load(t, c.job))
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		template := bodyOf(k)
-		if template.canonical != c.canonical {
-			t.Errorf("%s: canonical is %t", name, template.canonical)
+		if k.body.canonical != c.canonical {
+			t.Errorf("%s: canonical is %t", name, k.body.canonical)
 		}
 		for _, a := range []string{"", "plain", "dGV4dA==", "\"\\\b\f\n\r\t\x00\x1f\x7f/<>&'", "é\u2028\u2029\ufffd😀"} {
 			r := jobtest.Row("a", a, "n", "1.50")
-			got, err := k.render(r)
+			got, err := k.render(r, "m")
 			if err != nil {
 				t.Fatal(name, err)
 			}
-			slow, _, err := newKind(jobtest.Load(t, c.job))
+			slow, err := newKind(jobtest.Load(t, c.job))
 			if err != nil {
 				t.Fatal(name, err)
 			}
-			for _, slot := range bodyOf(slow).slots {
-				slot.simple = nil
+			for _, slot := range slow.body.slots {
+				slot.fast = nil
 			}
-			want, err := slow.render(r)
+			want, err := slow.render(r, "m")
 			if err != nil || !bytes.Equal(got, want) {
-				t.Errorf("%s: the pieces make\n%s, and text/template\n%s, %v", name, got, want, err)
+				t.Errorf("%s: the segments make\n%s, and text/template\n%s, %v", name, got, want, err)
 			}
 			canonical, err := batch.Canonical(got)
 			if err != nil || c.canonical && !bytes.Equal(canonical, got) {

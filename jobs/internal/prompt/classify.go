@@ -14,87 +14,99 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-// Classification asks for one of a list of labels, or for several of them.
+// A Classification asks for one of a list of labels, or for several of them, and knows
+// which labels a text means. It is safe for concurrent use.
 type Classification struct {
-	spec.Classify // what is asked for; its own labels are not looked at
+	Multi      bool // a row can have several labels, or none
+	Confidence bool // the model says how sure it is
 
-	body    *bodyTemplate
+	minLabels, maxLabels int // of one row; 0: no bound
+	rationale            bool
+
 	text    *rowTemplate
 	subject string // see subjectOf
 	labels  labelSet
 	shown   map[string]bool // texts of the examples
 }
 
-func newClassify(s *spec.Spec, system *rowTemplate) (kind, []*rowTemplate, error) {
+// newClassify returns the kind that asks for labels.
+func newClassify(s *spec.Spec, system *rowTemplate) (*kind, error) {
 	c := s.Classify
 	if c.Text == "" && len(s.Media) == 0 {
-		return nil, nil, spec.Errorf(`say which text with --text "{{.body}}", or text: under classify:`, "classify has no text")
+		return nil, spec.Errorf(`say which text with --text "{{.body}}", or text: under classify:`, "classify has no text")
 	}
 	if len(c.Labels) < 2 {
-		return nil, nil, spec.Errorf("give at least two with --label A --label B, or labels: under classify:", "classify has %d labels", len(c.Labels))
+		return nil, spec.Errorf("give at least two with --label A --label B, or labels: under classify:", "classify has %d labels", len(c.Labels))
 	}
 	text, err := newTemplate("text", c.Text)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	k := &Classification{Classify: *c, text: text, subject: subjectOf(s)}
+	k := &Classification{
+		Multi: c.Multi, Confidence: c.Confidence, minLabels: c.MinLabels, maxLabels: c.MaxLabels, rationale: c.Rationale,
+		text: text, subject: subjectOf(s),
+	}
 	var list strings.Builder
-	var enum []any
 	for _, l := range c.Labels {
-		if strings.HasPrefix(l.Name, "@@") {
-			l.Name = l.Name[1:]
+		name := l.Name
+		if strings.HasPrefix(name, "@@") {
+			name = name[1:]
 		}
-		if strings.TrimSpace(l.Name) == "" {
-			return nil, nil, spec.Errorf("", "classify has an empty label")
+		if strings.TrimSpace(name) == "" {
+			return nil, spec.Errorf("", "classify has an empty label")
 		}
 		for _, other := range k.labels {
-			if strings.EqualFold(other, l.Name) {
-				return nil, nil, spec.Errorf("labels must differ in more than case", "classify has the labels %q and %q", other, l.Name)
+			if strings.EqualFold(other, name) {
+				return nil, spec.Errorf("labels must differ in more than case", "classify has the labels %q and %q", other, name)
 			}
 		}
-		k.labels = append(k.labels, l.Name)
-		enum = append(enum, l.Name)
-		list.WriteString("- " + l.Name)
+		k.labels = append(k.labels, name)
+		list.WriteString("- " + name)
 		if l.Description != "" {
 			list.WriteString(": " + l.Description)
 		}
 		list.WriteString("\n")
 	}
 	if err := k.checkNumbers(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	contents, err := k.turns()
+	contents, err := k.turns(c.Examples.List)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	k.body, err = newBody(s.Body(map[string]any{
+	made, err := newTextKind(s, map[string]any{
 		"contents":          append(contents, apijson.TextContent("user", text)),
 		"systemInstruction": instructionContent(k.instruction()+"\n\nLabels:\n"+list.String(), system),
-		"generationConfig":  k.answerConfig(enum),
-	}))
-	return k, templates(text, system), err
+		"generationConfig":  k.answerConfig(),
+	}, text, system)
+	if err != nil {
+		return nil, err
+	}
+	made.classification = k
+	return made, nil
 }
 
+// checkNumbers refuses bounds that no number of labels keeps.
 func (k *Classification) checkNumbers() error {
 	switch {
-	case k.MinLabels < 0 || k.MaxLabels < 0:
+	case k.minLabels < 0 || k.maxLabels < 0:
 		return spec.Errorf("", "min_labels and max_labels cannot be negative")
-	case !k.Multi && (k.MinLabels > 0 || k.MaxLabels > 0):
+	case !k.Multi && (k.minLabels > 0 || k.maxLabels > 0):
 		return spec.Errorf("add --multi, or multi: true under classify:", "min_labels and max_labels are for several labels, and this job gives each row one")
-	case k.MaxLabels > 0 && k.MinLabels > k.MaxLabels:
-		return spec.Errorf("", "min_labels is %d, and max_labels only %d", k.MinLabels, k.MaxLabels)
-	case k.MinLabels > len(k.labels):
-		return spec.Errorf("", "min_labels is %d, and there are %d labels", k.MinLabels, len(k.labels))
+	case k.maxLabels > 0 && k.minLabels > k.maxLabels:
+		return spec.Errorf("", "min_labels is %d, and max_labels only %d", k.minLabels, k.maxLabels)
+	case k.minLabels > len(k.labels):
+		return spec.Errorf("", "min_labels is %d, and there are %d labels", k.minLabels, len(k.labels))
 	}
 	return nil
 }
 
 // asksObject reports whether the answer is an object, and not the label or the
 // list alone.
-func (k *Classification) asksObject() bool { return k.Rationale || k.Confidence }
+func (k *Classification) asksObject() bool { return k.rationale || k.Confidence }
 
 // instruction says what to do, up to the list of the labels. What stands here is
-// part of the rows' fingerprints: see wording.
+// part of the rows' fingerprints: see [Wording].
 func (k *Classification) instruction() string {
 	if !k.Multi && !k.asksObject() {
 		return "Classify " + k.subject + " into exactly one of these labels. " +
@@ -111,7 +123,7 @@ func (k *Classification) instruction() string {
 		return b.String()
 	}
 	b.WriteString(" Answer with a JSON object that has, in this order:\n")
-	if k.Rationale {
+	if k.rationale {
 		b.WriteString(`- "rationale": one or two sentences on what in the text speaks for or against the labels in question, before you decide` + "\n")
 	}
 	if k.Multi {
@@ -133,14 +145,14 @@ func (k *Classification) instruction() string {
 
 // numberText says how many labels are wanted.
 func (k *Classification) numberText() string {
-	most := k.MaxLabels
+	most := k.maxLabels
 	switch {
-	case k.MinLabels > 0 && k.MinLabels == most:
+	case k.minLabels > 0 && k.minLabels == most:
 		return fmt.Sprintf("Give exactly %d.", most)
-	case k.MinLabels > 0 && most > 0:
-		return fmt.Sprintf("Give from %d to %d of them.", k.MinLabels, most)
-	case k.MinLabels > 0:
-		return fmt.Sprintf("Give at least %d.", k.MinLabels)
+	case k.minLabels > 0 && most > 0:
+		return fmt.Sprintf("Give from %d to %d of them.", k.minLabels, most)
+	case k.minLabels > 0:
+		return fmt.Sprintf("Give at least %d.", k.minLabels)
 	case most > 0:
 		return fmt.Sprintf("Give at most %d, and an empty list when none applies.", most)
 	}
@@ -149,25 +161,25 @@ func (k *Classification) numberText() string {
 
 // answerConfig binds the answer on the API's side: with responseSchema, which all
 // endpoints know.
-func (k *Classification) answerConfig(enum []any) map[string]any {
-	label := map[string]any{"type": "STRING", "enum": enum}
+func (k *Classification) answerConfig() map[string]any {
+	label := map[string]any{"type": "STRING", "enum": k.labels}
 	if !k.Multi && !k.asksObject() {
 		return map[string]any{"responseMimeType": "text/x.enum", "responseSchema": label}
 	}
 	schema, name := label, "label"
 	if k.Multi {
 		schema, name = map[string]any{"type": "ARRAY", "items": label}, "labels"
-		if k.MinLabels > 0 {
-			schema["minItems"] = k.MinLabels
+		if k.minLabels > 0 {
+			schema["minItems"] = k.minLabels
 		}
-		if k.MaxLabels > 0 {
-			schema["maxItems"] = k.MaxLabels
+		if k.maxLabels > 0 {
+			schema["maxItems"] = k.maxLabels
 		}
 	}
 	if k.asksObject() {
 		properties := map[string]any{name: schema}
 		order := []any{name}
-		if k.Rationale {
+		if k.rationale {
 			properties["rationale"] = map[string]any{"type": "STRING"}
 			order = append([]any{"rationale"}, order...) // written first, it bears on the label
 		}
@@ -180,10 +192,7 @@ func (k *Classification) answerConfig(enum []any) map[string]any {
 	return map[string]any{"responseMimeType": "application/json", "responseSchema": schema}
 }
 
-func (k *Classification) template() *bodyTemplate { return k.body }
-
-func (k *Classification) render(row *batch.Row) ([]byte, error) { return k.body.render(row) }
-
+// columns are the label or labels, and what else is asked for.
 func (k *Classification) columns() []batch.Column {
 	columns := []batch.Column{{Name: "label"}}
 	if k.Multi {
@@ -192,16 +201,16 @@ func (k *Classification) columns() []batch.Column {
 	if k.Confidence {
 		columns = append(columns, batch.Column{Name: "confidence", Type: batch.Float})
 	}
-	if k.Rationale {
+	if k.rationale {
 		columns = append(columns, batch.Column{Name: "rationale"})
 	}
 	return columns
 }
 
-// values returns the label or labels, with what else was asked for. Models answer
-// with a label in quotes or other case when a gateway drops the schema; an answer
+// read returns the label or labels of an answer, with what else was asked for. Models
+// answer with a label in quotes or other case when a gateway drops the schema; an answer
 // in which no label or more than one can be meant is none.
-func (k *Classification) values(a *gemini.Answer) ([]any, string, error) {
+func (k *Classification) read(a *gemini.Answer) ([]any, string, error) {
 	text, fenced := withoutFence(a.Text)
 	note := ""
 	if fenced {
@@ -218,7 +227,7 @@ func (k *Classification) values(a *gemini.Answer) ([]any, string, error) {
 	case k.asksObject():
 		return nil, "", fmt.Errorf("the answer %q is not the JSON object that is wanted", message.OneLine(a.Text, 60))
 	}
-	labels, err := k.read(given)
+	labels, err := k.readLabels(given)
 	if err != nil {
 		return nil, "", err
 	}
@@ -239,7 +248,7 @@ func (k *Classification) values(a *gemini.Answer) ([]any, string, error) {
 		}
 		values = append(values, confidence)
 	}
-	if k.Rationale {
+	if k.rationale {
 		var rationale string
 		if err := json.Unmarshal(o.Rationale, &rationale); err != nil || strings.TrimSpace(rationale) == "" {
 			return nil, "", errors.New("the answer has no rationale")
@@ -249,9 +258,9 @@ func (k *Classification) values(a *gemini.Answer) ([]any, string, error) {
 	return values, note, nil
 }
 
-// read returns the labels that an answer, or a member of it, gives: as many as are
+// readLabels returns the labels that an answer, or a member of it, gives: as many as are
 // wanted, in the order of the job's.
-func (k *Classification) read(given []byte) ([]string, error) {
+func (k *Classification) readLabels(given []byte) ([]string, error) {
 	if !k.Multi {
 		var one []string
 		if json.Unmarshal(given, &one) == nil && len(one) == 1 {
@@ -268,10 +277,10 @@ func (k *Classification) read(given []byte) ([]string, error) {
 		return nil, fmt.Errorf("of the answer %q, %w", message.OneLine(string(given), 60), err)
 	}
 	switch n := len(labels); {
-	case n < k.MinLabels:
-		return nil, fmt.Errorf("the answer has %s, and at least %d are wanted", message.Plural(n, "label"), k.MinLabels)
-	case k.MaxLabels > 0 && n > k.MaxLabels:
-		return nil, fmt.Errorf("the answer has %s, and at most %d are wanted", message.Plural(n, "label"), k.MaxLabels)
+	case n < k.minLabels:
+		return nil, fmt.Errorf("the answer has %s, and at least %d are wanted", message.Plural(n, "label"), k.minLabels)
+	case k.maxLabels > 0 && n > k.maxLabels:
+		return nil, fmt.Errorf("the answer has %s, and at most %d are wanted", message.Plural(n, "label"), k.maxLabels)
 	}
 	return labels, nil
 }
@@ -289,9 +298,9 @@ func readConfidence(raw json.RawMessage) (float64, error) {
 	return f, nil
 }
 
-// Given returns the labels that the values of an answer hold, as Read returns them,
-// and how sure the model says that it is; 0: it was not asked. Of nil values it
-// returns no labels.
+// Given returns the labels that the model gave to a row, from the values that
+// [Prompt.Read] returned, and how sure it says that it is. There are no labels in nil
+// values, and the confidence is 0 where the job does not ask for it.
 func (k *Classification) Given(values []any) (labels []string, confidence float64) {
 	if len(values) == 0 {
 		return nil, 0

@@ -87,12 +87,12 @@ classify:
 // or none, is not guessed at.
 func TestClassifyReadsAnswers(t *testing.T) {
 	labels := "labels: ['a', 'b', 'c, d', 'U.S', 'U.S.']"
-	kinds := make(map[string]kind)
+	kinds := make(map[string]*kind)
 	for name, text := range map[string]string{
 		"one": "", "many": ", multi: true", "some": ", multi: true, min_labels: 1, max_labels: 2",
 		"sure": ", confidence: true", "why": ", rationale: true", "all": ", multi: true, rationale: true, confidence: true",
 	} {
-		k, _, err := newKind(jobtest.Load(t, "classify: {text: '{{.x}}', "+labels+text+"}"))
+		k, err := newKind(jobtest.Load(t, "classify: {text: '{{.x}}', "+labels+text+"}"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,7 +142,7 @@ func TestClassifyReadsAnswers(t *testing.T) {
 		{"all", `{"rationale": "r", "labels": [], "confidence": 0}`, "[] 0 r"},
 		{"all", `{"rationale": "r", "labels": ["a"], "confidence": 1} and more`, "error: not the JSON object"},
 	} {
-		values, _, err := kinds[test.kind].values(&gemini.Answer{Text: test.answer})
+		values, _, err := kinds[test.kind].read(&gemini.Answer{Text: test.answer})
 		if want, fails := strings.CutPrefix(test.want, "error: "); fails {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %s gives %v, %v; want the error %q", test.kind, test.answer, values, err, want)
@@ -163,7 +163,7 @@ func TestClassifyReadsAnswers(t *testing.T) {
 			t.Errorf("%s has %d values and %d columns", test.kind, len(values), len(kinds[test.kind].columns()))
 		}
 	}
-	if _, note, _ := kinds["one"].values(&gemini.Answer{Text: "```\na\n```"}); note == "" {
+	if _, note, _ := kinds["one"].read(&gemini.Answer{Text: "```\na\n```"}); note == "" {
 		t.Error("no note says that the answer stood in a fence")
 	}
 }
@@ -227,7 +227,7 @@ func TestClassifyMistakes(t *testing.T) {
 		s := jobtest.Load(t, "classify: {text: '{{.x}}', "+text+"}")
 		err := s.ReadFiles()
 		if err == nil {
-			_, _, err = newKind(s)
+			_, err = newKind(s)
 		}
 		var mistake *spec.Error
 		if !errors.As(err, &mistake) || !strings.Contains(err.Error(), want) {
@@ -256,15 +256,15 @@ func FuzzClassifyValues(f *testing.F) {
 	var kinds []*Classification
 	for _, c := range []spec.Classify{{}, {Multi: true, MinLabels: 1, MaxLabels: 2}, {Multi: true, Rationale: true, Confidence: true}, {Confidence: true}} {
 		c.Text, c.Labels = "{{.x}}", labels
-		k, _, err := newKind(&spec.Spec{Classify: &c})
+		k, err := newKind(&spec.Spec{Classify: &c})
 		if err != nil {
 			f.Fatal(err)
 		}
-		kinds = append(kinds, k.(*Classification))
+		kinds = append(kinds, k.classification)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, k := range kinds {
-			values, _, err := k.values(&gemini.Answer{Text: text})
+			values, _, err := k.read(&gemini.Answer{Text: text})
 			if err != nil {
 				continue
 			}
@@ -277,7 +277,7 @@ func FuzzClassifyValues(f *testing.F) {
 					t.Errorf("%q is read as %q", text, l)
 				}
 			}
-			if n := len(given); n < k.MinLabels || k.MaxLabels > 0 && n > k.MaxLabels || !k.Multi && n != 1 {
+			if n := len(given); n < k.minLabels || k.maxLabels > 0 && n > k.maxLabels || !k.Multi && n != 1 {
 				t.Errorf("%q has %d labels", text, n)
 			}
 			if k.Confidence {

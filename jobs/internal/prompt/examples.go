@@ -34,12 +34,12 @@ func (k *Classification) IsExample(row *batch.Row) bool {
 
 // turns checks the examples and returns them as contents: what a user says, and
 // what the model is to answer.
-func (k *Classification) turns() (contents []any, err error) {
-	k.shown = make(map[string]bool, len(k.Examples.List))
+func (k *Classification) turns(examples []spec.Example) (contents []any, err error) {
+	k.shown = make(map[string]bool, len(examples))
 	answers := make(map[string]string)
 	places := make(map[string]string)
 	size := 0
-	for i, x := range k.Examples.List {
+	for i, x := range examples {
 		if x.Place == "" {
 			x.Place = fmt.Sprintf("examples: %d", i+1)
 		}
@@ -80,7 +80,7 @@ func (k *Classification) exampleLabels(x *spec.Example) ([]string, error) {
 		if err != nil {
 			return nil, spec.Errorf("an empty list is written []", "%s: of the example's labels, %w", x.Place, err)
 		}
-		if n := len(labels); n < k.MinLabels || k.MaxLabels > 0 && n > k.MaxLabels {
+		if n := len(labels); n < k.minLabels || k.maxLabels > 0 && n > k.maxLabels {
 			return nil, spec.Errorf("", "%s: the example has %s, which min_labels and max_labels do not allow", x.Place, message.Plural(n, "label"))
 		}
 		return labels, nil

@@ -39,7 +39,7 @@ func FuzzLoad(f *testing.F) {
 			return
 		}
 		if s.Check() == nil {
-			_, _, _ = newKind(s)
+			_, _ = newKind(s)
 		}
 	})
 }
@@ -51,9 +51,9 @@ func TestTemplateFunctions(t *testing.T) {
 	jobtest.Equal(t, "functions", slices.Sorted(maps.Keys(templateFuncs)), "default", "join", "json", "lower", "trim", "truncate", "upper")
 	for _, text := range []string{`{{env "HOME"}}`, `{{file "/etc/passwd"}}`, `{{readFile "/etc/passwd"}}`, `{{include "x"}}`, `{{exec "id"}}`, `{{template "/etc/passwd"}}`} {
 		s := spec.Spec{Model: "m", Prompt: text}
-		_, templates, err := newKind(&s)
+		k, err := newKind(&s)
 		if err == nil {
-			_, err = templates[0].render(jobtest.Row("a", "b"))
+			_, err = k.templates[0].render(jobtest.Row("a", "b"))
 		}
 		if err == nil {
 			t.Errorf("%s did something", text)
@@ -62,21 +62,21 @@ func TestTemplateFunctions(t *testing.T) {
 	// A row's own text is never read as a template, and @ names a file in the job
 	// alone.
 	s := spec.Spec{Model: "m", Prompt: "{{.a}}"}
-	_, templates, err := newKind(&s)
+	k, err := newKind(&s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, text := range []string{`{{.b}}`, "@/etc/passwd"} {
-		if got, err := templates[0].render(jobtest.Row("a", text)); err != nil || got != text {
+		if got, err := k.templates[0].render(jobtest.Row("a", text)); err != nil || got != text {
 			t.Errorf("%q became %q, %v", text, got, err)
 		}
 	}
 	// Text that is cut inside of a character is refused, and the way out named.
 	s.Prompt = "{{slice .a 0 1}}"
-	if _, templates, err = newKind(&s); err != nil {
+	if k, err = newKind(&s); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := templates[0].render(jobtest.Row("a", "é")); err == nil {
+	if got, err := k.templates[0].render(jobtest.Row("a", "é")); err == nil {
 		t.Errorf("half a character became %q", got)
 	}
 }
@@ -108,8 +108,8 @@ func FuzzSchema(f *testing.F) {
 		if err == nil && s.Check(document) != nil {
 			t.Errorf("%s is read out of %q, and does not fit", document, answer)
 		}
-		k := &schemaKind{kind: &promptKind{}, Schema: s, own: own}
-		values, _, err := k.values(&gemini.Answer{Text: answer})
+		k := &answerSchema{schema: s, columns: own}
+		values, _, err := k.read(&gemini.Answer{Text: answer})
 		if err == nil && len(values) != len(own) {
 			t.Errorf("%d values for %d columns", len(values), len(own))
 		}

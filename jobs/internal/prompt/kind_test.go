@@ -17,11 +17,11 @@ func body(t *testing.T, s *spec.Spec, r *batch.Row) string {
 	if err := s.ReadFiles(); err != nil {
 		t.Fatal(err)
 	}
-	k, _, err := newKind(s)
+	k, err := newKind(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := k.render(r)
+	b, err := k.render(r, s.Model)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestClassifyValues(t *testing.T) {
 		"positive": "positive", " Positive\n": "positive", `"very negative"`: "very negative", "`n/a`": "N/A", "positive.": "positive", "U.S.": "U.S.", "**u.s**": "U.S.",
 		"neutral": "", "": "", "positive, very negative": "", "I think it is positive": "",
 	} {
-		v, _, err := k.values(&gemini.Answer{Text: text})
+		v, _, err := k.read(&gemini.Answer{Text: text})
 		switch {
 		case want == "" && err == nil:
 			t.Errorf("%q is taken for %v", text, v)
@@ -146,7 +146,7 @@ func TestRawBody(t *testing.T) {
 	}
 	jobtest.SameJSON(t, got, `{"contents":[],"generationConfig":{"temperature":0.7,"seed":1,"maxOutputTokens":5}}`)
 
-	k, _, err := newKind(plain)
+	k, err := newKind(plain)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestRawBody(t *testing.T) {
 		"for model":           jobtest.Row("request", json.RawMessage(`{"model":"other","contents":[]}`)),
 		"no request":          jobtest.Row("request", json.Number("7")),
 	} {
-		if b, err := k.render(r); err == nil || !strings.Contains(err.Error(), want) {
+		if b, err := k.render(r, plain.Model); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v gives %s, %v; want %q", r.Values, b, err, want)
 		}
 	}

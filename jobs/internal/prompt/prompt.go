@@ -13,7 +13,7 @@ import (
 // A Prompt makes the model and the body of each row's request, and reads what its
 // answer says. It is safe for concurrent use.
 type Prompt struct {
-	kind      kind
+	kind      *kind
 	templates []*rowTemplate
 	set       *overrides // nil: rows set nothing
 	request   map[string]any
@@ -24,7 +24,7 @@ type Prompt struct {
 // New returns the Prompt of a job whose files have been read. Its errors are
 // SpecErrors.
 func New(s *spec.Spec) (*Prompt, error) {
-	k, list, err := newKind(s)
+	k, err := newKind(s)
 	if err != nil {
 		return nil, err
 	}
@@ -32,21 +32,18 @@ func New(s *spec.Spec) (*Prompt, error) {
 	if err != nil {
 		return nil, err
 	}
-	set.ownParts(s, bodyOf(k).skeleton())
-	if raw, ok := k.(*rawKind); ok {
-		raw.set = set
-	}
-	list = append(list, set.templates()...)
-	if k, err = withSchema(s, k); err != nil {
+	if k.answers, err = newAnswerSchema(s); err != nil {
 		return nil, err
 	}
-	p := &Prompt{kind: k, templates: list, set: set, model: s.Model, request: bodyOf(k).skeleton()}
-	if p.request == nil {
-		p.request = s.Body(nil)
+	p := &Prompt{kind: k, set: set, model: s.Model}
+	if k.body != nil {
+		p.request = k.body.skeleton()
+		p.canonical = k.body.canonical && set == nil // what rows set may change a body in any way
+	} else {
+		p.request = k.raw.defaults
 	}
-	// What rows set may change a body in any way.
-	t := bodyOf(k)
-	p.canonical = t != nil && t.canonical && set == nil
+	set.ownParts(s, p.request)
+	p.templates = append(k.templates, set.templates()...)
 	return p, nil
 }
 
@@ -56,7 +53,7 @@ func (p *Prompt) Render(row *batch.Row) (model string, body []byte, err error) {
 	if model, err = p.set.model(row, p.model); err != nil {
 		return "", nil, err
 	}
-	if body, err = p.kind.render(row); err != nil {
+	if body, err = p.kind.render(row, model); err != nil {
 		return "", nil, err
 	}
 	body, err = p.set.apply(row, body)
@@ -80,11 +77,11 @@ func (p *Prompt) Columns() []batch.Column { return p.kind.columns() }
 // read it, mostly nothing. The answer's text may be replaced by what was read. An
 // error says how the answer fails the check, in words that can be shown to the model.
 func (p *Prompt) Read(a *gemini.Answer) (values []any, note string, err error) {
-	return p.kind.values(a)
+	return p.kind.read(a)
 }
 
 // Checks reports whether Read can find fault with an answer.
-func (p *Prompt) Checks() bool { return checked(p.kind) }
+func (p *Prompt) Checks() bool { return p.kind.checks() }
 
 // CheckColumns returns an error when a template names a column that is not among
 // those of the input.
@@ -110,15 +107,11 @@ func (p *Prompt) Showing(column string) (options []string) {
 // SchemaWarnings says what is known beforehand to go wrong with the job's schema, or
 // not to be heeded. ok is false for a job without one.
 func (p *Prompt) SchemaWarnings() (warnings []string, ok bool) {
-	k, ok := p.kind.(*schemaKind)
-	if !ok {
+	if p.kind.answers == nil {
 		return nil, false
 	}
-	return k.Warnings(), true
+	return p.kind.answers.schema.Warnings(), true
 }
 
 // Classification returns what asks for labels; nil: the job is of another kind.
-func (p *Prompt) Classification() *Classification {
-	k, _ := p.kind.(*Classification)
-	return k
-}
+func (p *Prompt) Classification() *Classification { return p.kind.classification }

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -24,7 +25,7 @@ type rowTemplate struct {
 	uses []string
 	all  bool // uses the whole row, as in {{json .}}
 
-	simple []piece // what it is when it only puts columns between words; nil: it does more
+	fast []segment // the whole template when it only puts columns between words, else nil
 }
 
 // templateFuncs are what templates can call beside text/template's own. None
@@ -32,11 +33,8 @@ type rowTemplate struct {
 // from job files that people pass on.
 var templateFuncs = template.FuncMap{
 	"json": func(v any) (string, error) {
-		var b bytes.Buffer
-		e := json.NewEncoder(&b)
-		e.SetEscapeHTML(false)
-		err := e.Encode(v)
-		return strings.TrimSuffix(b.String(), "\n"), err
+		text, err := apijson.Marshal(v)
+		return string(text), err
 	},
 	"trim":  func(v any) string { return strings.TrimSpace(fmt.Sprint(v)) },
 	"lower": func(v any) string { return strings.ToLower(fmt.Sprint(v)) },
@@ -87,7 +85,7 @@ func newTemplate(option, text string) (*rowTemplate, error) {
 	}
 	r := &rowTemplate{t: t, name: option}
 	r.findColumns(t.Root)
-	r.simple = pieces(t.Root)
+	r.fast = segmentsOf(t.Root)
 	return r, nil
 }
 
@@ -97,7 +95,7 @@ func cutPrefix(err error) string { return strings.TrimPrefix(err.Error(), "templ
 // render returns the text for a row. A column that the row lacks is an error.
 func (r *rowTemplate) render(row *batch.Row) (string, error) {
 	plain := func(dst []byte, s string) []byte { return append(dst, s...) }
-	if text, ok := join(nil, r.simple, row, plain); ok {
+	if text, ok := joinSegments(nil, r.fast, row, plain); ok {
 		return string(text), nil
 	}
 	data := make(map[string]any, len(r.uses))

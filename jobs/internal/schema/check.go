@@ -172,7 +172,7 @@ func validationText(e *jsonschema.ValidationError) string {
 		}
 		f := fault{}
 		for _, step := range e.InstanceLocation {
-			f.at += "/" + EscapePointer(step)
+			f.at += "/" + escapePointer(step)
 		}
 		if f.types, _ = e.ErrorKind.(*rule.Type); f.types != nil {
 			// The branches of an anyOf want one type each.

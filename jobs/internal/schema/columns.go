@@ -3,6 +3,7 @@ package schema
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math/big"
 	"slices"
 	"strconv"
@@ -12,9 +13,30 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-// Value returns the value of a column of type t that a document's member is.
-// Numbers stay as they were written.
-func Value(text json.RawMessage, t batch.Type) (any, error) {
+// Values returns what the members of a document are worth as columns, nil where one is
+// missing. Numbers stay as they were written; beyond names the columns whose number does
+// not fit the 64 bits that Parquet has for it.
+func Values(document json.RawMessage, columns []batch.Column) (values []any, beyond []string, err error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(document, &members); err != nil {
+		return nil, nil, fmt.Errorf("the top level: got %s, want object", document[:min(len(document), 20)])
+	}
+	values = make([]any, len(columns))
+	for i, c := range columns {
+		v, err := valueOf(members[c.Name], c.Type)
+		if err != nil {
+			return nil, nil, fmt.Errorf("/%s: %w", escapePointer(c.Name), err)
+		}
+		values[i] = v
+		if Beyond64(v, c.Type) {
+			beyond = append(beyond, c.Name)
+		}
+	}
+	return values, beyond, nil
+}
+
+// valueOf returns a member as the value of a column of type t.
+func valueOf(text json.RawMessage, t batch.Type) (any, error) {
 	if len(text) == 0 || string(text) == "null" {
 		return nil, nil
 	}
@@ -61,7 +83,8 @@ func Beyond64(v any, t batch.Type) bool {
 	return t == batch.Int || err != nil
 }
 
-// columns are the properties of a schema whose answers are objects.
+// Columns returns the properties of the schema as columns, in the order in which they are
+// written. It returns none when the answers need not be objects.
 func (s *Schema) Columns() ([]batch.Column, error) {
 	root, at := s.tree.root, ""
 	types := s.tree.types(root)

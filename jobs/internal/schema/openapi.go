@@ -187,7 +187,7 @@ func (c *converter) object(schema, out map[string]any, at string) error {
 	converted := make(map[string]any, len(names))
 	for _, name := range names {
 		var err error
-		if converted[name], err = c.convert(properties[name], at+"/properties/"+EscapePointer(name)); err != nil {
+		if converted[name], err = c.convert(properties[name], at+"/properties/"+escapePointer(name)); err != nil {
 			return err
 		}
 	}

@@ -133,7 +133,7 @@ func (t *tree) parse(d *json.Decoder, at string) (any, error) {
 				return nil, fmt.Errorf("the schema has %q twice, at %s", name, pointerName(at))
 			}
 			t.order[at] = append(t.order[at], name)
-			if object[name], err = t.parse(d, at+"/"+EscapePointer(name)); err != nil {
+			if object[name], err = t.parse(d, at+"/"+escapePointer(name)); err != nil {
 				return nil, err
 			}
 		}
@@ -154,8 +154,8 @@ func (t *tree) parse(d *json.Decoder, at string) (any, error) {
 	return token, nil
 }
 
-// EscapePointer returns a name as a step of a JSON pointer.
-func EscapePointer(name string) string {
+// escapePointer returns a name as a step of a JSON pointer.
+func escapePointer(name string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 }
 
@@ -218,7 +218,7 @@ func (t *tree) walk(visit func(at string, schema map[string]any)) {
 		for _, keyword := range schemaMaps {
 			named, _ := schema[keyword].(map[string]any)
 			for _, name := range slices.Sorted(maps.Keys(named)) {
-				down(named[name], at+"/"+keyword+"/"+EscapePointer(name))
+				down(named[name], at+"/"+keyword+"/"+escapePointer(name))
 			}
 		}
 		for _, keyword := range schemaLists {

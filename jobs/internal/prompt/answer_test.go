@@ -19,7 +19,7 @@ func TestExtractValues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &schemaKind{kind: &promptKind{}, Schema: s, own: own}
+	k := &answerSchema{schema: s, columns: own}
 	const whole = `{"vendor":"ACME","total":12.50,"count":3,"paid":true,"kind":"receipt","due":"2026-02-28","items":[{"price":0.10}]}`
 	values := []any{"ACME", json.Number("12.50"), int64(3), true, "receipt", "2026-02-28", json.RawMessage(`[{"price":0.10}]`)}
 	only := func(vendor string) []any { return []any{vendor, nil, nil, nil, nil, nil, nil} }
@@ -66,7 +66,7 @@ func TestExtractValues(t *testing.T) {
 		{text: `{"vendor":"` + strings.Repeat("x", 50) + `","due":"` + strings.Repeat("9", 5000) + `"}`, err: "…"},
 	} {
 		a := &gemini.Answer{Text: tt.text}
-		got, note, err := k.values(a)
+		got, note, err := k.read(a)
 		if tt.err != "" {
 			if err == nil {
 				t.Errorf("%s is taken for %v", tt.text, got)
@@ -99,8 +99,8 @@ func TestExtractValues(t *testing.T) {
 
 // A function call is no answer to check yet.
 func TestSchemaLeavesFunctionCalls(t *testing.T) {
-	k := &schemaKind{kind: &promptKind{}, Schema: schemaOf(t, jobtest.InvoiceSchema)}
-	v, note, err := k.values(&gemini.Answer{FunctionCalls: []gemini.FunctionCall{{Name: "look_up"}}})
+	k := &answerSchema{schema: schemaOf(t, jobtest.InvoiceSchema)}
+	v, note, err := k.read(&gemini.Answer{FunctionCalls: []gemini.FunctionCall{{Name: "look_up"}}})
 	if v != nil || note != "" || err != nil {
 		t.Errorf("%v, %q, %v", v, note, err)
 	}

@@ -8,13 +8,13 @@ import (
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
 )
 
-// A simple template makes the same text, and the same errors, as text/template does.
-func TestSimpleTemplates(t *testing.T) {
+// A template of segments makes the same text, and the same errors, as text/template does.
+func TestFastTemplates(t *testing.T) {
 	row := &batch.Row{
 		Columns: []batch.Column{{Name: "a"}, {Name: "n"}, {Name: "none"}, {Name: "list"}, {Name: "yes"}, {Name: "f"}, {Name: "a"}},
 		Values:  []any{"first", json.Number("1.50"), nil, json.RawMessage(`["x"]`), true, 0.5, "<last> & \"it\""},
 	}
-	for text, simple := range map[string]bool{
+	for text, fast := range map[string]bool{
 		"{{.a}}":                         true,
 		"A: {{.a}}, {{ .n }}.{{- .a -}}": true,
 		"only words":                     true,
@@ -34,11 +34,11 @@ func TestSimpleTemplates(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := len(r.simple) > 0; got != simple {
-			t.Errorf("%q: simple is %t", text, got)
+		if got := len(r.fast) > 0; got != fast {
+			t.Errorf("%q: fast is %t", text, got)
 		}
 		got, gotErr := r.render(row)
-		r.simple = nil
+		r.fast = nil
 		want, wantErr := r.render(row)
 		if got != want || (gotErr == nil) != (wantErr == nil) || gotErr != nil && gotErr.Error() != wantErr.Error() {
 			t.Errorf("%q is %q, %v; want %q, %v", text, got, gotErr, want, wantErr)
