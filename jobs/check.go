@@ -115,8 +115,7 @@ func (c *critic) target(model string) preflight.Target {
 // checkFlight refuses a job whose every request is known to be refused. What set
 // makes of each row is looked at in refused.
 func (c *critic) checkFlight() error {
-	same, byRow := c.prompt.Set().Split()
-	request, model, err := same.Over(c.prompt.Request(), c.spec.Model)
+	request, model, err := c.prompt.Common()
 	if err != nil {
 		return &spec.Error{Err: err}
 	}
@@ -129,12 +128,12 @@ func (c *critic) checkFlight() error {
 	}
 	var lines []string
 	for _, r := range found {
-		if byRow.Covers(r.Path) || strings.HasPrefix(r.Why, model+" ") && byRow.Covers("model") ||
-			slices.ContainsFunc(r.Others, byRow.Covers) || c.spec.Raw != nil && len(r.Others) > 0 {
+		if c.prompt.Varies(r.Path) || strings.HasPrefix(r.Why, model+" ") && c.prompt.Varies("model") ||
+			slices.ContainsFunc(r.Others, c.prompt.Varies) || c.spec.Raw != nil && len(r.Others) > 0 {
 			continue // each row may say otherwise, or ask a model that takes it
 		}
 		switch {
-		case same.Covers(r.Path):
+		case c.prompt.Sets(r.Path):
 			r.Path = "set " + r.Path
 		case c.spec.MaxOutputTokens > 0 && r.Path == "generationConfig.maxOutputTokens":
 			r.Path = "max_output_tokens"
@@ -159,7 +158,7 @@ func (c *critic) refused(r *batch.Request) error {
 			return err
 		}
 	}
-	set := c.prompt.Set() != nil
+	set := len(c.spec.Set) > 0
 	if c.spec.NoPreflight || c.spec.Raw == nil && !set {
 		return nil
 	}

@@ -28,7 +28,7 @@ func (j *Job) Plan() (*Plan, error) {
 	store := j.plannedStore()
 	return plan.New(plan.Config{
 		List: j.list, Journal: j.journal, Prices: j.prices, Count: j.deriver().Count, Tiers: j.spec.Tiers(),
-		MaxOutputTokens: bound, OwnBounds: j.prompt.Set().Covers("generationConfig.maxOutputTokens"),
+		MaxOutputTokens: bound, OwnBounds: j.prompt.Sets("generationConfig.maxOutputTokens"),
 		Counted: j.counted,
 		Quota: func(model string) quota.Known {
 			if store == nil {

@@ -15,8 +15,8 @@ import (
 type Prompt struct {
 	kind      *kind
 	templates []*rowTemplate
-	set       *overrides // nil: rows set nothing
-	request   map[string]any
+	set       settings
+	request   map[string]any // what all rows have in common, with what the kind adds
 	canonical bool
 	model     string // the job's
 }
@@ -28,22 +28,21 @@ func New(s *spec.Spec) (*Prompt, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, err := newOverrides(s)
+	set, err := newSettings(s)
 	if err != nil {
 		return nil, err
 	}
 	if k.answers, err = newAnswerSchema(s); err != nil {
 		return nil, err
 	}
-	p := &Prompt{kind: k, set: set, model: s.Model}
+	p := &Prompt{kind: k, templates: append(k.templates, set.templates()...), set: set, model: s.Model}
 	if k.body != nil {
 		p.request = k.body.skeleton()
-		p.canonical = k.body.canonical && set == nil // what rows set may change a body in any way
+		p.canonical = k.body.canonical && len(s.Set) == 0 // what rows set may change a body in any way
 	} else {
 		p.request = k.raw.defaults
 	}
-	set.ownParts(s, p.request)
-	p.templates = append(k.templates, set.templates()...)
+	p.set.own = ownParts(s, p.request)
 	return p, nil
 }
 
@@ -63,12 +62,23 @@ func (p *Prompt) Render(row *batch.Row) (model string, body []byte, err error) {
 // Canonical reports whether each body is as [batch.Canonical] returns it.
 func (p *Prompt) Canonical() bool { return p.canonical }
 
-// Request returns the part of the body that is the same for all rows, with what the
-// kind adds to it. It is not to be changed.
-func (p *Prompt) Request() map[string]any { return p.request }
+// Common returns what the requests of all rows have in common: the model and the body,
+// with what the kind adds, with empty texts in the place of the rows', and with what set
+// makes the same of every row. The body is not to be changed.
+func (p *Prompt) Common() (request map[string]any, model string, err error) {
+	same, _ := p.set.split()
+	return same.over(p.request, p.model)
+}
 
-// Set returns what each row says about its own request; nil: nothing.
-func (p *Prompt) Set() *overrides { return p.set }
+// Sets reports whether the job sets the field at the path, a part of it, or a field that
+// it is part of. The path "model" is that of the row's model.
+func (p *Prompt) Sets(path string) bool { return p.set.covers(path) }
+
+// Varies is [Prompt.Sets] for what may be another in each row.
+func (p *Prompt) Varies(path string) bool {
+	_, byRow := p.set.split()
+	return byRow.covers(path)
+}
 
 // Columns are the result columns of the job's kind.
 func (p *Prompt) Columns() []batch.Column { return p.kind.columns() }

@@ -14,49 +14,47 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-// overrides are what each row says about its own request: set.
-type overrides struct {
-	list []override
+// settings are what rows say about their own requests, as the job's set has it. The zero
+// value says nothing.
+type settings struct {
+	list []setting
 	own  int // parts of systemInstruction that are the kind's, and stay
 }
 
-// An override sets one field by what a template makes of the row.
-type override struct {
+// A setting sets one field to what a template makes of the row.
+type setting struct {
 	name  string   // as it is written in the job
 	path  []string // in the API's camelCase; for model and system that alone
 	value *rowTemplate
 }
 
-// newOverrides reads set; nil: there is none.
-func newOverrides(s *spec.Spec) (*overrides, error) {
-	if len(s.Set) == 0 {
-		return nil, nil
-	}
-	o := new(overrides)
+// newSettings reads the job's set.
+func newSettings(s *spec.Spec) (settings, error) {
+	var o settings
 	for _, name := range slices.Sorted(maps.Keys(s.Set)) {
 		path, err := setPath(name)
 		if err != nil {
-			return nil, err
+			return settings{}, err
 		}
 		if s.Set[name] == "" {
-			return nil, spec.Errorf("write --set "+name+"={{.column}}", "set has no template for %s", name)
+			return settings{}, spec.Errorf("write --set "+name+"={{.column}}", "set has no template for %s", name)
 		}
 		t, err := newTemplate("set "+name, s.Set[name])
 		if err != nil {
-			return nil, err
+			return settings{}, err
 		}
 		for _, other := range o.list {
 			n := min(len(path), len(other.path))
 			if slices.Equal(path[:n], other.path[:n]) {
-				return nil, spec.Errorf("keep one of them", "set has both %s and %s, which is a part of the other", other.name, name)
+				return settings{}, spec.Errorf("keep one of them", "set has both %s and %s, which is a part of the other", other.name, name)
 			}
 		}
-		o.list = append(o.list, override{name, path, t})
+		o.list = append(o.list, setting{name, path, t})
 	}
 	return o, nil
 }
 
-// setPath reads the path of an override.
+// setPath reads the path of a setting.
 func setPath(name string) ([]string, error) {
 	path := strings.Split(strings.TrimPrefix(name, "request."), ".")
 	for _, part := range path {
@@ -98,22 +96,15 @@ func setPath(name string) ([]string, error) {
 }
 
 // templates are those that the job's columns are checked against.
-func (o *overrides) templates() (list []*rowTemplate) {
-	if o == nil {
-		return nil
-	}
-	for i := range o.list {
-		list = append(list, o.list[i].value)
+func (o settings) templates() (list []*rowTemplate) {
+	for _, x := range o.list {
+		list = append(list, x.value)
 	}
 	return list
 }
 
-// covers reports whether rows may have a value of their own at the path, in it or
-// around it.
-func (o *overrides) Covers(path string) bool {
-	if o == nil {
-		return false
-	}
+// covers reports whether there is a setting at the path, in it, or around it.
+func (o settings) covers(path string) bool {
 	for _, x := range o.list {
 		own := strings.Join(x.path, ".")
 		if own == path || strings.HasPrefix(own, path+".") || strings.HasPrefix(path, own+".") || strings.HasPrefix(path, own+"[") {
@@ -123,13 +114,10 @@ func (o *overrides) Covers(path string) bool {
 	return false
 }
 
-// split parts the overrides that are the same for every row from those that use
+// split parts the settings that are the same for every row from those that use
 // columns.
-func (o *overrides) Split() (same, byRow *overrides) {
-	if o == nil {
-		return nil, nil
-	}
-	same, byRow = &overrides{own: o.own}, &overrides{own: o.own}
+func (o settings) split() (same, byRow settings) {
+	same, byRow = settings{own: o.own}, settings{own: o.own}
 	for _, x := range o.list {
 		if x.value.all || len(x.value.uses) > 0 {
 			byRow.list = append(byRow.list, x)
@@ -140,9 +128,9 @@ func (o *overrides) Split() (same, byRow *overrides) {
 	return same, byRow
 }
 
-// over lays overrides that are the same for every row over a request and its model.
-func (o *overrides) Over(request map[string]any, model string) (map[string]any, string, error) {
-	if o == nil || len(o.list) == 0 {
+// over lays settings that are the same for every row over a request and its model.
+func (o settings) over(request map[string]any, model string) (map[string]any, string, error) {
+	if len(o.list) == 0 {
 		return request, model, nil
 	}
 	var row batch.Row
@@ -166,10 +154,7 @@ func (o *overrides) Over(request map[string]any, model string) (map[string]any, 
 }
 
 // model returns the model that a row is asked of, the job's where it names none.
-func (o *overrides) model(row *batch.Row, job string) (string, error) {
-	if o == nil {
-		return job, nil
-	}
+func (o settings) model(row *batch.Row, job string) (string, error) {
 	for _, x := range o.list {
 		if x.path[0] != "model" {
 			continue
@@ -190,10 +175,7 @@ func (o *overrides) model(row *batch.Row, job string) (string, error) {
 }
 
 // apply lays what the row says over its body.
-func (o *overrides) apply(row *batch.Row, body []byte) ([]byte, error) {
-	if o == nil {
-		return body, nil
-	}
+func (o settings) apply(row *batch.Row, body []byte) ([]byte, error) {
 	var members apijson.Object // of the body, once a row sets something
 	for _, x := range o.list {
 		if x.path[0] == "model" {
@@ -228,7 +210,7 @@ func (o *overrides) apply(row *batch.Row, body []byte) ([]byte, error) {
 
 // json returns what a rendered text stands for: itself where it is JSON, else the
 // text as a JSON string. The values of labels are always texts.
-func (x *override) json(text string) json.RawMessage {
+func (x *setting) json(text string) json.RawMessage {
 	if trimmed := strings.TrimSpace(text); json.Valid([]byte(trimmed)) && (x.path[0] != "labels" || len(x.path) == 1 || trimmed[0] == '"') {
 		return json.RawMessage(trimmed)
 	}
@@ -252,21 +234,23 @@ func setSystem(body apijson.Object, text string, own int) error {
 	return body.Put("systemInstruction", content)
 }
 
-// ownParts says how many parts of a kind's system instruction are its own, by a
-// body of it, which the job's own text follows.
-func (o *overrides) ownParts(s *spec.Spec, body map[string]any) {
-	if o == nil || s.Raw != nil || s.Prompt != "" || apijson.Field(s.Request, "systemInstruction") != nil {
-		return
+// ownParts returns how many parts of the system instruction in a kind's body are the
+// kind's own. The job's own text is the last part.
+func ownParts(s *spec.Spec, body map[string]any) int {
+	if s.Raw != nil || s.Prompt != "" || apijson.Field(s.Request, "systemInstruction") != nil {
+		return 0
 	}
 	content, _ := apijson.Field(body, "systemInstruction").(map[string]any)
 	parts, _ := apijson.Field(content, "parts").([]any)
-	if o.own = len(parts); s.System != "" && o.own > 0 {
-		o.own--
+	if s.System != "" && len(parts) > 0 {
+		return len(parts) - 1
 	}
+	return len(parts)
 }
 
-// WithSet returns a request in which each path that rows may set is there, to say
-// what its answers may hold.
+// WithSet returns a request with the value true at each path that set names, for those
+// who ask what the rows' requests may have. The model and the system instruction are left
+// out. It does not change the request.
 func WithSet(request map[string]any, set map[string]string) map[string]any {
 	for _, name := range slices.Sorted(maps.Keys(set)) {
 		path, err := setPath(name)

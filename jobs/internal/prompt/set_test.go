@@ -28,7 +28,7 @@ func TestSetMistakes(t *testing.T) {
 		"serviceTier":                         "",
 		"generationConfig.quantumDepth":       "",
 	} {
-		_, err := newOverrides(&spec.Spec{Set: map[string]string{path: "{{.x}}"}})
+		_, err := newSettings(&spec.Spec{Set: map[string]string{path: "{{.x}}"}})
 		var spec *spec.Error
 		if want == "" && err != nil || want != "" && (!errors.As(err, &spec) || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %v, want %q", path, err, want)
@@ -41,7 +41,7 @@ func TestSetMistakes(t *testing.T) {
 		"the same twice":    {"generationConfig.topK": "{{.x}}", "generation_config.top_k": "{{.y}}"},
 	} {
 		var mistake *spec.Error
-		if _, err := newOverrides(&spec.Spec{Set: set}); !errors.As(err, &mistake) {
+		if _, err := newSettings(&spec.Spec{Set: set}); !errors.As(err, &mistake) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
