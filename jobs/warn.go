@@ -119,7 +119,7 @@ func (c *critic) warnExamples() {
 	if k == nil {
 		return
 	}
-	if n, size := k.Shown(); n > manyExamples || size > manyExampleBytes {
+	if n, size := k.ExampleSize(); n > manyExamples || size > manyExampleBytes {
 		c.log.Warn(fmt.Sprintf("%d examples, about %d tokens, are sent with each row, and paid for each time", n, size/4))
 	}
 }
@@ -161,5 +161,5 @@ func (c *critic) warnUnknown(e *eval.Evaluation) {
 		}
 	}
 	c.log.Warn(fmt.Sprintf("the column %s holds in %s what is none of the job's labels, such as %q; these rows are not compared; %s",
-		e.Column, message.Plural(int(e.Unknown), "row"), value, c.prompt.Classification().Like(value)))
+		e.Column, message.Plural(int(e.Unknown), "row"), value, c.prompt.Classification().Hint(value)))
 }

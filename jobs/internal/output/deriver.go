@@ -176,7 +176,7 @@ func (d *Deriver) count(f *fetched, t *cost.Totals) *reply {
 		t.AddProblem(x.status, x.problem)
 	}
 	if k := d.Prompt.Classification(); k != nil && x.own != nil {
-		labels, _ := k.Given(x.own)
+		labels, _ := k.LabelsOf(x.own)
 		t.AddLabels(labels)
 	}
 	return x
@@ -218,12 +218,12 @@ func (d *Deriver) newEvaluator() *eval.Evaluator {
 		return nil
 	}
 	return eval.New(eval.Config{
-		Column: d.Spec.Expected, Labels: k.Names(), Multi: k.Multi, Confidence: k.Confidence, Parse: k.Known, IsExample: k.IsExample,
+		Column: d.Spec.Expected, Labels: k.Labels(), Multi: k.Multi, Confidence: k.Confidence, Parse: k.ParseLabels, IsExample: k.IsExample,
 	})
 }
 
 // answerOf returns what is compared with a row's known labels.
 func (d *Deriver) answerOf(x *reply) eval.Answer {
-	labels, confidence := d.Prompt.Classification().Given(x.own)
+	labels, confidence := d.Prompt.Classification().LabelsOf(x.own)
 	return eval.Answer{Pending: x.status == batch.Pending, OK: x.own != nil, Labels: labels, Confidence: confidence}
 }

@@ -298,10 +298,10 @@ func readConfidence(raw json.RawMessage) (float64, error) {
 	return f, nil
 }
 
-// Given returns the labels that the model gave to a row, from the values that
+// LabelsOf returns the labels that the model gave to a row, from the values that
 // [Prompt.Read] returned, and how sure it says that it is. There are no labels in nil
 // values, and the confidence is 0 where the job does not ask for it.
-func (k *Classification) Given(values []any) (labels []string, confidence float64) {
+func (k *Classification) LabelsOf(values []any) (labels []string, confidence float64) {
 	if len(values) == 0 {
 		return nil, 0
 	}

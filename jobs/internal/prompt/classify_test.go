@@ -271,7 +271,7 @@ func FuzzClassifyValues(f *testing.F) {
 			if len(values) != len(k.columns()) {
 				t.Fatalf("%q has %d values", text, len(values))
 			}
-			given, _ := k.Given(values)
+			given, _ := k.LabelsOf(values)
 			for _, l := range given {
 				if !slices.Contains(k.labels, l) {
 					t.Errorf("%q is read as %q", text, l)

@@ -10,8 +10,9 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-// Known returns the labels that a text from the column of known ones names.
-func (k *Classification) Known(text string) ([]string, error) {
+// ParseLabels returns the labels that a text names which somebody wrote, such as that of a
+// column of known labels. It is an error when the text names another label.
+func (k *Classification) ParseLabels(text string) ([]string, error) {
 	if k.Multi {
 		return k.labels.list(text)
 	}
@@ -90,7 +91,7 @@ func (k *Classification) exampleLabels(x *spec.Example) ([]string, error) {
 	}
 	label, ok := k.labels.find(x.Label[0])
 	if !ok {
-		return nil, spec.Errorf(k.labels.like(x.Label[0]), "%s: the example's label %q is none of the job's", x.Place, message.OneLine(x.Label[0], 60))
+		return nil, spec.Errorf(k.labels.hint(x.Label[0]), "%s: the example's label %q is none of the job's", x.Place, message.OneLine(x.Label[0], 60))
 	}
 	return []string{label}, nil
 }
@@ -112,16 +113,17 @@ func (k *Classification) exampleAnswer(labels []string) (string, error) {
 	return string(text), err
 }
 
-// Names returns the labels, as the job spells them and in its order. It is not to be
-// changed.
-func (k *Classification) Names() []string { return k.labels }
+// Labels returns the job's labels, as it spells them and in its order. The slice is not to
+// be changed.
+func (k *Classification) Labels() []string { return k.labels }
 
-// Like is a hint for a text that is none of the labels.
-func (k *Classification) Like(text string) string { return k.labels.like(text) }
+// Hint returns a hint for a text that is none of the labels: the label that is most likely
+// meant, or all of them.
+func (k *Classification) Hint(text string) string { return k.labels.hint(text) }
 
-// Shown returns how many examples the model is shown with each row, and how many bytes
-// of text they are.
-func (k *Classification) Shown() (examples, bytes int) {
+// ExampleSize returns how many examples the model is shown with each row, and how many
+// bytes of text they are.
+func (k *Classification) ExampleSize() (examples, bytes int) {
 	for text := range k.shown {
 		bytes += len(text)
 	}

@@ -91,8 +91,8 @@ func (s labelSet) all(items []string) ([]string, error) {
 	return labels, nil
 }
 
-// Like is a hint for a name that is no label.
-func (s labelSet) like(name string) string {
+// hint is a hint for a name that is no label.
+func (s labelSet) hint(name string) string {
 	if near := message.Nearest(name, s); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
