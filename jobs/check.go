@@ -145,7 +145,7 @@ func (c *critic) checkFlight() error {
 	if len(lines) == 0 {
 		return nil
 	}
-	return spec.Errorf(preflight.NoPreflight, "%s", strings.Join(lines, "; and "))
+	return spec.Errorf(preflight.Hint, "%s", strings.Join(lines, "; and "))
 }
 
 // refused returns why the API is known to refuse a row's request, or nil. Only jobs
@@ -163,7 +163,7 @@ func (c *critic) refused(r *batch.Request) error {
 		return nil
 	}
 	if err := preflight.CheckBody(r.Body, set, c.target(r.Model)); err != nil {
-		return fmt.Errorf("%w; %s", err, preflight.NoPreflight)
+		return fmt.Errorf("%w; %s", err, preflight.Hint)
 	}
 	return nil
 }

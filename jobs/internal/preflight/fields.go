@@ -8,9 +8,9 @@ import (
 	"github.com/genbatch/genbatch/internal/message"
 )
 
-// Like returns the known field that a name is most likely meant to be; empty: it is
-// known, or like none.
-func Like(name string, known []string) string {
+// NearestField returns the known field that a name is most likely meant to be. It is empty
+// when the name itself is known, in either spelling, and when no known one is near.
+func NearestField(name string, known []string) string {
 	name = apijson.FieldName(name)
 	if slices.Contains(known, name) {
 		return ""
@@ -20,7 +20,8 @@ func Like(name string, known []string) string {
 	return message.NearestWithin(min(len(name)/2, max(1, len(name)/4)), name, known)
 }
 
-// TopFields and ConfigFields are the known names, of both APIs.
+// The fields of a request and of its generationConfig that either of Google's two APIs
+// knows, in camelCase.
 var (
 	TopFields = strings.Fields(`contents systemInstruction tools toolConfig safetySettings generationConfig cachedContent
 		serviceTier store labels modelArmorConfig model continuationToken`)

@@ -1,5 +1,10 @@
-// Package preflight knows what the API is known to refuse, so that it is said before
-// anything is sent.
+// Package preflight finds what the API is known to refuse, before anything is sent.
+//
+// A refusal that comes back is the same for each row, and takes a call to learn. [Check]
+// looks at a request by rules, and the rules look at tables: what fields take is in
+// facts.go, what a model takes is in batch/gemini and in the price table. Google adds
+// fields, values and models all the time. So what is not known is never refused; a name
+// that is near a known one is warned of.
 package preflight
 
 import (
@@ -15,17 +20,21 @@ import (
 	"github.com/genbatch/genbatch/internal/message"
 )
 
-// A refusal is what is known to be refused in a request.
-type refusal struct {
-	Path  string // of the field: generationConfig.temperature
-	value string // as it stands there; empty: not of interest
-	Why   string // what is taken
-	hint  string // the remedy; may be empty
+// A Refusal says which field of a request is known to be refused, and why.
+type Refusal struct {
+	Path string // of the field: generationConfig.temperature
+	Why  string // what is taken instead; it begins with the model and a space where that is another for other models
 
-	Others []string // paths of fields with which it would be taken
+	// Others are the paths of the fields beside it that the refusal depends on: one that
+	// is missing, or one that does not go with it.
+	Others []string
+
+	value string // as it stands there; empty: not of interest
+	hint  string // the remedy; may be empty
 }
 
-func (r *refusal) Error() string {
+// Error says it all in one line.
+func (r *Refusal) Error() string {
 	text := r.Path
 	if r.value != "" {
 		text += " is " + r.value
@@ -37,7 +46,7 @@ func (r *refusal) Error() string {
 	return text
 }
 
-// A Target is where a request would be sent.
+// A Target is the model and the endpoint that a request would be sent to.
 type Target struct {
 	Model   string
 	Dialect gemini.Dialect // whose rules the endpoint enforces
@@ -52,14 +61,14 @@ type checker struct {
 
 	request  map[string]any
 	config   map[string]any // its generationConfig
-	found    []refusal
+	found    []Refusal
 	warnings []string
 }
 
-// Check returns what is known to be refused in a request, and what is odd
-// about it and sent all the same. Of a model or a field that is not known it says
-// nothing.
-func Check(request map[string]any, t Target) (refused []refusal, warnings []string) {
+// Check returns what is known to be refused in a request, and warns of what is odd about
+// it and is sent all the same. It says nothing of models and values that are not known,
+// since they may be newer than this program. The request is one as YAML or JSON decodes it.
+func Check(request map[string]any, t Target) (refused []Refusal, warnings []string) {
 	p := &checker{Target: t, request: request}
 	p.config = p.object(request, "", "generationConfig")
 	for _, rule := range rules {
@@ -68,7 +77,7 @@ func Check(request map[string]any, t Target) (refused []refusal, warnings []stri
 	return p.found, p.warnings
 }
 
-// rules are all that preflight looks at.
+// rules are all that Check looks at.
 var rules = []func(*checker){
 	(*checker).checkNames,
 	(*checker).checkEndpoint,
@@ -81,9 +90,9 @@ var rules = []func(*checker){
 	(*checker).checkTools,
 }
 
-// CheckBody is [Check] for a body, of which the contents are not looked at. It returns
-// the first refusal; nil: there is none. always says that a body of contents alone is
-// looked at too.
+// CheckBody is [Check] for a body, whose contents it does not look at. It returns the
+// first refusal as an error, or nil. A body that has contents alone is let through unless
+// always is true.
 func CheckBody(body []byte, always bool, t Target) error {
 	members, err := apijson.ParseAsWritten(body)
 	if err != nil {
@@ -117,7 +126,7 @@ func (p *checker) refuse(path string, value any, why, hint string) {
 		}
 		text = message.OneLine(string(b), 60)
 	}
-	p.found = append(p.found, refusal{Path: path, value: text, Why: why, hint: hint})
+	p.found = append(p.found, Refusal{Path: path, value: text, Why: why, hint: hint})
 }
 
 // refuseBeside notes a refusal for what other fields say, or do not say.
@@ -131,7 +140,7 @@ func (p *checker) get(object map[string]any, path, name string) (any, string) {
 	return apijson.Field(object, name), strings.TrimPrefix(path+"."+name, ".")
 }
 
-// Object returns a field that must be an object, or be left out.
+// object returns a field that must be an object, or be left out.
 func (p *checker) object(in map[string]any, path, name string) map[string]any {
 	v, at := p.get(in, path, name)
 	o, ok := v.(map[string]any)
@@ -186,8 +195,8 @@ func parseNumber(s string) (float64, bool) {
 	return f, err == nil
 }
 
-// NoPreflight tells, behind a refusal, how to send the request all the same.
-const NoPreflight = "what is known to be refused is not sent; --no-preflight sends it all the same"
+// Hint tells, behind a refusal, how to send the request all the same.
+const Hint = "what is known to be refused is not sent; --no-preflight sends it all the same"
 
 // anyModel begins the text of the rules that hold for all models. What holds for
 // one begins with its name.

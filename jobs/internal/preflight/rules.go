@@ -17,7 +17,7 @@ import (
 func (p *checker) checkNames() {
 	near := func(in map[string]any, path string, known []string) {
 		for _, name := range slices.Sorted(maps.Keys(in)) {
-			if n := Like(name, known); n != "" {
+			if n := NearestField(name, known); n != "" {
 				p.warnings = append(p.warnings, fmt.Sprintf("request.%s%s is not known: did you mean %q? It is sent as it is", path, name, n))
 			}
 		}
