@@ -7,9 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
-	"github.com/genbatch/genbatch/jobs/internal/schema"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -79,39 +77,4 @@ func TestTemplateFunctions(t *testing.T) {
 	if got, err := k.templates[0].render(jobtest.Row("a", "é")); err == nil {
 		t.Errorf("half a character became %q", got)
 	}
-}
-
-// FuzzSchema reads any schema and any answer: what is taken for a schema can be
-// used in every way, and a document that is found fits it.
-func FuzzSchema(f *testing.F) {
-	for _, schema := range []string{
-		jobtest.InvoiceSchema, `{"$ref":"#"}`, `{"type":"object","properties":{"a":{"$ref":"#/properties/a"}}}`, `{"allOf":[{"$ref":"#/allOf/0"}]}`,
-		`{"anyOf":[{"$ref":"#/anyOf/1"},{"$ref":"#/anyOf/0"}]}`, `{"items":[{"type":"string"}],"$schema":"http://json-schema.org/draft-07/schema#"}`,
-		`{"type":["string","null"],"enum":[1e99,null,{}],"const":[]}`, `{"minimum":1e999999999,"multipleOf":0.1}`, `{"$id":"x","$anchor":"y","properties":{"~/":{"$ref":"#y"}}}`,
-	} {
-		for _, answer := range []string{jobtest.GoodAnswer, "```json\n{}\n```", `x {"a":1} [2]`, "\ufeff{}", `{"a":1e999999999}`, "```", "[[[", `"x"`} {
-			f.Add([]byte(schema), answer)
-		}
-	}
-	f.Fuzz(func(t *testing.T, text []byte, answer string) {
-		_, _ = schema.OpenAPI(text) // of a row's own request: not checked before
-		s, err := schema.Parse(spec.Schema(text))
-		if err != nil {
-			return
-		}
-		s.Warnings()
-		own, err := s.Columns()
-		if err != nil {
-			return
-		}
-		document, _, err := s.Read(answer)
-		if err == nil && s.Check(document) != nil {
-			t.Errorf("%s is read out of %q, and does not fit", document, answer)
-		}
-		k := &answerSchema{schema: s, columns: own}
-		values, _, err := k.read(&gemini.Answer{Text: answer})
-		if err == nil && len(values) != len(own) {
-			t.Errorf("%d values for %d columns", len(values), len(own))
-		}
-	})
 }

@@ -10,13 +10,13 @@ import (
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
-	rule "github.com/santhosh-tekuri/jsonschema/v6/kind"
 
 	"github.com/genbatch/genbatch/internal/message"
 )
 
-// read finds the JSON document in an answer's text and checks it. The note says
-// what stood around it. An error says what is wrong, in words for the model.
+// Read finds the JSON document in an answer's text, and checks it. The note says what stood
+// around the document, which is mostly nothing. An error says what is wrong, in words for
+// the model.
 func (s *Schema) Read(text string) (document json.RawMessage, note string, err error) {
 	clean := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(text), "\ufeff"))
 	if clean == "" {
@@ -27,19 +27,19 @@ func (s *Schema) Read(text string) (document json.RawMessage, note string, err e
 			note = "the byte order mark before the JSON was left out"
 		}
 		document = json.RawMessage(clean)
-		return document, note, s.Check(document)
+		return document, note, s.check(document)
 	}
 	if inner, around, ok := fenced(clean); ok {
 		note = "the JSON was taken out of its ``` fence"
 		if around {
 			note = "the JSON was taken out of a ``` fence, and the text around it left out"
 		}
-		return inner, note, s.Check(inner)
+		return inner, note, s.check(inner)
 	}
 	found, broken := documents(clean)
 	var fits []json.RawMessage
 	for _, d := range found {
-		if s.Check(d) == nil && !slices.ContainsFunc(fits, func(f json.RawMessage) bool { return bytes.Equal(f, d) }) {
+		if s.check(d) == nil && !slices.ContainsFunc(fits, func(f json.RawMessage) bool { return bytes.Equal(f, d) }) {
 			fits = append(fits, d)
 		}
 	}
@@ -53,11 +53,12 @@ func (s *Schema) Read(text string) (document json.RawMessage, note string, err e
 	case len(fits) > 1:
 		return nil, "", fmt.Errorf("the answer holds %d different JSON documents, and one is wanted", len(fits))
 	case len(found) > 1:
-		return nil, "", fmt.Errorf("the answer holds %d JSON documents, and none fits the schema; the first: %w", len(found), s.Check(found[0]))
+		return nil, "", fmt.Errorf("the answer holds %d JSON documents, and none fits the schema; the first: %w", len(found), s.check(found[0]))
 	}
-	return nil, "", s.Check(found[0])
+	return nil, "", s.check(found[0])
 }
 
+// quoteStart quotes the beginning of an answer.
 func quoteStart(text string) string { return fmt.Sprintf("%q", message.OneLine(text, 40)) }
 
 // fenced returns the one JSON document that stands in a Markdown fence, and
@@ -135,7 +136,7 @@ func begins(text string) bool {
 }
 
 // check returns how a document fails the schema, in one line.
-func (s *Schema) Check(document json.RawMessage) error {
+func (s *Schema) check(document json.RawMessage) error {
 	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
 	if err != nil {
 		return fmt.Errorf("the answer is no valid JSON: %w", err)
@@ -146,72 +147,4 @@ func (s *Schema) Check(document json.RawMessage) error {
 		return errors.New(validationText(fault))
 	}
 	return err
-}
-
-const (
-	faultsShown = 3   // of one document
-	faultLength = 200 // of each, in characters
-)
-
-// validationText flattens what a document fails into one line: the first of the
-// faults that have no further cause, such as "/items/2/price: got string, want
-// number".
-func validationText(e *jsonschema.ValidationError) string {
-	type fault struct {
-		at, text string
-		types    *rule.Type
-	}
-	var faults []fault
-	var collect func(e *jsonschema.ValidationError)
-	collect = func(e *jsonschema.ValidationError) {
-		if one, ok := e.ErrorKind.(*rule.OneOf); len(e.Causes) > 0 && (!ok || len(one.Subschemas) == 0) {
-			for _, cause := range e.Causes {
-				collect(cause)
-			}
-			return
-		}
-		f := fault{}
-		for _, step := range e.InstanceLocation {
-			f.at += "/" + escapePointer(step)
-		}
-		if f.types, _ = e.ErrorKind.(*rule.Type); f.types != nil {
-			// The branches of an anyOf want one type each.
-			for i := range faults {
-				if o := &faults[i]; o.at == f.at && o.types != nil {
-					merged := rule.Type{Got: o.types.Got, Want: slices.Clone(o.types.Want)}
-					for _, w := range f.types.Want {
-						if !slices.Contains(merged.Want, w) {
-							merged.Want = append(merged.Want, w)
-						}
-					}
-					o.types = &merged
-					o.text = fmt.Sprintf("got %s, want %s", merged.Got, strings.Join(merged.Want, " or "))
-					return
-				}
-			}
-		}
-		if unit := (&jsonschema.ValidationError{ErrorKind: e.ErrorKind}).BasicOutput(); unit.Error != nil {
-			f.text = unit.Error.String()
-		}
-		for _, o := range faults {
-			if o.at == f.at && o.text == f.text {
-				return
-			}
-		}
-		faults = append(faults, f)
-	}
-	collect(e)
-	// The library goes through maps: without an order, the same answer would have
-	// another error each time.
-	slices.SortFunc(faults, func(a, b fault) int {
-		return strings.Compare(a.at+"\x00"+a.text, b.at+"\x00"+b.text)
-	})
-	var said []string
-	for _, f := range faults[:min(len(faults), faultsShown)] {
-		said = append(said, message.OneLine(pointerName(f.at)+": "+f.text, faultLength))
-	}
-	if n := len(faults) - faultsShown; n > 0 {
-		said = append(said, fmt.Sprintf("and %d more", n))
-	}
-	return strings.Join(said, "; ")
 }

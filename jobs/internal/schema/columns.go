@@ -73,7 +73,8 @@ func rational(number string) (*big.Rat, bool) {
 	return new(big.Rat).SetString(number)
 }
 
-// Beyond64 reports whether a value does not fit the 64 bits that Parquet has for it.
+// Beyond64 reports whether the value of a column of type t does not fit the 64 bits that
+// Parquet has for it.
 func Beyond64(v any, t batch.Type) bool {
 	n, ok := v.(json.Number)
 	if !ok {
@@ -133,13 +134,14 @@ func (t *tree) columnType(schema any) batch.Type {
 // maxRefs bounds how many references are followed in a row, which may go in circles.
 const maxRefs = 32
 
-// types returns the types that a schema allows, repeated possibly; none when it
-// does not say.
+// types returns the types that a schema allows, of which some may be there twice. It
+// returns none when the schema does not say.
 func (t *tree) types(v any) []string {
 	patience := 1000 // references may branch and go in circles
 	return t.typesWithin(v, &patience)
 }
 
+// typesWithin is types while there is patience left.
 func (t *tree) typesWithin(v any, patience *int) []string {
 	schema, _ := v.(map[string]any)
 	if *patience--; *patience < 0 {

@@ -14,9 +14,9 @@ import (
 )
 
 // OpenAPI writes a JSON Schema in the API's older form, the subset of OpenAPI
-// 3.0 that responseSchema takes: https://ai.google.dev/api/caching#Schema. What only
-// narrows the answers and has no word there is left out, since answers are checked
-// by the whole schema; what cannot be said at all is an error that names the place.
+// 3.0 that responseSchema takes: https://ai.google.dev/api/caching#Schema. It leaves out
+// what only narrows the answers and has no word there, since answers are checked by the
+// whole schema. What cannot be said at all is an error that names the place.
 func OpenAPI(text json.RawMessage) (json.RawMessage, error) {
 	tree, err := parseTree(text)
 	if err != nil {
@@ -30,6 +30,7 @@ func OpenAPI(text json.RawMessage) (json.RawMessage, error) {
 	return apijson.Marshal(converted)
 }
 
+// A converter writes one schema in the older form.
 type converter struct {
 	tree tree
 	open []string // the places of the references that are being followed
@@ -51,6 +52,7 @@ var keptFormats = map[string][]string{
 	"string": {"date-time", "enum"}, "integer": {"int32", "int64"}, "number": {"float", "double"},
 }
 
+// convert converts the schema v, which stands at a JSON pointer.
 func (c *converter) convert(v any, at string) (map[string]any, error) {
 	if c.size++; c.size > maxSchemas {
 		return nil, fmt.Errorf("it has more than %d parts once its references are written out", maxSchemas)
@@ -173,6 +175,7 @@ func (c *converter) enum(schema, out map[string]any, t string) {
 	out["description"] = strings.TrimSpace(said + " One of: " + strings.Join(words, ", ") + ".")
 }
 
+// object writes the properties of an object, in their order.
 func (c *converter) object(schema, out map[string]any, at string) error {
 	properties, _ := schema["properties"].(map[string]any)
 	if len(properties) == 0 {
@@ -208,6 +211,7 @@ func (c *converter) object(schema, out map[string]any, at string) error {
 	return nil
 }
 
+// array writes the items of an array. Several kinds of items become one choice.
 func (c *converter) array(schema, out map[string]any, at string) (err error) {
 	items := schema["items"]
 	prefix, _ := schema["prefixItems"].([]any)
@@ -293,7 +297,7 @@ func (c *converter) choice(schema map[string]any, options []any, at string) (map
 // errMerge says that the parts of an allOf do not add up to one schema.
 var errMerge = errors.New("responseSchema has no allOf, and its parts contradict each other or are not plain")
 
-// Merge lays the parts of an allOf over their schema.
+// merge lays the parts of an allOf over their schema.
 func (c *converter) merge(schema map[string]any, parts []any, at string) (map[string]any, error) {
 	merged := maps.Clone(schema)
 	delete(merged, "allOf")

@@ -1,5 +1,11 @@
 // Package schema knows the JSON Schema of answers: it checks answers by it, makes columns
 // of it, and writes it as the API's older OpenAPI form.
+//
+// [Parse] refuses a schema that cannot be used, before anything is paid for. Models break
+// a schema in small ways, so [Schema.Read] looks for the one document in an answer that
+// fits, and its errors are written for the model, which is shown them once. The order of
+// the properties is that of the columns; a map would lose it, which is why a schema is
+// kept as a tree with the order of its names beside it.
 package schema
 
 import (
@@ -17,16 +23,17 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-// An Schema is a Schema made ready to send and to check by. It is safe for
-// concurrent use.
+// A Schema is a JSON Schema that is ready to be sent and to check answers by. It is safe
+// for concurrent use.
 type Schema struct {
-	Text json.RawMessage // as it is sent
+	Text json.RawMessage // as it is sent, compact
+
 	tree tree
 	rule *jsonschema.Schema
 }
 
-// Parse reads and checks a schema. Its errors are SpecErrors that name
-// the place in it.
+// Parse reads and checks the schema of a job, whose file has been read. Its errors are
+// [spec.Error]s that name the place in the schema.
 func Parse(s spec.Schema) (*Schema, error) {
 	var text bytes.Buffer
 	if err := json.Compact(&text, s); err != nil {

@@ -66,7 +66,7 @@ func TestReadLongAnswers(t *testing.T) {
 func TestValidationTextIsStable(t *testing.T) {
 	s := mustSchema(t, `{"properties":{"a":{"anyOf":[{"type":"string"},{"type":"null"}]},"b":{"type":"integer"},"c":{"type":"integer"}}}`)
 	for range 20 {
-		err := s.Check(json.RawMessage(`{"a":1,"b":"x","c":"y"}`))
+		err := s.check(json.RawMessage(`{"a":1,"b":"x","c":"y"}`))
 		const want = "/a: got number, want string or null; /b: got string, want integer; /c: got string, want integer"
 		if err == nil || err.Error() != want {
 			t.Fatalf("%v, want %s", err, want)
@@ -82,5 +82,32 @@ func TestSchemaWarnings(t *testing.T) {
 	}
 	if got := mustSchema(t, jobtest.InvoiceSchema).Warnings(); len(got) != 0 {
 		t.Errorf("warnings %q", got)
+	}
+}
+
+// A value is as the document writes it: no digit is lost on the way to a file.
+func TestValues(t *testing.T) {
+	columns := []batch.Column{{Name: "s"}, {Name: "i", Type: batch.Int}, {Name: "f", Type: batch.Float}, {Name: "b", Type: batch.Bool}, {Name: "j", Type: batch.JSON}}
+	for document, want := range map[string]struct {
+		values []any
+		beyond string
+	}{
+		`{}`: {[]any{nil, nil, nil, nil, nil}, ""},
+		`{"s":null,"i":null,"f":null,"b":null,"j":null}`:          {[]any{nil, nil, nil, nil, nil}, ""},
+		`{"s":"\u00e9","i":3,"f":0.10,"b":true,"j":{ "a" : [] }}`: {[]any{"é", int64(3), json.Number("0.10"), true, json.RawMessage(`{"a":[]}`)}, ""},
+		`{"i":1.0,"b":false,"more":1}`:                            {[]any{nil, int64(1), nil, false, nil}, ""},
+		`{"i":1e3,"f":-0}`:                                        {[]any{nil, int64(1000), json.Number("-0"), nil, nil}, ""},
+		`{"i":9223372036854775808,"f":1e999}`:                     {[]any{nil, json.Number("9223372036854775808"), json.Number("1e999"), nil, nil}, "i f"},
+		`{"i":1e999999999}`:                                       {[]any{nil, json.Number("1e999999999"), nil, nil, nil}, "i"},
+	} {
+		values, beyond, err := Values(json.RawMessage(document), columns)
+		if err != nil || !reflect.DeepEqual(values, want.values) || strings.Join(beyond, " ") != want.beyond {
+			t.Errorf("%s has the values %#v, %q beyond 64 bits, %v; want %#v, %q", document, values, beyond, err, want.values, want.beyond)
+		}
+	}
+	for document, want := range map[string]string{`[1]`: "the top level: got [1], want object", `{"s":7}`: "/s: "} {
+		if values, _, err := Values(json.RawMessage(document), columns); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, %v; want %q", document, values, err, want)
+		}
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/genbatch/genbatch/internal/message"
 )
 
-// sentKeywords are what responseJsonSchema heeds, and what says nothing about the
-// answers: https://ai.google.dev/api/generate-content#GenerationConfig.
+// sentKeywords are what a model heeds in responseJsonSchema, and what says nothing about
+// the answers: https://ai.google.dev/api/generate-content#GenerationConfig.
 var sentKeywords = []string{
 	"$id", "$defs", "$ref", "$anchor", "type", "format", "title", "description", "enum", "items", "prefixItems",
 	"minItems", "maxItems", "minimum", "maximum", "anyOf", "oneOf", "properties", "additionalProperties", "required",
@@ -18,20 +18,20 @@ var sentKeywords = []string{
 	"$schema", "$comment", "$vocabulary", "definitions", "default", "example", "examples", "deprecated", "readOnly", "writeOnly",
 }
 
-// warnings returns what is known beforehand to go wrong, or not to be heeded, when
-// a model is asked for answers of this schema.
-func (s *Schema) Warnings() (said []string) {
+// Warnings returns what is known beforehand to go wrong, or not to be heeded, when a model
+// is asked for answers of this schema.
+func (s *Schema) Warnings() (warnings []string) {
 	unheeded := make(map[string]string) // keyword: where it stands first
-	circles := ""
+	circle := ""                        // the first reference of the schema to itself
 	s.tree.walk(func(at string, schema map[string]any) {
 		for keyword := range schema {
 			if _, known := unheeded[keyword]; !known && !slices.Contains(sentKeywords, keyword) {
 				unheeded[keyword] = at
 			}
 		}
-		if ref, ok := schema["$ref"].(string); ok && circles == "" {
+		if ref, ok := schema["$ref"].(string); ok && circle == "" {
 			if _, where, ok := s.tree.resolve(ref); ok && (where == at || strings.HasPrefix(at, where+"/")) {
-				circles = ref
+				circle = ref
 			}
 		}
 	})
@@ -40,11 +40,11 @@ func (s *Schema) Warnings() (said []string) {
 		for _, keyword := range slices.Sorted(maps.Keys(unheeded)) {
 			places = append(places, fmt.Sprintf("%s (%s)", keyword, pointerName(unheeded[keyword])))
 		}
-		said = append(said, "Gemini does not heed all of the schema: "+message.OneLine(strings.Join(places, ", "), 300)+
+		warnings = append(warnings, "Gemini does not heed all of the schema: "+message.OneLine(strings.Join(places, ", "), 300)+
 			"; answers are checked by it all the same, and say it in a description to be understood")
 	}
-	if circles != "" {
-		said = append(said, fmt.Sprintf("the schema refers to itself (%s): Gemini follows that to a limited depth, and only in properties that are not required", circles))
+	if circle != "" {
+		warnings = append(warnings, fmt.Sprintf("the schema refers to itself (%s): Gemini follows that to a limited depth, and only in properties that are not required", circle))
 	}
-	return said
+	return warnings
 }
