@@ -1,5 +1,14 @@
 // Package prompt makes the model and the body of each row's request, by the job's kind,
 // its templates and what rows set, and reads the answer as the kind understands it.
+//
+// A job has one [Prompt]. Its kind (prompt, classify, summarize, extract or raw) gives the
+// body, and templates put columns of the row into it. What the job's set says of each row
+// is laid over that. The answer of a classification, or of a job with a schema, is checked
+// and becomes columns; other answers are text.
+//
+// A row is known by its body, and bodies are made anew in each pass over the input. So the
+// words that a kind puts around a row never change within a version ([Wording]), the text
+// between templates is marshalled once, and templates that do little are not executed.
 package prompt
 
 import (
@@ -14,15 +23,15 @@ import (
 // answer says. It is safe for concurrent use.
 type Prompt struct {
 	kind      *kind
-	templates []*rowTemplate
+	templates []*rowTemplate // all of them, also those of set
 	set       settings
 	request   map[string]any // what all rows have in common, with what the kind adds
-	canonical bool
-	model     string // the job's
+	canonical bool           // see Canonical
+	model     string         // the job's
 }
 
 // New returns the Prompt of a job whose files have been read. Its errors are
-// SpecErrors.
+// [spec.Error]s.
 func New(s *spec.Spec) (*Prompt, error) {
 	k, err := newKind(s)
 	if err != nil {
@@ -46,8 +55,8 @@ func New(s *spec.Spec) (*Prompt, error) {
 	return p, nil
 }
 
-// Render returns the model that a row is asked of, and the body. An error is the
-// row's.
+// Render returns the body of a row's request, and the model that it asks. An error says
+// what is wrong with the row.
 func (p *Prompt) Render(row *batch.Row) (model string, body []byte, err error) {
 	if model, err = p.set.model(row, p.model); err != nil {
 		return "", nil, err
@@ -59,7 +68,8 @@ func (p *Prompt) Render(row *batch.Row) (model string, body []byte, err error) {
 	return model, body, err
 }
 
-// Canonical reports whether each body is as [batch.Canonical] returns it.
+// Canonical reports whether each body is already as [batch.Canonical] returns it. Its
+// fingerprint can then be taken without a look into it.
 func (p *Prompt) Canonical() bool { return p.canonical }
 
 // Common returns what the requests of all rows have in common: the model and the body,
@@ -80,11 +90,11 @@ func (p *Prompt) Varies(path string) bool {
 	return byRow.covers(path)
 }
 
-// Columns are the result columns of the job's kind.
+// Columns returns the result columns of the job's kind.
 func (p *Prompt) Columns() []batch.Column { return p.kind.columns() }
 
-// Read returns what an answer holds for the columns; note says what had to be done to
-// read it, mostly nothing. The answer's text may be replaced by what was read. An
+// Read returns what an answer holds for the columns. The note says what had to be done to
+// read it, which is mostly nothing. The answer's text may be replaced by what was read. An
 // error says how the answer fails the check, in words that can be shown to the model.
 func (p *Prompt) Read(a *gemini.Answer) (values []any, note string, err error) {
 	return p.kind.read(a)
@@ -104,7 +114,7 @@ func (p *Prompt) CheckColumns(input []string) error {
 	return nil
 }
 
-// Showing returns the options whose templates show the model a column.
+// Showing returns the options of the job whose templates show the model a column.
 func (p *Prompt) Showing(column string) (options []string) {
 	for _, t := range p.templates {
 		if t.all || slices.Contains(t.uses, column) {
@@ -114,8 +124,8 @@ func (p *Prompt) Showing(column string) (options []string) {
 	return options
 }
 
-// SchemaWarnings says what is known beforehand to go wrong with the job's schema, or
-// not to be heeded. ok is false for a job without one.
+// SchemaWarnings returns what is known beforehand to go wrong with the job's schema, or not
+// to be heeded. It reports false for a job without a schema.
 func (p *Prompt) SchemaWarnings() (warnings []string, ok bool) {
 	if p.kind.answers == nil {
 		return nil, false
@@ -123,5 +133,5 @@ func (p *Prompt) SchemaWarnings() (warnings []string, ok bool) {
 	return p.kind.answers.schema.Warnings(), true
 }
 
-// Classification returns what asks for labels; nil: the job is of another kind.
+// Classification returns what asks for labels. It is nil when the job is of another kind.
 func (p *Prompt) Classification() *Classification { return p.kind.classification }

@@ -6,10 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"text/template"
-	"text/template/parse"
 	"unicode/utf8"
 
 	"github.com/genbatch/genbatch/batch"
@@ -21,9 +19,9 @@ import (
 // columns as fields. It is safe for concurrent use.
 type rowTemplate struct {
 	t    *template.Template
-	name string // of the option, for messages
-	uses []string
-	all  bool // uses the whole row, as in {{json .}}
+	name string   // of the option, for messages
+	uses []string // the columns that it names
+	all  bool     // it uses the whole row, as in {{json .}}
 
 	fast []segment // the whole template when it only puts columns between words, else nil
 }
@@ -83,10 +81,9 @@ func newTemplate(option, text string) (*rowTemplate, error) {
 	if err != nil {
 		return nil, spec.Errorf(`a column is written {{.body}}, or {{index . "odd name"}}`, "%s", cutPrefix(err))
 	}
-	r := &rowTemplate{t: t, name: option}
-	r.findColumns(t.Root)
-	r.fast = segmentsOf(t.Root)
-	return r, nil
+	var f columnFinder
+	f.list(t.Root, true)
+	return &rowTemplate{t: t, name: option, uses: f.uses, all: f.all, fast: segmentsOf(t.Root)}, nil
 }
 
 // cutPrefix takes text/template's own prefix from an error.
@@ -129,7 +126,7 @@ type null string
 // MarshalJSON implements json.Marshaler.
 func (null) MarshalJSON() ([]byte, error) { return []byte("null"), nil }
 
-// withNulls replaces each nil in a decoded JSON value.
+// withNulls replaces each nil in a decoded JSON value, in place.
 func withNulls(v any) any {
 	switch v := v.(type) {
 	case nil:
@@ -146,7 +143,8 @@ func withNulls(v any) any {
 	return v
 }
 
-// templateValue makes lists and objects reachable for templates.
+// templateValue returns the value of a column as templates see it: they can reach into
+// lists and objects, and bytes are base64.
 func templateValue(v any) any {
 	switch v := v.(type) {
 	case nil:
@@ -169,103 +167,4 @@ func templateValue(v any) any {
 // among names.
 func (r *rowTemplate) checkColumns(names []string) error {
 	return spec.CheckColumns(r.name, r.uses, names)
-}
-
-// findColumns notes the columns that a template names: fields of the row, and
-// index with a constant. Below range and with, the dot is something else, so that
-// only $ leads to the row there.
-func (r *rowTemplate) findColumns(root *parse.ListNode) {
-	add := func(name string) {
-		if !slices.Contains(r.uses, name) {
-			r.uses = append(r.uses, name)
-		}
-	}
-	var walk func(n parse.Node, dot bool)
-	list := func(l *parse.ListNode, dot bool) {
-		if l != nil {
-			for _, n := range l.Nodes {
-				walk(n, dot)
-			}
-		}
-	}
-	pipe := func(p *parse.PipeNode, dot bool) {
-		if p != nil {
-			for _, cmd := range p.Cmds {
-				walk(cmd, dot)
-			}
-		}
-	}
-	walk = func(n parse.Node, dot bool) {
-		switch n := n.(type) {
-		case *parse.ActionNode:
-			pipe(n.Pipe, dot)
-		case *parse.TemplateNode:
-			pipe(n.Pipe, dot)
-		case *parse.PipeNode:
-			pipe(n, dot)
-		case *parse.CommandNode:
-			args := n.Args
-			if name, ok := indexedColumn(n, dot); ok {
-				add(name)
-				args = args[3:]
-			}
-			for _, arg := range args {
-				walk(arg, dot)
-			}
-		case *parse.ChainNode:
-			if isRow(n.Node, dot) {
-				add(n.Field[0])
-			} else {
-				walk(n.Node, dot)
-			}
-		case *parse.FieldNode:
-			if dot {
-				add(n.Ident[0])
-			}
-		case *parse.DotNode:
-			r.all = r.all || dot
-		case *parse.VariableNode:
-			if n.Ident[0] == "$" && len(n.Ident) > 1 {
-				add(n.Ident[1])
-			}
-			r.all = r.all || isRow(n, dot)
-		case *parse.IfNode:
-			pipe(n.Pipe, dot)
-			list(n.List, dot)
-			list(n.ElseList, dot)
-		case *parse.RangeNode:
-			pipe(n.Pipe, dot)
-			list(n.List, false)
-			list(n.ElseList, dot)
-		case *parse.WithNode:
-			pipe(n.Pipe, dot)
-			list(n.List, false)
-			list(n.ElseList, dot)
-		}
-	}
-	list(root, true)
-}
-
-// indexedColumn returns the column that a command names as in index . "odd name".
-func indexedColumn(n *parse.CommandNode, dot bool) (name string, ok bool) {
-	if len(n.Args) < 3 || !isRow(n.Args[1], dot) {
-		return "", false
-	}
-	f, isFunc := n.Args[0].(*parse.IdentifierNode)
-	key, isText := n.Args[2].(*parse.StringNode)
-	if !isFunc || !isText || f.Ident != "index" {
-		return "", false
-	}
-	return key.Text, true
-}
-
-// isRow reports whether a node is the row itself.
-func isRow(n parse.Node, dot bool) bool {
-	switch n := n.(type) {
-	case *parse.DotNode:
-		return dot
-	case *parse.VariableNode:
-		return len(n.Ident) == 1 && n.Ident[0] == "$"
-	}
-	return false
 }
