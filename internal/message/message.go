@@ -1,5 +1,8 @@
 // Package message helps messages to say things well: texts of one line, lists that end,
 // and the name that was most likely meant.
+//
+// Messages quote what users and models wrote, which may be long and have line breaks. An
+// error is one line in the output, and its hint is the one thing to do next.
 package message
 
 import (
@@ -9,7 +12,8 @@ import (
 	"github.com/xrash/smetrics" // in the graph already, by way of urfave/cli
 )
 
-// OneLine returns text as one line of at most n characters.
+// OneLine returns text as one line of at most n characters, the last of which is an
+// ellipsis when the text is longer.
 func OneLine(text string, n int) string {
 	text = strings.Join(strings.Fields(text), " ")
 	if r := []rune(text); len(r) > n {
@@ -18,7 +22,8 @@ func OneLine(text string, n int) string {
 	return text
 }
 
-// Plural writes how many there are of a thing, whose plural ends in s.
+// Plural writes how many there are of a thing, such as "1 label" and "2 labels". The
+// plural of the thing must be made by an s.
 func Plural(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
@@ -26,13 +31,14 @@ func Plural(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// Nearest returns the candidate that is most like word, or "" when none is like
-// it: at most half of its letters differ.
+// Nearest returns the candidate that is most like word, of which at most half of the word's
+// letters differ. It returns "" when there is none. Case does not count.
 func Nearest(word string, candidates []string) string {
 	return NearestWithin(len(word)/2, word, candidates)
 }
 
-// NearestWithin is [Nearest] where at most n letters differ. Case does not count.
+// NearestWithin is [Nearest] where at most n letters differ. Of two candidates that are
+// equally like the word it returns the first.
 func NearestWithin(n int, word string, candidates []string) string {
 	best, limit := "", n+1
 	for _, c := range candidates {
@@ -43,7 +49,8 @@ func NearestWithin(n int, word string, candidates []string) string {
 	return best
 }
 
-// List lists names, as many as are still read.
+// List joins names by commas. Of a long list it has the first 30 and the number of the
+// others, since nobody reads more.
 func List(names []string) string {
 	const most = 30
 	more := ""
