@@ -18,11 +18,11 @@ type bodyTemplate struct {
 	fixed [][]byte // one more than slots
 	slots []*rowTemplate
 
-	canonical bool // so is every body, see batch.Canonical
+	canonical bool // every body is in canonical form, see batch.Canonical
 }
 
-// newBody makes a body of the API's own JSON, in which each *rowTemplate stands
-// for the text that it renders.
+// newBody returns the template of a body, in which each *rowTemplate stands for the text
+// that it renders.
 func newBody(body map[string]any) (*bodyTemplate, error) {
 	var t bodyTemplate
 	text, err := t.appendJSON(nil, body)

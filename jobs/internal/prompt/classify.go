@@ -143,7 +143,7 @@ func (k *Classification) instruction() string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// numberText says how many labels are wanted.
+// numberText tells the model how many labels are wanted.
 func (k *Classification) numberText() string {
 	most := k.maxLabels
 	switch {
@@ -159,8 +159,8 @@ func (k *Classification) numberText() string {
 	return "The list is empty when none applies."
 }
 
-// answerConfig binds the answer on the API's side: with responseSchema, which all
-// endpoints know.
+// answerConfig returns the generationConfig that binds the answer on the API's side. It has
+// responseSchema, since all endpoints know that one.
 func (k *Classification) answerConfig() map[string]any {
 	label := map[string]any{"type": "STRING", "enum": k.labels}
 	if !k.Multi && !k.asksObject() {
@@ -285,8 +285,8 @@ func (k *Classification) readLabels(given []byte) ([]string, error) {
 	return labels, nil
 }
 
-// readConfidence takes a number, also in quotes. What is not from 0 to 1 might be
-// a percentage, or not: it is not guessed at.
+// readConfidence reads a number, also one in quotes. A number that is not from 0 to 1 is an
+// error: it might be a percentage, and is not guessed at.
 func readConfidence(raw json.RawMessage) (float64, error) {
 	if raw == nil {
 		return 0, errors.New("the answer has no confidence")

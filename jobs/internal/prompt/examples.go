@@ -33,8 +33,8 @@ func (k *Classification) IsExample(row *batch.Row) bool {
 	return err == nil && k.shown[text]
 }
 
-// turns checks the examples and returns them as contents: what a user says, and
-// what the model is to answer.
+// turns checks the examples, notes their texts, and returns them as contents: what a user
+// says, and what the model is to answer.
 func (k *Classification) turns(examples []spec.Example) (contents []any, err error) {
 	k.shown = make(map[string]bool, len(examples))
 	answers := make(map[string]string)
@@ -96,8 +96,8 @@ func (k *Classification) exampleLabels(x *spec.Example) ([]string, error) {
 	return []string{label}, nil
 }
 
-// exampleAnswer is what the model is to have answered. A confidence or a rationale
-// that nobody had would teach it wrong ones: they are left out.
+// exampleAnswer returns what the model is shown as its answer to an example. It has no
+// confidence and no rationale, since made-up ones would teach the model wrong ones.
 func (k *Classification) exampleAnswer(labels []string) (string, error) {
 	var answer any = labels
 	switch {

@@ -16,16 +16,17 @@ import (
 const Wording = 1
 
 // A kind is what a job asks of its rows: it makes the bodies of their requests and reads
-// the answers. Each part that is nil is one that the job's kind does not have. It is safe
-// for concurrent use.
+// the answers. It is safe for concurrent use.
 type kind struct {
-	body *bodyTemplate // of the rows' bodies; nil: the rows bring their requests, see raw
-	raw  *rawRequests
+	// One of them makes the bodies, and the other is nil.
+	body *bodyTemplate // with templates for what is the row's
+	raw  *rawRequests  // of rows that bring their own requests
 
-	templates []*rowTemplate // that the body is rendered with
+	templates []*rowTemplate // of the body
 
-	classification *Classification // of classify
-	answers        *answerSchema   // of a job with a schema, which classify never has
+	// One of them at most reads the answers. If both are nil, answers are text.
+	classification *Classification
+	answers        *answerSchema
 }
 
 // render returns the body for a row that asks the model. An error is the row's.
@@ -40,7 +41,7 @@ func (k *kind) render(row *batch.Row, model string) ([]byte, error) {
 	return body, err
 }
 
-// columns are the result columns of the kind's own.
+// columns returns the result columns that the kind adds.
 func (k *kind) columns() []batch.Column {
 	switch {
 	case k.classification != nil:
@@ -65,7 +66,7 @@ func (k *kind) read(a *gemini.Answer) (values []any, note string, err error) {
 // checks reports whether read can find fault with an answer.
 func (k *kind) checks() bool { return k.classification != nil || k.answers != nil }
 
-// newKind returns the job's kind.
+// newKind returns the job's kind, still without the schema of its answers.
 func newKind(s *spec.Spec) (*kind, error) {
 	var system *rowTemplate
 	if s.System != "" {

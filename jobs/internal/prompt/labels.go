@@ -12,8 +12,8 @@ import (
 // of them a text means.
 type labelSet []string
 
-// find returns the label that a text names, in whatever case; or else with quotes
-// or marks around it. A text that may name two is none.
+// find returns the label that a text names, in whatever case. If there is none, quotes and
+// marks around it do not count. A text that may name two labels names none.
 func (s labelSet) find(text string) (label string, ok bool) {
 	const dress = " \t\r\n\"'`*."
 	text = strings.TrimSpace(text)
@@ -36,10 +36,9 @@ func (s labelSet) find(text string) (label string, ok bool) {
 	return "", false
 }
 
-// list returns the labels that a text lists, each once and in the set's order: a
-// JSON list, or labels with line breaks, semicolons, bars or commas between them.
-// Labels may hold these themselves. An empty list has no labels, an empty text is an
-// error.
+// list returns the labels that a text lists, each once and in the set's order. The text is
+// a JSON list, or has line breaks, semicolons, bars or commas between the labels, which may
+// hold these themselves. An empty list has no labels, and an empty text is an error.
 func (s labelSet) list(text string) ([]string, error) {
 	text = strings.TrimSpace(text)
 	var items []string
@@ -72,7 +71,7 @@ func (s labelSet) list(text string) ([]string, error) {
 	return labels, err
 }
 
-// all returns the labels that the items name.
+// all returns the labels that the items name, each once and in the set's order.
 func (s labelSet) all(items []string) ([]string, error) {
 	named := make(map[string]bool, len(items))
 	for _, item := range items {
@@ -91,7 +90,7 @@ func (s labelSet) all(items []string) ([]string, error) {
 	return labels, nil
 }
 
-// hint is a hint for a name that is no label.
+// hint returns a hint for a name that is no label.
 func (s labelSet) hint(name string) string {
 	if near := message.Nearest(name, s); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)

@@ -30,7 +30,7 @@ type setting struct {
 
 // newSettings reads the job's set.
 func newSettings(s *spec.Spec) (settings, error) {
-	var o settings
+	var all settings
 	for _, name := range slices.Sorted(maps.Keys(s.Set)) {
 		path, err := setPath(name)
 		if err != nil {
@@ -43,15 +43,15 @@ func newSettings(s *spec.Spec) (settings, error) {
 		if err != nil {
 			return settings{}, err
 		}
-		for _, other := range o.list {
+		for _, other := range all.list {
 			n := min(len(path), len(other.path))
 			if slices.Equal(path[:n], other.path[:n]) {
 				return settings{}, spec.Errorf("keep one of them", "set has both %s and %s, which is a part of the other", other.name, name)
 			}
 		}
-		o.list = append(o.list, setting{name, path, t})
+		all.list = append(all.list, setting{name, path, t})
 	}
-	return o, nil
+	return all, nil
 }
 
 // setPath reads the path of a setting.
@@ -76,7 +76,7 @@ func setPath(name string) ([]string, error) {
 	if single && (path[0] == "model" || path[0] == "system") {
 		return path, nil
 	}
-	// The API refuses what it does not know, in each row anew.
+	// The API refuses fields that it does not know, in each row anew.
 	known := append([]string{"model", "system"}, preflight.TopFields...)
 	switch {
 	case !slices.Contains(known, path[0]) || path[0] == "model" || path[0] == "system":
@@ -96,16 +96,16 @@ func setPath(name string) ([]string, error) {
 }
 
 // templates are those that the job's columns are checked against.
-func (o settings) templates() (list []*rowTemplate) {
-	for _, x := range o.list {
+func (s settings) templates() (list []*rowTemplate) {
+	for _, x := range s.list {
 		list = append(list, x.value)
 	}
 	return list
 }
 
 // covers reports whether there is a setting at the path, in it, or around it.
-func (o settings) covers(path string) bool {
-	for _, x := range o.list {
+func (s settings) covers(path string) bool {
+	for _, x := range s.list {
 		own := strings.Join(x.path, ".")
 		if own == path || strings.HasPrefix(own, path+".") || strings.HasPrefix(path, own+".") || strings.HasPrefix(path, own+"[") {
 			return true
@@ -114,11 +114,11 @@ func (o settings) covers(path string) bool {
 	return false
 }
 
-// split parts the settings that are the same for every row from those that use
+// split separates the settings that are the same for every row from those that use
 // columns.
-func (o settings) split() (same, byRow settings) {
-	same, byRow = settings{own: o.own}, settings{own: o.own}
-	for _, x := range o.list {
+func (s settings) split() (same, byRow settings) {
+	same, byRow = settings{own: s.own}, settings{own: s.own}
+	for _, x := range s.list {
 		if x.value.all || len(x.value.uses) > 0 {
 			byRow.list = append(byRow.list, x)
 		} else {
@@ -128,13 +128,13 @@ func (o settings) split() (same, byRow settings) {
 	return same, byRow
 }
 
-// over lays settings that are the same for every row over a request and its model.
-func (o settings) over(request map[string]any, model string) (map[string]any, string, error) {
-	if len(o.list) == 0 {
+// over lays settings that use no columns over a request and its model.
+func (s settings) over(request map[string]any, model string) (map[string]any, string, error) {
+	if len(s.list) == 0 {
 		return request, model, nil
 	}
 	var row batch.Row
-	model, err := o.model(&row, model)
+	model, err := s.model(&row, model)
 	if err != nil {
 		return nil, "", err
 	}
@@ -142,7 +142,7 @@ func (o settings) over(request map[string]any, model string) (map[string]any, st
 	if err != nil {
 		return nil, "", err
 	}
-	if body, err = o.apply(&row, body); err != nil {
+	if body, err = s.apply(&row, body); err != nil {
 		return nil, "", err
 	}
 	members, err := apijson.ParseAsWritten(body)
@@ -154,8 +154,8 @@ func (o settings) over(request map[string]any, model string) (map[string]any, st
 }
 
 // model returns the model that a row is asked of, the job's where it names none.
-func (o settings) model(row *batch.Row, job string) (string, error) {
-	for _, x := range o.list {
+func (s settings) model(row *batch.Row, job string) (string, error) {
+	for _, x := range s.list {
 		if x.path[0] != "model" {
 			continue
 		}
@@ -175,9 +175,9 @@ func (o settings) model(row *batch.Row, job string) (string, error) {
 }
 
 // apply lays what the row says over its body.
-func (o settings) apply(row *batch.Row, body []byte) ([]byte, error) {
+func (s settings) apply(row *batch.Row, body []byte) ([]byte, error) {
 	var members apijson.Object // of the body, once a row sets something
-	for _, x := range o.list {
+	for _, x := range s.list {
 		if x.path[0] == "model" {
 			continue
 		}
@@ -186,7 +186,7 @@ func (o settings) apply(row *batch.Row, body []byte) ([]byte, error) {
 			return nil, err
 		}
 		if strings.TrimSpace(text) == "" {
-			continue // as the job says it
+			continue // what the job says stands
 		}
 		if members == nil {
 			if members, err = apijson.Parse(body); err != nil {
@@ -194,7 +194,7 @@ func (o settings) apply(row *batch.Row, body []byte) ([]byte, error) {
 			}
 		}
 		if x.path[0] == "system" {
-			err = setSystem(members, text, o.own)
+			err = setSystem(members, text, s.own)
 		} else {
 			err = members.Set(x.path, x.json(text))
 		}
@@ -217,8 +217,8 @@ func (x *setting) json(text string) json.RawMessage {
 	return apijson.AppendString(nil, text)
 }
 
-// setSystem puts the text in the place of the job's own system instruction. The
-// first parts, which are the kind's own, stay.
+// setSystem replaces the job's system instruction in a body by the text. The first parts,
+// of which own are the kind's, stay.
 func setSystem(body apijson.Object, text string, own int) error {
 	part, err := apijson.Marshal(map[string]string{"text": text})
 	if err != nil {
@@ -249,7 +249,7 @@ func ownParts(s *spec.Spec, body map[string]any) int {
 }
 
 // WithSet returns a request with the value true at each path that set names, for those
-// who ask what the rows' requests may have. The model and the system instruction are left
+// who ask what the rows' requests may have. Fields at the top level, such as tools, are left
 // out. It does not change the request.
 func WithSet(request map[string]any, set map[string]string) map[string]any {
 	for _, name := range slices.Sorted(maps.Keys(set)) {
