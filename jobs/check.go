@@ -128,7 +128,7 @@ func (c *critic) checkFlight() error {
 	}
 	var lines []string
 	for _, r := range found {
-		if c.prompt.Varies(r.Path) || strings.HasPrefix(r.Why, model+" ") && c.prompt.Varies("model") ||
+		if c.prompt.Varies(r.Path) || r.OfModel && c.prompt.Varies("model") ||
 			slices.ContainsFunc(r.Others, c.prompt.Varies) || c.spec.Raw != nil && len(r.Others) > 0 {
 			continue // each row may say otherwise, or ask a model that takes it
 		}

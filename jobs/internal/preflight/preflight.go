@@ -23,13 +23,15 @@ import (
 // A Refusal says which field of a request is known to be refused, and why.
 type Refusal struct {
 	Path string // of the field: generationConfig.temperature
-	Why  string // what is taken instead; it begins with the model and a space where that is another for other models
 
 	// Others are the paths of the fields beside it that the refusal depends on: one that
 	// is missing, or one that does not go with it.
 	Others []string
 
+	OfModel bool // the rule is that of the model, and another may take it
+
 	value string // as it stands there; empty: not of interest
+	why   string // what is taken instead
 	hint  string // the remedy; may be empty
 }
 
@@ -39,7 +41,7 @@ func (r *Refusal) Error() string {
 	if r.value != "" {
 		text += " is " + r.value
 	}
-	text += ": " + r.Why
+	text += ": " + r.why
 	if r.hint != "" {
 		text += ": " + r.hint
 	}
@@ -51,8 +53,8 @@ type Target struct {
 	Model   string
 	Dialect gemini.Dialect // whose rules the endpoint enforces
 	Stream  bool           // every call is a stream
-	Prices  *price.Table   // which also knows how long a model's answers may be
-	Now     time.Time
+	Prices  *price.Table   // knows also how long a model's answers may be
+	Now     time.Time      // chooses among the prices
 }
 
 // A checker looks for what is known to be refused, in one request.
@@ -126,7 +128,7 @@ func (p *checker) refuse(path string, value any, why, hint string) {
 		}
 		text = message.OneLine(string(b), 60)
 	}
-	p.found = append(p.found, Refusal{Path: path, value: text, Why: why, hint: hint})
+	p.found = append(p.found, Refusal{Path: path, value: text, why: why, OfModel: strings.HasPrefix(why, p.Model+" "), hint: hint})
 }
 
 // refuseBeside notes a refusal for what other fields say, or do not say.
@@ -135,7 +137,7 @@ func (p *checker) refuseBeside(others []string, path string, value any, why, hin
 	p.found[len(p.found)-1].Others = others
 }
 
-// get returns a field, and its path below the request.
+// get returns a field, and its path in the request.
 func (p *checker) get(object map[string]any, path, name string) (any, string) {
 	return apijson.Field(object, name), strings.TrimPrefix(path+"."+name, ".")
 }
@@ -163,15 +165,14 @@ func (p *checker) list(in map[string]any, path, name string) []any {
 	return []any{v}
 }
 
-// enumText returns a field's enum in upper case; false where there is none, or one by
-// number.
+// enumText returns the name of a field's enum, in upper case. It reports false when there is
+// none, or when it is given by its number.
 func enumText(in map[string]any, name string) (string, bool) {
 	s, ok := apijson.Field(in, name).(string)
 	return strings.ToUpper(s), ok
 }
 
-// numberOf returns a number as YAML and JSON decode it, or as the API allows it in
-// quotes.
+// numberOf returns a number as YAML and JSON decode it. The API takes numbers in quotes too.
 func numberOf(v any) (float64, bool) {
 	switch v := v.(type) {
 	case int:
@@ -198,6 +199,6 @@ func parseNumber(s string) (float64, bool) {
 // Hint tells, behind a refusal, how to send the request all the same.
 const Hint = "what is known to be refused is not sent; --no-preflight sends it all the same"
 
-// anyModel begins the text of the rules that hold for all models. What holds for
-// one begins with its name.
+// anyModel begins the text of a rule that holds for all models. The text of a rule of one
+// model begins with the model's name, and a space.
 const anyModel = "the API takes "

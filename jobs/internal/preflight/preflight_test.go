@@ -180,7 +180,7 @@ func TestCheckStream(t *testing.T) {
 
 // What is refused for the lack of another field names that field: it may come from each
 // row.
-func TestCheckNamesOthers(t *testing.T) {
+func TestRefusalNamesOthers(t *testing.T) {
 	for text, want := range map[string]string{
 		"{generationConfig: {responseSchema: {type: STRING}}}":       "[generationConfig.responseMimeType]",
 		"{generationConfig: {logprobs: 3}}":                          "[generationConfig.responseLogprobs]",
@@ -278,6 +278,21 @@ func TestNearestField(t *testing.T) {
 	} {
 		if got := NearestField(name, ConfigFields); got != want {
 			t.Errorf("%q is most likely %q, want %q", name, got, want)
+		}
+	}
+}
+
+// Where rows name the model, what one model refuses is up to each row.
+func TestRefusalOfModel(t *testing.T) {
+	for text, want := range map[string]bool{
+		"{generationConfig: {thinkingConfig: {thinkingBudget: 0}}}": true,
+		"{generationConfig: {maxOutputTokens: 70000}}":              true,
+		"{generationConfig: {topK: 0}}":                             false,
+		"{labels: {team: a}}":                                       false,
+	} {
+		found, _ := Check(request(t, text), target("gemini-2.5-pro", ""))
+		if len(found) != 1 || found[0].OfModel != want {
+			t.Errorf("%s: %+v, want one refusal, of the model: %t", text, found, want)
 		}
 	}
 }
