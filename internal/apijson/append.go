@@ -1,13 +1,13 @@
 package apijson
 
-// AppendString appends s, which must be valid UTF-8, as a JSON string to dst and
-// returns it: with as few escapes as JSON allows, as in RFC 8785 section 3.2.2.2.
+// AppendString appends s to dst as a JSON string, and returns dst. The string has as few
+// escapes as JSON allows, as in RFC 8785 section 3.2.2.2. s must be valid UTF-8.
 func AppendString(dst []byte, s string) []byte {
 	return append(AppendEscaped(append(dst, '"'), s), '"')
 }
 
-// AppendEscaped is [AppendString] without the quotes, for a string that comes in
-// pieces.
+// AppendEscaped is [AppendString] without the quotes, for a string that is made of several
+// texts.
 func AppendEscaped(dst []byte, s string) []byte {
 	const digits = "0123456789abcdef"
 	plain := 0 // from here on s goes as it is

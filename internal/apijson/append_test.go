@@ -44,7 +44,7 @@ func FuzzAppendString(f *testing.F) {
 		if want := strings.NewReplacer(`\\`, `\\`, `\u2028`, "\u2028", `\u2029`, "\u2029").Replace(string(want)); got != want {
 			t.Errorf("%q is written %s, and by encoding/json %s", s, got, want)
 		}
-		// A string may come in pieces.
+		// A string may be made of several texts.
 		cut = min(max(cut, 0), len(s))
 		if pieces := `"` + string(AppendEscaped(AppendEscaped(nil, s[:cut]), s[cut:])) + `"`; pieces != got {
 			t.Errorf("in two pieces %q is written %s, want %s", s, pieces, got)

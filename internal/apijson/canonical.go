@@ -91,7 +91,7 @@ var errSyntax = errors.New("it is not JSON")
 
 const (
 	maxDepth = 10000 // of arrays and objects, as in encoding/json
-	end      = 0     // what next returns at the end, and where a NUL stands in for one
+	end      = 0     // what next returns at the end
 )
 
 // canonicalizers saves the buffers: there is a fingerprint for each row.
@@ -110,7 +110,7 @@ func (c *canonicalizer) next() byte {
 		switch b := c.in[c.at]; b {
 		case ' ', '\t', '\r', '\n':
 		case 0:
-			return 1 // no more JSON than NUL is, and not the end
+			return 1 // a NUL is no JSON, and is not the end
 		default:
 			return b
 		}
@@ -118,8 +118,8 @@ func (c *canonicalizer) next() byte {
 	return end
 }
 
-// value appends the next value in canonical form; media says that it is the data
-// of inline media.
+// value appends the next value in canonical form; media says that it is the data of
+// inline media, which is replaced by its hash.
 func (c *canonicalizer) value(s scope, media bool) (err error) {
 	switch b := c.next(); b {
 	case '{':
@@ -188,7 +188,7 @@ func (c *canonicalizer) text(dst []byte) ([]byte, error) {
 	return AppendString(dst, s), nil
 }
 
-// open goes into an array or object, and close out of it.
+// open goes into an array or object.
 func (c *canonicalizer) open() error {
 	c.at++
 	c.depth++
@@ -198,6 +198,7 @@ func (c *canonicalizer) open() error {
 	return nil
 }
 
+// close goes out of an array or object.
 func (c *canonicalizer) close() {
 	c.at++
 	c.depth--
@@ -219,6 +220,7 @@ func (c *canonicalizer) more(first bool, last byte) (bool, error) {
 	return true, nil
 }
 
+// array appends an array in canonical form.
 func (c *canonicalizer) array(s scope) error {
 	if err := c.open(); err != nil {
 		return err
@@ -239,6 +241,7 @@ func (c *canonicalizer) array(s scope) error {
 	return nil
 }
 
+// object appends an object in canonical form; inlineData says that it is inline media.
 func (c *canonicalizer) object(s scope, inlineData bool) error {
 	if err := c.open(); err != nil {
 		return err

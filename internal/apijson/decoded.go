@@ -1,7 +1,7 @@
 package apijson
 
-// Field returns a member of an API object by its camelCase name, in whichever
-// spelling it stands there; nil when it is missing.
+// Field returns a member of an API object by its camelCase name, in whichever spelling it
+// stands there. It returns nil when the member is missing.
 func Field(object map[string]any, name string) any {
 	for key, v := range object {
 		if FieldName(key) == name {

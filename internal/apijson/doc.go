@@ -8,6 +8,6 @@
 // because templates stand in it before there is any text, and because preflight looks at
 // values. [Field], [Merge] and the rest of decoded.go are for that form.
 //
-// All text that this package makes has no escapes for HTML, and as few as JSON allows.
-// Fingerprints depend on what is sent, so these bytes must never change.
+// What this package writes has no escapes for HTML, which would change the texts of users
+// and models. Fingerprints are taken of these bytes, so they must stay what they are.
 package apijson

@@ -9,7 +9,7 @@ import (
 	"strconv"
 )
 
-// Marshal returns v as compact JSON, without the escapes that HTML would need.
+// Marshal returns v as compact JSON. Unlike json.Marshal it leaves <, > and & as they are.
 func Marshal(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -96,9 +96,9 @@ func (o Object) Put(name string, v any) error {
 }
 
 // Set sets the field at a path to a value, and makes the objects on the way that are
-// missing. The value null removes the field. The path is as [CamelPath] returns it, and
-// o as [Parse] does; objects on the way get camelCase names too, unless their names are
-// the user's.
+// missing. The value null removes the field. The path must be in camelCase, as [CamelPath]
+// returns it, and o too, as [Parse] returns it. Objects on the way get camelCase names,
+// unless their names are the user's.
 func (o Object) Set(path []string, value json.RawMessage) error {
 	name := path[0]
 	if len(path) == 1 {

@@ -10,8 +10,8 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-// ParseLabels returns the labels that a text names which somebody wrote, such as that of a
-// column of known labels. It is an error when the text names another label.
+// ParseLabels returns the labels in a text that a person wrote, such as the value of a
+// column of known labels. A text that names anything else is an error.
 func (k *Classification) ParseLabels(text string) ([]string, error) {
 	if k.Multi {
 		return k.labels.list(text)

@@ -30,8 +30,8 @@ type Prompt struct {
 	model     string         // the job's
 }
 
-// New returns the Prompt of a job whose files have been read. Its errors are
-// [spec.Error]s.
+// New returns the Prompt of a job whose files have been read. Its errors are of the type
+// [spec.Error].
 func New(s *spec.Spec) (*Prompt, error) {
 	k, err := newKind(s)
 	if err != nil {
@@ -72,9 +72,9 @@ func (p *Prompt) Render(row *batch.Row) (model string, body []byte, err error) {
 // fingerprint can then be taken without a look into it.
 func (p *Prompt) Canonical() bool { return p.canonical }
 
-// Common returns what the requests of all rows have in common: the model and the body,
-// with what the kind adds, with empty texts in the place of the rows', and with what set
-// makes the same of every row. The body is not to be changed.
+// Common returns what the requests of all rows have in common: the model, and the body with
+// what the kind adds and what set makes the same of every row. Texts that are the row's are
+// empty in it. The body is not to be changed.
 func (p *Prompt) Common() (request map[string]any, model string, err error) {
 	same, _ := p.set.split()
 	return same.over(p.request, p.model)

@@ -32,8 +32,8 @@ type Schema struct {
 	rule *jsonschema.Schema
 }
 
-// Parse reads and checks the schema of a job, whose file has been read. Its errors are
-// [spec.Error]s that name the place in the schema.
+// Parse reads and checks the schema of a job, whose file has been read. Its errors are of
+// the type [spec.Error], and name the place in the schema.
 func Parse(s spec.Schema) (*Schema, error) {
 	var text bytes.Buffer
 	if err := json.Compact(&text, s); err != nil {
