@@ -246,6 +246,7 @@ func wantedKills(t *testing.T) int {
 // in flight.
 func TestEndToEndKill(t *testing.T) {
 	long(t, "it runs processes and kills them")
+	t.Parallel()
 	want := wantedKills(t)
 	const rows, latency = 1000, 6 * time.Millisecond
 	begin := time.Now()
@@ -274,6 +275,7 @@ func TestEndToEndKill(t *testing.T) {
 // kill -9 before, and after, each kind of write that a run makes.
 func TestEndToEndKillAtEachPoint(t *testing.T) {
 	long(t, "it runs processes and kills them")
+	t.Parallel()
 	few := wantedKills(t) < usualKills // then every fourth point will do
 	const rows, latency = 100, time.Millisecond
 	log := filepath.Join(t.TempDir(), "log")

@@ -3,16 +3,16 @@ package jobs
 import "testing"
 
 // The tests in endtoend_*_test.go try to break the product as a whole, over HTTP and on
-// a real clock. Their names begin with TestEndToEnd.
+// a real clock. Their names begin with TestEndToEnd. This is what each tries to break, and
+// about how long it takes on two cores:
 //
-//	test                   what it tries to break                                 takes
-//	Chaos                  every row's outcome, by all faults of the simulator     4 s
+//	Chaos                  every row's outcome, by all faults of the simulator     5 s
 //	ChaosStops             the early end of a run that cannot go on                3 s
-//	Kill                   answers and output, by kill -9 at any moment            8 s
+//	Kill                   answers and output, by kill -9 at any moment           10 s
 //	KillAtEachPoint        the same, before and after each kind of write          10 s
 //	ProcessesShareQuota    one limit over two processes                            4 s
 //	QuotaInSeconds         limits that are given or learned, in short windows      4 s
-//	QuotaTable             the same in real minutes; skips unless asked for
+//	QuotaTable             the same in real minutes, if it is asked for
 //	Reconciliation         the bill, against what the simulator counted            1 s
 //
 // Variables of the environment make them do more, or less:
