@@ -10,15 +10,16 @@ import (
 	"time"
 )
 
-// asideLayout is the time in the name of a folder that was set aside.
+// asideLayout is the layout of the time in the name of a folder that was set aside:
+// out.jsonl.20060102T150405Z.genbatch for out.jsonl.genbatch.
 const asideLayout = "20060102T150405Z"
 
-// asides returns the folders that were set aside for dir.
+// asides returns the folders that were set aside from dir.
 func asides(dir string) []string {
 	prefix := strings.TrimSuffix(filepath.Base(dir), ".genbatch") + "."
 	entries, err := os.ReadDir(filepath.Dir(dir))
 	if err != nil {
-		return nil // and nothing is known of what they hold
+		return nil // the output is then taken for somebody else's
 	}
 	var found []string
 	for _, e := range entries {
@@ -31,9 +32,9 @@ func asides(dir string) []string {
 	return found
 }
 
-// SetAside renames the folder, so that the run begins a new journal, and makes it anew.
-// Aside tells its new name. The error is a *durable.LockedError while a process runs
-// the job.
+// SetAside renames the folder, which must exist, and creates it anew, so that the run
+// begins a new journal. Aside has the new name afterwards. The error is a
+// [*durable.LockedError] while a process runs the job.
 func (f *Folder) SetAside() error {
 	lock, err := f.FS.Lock(f.Path(lockFile))
 	if err != nil {
@@ -47,7 +48,7 @@ func (f *Folder) SetAside() error {
 	var aside string
 	for at := time.Now().UTC(); ; at = at.Add(time.Second) {
 		aside = fmt.Sprintf("%s.%s.genbatch", strings.TrimSuffix(f.Dir, ".genbatch"), at.Format(asideLayout))
-		if _, err := os.Lstat(aside); err != nil { // else it is of the same second
+		if _, err := os.Lstat(aside); err != nil { // the name is free: no folder was set aside in this second
 			break
 		}
 	}
@@ -58,11 +59,11 @@ func (f *Folder) SetAside() error {
 		return err
 	}
 	f.Aside = aside
-	// The output that is there stays this job's own, to be replaced, also when the
-	// folder that was set aside is deleted.
-	if old != nil {
-		old.LastSeq = -1 // of another journal
-		return f.WriteManifest(old)
+	if old == nil {
+		return nil
 	}
-	return nil
+	// The output that is there stays this job's own, which may be replaced, even if the
+	// folder that was set aside is deleted.
+	old.LastSeq = -1
+	return f.WriteManifest(old)
 }

@@ -11,16 +11,16 @@ import (
 	"time"
 )
 
-// A FileID tells whether a file is the one that was seen.
+// A FileID identifies a file by what it was when it was seen.
 type FileID struct {
 	Path    string    `json:"path"`
-	Size    int64     `json:"size"`
+	Size    int64     `json:"size"` // in bytes
 	ModTime time.Time `json:"mtime"`
-	SHA256  string    `json:"sha256,omitempty"`
+	SHA256  string    `json:"sha256,omitempty"` // in hexadecimal digits; empty if the file was not read
 }
 
-// Identify returns the ID of a file, without its SHA-256.
-func Identify(path string) (FileID, error) {
+// identify returns the ID of a file, without its SHA-256.
+func identify(path string) (FileID, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return FileID{}, err
@@ -28,9 +28,9 @@ func Identify(path string) (FileID, error) {
 	return FileID{Path: path, Size: info.Size(), ModTime: info.ModTime()}, nil
 }
 
-// Matches reports whether the file at path, as info describes it, is the one
-// identified: by size and time, or else by content.
-func (id FileID) Matches(path string, info fs.FileInfo) bool {
+// matches reports whether the file at path, which info describes, is the one identified.
+// It reads the file only if the size is the same and the time is not.
+func (id FileID) matches(path string, info fs.FileInfo) bool {
 	if id.Size != info.Size() {
 		return false
 	}
@@ -41,7 +41,7 @@ func (id FileID) Matches(path string, info fs.FileInfo) bool {
 	return err == nil && sum == id.SHA256
 }
 
-// Sum returns the SHA-256 of a file, as hexadecimal digits.
+// Sum returns the SHA-256 of a file in hexadecimal digits, as a [FileID] has it.
 func Sum(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -55,14 +55,14 @@ func Sum(path string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// sameTime reports whether two IDs are of a file that was not changed between them, as
-// far as its size and time tell.
+// sameTime reports whether path, size and time of two IDs are the same. A file that was
+// changed within a step of the file system's clock can still be another one.
 func (id FileID) sameTime(o FileID) bool {
 	return id.Path == o.Path && id.Size == o.Size && id.ModTime.Equal(o.ModTime)
 }
 
-// journalFiles lists the files of the journal in a folder, and the folder of its blobs,
-// whose time changes when one comes or goes.
+// journalFiles returns the segments of the journal in a folder, and the folder of its
+// blobs, whose time changes when a blob is added or removed.
 func journalFiles(dir string) ([]FileID, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -71,7 +71,7 @@ func journalFiles(dir string) ([]FileID, error) {
 	var ids []FileID
 	for _, e := range entries {
 		if name := e.Name(); name == "blobs" || strings.HasPrefix(name, "results-") {
-			id, err := Identify(filepath.Join(dir, name))
+			id, err := identify(filepath.Join(dir, name))
 			if err != nil {
 				return nil, err
 			}

@@ -15,22 +15,23 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-// A Manifest is manifest.json: what a finished output was derived from.
+// A Manifest is manifest.json: what a finished output was derived from. [Sources] fill
+// in the part that says so, and [Folder.Record] adds the output itself.
 type Manifest struct {
-	Genbatch string      `json:"genbatch"`
-	LastSeq  int64       `json:"last_seq"`         // of the journal
-	Pruned   int         `json:"pruned,omitzero"`  // how often the journal had been
-	Damage   []string    `json:"damage,omitempty"` // of the journal, that was made good before the output was written
+	Genbatch string      `json:"genbatch"`         // the version that derived it
+	LastSeq  int64       `json:"last_seq"`         // the journal's last result; -1 if the manifest is of another journal
+	Pruned   int         `json:"pruned,omitzero"`  // how often the journal had been pruned
+	Damage   []string    `json:"damage,omitempty"` // of the journal; the rows concerned were asked again before
 	Rows     int64       `json:"rows"`
 	Output   FileID      `json:"output"`
 	Inputs   []FileID    `json:"inputs"`
-	Journal  []FileID    `json:"journal,omitempty"` // its files; none: it was damaged
-	Media    string      `json:"media,omitempty"`   // what the rows were with their media; see media.Pass
-	Spec     string      `json:"spec_sha256"`       // of the Spec and its price file
+	Journal  []FileID    `json:"journal,omitempty"` // its files, by name; empty if it was damaged
+	Media    string      `json:"media,omitempty"`   // what the rows and their media were; see media.Pass
+	Spec     string      `json:"spec_sha256"`       // of the Spec without secrets, and its price file
 	Summary  cost.Totals `json:"totals"`
 }
 
-// ReadManifest reads the manifest of a folder. The error is fs.ErrNotExist where no
+// ReadManifest reads the manifest of a folder. The error is [fs.ErrNotExist] if no
 // output was finished.
 func ReadManifest(dir string) (*Manifest, error) {
 	text, err := os.ReadFile(filepath.Join(dir, manifestFile))
@@ -44,7 +45,7 @@ func ReadManifest(dir string) (*Manifest, error) {
 	return &m, nil
 }
 
-// WriteManifest writes the manifest.
+// WriteManifest replaces the manifest.
 func (f *Folder) WriteManifest(m *Manifest) error {
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
@@ -57,51 +58,63 @@ func (f *Folder) WriteManifest(m *Manifest) error {
 type Sources struct {
 	Spec    *spec.Spec
 	Inputs  []string         // paths
-	Journal *journal.Journal // nil: it has not been read
-	Media   string           // what the last whole pass over the rows saw of their media; empty: no pass, or no media
+	Journal *journal.Journal // nil if it has not been read
+	Media   string           // what the last whole pass over the rows saw; empty without a pass, or without media
 }
 
-// Manifest returns a manifest of the sources as they are now.
+// Manifest returns a manifest of the sources as they are now. It is step 1 of the
+// protocol in the package comment, and does not read the inputs.
 func (s Sources) Manifest() (*Manifest, error) {
 	m := &Manifest{Genbatch: version.Version(), Media: s.Media}
 	if s.Journal != nil {
 		m.LastSeq, m.Pruned, m.Damage = s.Journal.Last(), s.Journal.Generation(), LastingDamage(s.Journal)
 	}
 	for _, path := range s.Inputs {
-		id, err := Identify(path)
+		id, err := identify(path)
 		if err != nil {
 			return nil, err
 		}
 		m.Inputs = append(m.Inputs, id)
 	}
-	asked := s.Spec.WithoutSecrets() // as export and verify read it
-	asked.State = ""                 // given or not, it is the same folder
-	text, err := json.Marshal(asked)
+	sum, err := sumSpec(s.Spec)
 	if err != nil {
 		return nil, err
 	}
-	h := sha256.New()
-	h.Write(text)
-	if s.Spec.Prices != "" {
-		prices, err := os.ReadFile(s.Spec.Prices)
-		if err != nil {
-			return nil, err
-		}
-		h.Write(prices)
-	}
-	m.Spec = hex.EncodeToString(h.Sum(nil))
+	m.Spec = sum
 	return m, nil
 }
 
-// SameSources compares what two outputs were derived from. What media files were is
-// compared only where both know it, after a pass over the rows.
+// sumSpec returns the SHA-256 of a Spec and its price file, as hexadecimal digits.
+func sumSpec(s *spec.Spec) (string, error) {
+	saved := s.WithoutSecrets() // as export and verify read it from job.json
+	saved.State = ""            // the folder is the same, whether it is named or not
+	text, err := json.Marshal(saved)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	h.Write(text)
+	if s.Prices != "" {
+		prices, err := os.ReadFile(s.Prices)
+		if err != nil {
+			return "", err
+		}
+		h.Write(prices)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// SameSources reports whether two outputs were derived from the same sources. Media are
+// compared only if both manifests know them, which takes a pass over the rows.
 func (m *Manifest) SameSources(o *Manifest) bool {
-	return m.Genbatch == o.Genbatch && (m.Media == o.Media || m.Media == "" || o.Media == "") && m.LastSeq == o.LastSeq && m.Spec == o.Spec &&
-		m.Pruned == o.Pruned && slices.Equal(m.Damage, o.Damage) &&
+	return m.Genbatch == o.Genbatch && m.Spec == o.Spec &&
+		m.LastSeq == o.LastSeq && m.Pruned == o.Pruned && slices.Equal(m.Damage, o.Damage) &&
+		(m.Media == o.Media || m.Media == "" || o.Media == "") &&
 		slices.EqualFunc(m.Inputs, o.Inputs, FileID.sameTime)
 }
 
-// LastingDamage is the damage of a journal that is found by every Open.
+// LastingDamage returns the places of a journal that every Open finds damaged. A torn
+// end is not among them, because the Open that finds it cuts it off.
 func LastingDamage(jl *journal.Journal) (places []string) {
 	for _, d := range jl.Damage() {
 		if d.Kind != journal.Torn {
@@ -109,22 +122,4 @@ func LastingDamage(jl *journal.Journal) (places []string) {
 		}
 	}
 	return places
-}
-
-// Record writes the manifest of the output that has just got its name, or was found as
-// it should be: sources has been the manifest of what it was derived from, media is
-// what the pass over the rows saw, and sha256 is the output's.
-func (f *Folder) Record(sources *Manifest, totals *cost.Totals, sha256, media string, jl *journal.Journal) (err error) {
-	m := *sources
-	m.Rows, m.Summary, m.Media = totals.Rows, *totals, media
-	if m.Output, err = Identify(f.Output); err != nil {
-		return err
-	}
-	m.Output.SHA256 = sha256
-	if len(jl.Damage()) == 0 {
-		if m.Journal, err = journalFiles(f.Dir); err != nil {
-			return err
-		}
-	}
-	return f.WriteManifest(&m)
 }

@@ -9,14 +9,16 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-// CheckPaths refuses inputs, output and folder that would meet each other. patterns
-// are the inputs as the job names them, and paths the files that they are.
+// CheckPaths refuses a job whose inputs, output and folder get in each other's way.
+// patterns are the inputs as the job names them, and paths are the files that match. Its
+// errors are of type [*spec.Error].
 func (f *Folder) CheckPaths(patterns, paths []string) error {
 	for _, pattern := range patterns {
 		if pattern == "-" {
 			continue
 		}
-		// The next run would ask about this one's answers.
+		// The next run would take this one's output for input. A pattern that is itself
+		// the name of a file stands for that file alone.
 		_, err := os.Lstat(pattern)
 		matches, _ := filepath.Match(pattern, f.Output) // it was valid for the reader
 		if err != nil && matches {
@@ -29,7 +31,7 @@ func (f *Folder) CheckPaths(patterns, paths []string) error {
 	if slices.Contains(paths, f.Output) {
 		return spec.Errorf("write to another file", "%s is input and output", f.Output)
 	}
-	// --fresh renames the folder.
+	// --fresh renames the folder, and the output with it.
 	if within(f.Dir, f.Output) {
 		return spec.Errorf("name a folder that holds nothing else", "the output %s stands in the state folder %s", f.Output, f.Dir)
 	}

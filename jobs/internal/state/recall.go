@@ -8,18 +8,18 @@ import (
 	"github.com/genbatch/genbatch/internal/durable"
 )
 
-// UpToDate returns the manifest of the job's output if neither input, job, journal nor
-// output has changed since it was written and no row is to be asked again: then a run
-// has nothing to read. It returns nil when that is not certain. The sources are
-// without a journal, which is not read for this. retry holds the statuses that are to
-// be asked again.
+// UpToDate returns the manifest of the job's output if a run would change nothing. Then
+// neither inputs, job, journal nor output have changed since the output was written, and
+// no row is to be asked again. It returns nil if that is not certain. It reads neither
+// inputs nor journal: s needs no journal. retry holds the statuses that are asked again
+// although they are settled.
 func (f *Folder) UpToDate(s Sources, retry map[batch.Status]bool) *Manifest {
 	info, err := os.Stat(f.Path(manifestFile))
 	if err != nil {
 		return nil
 	}
 	old, err := ReadManifest(f.Dir)
-	if err != nil || len(old.Journal) == 0 {
+	if err != nil || len(old.Journal) == 0 { // without files the journal was damaged
 		return nil
 	}
 	for status, rows := range old.Summary.Status {
@@ -34,11 +34,12 @@ func (f *Folder) UpToDate(s Sources, retry map[batch.Status]bool) *Manifest {
 	if now.Journal, err = journalFiles(f.Dir); err != nil {
 		return nil
 	}
-	// The journal is the same.
+	// If its files are the same, so is all that the journal says of itself.
 	now.LastSeq, now.Pruned, now.Damage = old.LastSeq, old.Pruned, old.Damage
 	if !old.SameSources(now) || !slices.EqualFunc(old.Journal, now.Journal, FileID.sameTime) {
 		return nil
 	}
+	// A file as young as the manifest may have changed since without another time.
 	for _, id := range slices.Concat(now.Inputs, now.Journal) {
 		if info.ModTime().Sub(id.ModTime) <= durable.ClockStep {
 			return nil
@@ -50,8 +51,9 @@ func (f *Folder) UpToDate(s Sources, retry map[batch.Status]bool) *Manifest {
 	return old
 }
 
-// Finished returns the manifest of the job's output if it was derived from these
-// sources, holds no pending row, and is there as it was written; else nil.
+// Finished returns the manifest of the job's output if deriving it from the sources in
+// now would give the same file. Then it was derived from just these, holds no pending
+// row, and is as it was written. Otherwise it returns nil.
 func (f *Folder) Finished(now *Manifest) *Manifest {
 	old, err := ReadManifest(f.Dir)
 	if err != nil || !old.SameSources(now) || old.Media != now.Media || old.Summary.Status[batch.Pending] > 0 || !f.outputIs(old) {
@@ -60,20 +62,20 @@ func (f *Folder) Finished(now *Manifest) *Manifest {
 	return old
 }
 
-// outputIs reports whether the output is there as a manifest knows it.
+// outputIs reports whether the output is there, as a manifest describes it.
 func (f *Folder) outputIs(m *Manifest) bool {
 	info, err := os.Stat(f.Output)
-	return err == nil && m.Output.Matches(f.Output, info)
+	return err == nil && m.Output.matches(f.Output, info)
 }
 
-// InvalidateStale marks the manifest as invalid if it was written when the journal held
-// more results than now, where last is the last one. Once the journal has grown back
-// to that length, equal sequence numbers would stand for other answers. It returns the
-// damage that the manifest says was made good.
-func (f *Folder) InvalidateStale(last int64) (madeGood []string, err error) {
+// InvalidateStale marks the manifest invalid if the journal held more results when it
+// was written than now, where last is the number of the last one. Once the journal has
+// grown back to that length, equal numbers would stand for different answers. It returns
+// the damage for which the manifest says that the rows concerned were asked again.
+func (f *Folder) InvalidateStale(last int64) (repaired []string, err error) {
 	m, err := ReadManifest(f.Dir)
 	if err != nil {
-		return nil, nil // none that counts
+		return nil, nil // no manifest, or one that cannot be read, describes no output
 	}
 	if m.LastSeq <= last {
 		return m.Damage, nil

@@ -13,20 +13,21 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-// savedJob is job.json: what the other commands need to know of a job.
+// A savedJob is job.json: what the other commands need to know of a job.
 type savedJob struct {
-	Genbatch string    `json:"genbatch"` // version that wrote it
-	Wording  int       `json:"wording"`
+	Genbatch string    `json:"genbatch"` // the version that wrote it
+	Wording  int       `json:"wording"`  // see SaveSpec
 	Spec     spec.Spec `json:"spec"`
 }
 
-// SaveSpec writes job.json, which holds no key. wording is the version of the texts
-// that kinds put around a row. It reports whether the folder was begun with a job that
+// SaveSpec writes job.json, without secrets. wording is the version of the texts that
+// this genbatch puts around each row; a folder that knows a later version is refused
+// with a [*spec.Error]. SaveSpec reports whether the folder was begun with a job that
 // asks something else.
 func (f *Folder) SaveSpec(s *spec.Spec, wording int) (asksElse bool, err error) {
 	old, err := readSaved(f.Dir)
 	if err != nil {
-		old = nil
+		old = nil // what cannot be read is replaced
 	}
 	if old != nil && old.Wording > wording {
 		return false, spec.Errorf("use that version, or begin anew with --fresh",
@@ -35,7 +36,7 @@ func (f *Folder) SaveSpec(s *spec.Spec, wording int) (asksElse bool, err error) 
 	asksElse = old != nil && !spec.SameQuestion(&old.Spec, s)
 	text, err := json.MarshalIndent(savedJob{Genbatch: version.Version(), Wording: wording, Spec: s.WithoutSecrets()}, "", "  ")
 	if err != nil {
-		return asksElse, err
+		return false, err
 	}
 	return asksElse, f.FS.WriteFile(f.Path(specFile), append(text, '\n'), 0o600)
 }
@@ -54,8 +55,8 @@ func readSaved(dir string) (*savedJob, error) {
 	return &saved, nil
 }
 
-// LoadSpec returns the Spec that a folder was last run with. Its errors are
-// spec.Errors.
+// LoadSpec returns the Spec that a folder was last run with. Its errors are of type
+// [*spec.Error].
 func LoadSpec(dir string) (*spec.Spec, error) {
 	saved, err := readSaved(dir)
 	if errors.Is(err, fs.ErrNotExist) {

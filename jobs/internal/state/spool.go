@@ -13,13 +13,14 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-// spoolFormats are the formats in which stdin may be kept, as extensions.
+// spoolFormats are the formats that stdin can have, which are also the extensions of its
+// copy.
 var spoolFormats = []string{fileformat.JSONL, fileformat.CSV, fileformat.TSV, fileformat.Parquet}
 
-// Spool copies stdin into the folder, so that the job can be carried on with; nil is
-// the process's own. Where stdin has nothing (a run that is carried on with from a
-// terminal or from cron), what an earlier run kept stays. format is the input's; an
-// empty one is told from the first bytes.
+// Spool copies stdin into the folder, so that a later run has the same rows. If stdin is
+// empty, the copy of an earlier run stays: such a run carries on from a terminal or from
+// cron. A nil stdin is the process's own. format is that of the input; if it is empty,
+// the first bytes tell it.
 func (f *Folder) Spool(stdin io.Reader, format string) error {
 	if stdin == nil {
 		stdin = os.Stdin
@@ -57,11 +58,11 @@ func (f *Folder) Spool(stdin io.Reader, format string) error {
 	if err := w.Commit(); err != nil {
 		return err
 	}
-	// A spool of another format is of no use any more. One that is left by a crash
-	// is older than this one: see Spooled.
+	// A copy in another format is of no use any more. If a crash leaves one, it is older
+	// than this one, and Spooled passes over it.
 	for _, other := range spoolFormats {
 		if other != format {
-			if err := os.Remove(f.spoolPath(other)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := f.FS.Remove(f.spoolPath(other)); err != nil {
 				return err
 			}
 		}
@@ -69,7 +70,7 @@ func (f *Folder) Spool(stdin io.Reader, format string) error {
 	return nil
 }
 
-// sniff tells a format from the first bytes; empty: it is not known.
+// sniff returns the format that begins with these bytes, or "" if they do not tell.
 func sniff(head []byte) string {
 	switch {
 	case bytes.HasPrefix(head, []byte("PAR1")):
@@ -82,7 +83,7 @@ func sniff(head []byte) string {
 
 func (f *Folder) spoolPath(format string) string { return f.Path(spoolName + "." + format) }
 
-// Spooled returns the file that holds what stdin held. The error is a spec.Error when
+// Spooled returns the path of the newest copy of stdin. The error is a [*spec.Error] if
 // there is none.
 func (f *Folder) Spooled() (string, error) {
 	var (

@@ -1,0 +1,47 @@
+// Package state keeps what a job remembers between runs, in its state folder. A
+// [Folder] knows who holds the lock, what job was last run, what the output was derived
+// from, and what stdin held. The journal stands in the same folder and keeps itself;
+// see package batch/journal.
+//
+// # The files
+//
+//	lock            held by the process that runs the job
+//	job.json        the job that was run last, without keys
+//	manifest.json   what the finished output was derived from: a [Manifest]
+//	next.json       the output that is about to appear
+//	stdin.<format>  what stdin held
+//
+// # How an output appears
+//
+// The output stands outside the folder, and two names cannot change at once. So it
+// appears in five steps, each of which is durable before the next one begins:
+//
+//  1. [Sources.Manifest] states what the output will be derived from. It is taken
+//     before anything is read, so that what changes meanwhile makes it out of date.
+//  2. The output is written under a temporary name and synced (package writer).
+//  3. [Folder.Announce] writes the output's size and SHA-256 to next.json.
+//  4. The output gets its name, in place of an older one. This is the commit point.
+//  5. [Folder.Record] writes the manifest: that of step 1, with the output's size, time
+//     and SHA-256, and with the journal's files as they are now.
+//
+// A process can be killed after each of them. This is what is left, and how the next
+// run sees it:
+//
+//   - After step 1 there is nothing new. After step 2 there is a temporary file, which
+//     [Folder.RemoveTemps] removes. The manifest still describes the output.
+//   - After step 3 next.json announces an output that did not appear. The manifest still
+//     describes the one that is there. The next announcement replaces this one.
+//   - After step 4 the manifest describes an output that is gone. The one that is there
+//     matches the announcement, so [Folder.CheckOutput] knows it as the job's own, and
+//     [Folder.Announced] lets a check say what happened. The next run derives it again,
+//     which costs no call.
+//   - After step 5 the output is finished. The announcement stays, and says the same as
+//     the manifest.
+//
+// # How a folder is set aside
+//
+// [Folder.SetAside] renames the folder, makes a new one, and writes the manifest into it
+// again, for another journal. A process that is killed after the rename, or after the
+// new folder is made, leaves an output that the new folder does not know. CheckOutput
+// then looks into the folders that were set aside, which have the job's name and a time.
+package state

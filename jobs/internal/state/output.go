@@ -1,0 +1,100 @@
+package state
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/genbatch/genbatch/batch/journal"
+	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/spec"
+)
+
+// This file holds what the folder does about the output: it announces, records and
+// recognizes it.
+
+// Announce states the size and SHA-256 of the output that is about to get its name. It
+// is step 3 of the protocol in the package comment.
+func (f *Folder) Announce(size int64, sha256 string) error {
+	text, err := json.Marshal(FileID{Path: f.Output, Size: size, SHA256: sha256})
+	if err != nil {
+		return err
+	}
+	return f.FS.WriteFile(f.Path(nextFile), append(text, '\n'), 0o600)
+}
+
+// Announced reports whether the output with this SHA-256 was announced last. Such an
+// output is the job's own even if the manifest describes another one.
+func (f *Folder) Announced(sha256 string) bool {
+	id, err := readNext(f.Dir)
+	return err == nil && id.SHA256 == sha256
+}
+
+// readNext returns the output that was announced last, without its time.
+func readNext(dir string) (FileID, error) {
+	var id FileID
+	text, err := os.ReadFile(filepath.Join(dir, nextFile))
+	if err == nil {
+		err = json.Unmarshal(text, &id)
+	}
+	return id, err
+}
+
+// CheckOutput refuses to replace a file that this job did not write, unless force is
+// set. It refuses a folder, and a path whose folder does not exist, in any case. Its
+// errors are of type [*spec.Error].
+func (f *Folder) CheckOutput(force bool) error {
+	info, err := os.Stat(f.Output)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if parent := filepath.Dir(f.Output); !durable.IsDir(parent) {
+			return spec.Errorf("make it first", "the output's folder %s does not exist", parent)
+		}
+		return nil
+	case err != nil:
+		return &spec.Error{Err: err}
+	case info.IsDir():
+		return spec.Errorf("name a file in it", "the output %s is a folder", f.Output)
+	case force || f.wroteOutput(info):
+		return nil
+	}
+	what := "was not written by this job"
+	if _, err := ReadManifest(f.Dir); err == nil {
+		what = "is not as this job has written it"
+	}
+	return spec.Errorf("choose another --output, or replace it with --force", "%s exists and %s", f.Output, what)
+}
+
+// wroteOutput reports whether the job itself wrote the output that is there, as this
+// folder says or one that was set aside.
+func (f *Folder) wroteOutput(info fs.FileInfo) bool {
+	return slices.ContainsFunc(append([]string{f.Dir}, asides(f.Dir)...), func(dir string) bool {
+		if m, err := ReadManifest(dir); err == nil && m.Output.matches(f.Output, info) {
+			return true
+		}
+		id, err := readNext(dir)
+		return err == nil && id.matches(f.Output, info)
+	})
+}
+
+// Record writes the manifest of a finished output. It is step 5 of the protocol in the
+// package comment. sources is the manifest of step 1, which Record does not change,
+// totals and sha256 are the output's, and media is what the pass over the rows saw.
+func (f *Folder) Record(sources *Manifest, totals *cost.Totals, sha256, media string, jl *journal.Journal) (err error) {
+	m := *sources
+	m.Rows, m.Summary, m.Media = totals.Rows, *totals, media
+	if m.Output, err = identify(f.Output); err != nil {
+		return err
+	}
+	m.Output.SHA256 = sha256
+	if len(jl.Damage()) == 0 {
+		if m.Journal, err = journalFiles(f.Dir); err != nil {
+			return err
+		}
+	}
+	return f.WriteManifest(&m)
+}
