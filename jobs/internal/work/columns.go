@@ -9,14 +9,16 @@ import (
 	"github.com/genbatch/genbatch/reader"
 )
 
-// Names returns the input's columns, as far as they are known; none: they are not.
+// Names returns the names of the input's columns. For an input without a header they
+// come from its first rows, so that a later row may have others, and there are none if
+// no row could be read.
 func (l *List) Names() []string { return l.names }
 
-// peekRows is how many rows of an input without a header tell its columns.
+// peekRows is how many rows are read for the columns of an input without a header.
 const peekRows = 1000
 
-// columnNames finds the input's columns: from headers and schemas, or among the first
-// rows.
+// columnNames returns the names of an input's columns: those of its headers and schemas,
+// and those of its first rows if that is not all.
 func columnNames(in *reader.Input) (names []string, err error) {
 	for _, c := range in.Columns() {
 		names = append(names, c.Name)
@@ -44,12 +46,13 @@ func columnNames(in *reader.Input) (names []string, err error) {
 }
 
 // A columnClash finds rows that have a column named like a result column. Only inputs
-// whose columns are not known beforehand need it. It is for one pass over the rows.
+// whose columns are known row by row need it. It is for one pass over the rows.
 type columnClash struct {
 	reserved []batch.Column
-	clean    []batch.Column // the columns of a row that has none of them: mostly the next row's too
+	clean    []batch.Column // the columns of the last row that was fine; the next row mostly shares them
 }
 
+// newClash returns what checks the rows of one pass.
 func (l *List) newClash() columnClash {
 	if l.Input.KnownColumns() {
 		return columnClash{}
@@ -57,6 +60,7 @@ func (l *List) newClash() columnClash {
 	return columnClash{reserved: l.Reserved}
 }
 
+// check returns an error if the row has a result column.
 func (c *columnClash) check(row *batch.Row) error {
 	if len(row.Columns) == 0 || len(row.Columns) == len(c.clean) && &row.Columns[0] == &c.clean[0] {
 		return nil

@@ -7,35 +7,35 @@ import (
 	"github.com/genbatch/genbatch/batch/journal"
 )
 
-// A Fate is what is to become of a row in a run.
+// A Fate says what is to become of a row in a run. Each row has exactly one, and what
+// depends on it is decided here alone.
 type Fate uint8
 
 // The fates.
 const (
-	Bad     Fate = iota // it cannot be read or rendered, or is known to be refused
-	Copied              // it shares the call of the first row with the same request
-	Settled             // its result is in the journal, and counts
-	Again               // it was asked before, and is asked again: it failed, or its status is named by retry
-	New                 // the journal has no result of it
+	Bad     Fate = iota // it cannot be read or rendered, or the API is known to refuse it
+	Copied              // it shares the call of the first row with the same request, and has no result of its own
+	Settled             // the journal has a result that counts
+	Again               // the journal has a result, but the row is asked again: it failed, or Retry names its status
+	New                 // the journal has no result
 )
 
-// Ask reports whether the row is to be asked.
+// Ask reports whether a run asks the row.
 func (f Fate) Ask() bool { return f == Again || f == New }
 
-// An Item is one row of the job, with the request that it renders to and what the
-// journal knows of it.
+// An Item is one row of the job, with its request and what the journal has for it.
 type Item struct {
 	Row     *batch.Row
 	Request *batch.Request // nil for a bad row
-	Err     error          // why the row is bad
+	Err     error          // why the row is bad; nil for every other row
 	Fate    Fate
 
-	// Entry is where the journal has the row's result, or, for a copied row, that of
-	// the row whose call it shares. Its status is empty where there is none.
+	// Entry says where the journal has the row's result. For a copied row it is the
+	// result of the row whose call it shares. Without a result it is the zero value.
 	Entry journal.Entry
 }
 
-// Bytes is about what an item, and its answer, hold in memory.
+// Bytes estimates how much memory the item and its answer take.
 func (it *Item) Bytes() int {
 	n := len(it.Row.Raw) + it.Entry.Bytes()
 	if it.Request != nil {

@@ -1,6 +1,13 @@
-// Package work makes work of a job's rows: it renders each to a request, looks up what
-// the journal knows of it, and says what is to become of it. Whatever asks about the
-// rows of a job (a run, a plan, a sample, an output) goes through a [List].
+// Package work says what is to become of each row of a job. It renders the row to a
+// request, looks up what the journal has for it, and decides its [Fate].
+//
+// A run, a plan, a sample and an output all ask about the rows of a job, and have to
+// agree on the answer. So all of them go through a [List].
+//
+// The order of the rows matters, because identical requests are told apart by their
+// number: the n-th row with one fingerprint is occurrence n-1. Therefore each pass reads
+// all rows from the first one, and a list of some rows leaves out the others only after
+// they have been numbered.
 package work
 
 import (
@@ -16,57 +23,57 @@ import (
 	"github.com/genbatch/genbatch/reader"
 )
 
-// A Config says what a List needs. All fields but those that say otherwise are
-// required.
+// A Config says what a List is made of. Fields are required unless they say otherwise.
 type Config struct {
 	Input  *reader.Input
 	Prompt *prompt.Prompt
-	Media  *media.Parts // nil: no column has media
+	Media  *media.Parts // nil if no column has media
 
-	Limit  int                   // only the first rows; 0: all
-	Dedupe bool                  // rows with the same request share a call
+	Limit  int                   // how many rows of the input belong to the job; 0 means all
+	Dedupe bool                  // rows with the same request share the call of the first one
 	Key    string                // the column that names rows in messages; may be empty
 	Retry  map[batch.Status]bool // statuses that are asked again although they are settled; may be nil
 
-	// Reserved are the result columns, which the input must not have.
+	// Reserved are the result columns. A row that has one of them is bad.
 	Reserved []batch.Column
 
-	// Refuse returns why a request is known to be refused, or nil. What has an answer
-	// keeps it, whatever is known of its request by now.
+	// Refuse returns why the API is known to refuse a request, or nil. It is not asked
+	// about a row with a result, which keeps it whatever is known by now.
 	Refuse func(*batch.Request) error
 }
 
-// A List is the rows of a job in input order. Each of its iterators reads the input
-// anew. It is for one goroutine at a time, but for Count.
+// A List is the rows of a job in input order. Every iterator and every method reads the
+// input anew. A List is for one goroutine at a time, except for Count.
 type List struct {
-	Config
+	Config  // read-only
 	journal *journal.Journal
-	only    map[batch.ID]bool // nil: all rows
-	names   []string          // the input's columns, as far as they are known
+	chosen  map[batch.ID]bool // the rows of the list; nil means all
+	names   []string          // see Names
 }
 
-// NewList returns a list, and learns the input's columns. Its errors are spec.Errors.
+// NewList returns the list of all rows, and finds the input's columns. Its errors are of
+// type [*spec.Error].
 func NewList(c Config) (*List, error) {
-	l := &List{Config: c}
-	var err error
-	l.names, err = columnNames(c.Input)
-	return l, err
+	names, err := columnNames(c.Input)
+	if err != nil {
+		return nil, err
+	}
+	return &List{Config: c, names: names}, nil
 }
 
-// Use has the list look up results in a journal. It comes before every method that
-// yields items.
+// Use tells the list where to look up results. It must be called before Items, All,
+// Sample, Pilot and Status.
 func (l *List) Use(j *journal.Journal) { l.journal = j }
 
-// Only returns the list of the rows with these identities. The list that it was made
-// of stays as it is.
-func (l *List) Only(ids map[batch.ID]bool) *List {
+// choose returns the list of the rows with these identities. l stays as it is.
+func (l *List) choose(ids map[batch.ID]bool) *List {
 	part := *l
-	part.only = ids
+	part.chosen = ids
 	return &part
 }
 
-// Rows ranges over the input's rows, as far as the limit goes. A broken source is the
-// second value, and the last.
+// Rows ranges over the input's rows up to the limit, whether they are chosen or not. If
+// the input breaks, the error is the second value, and the last.
 func (l *List) Rows() iter.Seq2[*batch.Row, error] {
 	return func(yield func(*batch.Row, error) bool) {
 		n := 0
@@ -86,8 +93,8 @@ func (l *List) Rows() iter.Seq2[*batch.Row, error] {
 	}
 }
 
-// Items ranges over the rows of the list. A broken source is the second value, and the
-// last.
+// Items ranges over the rows of the list. If the input breaks, the error is the second
+// value, and the last. A list of chosen rows leaves out bad rows, which have no identity.
 func (l *List) Items() iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		p := l.newPass()
@@ -97,12 +104,12 @@ func (l *List) Items() iter.Seq2[Item, error] {
 				return
 			}
 			it := p.item(row)
-			if l.only != nil && (it.Request == nil || !l.only[it.Request.ID()]) {
+			if l.chosen != nil && (it.Request == nil || !l.chosen[it.Request.ID()]) {
 				continue
 			}
 			if it.Request != nil && it.Entry.Status == "" {
-				if err := l.Refuse(it.Request); err != nil {
-					it.Request, it.Err, it.Fate = nil, fmt.Errorf("%s: %w", row.Place(), err), Bad
+				if err := l.refuse(it.Request, row); err != nil {
+					it.Request, it.Err, it.Fate = nil, err, Bad
 				}
 			}
 			if !yield(it, nil) {
@@ -112,9 +119,9 @@ func (l *List) Items() iter.Seq2[Item, error] {
 	}
 }
 
-// All ranges over all rows of the input, those past the limit and out of the sample
-// too, so that the journal knows afterwards what nobody asks for. What is refused is
-// not looked at.
+// All ranges over all rows of the input, also those past the limit and those that are not
+// chosen. Afterwards the journal knows which of its results no row asks for. Refuse is
+// not asked.
 func (l *List) All() iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		p := l.newPass()
@@ -130,7 +137,7 @@ func (l *List) All() iter.Seq2[Item, error] {
 	}
 }
 
-// A pass is one reading of the rows.
+// A pass is one reading of the input from its first row.
 type pass struct {
 	*List
 	results *journal.Pass
@@ -139,7 +146,7 @@ type pass struct {
 
 func (l *List) newPass() *pass { return &pass{l, l.journal.Pass(), l.newClash()} }
 
-// item returns a row with its request and its fate, apart from what is refused.
+// item returns the next row with its request and its fate. It does not ask Refuse.
 func (p *pass) item(row *batch.Row) Item {
 	it := Item{Row: row}
 	if it.Request, it.Err = p.request(row, &p.clash); it.Err != nil {
@@ -161,7 +168,8 @@ func (p *pass) item(row *batch.Row) Item {
 	return it
 }
 
-// request returns what a row renders to. An error is the row's.
+// request returns what a row renders to, without its occurrence. An error says what is
+// wrong with the row, and where it stands.
 func (l *List) request(row *batch.Row, clash *columnClash) (*batch.Request, error) {
 	if row.Err != nil {
 		return nil, row.Err
@@ -197,17 +205,24 @@ func (l *List) request(row *batch.Row, clash *columnClash) (*batch.Request, erro
 	}, nil
 }
 
-// Check reads the whole input and returns its first bad row as a spec.Error: --strict.
-// It needs no journal.
+// refuse returns why the API is known to refuse a row's request, and where the row
+// stands, or nil.
+func (l *List) refuse(r *batch.Request, row *batch.Row) error {
+	if err := l.Refuse(r); err != nil {
+		return fmt.Errorf("%s: %w", row.Place(), err)
+	}
+	return nil
+}
+
+// Check reads the whole input and returns a [*spec.Error] for its first bad row, for
+// --strict. It asks Refuse about every row and needs no journal.
 func (l *List) Check() error {
 	clash := l.newClash()
 	for row, err := range l.Rows() {
 		if err == nil {
 			var req *batch.Request
 			if req, err = l.request(row, &clash); err == nil {
-				if err = l.Refuse(req); err != nil {
-					err = fmt.Errorf("%s: %w", row.Place(), err)
-				}
+				err = l.refuse(req, row)
 			}
 		}
 		if err != nil {
@@ -217,7 +232,8 @@ func (l *List) Check() error {
 	return nil
 }
 
-// CheckKeys reads the input once and refuses a key that names two rows.
+// CheckKeys reads the whole input and returns a [*spec.Error] if two rows have the same
+// key. Rows may have none.
 func (l *List) CheckKeys() error {
 	first := make(map[string]string)
 	for row, err := range l.Rows() {
@@ -236,7 +252,7 @@ func (l *List) CheckKeys() error {
 	return nil
 }
 
-// keyOf returns the row's name, or "" when it has none.
+// keyOf returns the row's key as text, or "" if it has none.
 func (l *List) keyOf(row *batch.Row) string {
 	if l.Key == "" {
 		return ""
@@ -247,11 +263,11 @@ func (l *List) keyOf(row *batch.Row) string {
 	return ""
 }
 
-// Count reads the input once and returns how many rows the list has. It may run beside
-// the other methods.
+// Count returns how many rows the list has. It may run beside the other methods. When
+// ctx ends, it returns the rows that it has counted, with the error of ctx.
 func (l *List) Count(ctx context.Context) (int64, error) {
-	if l.only != nil {
-		return int64(len(l.only)), nil
+	if l.chosen != nil {
+		return int64(len(l.chosen)), nil
 	}
 	var n int64
 	for _, err := range l.Rows() {

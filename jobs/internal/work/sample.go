@@ -8,15 +8,16 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
-// Sample returns the list of the n rows with the lowest fingerprints, so that the same
-// rows are picked each time.
+// Sample returns the list of the n rows with the lowest fingerprints. Fingerprints are as
+// good as random, and the same rows are chosen each time. Bad and copied rows are not
+// chosen. l stays as it is.
 func (l *List) Sample(n int) (*List, error) {
 	var lowest idHeap
 	for it, err := range l.Items() {
 		if err != nil {
 			return nil, err
 		}
-		if it.Fate == Bad || it.Fate == Copied { // the row that a copy shares might not be picked
+		if it.Fate == Bad || it.Fate == Copied { // the row whose call a copy shares might not be chosen
 			continue
 		}
 		heap.Push(&lowest, it.Request.ID())
@@ -28,7 +29,7 @@ func (l *List) Sample(n int) (*List, error) {
 	for _, id := range lowest {
 		ids[id] = true
 	}
-	return l.Only(ids), nil
+	return l.choose(ids), nil
 }
 
 // idHeap has its highest ID on top.
@@ -46,8 +47,9 @@ func (h *idHeap) Pop() any {
 	return last
 }
 
-// Pilot returns the list of n of the rows that are to be asked: sorted by the length of
-// the prompt and cut into n pieces, the one with the lowest fingerprint of each.
+// Pilot returns the list of n of the rows that are to be asked, or of all if they are
+// fewer. It sorts them by the length of their prompts, cuts them into n strata, and
+// chooses the row with the lowest fingerprint of each. l stays as it is.
 func (l *List) Pilot(n int) (*List, error) {
 	type row struct {
 		id     batch.ID
@@ -66,9 +68,9 @@ func (l *List) Pilot(n int) (*List, error) {
 	n = min(n, len(rows))
 	ids := make(map[batch.ID]bool, n)
 	for i := range n {
-		piece := rows[i*len(rows)/n : (i+1)*len(rows)/n]
-		lowest := slices.MinFunc(piece, func(a, b row) int { return a.id.Compare(b.id) })
+		stratum := rows[i*len(rows)/n : (i+1)*len(rows)/n]
+		lowest := slices.MinFunc(stratum, func(a, b row) int { return a.id.Compare(b.id) })
 		ids[lowest.id] = true
 	}
-	return l.Only(ids), nil
+	return l.choose(ids), nil
 }

@@ -6,16 +6,17 @@ import (
 	"github.com/genbatch/genbatch/batch"
 )
 
-// A Status counts the rows of the input that a job has now.
+// A Status counts the rows of the input as it is now. Rows that failed are part of Rows
+// alone.
 type Status struct {
 	Rows    int64 `json:"rows"`
-	Settled int64 `json:"settled"`
-	Left    int64 `json:"left"` // without any result
-	Bad     int64 `json:"bad"`  // unreadable
+	Settled int64 `json:"settled"` // with a result that is settled, also if Retry names its status
+	Left    int64 `json:"left"`    // without any result
+	Bad     int64 `json:"bad"`     // unreadable
 }
 
-// Status compares the input with the journal. It returns nil when that cannot be done
-// before the deadline.
+// Status compares the input with the journal. It returns nil if the input breaks or the
+// deadline passes before its end.
 func (l *List) Status(deadline time.Time) *Status {
 	s := new(Status)
 	for it, err := range l.Items() {
