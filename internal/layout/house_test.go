@@ -23,7 +23,7 @@ var house = []floor{
 	{"tests", []room{
 		{"examples", nil},
 		{"internal/layout", nil},
-		{"jobs/internal/jobtest", []string{"jobs/spec", "batch"}},
+		{"jobs/internal/jobtest", []string{"jobs/spec", "batch", "internal/durable"}},
 		{"jobs/cost/costtest", []string{"jobs/cost"}},
 		{"batch/batchtest", []string{"batch"}},
 		{"internal/benchtest", nil},

@@ -11,15 +11,18 @@ import (
 	"testing"
 )
 
-// An endpoint answers generateContent by echoing the prompt, or as reply says. It
-// counts what it is asked.
+// An Endpoint answers generateContent with the prompt, or as Reply says. It keeps what it
+// is asked.
 type Endpoint struct {
 	*httptest.Server
-	Reply func(prompt string, n int) (status int, body string) // n: how often this prompt was asked, from 1
 
-	Mu    sync.Mutex
-	Asked []string
-	Times map[string]int
+	// Reply, if not nil, returns the HTTP status and the body of the response to a
+	// prompt. n says how often the prompt has been asked, from 1.
+	Reply func(prompt string, n int) (status int, body string)
+
+	Mu    sync.Mutex     // guards the fields below
+	Asked []string       // the prompts since the last call of Requests
+	Times map[string]int // how often each prompt was asked
 }
 
 // NewEndpoint starts an Endpoint, which ends with the test.
@@ -49,13 +52,14 @@ func NewEndpoint(t *testing.T) *Endpoint {
 	return e
 }
 
-// AnswerBody is a response whose answer is text, with usage.
+// AnswerBody returns a response whose answer is text. It used 100 tokens of input and 10
+// of output.
 func AnswerBody(text string) string {
 	return fmt.Sprintf(`{"candidates":[{"content":{"parts":[{"text":%q}],"role":"model"},"finishReason":"STOP"}],`+
 		`"usageMetadata":{"promptTokenCount":100,"candidatesTokenCount":10,"totalTokenCount":110},"modelVersion":"gemini-2.5-flash-lite","responseId":"r"}`, text)
 }
 
-// requests returns what was asked since the last call, sorted.
+// Requests returns the prompts that were asked since the last call, sorted.
 func (e *Endpoint) Requests() []string {
 	e.Mu.Lock()
 	defer e.Mu.Unlock()

@@ -15,32 +15,38 @@ import (
 	"time"
 )
 
-// A Gallery answers generateContent with what it was sent, and has a Files API.
+// A Gallery answers generateContent with a description of what it was sent, and has a
+// Files API.
 type Gallery struct {
 	*httptest.Server
-	Reply func(said string, n int) (status int, body string) // n: how often it was said, from 1; empty: an echo
 
-	Mu      sync.Mutex
-	said    []string
-	times   map[string]int
+	// Reply, if not nil, returns the HTTP status and the body of the response to what was
+	// sent. n says how often it has been sent, from 1. For an empty body the Gallery
+	// answers as without Reply.
+	Reply func(said string, n int) (status int, body string)
+
+	Mu      sync.Mutex        // guards the fields below
 	Files   map[string][]byte // by name
-	State   string            // of new files
-	open    []byte            // the upload under way
-	Uploads int
-	Gets    int
-	Deleted []string
+	State   string            // that a file has in every response: ACTIVE at first
+	Uploads int               // that were finished
+	Gets    int               // of files
+	Deleted []string          // the names of files
+
+	open  []byte         // the upload under way
+	said  []string       // what was sent since the last call of Requests
+	times map[string]int // how often each was sent
 }
 
 // NewGallery starts a Gallery, which ends with the test.
 func NewGallery(t *testing.T) *Gallery {
 	g := &Gallery{times: map[string]int{}, Files: map[string][]byte{}, State: "ACTIVE"}
-	g.Server = httptest.NewServer(g)
+	g.Server = httptest.NewServer(http.HandlerFunc(g.serve))
 	t.Cleanup(g.Close)
 	return g
 }
 
-// ServeHTTP implements [http.Handler].
-func (g *Gallery) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// serve serves one exchange.
+func (g *Gallery) serve(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	g.Mu.Lock()
 	defer g.Mu.Unlock()
@@ -92,7 +98,8 @@ func (g *Gallery) file(name string) string {
 		name, g.URL+"/v1beta/"+name, g.State, len(g.Files[name]), time.Now().Add(48*time.Hour).Format(time.RFC3339Nano))
 }
 
-// generate says what it was sent: the sums of media, f:name for files, and texts.
+// generate answers with what it was sent, with blanks between: texts as they are, and 8
+// digits of the SHA-256 of media, behind f: if they came by the Files API.
 func (g *Gallery) generate(body []byte) (int, string) {
 	var req struct {
 		Contents []struct {
@@ -138,7 +145,7 @@ func (g *Gallery) generate(body []byte) (int, string) {
 	return 200, AnswerBody(all)
 }
 
-// requests returns what was said since the last call, sorted.
+// Requests returns what was sent since the last call, sorted.
 func (g *Gallery) Requests() []string {
 	g.Mu.Lock()
 	defer g.Mu.Unlock()

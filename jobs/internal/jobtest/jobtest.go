@@ -1,11 +1,13 @@
-// Package jobtest holds what tests of jobs and of its rooms share: job files and rows in
-// a line, an endpoint that echoes, and one with a Files API.
+// Package jobtest holds what tests of jobs and of its rooms share. There are job files and
+// rows that take one line each, disks that fail, an endpoint that echoes, and one with a
+// Files API.
 package jobtest
 
 import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -14,6 +16,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,15 +24,16 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-// BenchText is a text of the length that many texts have, another one for each i.
+// BenchText returns a text of a common length for benchmarks. It differs for each i.
 func BenchText(i int) string {
 	return fmt.Sprintf("Ticket %d: the parcel came late, one corner was wet, and the invoice names another street.", i)
 }
 
-// GoodAnswer is a document that fits [InvoiceSchema].
+// GoodAnswer is a JSON document that is valid by [InvoiceSchema].
 const GoodAnswer = `{"vendor":"ACME","total":12.50,"paid":true}`
 
-// Load reads a job file's text.
+// Load reads a job file with this text below an input, an output and a model. The test
+// fails if there is a mistake in it.
 func Load(t *testing.T, text string) *spec.Spec {
 	t.Helper()
 	s, err := LoadText(t, "input: in.jsonl\noutput: out.jsonl\nmodel: m\n"+text)
@@ -39,7 +43,7 @@ func Load(t *testing.T, text string) *spec.Spec {
 	return s
 }
 
-// SameJSON compares JSON texts as values.
+// SameJSON fails unless two JSON texts hold the same value.
 func SameJSON(t *testing.T, got, want string) {
 	t.Helper()
 	var a, b any
@@ -54,7 +58,7 @@ func SameJSON(t *testing.T, got, want string) {
 	}
 }
 
-// Picture returns a PNG of its own for each shade.
+// Picture returns a PNG, which differs for each shade.
 func Picture(t *testing.T, shade uint8, width, height int) []byte {
 	t.Helper()
 	m := image.NewGray(image.Rect(0, 0, width, height))
@@ -66,7 +70,8 @@ func Picture(t *testing.T, shade uint8, width, height int) []byte {
 	return b.Bytes()
 }
 
-// WriteFile writes a file below a folder, with the folders on the way to it.
+// WriteFile writes a file below a folder, and makes the folders on the way to it. The file
+// is an hour old, because a younger one is read each time.
 func WriteFile(t *testing.T, dir, name string, data []byte) {
 	t.Helper()
 	path := filepath.Join(dir, name)
@@ -76,13 +81,13 @@ func WriteFile(t *testing.T, dir, name string, data []byte) {
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	before := time.Now().Add(-time.Hour) // what was just changed is read each time
+	before := time.Now().Add(-time.Hour)
 	if err := os.Chtimes(path, before, before); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// SHA256Of returns the sum as hexadecimal digits.
+// SHA256Of returns the SHA-256 of data in hexadecimal digits.
 func SHA256Of(data []byte) string { return fmt.Sprintf("%x", sha256.Sum256(data)) }
 
 // Equal fails unless the texts are these, in this order.
@@ -93,7 +98,15 @@ func Equal(t *testing.T, what string, got []string, want ...string) {
 	}
 }
 
-// InvoiceSchema is a JSON Schema with a bit of everything that people use.
+// IsSpecError fails unless err is a [*spec.Error] that contains the text.
+func IsSpecError(t *testing.T, what string, err error, text string) {
+	t.Helper()
+	if _, ok := errors.AsType[*spec.Error](err); !ok || !strings.Contains(err.Error(), text) {
+		t.Errorf("%s: %v, want a spec.Error with %q", what, err, text)
+	}
+}
+
+// InvoiceSchema is a JSON Schema with a bit of everything that is in common use.
 const InvoiceSchema = `{
 	"type": "object",
 	"properties": {
@@ -110,7 +123,7 @@ const InvoiceSchema = `{
 	"$defs": {"item": {"type": "object", "properties": {"price": {"type": "number"}}, "required": ["price"]}}
 }`
 
-// LoadText reads a job file of this text.
+// LoadText reads a job file with this text, and returns what [spec.Load] does.
 func LoadText(t *testing.T, text string) (*spec.Spec, error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "job.yaml")
@@ -120,7 +133,7 @@ func LoadText(t *testing.T, text string) (*spec.Spec, error) {
 	return spec.Load(path)
 }
 
-// Row makes a row of names and values in turn.
+// Row returns a row with these names and values, which alternate.
 func Row(pairs ...any) *batch.Row {
 	r := &batch.Row{Number: 1, Source: "in.jsonl", Line: 1}
 	for i := 0; i < len(pairs); i += 2 {

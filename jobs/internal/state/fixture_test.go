@@ -3,19 +3,16 @@ package state
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
-	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/internal/jobtest"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -28,7 +25,7 @@ func newFolder(t *testing.T) (*Folder, *spec.Spec) {
 		Model: "m", Prompt: "{{.q}}",
 	}
 	write(t, s.Input[0], `{"q":"a"}`+"\n")
-	f := &Folder{Dir: s.Output + ".genbatch", Output: s.Output}
+	f := &Folder{Dir: s.Output + ".genbatch", Output: s.Output, FS: jobtest.Unsynced}
 	if err := f.Create(); err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +37,7 @@ func newFolder(t *testing.T) (*Folder, *spec.Spec) {
 // are so old that their times count.
 func finish(t *testing.T, f *Folder, s *spec.Spec, output string, steps int) {
 	t.Helper()
-	jl, err := journal.Open(journal.Config{Dir: f.Dir})
+	jl, err := journal.Open(journal.Config{Dir: f.Dir, FS: jobtest.Unsynced})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,52 +119,22 @@ func contents(t *testing.T, dir string) map[string]string {
 	return files
 }
 
-// isSpecError fails unless err is a spec.Error that contains the text.
-func isSpecError(t *testing.T, what string, err error, text string) {
-	t.Helper()
-	if _, ok := errors.AsType[*spec.Error](err); !ok || !strings.Contains(err.Error(), text) {
-		t.Errorf("%s: %v, want a spec.Error with %q", what, err, text)
-	}
-}
-
-// eachFault runs change once for each operation that it does on the disk, on a folder
-// made by newFolder. That operation fails, and has been carried out or not. Each time the
-// error must name the path, nothing half-written may be left, and check is called with
-// the folder as the crash leaves it. At the end eachFault runs change without a fault.
+// eachFault has change fail at each of its operations on the disk, on a folder made by
+// newFolder and start. check looks at the folder as the fault leaves it, with a disk that
+// works again.
 func eachFault(t *testing.T, start func(*Folder, *spec.Spec), change func(*Folder, *spec.Spec) error, check func(what string, f *Folder, s *spec.Spec)) {
 	t.Helper()
-	for _, apply := range []bool{false, true} {
-		for fail := 0; ; fail++ {
-			f, s := newFolder(t)
-			start(f, s)
-			ops, failed, at := 0, "", ""
-			f.FS = durable.FS{Hook: func(op durable.Op, path string) (bool, error) {
-				if ops++; ops-1 != fail {
-					return true, nil
-				}
-				failed, at = fmt.Sprintf("%s %s", op, filepath.Base(path)), path
-				return apply, &fs.PathError{Op: string(op), Path: path, Err: syscall.ENOSPC}
-			}}
-			err := change(f, s)
-			if failed == "" {
-				if err != nil || fail == 0 {
-					t.Errorf("without a fault among %d operations: %v", fail, err)
-				}
-				break
-			}
-			what := fmt.Sprintf("operation %d, %s, applied %v", fail, failed, apply)
-			if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), at) {
-				t.Errorf("%s: %v, want an error that names %s", what, err, at)
-			}
-			for path := range contents(t, filepath.Dir(f.Dir)) {
-				if strings.Contains(path, ".tmp-") {
-					t.Errorf("%s: %s is left behind", what, path)
-				}
-			}
-			f.FS = durable.FS{}
-			check(what, f, s)
-		}
-	}
+	var f *Folder
+	var s *spec.Spec
+	jobtest.EachFault(t, 4, func(fault *jobtest.Fault) (string, error) {
+		f, s = newFolder(t)
+		start(f, s)
+		f.FS = fault.FS()
+		return filepath.Dir(f.Dir), change(f, s)
+	}, func(fault *jobtest.Fault) {
+		f.FS = jobtest.Unsynced
+		check(fault.String(), f, s)
+	})
 }
 
 // oneOf fails unless a file holds one of the texts. An empty text stands for no file.

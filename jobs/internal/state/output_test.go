@@ -10,6 +10,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/internal/jobtest"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -65,7 +66,7 @@ func TestCheckOutputRefusesWhatIsNotOurs(t *testing.T) {
 		t.Errorf("where nothing is: %v", err)
 	}
 	write(t, s.Output, "the user's\n")
-	isSpecError(t, "a file of the user's", f.CheckOutput(false), "was not written by this job")
+	jobtest.IsSpecError(t, "a file of the user's", f.CheckOutput(false), "was not written by this job")
 	if err := f.CheckOutput(true); err != nil {
 		t.Errorf("by force: %v", err)
 	}
@@ -77,12 +78,12 @@ func TestCheckOutputRefusesWhatIsNotOurs(t *testing.T) {
 	}
 	write(t, s.Output, "answerS\n")
 	age(t, s.Output)
-	isSpecError(t, "an edited output", f.CheckOutput(false), "is not as this job has written it")
+	jobtest.IsSpecError(t, "an edited output", f.CheckOutput(false), "is not as this job has written it")
 
 	f.Output = filepath.Join(filepath.Dir(s.Output), "missing", "out.jsonl")
-	isSpecError(t, "without a folder", f.CheckOutput(true), "does not exist")
+	jobtest.IsSpecError(t, "without a folder", f.CheckOutput(true), "does not exist")
 	f.Output = filepath.Dir(s.Output)
-	isSpecError(t, "a folder", f.CheckOutput(true), "is a folder")
+	jobtest.IsSpecError(t, "a folder", f.CheckOutput(true), "is a folder")
 }
 
 // An announcement that fails leaves the one before, or is there as a whole.

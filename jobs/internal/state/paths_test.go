@@ -3,6 +3,8 @@ package state
 import (
 	"path/filepath"
 	"testing"
+
+	"github.com/genbatch/genbatch/jobs/internal/jobtest"
 )
 
 // Inputs, output and folder of a job must not get in each other's way.
@@ -48,6 +50,6 @@ func TestCheckPaths(t *testing.T) {
 			}
 			continue
 		}
-		isSpecError(t, tt.name, err, tt.want)
+		jobtest.IsSpecError(t, tt.name, err, tt.want)
 	}
 }

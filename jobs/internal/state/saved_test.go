@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/genbatch/genbatch/jobs/internal/jobtest"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -16,7 +17,7 @@ func TestSpecRoundTrip(t *testing.T) {
 		t.Error("a folder has a job that was not saved")
 	}
 	_, err := LoadSpec(f.Dir)
-	isSpecError(t, "before", err, "no run has left its state in "+f.Dir)
+	jobtest.IsSpecError(t, "before", err, "no run has left its state in "+f.Dir)
 
 	s.Force, s.Header = true, spec.List{"Authorization=Bearer abcdefghijklmnop"}
 	s.Request = map[string]any{"seed": json.Number("12345678901234567890")}
@@ -36,7 +37,7 @@ func TestSpecRoundTrip(t *testing.T) {
 	}
 	write(t, f.Path(specFile), "{")
 	_, err = LoadSpec(f.Dir)
-	isSpecError(t, "half a job.json", err, f.Path(specFile))
+	jobtest.IsSpecError(t, "half a job.json", err, f.Path(specFile))
 	if asksElse, err := f.SaveSpec(s, 1); asksElse || err != nil {
 		t.Errorf("over half a job.json: %v, %v", asksElse, err)
 	}
@@ -73,7 +74,7 @@ func TestSaveSpecOfLaterWording(t *testing.T) {
 	}
 	before := contents(t, f.Dir)[specFile]
 	_, err := f.SaveSpec(s, 1)
-	isSpecError(t, "an earlier wording", err, "was begun by genbatch")
+	jobtest.IsSpecError(t, "an earlier wording", err, "was begun by genbatch")
 	oneOf(t, "after the refusal", f.Path(specFile), before)
 	if _, err := f.SaveSpec(s, 3); err != nil {
 		t.Errorf("a later wording: %v", err)

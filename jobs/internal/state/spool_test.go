@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/genbatch/genbatch/jobs/internal/jobtest"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -35,7 +36,7 @@ func TestSpoolFormats(t *testing.T) {
 		oneOf(t, tt.name, path, tt.stdin)
 	}
 	f, _ := newFolder(t)
-	isSpecError(t, "unknown", f.Spool(strings.NewReader("q,r\n"), ""), "the format of stdin is not known")
+	jobtest.IsSpecError(t, "unknown", f.Spool(strings.NewReader("q,r\n"), ""), "the format of stdin is not known")
 	if left := contents(t, f.Dir); len(left) != 0 {
 		t.Errorf("a refused stdin leaves %v", left)
 	}
@@ -44,9 +45,9 @@ func TestSpoolFormats(t *testing.T) {
 // An empty stdin keeps what an earlier run was given, and is refused without that.
 func TestSpoolOfNothing(t *testing.T) {
 	f, _ := newFolder(t)
-	isSpecError(t, "at first", f.Spool(strings.NewReader(""), "csv"), "stdin is empty")
+	jobtest.IsSpecError(t, "at first", f.Spool(strings.NewReader(""), "csv"), "stdin is empty")
 	_, err := f.Spooled()
-	isSpecError(t, "at first", err, "nothing of stdin is kept in "+f.Dir)
+	jobtest.IsSpecError(t, "at first", err, "nothing of stdin is kept in "+f.Dir)
 	if err := f.Spool(strings.NewReader("q\n1\n"), "csv"); err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +68,7 @@ func TestSpoolOfDevice(t *testing.T) {
 	}
 	defer device.Close()
 	f, _ := newFolder(t)
-	isSpecError(t, "a device", f.Spool(device, ""), "stdin is empty")
+	jobtest.IsSpecError(t, "a device", f.Spool(device, ""), "stdin is empty")
 }
 
 // A stdin that cannot be read to its end leaves the copy of an earlier run.

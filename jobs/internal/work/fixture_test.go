@@ -9,6 +9,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
+	"github.com/genbatch/genbatch/jobs/internal/jobtest"
 	"github.com/genbatch/genbatch/jobs/internal/prompt"
 	"github.com/genbatch/genbatch/jobs/spec"
 	"github.com/genbatch/genbatch/reader"
@@ -30,7 +31,7 @@ func newFixture(t *testing.T, rows ...string) *fixture {
 		t.Fatal(err)
 	}
 	f.config = Config{Prompt: p, Refuse: func(*batch.Request) error { return nil }}
-	if f.journal, err = journal.Open(journal.Config{Dir: t.TempDir()}); err != nil {
+	if f.journal, err = journal.Open(journal.Config{Dir: t.TempDir(), FS: jobtest.Unsynced}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -13,7 +13,6 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
-	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // A row's fate follows from what it renders to and from the status of its result.
@@ -192,8 +191,8 @@ func TestBrokenInput(t *testing.T) {
 	broken("Pilot", err)
 	_, err = l.Count(t.Context())
 	broken("Count", err)
-	isSpecError(t, "Check", l.Check(), f.path)
-	isSpecError(t, "CheckKeys", l.CheckKeys(), f.path)
+	jobtest.IsSpecError(t, "Check", l.Check(), f.path)
+	jobtest.IsSpecError(t, "CheckKeys", l.CheckKeys(), f.path)
 	if s := l.Status(time.Now().Add(time.Hour)); s != nil {
 		t.Errorf("the status is %+v", s)
 	}
@@ -240,7 +239,7 @@ func TestCheckFindsTheFirstBadRow(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := l.Check(); tt.want != "" {
-			isSpecError(t, tt.name, err, tt.want)
+			jobtest.IsSpecError(t, tt.name, err, tt.want)
 		} else if err != nil {
 			t.Errorf("%s: %v", tt.name, err)
 		}
@@ -263,17 +262,10 @@ func TestCheckKeys(t *testing.T) {
 		f := newFixture(t, tt.rows...)
 		f.config.Key, f.config.Limit = tt.key, 4
 		if err := f.list().CheckKeys(); tt.want != "" {
-			isSpecError(t, tt.name, err, tt.want)
+			jobtest.IsSpecError(t, tt.name, err, tt.want)
 		} else if err != nil {
 			t.Errorf("%s: %v", tt.name, err)
 		}
-	}
-}
-
-func isSpecError(t *testing.T, what string, err error, text string) {
-	t.Helper()
-	if _, ok := errors.AsType[*spec.Error](err); !ok || !strings.Contains(err.Error(), text) {
-		t.Errorf("%s: %v, want a spec.Error with %q", what, err, text)
 	}
 }
 
@@ -324,6 +316,6 @@ func TestColumns(t *testing.T) {
 	if l, err := NewList(f.config); l != nil {
 		t.Errorf("an input that breaks at once has the columns %q", l.Names())
 	} else {
-		isSpecError(t, "an input that breaks at once", err, f.path)
+		jobtest.IsSpecError(t, "an input that breaks at once", err, f.path)
 	}
 }
