@@ -9,15 +9,15 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-// A column is a result column: one that the output has beside the input's own.
+// A column is a result column, which the output has beside the input's own.
 type column struct {
 	batch.Column
-	value func(x *reply) any // nil: null
-	files bool               // it needs the answers' files
+	value func(x *reply) any // returns nil for null
+	files bool               // whether the value needs the answers' files
 }
 
-// Columns are the result columns of a job, in the order of the output, named with the
-// job's prefix.
+// Columns are the result columns of a job in the order of the output. Their names have
+// the job's prefix.
 type Columns []column
 
 // Names returns the columns' names and types.
@@ -29,14 +29,15 @@ func (l Columns) Names() []batch.Column {
 	return names
 }
 
-// files reports whether the output needs the images and sounds of answers.
+// files reports whether a column needs the images and sounds of answers as files.
 func (l Columns) files() bool {
 	return slices.ContainsFunc(l, func(c column) bool { return c.files })
 }
 
 // NewColumns returns the result columns of a job: the answer, those of its kind, the
-// standard ones, and the extras that it asks for. It refuses two columns of one name,
-// which a schema's properties bring about: a prefix does not keep them apart.
+// standard ones, and the extras that it asks for. It returns a [*spec.Error] if two have
+// the same name, since a property of the schema can be named like another result column,
+// and the prefix that both get does not keep them apart.
 func NewColumns(s *spec.Spec, ofKind []batch.Column) (Columns, error) {
 	columns := Columns{{Column: batch.Column{Name: "response"}, value: func(x *reply) any {
 		if x.answer == nil || x.answer.Text == "" && x.status != batch.OK {
@@ -89,7 +90,7 @@ func NewColumns(s *spec.Spec, ofKind []batch.Column) (Columns, error) {
 	return columns, nil
 }
 
-// ofResult makes the value of a column that is null without a result.
+// ofResult returns the value of a column that is null without a result.
 func ofResult(value func(r *batch.Result) any) func(*reply) any {
 	return func(x *reply) any {
 		if x.result == nil {
@@ -99,8 +100,8 @@ func ofResult(value func(r *batch.Result) any) func(*reply) any {
 	}
 }
 
-// ofUsage makes the value of a column that is null where the final attempt
-// reported no usage.
+// ofUsage returns the value of a column that is null if the final attempt reported no
+// usage, and 0 for a copied row.
 func ofUsage(value func(u *batch.Usage) int64) func(*reply) any {
 	return func(x *reply) any {
 		if x.answer == nil || x.answer.Usage == nil {
@@ -144,6 +145,7 @@ var standardColumns = []column{
 	{Column: batch.Column{Name: "latency_ms", Type: batch.Int}, value: ofResult(func(r *batch.Result) any { return r.LatencyMS })},
 }
 
+// optional returns a text, or null if it is empty.
 func optional(s string) any {
 	if s == "" {
 		return nil
@@ -151,13 +153,13 @@ func optional(s string) any {
 	return s
 }
 
-// optionalJSON returns a list as JSON; null where it is empty.
+// optionalJSON returns a list as JSON, or null if it is empty.
 func optionalJSON[T any](list []T) any {
 	if len(list) == 0 {
 		return nil
 	}
 	text, err := apijson.Marshal(list)
-	if err != nil { // of what was parsed from JSON: out of reach
+	if err != nil { // out of reach: it was parsed from JSON
 		return nil
 	}
 	return json.RawMessage(text)

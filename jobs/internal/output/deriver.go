@@ -1,6 +1,17 @@
-// Package output derives outputs: it reads what the journal has of a job's rows, makes
-// columns of it, and writes them beside the input's own, with the images and sounds of
-// answers as files. An output is a pure function of input, job and journal.
+// Package output derives a job's outputs from its input and its journal. It reads what
+// the journal has for each row, makes result columns of it, and writes them beside the
+// input's own columns, with the images and sounds of answers as files.
+//
+// An output is a pure function of input, job and journal. Therefore it can be derived
+// again at any time and in any format, and compared with a file byte by byte.
+//
+// A row passes these stages, each of which has a file:
+//
+//	stages.go    renders rows and reads their results, many at a time and in order
+//	reply.go     says what became of a row: its status, answer and values
+//	columns.go   takes the values of the columns from that; extras.go has the rarer ones
+//	table.go     writes the columns that were picked (pick.go) of one row
+//	files.go     writes the images and sounds of an answer
 package output
 
 import (
@@ -23,8 +34,8 @@ import (
 	"github.com/genbatch/genbatch/writer"
 )
 
-// A Deriver derives outputs. All fields are required. It is for one goroutine at a
-// time.
+// A Deriver derives outputs. All fields but FS and Since are required; CheckFiles needs
+// Columns and StateDir alone. A Deriver is for one goroutine at a time.
 type Deriver struct {
 	Spec     *spec.Spec
 	List     *work.List
@@ -32,33 +43,41 @@ type Deriver struct {
 	Prompt   *prompt.Prompt
 	Columns  Columns
 	Prices   *price.Table
-	FS       durable.FS
-	StateDir string // which the folder for answers' files is marked with
+	FS       durable.FS // the zero value is the real file system
+	StateDir string     // the job's state folder, by which it knows its folder of answers' files
 
-	// Since is the journal's last result before the run: what is older was kept, and
-	// not paid for again.
+	// Since is the number of the journal's last result before the run. What is not later
+	// was kept, and not paid for again.
 	Since int64
 }
 
-// A Target says what a derivation writes.
+// A Target says what to derive. Only Path is required.
 type Target struct {
-	Path   string
-	Format string         // empty: by the extension
-	Only   []batch.Status // rows with one of these; nil: all rows
-	To     io.Writer      // where the file's bytes go instead; nil: to the file at Path
+	Path   string         // the file, which is replaced
+	Format string         // jsonl, csv, tsv or parquet; if it is empty, the extension of Path decides
+	Only   []batch.Status // leaves out rows with any other status, unless it is empty
+	To     io.Writer      // receives the file's bytes if it is not nil; then no file is written or changed
 
-	// Whole says that a pending row is an error, [ErrPending]: who finds such a file
-	// takes it for finished.
+	// Whole makes a pending row an error, [ErrPending]. Whoever finds the job's own
+	// output takes it for finished.
 	Whole bool
-	// BeforeCommit, if not nil, is called before the file gets its name.
+
+	// BeforeCommit, if not nil, is called when the file is complete and synced, and
+	// before it gets its name. An error of it ends the derivation.
 	BeforeCommit func(writer.Sum) error
 }
 
-// ErrPending means that an output is not written, since a row of it is pending.
+// ErrPending means that an output was not written because a row of it is pending.
 var ErrPending = errors.New("a row is pending")
 
-// Derive writes an output, and returns what its rows came to. The totals are there also
-// with ErrPending.
+// errInterrupted means that the context has ended.
+var errInterrupted = fmt.Errorf("%w while the output was written", batch.ErrInterrupted)
+
+// Derive writes an output and returns what its rows came to. The totals are also there
+// if the error is ErrPending. If the context ends, the error is [batch.ErrInterrupted];
+// if an answer was damaged since the journal was opened, it is a [*journal.Damage]; and
+// with Target.To it is a [*FileError] for the first of the answers' files that differs.
+// After an error the file at Path is the old one or the new one, whole in either case.
 func (d *Deriver) Derive(ctx context.Context, to Target) (*cost.Totals, writer.Sum, error) {
 	var sum writer.Sum
 	w, err := d.newTable(to)
@@ -69,9 +88,6 @@ func (d *Deriver) Derive(ctx context.Context, to Target) (*cost.Totals, writer.S
 	var t cost.Totals
 	evaluator, pass := d.newEvaluator(), d.List.Media.NewPass()
 	for f, err := range d.fetchAll(ctx) {
-		if err == nil && ctx.Err() != nil {
-			err = fmt.Errorf("%w while the output was written", batch.ErrInterrupted)
-		}
 		if err != nil {
 			return nil, sum, err
 		}
@@ -112,8 +128,8 @@ func (d *Deriver) Derive(ctx context.Context, to Target) (*cost.Totals, writer.S
 	return &t, sum, nil
 }
 
-// CheckFiles refuses to write answers' files into a folder that is not the job's, if
-// the output has such files.
+// CheckFiles refuses an output whose folder for answers' files is not the job's, unless
+// force is set. The error is a [*spec.Error]. A job without such files has no folder.
 func (d *Deriver) CheckFiles(output string, force bool) error {
 	if !d.Columns.files() {
 		return nil
@@ -122,55 +138,54 @@ func (d *Deriver) CheckFiles(output string, force bool) error {
 	return err
 }
 
-// Count reads what the journal has of an item, and adds it to t. The result is nil
-// where there is none.
+// Count adds what the journal has for one item to t, as Derive does for each. It returns
+// the row's result, or nil if the row is pending or bad.
 func (d *Deriver) Count(it *work.Item, t *cost.Totals) (*batch.Result, error) {
 	f := fetched{Item: *it}
 	if it.Entry.Status != "" {
-		f.result, f.err = d.Journal.Read(it.Entry)
+		f.result, f.readErr = d.Journal.Read(it.Entry)
 	}
 	d.understand(&f)
-	if f.err != nil {
-		return nil, f.err
+	if f.readErr != nil {
+		return nil, f.readErr
 	}
 	return d.count(&f, t).result, nil
 }
 
-// understand makes a reply of what was read.
+// understand makes the reply of what was read, and reads the results that do not count.
 func (d *Deriver) understand(f *fetched) {
 	switch {
-	case f.err != nil:
+	case f.readErr != nil:
 		return
 	case f.Fate == work.Bad:
-		f.reply = &reply{status: batch.Skipped, problem: message.OneLine(f.Item.Err.Error(), 500)}
+		f.reply = reply{status: batch.Skipped, problem: message.OneLine(f.Item.Err.Error(), 500)}
 		return
 	case f.result == nil:
-		f.reply = &reply{status: batch.Pending}
+		f.reply = reply{status: batch.Pending}
 		return
 	}
 	if f.Fate != work.Copied {
 		for _, e := range d.Journal.Superseded(f.Request.Fingerprint, f.Request.Occurrence) {
 			r, err := d.Journal.Read(e)
 			if err != nil {
-				f.err = err
+				f.readErr = err
 				return
 			}
 			f.earlier = append(f.earlier, r)
 		}
 	}
 	if f.result.Status == batch.Pending {
-		f.reply = &reply{status: batch.Pending}
-	} else {
-		f.own = reply{result: f.result}
-		f.reply = &f.own
-		d.answered(f.reply)
+		f.reply = reply{status: batch.Pending}
+		return
 	}
+	f.reply = reply{result: f.result}
+	d.answered(&f.reply)
 }
 
-// count counts what became of a row, and returns it.
+// count adds a row to the totals, and fills in what its reply says of the cost.
 func (d *Deriver) count(f *fetched, t *cost.Totals) *reply {
 	d.price(f, t)
-	x := f.reply
+	x := &f.reply
 	t.AddStatus(x.status)
 	if x.problem != "" && x.status != batch.OK {
 		t.AddProblem(x.status, x.problem)
@@ -182,9 +197,10 @@ func (d *Deriver) count(f *fetched, t *cost.Totals) *reply {
 	return x
 }
 
-// price counts what a row's results used, and says in its reply what they cost.
+// price adds what a row's results used, and says in its reply what they cost. A copied
+// row used nothing, and saved what its answer had cost.
 func (d *Deriver) price(f *fetched, t *cost.Totals) {
-	x := f.reply
+	x := &f.reply
 	switch {
 	case f.result == nil:
 	case f.Fate == work.Copied:
@@ -210,8 +226,8 @@ func (d *Deriver) price(f *fetched, t *cost.Totals) {
 	}
 }
 
-// newEvaluator returns what compares the job's labels with known ones; nil where the
-// job has none.
+// newEvaluator returns what compares the job's labels with known ones, or nil if none
+// are known.
 func (d *Deriver) newEvaluator() *eval.Evaluator {
 	k := d.Prompt.Classification()
 	if k == nil || d.Spec.Expected == "" {

@@ -9,16 +9,17 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-// An extra is a result column that only some jobs have: those whose request asks
-// for what it holds, and those that name it in columns.
+// An extra is a result column that only some jobs have. A job has it if its request asks
+// for what the column holds, or if its --columns name it.
 type extra struct {
 	column
-	// asked reports whether the job's request asks for it; see askedOf. nil: only its
-	// name in columns does.
+
+	// asked reports whether a request asks for the column; see askedOf. If it is nil, no
+	// request does.
 	asked func(request map[string]any) bool
 }
 
-// extras are all of them, in the order of the output's columns.
+// extras are all extras in the order of the output.
 var extras = []extra{
 	{column{Column: batch.Column{Name: "thoughts"}, value: func(x *reply) any {
 		if x.answer == nil {
@@ -63,8 +64,8 @@ var extras = []extra{
 	{column{Column: batch.Column{Name: "note"}, value: func(x *reply) any { return optional(x.note) }}, nil},
 }
 
-// askedOf returns what a job asks of each row, as far as the job itself says: its
-// request with the model and, where a tier is named, with serviceTier.
+// askedOf returns the request of a job as the extras look at it: what is the same for all
+// rows, what rows may set, the model, and serviceTier if the job names a tier.
 func askedOf(s *spec.Spec) map[string]any {
 	own := map[string]any{"model": s.Model}
 	if len(s.Tier) > 0 {
@@ -73,8 +74,8 @@ func askedOf(s *spec.Spec) map[string]any {
 	return apijson.Merge(prompt.WithSet(s.Body(nil), s.Set), own)
 }
 
-// makesMedia reports whether the answers are images or sounds: the request says so,
-// or the model's name, as image models draw without being told.
+// makesMedia reports whether answers are images or sounds. The request says so, or the
+// model's name does: image models draw without being told.
 func makesMedia(request map[string]any) bool {
 	config, _ := apijson.Field(request, "generationConfig").(map[string]any)
 	modalities, _ := apijson.Field(config, "responseModalities").([]any)

@@ -18,8 +18,8 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-// filesDir is the folder for the images and sounds of an output: labels_files
-// beside labels.parquet.
+// filesDir returns the folder for the images and sounds of an output: labels_files beside
+// labels.parquet.
 func filesDir(output string) string {
 	name := filepath.Base(output)
 	for _, ext := range []string{".gz", ".zst"} {
@@ -28,34 +28,34 @@ func filesDir(output string) string {
 	return filepath.Join(filepath.Dir(output), strings.TrimSuffix(name, filepath.Ext(name))+"_files")
 }
 
-// filesMark is the file by which genbatch knows a folder of files as its own.
+// filesMark is the name of the file by which genbatch knows such a folder as its own.
 const filesMark = ".genbatch"
 
-// fileName is what a filer calls a file: by the number of its row and its place in
-// the answer.
+// fileName matches the names that a filer gives: the number of the row and, from the
+// second file of an answer on, its place in the answer.
 var fileName = regexp.MustCompile(`^\d{6,}(-\d+)?\.[a-z0-9]+$`)
 
-// RemoveTemps removes what killed runs have left in the folder for the images and
-// sounds of an output.
+// RemoveTemps removes temporary files that killed runs have left in the folder for the
+// images and sounds of an output. The caller must hold the job's lock.
 func RemoveTemps(output string) error {
 	return durable.RemoveTemps(filesDir(output), func(name string) bool { return name == filesMark || fileName.MatchString(name) })
 }
 
-// A filer writes the images and sounds of answers into the folder of an output. Like
-// the output they are derived from the journal: files that are there already as they
-// should be are left alone, and those of which the output does not speak are removed.
+// A filer writes the images and sounds of answers into the folder of an output. Like the
+// output, they are derived from the journal. So a file that already holds what it should
+// is left alone, and a file that the output does not name is removed.
 type filer struct {
 	fs    durable.FS
 	dir   string
 	state string          // the job's state folder
-	check bool            // compare, and change nothing
-	made  bool            // the folder is there
-	stale map[string]bool // files of an earlier output that this one did not name so far
+	check bool            // compare files and change nothing
+	made  bool            // the folder exists and has its mark
+	stale map[string]bool // files of an earlier output that this one has not named so far
 }
 
-// newFiler looks at the folder of an output. A folder with files that are not
-// genbatch's, or are another job's (labels.csv and labels.parquet share a folder),
-// is refused, unless force is set.
+// newFiler looks at the folder of an output. It refuses a folder that is not genbatch's,
+// or that is another job's: labels.csv and labels.parquet share one. With check or force
+// it accepts any folder.
 func newFiler(fsys durable.FS, output, state string, check, force bool) (*filer, error) {
 	f := &filer{fs: fsys, dir: filesDir(output), state: state, check: check, stale: make(map[string]bool)}
 	entries, err := os.ReadDir(f.dir)
@@ -82,10 +82,11 @@ func newFiler(fsys durable.FS, output, state string, check, force bool) (*filer,
 	return f, nil
 }
 
-// markJob begins the line of the mark that names the job's state folder, relative to
-// the folder, so that both can be moved.
+// markJob begins the line of the mark that names the job's state folder. The path is
+// relative to the folder of the mark, so that both can be moved together.
 const markJob = "job: "
 
+// mark returns the content of the mark.
 func (f *filer) mark() []byte {
 	text := "The files here are answers. genbatch writes and removes them with the output beside this folder.\n"
 	if rel, err := filepath.Rel(f.dir, f.state); err == nil {
@@ -94,8 +95,7 @@ func (f *filer) mark() []byte {
 	return []byte(text)
 }
 
-// others reports whether a mark names the state folder of another job, which is
-// still there.
+// others reports whether a mark names the state folder of another job that still exists.
 func (f *filer) others(mark []byte) bool {
 	_, rest, named := strings.Cut(string(mark), "\n"+markJob)
 	rel, _, _ := strings.Cut(rest, "\n")
@@ -103,12 +103,13 @@ func (f *filer) others(mark []byte) bool {
 	return named && state != filepath.Clean(f.state) && durable.IsDir(state)
 }
 
-// A FileError says how a file of an answer differs from what the journal has.
+// A FileError says that a file of an answer is not what the journal has.
 type FileError struct{ path, what string }
 
+// Error says which file it is, and whether it is missing or different.
 func (e *FileError) Error() string { return e.path + " " + e.what }
 
-// put writes what a row's answer holds, and returns the paths from the output's
+// put writes the files of a row's answer, and returns their paths from the output's
 // folder on.
 func (f *filer) put(row int64, files []answerFile) (paths []string, err error) {
 	for i, file := range files {
@@ -126,6 +127,8 @@ func (f *filer) put(row int64, files []answerFile) (paths []string, err error) {
 	return paths, nil
 }
 
+// write writes a file, unless it already holds the data. If the filer checks, it only
+// compares.
 func (f *filer) write(name string, data []byte) error {
 	path := filepath.Join(f.dir, name)
 	if f.check || f.stale[name] {
@@ -145,6 +148,7 @@ func (f *filer) write(name string, data []byte) error {
 	return f.save(path, data)
 }
 
+// save replaces a file.
 func (f *filer) save(path string, data []byte) error {
 	w, err := f.fs.CreateShared(path)
 	if err != nil {
@@ -171,13 +175,13 @@ func compare(path string, data []byte) error {
 	return &FileError{path, "is not as it was written"}
 }
 
-// tidy removes the files of an earlier output that this one does not have.
+// tidy removes the files of an earlier output that this one does not name.
 func (f *filer) tidy() error {
 	if f.check {
 		return nil
 	}
 	for name := range f.stale {
-		if err := os.Remove(filepath.Join(f.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := f.fs.Remove(filepath.Join(f.dir, name)); err != nil {
 			return err
 		}
 	}
@@ -188,11 +192,11 @@ func (f *filer) tidy() error {
 type answerFile struct {
 	ext  string // .png
 	data []byte
-	pcm  string // the type of the samples, of a WAV file made here
+	pcm  string // the MIME type of its raw samples; empty if the file came as it is
 }
 
-// filesOf returns the images and sounds of an answer. Raw samples become a WAV file,
-// also where a stream brings them in pieces.
+// filesOf returns the images and sounds of an answer. Raw samples become a WAV file, even
+// if a stream brings them in pieces.
 func filesOf(media []gemini.Media) ([]answerFile, error) {
 	var files []answerFile
 	for i := range media {
@@ -219,14 +223,15 @@ func filesOf(media []gemini.Media) ([]answerFile, error) {
 	return files, nil
 }
 
-// extensions are those of the types that models answer with. The system's table of
-// types differs from machine to machine.
+// extensions are the file extensions of the MIME types that models answer with. The table
+// of the system is not used, because it differs from machine to machine.
 var extensions = map[string]string{
 	"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "image/gif": ".gif", "image/heic": ".heic", "image/svg+xml": ".svg",
 	"audio/wav": ".wav", "audio/x-wav": ".wav", "audio/mpeg": ".mp3", "audio/mp3": ".mp3", "audio/ogg": ".ogg", "audio/flac": ".flac", "audio/aac": ".aac",
 	"video/mp4": ".mp4", "application/pdf": ".pdf",
 }
 
+// extension returns the file extension of a MIME type.
 func extension(kind string) string {
 	if ext, ok := extensions[kind]; ok {
 		return ext
@@ -259,6 +264,7 @@ func wavHeader(params map[string]string) []byte {
 	return append(h, "data...."...)
 }
 
+// fillSizes fills in the sizes in the header of a WAV file.
 func fillSizes(wav []byte) {
 	binary.LittleEndian.PutUint32(wav[4:], uint32(len(wav)-8))
 	binary.LittleEndian.PutUint32(wav[40:], uint32(len(wav)-wavHeaderLen))

@@ -10,8 +10,9 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-// Pick applies --columns to the columns of an input and a job's results. It returns the
-// places of those that are written, and a spec.Error for a name that is none of them.
+// Pick applies --columns to the columns of an input and of a job's results. It returns
+// the indexes of those that are written, in the order in which they are named, or a
+// [*spec.Error] for a name that is none of them. Without --columns it returns all.
 func Pick(s *spec.Spec, input, result []batch.Column) (in, out []int, err error) {
 	if len(s.Columns) == 0 {
 		for i := range input {
@@ -34,7 +35,7 @@ func Pick(s *spec.Spec, input, result []batch.Column) (in, out []int, err error)
 				names = append(names, c.Name)
 			}
 			hint := "there are " + message.List(names)
-			for _, e := range extras { // those that the request does not ask for
+			for _, e := range extras { // also those that the request does not ask for
 				names = append(names, s.Prefix+e.Name)
 			}
 			if near := message.Nearest(name, names); near != "" {
@@ -49,9 +50,9 @@ func Pick(s *spec.Spec, input, result []batch.Column) (in, out []int, err error)
 	return in, out, nil
 }
 
-// addNamed adds the columns that --columns names and no row has, for an input
-// without a header: an empty file, or one whose rows are all unreadable. They are
-// empty. That the name is no slip was checked as far as it can be.
+// addNamed adds the columns that --columns names and no row has, so that they are
+// written empty. An input without a header can lack them all: an empty file, or one whose
+// rows cannot be read. Pick has checked the names before, by the input's first rows.
 func addNamed(s *spec.Spec, input, result []batch.Column) []batch.Column {
 	for _, name := range s.Columns {
 		byName := func(c batch.Column) bool { return c.Name == name }

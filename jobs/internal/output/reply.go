@@ -6,28 +6,29 @@ import (
 	"github.com/genbatch/genbatch/batch/price"
 )
 
-// A reply is what became of a row, for the columns of the output.
+// A reply is what became of a row, as the columns of the output show it.
 type reply struct {
-	result *batch.Result  // nil: the row has none
-	answer *gemini.Answer // nil: there is none
+	result *batch.Result  // nil for a row that is pending or skipped
+	answer *gemini.Answer // nil if there is none, or none that can be read
 
 	status  batch.Status
-	problem string
+	problem string // why the status is not ok
 	note    string // what was done to get or to read the answer
-	own     []any  // the values of the kind's columns; nil: all of them null
-	correct *bool  // whether the labels are those expected; nil: not known
+	own     []any  // the values of the kind's columns; nil if all are null
+	correct *bool  // whether the labels are those expected; nil if that is not known
 
 	cost   price.USD
-	priced bool
-	copied bool // from an identical row, where tokens and cost are counted
+	priced bool // cost is known
+	copied bool // the answer is an identical row's, where tokens and cost are counted
 
 	files []answerFile // the images and sounds of the answer, if the output has them
-	paths []string     // where they are
+	paths []string     // the paths of files, from the output's folder on
 
 	parsed *gemini.Details // see details
 }
 
-// details returns what the answer holds beside its text. Few jobs ask for it.
+// details returns what the answer holds beside its text. It is parsed when it is first
+// asked for, because few jobs have columns that show it.
 func (x *reply) details() *gemini.Details {
 	if x.parsed == nil {
 		x.parsed = new(gemini.Details)
@@ -38,9 +39,9 @@ func (x *reply) details() *gemini.Details {
 	return x.parsed
 }
 
-// answered completes the reply of a row with a result. Its status may differ from the
-// result's: what is made of an answer can change without asking again. What it cost
-// is not in it.
+// answered completes the reply of a row with a result, except for the cost. The status
+// may differ from the result's, because a job may come to read its answers in another
+// way without asking again.
 func (d *Deriver) answered(x *reply) {
 	r := x.result
 	x.status, x.problem, x.note = r.Status, r.Error, r.Note

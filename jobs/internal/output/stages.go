@@ -2,7 +2,6 @@ package output
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"runtime"
 	"sync"
@@ -12,54 +11,56 @@ import (
 	"github.com/genbatch/genbatch/jobs/internal/work"
 )
 
-// This file reads what the journal has of the rows, on all processors and in the order
-// of the rows. One goroutine reads a chunk of them while others read those around it.
+// This file reads the results of the rows on all processors, and yields them in the order
+// of the rows. The rows pass three stages: one goroutine renders them and cuts them into
+// chunks, several read the results of a chunk each, and the caller's takes the chunks in
+// order.
+
 const (
 	chunkRows  = 64
 	chunkBytes = 256 << 10 // of input, request and answer; a row is never divided
-	// chunkRoom is how many times chunkBytes may be under way for each goroutine:
-	// of rows that are longer than all of it, one at a time is.
+
+	// chunkRoom bounds memory: chunkRoom times chunkBytes may be under way for each
+	// goroutine that reads. A row that is longer than all of that has it to itself.
 	chunkRoom = 4
 )
 
 // A chunk is consecutive rows that pass through the stages together. The stage that
-// received it owns it, and the last one keeps it for another use.
+// received it owns it; the last one returns it to used.
 type chunk struct {
 	rows []fetched
-	size int           // in bytes; once it is handed on, of the room that it takes
+	size int           // first in bytes, and once it is handed on in units of room
 	done chan struct{} // receives a value when the rows have been fetched
 
-	entries []journal.Entry // of the rows; zero where the journal has nothing
+	entries []journal.Entry // those of the rows
 	reader  *journal.Reader
 }
 
-// A fetched is an item with what the journal has of it, not counted yet.
+// A fetched is an item with what the journal has for it, before it is counted.
 type fetched struct {
 	work.Item
-	reply   *reply
-	own     reply           // what reply points to, for a row with a result
-	result  *batch.Result   // nil: there is none
-	earlier []*batch.Result // those that do not count, but cost something
-	err     error           // the journal cannot be read
+	result  *batch.Result   // nil if there is none; the reply of a pending row does not have it
+	earlier []*batch.Result // results that do not count, but whose attempts cost something
+	readErr error           // why the journal could not be read
+	reply   reply
 }
 
-// fetch reads what the journal has of the rows of a chunk. It is safe for concurrent
-// use.
+// fetch reads the results of the rows of a chunk. It is safe for concurrent use.
 func (d *Deriver) fetch(s *chunk) {
 	s.entries = s.entries[:0]
 	for i := range s.rows {
 		s.entries = append(s.entries, s.rows[i].Entry)
 	}
-	s.reader.Read(s.entries, func(i int, r *batch.Result, err error) { s.rows[i].result, s.rows[i].err = r, err })
+	s.reader.Read(s.entries, func(i int, r *batch.Result, err error) { s.rows[i].result, s.rows[i].readErr = r, err })
 	for i := range s.rows {
 		d.understand(&s.rows[i])
 	}
 }
 
-// fetchAll ranges over the rows in input order, with what the journal has of them, each
-// valid until the next. An error is the last thing yielded. One goroutine reads and
-// renders the input, and others read the journal and parse its answers, which is most
-// of what an output takes.
+// fetchAll ranges over the rows in input order, with what the journal has for them. Each
+// is valid until the next. An error is the last thing yielded. Most of the time that an
+// output takes goes into reading the journal and parsing its answers, so that several
+// goroutines do it. All have ended when fetchAll returns, however it ends.
 func (d *Deriver) fetchAll(ctx context.Context) iter.Seq2[*fetched, error] {
 	return func(yield func(*fetched, error) bool) {
 		ctx, stop := context.WithCancel(ctx)
@@ -68,7 +69,7 @@ func (d *Deriver) fetchAll(ctx context.Context) iter.Seq2[*fetched, error] {
 		defer stop()
 		rows, workers := chunkRows, runtime.GOMAXPROCS(0)
 		if d.Journal.HasBlobs() {
-			rows, workers = 1, 1 // answers of megabytes: as few of them at once as can be
+			rows, workers = 1, 1 // answers of megabytes: as few at once as possible
 		}
 		todo, inOrder := make(chan *chunk), make(chan *chunk, workers)
 		room := make(chan struct{}, chunkRoom*workers)
@@ -81,7 +82,7 @@ func (d *Deriver) fetchAll(ctx context.Context) iter.Seq2[*fetched, error] {
 				return &chunk{rows: make([]fetched, 0, rows), done: make(chan struct{}, 1), reader: d.Journal.NewReader()}
 			}
 		}
-		var fault error // of the input; known once inOrder is closed
+		var fault error // why the input ended early; may be read once inOrder is closed
 		stages.Go(func() {
 			defer close(inOrder)
 			defer close(todo)
@@ -107,8 +108,12 @@ func (d *Deriver) fetchAll(ctx context.Context) iter.Seq2[*fetched, error] {
 			<-s.done
 			for i := range s.rows {
 				f := &s.rows[i]
-				if f.err != nil {
-					yield(nil, f.err)
+				err := f.readErr
+				if err == nil && ctx.Err() != nil {
+					err = errInterrupted
+				}
+				if err != nil {
+					yield(nil, err)
 					return
 				}
 				if !yield(f, nil) {
@@ -118,7 +123,7 @@ func (d *Deriver) fetchAll(ctx context.Context) iter.Seq2[*fetched, error] {
 			for range s.size {
 				<-room
 			}
-			clear(s.rows) // long ones are not held
+			clear(s.rows) // so that long rows can be collected
 			s.reader.Release()
 			s.rows, s.size = s.rows[:0], 0
 			select {
@@ -132,7 +137,7 @@ func (d *Deriver) fetchAll(ctx context.Context) iter.Seq2[*fetched, error] {
 	}
 }
 
-// send reports whether the stage after took v before ctx ended.
+// send sends v to the next stage. It reports whether v was taken before ctx ended.
 func send[T any](ctx context.Context, to chan<- T, v T) bool {
 	select {
 	case to <- v:
@@ -142,14 +147,14 @@ func send[T any](ctx context.Context, to chan<- T, v T) bool {
 	}
 }
 
-// cutRows cuts the rows into chunks, as many as they have room for and fewer where they
+// cutRows cuts the rows into chunks. next returns an empty chunk, and hand gives a full
+// one to the next stage or returns false if ctx has ended. A chunk has fewer rows if they
 // are long.
 func (d *Deriver) cutRows(ctx context.Context, next func() *chunk, hand func(*chunk) bool) error {
-	interrupted := func() error { return fmt.Errorf("%w while the output was written", batch.ErrInterrupted) }
 	s := next()
 	for it, err := range d.List.Items() {
 		if err == nil && ctx.Err() != nil {
-			err = interrupted()
+			err = errInterrupted
 		}
 		if err != nil {
 			return err
@@ -158,13 +163,13 @@ func (d *Deriver) cutRows(ctx context.Context, next func() *chunk, hand func(*ch
 		s.size += it.Bytes()
 		if len(s.rows) == cap(s.rows) || s.size >= chunkBytes {
 			if !hand(s) {
-				return interrupted()
+				return errInterrupted
 			}
 			s = next()
 		}
 	}
 	if len(s.rows) > 0 && !hand(s) {
-		return interrupted()
+		return errInterrupted
 	}
 	return nil
 }

@@ -11,15 +11,17 @@ import (
 	"github.com/genbatch/genbatch/writer"
 )
 
-// A table is a writer with the job's choice of columns.
+// A table is an output that is being written, with the columns that the job picks.
 type table struct {
 	*writer.Output
-	result []column // those that are written
-	values []any
-	filer  *filer // nil: no column needs the answers' files
+	result []column // the result columns that are written
+	values []any    // those of the current row, reused
+	filer  *filer   // nil if no column needs the answers' files
 	format string
 }
 
+// newTable begins to write an output. For an input without a header it reads all rows
+// first, unless the output can hold different columns in each row.
 func (d *Deriver) newTable(to Target) (*table, error) {
 	result := d.Columns.Names()
 	c := writer.Config{To: to.To, Path: to.Path, Format: to.Format, CSVSafe: d.Spec.CSVSafe, FS: d.FS}
@@ -40,7 +42,7 @@ func (d *Deriver) newTable(to Target) (*table, error) {
 				}
 				u.Add(row)
 			}
-			// A row that has one of these itself is skipped.
+			// A row that has a result column itself is bad, and its value is not written.
 			input = slices.DeleteFunc(addNamed(d.Spec, u.Columns(), result), func(c batch.Column) bool {
 				return slices.ContainsFunc(result, func(r batch.Column) bool { return r.Name == c.Name })
 			})
@@ -59,7 +61,7 @@ func (d *Deriver) newTable(to Target) (*table, error) {
 		c.Columns = append(c.Columns, result[i])
 		o.result = append(o.result, d.Columns[i])
 		if d.Columns[i].files {
-			// Whose folder it is was looked at before.
+			// CheckFiles has asked before whether the folder is the job's.
 			if o.filer, err = newFiler(d.FS, to.Path, d.StateDir, to.To != nil, true); err != nil {
 				return nil, err
 			}
@@ -71,6 +73,7 @@ func (d *Deriver) newTable(to Target) (*table, error) {
 	return o, nil
 }
 
+// write writes one row, after the files of its answer.
 func (o *table) write(row *batch.Row, x *reply) (err error) {
 	if o.filer != nil {
 		if x.paths, err = o.filer.put(row.Number, x.files); err != nil {
@@ -80,7 +83,7 @@ func (o *table) write(row *batch.Row, x *reply) (err error) {
 	for i, c := range o.result {
 		o.values[i] = c.value(x)
 		if o.format == fileformat.Parquet && schema.Beyond64(o.values[i], c.Type) {
-			o.values[i] = nil // the note says so, and the response has it
+			o.values[i] = nil // the note says so, and the response has the number
 		}
 	}
 	return o.Output.Write(row, o.values)
