@@ -18,7 +18,7 @@ import (
 // mediaFixture is a job with a media column p, asked of a gallery.
 func mediaFixture(t *testing.T) (*fixture, *jobtest.Gallery) {
 	f, g := newFixture(t), jobtest.NewGallery(t)
-	f.spec.Endpoint, f.handler = g.URL, g
+	f.spec.Endpoint, f.handler = g.URL, g.Config.Handler
 	f.spec.Media = spec.MediaColumns{{Column: "p"}}
 	return f, g
 }

@@ -19,10 +19,10 @@ import (
 	"github.com/genbatch/genbatch/batch/price"
 )
 
-// A recordedCost is what a recorded exchange cost, computed by hand: tokens times
-// pico-dollars a token, in the order input, cached input, tools, output, thinking,
-// images, and last the fee of searches. What names no model of the price table is priced
-// as gemini-2.5-flash, which is asked.
+// A recordedCost is what a recorded exchange cost, computed by hand: tokens times pico-dollars
+// a token, in the order input, cached input, tools, output, thinking, images, and last the fee
+// of searches. An exchange that names no model of the price table is priced as
+// gemini-2.5-flash, the model that was asked.
 type recordedCost struct {
 	line int
 	at   string // a day on which the model was sold
@@ -36,13 +36,18 @@ const (
 	unknown = -1
 )
 
-// recordedCosts are all lines of recorded.jsonl that report usage. Quirks among them:
-// 2 has no split of its output, 3 no thinking, 4 tools; 8 and 16 no answer, so that
-// tokens of it are missing; 11, 13, 15, 20 streams, which report running totals; 49
-// and 200 a cached part, 200 with no split of it and a prompt of which the split leaves
-// out nearly all; 51 a prompt whose split is not complete; 28 a query to Google Search, 47 two
-// of one prompt that pays once, and 146 one to Google Maps; 121 modalities as numbers; 132
-// provisioned throughput, which has no price a token.
+// recordedCosts are all lines of recorded.jsonl that report usage. Some report it in odd ways:
+//
+//	2              no split of the output
+//	3, 4           no thinking, tools
+//	8, 16          no answer, and so no tokens of one
+//	11, 13, 15, 20 streams, which report running totals
+//	28, 47, 146    a query to Google Search, two of one prompt that pays once, one to Google Maps
+//	49             a cached part
+//	51             an incomplete split of the prompt
+//	121            modalities as numbers
+//	132            provisioned throughput, which has no price a token
+//	200            a cached part without a split, and a split that leaves out nearly all of the prompt
 var recordedCosts = []recordedCost{
 	{2, now, 118*500_000 + 17*3_000_000 + 69*3_000_000},                                         // gemini-3-flash-preview
 	{3, now, 473*500_000 + 15*3_000_000},                                                        // gemini-3-flash-preview

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -65,6 +66,18 @@ func TestLoadErrors(t *testing.T) {
 				t.Errorf("%q: error %q lacks %q", text, err, part)
 			}
 		}
+	}
+}
+
+// What rows set stands in a job file as paths and templates, and is kept sorted by path.
+func TestSetInJobFile(t *testing.T) {
+	s, err := loadText(t, "prompt: hi\nset:\n  model: \"{{.m}}\"\n  generationConfig.temperature: '{{.t}}'\nno_preflight: true\n")
+	if err != nil || len(s.Set) != 2 || s.Set["model"] != "{{.m}}" || !s.NoPreflight {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	text, err := json.Marshal(s)
+	if err != nil || !strings.Contains(string(text), `"set":{"generationConfig.temperature":"{{.t}}","model":"{{.m}}"}`) {
+		t.Errorf("kept as %s, %v", text, err)
 	}
 }
 

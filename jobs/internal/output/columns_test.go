@@ -17,7 +17,7 @@ import (
 func newColumns(t *testing.T, job string) (Columns, error) {
 	t.Helper()
 	s := jobtest.Load(t, job)
-	if err := s.ReadTexts(); err != nil {
+	if err := s.ReadFiles(); err != nil {
 		t.Fatal(err)
 	}
 	p, err := prompt.New(s)

@@ -36,7 +36,7 @@ type fixture struct {
 func newFixture(t *testing.T, job string, rows ...string) *fixture {
 	t.Helper()
 	f := &fixture{t: t, dir: t.TempDir(), spec: jobtest.Load(t, job)}
-	if err := f.spec.ReadTexts(); err != nil {
+	if err := f.spec.ReadFiles(); err != nil {
 		t.Fatal(err)
 	}
 	f.spec.Model = "gemini-2.5-flash-lite"
