@@ -30,7 +30,16 @@ type Example struct {
 	Text  string `json:"text"`
 	Label List   `json:"label"`
 
-	Place string // where the example stands, for messages; may be empty
+	place string // where the example stands; empty: in the job file. It is not stored.
+}
+
+// Place says where the example stands, for messages. n is its place in the job's list,
+// from 0.
+func (e *Example) Place(n int) string {
+	if e.place != "" {
+		return e.place
+	}
+	return fmt.Sprintf("examples: %d", n+1)
 }
 
 // UnmarshalYAML implements yaml.InterfaceUnmarshaler.
@@ -101,7 +110,7 @@ func (e *Examples) read() error {
 		if err != nil {
 			return Errorf("", "examples: %w", err)
 		}
-		x := Example{Place: row.Place()}
+		x := Example{place: row.Place()}
 		v, ok := row.Value(textColumn)
 		if !ok {
 			return lacksColumn(&row, textColumn)

@@ -33,7 +33,7 @@ func TestReadFiles(t *testing.T) {
 	before := *s.Classify
 	want := Classify{
 		Text: "Label {{.x}}", Labels: Labels{{"good", "praises it"}, {"@@work", ""}, {"@@home", ""}},
-		Examples: Examples{List: []Example{{Text: "fine", Label: List{"good"}, Place: filepath.Join(dir, "shown.csv") + ":2"}}},
+		Examples: Examples{List: []Example{{Text: "fine", Label: List{"good"}, place: filepath.Join(dir, "shown.csv") + ":2"}}},
 	}
 	read := *s
 	for range 2 {

@@ -41,13 +41,11 @@ func (k *Classification) turns(examples []spec.Example) (contents []any, err err
 	places := make(map[string]string)
 	size := 0
 	for i, x := range examples {
-		if x.Place == "" {
-			x.Place = fmt.Sprintf("examples: %d", i+1)
-		}
+		place := x.Place(i)
 		if strings.TrimSpace(x.Text) == "" {
-			return nil, spec.Errorf("", "%s: the example has no text", x.Place)
+			return nil, spec.Errorf("", "%s: the example has no text", place)
 		}
-		labels, err := k.exampleLabels(&x)
+		labels, err := k.exampleLabels(x.Label, place)
 		if err != nil {
 			return nil, err
 		}
@@ -59,39 +57,40 @@ func (k *Classification) turns(examples []spec.Example) (contents []any, err err
 			if answers[x.Text] == answer {
 				continue
 			}
-			return nil, spec.Errorf("keep one of them", "%s: the example has another label than the same text at %s", x.Place, places[x.Text])
+			return nil, spec.Errorf("keep one of them", "%s: the example has another label than the same text at %s", place, places[x.Text])
 		}
-		k.shown[x.Text], answers[x.Text], places[x.Text] = true, answer, x.Place
+		k.shown[x.Text], answers[x.Text], places[x.Text] = true, answer, place
 		contents = append(contents, apijson.TextContent("user", x.Text), apijson.TextContent("model", answer))
 		size += len(x.Text) + len(answer)
 	}
 	return contents, spec.CheckExamples(len(k.shown), size)
 }
 
-// exampleLabels returns the labels of an example, spelled as the job has them.
-func (k *Classification) exampleLabels(x *spec.Example) ([]string, error) {
+// exampleLabels returns the labels that are given for the example at a place, spelled as
+// the job has them.
+func (k *Classification) exampleLabels(given []string, place string) ([]string, error) {
 	if k.Multi {
 		var labels []string
 		var err error
-		if len(x.Label) == 1 {
-			labels, err = k.labels.list(x.Label[0])
+		if len(given) == 1 {
+			labels, err = k.labels.list(given[0])
 		} else {
-			labels, err = k.labels.all(x.Label)
+			labels, err = k.labels.all(given)
 		}
 		if err != nil {
-			return nil, spec.Errorf("an empty list is written []", "%s: of the example's labels, %w", x.Place, err)
+			return nil, spec.Errorf("an empty list is written []", "%s: of the example's labels, %w", place, err)
 		}
 		if n := len(labels); n < k.minLabels || k.maxLabels > 0 && n > k.maxLabels {
-			return nil, spec.Errorf("", "%s: the example has %s, which min_labels and max_labels do not allow", x.Place, message.Plural(n, "label"))
+			return nil, spec.Errorf("", "%s: the example has %s, which min_labels and max_labels do not allow", place, message.Plural(n, "label"))
 		}
 		return labels, nil
 	}
-	if len(x.Label) != 1 {
-		return nil, spec.Errorf("say multi: true where a text can have several", "%s: the example has %s, and is to have one", x.Place, message.Plural(len(x.Label), "label"))
+	if len(given) != 1 {
+		return nil, spec.Errorf("say multi: true where a text can have several", "%s: the example has %s, and is to have one", place, message.Plural(len(given), "label"))
 	}
-	label, ok := k.labels.find(x.Label[0])
+	label, ok := k.labels.find(given[0])
 	if !ok {
-		return nil, spec.Errorf(k.labels.hint(x.Label[0]), "%s: the example's label %q is none of the job's", x.Place, message.OneLine(x.Label[0], 60))
+		return nil, spec.Errorf(k.labels.hint(given[0]), "%s: the example's label %q is none of the job's", place, message.OneLine(given[0], 60))
 	}
 	return []string{label}, nil
 }
