@@ -431,7 +431,6 @@ func (f *fate) answer(n int) string {
 // Every row comes to what it must, none is lost, and none is answered twice.
 func TestEndToEndChaos(t *testing.T) {
 	long(t, "it waits for real timeouts and pauses")
-	t.Parallel()
 	var all sync.WaitGroup
 	for _, c := range []*chaosRun{
 		{dialect: sim.Google}, {dialect: sim.Google, stream: true},

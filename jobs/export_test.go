@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -113,9 +114,10 @@ func TestDeriveEndsAtDamage(t *testing.T) {
 func TestDeriveHoldsFewLongRows(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8))
 	f := newFixture(t)
-	rows := lines(9)
+	f.spec.Prompt = "{{.id}}"
+	rows := make([]string, 9)
 	for i := range rows {
-		rows[i] += strings.Repeat(" long", 3<<20/5)
+		rows[i] = fmt.Sprintf(`{"id":%d,"q":"%s"}`, i, strings.Repeat("long ", 3<<20/5))
 	}
 	f.input(rows...)
 	f.inBubble(func(t *testing.T) {

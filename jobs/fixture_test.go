@@ -35,6 +35,7 @@ type fixture struct {
 	calls   *sync.WaitGroup // of the handler in a bubble; nil: the job asks over HTTP
 }
 
+// newFixture returns a job whose endpoint echoes what it is asked.
 func newFixture(t *testing.T) *fixture {
 	f := &fixture{t: t, dir: t.TempDir(), e: jobtest.NewEndpoint(t)}
 	f.handler = f.e.Config.Handler
