@@ -50,14 +50,14 @@
 // A request passes the models in this order, outermost first, and the outcome comes
 // back through them in the opposite order:
 //
-//	tier      cuts the attempt when its tier has no more time; judges whether there was room
-//	bound     states the most that an attempt without usage can have cost
-//	check     checks the answer, and asks for a corrective attempt if it fails
-//	change    changes a request that would only fail again
-//	schema    sends the schema in the form that this endpoint knows
-//	unmixed   keeps simulated answers apart from real ones
-//	media     puts the bytes of media, or their uploads' addresses, into the body
-//	client    makes the exchange (package batch/gemini)
+//	tier        cuts the attempt when its tier has no more time; judges whether there was room
+//	bound       states the most that an attempt without usage can have cost
+//	check       checks the answer, and asks for a corrective attempt if it fails
+//	change      changes a request that would only fail again
+//	schema      sends the schema in the form that this endpoint knows
+//	provenance  keeps simulated answers apart from real ones
+//	media       puts the bytes of media, or their uploads' addresses, into the body
+//	client      makes the exchange (package batch/gemini)
 //
 // The order matters, because each model sees the outcome as those inside it left it:
 //
@@ -69,7 +69,7 @@
 //     change would improve.
 //   - The schema is inside the change. Otherwise a refusal of the schema's form would
 //     be taken for a refusal of the change.
-//   - Unmixed is inside everything that asks again. An answer of the wrong kind must
+//   - The provenance is inside everything that asks again. An answer of the wrong kind must
 //     stop the run, and not lead to another call.
 //   - The media are next to the client. Rows that wait, and bodies that are changed,
 //     hold references alone.

@@ -42,7 +42,7 @@ func TestCapHolds(t *testing.T) {
 	f.input(lines(1000)...)
 	f.spec.MaxCost = "0.25"
 	_, err := f.run()
-	budget, ok := errors.AsType[*budget.BudgetError](err)
+	budget, ok := errors.AsType[*budget.Error](err)
 	if !ok {
 		t.Fatalf("the run ends with %v, want a *BudgetError", err)
 	}
@@ -78,7 +78,7 @@ func TestCapCountsWhatWasCut(t *testing.T) {
 	}
 	f.inBubble(func(t *testing.T) {
 		s, err := f.run()
-		if _, ok := errors.AsType[*budget.BudgetError](err); !ok {
+		if _, ok := errors.AsType[*budget.Error](err); !ok {
 			t.Fatalf("the run ends with %v, want a *BudgetError", err)
 		}
 		// At most 1000 tokens out and 62 bytes in: $0.0025186 each, so that 7 fit. They are
@@ -104,7 +104,7 @@ func TestSoftCapIsExceededByLittle(t *testing.T) {
 	}
 	_, err = j.Run(t.Context())
 	j.Close()
-	if _, ok := errors.AsType[*budget.BudgetError](err); !ok || !strings.Contains(warned.String(), "soft") {
+	if _, ok := errors.AsType[*budget.Error](err); !ok || !strings.Contains(warned.String(), "soft") {
 		t.Fatalf("the run ends with %v and warns %q, want a *BudgetError and that the cap is soft", err, &warned)
 	}
 	if spent := f.spent(); spent > price.Dollar/10+4*price.Dollar/1000 || spent < price.Dollar/10-5*price.Dollar/1000 {
@@ -127,7 +127,7 @@ func TestSoftCapKnowsEarlierRuns(t *testing.T) {
 	f.spec.Limit, f.spec.MaxCost = 0, (one + one/2).String()
 	f.e.Requests()
 	_, err := f.run()
-	if _, ok := errors.AsType[*budget.BudgetError](err); !ok {
+	if _, ok := errors.AsType[*budget.Error](err); !ok {
 		t.Errorf("the run ends with %v, want a *BudgetError", err)
 	}
 	if asked := f.e.Requests(); len(asked) != 0 {
@@ -211,7 +211,7 @@ func TestCapCountsInputThatIsElsewhere(t *testing.T) {
 		}
 		_, err = j.Run(t.Context())
 		j.Close()
-		if _, ok := errors.AsType[*budget.BudgetError](err); !ok || !strings.Contains(warned.String(), "is soft") {
+		if _, ok := errors.AsType[*budget.Error](err); !ok || !strings.Contains(warned.String(), "is soft") {
 			t.Fatalf("the run ends with %v and warns %q, want a *BudgetError and that the cap is soft", err, &warned)
 		}
 		if spent := f.spent(); spent > price.Dollar/2 || spent < 4*price.Dollar/10 {
@@ -226,7 +226,7 @@ func TestCapReservesSearches(t *testing.T) {
 	f.input("a")
 	f.spec.Model, f.spec.MaxCost, f.spec.MaxOutputTokens = "gemini-3.5-flash", "0.10", 10
 	f.spec.Request = map[string]any{"tools": []any{map[string]any{"googleSearch": map[string]any{}}}}
-	var over *budget.BudgetError
+	var over *budget.Error
 	if _, err := f.run(); !errors.As(err, &over) || len(f.e.Requests()) != 0 {
 		t.Errorf("%v, want a *BudgetError and nothing sent", err)
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/jobs/internal/output"
 	"github.com/genbatch/genbatch/jobs/internal/state"
-	"github.com/genbatch/genbatch/jobs/plan"
 	"github.com/genbatch/genbatch/jobs/spec"
 	"github.com/genbatch/genbatch/writer"
 )
@@ -70,7 +69,7 @@ func (j *Job) finish(ctx context.Context, s *Summary) error {
 	}
 	s.Output, s.Job, s.Kept = j.spec.Output, totals, totals.Bill.Kept
 	s.Simulated = totals.Simulated()
-	if s.Forecast, err = plan.SavedForecast(j.state.Dir, totals.Rows); err != nil {
+	if s.Forecast, err = j.savedForecast(totals.Rows); err != nil {
 		return err
 	}
 	return j.record(before, totals, sum.SHA256)

@@ -32,7 +32,8 @@ type Options struct {
 
 	// Model makes the attempts in the place of the endpoint's client: for tests, and for
 	// models that are reached in another way. Nothing is kept of its quota for later
-	// runs. nil: the client of the Spec's endpoint.
+	// runs. Media are uploaded only if it has the method Files of [gemini.Client]. Nil
+	// means the client of the Spec's endpoint.
 	Model batch.Model
 
 	fs           durable.FS // of tests, which make writes fail

@@ -62,7 +62,7 @@ type InputStatus = work.Status
 
 // Errors that end a run early, beside those of [batch.Run].
 type (
-	BudgetError   = budget.BudgetError
+	BudgetError   = budget.Error
 	DeadlineError = tier.DeadlineError
 )
 

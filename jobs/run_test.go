@@ -218,7 +218,7 @@ func TestLeftOfARunThatEndedEarly(t *testing.T) {
 	f.input(prompts...)
 	f.spec.MaxCost = "0.2"
 	s, err := f.run()
-	if _, ok := errors.AsType[*budget.BudgetError](err); !ok {
+	if _, ok := errors.AsType[*budget.Error](err); !ok {
 		t.Fatalf("the run ends with %v, want a *BudgetError", err)
 	}
 	if left := s.Left(300); left != 200-s.Run.Rows {

@@ -131,7 +131,7 @@ func TestCapByTier(t *testing.T) {
 		f.spec.Endpoint, f.spec.Tier, f.spec.Concurrency = s.URL, spec.List{tier}, 1
 		f.spec.MaxOutputTokens, f.spec.MaxCost = 150, "0.00063"
 		_, err := f.run()
-		if _, ok := errors.AsType[*budget.BudgetError](err); !ok {
+		if _, ok := errors.AsType[*budget.Error](err); !ok {
 			t.Fatalf("%s: %v", tier, err)
 		}
 		if spent := f.spent(); spent > price.Dollar*63/100000 {

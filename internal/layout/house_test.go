@@ -46,7 +46,7 @@ var house = []floor{
 			"reader", "writer", "batch", "batch/gemini", "batch/journal", "batch/price",
 			"internal/apijson", "internal/durable", "internal/fileformat", "internal/message",
 		}},
-		{"jobs/plan", []string{"jobs/internal/work", "jobs/cost", "batch", "batch/journal", "batch/price", "batch/quota", "internal/apijson", "internal/durable"}},
+		{"jobs/plan", []string{"jobs/internal/work", "jobs/cost", "batch", "batch/journal", "batch/price", "batch/quota", "internal/apijson"}},
 	}},
 	{"rows as work", []room{
 		{"jobs/internal/work", []string{"jobs/internal/prompt", "jobs/internal/media", "jobs/spec", "reader", "batch", "batch/journal"}},

@@ -5,8 +5,8 @@
 // answers so far cost and how long they were is the basis of the [Outlook]: the output to
 // expect, and a [Forecast] of the cost with its interval.
 //
-// A pilot's forecast is kept in the state folder by [Plan.SaveForecast], so that the bill
-// can be compared with it later; see [SavedForecast].
+// A pilot's forecast is kept, so that the bill can be compared with it later; see
+// [Plan.MarshalForecast] and [ParseForecast].
 //
 // Estimates of tokens are corrected by [TokenCounts], which compare estimates with what the
 // API counted.

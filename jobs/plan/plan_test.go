@@ -13,7 +13,6 @@ import (
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/batch/quota"
-	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/internal/prompt"
 	"github.com/genbatch/genbatch/jobs/internal/work"
@@ -283,17 +282,17 @@ func TestSavedForecast(t *testing.T) {
 	if p.Forecast == nil || p.Forecast.Answers != 5 || p.Standard != 1 || p.Flex != 0.5 {
 		t.Fatalf("forecast %+v, standard %v, flex %v", p.Forecast, p.Standard, p.Flex)
 	}
-	dir := t.TempDir()
-	if f, err := SavedForecast(dir, 7); f != nil || err != nil {
-		t.Errorf("without a pilot: %+v, %v", f, err)
-	}
-	if err := p.SaveForecast(durable.FS{}, dir); err != nil {
+	text, err := p.MarshalForecast()
+	if err != nil {
 		t.Fatal(err)
 	}
-	if f, err := SavedForecast(dir, 7); err != nil || f.Mean != p.Forecast.Mean+p.Price || f.High != p.Forecast.High+p.Price {
-		t.Errorf("%+v, %v; want %+v and %s", f, err, p.Forecast, p.Price)
+	if f := ParseForecast(text, 7); f == nil || f.Mean != p.Forecast.Mean+p.Price || f.High != p.Forecast.High+p.Price {
+		t.Errorf("%+v; want %+v and %s", f, p.Forecast, p.Price)
 	}
-	if f, err := SavedForecast(dir, 8); f != nil || err != nil {
-		t.Errorf("of another number of rows: %+v, %v", f, err)
+	if f := ParseForecast(text, 8); f != nil {
+		t.Errorf("of another number of rows: %+v", f)
+	}
+	if f := ParseForecast(text[:9], 7); f != nil {
+		t.Errorf("of a text that was cut: %+v", f)
 	}
 }

@@ -30,15 +30,15 @@ import (
 	"github.com/genbatch/genbatch/jobs/cost"
 )
 
-// A BudgetError ends a run because the next request might take the cost of the job
+// A Error ends a run because the next request might take the cost of the job
 // above its max_cost.
-type BudgetError struct {
+type Error struct {
 	Cap   price.USD
 	Spent price.USD // by all runs; an attempt that was cut counts with the most that it can have cost
 	Next  price.USD // the most that the next request can cost
 }
 
-func (e *BudgetError) Error() string {
+func (e *Error) Error() string {
 	return fmt.Sprintf("max_cost of $%s is reached: $%s is spent, and the next request may cost $%s", e.Cap, e.Spent.Format(6), e.Next.Format(6))
 }
 
@@ -97,7 +97,7 @@ func (b *Budget) AddPast(r *batch.Result) {
 func (b *Budget) Unpriced() int64 { return b.unpriced }
 
 // Acquire implements [batch.Limiter]. If too little is left, it waits for calls under way,
-// which may cost less than they have reserved. It returns a *BudgetError if there are none.
+// which may cost less than they have reserved. It returns a *Error if there are none.
 func (b *Budget) Acquire(ctx context.Context, r *batch.Request) error {
 	most, hard := mostUsage(b.prices, r) // before the lock, since it reads the whole body
 	for {
@@ -153,7 +153,7 @@ func (b *Budget) reserve(r *batch.Request, most batch.Usage, hard bool) (freed <
 	case len(b.reserved) > 0:
 		return b.freed.wait(), nil
 	}
-	return nil, &BudgetError{Cap: b.cap, Spent: b.spent, Next: need}
+	return nil, &Error{Cap: b.cap, Spent: b.spent, Next: need}
 }
 
 // Release implements [batch.Limiter].

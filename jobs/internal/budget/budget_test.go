@@ -131,8 +131,8 @@ func TestCapHoldsUnderConcurrency(t *testing.T) {
 			t.Errorf("at most %d calls at once, in %v; want 8 in 6 s", most, took)
 		}
 		for _, err := range errs {
-			want := BudgetError{Cap: 10 * reservation, Spent: 23 * costs(400), Next: reservation}
-			if e, ok := errors.AsType[*BudgetError](err); !ok || *e != want {
+			want := Error{Cap: 10 * reservation, Spent: 23 * costs(400), Next: reservation}
+			if e, ok := errors.AsType[*Error](err); !ok || *e != want {
 				t.Errorf("refused with %v, want %v", err, &want)
 			}
 		}
