@@ -1,12 +1,10 @@
 package jobs
 
 import (
-	"errors"
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
-	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/jobs/internal/budget"
@@ -25,7 +23,7 @@ type chain struct {
 	job     *Job
 	quota   *quota.Limiter
 	limiter batch.Limiter // the cap over the quota
-	ladder  *tier.Ladder  // around both, and around the model; nil: the job names no tier
+	ladder  *tier.Ladder  // around both, and around the model; nil if the job names no tier
 	model   batch.Model
 
 	begin    time.Time // of the run
@@ -39,11 +37,14 @@ func (j *Job) newChain(list *work.List) (*chain, error) {
 		Concurrency: j.spec.Concurrency, OnDailyQuota: dayPolicy(j.spec.OnDailyQuota),
 		Store: j.quotaStore(),
 	})}
-	if err := c.addLimiters(list); err != nil {
+	err := c.addLimiters(list)
+	if err == nil {
+		c.model, err = c.newModel()
+	}
+	if err != nil {
 		c.close()
 		return nil, err
 	}
-	c.model = c.newModel()
 	return c, nil
 }
 
@@ -60,8 +61,8 @@ func (c *chain) addLimiters(list *work.List) (err error) {
 	return err
 }
 
-// flex returns the limiter that flex calls pass before the one of all calls; nil: the
-// job has no such tier.
+// flex returns the limiter that flex calls pass before the one of all calls. It
+// is nil if the job has no such tier.
 func (c *chain) flex() *quota.Limiter {
 	if c.ladder == nil {
 		return nil
@@ -99,10 +100,7 @@ func (c *chain) newBudget(l batch.Limiter) (batch.Limiter, error) {
 		return nil, err
 	}
 	b := budget.New(l, c.job.prices, limit)
-	for r, err := range c.job.journal.All() {
-		if _, damaged := errors.AsType[*journal.Damage](err); damaged {
-			continue // its row is asked again, and what it cost is not known
-		}
+	for r, err := range readable(c.job.journal) {
 		if err != nil {
 			return nil, err
 		}
@@ -129,7 +127,7 @@ func (c *chain) bringsInput() bool {
 		apijson.Grounded(request) || apijson.HasTool("urlContext")(request) || apijson.HasTool("codeExecution")(request)
 }
 
-// newLadder returns what chooses the service tiers of a run; nil: the job names none.
+// newLadder returns what chooses the service tiers of a run. It is nil if the job names none.
 func (c *chain) newLadder(list *work.List) (*tier.Ladder, error) {
 	if len(c.job.spec.Tier) == 0 {
 		return nil, nil
@@ -157,8 +155,11 @@ func (c *chain) newLadder(list *work.List) (*tier.Ladder, error) {
 // sends media, keeps made-up answers from real ones, writes schemas as the endpoint
 // knows them, changes a call that must fail again, checks answers, and bounds what
 // attempts can have used.
-func (c *chain) newModel() batch.Model {
-	m := c.keepProvenance(c.withMedia())
+func (c *chain) newModel() (batch.Model, error) {
+	m, err := c.keepProvenance(c.withMedia())
+	if err != nil {
+		return nil, err
+	}
 	m = repair.SchemaField(m, repair.SchemaConfig{EveryRow: len(c.job.spec.Schema) > 0, OpenAPI: c.job.spec.SchemaField == "responseSchema", Log: c.job.log()})
 	m = repair.Change(m, c.job.prices, c.job.spec.Stream)
 	if c.job.prompt.Checks() {
@@ -167,7 +168,7 @@ func (c *chain) newModel() batch.Model {
 			return err
 		})
 	}
-	return budget.Bound(m, c.job.prices)
+	return budget.Bound(m, c.job.prices), nil
 }
 
 // withMedia returns the job's client, which sends media if the job has any.
@@ -181,12 +182,13 @@ func (c *chain) withMedia() batch.Model {
 
 // keepProvenance guards a model by what the journal has. Only at an address of this
 // machine do the answers alone tell whether they are made up; see checkSimulated.
-func (c *chain) keepProvenance(m batch.Model) batch.Model {
+func (c *chain) keepProvenance(m batch.Model) (batch.Model, error) {
 	if !isLocal(c.job.conn.endpoint) {
-		return m
+		return m, nil
 	}
-	if simulated, known := c.job.simulatedBefore(); known {
-		return repair.KeepProvenance(m, simulated)
+	simulated, known, err := c.job.simulatedBefore()
+	if err != nil || !known {
+		return m, err
 	}
-	return m
+	return repair.KeepProvenance(m, simulated), nil
 }

@@ -2,7 +2,9 @@ package jobs
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"iter"
 	"net"
 	"net/url"
 	"os"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
+	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/internal/sim"
 	"github.com/genbatch/genbatch/internal/version"
@@ -63,13 +66,14 @@ func connect(s *spec.Spec, o Options) (c connection, err error) {
 		return c, &spec.Error{Err: err}
 	}
 	if len(s.Tier) > 0 {
-		if err := spec.CheckTierEndpoint(e.Name); err != nil {
+		if err := spec.CheckTierEndpoint(e.Name, e.Facts); err != nil {
 			return c, err
 		}
 	}
 	if o.Model != nil {
 		c.client, c.endpoint = o.Model, e
-		return c, nil
+		_, err := s.HTTPHeader()
+		return c, err
 	}
 	if warning := e.Warning(); warning != "" {
 		o.Log.Warn(warning)
@@ -135,7 +139,9 @@ func apiKey(s *spec.Spec, e gemini.Endpoint, env func(string) string) (key, from
 // no part of a row's identity, so without it a job that was tried with the
 // simulator would count as answered.
 func (j *Job) checkSimulated() error {
-	switch simulated, known := j.simulatedBefore(); {
+	switch simulated, known, err := j.simulatedBefore(); {
+	case err != nil:
+		return err
 	case !known:
 	case simulated && !isLocal(j.conn.endpoint):
 		return spec.Errorf("set them aside with --fresh, or choose another --output",
@@ -148,13 +154,31 @@ func (j *Job) checkSimulated() error {
 
 // simulatedBefore reports whether the answers in the journal were made up; known is
 // false when it has none.
-func (j *Job) simulatedBefore() (simulated, known bool) {
-	for r, err := range j.journal.All() {
-		if err == nil && r.ModelVersion != "" {
-			return cost.IsSimulated(r.ModelVersion), true
+func (j *Job) simulatedBefore() (simulated, known bool, err error) {
+	for r, err := range readable(j.journal) {
+		if err != nil {
+			return false, false, err
+		}
+		if r.ModelVersion != "" {
+			return cost.IsSimulated(r.ModelVersion), true, nil
 		}
 	}
-	return false, false
+	return false, false, nil
+}
+
+// readable ranges over the results of a journal that can be read. The row of a damaged one
+// is asked again, and what it cost is not known. An error is the last thing yielded.
+func readable(jl *journal.Journal) iter.Seq2[*batch.Result, error] {
+	return func(yield func(*batch.Result, error) bool) {
+		for r, err := range jl.All() {
+			if _, damaged := errors.AsType[*journal.Damage](err); damaged {
+				continue
+			}
+			if !yield(r, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // isLocal reports whether an endpoint is on this machine, as every simulator is.

@@ -9,6 +9,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/jobs/internal/output"
 	"github.com/genbatch/genbatch/jobs/internal/state"
+	"github.com/genbatch/genbatch/jobs/plan"
 	"github.com/genbatch/genbatch/jobs/spec"
 	"github.com/genbatch/genbatch/writer"
 )
@@ -69,9 +70,11 @@ func (j *Job) finish(ctx context.Context, s *Summary) error {
 	}
 	s.Output, s.Job, s.Kept = j.spec.Output, totals, totals.Bill.Kept
 	s.Simulated = totals.Simulated()
-	if s.Forecast, err = j.savedForecast(totals.Rows); err != nil {
+	forecast, err := j.state.Forecast()
+	if err != nil {
 		return err
 	}
+	s.Forecast = plan.ParseForecast(forecast, totals.Rows)
 	return j.record(before, totals, sum.SHA256)
 }
 

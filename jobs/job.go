@@ -42,7 +42,8 @@ type Options struct {
 
 // A Job is a Spec made ready: its input opened, its templates checked, its
 // journal at hand. A Job is not safe for concurrent use, but for Progress and
-// CountRows. It may run several times.
+// CountRows. It may run several times; one that Open found up to date does not look at its
+// input again.
 type Job struct {
 	spec    spec.Spec
 	options Options // all that may be nil is filled in, but for Model and Stdin
@@ -74,7 +75,7 @@ func (j *Job) Close() error {
 }
 
 // SetAside returns the folder in which the journal is kept that Options.Fresh has
-// set aside; empty: there was none.
+// set aside. It is empty if there was none.
 func (j *Job) SetAside() string { return j.state.Aside }
 
 // Spec returns the job's description with absolute paths.

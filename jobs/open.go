@@ -117,7 +117,7 @@ func newMedia(s *spec.Spec) (*media.Parts, error) {
 	case s.Raw != nil:
 		return nil, spec.Errorf("put inlineData or fileData parts into the requests themselves", "media does not go with raw:")
 	}
-	config, _ := apijson.Field(s.Request, "generationConfig").(map[string]any)
+	config := apijson.Config(s.Request)
 	resolution, _ := apijson.Field(config, "mediaResolution").(string)
 	return media.New(media.Config{
 		Columns: s.Media, Root: s.MediaRoot, Stdin: slices.Contains(s.Input, "-"),

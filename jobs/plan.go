@@ -3,8 +3,6 @@ package jobs
 import (
 	"context"
 	"errors"
-	"io/fs"
-	"os"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/quota"
@@ -63,7 +61,10 @@ func (j *Job) Pilot(ctx context.Context, n int) (*Summary, *Plan, error) {
 		return s, nil, errors.Join(runErr, err)
 	}
 	if p.Forecast != nil {
-		err = j.saveForecast(p)
+		var text []byte
+		if text, err = p.MarshalForecast(); err == nil {
+			err = j.state.SaveForecast(text)
+		}
 	}
 	return s, p, errors.Join(runErr, err)
 }
@@ -108,29 +109,4 @@ func (j *Job) CountTokens(ctx context.Context, n int) (counted int64, err error)
 		j.counted.Add(it.Request, &batch.Result{Spent: []batch.Spend{{Usage: &batch.Usage{PromptTokenCount: tokens}}}})
 	}
 	return counted, nil
-}
-
-// forecastFile is the file in the state folder with the forecast of the last pilot.
-const forecastFile = "forecast.json"
-
-// saveForecast keeps a plan's forecast, so that the bill can be compared with it.
-func (j *Job) saveForecast(p *Plan) error {
-	text, err := p.MarshalForecast()
-	if err != nil {
-		return err
-	}
-	return j.state.FS.WriteFile(j.state.Path(forecastFile), append(text, '\n'), 0o600)
-}
-
-// savedForecast returns the forecast of the last pilot for the whole job; nil: there was
-// none, or the job had another number of rows.
-func (j *Job) savedForecast(rows int64) (*Forecast, error) {
-	text, err := os.ReadFile(j.state.Path(forecastFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return plan.ParseForecast(text, rows), nil
 }

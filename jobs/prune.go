@@ -45,7 +45,7 @@ type Pruned struct {
 }
 
 // Prune rewrites a job's journal without some of its results. It fails with a
-// *durable.LockedError while a process runs the job, and with a Error when rows
+// *durable.LockedError while a process runs the job, and with a SpecError when rows
 // of the input would have to be asked again and p.Yes is not set; then nothing has
 // changed. A crash leaves the journal as it was, or pruned.
 func Prune(s spec.Spec, o Options, p Pruning) (*Pruned, error) {
@@ -68,7 +68,7 @@ func Prune(s spec.Spec, o Options, p Pruning) (*Pruned, error) {
 			return nil, err
 		}
 	}
-	if j.journal, err = journal.Open(journal.Config{Dir: dir, ReadOnly: p.DryRun}); err != nil {
+	if j.journal, err = journal.Open(journal.Config{Dir: dir, FS: j.state.FS, ReadOnly: p.DryRun}); err != nil {
 		return nil, err
 	}
 	r := &Pruned{State: dir, Damage: len(j.journal.Damage())}

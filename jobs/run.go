@@ -120,6 +120,9 @@ func (j *Job) Run(ctx context.Context) (*Summary, error) {
 
 // ask asks what the journal does not have of the rows of a list.
 func (j *Job) ask(ctx context.Context, list *work.List) (*Summary, error) {
+	if !j.state.Locked() {
+		return nil, errors.New("a job that was opened to be looked at cannot ask: open it with Open")
+	}
 	j.critic.warnSchema()
 	failures, err := j.spec.FailureLimit()
 	if err != nil {

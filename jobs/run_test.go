@@ -297,3 +297,20 @@ func TestRowsAreCountedMeanwhile(t *testing.T) {
 		}
 	}
 }
+
+// A job that was opened to be looked at has no lock, and asks nothing: another process may
+// run it.
+func TestViewedJobCannotAsk(t *testing.T) {
+	f := modelFixture(t, 3)
+	j, err := View(f.spec, Options{Env: noEnv, Model: echo{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if s, err := j.Run(t.Context()); s != nil || err == nil || !strings.Contains(err.Error(), "open it with Open") {
+		t.Errorf("Run: %+v, %v", s, err)
+	}
+	if _, _, err := j.Pilot(t.Context(), 1); err == nil || !strings.Contains(err.Error(), "open it with Open") {
+		t.Errorf("Pilot: %v", err)
+	}
+}

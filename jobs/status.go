@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"errors"
 	"os"
 	"time"
 
@@ -16,14 +15,14 @@ import (
 type Status struct {
 	State       string
 	Output      string
-	Running     *durable.Owner // nil: no process runs it
+	Running     *durable.Owner // nil if no process runs it
 	Finished    bool           // the output is written, and the journal has not grown since
 	InOutput    int64          // rows of the finished output; 0: not known
 	LastSeq     int64          // results in the journal
 	LastAt      time.Time      // of the last result
 	cost.Totals                // over the journal, the last result of each row
 	Damage      []journal.Damage
-	Input       *InputStatus // nil: not known, since the input cannot be read or is too long
+	Input       *InputStatus // nil if the input cannot be read, or takes too long
 
 	// Rate is how many rows a second got their result in the last minute of a job that
 	// is running, and Left how long it takes at this pace; 0: not known.
@@ -67,11 +66,7 @@ func ReadStatus(dir string) (*Status, error) {
 		since = s.Running.Since
 	}
 	recent := 0
-	for r, err := range jl.All() {
-		var damage *journal.Damage
-		if errors.As(err, &damage) {
-			continue
-		}
+	for r, err := range readable(jl) {
 		if err != nil {
 			return nil, err
 		}

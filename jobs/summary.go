@@ -36,15 +36,16 @@ type Summary struct {
 	Copied int64     `json:"copied"` // rows that share the call of an identical one
 
 	Asked []string     `json:"-"` // the service tiers that the job names, in its order; nil: none
-	Input *InputStatus `json:"-"` // of a run that ended early: how far the job is; nil: it did not, or that takes too long
+	Input *InputStatus `json:"-"` // how far the job is; nil if the run did not end early, or if counting takes too long
 
 	Run cost.Totals  `json:"run"`           // what this run asked
 	Job *cost.Totals `json:"job,omitempty"` // every row of the output, all runs; nil while rows are pending
 }
 
-// Left returns how many of the job's rows have no result, of so many in all; 0: all
-// have one, or it is not known how many there are. Of a run that ended early it is
-// what was counted then, since the run did not come to the settled rows at the end.
+// Left returns how many of the job's rows have no result, where total is the number of
+// all rows. It is 0 if all have one, or if total is 0 because it is not known. Of a run
+// that ended early it is what was counted then, since the run did not come to the
+// settled rows at the end.
 func (s *Summary) Left(total int64) int64 {
 	switch {
 	case s.Input != nil:

@@ -83,11 +83,12 @@ func (j *Job) Verify() (*Verification, error) {
 
 // verifyRows checks that each row's result can be read.
 func (j *Job) verifyRows(v *Verification) error {
+	deriver := j.deriver()
 	for it, err := range j.list.Items() {
 		if err != nil {
 			return err
 		}
-		if _, err := j.deriver().Count(&it, &v.Totals); err != nil {
+		if _, err := deriver.Count(&it, &v.Totals); err != nil {
 			v.fault("%s: %v; run the job again", it.Row.Place(), err)
 		}
 	}

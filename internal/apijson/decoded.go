@@ -11,6 +11,12 @@ func Field(object map[string]any, name string) any {
 	return nil
 }
 
+// Config returns the generationConfig of a request. It is nil when there is none.
+func Config(request map[string]any) map[string]any {
+	config, _ := Field(request, "generationConfig").(map[string]any)
+	return config
+}
+
 // Merge lays the members of over onto base: objects member by member, everything
 // else as a whole. Names are compared in the API's camelCase. It changes neither.
 func Merge(base, over map[string]any) map[string]any {

@@ -5,6 +5,8 @@
 // answers so far cost and how long they were is the basis of the [Outlook]: the output to
 // expect, and a [Forecast] of the cost with its interval.
 //
+// Only package jobs can call New, whose Config needs its rooms. Others use Job.Plan.
+//
 // A pilot's forecast is kept, so that the bill can be compared with it later; see
 // [Plan.MarshalForecast] and [ParseForecast].
 //

@@ -29,7 +29,7 @@ func (s *Spec) OutputBound() (int64, error) {
 	if s.MaxOutputTokens > 0 {
 		return int64(s.MaxOutputTokens), nil
 	}
-	config, _ := apijson.Field(s.Request, "generationConfig").(map[string]any)
+	config := apijson.Config(s.Request)
 	text, err := json.Marshal(apijson.Field(config, "maxOutputTokens"))
 	if err != nil {
 		return 0, err

@@ -74,7 +74,7 @@ func (s *Spec) checkKind() error {
 
 // checkRequest finds contradictions between what stands under request: and other settings.
 func (s *Spec) checkRequest() error {
-	config, _ := apijson.Field(s.Request, "generationConfig").(map[string]any)
+	config := apijson.Config(s.Request)
 	if s.MaxOutputTokens > 0 && apijson.Field(config, "maxOutputTokens") != nil {
 		return Errorf("keep one of them", "max_output_tokens and request.generationConfig.maxOutputTokens are both given")
 	}

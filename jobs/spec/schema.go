@@ -32,7 +32,7 @@ func (s *Spec) checkSchema() error {
 		}
 		return nil
 	}
-	config, _ := apijson.Field(s.Request, "generationConfig").(map[string]any)
+	config := apijson.Config(s.Request)
 	for _, name := range SchemaFields {
 		if apijson.Field(config, name) != nil {
 			return Errorf("keep one of them: schema is checked on arrival and makes columns, request passes everything on as it is",

@@ -54,7 +54,7 @@ func (s *Spec) checkTiers() error {
 				return Errorf("keep one of them", "tier and the header %s are both given", gemini.TierHeader)
 			}
 		}
-		if err := CheckTierEndpoint(s.Endpoint); err != nil {
+		if err := CheckTierEndpoint(s.Endpoint, gemini.FactsOf(s.Endpoint)); err != nil {
 			return err
 		}
 	}
@@ -62,10 +62,10 @@ func (s *Spec) checkTiers() error {
 	return err
 }
 
-// CheckTierEndpoint returns an [*Error] if the endpoint of this name does not sell service
+// CheckTierEndpoint returns an [*Error] if the endpoint with these facts does not sell service
 // tiers. It would charge its own price for what the job expects at half of it.
-func CheckTierEndpoint(name string) error {
-	if gemini.FactsOf(name).NoTiers {
+func CheckTierEndpoint(name string, f gemini.Facts) error {
+	if f.NoTiers {
 		return Errorf("leave --tier out; serviceTier under request: is passed on as it is",
 			"the gateway %s has no service tiers that are known to be sold or billed as Google's", name)
 	}

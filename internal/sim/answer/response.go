@@ -164,7 +164,7 @@ type (
 	}
 )
 
-// What an answer says about its safety.
+// safetyRating is what an answer says about its safety.
 // https://ai.google.dev/api/generate-content#safetyrating
 type safetyRating struct {
 	Category         string  `json:"category"`

@@ -16,7 +16,7 @@ func (e *Error) Body(d Dialect, id string) any {
 	}
 }
 
-// The bodies of errors: of all, of Google, and of gateways.
+// errorBody is the body of an error, which holds one of Google or of a gateway.
 type errorBody struct {
 	Error any `json:"error"`
 }

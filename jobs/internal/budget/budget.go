@@ -30,7 +30,7 @@ import (
 	"github.com/genbatch/genbatch/jobs/cost"
 )
 
-// A Error ends a run because the next request might take the cost of the job
+// An Error ends a run because the next request might take the cost of the job
 // above its max_cost.
 type Error struct {
 	Cap   price.USD
@@ -97,11 +97,13 @@ func (b *Budget) AddPast(r *batch.Result) {
 func (b *Budget) Unpriced() int64 { return b.unpriced }
 
 // Acquire implements [batch.Limiter]. If too little is left, it waits for calls under way,
-// which may cost less than they have reserved. It returns a *Error if there are none.
+// which may cost less than they have reserved. It returns an [*Error] if there are none.
 func (b *Budget) Acquire(ctx context.Context, r *batch.Request) error {
-	most, hard := mostUsage(b.prices, r) // before the lock, since it reads the whole body
+	// Before the lock, since these read the whole body.
+	most, hard := mostUsage(b.prices, r)
+	tier := askedTier(r)
 	for {
-		freed, err := b.reserve(r, *most, hard)
+		freed, err := b.reserve(r, tier, *most, hard)
 		if err != nil {
 			return err
 		}
@@ -123,9 +125,9 @@ func (b *Budget) Acquire(ctx context.Context, r *batch.Request) error {
 	return err
 }
 
-// reserve takes the most that r can cost. If that does not fit now but may fit later, it
+// reserve takes the most that r can cost in a tier. If that does not fit now but may fit later, it
 // returns what to wait for.
-func (b *Budget) reserve(r *batch.Request, most batch.Usage, hard bool) (freed <-chan struct{}, err error) {
+func (b *Budget) reserve(r *batch.Request, tier string, most batch.Usage, hard bool) (freed <-chan struct{}, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !hard {
@@ -134,7 +136,6 @@ func (b *Budget) reserve(r *batch.Request, most batch.Usage, hard bool) (freed <
 	most.PromptTokenCount += b.unseen + b.unseen/2
 	var need price.USD
 	for _, model := range append([]string{r.Model}, b.models...) {
-		tier := askedTier(r)
 		amount, ok := cost.Most(b.prices, &batch.Spend{At: time.Now(), Model: model, Tier: tier, Most: &most}, model)
 		if !ok && model == r.Model {
 			return nil, fmt.Errorf("max_cost cannot be held: %w", cost.UnknownPrice(model, tier))
@@ -186,9 +187,9 @@ func (b *Budget) Release(r *batch.Request, o *batch.Outcome) {
 }
 
 // settle puts what r cost in the place of what it has reserved. mu is held.
-func (b *Budget) settle(r *batch.Request, cost price.USD) {
+func (b *Budget) settle(r *batch.Request, amount price.USD) {
 	b.total -= b.reserved[r]
 	delete(b.reserved, r)
-	b.spent += cost
+	b.spent += amount
 	b.freed.ring()
 }

@@ -77,7 +77,7 @@ func askedOf(s *spec.Spec) map[string]any {
 // makesMedia reports whether answers are images or sounds. The request says so, or the
 // model's name does: image models draw without being told.
 func makesMedia(request map[string]any) bool {
-	config, _ := apijson.Field(request, "generationConfig").(map[string]any)
+	config := apijson.Config(request)
 	modalities, _ := apijson.Field(config, "responseModalities").([]any)
 	for _, m := range modalities {
 		if name, _ := m.(string); strings.EqualFold(name, "IMAGE") || strings.EqualFold(name, "AUDIO") {

@@ -276,7 +276,7 @@ func TestNearestField(t *testing.T) {
 		"temperature": "", "max_output_tokens": "", "tempreature": "temperature", "maxOutputToken": "maxOutputTokens", "max_output_token": "maxOutputTokens",
 		"topQ": "topP", "quantumDepth": "", "x": "",
 	} {
-		if got := NearestField(name, ConfigFields); got != want {
+		if got := NearestField(name, configFields); got != want {
 			t.Errorf("%q is most likely %q, want %q", name, got, want)
 		}
 	}

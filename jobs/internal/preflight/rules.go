@@ -22,8 +22,8 @@ func (p *checker) checkNames() {
 			}
 		}
 	}
-	near(p.request, "", TopFields)
-	near(p.config, "generationConfig.", ConfigFields)
+	near(p.request, "", topFields)
+	near(p.config, "generationConfig.", configFields)
 }
 
 // checkEndpoint looks at what only one of Google's two APIs takes.

@@ -9,7 +9,9 @@
 //	job.json        the job that was run last, without keys
 //	manifest.json   what the finished output was derived from: a [Manifest]
 //	next.json       the output that is about to appear
+//	forecast.json   what the last pilot said that the whole job would cost
 //	stdin.<format>  what stdin held
+//	uploads.jsonl   media that the Files API holds, which package media writes
 //
 // # How an output appears
 //
@@ -20,7 +22,7 @@
 //     before anything is read, so that what changes meanwhile makes it out of date.
 //  2. The output is written under a temporary name and synced (package writer).
 //  3. [Folder.Announce] writes the output's size and SHA-256 to next.json.
-//  4. The output gets its name, in place of an older one. This is the commit point.
+//  4. The output gets its name, in place of an older one. From here on the new one counts.
 //  5. [Folder.Record] writes the manifest: that of step 1, with the output's size, time
 //     and SHA-256, and with the journal's files as they are now.
 //

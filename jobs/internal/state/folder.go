@@ -17,6 +17,7 @@ const (
 	specFile     = "job.json"
 	manifestFile = "manifest.json"
 	nextFile     = "next.json"
+	forecastFile = "forecast.json"
 	spoolName    = "stdin" // without its extension, the format
 )
 
@@ -84,7 +85,7 @@ func HasJob(dir string) bool {
 func (f *Folder) RemoveTemps() error {
 	return errors.Join(
 		durable.RemoveTemps(f.Dir, func(name string) bool {
-			return name == specFile || name == manifestFile || name == nextFile || strings.HasPrefix(name, spoolName+".")
+			return name == specFile || name == manifestFile || name == nextFile || name == forecastFile || strings.HasPrefix(name, spoolName+".")
 		}),
 		durable.RemoveTemps(filepath.Dir(f.Output), func(name string) bool { return name == filepath.Base(f.Output) }),
 	)

@@ -68,3 +68,18 @@ func LoadSpec(dir string) (*spec.Spec, error) {
 	saved.Spec.State = dir
 	return &saved.Spec, nil
 }
+
+// SaveForecast writes forecast.json: what a pilot says that the whole job will cost, as
+// package plan writes it.
+func (f *Folder) SaveForecast(text []byte) error {
+	return f.FS.WriteFile(f.Path(forecastFile), append(text, '\n'), 0o600)
+}
+
+// Forecast returns what SaveForecast has written. It is nil if there was no pilot.
+func (f *Folder) Forecast() ([]byte, error) {
+	text, err := os.ReadFile(f.Path(forecastFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return text, err
+}

@@ -96,3 +96,21 @@ func TestSaveSpecFaults(t *testing.T) {
 			}
 		})
 }
+
+// A forecast that cannot be written leaves the old one or the new one, and nothing else.
+func TestForecastIsOldOrNew(t *testing.T) {
+	f, _ := newFolder(t)
+	if text, err := f.Forecast(); text != nil || err != nil {
+		t.Errorf("before a pilot: %q, %v", text, err)
+	}
+	eachFault(t,
+		func(f *Folder, _ *spec.Spec) {
+			if err := f.SaveForecast([]byte("old")); err != nil {
+				t.Fatal(err)
+			}
+		},
+		func(f *Folder, _ *spec.Spec) error { return f.SaveForecast([]byte("new")) },
+		func(what string, f *Folder, _ *spec.Spec) {
+			oneOf(t, what, f.Path(forecastFile), "old\n", "new\n")
+		})
+}

@@ -43,7 +43,7 @@ type Config struct {
 	Left        int64         // rows to be asked; it matters only with a deadline and two tiers
 
 	RPM, TPM int            // the limits of a minute that are given; 0: what Quota has learned
-	Quota    *quota.Limiter // of all calls
+	Quota    *quota.Limiter // of all calls; required
 
 	// Warn is called if another tier answers than the one that was asked, or if the
 	// answer does not say which. It may be nil.
@@ -73,7 +73,7 @@ type Ladder struct {
 	wait          time.Duration  // how long a row waits for a tier
 	deadline      time.Time      // zero: none
 	concurrency   int
-	limits        func() (rpm, tpm int64) // those that are known, or 0; nil: none are
+	limits        func() (rpm, tpm int64) // those that are known, or 0
 	warn          func(asked, served string)
 
 	mu        sync.Mutex

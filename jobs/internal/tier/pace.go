@@ -47,17 +47,15 @@ func (t *Ladder) switchAt() time.Time {
 		need = (assumedCalls*need + p.occupied) / (assumedCalls + p.ended)
 	}
 	each := need / float64(max(1, t.concurrency))
-	if t.limits != nil {
-		rpm, tpm := t.limits()
-		if rpm > 0 {
-			each = max(each, 60/float64(rpm))
-		}
-		if p := t.pace[0]; tpm > 0 && p != nil && p.ended > 0 {
-			each = max(each, 60*p.tokens/p.ended/float64(tpm))
-		}
-		if p := t.pace[1]; tpm > 0 && p != nil && p.ended > 0 {
-			each = max(each, 60*p.tokens/p.ended/float64(tpm))
-		}
+	rpm, tpm := t.limits()
+	if rpm > 0 {
+		each = max(each, 60/float64(rpm))
+	}
+	if p := t.pace[0]; tpm > 0 && p != nil && p.ended > 0 {
+		each = max(each, 60*p.tokens/p.ended/float64(tpm))
+	}
+	if p := t.pace[1]; tpm > 0 && p != nil && p.ended > 0 {
+		each = max(each, 60*p.tokens/p.ended/float64(tpm))
 	}
 	reserve := time.Duration((reserveFactor*each*float64(t.left) + 2*need) * float64(time.Second))
 	if t.refused {
