@@ -16,6 +16,8 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
+// This file puts limiters and models together, and is the only one that does.
+
 // A chain is what each call of a run passes through: first the limiters, from the
 // outermost to the innermost, then the models in the same order. Package batch explains
 // the order.

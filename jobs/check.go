@@ -16,6 +16,8 @@ import (
 	"github.com/genbatch/genbatch/writer"
 )
 
+// This file refuses jobs that must fail, before anything is sent.
+
 // checkOutput refuses to replace a file that this job did not write.
 func (j *Job) checkOutput() error {
 	if _, err := writer.FormatOf(j.spec.Output, j.spec.OutputFormat); err != nil {

@@ -22,6 +22,8 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
+// This file finds the endpoint, the key and the quota that a job uses.
+
 // A connection is what a job needs to ask. The zero value is that of a job that is
 // only looked at.
 type connection struct {

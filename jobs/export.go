@@ -14,6 +14,8 @@ import (
 	"github.com/genbatch/genbatch/writer"
 )
 
+// This file writes outputs: after a run, and whenever the user wants another one.
+
 // deriver returns what derives the job's outputs.
 func (j *Job) deriver() *output.Deriver {
 	return &output.Deriver{

@@ -23,8 +23,8 @@ import (
 // process's own.
 type Options struct {
 	Env   func(string) string // nil: os.Getenv
-	Stdin io.Reader           // read when the input is "-"; nil: os.Stdin
-	Log   *slog.Logger        // warnings; nil: discarded
+	Stdin io.Reader           // read when the input is "-"; os.Stdin if nil
+	Log   *slog.Logger        // warnings; discarded if nil
 
 	// Fresh sets the journal aside that is there, once all has been checked that
 	// can be, so that every row is asked again. See [Job.SetAside].
@@ -37,7 +37,7 @@ type Options struct {
 	Model batch.Model
 
 	fs           durable.FS // of tests, which make writes fail
-	segmentBytes int64      // of the journal; 0: its default. Tests want several segments.
+	segmentBytes int64      // of the journal; its default if 0. Tests want several segments.
 }
 
 // A Job is a Spec made ready: its input opened, its templates checked, its

@@ -11,6 +11,8 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
+// This file keeps the names of jobs where they always were, for types that rooms define.
+
 // The job file's types, which package spec defines.
 type (
 	Spec         = spec.Spec

@@ -20,6 +20,8 @@ import (
 	"github.com/genbatch/genbatch/reader"
 )
 
+// This file makes jobs ready: to run, with the lock and all checks, or to be looked at.
+
 // Open makes a job ready to run: it checks all that can be checked without
 // sending anything, takes the job's lock, and reads its journal. Its errors are
 // SpecErrors where the user is to mend something, a *durable.LockedError when

@@ -10,6 +10,8 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
+// This file says what a run would do and cost, also by asking a few rows for real.
+
 // Plan reads input and journal and says what a run would do; see [plan.New].
 func (j *Job) Plan() (*Plan, error) {
 	if err := j.openJournal(); err != nil {

@@ -14,12 +14,14 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
+// This file removes results from a journal for good.
+
 // Pruning says which results [Prune] removes: those to which one of the first three
 // applies.
 type Pruning struct {
 	Orphaned   bool          // no row of the input asks for them
 	Superseded bool          // another result of the same row counts
-	OlderThan  time.Duration // they are older; 0: age does not matter
+	OlderThan  time.Duration // they are older; if 0, age does not matter
 
 	DryRun bool // say what would be removed, and remove nothing
 	Yes    bool // also what rows of the input would have to be asked for, and paid for, again

@@ -14,6 +14,8 @@ import (
 	"github.com/genbatch/genbatch/jobs/internal/work"
 )
 
+// This file runs jobs: it asks what the journal does not have, and counts what a run comes to.
+
 // A progress is what the current run, or the last one, has come to so far; mu guards
 // it.
 type progress struct {
@@ -26,7 +28,7 @@ type progress struct {
 	copied  int64
 	run     cost.Totals
 	limiter *quota.Limiter
-	flex    *quota.Limiter // of flex calls as well; nil: there are none
+	flex    *quota.Limiter // of flex calls as well; nil if there are none
 	gauges  *batch.Gauges
 }
 

@@ -11,13 +11,15 @@ import (
 	"github.com/genbatch/genbatch/jobs/internal/state"
 )
 
+// This file tells how a job stands, without disturbing a process that runs it.
+
 // A Status is how a job stands, also while another process runs it.
 type Status struct {
 	State       string
 	Output      string
 	Running     *durable.Owner // nil if no process runs it
 	Finished    bool           // the output is written, and the journal has not grown since
-	InOutput    int64          // rows of the finished output; 0: not known
+	InOutput    int64          // rows of the finished output; 0 if not known
 	LastSeq     int64          // results in the journal
 	LastAt      time.Time      // of the last result
 	cost.Totals                // over the journal, the last result of each row
@@ -25,7 +27,7 @@ type Status struct {
 	Input       *InputStatus // nil if the input cannot be read, or takes too long
 
 	// Rate is how many rows a second got their result in the last minute of a job that
-	// is running, and Left how long it takes at this pace; 0: not known.
+	// is running, and Left how long it takes at this pace; 0 if not known.
 	Rate float64
 	Left time.Duration
 }

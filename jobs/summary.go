@@ -10,6 +10,8 @@ import (
 	"github.com/genbatch/genbatch/jobs/internal/state"
 )
 
+// This file holds what a run came to.
+
 // A Summary is what a run came to.
 type Summary struct {
 	Output    string        `json:"output,omitempty"` // empty: not written, since rows are pending
@@ -22,7 +24,7 @@ type Summary struct {
 	// charges its own, sends the bill.
 	ListPriced bool `json:"list_priced,omitzero"`
 
-	// Forecast is what a pilot said that the job would cost, all of it; nil: there was
+	// Forecast is what a pilot said that the job would cost, all of it; nil if there was
 	// no pilot, or the output was not written.
 	Forecast *Forecast `json:"forecast,omitempty"`
 
@@ -35,7 +37,7 @@ type Summary struct {
 	Bad    int64     `json:"bad"`    // rows that could not be read or rendered
 	Copied int64     `json:"copied"` // rows that share the call of an identical one
 
-	Asked []string     `json:"-"` // the service tiers that the job names, in its order; nil: none
+	Asked []string     `json:"-"` // the service tiers that the job names, in its order; nil if none
 	Input *InputStatus `json:"-"` // how far the job is; nil if the run did not end early, or if counting takes too long
 
 	Run cost.Totals  `json:"run"`           // what this run asked

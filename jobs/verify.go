@@ -20,6 +20,8 @@ import (
 	"github.com/genbatch/genbatch/reader"
 )
 
+// This file proves on the files of a job that its promises were kept.
+
 // A Verification is what Verify found.
 type Verification struct {
 	cost.Totals
@@ -149,7 +151,7 @@ func countRows(path, format string) (n int64, err error) {
 // A comparison is of an output with what the job derives now.
 type comparison struct {
 	current    bool         // input, job and journal are those that the output was derived from
-	difference string       // where the file differs; empty: it does not, or was not compared
+	difference string       // where the file differs; empty if it does not, or was not compared
 	totals     *cost.Totals // of the derivation, if all of it is equal
 }
 

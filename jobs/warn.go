@@ -19,6 +19,8 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
+// This file says what is odd about a job or its answers, and is no reason to refuse it.
+
 // A critic says what is wrong or odd about a job. It refuses what must fail (see
 // check.go), and warns of what may go otherwise than is expected.
 type critic struct {

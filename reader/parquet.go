@@ -228,7 +228,7 @@ func newField(c *parquet.Column, elements []format.SchemaElement, at *int) (*fie
 type leaf struct {
 	typ     batch.Type
 	value   func(parquet.Value) any            // converts a value that is not null
-	json    func([]byte, parquet.Value) []byte // appends it as JSON; nil: value is used for that
+	json    func([]byte, parquet.Value) []byte // appends it as JSON; if nil, value is used for that
 	widened bool                               // the library cannot write the type, so Native is left out
 }
 

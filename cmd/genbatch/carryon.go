@@ -18,7 +18,7 @@ import (
 )
 
 // printCarryOn tells the user of a run that ended early what is left to do, and with which
-// command. Total is the number of the job's rows; 0: not known.
+// command. Total is the number of the job's rows; 0 if not known.
 func printCarryOn(w io.Writer, s *jobs.Summary, err error, total int64) {
 	left := s.Left(total)
 	fmt.Fprintf(w, "\nWhat was answered is safe. ")

@@ -18,7 +18,7 @@ type console struct {
 	stdout io.Writer
 	stderr io.Writer
 
-	interrupted atomic.Pointer[func(os.Signal)] // called by the first signal; nil: a signal ends the process
+	interrupted atomic.Pointer[func(os.Signal)] // called by the first signal; if nil, a signal ends the process
 }
 
 // watch waits for signals until done is closed. A command that has something to finish

@@ -32,7 +32,7 @@ type display struct {
 	quiet bool
 	bar   *progressbar.ProgressBar // nil: there is no bar
 
-	total  atomic.Int64 // rows of the job; 0: not counted yet
+	total  atomic.Int64 // rows of the job; 0 if not counted yet
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	speed  speed

@@ -15,7 +15,7 @@ import (
 type Prices struct {
 	Table *price.Table
 	At    time.Time // whose prices are shown
-	File  string    // where prices are from that are not Google's; empty: there are none
+	File  string    // where prices are from that are not Google's; empty if there are none
 	All   bool      // shows models too that have no price at that time
 }
 

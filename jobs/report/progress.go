@@ -13,7 +13,7 @@ import (
 // A Progress shows how far a run is.
 type Progress struct {
 	Progress *jobs.Progress
-	Total    int64   // rows of the job; 0: not counted yet
+	Total    int64   // rows of the job; 0 if not counted yet
 	RowRate  float64 // rows a second, of late
 }
 
@@ -32,7 +32,7 @@ func (p Progress) String() string {
 	return line
 }
 
-// left is how long the rest takes at this rate; 0: that is not known.
+// left is how long the rest takes at this rate; 0 if that is not known.
 func (p Progress) left() time.Duration {
 	rows := p.Total - p.Progress.Done()
 	if rows <= 0 || p.RowRate <= 0 {

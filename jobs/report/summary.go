@@ -14,8 +14,8 @@ import (
 // A Summary shows what a run came to.
 type Summary struct {
 	Summary  *jobs.Summary
-	Total    int64 // rows of the job; 0: not known
-	Err      error // why the run ended early; nil: it did not. Only the JSON has it
+	Total    int64 // rows of the job; 0 if not known
+	Err      error // why the run ended early; nil if it did not. Only the JSON has it
 	ExitCode int   // what the process is to end with, for the JSON
 }
 

@@ -30,7 +30,7 @@ type Example struct {
 	Text  string `json:"text"`
 	Label List   `json:"label"`
 
-	place string // where the example stands; empty: in the job file. It is not stored.
+	place string // where the example stands; empty if in the job file. It is not stored.
 }
 
 // Place says where the example stands, for messages. n is its place in the job's list,

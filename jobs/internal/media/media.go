@@ -37,12 +37,12 @@ import (
 // A Config says where media stand in rows, and for which requests they are.
 type Config struct {
 	Columns []spec.MediaColumn // at least one
-	Root    string             // the folder that paths are relative to; empty: that of each row's input
+	Root    string             // the folder that paths are relative to; that of each row's input if empty
 	Stdin   bool               // an input is stdin, which has no folder
 
 	// The estimate of tokens depends on these.
 	Model      string // empty if each row names its own
-	Resolution string // mediaResolution of the whole request; empty: the model's default
+	Resolution string // mediaResolution of the whole request; the model's default if empty
 }
 
 // Parts turns what stands in the media columns of rows into parts of their requests. A
@@ -55,13 +55,13 @@ type Parts struct {
 	files    fileCache
 	estimate estimator
 
-	lastSeen string // the digest of the last whole Pass; empty: there was none
+	lastSeen string // the digest of the last whole Pass; empty if there was none
 }
 
 // A column is a media column whose resolution is written as the API has it.
 type column struct {
 	spec.MediaColumn
-	level string // of mediaResolution; empty: the request's
+	level string // of mediaResolution; the request's if empty
 }
 
 // New returns the Parts of a job. What is wrong with c is a *spec.Error.
@@ -118,7 +118,7 @@ func resolutionLevel(text string) (level string, ok bool) {
 // A medium is what an item of a cell names or holds.
 type medium struct {
 	media  batch.Media // what is to be sent; if uri is set, only its MIMEType
-	uri    string      // where the API finds the medium itself; empty: it is sent
+	uri    string      // where the API finds the medium itself; empty if it is sent
 	tokens int         // an estimate
 }
 

@@ -30,7 +30,7 @@ type Refusal struct {
 
 	OfModel bool // the rule is that of the model, and another may take it
 
-	value string // as it stands there; empty: not of interest
+	value string // as it stands there; empty if not of interest
 	why   string // what is taken instead
 	hint  string // the remedy; may be empty
 }

@@ -160,7 +160,7 @@ func (p *checker) checkOutput() {
 	}
 }
 
-// modelType is the price table's kind of the model; empty: not known.
+// modelType is the price table's kind of the model; empty if not known.
 func (p *checker) modelType() string {
 	e, _ := p.Prices.Lookup(p.Model, p.Now)
 	return e.Type

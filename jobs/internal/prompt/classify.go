@@ -20,7 +20,7 @@ type Classification struct {
 	Multi      bool // a row can have several labels, or none
 	Confidence bool // the model says how sure it is
 
-	minLabels, maxLabels int // of one row; 0: no bound
+	minLabels, maxLabels int // of one row; no bound if 0
 	rationale            bool
 
 	text    *rowTemplate

@@ -12,7 +12,7 @@ import (
 
 // rawRequests take each row as a request.
 type rawRequests struct {
-	column   string         // with the request; empty: see request
+	column   string         // with the request; see request if empty
 	defaults map[string]any // what the job adds where the row has nothing
 }
 

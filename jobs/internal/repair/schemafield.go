@@ -32,7 +32,7 @@ type schemaModel struct {
 	log      *slog.Logger
 
 	openAPI *atomic.Bool                // responseJsonSchema is not known, or not wanted
-	latest  *atomic.Pointer[conversion] // mostly the only one; nil: there was none
+	latest  *atomic.Pointer[conversion] // mostly the only one; nil if there was none
 }
 
 // A conversion is a schema in both forms.

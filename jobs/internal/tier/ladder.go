@@ -36,13 +36,13 @@ const retryFull = time.Minute
 type Config struct {
 	Limiter     batch.Limiter // of all calls
 	Tiers       []string      // at least one, the first to be tried first
-	Wait        time.Duration // how long a row waits for a tier; 0: as long as Deadline suggests
+	Wait        time.Duration // how long a row waits for a tier; as long as Deadline suggests if 0
 	Begin       time.Time     // of the run
 	Deadline    time.Time     // zero: none
 	Concurrency int           // 0: the default of package quota
 	Left        int64         // rows to be asked; it matters only with a deadline and two tiers
 
-	RPM, TPM int            // the limits of a minute that are given; 0: what Quota has learned
+	RPM, TPM int            // the limits of a minute that are given; what Quota has learned if 0
 	Quota    *quota.Limiter // of all calls; required
 
 	// Warn is called if another tier answers than the one that was asked, or if the
@@ -68,7 +68,7 @@ func (c *Config) limits() (rpm, tpm int64) {
 // [batch.Limiter], and is safe for concurrent use.
 type Ladder struct {
 	batch.Limiter                // of all calls
-	flex          *quota.Limiter // of flex calls as well; nil: flex is none of the tiers
+	flex          *quota.Limiter // of flex calls as well; nil if flex is none of the tiers
 	tiers         []string       // at least one
 	wait          time.Duration  // how long a row waits for a tier
 	deadline      time.Time      // zero: none
@@ -80,7 +80,7 @@ type Ladder struct {
 	left      int64 // rows to be asked that have not ended
 	rows      map[batch.ID]*stay
 	refused   bool          // the first tier has had no room for some call
-	fullSince time.Time     // since when the first tier has had no room for any call; zero: it has
+	fullSince time.Time     // since when the first tier has had no room for any call; zero if it has
 	nextTry   time.Time     // when a row is to see whether it has room again
 	pace      map[int]*pace // by place in tiers
 }
@@ -88,7 +88,7 @@ type Ladder struct {
 // A stay is the time of one row in one tier.
 type stay struct {
 	tier   int           // place in tiers
-	since  time.Time     // when it began to wait for the tier; zero: it does not wait
+	since  time.Time     // when it began to wait for the tier; zero if it does not wait
 	queued time.Duration // how much of that it waited for the limiter of all calls
 }
 
