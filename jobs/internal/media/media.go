@@ -168,17 +168,17 @@ func fileData(uri, mimeType string) []byte {
 // That one is the row's own; others are examples. An empty text part is left out, because
 // the API refuses it.
 func withParts(body, parts []byte) ([]byte, error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(body, &members); err != nil {
+	request, err := apijson.ParseAsWritten(body)
+	if err != nil {
 		return nil, err
 	}
-	var contents []map[string]json.RawMessage
-	if err := json.Unmarshal(members["contents"], &contents); err != nil || len(contents) == 0 {
+	var contents []apijson.Object
+	if err := json.Unmarshal(request["contents"], &contents); err != nil || len(contents) == 0 {
 		return nil, errors.New("the request has no contents to add media to")
 	}
 	last := contents[len(contents)-1]
 	own := bytes.TrimSpace(last["parts"])
-	var texts []map[string]json.RawMessage
+	var texts []apijson.Object
 	if err := json.Unmarshal(own, &texts); err != nil {
 		return nil, err
 	}
@@ -205,10 +205,8 @@ func withParts(body, parts []byte) ([]byte, error) {
 		all = append(bytes.TrimSuffix(append([]byte("["), parts...), []byte(",")), ']')
 	}
 	last["parts"] = all
-	text, err := apijson.Marshal(contents)
-	if err != nil {
+	if err := request.Put("contents", contents); err != nil {
 		return nil, err
 	}
-	members["contents"] = text
-	return apijson.Marshal(members)
+	return apijson.Marshal(request)
 }
