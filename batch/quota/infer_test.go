@@ -186,7 +186,7 @@ func TestInfer(t *testing.T) {
 		{"60 rpm, fixed minute", hidden{rpm: 60, fixed: true}, Config{}, 60, 0.9, 0.01},
 		{"600 rpm, fixed minute", hidden{rpm: 600, fixed: true}, Config{}, 600, 0.9, 0.01},
 		{"500 tpm", hidden{tpm: 500}, Config{}, 5, 0.9, 0.01},
-		{"500 tpm, 10 to 30 % a row", hidden{tpm: 500, row: mixed}, Config{}, 0, 0.88, 0.03},
+		{"500 tpm, 10 to 30 % a row", hidden{tpm: 500, row: mixed}, Config{}, 0, 0.9, 0.01},
 		{"6 000 tpm, mixed", hidden{tpm: 6000, row: mixed}, Config{}, 60, 0.9, 0.01},
 		{"60 000 tpm, mixed", hidden{tpm: 60_000, row: mixed}, Config{}, 600, 0.9, 0.01},
 		{"60 000 tpm, skewed", hidden{tpm: 60_000, row: skewed}, Config{}, 600, 0.9, 0.01},
@@ -231,11 +231,8 @@ func TestInfer(t *testing.T) {
 			t.Parallel()
 			const minutes = 20
 			seeds := 3
-			switch {
-			case tt.best >= 1200 || tt.server.tpm >= 200_000:
+			if tt.best >= 1200 || tt.server.tpm >= 200_000 {
 				seeds = 1 // so many calls leave little to chance
-			case tt.server.tpm == 500:
-				seeds = 40 // four calls a minute leave much
 			}
 			var used, calls, refused float64
 			for seed := range seeds {
