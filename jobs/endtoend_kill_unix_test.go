@@ -122,7 +122,7 @@ func (c *child) run(t *testing.T) error {
 func TestKillChild(t *testing.T) {
 	text := os.Getenv(childEnv)
 	if text == "" {
-		t.Skip("is run by TestEndToEndKill")
+		t.Skip("runs only as a process of TestEndToEndKill: run that test")
 	}
 	var c child
 	if err := json.Unmarshal([]byte(text), &c); err != nil {

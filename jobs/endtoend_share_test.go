@@ -30,7 +30,7 @@ type sharer struct {
 func TestSharerChild(t *testing.T) {
 	text := os.Getenv(sharerEnv)
 	if text == "" {
-		t.Skip("only for the processes of TestEndToEndProcessesShareQuota")
+		t.Skip("runs only as a process of TestEndToEndProcessesShareQuota: run that test")
 	}
 	var s sharer
 	if err := json.Unmarshal([]byte(text), &s); err != nil {

@@ -199,7 +199,7 @@ func checkDetails(t *testing.T, line int, raw json.RawMessage) {
 // The details of real answers are complete: they have each field that the body has.
 func TestRecordedDetails(t *testing.T) {
 	if os.Getenv("GENBATCH_RECORDED") == "" {
-		t.Skip("GENBATCH_RECORDED does not name the folder of recorded traffic")
+		t.Skip("set GENBATCH_RECORDED to the folder of recorded traffic, which is no part of the project")
 	}
 	type recorded struct {
 		Status   int             `json:"status"`

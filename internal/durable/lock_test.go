@@ -116,7 +116,7 @@ func TestLockOwnerUnknown(t *testing.T) {
 	}
 	defer l.Unlock()
 	if err := os.WriteFile(path, []byte("{half"), 0o600); err != nil {
-		t.Skip("this system lets nobody else write to a locked file")
+		t.Skip("this system lets nobody else write to a locked file, so what the test makes cannot happen here")
 	}
 	_, err = durable.FS{}.Lock(path)
 	if held, ok := errors.AsType[*durable.LockedError](err); !ok || held.Owner != (durable.Owner{}) {

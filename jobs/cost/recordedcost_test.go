@@ -213,7 +213,7 @@ func recordedFile[T any](t *testing.T, name string) (all []T) {
 	t.Helper()
 	dir := os.Getenv("GENBATCH_RECORDED")
 	if dir == "" {
-		t.Skip("GENBATCH_RECORDED does not name the folder of recorded traffic")
+		t.Skip("set GENBATCH_RECORDED to the folder of recorded traffic, which is no part of the project")
 	}
 	f, err := os.Open(filepath.Join(dir, name))
 	if err != nil {
