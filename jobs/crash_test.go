@@ -150,7 +150,7 @@ func (f *fixture) breakAndMend(t *testing.T, d *faultyDisk, before, stdin string
 	if text, err := os.ReadFile(f.spec.Output); err == nil && string(text) != old {
 		jobtest.Equal(t, what+": output", f.output("q", "response"), "one re one", "two re two", "three re three")
 	}
-	if found := leftovers(t, f.dir); found != nil {
+	if found := jobtest.TempFiles(t, f.dir); found != nil {
 		t.Errorf("%s: left behind are %q", what, found)
 	}
 
@@ -360,7 +360,7 @@ func TestLeftoversAreRemoved(t *testing.T) {
 		}
 	}
 	f.mustRun()
-	got := leftovers(t, f.dir)
+	got := jobtest.TempFiles(t, f.dir)
 	jobtest.Equal(t, "left behind", got, others[1], others[0])
 }
 

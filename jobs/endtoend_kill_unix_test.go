@@ -20,6 +20,7 @@ import (
 
 	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/internal/sim"
+	"github.com/genbatch/genbatch/jobs/internal/jobtest"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -194,7 +195,7 @@ func (c *child) finish(t *testing.T, server *sim.Running, what string, kills int
 		t.Errorf("%s: the output has %d rows, and not each of %d with its own answer, in order", what, len(got), c.Rows)
 	}
 	f.verified(what)
-	if found := leftovers(t, c.Dir); found != nil {
+	if found := jobtest.TempFiles(t, c.Dir); found != nil {
 		t.Errorf("%s: left behind are %q", what, found)
 	}
 	answers := server.Stats().Answers

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
@@ -275,21 +274,6 @@ func (f *fixture) verified(what string) {
 	if v, err := j.Verify(); err != nil || len(v.Faults) > 0 {
 		f.t.Errorf("%s: verify: %v, %v", what, v, err)
 	}
-}
-
-// leftovers returns the temporary files below a folder.
-func leftovers(t *testing.T, dir string) (found []string) {
-	t.Helper()
-	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		if strings.Contains(filepath.Base(path), ".tmp-") {
-			found = append(found, path)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return found
 }
 
 // rendered returns the body that a job sends for a row.

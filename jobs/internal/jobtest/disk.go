@@ -67,7 +67,7 @@ func EachFault(t *testing.T, atLeast int, change func(*Fault) (dir string, err e
 			if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), fault.Path) {
 				t.Errorf("%s: %v, want an error that names %s", fault, err, fault.Path)
 			}
-			if left := temps(t, dir); left != nil {
+			if left := TempFiles(t, dir); left != nil {
 				t.Errorf("%s: left behind are %q", fault, left)
 			}
 			check(fault)
@@ -75,8 +75,8 @@ func EachFault(t *testing.T, atLeast int, change func(*Fault) (dir string, err e
 	}
 }
 
-// temps returns the temporary files below a folder.
-func temps(t *testing.T, dir string) (found []string) {
+// TempFiles returns the temporary files below a folder.
+func TempFiles(t *testing.T, dir string) (found []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 		if strings.Contains(filepath.Base(path), ".tmp-") {
