@@ -4,10 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/genbatch/genbatch/internal/recordedtest"
 )
 
 // told returns the details as text, for comparison.
@@ -198,15 +199,12 @@ func checkDetails(t *testing.T, line int, raw json.RawMessage) {
 
 // The details of real answers are complete: they have each field that the body has.
 func TestRecordedDetails(t *testing.T) {
-	if os.Getenv("GENBATCH_RECORDED") == "" {
-		t.Skip("set GENBATCH_RECORDED to the folder of recorded traffic, which is no part of the project")
-	}
 	type recorded struct {
 		Status   int             `json:"status"`
 		Response json.RawMessage `json:"response"`
 	}
 	found := map[string]int{}
-	for i, r := range recordedLines[recorded](t, "recorded.jsonl") {
+	for i, r := range recordedtest.Lines[recorded](t, "recorded.jsonl") {
 		body := []byte(r.Response)
 		var text string
 		if json.Unmarshal(body, &text) == nil {

@@ -1,49 +1,15 @@
 package gemini
 
 import (
-	"bufio"
 	"encoding/json"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/recordedtest"
 )
-
-// recordedLines decodes each line of a file of real traffic, which is not part
-// of the repository.
-func recordedLines[T any](t *testing.T, name string) []T {
-	t.Helper()
-	dir := os.Getenv("GENBATCH_RECORDED")
-	if dir == "" {
-		t.Skip("set GENBATCH_RECORDED to the folder of recorded traffic, which is no part of the project")
-	}
-	f, err := os.Open(filepath.Join(dir, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	var all []T
-	s := bufio.NewScanner(f)
-	s.Buffer(nil, 64<<20)
-	for s.Scan() {
-		var v T
-		if err := json.Unmarshal(s.Bytes(), &v); err != nil {
-			t.Fatalf("%s:%d: %v", name, len(all)+1, err)
-		}
-		all = append(all, v)
-	}
-	if err := s.Err(); err != nil {
-		t.Fatal(err)
-	}
-	if len(all) == 0 {
-		t.Fatalf("%s is empty", name)
-	}
-	return all
-}
 
 // class is the part of an outcome that the engine acts on.
 type class struct {
@@ -133,7 +99,7 @@ func TestRecorded(t *testing.T) {
 		Response json.RawMessage `json:"response"`
 	}
 	seen := map[class]int{}
-	for i, r := range recordedLines[recorded](t, "recorded.jsonl") {
+	for i, r := range recordedtest.Lines[recorded](t, "recorded.jsonl") {
 		body := []byte(r.Response)
 		var text string
 		if json.Unmarshal(body, &text) == nil {
@@ -249,7 +215,7 @@ func TestGatewayErrors(t *testing.T) {
 		RetryAfter *string `json:"retry_after"`
 		Body       string  `json:"body"`
 	}
-	for i, r := range recordedLines[recorded](t, "gateway_errors.jsonl") {
+	for i, r := range recordedtest.Lines[recorded](t, "gateway_errors.jsonl") {
 		want, ok := gatewayClasses[r.Case]
 		switch {
 		case r.Status == 200 && r.Case == "countTokens":

@@ -27,6 +27,7 @@ var house = []floor{
 		{"jobs/cost/costtest", []string{"jobs/cost"}},
 		{"batch/batchtest", []string{"batch"}},
 		{"internal/benchtest", nil},
+		{"internal/recordedtest", nil},
 	}},
 	{"commands", []room{
 		{"cmd/genbatch", []string{"jobs", "jobs/report", "batch", "batch/price", "batch/quota", "internal/durable", "internal/redact", "internal/sim"}},

@@ -1,15 +1,12 @@
 package cost
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +14,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/recordedtest"
 )
 
 // A recordedCost is what a recorded exchange cost, computed by hand: tokens times pico-dollars
@@ -207,34 +205,6 @@ var recordedCosts = []recordedCost{
 	{201, now, 16*300_000 + 88759*30_000 + 116*2_500_000},                              // gemini-1.5-flash-002
 }
 
-// recordedFile decodes each line of a file of real traffic, which is not part of the
-// repository.
-func recordedFile[T any](t *testing.T, name string) (all []T) {
-	t.Helper()
-	dir := os.Getenv("GENBATCH_RECORDED")
-	if dir == "" {
-		t.Skip("set GENBATCH_RECORDED to the folder of recorded traffic, which is no part of the project")
-	}
-	f, err := os.Open(filepath.Join(dir, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	s := bufio.NewScanner(f)
-	s.Buffer(nil, 64<<20)
-	for s.Scan() {
-		var v T
-		if err := json.Unmarshal(s.Bytes(), &v); err != nil {
-			t.Fatalf("%s:%d: %v", name, len(all)+1, err)
-		}
-		all = append(all, v)
-	}
-	if err := s.Err(); err != nil || len(all) == 0 {
-		t.Fatalf("%s: %d lines, %v", name, len(all), err)
-	}
-	return all
-}
-
 // replay has an answer come over HTTP, and returns what the attempt reported.
 func replay(t *testing.T, status int, body []byte, stream bool, model string) batch.Outcome {
 	t.Helper()
@@ -270,7 +240,7 @@ func TestRecordedCosts(t *testing.T) {
 	for _, c := range recordedCosts {
 		want[c.line] = c
 	}
-	for i, r := range recordedFile[recorded](t, "recorded.jsonl") {
+	for i, r := range recordedtest.Lines[recorded](t, "recorded.jsonl") {
 		line, body := i+1, []byte(r.Response)
 		var text string
 		if json.Unmarshal(body, &text) == nil {
@@ -330,7 +300,7 @@ func TestGatewayCosts(t *testing.T) {
 		20: 10*300_000 + 3*2_500_000, 52: 10*300_000 + 3*2_500_000,
 		41: 10*300_000 + 1*2_500_000,
 	}
-	for i, r := range recordedFile[recorded](t, "gateway_errors.jsonl") {
+	for i, r := range recordedtest.Lines[recorded](t, "gateway_errors.jsonl") {
 		const model = "gemini-2.5-flash"
 		o := replay(t, r.Status, []byte(r.Body), false, model)
 		w, ok := want[i+1]
