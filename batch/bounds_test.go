@@ -10,7 +10,7 @@ import (
 // No fresh row is begun while the largest number of rows waits for another attempt.
 func TestRunLimitsWaitingRows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const concurrency, most, n = 8, 1024, 3000
+		const concurrency, most, n = 8, 8192, 20_000
 		m := newModel(func(ctx context.Context, row int64, try int) Outcome {
 			if try == 1 {
 				return Outcome{Consequence: Retry, RetryAfter: 10 * time.Minute}

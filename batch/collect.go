@@ -101,12 +101,15 @@ func (r *run) collect() {
 // A judge decides when refusals and failures concern more than single rows.
 type judge struct {
 	limit  FailureLimit
+	fed    atomic.Bool // no row is left that was not asked
 	proven atomic.Bool // Skip skipped a request: such requests were answered before this run
 
 	refusal string    // the last refusal
 	times   int       // how often it came in a row
 	held    []*Result // rows that ended with it, and may not be at fault themselves
 	stopped bool      // identical refusals have stopped the run
+
+	outage outage
 
 	ended, failed int // numbers of rows
 }

@@ -67,15 +67,21 @@ var (
 	ErrSource = errors.New("the input cannot be read")
 )
 
-// A StopError ends a run because every other request would be refused too.
+// A StopError ends a run because every other request would be refused too, or because
+// the endpoint does not answer.
 type StopError struct {
 	Err   *Error
-	Times int // how many identical refusals it took; 1 if the text leaves no doubt
+	Times int // how many identical refusals, or failed calls, it took; 1 if the text leaves no doubt
+
+	Unanswered time.Duration // how long no call was answered; 0 = the endpoint refuses
+	Endpoint   string        // named with Unanswered
 }
 
 func (e *StopError) Error() string {
 	text := e.Err.Message
-	if e.Times > 1 {
+	if e.Unanswered > 0 {
+		text = e.unanswered()
+	} else if e.Times > 1 {
 		text = fmt.Sprintf("%d identical refusals in a row: %s", e.Times, text)
 	}
 	if e.Err.Hint != "" {
@@ -118,7 +124,7 @@ type run struct {
 	gate gate
 
 	mu    sync.Mutex
-	judge judge // guarded by mu, except for proven
+	judge judge // guarded by mu, except for proven and fed
 }
 
 // Run asks every request of the sequence that Skip does not report as settled. It
@@ -209,6 +215,7 @@ func Run(ctx context.Context, c Config, requests iter.Seq2[*Request, error]) err
 // wait.
 func (r *run) feed(requests iter.Seq2[*Request, error]) {
 	defer r.countOff()
+	defer r.judge.fed.Store(true)
 	for req, err := range requests {
 		if err != nil {
 			r.stop(fmt.Errorf("%w: %w", ErrSource, err))

@@ -37,7 +37,8 @@ func TestUncountedAttempts(t *testing.T) {
 		l := &tierLimiter{seen: map[*Request]bool{}}
 		original := &Request{Row: 1, Model: "m"}
 		begin := time.Now()
-		err := Run(t.Context(), Config{Model: m, Limiter: l, Sink: sink, MaxAttempts: 3, Concurrency: 1}, func(yield func(*Request, error) bool) { yield(original, nil) })
+		err := Run(t.Context(), Config{Model: m, Limiter: l, Sink: sink, MaxAttempts: 3, Concurrency: 1, Skip: func(r *Request) bool { return r.Row == 0 }},
+			func(yield func(*Request, error) bool) { _ = yield(&Request{}, nil) && yield(original, nil) }) // the skipped row proves that the endpoint answers
 		r := sink.results[1]
 		if err != nil || r == nil || r.Status != Failed || r.Attempts != 23 || m.total() != 23 {
 			t.Fatalf("%+v, %d attempts, %v; want failed after 20 uncounted attempts and 3", r, m.total(), err)

@@ -15,7 +15,8 @@ type call struct {
 	changes   []Change
 	attempts  int            // attempts made in this run
 	slowed    int            // of these, those refused for a quota
-	uncounted int            // of these, those marked as Outcome.Uncounted
+	uncounted int            // of these, those marked as Outcome.Uncounted, and those lost to an outage
+	outage    uint64         // the last outage that the row has met
 	bounded   map[reason]int // retries made under an outcome's own MaxRetries
 	spent     []Spend
 
@@ -25,7 +26,7 @@ type call struct {
 
 // waitingRows bounds the rows that wait for another attempt. While so many wait, no
 // fresh row is begun.
-func (r *run) waitingRows() int { return max(1024, 4*r.Concurrency) }
+func (r *run) waitingRows() int { return max(8192, 4*r.Concurrency) }
 
 // waitingBytes bounds the memory that those rows hold. A single row may hold an image
 // of several megabytes.

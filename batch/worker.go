@@ -92,6 +92,7 @@ func (r *run) attempt(c *call) {
 		c.spent = append(c.spent, s)
 	}
 
+	theirs := r.judgeOutage(c, &o, begin, end)
 	switch {
 	case o.Consequence == Answered || o.Consequence == Settled:
 		r.settle(c, &o, begin, end)
@@ -105,14 +106,37 @@ func (r *run) attempt(c *call) {
 		c.slowed++
 		c.due = end.Add(backoff(c.attempts, 0)) // RetryAfter often belongs to the quota of a minute
 	default:
-		r.retry(c, &o, begin, end)
+		r.retry(c, &o, theirs, begin, end)
 	}
 }
 
-// retry sets when the call's next attempt is due. If none is left, it settles the call.
-func (r *run) retry(c *call, o *Outcome, begin, end time.Time) {
+// judgeOutage reports whether a call failed for the endpoint's trouble, and ends the run if
+// that has lasted for too long.
+func (r *run) judgeOutage(c *call, o *Outcome, begin, end time.Time) (theirs bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	switch {
-	case o.Uncounted:
+	case len(o.Limits) > 0 || o.Uncounted || o.Consequence == Park || o.Consequence == Stop:
+	case o.Unanswered():
+		var stop error
+		if theirs, stop = r.judge.outage.failed(c, o, begin, end, r.Endpoint); stop != nil {
+			r.stop(stop)
+		}
+		if r.judge.fed.Load() && (r.judge.outage.answered || r.judge.proven.Load()) {
+			theirs = false // the last rows may be those that always fail: no other is left to tell
+		}
+	default:
+		r.judge.outage.answer()
+	}
+	return theirs
+}
+
+// retry sets when the call's next attempt is due. If none is left, it settles the call.
+// theirs says that the endpoint is in trouble: then the attempt is none of the row's.
+func (r *run) retry(c *call, o *Outcome, theirs bool, begin, end time.Time) {
+	theirs = theirs || o.Uncounted
+	switch {
+	case theirs:
 		c.uncounted++
 	case o.Err != nil && o.Err.Kind == KindQuota:
 		c.slowed++
@@ -121,7 +145,7 @@ func (r *run) retry(c *call, o *Outcome, begin, end time.Time) {
 		c.slowed++
 	}
 	bounded := 0
-	if o.MaxRetries > 0 {
+	if o.MaxRetries > 0 && !theirs {
 		if c.bounded == nil {
 			c.bounded = make(map[reason]int)
 		}
@@ -130,7 +154,7 @@ func (r *run) retry(c *call, o *Outcome, begin, end time.Time) {
 		bounded = c.bounded[why]
 	}
 	switch {
-	case o.Uncounted:
+	case theirs:
 	case c.attempts-c.slowed-c.uncounted >= r.MaxAttempts,
 		c.slowed >= quotaPerAttempt*r.MaxAttempts,
 		bounded > o.MaxRetries:
