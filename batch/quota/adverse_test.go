@@ -40,9 +40,9 @@ func TestPausesWithStore(t *testing.T) {
 							mu.Lock()
 							n++
 							late := time.Duration(n%7) * 10 * time.Millisecond
-							o := &answered
+							o := &answer
 							if n%5 == 0 {
-								o = &batch.Outcome{Consequence: batch.SlowDown, RetryAfter: step / 2}
+								o = &batch.Outcome{Consequence: batch.SlowDown, RetryAfter: step / 2, Limits: []batch.Limit{{Value: int64(rpm), Per: time.Minute}}}
 							}
 							mu.Unlock()
 							time.Sleep(step - 60*time.Millisecond + late)
@@ -149,7 +149,7 @@ func TestCloseHangs(t *testing.T) {
 			if err := l.Acquire(t.Context(), r); err != nil {
 				t.Fatal(err)
 			}
-			l.Release(r, &answered)
+			l.Release(r, &answer)
 		}
 		synctest.Wait()
 		mu.Lock()

@@ -17,7 +17,7 @@ func BenchmarkAcquire(b *testing.B) {
 	for _, bm := range []struct {
 		name    string
 		config  Config
-		learned int64 // inferred requests a minute
+		learned int64 // estimated requests a minute
 		shared  bool
 		workers int
 	}{
@@ -38,7 +38,10 @@ func BenchmarkAcquire(b *testing.B) {
 			defer l.Close()
 			if bm.learned > 0 {
 				l.mu.Lock()
-				l.model(testModel).inference.requests.infer(bm.learned, time.Now(), new(burst), true)
+				m := l.model(testModel)
+				m.rates.requests.put(bm.learned, false, time.Now())
+				m.applyPaces()
+				m.openWindow()
 				l.mu.Unlock()
 			}
 			benchmarkRows(b, l, max(1, bm.workers))

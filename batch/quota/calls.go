@@ -6,53 +6,151 @@ import (
 	"time"
 )
 
-// A callLog remembers the calls of the last minute or so. They stand in blocks, because
-// a slice that grows holds them more than twice for a while: at ten thousand a second
-// there are 750,000.
+// memory is how long calls are remembered: for the minute before a refusal, and for the
+// time that the refusal takes to arrive.
+const memory = 75 * time.Second
+
+// A callLog remembers the calls of the last minute or so, in the order in which they
+// were sent, and counts those that the server did not refuse. They stand in blocks,
+// because a slice that grows holds them more than twice for a while: at ten thousand a
+// second there are 750,000.
 type callLog struct {
 	base   time.Time // of the first call of all
 	blocks [][]call  // all full but the last
 	gone   int       // calls of the first block that are too old
 	first  uint64    // the grant of the first call that is kept
+
+	room   tail // of the last window, in which the next call must find room
+	minute tail // of the last minute
 }
 
 const blockCalls = 1024 // calls in a block
 
 // A call takes 16 bytes and has no pointers.
 type call struct {
-	at      time.Duration // since callLog.base
-	tokens  int32         // estimated; as reported once it is answered
-	flight  uint16        // calls in flight before it, or more
-	refused bool
+	at     time.Duration // since callLog.base
+	tokens int32         // estimated; as reported once it is answered
+	flight uint16        // calls in flight with it, without those that were refused
+	fate   fate
 }
 
-func (c *call) setTokens(n int64) { c.tokens = int32(min(n, math.MaxInt32)) }
+// A fate is what became of a call.
+type fate uint8
+
+const (
+	inFlight  fate = iota
+	answered       // the server did its work, whatever the answer was
+	faulty         // the server failed, or none was reached
+	explained      // refused, and a limit that is known, or suspected, explains it
+	refused        // refused otherwise
+	unsent
+)
+
+// counts reports whether a call counts among what the server accepted. A call in flight
+// does, because refusals come back sooner than answers.
+func (f fate) counts() bool { return f <= answered }
+
+// A tail counts the calls from a certain one to the last.
+type tail struct {
+	from uint64 // the grant of its first call
+	level
+}
+
+// A level is how much of a minute is used.
+type level struct{ calls, tokens int64 }
 
 func (l *callLog) time(c *call) time.Time { return l.base.Add(c.at) }
 
-// add logs the call of a grant, and forgets those that are too old.
-func (l *callLog) add(now time.Time, seq uint64, tokens int64, flight int) {
+// add logs the call of a grant, and forgets those that are too old. Grants are numbered
+// without a gap.
+func (l *callLog) add(now time.Time, seq uint64, tokens int64) {
 	if l.base.IsZero() {
 		l.base = now
 	}
-	at := now.Sub(l.base)
-	for l.len() > 0 && at-l.call(0).at > memory {
-		l.first++
-		if l.gone++; l.gone == blockCalls {
-			l.blocks, l.gone = l.blocks[1:], 0
-		}
-	}
 	if l.len() == 0 {
-		l.first = seq
+		l.first, l.room.from, l.minute.from = seq, seq, seq
 	}
+	l.forget(now)
 	last := len(l.blocks) - 1
 	if last < 0 || len(l.blocks[last]) == blockCalls {
 		l.blocks = append(l.blocks, make([]call, 0, blockCalls))
 		last++
 	}
-	c := call{at: at, flight: uint16(min(flight, math.MaxUint16))}
-	c.setTokens(tokens)
+	c := call{at: now.Sub(l.base), tokens: int32(min(tokens, math.MaxInt32))}
 	l.blocks[last] = append(l.blocks[last], c)
+	for _, t := range l.tails() {
+		t.calls++
+		t.tokens += int64(c.tokens)
+	}
+}
+
+func (l *callLog) tails() [2]*tail { return [...]*tail{&l.room, &l.minute} }
+
+// forget drops the calls that are too old, from the tails and from the log.
+func (l *callLog) forget(now time.Time) {
+	at := now.Sub(l.base)
+	l.drop(&l.room, at-window)
+	l.drop(&l.minute, at-time.Minute)
+	for l.len() > 0 && at-l.call(0).at > memory {
+		l.first++
+		if l.gone++; l.gone == blockCalls {
+			l.blocks[0] = nil // the slice would keep it
+			l.blocks, l.gone = l.blocks[1:], 0
+		}
+	}
+}
+
+// drop takes the calls out of a tail that were sent until the time.
+func (l *callLog) drop(t *tail, until time.Duration) {
+	for c := l.get(t.from); c != nil && c.at <= until; c = l.get(t.from) {
+		if c.fate.counts() {
+			t.calls--
+			t.tokens -= int64(c.tokens)
+		}
+		t.from++
+	}
+}
+
+// end notes what became of a call.
+func (l *callLog) end(seq uint64, f fate) {
+	c := l.get(seq)
+	if c == nil {
+		return
+	}
+	for _, t := range l.tails() {
+		switch was, is := c.fate.counts(), f.counts(); {
+		case t.from > seq || was == is:
+		case is:
+			t.calls++
+			t.tokens += int64(c.tokens)
+		default:
+			t.calls--
+			t.tokens -= int64(c.tokens)
+		}
+	}
+	c.fate = f
+}
+
+// landed notes how many calls were in flight with a call.
+func (l *callLog) landed(seq uint64, flight int) {
+	if c := l.get(seq); c != nil {
+		c.flight = uint16(min(max(flight, 0), math.MaxUint16))
+	}
+}
+
+// setTokens notes how many tokens a call had.
+func (l *callLog) setTokens(seq uint64, n int64) {
+	c := l.get(seq)
+	if c == nil {
+		return
+	}
+	tokens := int32(min(n, math.MaxInt32))
+	for _, t := range l.tails() {
+		if t.from <= seq && c.fate.counts() {
+			t.tokens += int64(tokens - c.tokens)
+		}
+	}
+	c.tokens = tokens
 }
 
 // len counts the calls.
@@ -70,13 +168,6 @@ func (l *callLog) call(i int) *call {
 	return &l.blocks[i/blockCalls][i%blockCalls]
 }
 
-// since counts the calls from the time on.
-func (l *callLog) since(t time.Time) int {
-	at := t.Sub(l.base)
-	n := l.len()
-	return n - sort.Search(n, func(i int) bool { return l.call(i).at >= at })
-}
-
 // get returns the call of a grant, or nil if it is forgotten.
 func (l *callLog) get(seq uint64) *call {
 	if i := seq - l.first; seq >= l.first && i < uint64(l.len()) {
@@ -85,54 +176,99 @@ func (l *callLog) get(seq uint64) *call {
 	return nil
 }
 
-// earliest returns when one more call fits below the limit. Refused calls count too:
-// some servers count them.
-func (l *callLog) earliest(limit int64) time.Time {
-	if i := int64(l.len()) - limit; i >= 0 {
-		return l.time(l.call(int(i))).Add(window)
-	}
-	return time.Time{}
+// since counts the calls from the time on.
+func (l *callLog) since(t time.Time) int {
+	at := t.Sub(l.base)
+	n := l.len()
+	return n - sort.Search(n, func(i int) bool { return l.call(i).at >= at })
 }
 
-// before counts what was accepted in the minute before a refused call. Calls that are
-// still in flight count as accepted, because refusals come back sooner than answers.
-// together is how many were on their way together with the refused call; calls up to
-// since are left out of the burst's sent and lost.
-func (l *callLog) before(seq uint64, together int, since time.Time) burst {
+// span is how much of the last minute has calls.
+func (l *callLog) span(now time.Time) time.Duration {
+	if c := l.get(l.minute.from); c != nil {
+		return now.Sub(l.time(c))
+	}
+	return 0
+}
+
+// levelAt returns what the server had accepted in the minute before a call.
+func (l *callLog) levelAt(seq uint64) (v level) {
 	c := l.get(seq)
 	if c == nil {
-		return burst{}
+		return v
 	}
-	b := burst{at: l.time(c), row: int64(c.tokens), flight: max(int(c.flight), together)}
-	after := since.Sub(l.base)
-	for i := range int(seq - l.first) {
-		if o := l.call(i); c.at-o.at < time.Minute {
-			if o.at > after {
-				b.sent++
-			}
-			if o.refused {
-				if o.at > after {
-					b.lost++
-				}
-				continue
-			}
-			b.calls++
-			b.tokens += int64(o.tokens)
-			if int(o.flight) >= b.flight {
-				b.busy++
-			}
+	for i := int(seq-l.first) - 1; i >= 0; i-- {
+		o := l.call(i)
+		if c.at-o.at >= time.Minute {
+			break
+		}
+		if o.fate.counts() {
+			v.calls++
+			v.tokens += int64(o.tokens)
 		}
 	}
-	return b
+	return v
 }
 
-// ledger returns the tokens of the last window as a ledger would have counted them.
-func (l *callLog) ledger(now time.Time) ledger {
-	var made ledger
-	for i := range l.len() {
-		if c := l.call(i); !c.refused && now.Sub(l.time(c)) < window {
-			made.add(l.time(c), int64(c.tokens))
+// inRow counts the calls around one that failed in a row, in the order in which they were
+// sent and from a grant on. It returns the first of them, and whether all of them were
+// refused.
+func (l *callLog) inRow(seq, from uint64) (n int, first uint64, limited bool) {
+	limited = true
+	count := func(c *call) bool {
+		switch c.fate {
+		case explained, unsent:
+			return true
+		case faulty:
+			limited = false
+		case refused:
+		default:
+			return false
+		}
+		n++
+		return true
+	}
+	for s := seq; s >= from; s-- {
+		c := l.get(s)
+		if c == nil || !count(c) {
+			break
+		}
+		if c.fate == refused || c.fate == faulty {
+			first = s
 		}
 	}
-	return made
+	for s := seq + 1; ; s++ {
+		if c := l.get(s); c == nil || !count(c) {
+			return n, first, limited
+		}
+	}
+}
+
+// earliest returns when one more call of so many tokens finds room; the zero time is
+// now. A limit of 0 does not bind. Where much must leave first, the time is that of a
+// part of it.
+func (l *callLog) earliest(now time.Time, requests, tokens, limit int64) (at time.Time, by bound) {
+	const most = 64 // calls to look at
+	l.forget(now)
+	left := l.room.level
+	for seq := l.room.from; seq < l.room.from+most; seq++ {
+		c := l.get(seq)
+		if c == nil {
+			break
+		}
+		switch {
+		case requests > 0 && left.calls >= requests:
+			by = byRequests
+		case limit > 0 && left.tokens > 0 && left.tokens+min(tokens, limit) > limit:
+			by = byTokens
+		default:
+			return at, by
+		}
+		if c.fate.counts() {
+			left.calls--
+			left.tokens -= int64(c.tokens)
+		}
+		at = l.time(c).Add(window)
+	}
+	return at, by
 }

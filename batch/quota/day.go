@@ -143,7 +143,7 @@ func (d *day) count(now time.Time, g *grant) {
 }
 
 // uncount takes back a grant that was not used.
-func (d *day) uncount(g grant) {
+func (d *day) uncount(g *grant) {
 	if g.counted && nextMidnight(g.at, d.zone).Equal(d.end) {
 		d.left++
 	}
@@ -240,7 +240,7 @@ func (m *model) park(now, sent time.Time, limits []batch.Limit) {
 
 // probed looks at the outcome of a grant, in case it was the probe. An outcome that
 // tells nothing about the day makes the next request the probe.
-func (m *model) probed(g grant, o *batch.Outcome) {
+func (m *model) probed(g *grant, o *batch.Outcome) {
 	d := &m.day
 	if d.probe.state != probing || g.seq != d.probe.seq {
 		return

@@ -110,7 +110,7 @@ func TestRequestsPerDay(t *testing.T) {
 			if err := l.Acquire(t.Context(), r); err != nil {
 				t.Fatal(err)
 			}
-			l.Release(r, &answered)
+			l.Release(r, &answer)
 		}
 		err := l.Acquire(t.Context(), request(1))
 		const want = "model gemini-2.5-flash: the given quota of 3 requests a day is used up until 2000-07-16 00:00 PDT;" +
@@ -129,7 +129,7 @@ func TestRequestsPerDay(t *testing.T) {
 				t.Fatal(err)
 			}
 			days = append(days, time.Now().UTC().Format("02T15"))
-			l.Release(r, &answered)
+			l.Release(r, &answer)
 		}
 		if got, want := days[2]+days[3]+days[5]+days[6], "15T1216T0716T0717T07"; got != want {
 			t.Errorf("days %v", days)

@@ -2,7 +2,6 @@ package quota
 
 import (
 	"context"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -62,7 +61,7 @@ func TestFlexSharesTheMinute(t *testing.T) {
 			if err := l.Acquire(t.Context(), r); err != nil {
 				t.Fatal(err)
 			}
-			l.Release(r, &answered)
+			l.Release(r, &answer)
 		}
 		if took := time.Since(begin); took < time.Minute {
 			t.Errorf("61 calls took %v at 60 rpm", took)
@@ -70,7 +69,9 @@ func TestFlexSharesTheMinute(t *testing.T) {
 	})
 }
 
-// The limiter of flex calls alone begins with all of them, and is cut by what is shed.
+// The limiter of flex calls alone begins with all of them. When calls are shed one after
+// the other it probes with one at a time, and goes on with half as many once one is
+// answered.
 func TestFlexGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(Config{Concurrency: 40, Flex: true})
@@ -85,16 +86,33 @@ func TestFlexGate(t *testing.T) {
 		for _, r := range flights[:21] {
 			l.Release(r, &shed)
 		}
-		begin := time.Now()
-		if err := l.Acquire(t.Context(), flexRequest()); err != nil || time.Since(begin) < time.Minute {
-			t.Errorf("the next call waited for %v, want the minute that the server asks for: %v", time.Since(begin), err)
+		var probe *batch.Request
+		for _, longest := range []time.Duration{firstPause, 2 * firstPause} {
+			if probe != nil {
+				l.Release(probe, &shed)
+			}
+			begin := time.Now()
+			probe = flexRequest()
+			if err := l.Acquire(t.Context(), probe); err != nil {
+				t.Fatal(err)
+			}
+			if d := time.Since(begin); d < longest/2 || d > longest {
+				t.Errorf("the probe waited for %v, want %v to %v", d, longest/2, longest)
+			}
+		}
+		if n := len(fill(t, l)); n != 0 {
+			t.Errorf("%d calls go out beside the probe, want none", n)
+		}
+		l.Release(probe, &answer)
+		if n := len(fill(t, l)); n != 1 { // 19 of the old ones are under way
+			t.Errorf("%d calls go out after the probe, want 1, which makes half of 40", n)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		go l.Acquire(ctx, flexRequest())
 		synctest.Wait()
-		if got, want := l.State().String(), "waiting: 20 calls at a time (learned 1 min ago) in the flex tier, 20 in flight, oldest "; !strings.HasPrefix(got, want) {
-			t.Errorf("%q, want %q", got, want)
+		if s := l.State(); s.Limit != LimitConcurrency || s.Value != 20 || s.Tier != "flex" || s.InFlight != 20 {
+			t.Errorf("state %+v, want 20 calls at a time of the flex tier", s)
 		}
 	})
 }

@@ -11,21 +11,24 @@ const (
 	// change.
 	learnedFor = 24 * time.Hour
 
-	saveBreak = time.Minute // between two writes of inferred limits
+	saveBreak = time.Minute // between two writes of estimates
 )
 
-// A Learned is a limit that the server taught: a refusal named it, or it was inferred.
+// A Learned is a limit that the server taught: a refusal named it, or it is an estimate.
 type Learned struct {
-	Model    string    `json:"model,omitempty"`
-	Limit    string    `json:"limit"` // LimitRPM, LimitTPM or LimitRPD
-	Value    int64     `json:"value"`
-	At       time.Time `json:"at"`             // when it was learned
-	Inferred bool      `json:"felt,omitempty"` // no refusal named it: it is what was accepted
+	Model     string    `json:"model,omitempty"`
+	Limit     string    `json:"limit"` // LimitRPM, LimitTPM or LimitRPD
+	Value     int64     `json:"value"`
+	At        time.Time `json:"at"`             // when it was learned
+	Estimated bool      `json:"felt,omitempty"` // no refusal named it: it is what was accepted
 }
 
 func (l Learned) String() string {
 	if l.Limit == LimitRPD {
 		return fmt.Sprintf("%d requests a day from the server's refusal", l.Value)
+	}
+	if l.Estimated {
+		return fmt.Sprintf("%d %s, estimated", l.Value, l.Limit)
 	}
 	return fmt.Sprintf("%d %s from the server's refusal", l.Value, l.Limit)
 }
@@ -70,10 +73,11 @@ func (m *model) load(now time.Time, r dayRecord) {
 			d.named = l
 		case p.limit > 0:
 			continue
-		case l.Inferred:
-			m.inference.recall(now, l)
+		case l.Estimated:
+			m.openWindow() // it is where to start, and binds nothing
 		default:
-			p.set(l.Value, named, l.At)
+			p.put(l.Value, true, l.At)
+			p.apply()
 		}
 		if s := m.limiter.config.Store; s.Log != nil {
 			s.Log.Info(fmt.Sprintf("model %s: learned: %v, %v ago", m.name, l, now.Sub(l.At).Round(time.Second)))
@@ -88,7 +92,7 @@ func (m *model) load(now time.Time, r dayRecord) {
 }
 
 // follow takes over what another process has learned meanwhile: limits that a server
-// named, of which the newest counts. An inferred limit is what was left for the other
+// named, of which the newest counts. An estimate is what was left for the other
 // process, and is of no use to this one.
 func (m *model) follow(now time.Time, r dayRecord) {
 	d := &m.day
@@ -96,7 +100,7 @@ func (m *model) follow(now time.Time, r dayRecord) {
 		d.used = r.Used
 	}
 	for _, l := range r.Learned {
-		if l.Inferred || !l.valid(now) {
+		if l.Estimated || !l.valid(now) {
 			continue
 		}
 		p := m.rates.pace(l.Limit)
@@ -106,8 +110,8 @@ func (m *model) follow(now time.Time, r dayRecord) {
 			}
 			continue
 		}
-		newer := true // than nothing, and than a guess
-		switch p.source {
+		newer := l.At.After(p.refuted) // than nothing, and than an estimate
+		switch p.source() {
 		case given:
 			newer = !l.At.Before(m.limiter.started.Truncate(time.Second))
 		case named:
@@ -115,17 +119,17 @@ func (m *model) follow(now time.Time, r dayRecord) {
 		}
 		if newer && p.adopt(l.Value, now) {
 			p.since = l.At
-			m.repaced()
+			m.nowNamed(now)
+			m.client.drop()
 		}
 	}
 }
 
 // save writes newly learned limits to the store: those that a server named at once, for
-// the other processes, and those that were inferred once a minute and at the end.
+// the other processes, and those that were estimated once a minute and at the end.
 func (m *model) save(now time.Time, closing bool) {
 	k := &m.client
-	known := m.rates.requests.learned() || m.rates.tokens.learned() || m.day.named.Value > 0
-	if m.limiter.config.Store == nil || !k.loaded || !known {
+	if m.limiter.config.Store == nil || !k.loaded {
 		return
 	}
 	list := m.learned()
@@ -136,11 +140,15 @@ func (m *model) save(now time.Time, closing bool) {
 		return
 	}
 	k.saved, k.savedAt = list, now
-	m.share(func(r *dayRecord) { r.Learned = merge(list, r.Learned, now) })
+	refuted := map[string]time.Time{LimitRPM: m.rates.requests.refuted, LimitTPM: m.rates.tokens.refuted}
+	m.share(func(r *dayRecord) {
+		theirs := slices.DeleteFunc(r.Learned, func(l Learned) bool { return !l.Estimated && !l.At.After(refuted[l.Limit]) })
+		r.Learned = merge(list, theirs, now)
+	})
 }
 
 func onlyNamed(list []Learned) []Learned {
-	return slices.DeleteFunc(slices.Clone(list), func(l Learned) bool { return l.Inferred })
+	return slices.DeleteFunc(slices.Clone(list), func(l Learned) bool { return l.Estimated })
 }
 
 // merge returns what is known of each limit. Of two numbers it takes the one that a
@@ -153,7 +161,7 @@ func merge(ours, theirs []Learned, now time.Time) []Learned {
 		case !l.valid(now):
 		case i < 0:
 			list = append(list, l)
-		case l.Inferred == list[i].Inferred && l.At.After(list[i].At), !l.Inferred && list[i].Inferred:
+		case l.Estimated == list[i].Estimated && l.At.After(list[i].At), !l.Estimated && list[i].Estimated:
 			list[i] = l
 		}
 	}

@@ -88,6 +88,7 @@ func (l *Limiter) Acquire(ctx context.Context, r *batch.Request) error {
 		l.mu.Unlock()
 		return err
 	}
+	m.outlived(now)
 	if m.queue.Len() == 0 {
 		if at, by := m.due(now, r); by.timed() && !at.After(now) {
 			// Time in which nobody waited is never made up for: the slot counts from now.

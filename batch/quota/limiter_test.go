@@ -14,7 +14,7 @@ import (
 
 const testModel = "gemini-2.5-flash"
 
-var answered = batch.Outcome{Consequence: batch.Answered}
+var answer = batch.Outcome{Consequence: batch.Answered}
 
 func request(tokens int) *batch.Request {
 	return &batch.Request{Model: testModel, InputTokens: tokens}
@@ -135,7 +135,7 @@ func TestFIFO(t *testing.T) {
 				got = append(got, i)
 				mu.Unlock()
 				time.Sleep(time.Millisecond)
-				l.Release(r, &answered)
+				l.Release(r, &answer)
 			})
 			synctest.Wait() // this one waits before the next one comes
 		}
@@ -238,8 +238,8 @@ func TestModelsAreApart(t *testing.T) {
 		if d := time.Since(l.started); d != 0 {
 			t.Errorf("three models took %v", d)
 		}
-		l.Release(&batch.Request{Model: "a"}, &answered) // never acquired: no harm
-		l.Release(&batch.Request{Model: "d"}, &answered)
+		l.Release(&batch.Request{Model: "a"}, &answer) // never acquired: no harm
+		l.Release(&batch.Request{Model: "d"}, &answer)
 		if s := l.State(); s.Model != "a" || s.InFlight != 1 {
 			t.Errorf("state %+v", s)
 		}

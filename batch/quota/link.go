@@ -106,10 +106,10 @@ func (m *model) alone(now time.Time) bool {
 	return m.limiter.config.Store == nil || now.Before(m.client.away)
 }
 
-// shares reports whether a limit is shared with other processes. An inferred limit is
-// not: it is what the server accepted of this process beside the calls of others.
+// shares reports whether a limit is shared with other processes: if it is given or named. An
+// estimate is not: it is what the server accepted of this process beside the calls of others.
 func (m *model) shares(p *pace, now time.Time) bool {
-	return p.limit > 0 && p.source != inferred && !m.alone(now)
+	return (p.given > 0 || p.source() == named) && !m.alone(now)
 }
 
 // sharesMinute reports whether requests need a slot from the store.
@@ -217,9 +217,15 @@ func (m *model) wants(now time.Time) []slot {
 	if !m.sharesMinute(now) || now.Before(m.paused) || parked && !mayProbe {
 		return nil
 	}
-	room, left := m.flight.window-m.flight.counted(), m.queue.Len()
+	room, left := m.most()-m.flight.counted(), m.queue.Len()
 	if m.day.counted() {
 		left = m.day.left
+	}
+	if t := &m.trouble; t.on {
+		if t.probe != nil || now.Before(t.next) {
+			return nil
+		}
+		left = min(left, 1)
 	}
 	if parked && mayProbe {
 		left = min(left, 1)

@@ -34,7 +34,7 @@ func TestStoreHangs(t *testing.T) {
 			t.Errorf("the first request waited %v, want %v", d, storePatience)
 		}
 		start = time.Now()
-		l.Release(first, &answered)
+		l.Release(first, &answer)
 		if l.State(); time.Since(start) != 0 {
 			t.Error("Release or State waits for the disk")
 		}
@@ -136,7 +136,7 @@ func serve(t *testing.T, l *Limiter, left *int, most int) (answers, refusals int
 		}
 		if *left--; *left >= 0 {
 			answers++
-			l.Release(r, &answered)
+			l.Release(r, &answer)
 			continue
 		}
 		refusals++
@@ -221,30 +221,30 @@ func TestMerge(t *testing.T) {
 	named := func(limit string, value int64, age time.Duration) Learned {
 		return Learned{Limit: limit, Value: value, At: now.Add(-age)}
 	}
-	guess := func(value int64, age time.Duration) Learned {
-		return Learned{Limit: LimitRPM, Value: value, At: now.Add(-age), Inferred: true}
+	estimated := func(value int64, age time.Duration) Learned {
+		return Learned{Limit: LimitRPM, Value: value, At: now.Add(-age), Estimated: true}
 	}
 	for name, tt := range map[string]struct{ ours, theirs, want Learned }{
-		"newer":                    {named(LimitRPM, 1, time.Hour), named(LimitRPM, 2, time.Minute), named(LimitRPM, 2, time.Minute)},
-		"older":                    {named(LimitRPM, 1, time.Minute), named(LimitRPM, 2, time.Hour), named(LimitRPM, 1, time.Minute)},
-		"inferred since":           {guess(1, time.Minute), named(LimitRPM, 2, time.Hour), named(LimitRPM, 2, time.Hour)},
-		"inferred before":          {named(LimitRPM, 1, time.Hour), guess(2, time.Minute), named(LimitRPM, 1, time.Hour)},
-		"not valid any more":       {guess(1, time.Minute), named(LimitRPM, 2, learnedFor), guess(1, time.Minute)},
-		"of another version":       {guess(1, time.Minute), named("rph", 2, 0), guess(1, time.Minute)},
-		"inferred later by them":   {guess(1, time.Hour), guess(2, time.Minute), guess(2, time.Minute)},
-		"inferred earlier by them": {guess(1, time.Minute), guess(2, time.Hour), guess(1, time.Minute)},
+		"newer":                     {named(LimitRPM, 1, time.Hour), named(LimitRPM, 2, time.Minute), named(LimitRPM, 2, time.Minute)},
+		"older":                     {named(LimitRPM, 1, time.Minute), named(LimitRPM, 2, time.Hour), named(LimitRPM, 1, time.Minute)},
+		"estimated since":           {estimated(1, time.Minute), named(LimitRPM, 2, time.Hour), named(LimitRPM, 2, time.Hour)},
+		"estimated before":          {named(LimitRPM, 1, time.Hour), estimated(2, time.Minute), named(LimitRPM, 1, time.Hour)},
+		"not valid any more":        {estimated(1, time.Minute), named(LimitRPM, 2, learnedFor), estimated(1, time.Minute)},
+		"of another version":        {estimated(1, time.Minute), named("rph", 2, 0), estimated(1, time.Minute)},
+		"estimated later by them":   {estimated(1, time.Hour), estimated(2, time.Minute), estimated(2, time.Minute)},
+		"estimated earlier by them": {estimated(1, time.Minute), estimated(2, time.Hour), estimated(1, time.Minute)},
 	} {
 		if got := merge([]Learned{tt.ours}, []Learned{tt.theirs}, now); len(got) != 1 || got[0] != tt.want {
 			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
 		}
 	}
-	if got := merge([]Learned{guess(1, 0)}, []Learned{named(LimitTPM, 2, 0)}, now); len(got) != 2 {
+	if got := merge([]Learned{estimated(1, 0)}, []Learned{named(LimitTPM, 2, 0)}, now); len(got) != 2 {
 		t.Errorf("%+v", got)
 	}
 }
 
 // Two processes at a server that names nothing find their shares, and keep them.
-func TestInferredByTwo(t *testing.T) {
+func TestEstimatedByTwo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const warm, measured = 5, 20
@@ -260,15 +260,15 @@ func TestInferredByTwo(t *testing.T) {
 		used := float64(s.answered) / float64(s.rpm) / measured
 		refused := float64(s.refused) / float64(s.answered+s.refused)
 		t.Logf("%.3f of the limit used, %.4f refused", used, refused)
-		if used < 0.8 || refused > 0.02 {
+		if used < 0.8 || refused > 0.05 {
 			t.Errorf("%.3f of the limit used, %.4f refused", used, refused)
 		}
 	})
 }
 
-// What was inferred is kept too, but the next run goes on probing whether more is
-// possible, and does not bind other processes to it.
-func TestInferredIsKept(t *testing.T) {
+// What was estimated is kept too, but the next run goes on asking for more, and does not
+// bind other processes to it.
+func TestEstimateIsKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := store(t.TempDir())
@@ -276,8 +276,14 @@ func TestInferredIsKept(t *testing.T) {
 		l := New(Config{Store: s})
 		hidden.load(t, l, 5*time.Minute)
 		l.Close()
-		if r := readRecord(t, s); len(r.Learned) != 1 || !r.Learned[0].Inferred || r.Learned[0].Value < 55 || r.Learned[0].Value > 60 {
+		r := readRecord(t, s)
+		if len(r.Learned) == 0 || r.Learned[0].Limit != LimitRPM || r.Learned[0].Value < 55 || r.Learned[0].Value > 60 {
 			t.Fatalf("kept %+v", r.Learned)
+		}
+		for _, learned := range r.Learned { // also of tokens, since each row has one
+			if !learned.Estimated {
+				t.Errorf("kept %+v, want an estimate", learned)
+			}
 		}
 		time.Sleep(time.Minute)
 		hidden.rpm = 6000
@@ -287,6 +293,65 @@ func TestInferredIsKept(t *testing.T) {
 		l.Close()
 		if hidden.answered < 2*30*60 {
 			t.Errorf("%d calls in half an hour after the limit was raised", hidden.answered)
+		}
+	})
+}
+
+// An estimate of an earlier run says that there is more to get than a few calls at a time,
+// and nothing else: the next run is no slower for it, however low it is.
+func TestEstimateSlowsNothing(t *testing.T) {
+	t.Parallel()
+	for _, value := range []int64{1, 60, 600, 1_000_000} {
+		for _, limit := range []string{LimitRPM, LimitTPM} {
+			for _, rpm := range []int{0, 60, 600} {
+				calls := func(learned ...Learned) (n int) {
+					synctest.Test(t, func(t *testing.T) {
+						s, _ := store(t.TempDir())
+						for i := range learned {
+							learned[i].At = time.Now()
+						}
+						if _, err := s.update(testModel, func(r *dayRecord) { r.Learned = learned }); err != nil {
+							t.Fatal(err)
+						}
+						l := New(Config{Store: s})
+						server := &server{rpm: rpm}
+						server.load(t, l, 3*time.Minute)
+						l.Close()
+						n = server.answered
+					})
+					return n
+				}
+				fresh := calls()
+				if got := calls(Learned{Limit: limit, Value: value, Estimated: true}); got < fresh*97/100 {
+					t.Errorf("a server of %d rpm answers %d calls of a run that has estimated %d %s, and %d of a new one", rpm, got, value, limit, fresh)
+				}
+			}
+		}
+	}
+}
+
+// It opens the window at once, and no estimate is taken over.
+func TestEstimateOpensWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := store(t.TempDir())
+		_, err := s.update(testModel, func(r *dayRecord) {
+			r.Learned = []Learned{{Limit: LimitRPM, Value: 5, At: time.Now(), Estimated: true}}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := New(Config{Store: s})
+		first, _ := acquire(t, l)
+		if n := 1 + len(fill(t, l)); n != DefaultConcurrency {
+			t.Errorf("%d calls go out at once, want %d", n, DefaultConcurrency)
+		}
+		if got := l.Learned(); len(got) > 0 {
+			t.Errorf("learned %v, want nothing", got)
+		}
+		l.Release(first, &answer)
+		l.Close()
+		if r := readRecord(t, s); len(r.Learned) != 1 || !r.Learned[0].Estimated {
+			t.Errorf("kept %+v, want the estimate", r.Learned)
 		}
 	})
 }
@@ -313,7 +378,7 @@ func TestWaitForDayWithStore(t *testing.T) {
 					day := dayName(time.Now(), pacific.Location())
 					if used[day] < 3 {
 						used[day]++
-						l.Release(r, &answered)
+						l.Release(r, &answer)
 						break
 					}
 					refused++
@@ -359,6 +424,57 @@ func TestDaySetBack(t *testing.T) {
 		l.Close()
 		if got := spend(t, l, 9); got != 4 {
 			t.Errorf("%d requests after Close, want 4", got)
+		}
+	})
+}
+
+// A number that a refusal named is given up, here and in the store, when the server accepts
+// more.
+func TestNamedLimitIsGivenUp(t *testing.T) {
+	t.Parallel()
+	var calls [2]int
+	for i := range calls {
+		synctest.Test(t, func(t *testing.T) {
+			var c Config
+			if i == 1 {
+				c.Store, _ = store(t.TempDir())
+			}
+			l := New(c)
+			teach(t, l, 60, false)
+			s := &server{}
+			s.load(t, l, 5*time.Minute)
+			l.Close()
+			calls[i] = s.answered
+			if i == 1 {
+				for _, known := range c.Store.Peek(testModel).Learned {
+					if !known.Estimated {
+						t.Errorf("the store has %v", known)
+					}
+				}
+			}
+		})
+	}
+	if calls[1] < calls[0]*9/10 {
+		t.Errorf("%d calls with a store, %d without", calls[1], calls[0])
+	}
+}
+
+// A later run that knows a limit from the store does not exceed it more often than one that
+// was told of it itself.
+func TestStoredLimitIsKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := store(t.TempDir())
+		l := New(Config{Store: s})
+		teach(t, l, 60, false)
+		l.Close()
+		time.Sleep(2 * time.Minute)
+		l = New(Config{Store: s})
+		sv := &server{rpm: 60}
+		sv.load(t, l, 5*time.Minute)
+		l.Close()
+		if sv.refused > 10 || sv.answered < 280 {
+			t.Errorf("%d calls are refused and %d answered, want about 4 and 294", sv.refused, sv.answered)
 		}
 	})
 }

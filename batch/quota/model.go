@@ -9,11 +9,8 @@ import (
 )
 
 const (
-	longestSleep = time.Minute // without a look at the clock
-
-	maxPause    = 5 * time.Minute        // the longest RetryAfter of a server that is heeded
-	firstPause  = 500 * time.Millisecond // after a second burst of refusals that name no time
-	longestWait = time.Minute            // where the doubling of firstPause ends
+	longestSleep = time.Minute     // without a look at the clock
+	maxPause     = 5 * time.Minute // the longest RetryAfter of a server that is heeded
 )
 
 // A model is what the limiter knows of one model, and the requests that wait for it. The
@@ -22,12 +19,9 @@ type model struct {
 	limiter *Limiter
 	name    string
 
-	rates     rates     // of the minute, and what is used of them
-	calls     callLog   // of the last minute
-	inference inference // of limits that no refusal names
-	flight    flight    // the calls in flight, and how many may be
+	learner
 
-	paused  time.Time // nothing is sent before
+	paused  time.Time // nothing is sent before, since the refusal that named a limit says so
 	refused refusal   // the last one
 
 	day    day
@@ -71,11 +65,9 @@ func newModel(l *Limiter, name string) *model {
 	m := &model{
 		limiter: l,
 		name:    name,
-		rates:   rates{requests: givenPace(c.RPM, l.started), tokens: givenPace(c.TPM, l.started)},
-		flight:  flight{window: min(startWindow, c.Concurrency), grants: make(map[*batch.Request]grant)},
+		learner: newLearner(c),
 		day:     day{zone: l.zone, given: c.RPD},
 	}
-	m.inference = newInference(&m.rates, &m.calls)
 	m.alarm.ring = m.awake
 	m.day.roll(time.Now())
 	if m.rates.limited() || c.Flex {
@@ -84,13 +76,11 @@ func newModel(l *Limiter, name string) *model {
 	return m
 }
 
-// openWindow ends the slow start: a limit of the minute bounds the calls from now on.
-func (m *model) openWindow() { m.flight.window = m.limiter.config.Concurrency }
-
 // earliest returns the earliest time at which r may be sent, and what decides that. It
 // leaves out what the store decides, see due.
 func (m *model) earliest(now time.Time, r *batch.Request) (at time.Time, by bound) {
-	if m.flight.full() && !m.exempt(r) {
+	exempt := m.exempt(r)
+	if m.flight.counted() >= m.most() && !exempt {
 		return time.Time{}, byFlight
 	}
 	parked := m.day.parked.until
@@ -107,29 +97,55 @@ func (m *model) earliest(now time.Time, r *batch.Request) (at time.Time, by boun
 			at, by = t, b
 		}
 	}
-	if p := &m.rates.requests; p.limit > 0 && !m.shares(p, now) {
+	if p := &m.rates.requests; p.limit > 0 && !m.shares(p, now) && m.obeys(p) {
 		later(p.free, byRequests)
-		if p.source == inferred {
-			later(m.calls.earliest(p.limit), byRequests)
-		}
 	}
-	if p := &m.rates.tokens; p.limit > 0 && !m.shares(p, now) {
+	if p := &m.rates.tokens; p.limit > 0 && !m.shares(p, now) && m.obeys(p) {
 		later(p.free, byTokens)
-		later(m.rates.ledger.earliest(now, m.rates.reserve(r), p.limit), byTokens)
+	}
+	later(m.room(now, r))
+	if t := &m.trouble; t.on && !exempt {
+		later(t.next, byPause)
+		if t.probe != nil {
+			later(t.probe.at.Add(t.outlives()), byPause)
+		}
 	}
 	later(m.paused, byPause)
 	later(parked, byDay)
 	return at, by
 }
 
+// room returns when the last minute has room for r, as far as this process has used it. The
+// limit of requests that the user gave needs no such look, because nothing but its pace has
+// ever been sent.
+func (m *model) room(now time.Time, r *batch.Request) (time.Time, bound) {
+	var requests, tokens int64
+	if p := &m.rates.requests; p.source() != given && m.obeys(p) {
+		requests = m.trial.room(0, p.limit)
+	}
+	if p := &m.rates.tokens; m.obeys(p) && (p.given == 0 || !m.shares(p, now)) {
+		tokens = p.limit
+		if p.given == 0 {
+			tokens = m.trial.room(1, p.limit)
+		}
+	}
+	return m.calls.earliest(now, requests, m.rates.estimates.of(r.InputTokens), tokens)
+}
+
 // grant counts r as sent now, in the slot.
 func (m *model) grant(now, slot time.Time, r *batch.Request) {
+	m.stepUp(now)
 	g := m.flight.next(now, m.exempt(r))
-	m.inference.beforeCall(now)
-	m.calls.add(now, g.seq, m.rates.estimates.of(r.InputTokens), m.flight.counted())
-	m.rates.take(now, slot, r, &g)
-	m.day.count(now, &g)
-	m.useSlot(now, &g)
+	g.estimate = m.rates.estimates.of(r.InputTokens)
+	m.calls.add(now, g.seq, g.estimate)
+	g.minute = m.calls.minute.level
+	m.sent(now, g)
+	if m.trouble.on && !g.exempt {
+		m.trouble.probe = g
+	}
+	m.rates.take(slot, r, g, m.trial.expects())
+	m.day.count(now, g)
+	m.useSlot(now, g)
 	m.flight.add(r, g)
 }
 
@@ -138,18 +154,20 @@ func (m *model) exempt(r *batch.Request) bool { return r.Tier == "flex" && !m.li
 
 // undo takes back a grant that was not used. Its slot is given to nobody else, which
 // keeps the spacing without further checks.
-func (m *model) undo(g grant) {
+func (m *model) undo(g *grant) {
 	m.correct(g, 0)
-	if c := m.calls.get(g.seq); c != nil {
-		c.refused = true // the server never saw it
-	}
+	m.calls.end(g.seq, unsent)
+	m.flight.uncount(g)
 	m.day.uncount(g)
 	m.probed(g, nil)
+	if m.trouble.probe == g {
+		m.trouble.probe = nil
+	}
 }
 
 // correct replaces the tokens that a grant has reserved by those that it used, here and
 // in the store.
-func (m *model) correct(g grant, tokens int64) {
+func (m *model) correct(g *grant, tokens int64) {
 	if g.bookedTokens > 0 {
 		if n := min(tokens, m.rates.tokens.limit) - g.bookedTokens; n != 0 {
 			m.client.corrections = append(m.client.corrections, correction{g.booked, n})
@@ -162,6 +180,7 @@ func (m *model) correct(g grant, tokens int64) {
 // and sets the alarm for it.
 func (m *model) dispatch(now time.Time) {
 	m.watch(now)
+	m.outlived(now)
 	defer m.sync(now)
 	for m.queue.Len() > 0 {
 		if err := m.dayError(now); err != nil {
@@ -214,93 +233,66 @@ func (m *model) refuseAll(err error) {
 }
 
 // learn takes from an outcome what it tells about the limits.
-func (m *model) learn(g grant, r *batch.Request, o *batch.Outcome) {
+func (m *model) learn(g *grant, r *batch.Request, o *batch.Outcome) {
+	now := time.Now()
 	if u := o.Usage; u != nil && u.PromptTokenCount > 0 {
 		m.rates.estimates.learn(r.InputTokens, u.PromptTokenCount)
 		m.correct(g, u.PromptTokenCount)
-		if c := m.calls.get(g.seq); c != nil {
-			c.setTokens(u.PromptTokenCount)
+		m.calls.setTokens(g.seq, u.PromptTokenCount)
+	}
+	f := fateOf(o)
+	m.calls.end(g.seq, f)
+	if !f.counts() {
+		m.giveBack(now, g)
+	}
+	if f == refused || f == faulty {
+		m.refused.at = now
+		if o.Err != nil {
+			m.refused.why = o.Err.Message
 		}
-	}
-	if g.exempt && o.Consequence != batch.Park && len(o.Limits) == 0 {
-		if c := m.calls.get(g.seq); c != nil && o.Consequence == batch.SlowDown {
-			c.refused = true
-		}
-		return
-	}
-	switch o.Consequence {
-	case batch.Answered, batch.Settled:
-		afterCut := m.flight.afterCut(g)
-		m.inference.answered(afterCut, g.sum)
-		if afterCut {
-			m.flight.grow(m.inference.maxInFlight(m.limiter.config.Concurrency))
-		}
-	case batch.SlowDown:
-		m.slowDown(time.Now(), g, o)
-	case batch.Park:
-		m.adopt(time.Now(), o.Limits)
-		m.park(time.Now(), g.at, o.Limits)
-	}
-}
-
-// slowDown learns from a refusal. Of a burst of refusals only the first one counts: the
-// others were sent before anything could be learned.
-func (m *model) slowDown(now time.Time, g grant, o *batch.Outcome) {
-	adopted := m.adopt(now, o.Limits)
-	afterCut := m.flight.afterCut(g)
-	first := m.inference.isLimit(o, afterCut) && afterCut
-	m.refused.at = now
-	if o.Err != nil {
-		m.refused.why = o.Err.Message
-	}
-	c := m.calls.get(g.seq)
-	if c != nil {
-		c.refused = true
-		m.inference.refused(m.calls.time(c), int64(c.tokens))
-	}
-	if first {
-		m.flight.endBurst(!adopted && !m.explain(now, g.seq, c))
 	}
 	switch {
-	case o.RetryAfter > 0:
-		d := min(o.RetryAfter, maxPause)
+	case o.Consequence == batch.Park:
+		m.calls.end(g.seq, explained)
+		if m.adopt(now, o.Limits) {
+			m.client.drop()
+		}
+		m.park(now, g.at, o.Limits)
+	case f == refused && names(o.Limits):
+		m.namedLimit(now, g, o)
+	case g.exempt:
+		if !f.counts() {
+			m.calls.end(g.seq, unsent) // a tier without room tells nothing about the others
+		}
+	case f == unsent:
+	case f == answered:
+		m.success(now, g)
+	default:
+		m.failure(now, g, o, f)
+	}
+	if m.trouble.probe == g {
+		m.trouble.probe = nil // it has told nothing
+	}
+}
+
+// giveBack returns what a call took that the server did not count. What the user gave
+// counts every call.
+func (m *model) giveBack(now time.Time, g *grant) {
+	m.flight.uncount(g)
+	if p := &m.rates.tokens; p.limit > 0 && p.given == 0 && !m.shares(p, now) {
+		m.correct(g, 0)
+	}
+}
+
+// namedLimit learns from a refusal that names its limit. It speaks for the model: all calls
+// wait as long as it says.
+func (m *model) namedLimit(now time.Time, g *grant, o *batch.Outcome) {
+	if m.named(now, g, o.Limits) {
+		m.client.drop() // what was booked is of the old pace
+	}
+	if d := min(o.RetryAfter, maxPause); d > 0 {
 		m.pause(now, d+rand.N(min(d/20, time.Second)+1))
-	case first && m.flight.bursts > 1:
-		// The server refuses again and names no time: fewer calls at once are not enough.
-		d := min(longestWait, firstPause<<min(m.flight.bursts-2, 16))
-		m.pause(now, d/2+rand.N(d/2+1))
 	}
-}
-
-// explain has the first refusal of a burst explained, and reports whether a pace is the
-// answer to it. c is the refused call; nil if it is forgotten.
-func (m *model) explain(now time.Time, seq uint64, c *call) bool {
-	together := 0
-	if c != nil {
-		together = m.flight.together(m.calls.time(c))
-	}
-	found := m.inference.infer(now, seq, together)
-	if found == foundLimit {
-		m.openWindow()
-	}
-	return found != foundNothing
-}
-
-// adopt takes over the limits of the minute that a refusal names, and reports whether
-// one of them was new.
-func (m *model) adopt(now time.Time, limits []batch.Limit) bool {
-	changed := m.rates.adopt(limits, now)
-	if changed {
-		m.repaced()
-	}
-	return changed
-}
-
-// repaced follows a named limit: the calls in flight are not what binds, and what was
-// booked is of the old pace.
-func (m *model) repaced() {
-	m.openWindow()
-	m.client.drop()
 }
 
 func (m *model) pause(now time.Time, d time.Duration) {

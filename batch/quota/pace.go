@@ -39,7 +39,7 @@ const (
 	unknown  source = iota // nobody: there is no limit
 	given                  // the user
 	named                  // the server, in a refusal
-	inferred               // the inference, from what the server accepted
+	estimate               // this package, from what the server accepted
 )
 
 // A pace spaces what is granted evenly over the minute. A bucket (x/time/rate) would
@@ -50,38 +50,51 @@ const (
 // any minute holds at most (1 min + slack) / cost + 1 grants of one, which is
 // below the limit plus 1.
 type pace struct {
-	limit  int64 // a minute; 0 = not known
-	source source
-	since  time.Time // when the limit became known
-	free   time.Time // when the next grant is due
+	given   int64 // by the user, a minute; 0 = not given
+	ceiling       // what the server named or accepted
+
+	limit int64     // that is kept: the lower of the two; 0 = none is known
+	free  time.Time // when the next grant is due
+	due   time.Time // during a raise: when it would be due without it
+
+	refuted time.Time // when more was accepted than a refusal had named; zero = never
 }
 
 // givenPace keeps a limit of the user's; 0 = not given.
-func givenPace(limit int, started time.Time) pace {
-	p := pace{limit: int64(limit), since: started}
-	if limit > 0 {
-		p.source = given
+func givenPace(limit int) pace { return pace{given: int64(limit), limit: int64(limit)} }
+
+// apply takes over a ceiling that has changed. The next slot stays where it is.
+func (p *pace) apply() {
+	p.limit = p.given
+	if p.level > 0 && (p.given == 0 || p.reach < p.given) {
+		p.limit = p.reach
 	}
-	return p
 }
 
-// learned reports whether the limit is the server's, named or inferred.
-func (p *pace) learned() bool { return p.source == named || p.source == inferred }
-
-// set replaces the limit. The next slot stays where it is.
-func (p *pace) set(limit int64, s source, since time.Time) {
-	p.limit, p.source, p.since = limit, s, since
+// source says who set the limit that is kept.
+func (p *pace) source() source {
+	switch {
+	case p.limit == 0:
+		return unknown
+	case p.level == 0 || p.given > 0 && p.given <= p.reach:
+		return given
+	case p.named:
+		return named
+	}
+	return estimate
 }
-
-// forget returns to no limit.
-func (p *pace) forget(now time.Time) { *p = pace{since: now} }
 
 // cost is the time that n of the limit take.
 func (p *pace) cost(n int64) time.Duration {
 	if p.limit == 0 {
 		return 0
 	}
-	return time.Duration(math.Ceil(float64(n) / float64(p.limit) * float64(time.Minute) / share))
+	return spacing(n, p.limit)
+}
+
+// spacing is the time that n of a limit take.
+func spacing(n, limit int64) time.Duration {
+	return time.Duration(math.Ceil(float64(n) / float64(limit) * float64(time.Minute) / share))
 }
 
 // take counts n at the slot.
@@ -98,15 +111,18 @@ func (p *pace) keep(free, slot time.Time) {
 // adopt takes over a limit that the server named, and reports whether that changed
 // anything. A limit that the user gave is only ever lowered.
 func (p *pace) adopt(limit int64, now time.Time) bool {
-	if limit > 0 && limit == p.limit && p.source == inferred {
-		p.source = named // the inference was right
-	}
-	if limit <= 0 || limit == p.limit || p.source == given && limit > p.limit {
+	if limit <= 0 || p.given > 0 && limit >= p.given {
 		return false
 	}
-	p.set(limit, named, now)
-	p.free = now.Add(p.cost(1))
-	return true
+	changed := limit != p.level
+	if changed || !p.named {
+		p.put(limit, true, now)
+		p.apply()
+	}
+	if changed {
+		p.free = now.Add(p.cost(1))
+	}
+	return changed
 }
 
 // estimates correct estimates of tokens by the usage that the server reports. The zero
@@ -126,61 +142,4 @@ func (e *estimates) of(estimated int) int64 {
 		n *= e.reported / e.estimated
 	}
 	return int64(max(1, n))
-}
-
-// A ledger holds the tokens granted in the last window, in the order of their slots. It
-// keeps large rows below the limit in every minute; the pace alone could let them
-// overlap.
-type ledger struct {
-	base    time.Time // the first slot of all
-	entries []entry
-	first   int64 // the number of entries[0]
-	sum     int64
-}
-
-type entry struct {
-	slot   time.Duration // since ledger.base
-	tokens int64
-}
-
-// add counts tokens at the slot and returns the entry's number.
-func (l *ledger) add(slot time.Time, tokens int64) int64 {
-	if l.base.IsZero() {
-		l.base = slot
-	}
-	l.entries = append(l.entries, entry{slot.Sub(l.base), tokens})
-	l.sum += tokens
-	return l.first + int64(len(l.entries)) - 1
-}
-
-// set corrects an entry, which may have left the ledger meanwhile.
-func (l *ledger) set(number, tokens int64) {
-	if i := number - l.first; i >= 0 && i < int64(len(l.entries)) {
-		l.sum += tokens - l.entries[i].tokens
-		l.entries[i].tokens = tokens
-	}
-}
-
-// earliest returns when so many more tokens fit below the limit; the zero time is now.
-func (l *ledger) earliest(now time.Time, tokens, limit int64) time.Time {
-	l.expire(now)
-	var at time.Time
-	over := l.sum + tokens - limit
-	for _, e := range l.entries {
-		if over <= 0 {
-			break
-		}
-		at = l.base.Add(e.slot + window)
-		over -= e.tokens
-	}
-	return at
-}
-
-// expire drops the entries that have left the window.
-func (l *ledger) expire(now time.Time) {
-	for at := now.Sub(l.base); len(l.entries) > 0 && at-l.entries[0].slot >= window; {
-		l.sum -= l.entries[0].tokens
-		l.entries = l.entries[1:]
-		l.first++
-	}
 }

@@ -47,7 +47,7 @@ func TestSlotsAreExact(t *testing.T) {
 			if err := l.Acquire(t.Context(), r); err != nil {
 				t.Fatal(err)
 			}
-			l.Release(r, &answered)
+			l.Release(r, &answer)
 			want := time.Duration(i) * 1249479384 * time.Nanosecond
 			if got := time.Since(start); got != want {
 				t.Errorf("slot %d came after %v, want %v", i, got, want)
@@ -172,7 +172,7 @@ func TestNoBurstAfterStalledCalls(t *testing.T) {
 						time.Sleep(time.Until(stall)) // the server hangs
 					}
 					time.Sleep(time.Second / 2)
-					l.Release(r, &answered)
+					l.Release(r, &answer)
 				}
 			})
 		}

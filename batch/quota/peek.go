@@ -1,7 +1,13 @@
 package quota
 
 import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/genbatch/genbatch/internal/pacific"
@@ -32,11 +38,16 @@ func (k *Known) Limit(name string) (l Learned, ok bool) {
 // record cannot be read, only Reset is set.
 func (s *Store) Peek(model string) Known {
 	now := time.Now()
-	k := Known{Reset: nextMidnight(now, pacific.Location())}
 	r, err := s.read(model)
 	if err != nil {
-		return k
+		return Known{Reset: nextMidnight(now, pacific.Location())}
 	}
+	return r.known(now)
+}
+
+// known returns what counts of a record now.
+func (r *dayRecord) known(now time.Time) Known {
+	k := Known{Reset: nextMidnight(now, pacific.Location())}
 	for _, l := range r.Learned {
 		if l.valid(now) {
 			k.Learned = append(k.Learned, l)
@@ -49,4 +60,52 @@ func (s *Store) Peek(model string) Known {
 		}
 	}
 	return k
+}
+
+// A Kept is what a folder of stores keeps about one model of one endpoint and key.
+type Kept struct {
+	Endpoint string
+	Key      string // as in [Store].KeyID; empty if there is no key, or if an older version wrote the record
+	Model    string
+	Known
+}
+
+// List returns what the stores in a folder keep, in the order of endpoints and models. A
+// folder that does not exist keeps nothing. Records that cannot be read are left out.
+func List(dir string) ([]Kept, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var list []Kept
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), ".json") {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		var r dayRecord
+		if err != nil || json.Unmarshal(text, &r) != nil || r.Version != recordVersion {
+			continue
+		}
+		list = append(list, Kept{Endpoint: r.Endpoint, Key: r.Key, Model: r.Model, Known: r.known(time.Now())})
+	}
+	slices.SortFunc(list, func(a, b Kept) int {
+		return strings.Compare(a.Endpoint+"\x00"+a.Model+"\x00"+a.Key, b.Endpoint+"\x00"+b.Model+"\x00"+b.Key)
+	})
+	return list, nil
+}
+
+// Forget removes the limits that were learned about a model, named ones and estimates. It
+// keeps the requests of the day and the end of a parked day, which are counts and no
+// limits: a later run probes a parked day by itself.
+func (s *Store) Forget(model string) error {
+	r, err := s.read(model)
+	if err == nil && len(r.Learned) == 0 {
+		return nil
+	}
+	_, err = s.update(model, func(r *dayRecord) { r.Learned = nil })
+	return err
 }

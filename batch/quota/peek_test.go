@@ -2,6 +2,9 @@ package quota
 
 import (
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,4 +48,90 @@ func TestPeek(t *testing.T) {
 			t.Errorf("of a damaged record: %+v", k)
 		}
 	})
+}
+
+// Forget removes what was learned, and leaves what was counted.
+func TestForget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := store(filepath.Join(t.TempDir(), "made", "when needed"))
+		end := time.Now().Add(8 * time.Hour)
+		for _, model := range []string{"m", "other"} {
+			_, err := s.update(model, func(r *dayRecord) {
+				r.Used, r.ParkedUntil = 7, end
+				r.Learned = []Learned{
+					{Limit: LimitRPM, Value: 600, At: time.Now()},
+					{Limit: LimitTPM, Value: 9000, At: time.Now(), Estimated: true},
+					{Limit: LimitRPD, Value: 1000, At: time.Now()},
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 2 { // the second time there is nothing left to forget
+			if err := s.Forget("m"); err != nil {
+				t.Fatal(err)
+			}
+			if k := s.Peek("m"); len(k.Learned) > 0 || k.Used != 7 || !k.ParkedUntil.Equal(end) {
+				t.Errorf("kept %+v, want 7 requests, a day that is parked until %v, and no limits", k, end)
+			}
+		}
+		if k := s.Peek("other"); len(k.Learned) != 3 {
+			t.Errorf("of another model %+v is kept, want three limits", k)
+		}
+		if err := s.Forget("unknown"); err != nil {
+			t.Errorf("a model that nothing is known of: %v", err)
+		}
+		if err := os.WriteFile(s.path("m"), []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Forget("m"); err != nil {
+			t.Errorf("a damaged record: %v", err)
+		}
+		if _, err := s.read("m"); err != nil {
+			t.Errorf("a damaged record is left as it was: %v", err)
+		}
+	})
+}
+
+func TestList(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "quota")
+	if list, err := List(dir); len(list) > 0 || err != nil {
+		t.Errorf("of a folder that does not exist: %v, %v", list, err)
+	}
+	type name struct{ endpoint, model, key string }
+	want := []name{{"google", "a", KeyID("one")}, {"google", "a", KeyID("two")}, {"google", "b", ""}, {"vertex", "a", KeyID("one")}}
+	slices.SortStableFunc(want[:2], func(a, b name) int { return strings.Compare(a.key, b.key) })
+	for i, n := range slices.Backward(want) {
+		s := &Store{Dir: dir, Endpoint: n.endpoint, KeyID: n.key}
+		_, err := s.update(n.model, func(r *dayRecord) {
+			r.Used = 1 + i
+			r.Learned = []Learned{
+				{Limit: LimitRPM, Value: 600, At: time.Now()},
+				{Limit: LimitTPM, Value: 9000, At: time.Now().Add(-learnedFor)}, // counts no more
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for file, text := range map[string]string{"damaged.json": "{", "new.json": `{"version":99,"model":"m"}`, "other.txt": "x"} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := List(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []name
+	for i, k := range list {
+		got = append(got, name{k.Endpoint, k.Model, k.Key})
+		if rpm, ok := k.Limit(LimitRPM); k.Used != 1+i || len(k.Learned) != 1 || !ok || rpm.Value != 600 {
+			t.Errorf("kept %+v, want %d requests and 600 rpm", k, 1+i)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("kept of %v, want %v", got, want)
+	}
 }

@@ -10,7 +10,6 @@ import (
 type rates struct {
 	requests  pace
 	tokens    pace
-	ledger    ledger // of tokens, while their limit is known
 	estimates estimates
 }
 
@@ -37,28 +36,31 @@ func (r *rates) reserve(q *batch.Request) int64 {
 	return min(r.estimates.of(q.InputTokens), r.tokens.limit)
 }
 
-// take counts a request in the slot that it was granted.
-func (r *rates) take(now, slot time.Time, q *batch.Request, g *grant) {
+// paces returns the pace of requests and that of tokens.
+func (r *rates) paces() [minuteCeilings]*pace { return [...]*pace{&r.requests, &r.tokens} }
+
+// take counts a request in the slot that it was granted. Of the requests a part is refused
+// at random, which a server does not count, but a user does.
+func (r *rates) take(slot time.Time, q *batch.Request, g *grant, random float64) {
 	if r.requests.limit > 0 {
 		r.requests.take(slot, 1)
+		if r.requests.given == 0 {
+			r.requests.free = r.requests.free.Add(-time.Duration(float64(r.requests.cost(1)) * random))
+		}
 	}
 	if r.tokens.limit > 0 {
 		g.tokens = r.reserve(q)
-		g.entry = r.ledger.add(slot, g.tokens)
-		r.ledger.expire(now)
-		g.sum = r.ledger.sum
 		r.tokens.take(slot, g.tokens)
 	}
 }
 
 // correct replaces the tokens that a grant has reserved by those that it used.
-func (r *rates) correct(g grant, tokens int64) {
-	if g.tokens == 0 {
-		return
+func (r *rates) correct(g *grant, tokens int64) {
+	if g.tokens > 0 {
+		tokens = min(tokens, r.tokens.limit)
+		r.tokens.free = r.tokens.free.Add(r.tokens.cost(tokens) - r.tokens.cost(g.tokens))
+		g.tokens = tokens
 	}
-	tokens = min(tokens, r.tokens.limit)
-	r.ledger.set(g.entry, tokens)
-	r.tokens.free = r.tokens.free.Add(r.tokens.cost(tokens) - r.tokens.cost(g.tokens))
 }
 
 // adopt takes over the limits of the minute that a refusal names, and reports whether
@@ -78,12 +80,12 @@ func (r *rates) adopt(limits []batch.Limit, now time.Time) bool {
 	return changed
 }
 
-// learned returns the limits that are named or inferred.
+// learned returns the limits that are named or estimated.
 func (r *rates) learned() []Learned {
 	var list []Learned
 	for _, name := range []string{LimitRPM, LimitTPM} {
-		if p := r.pace(name); p.learned() {
-			list = append(list, Learned{Limit: name, Value: p.limit, At: p.since.UTC().Truncate(time.Second), Inferred: p.source == inferred})
+		if p := r.pace(name); p.level > 0 && (p.given == 0 || p.level < p.given) {
+			list = append(list, Learned{Limit: name, Value: p.level, At: p.since.UTC().Truncate(time.Second), Estimated: !p.named})
 		}
 	}
 	return list

@@ -12,7 +12,7 @@ const (
 	LimitTPM         = "tpm"         // input tokens a minute
 	LimitRPD         = "rpd"         // requests a day
 	LimitConcurrency = "concurrency" // calls in flight
-	LimitPause       = "pause"       // the server refused and nothing is sent for a while
+	LimitPause       = "pause"       // the server named a limit and when to come back, or calls fail one after the other
 )
 
 // A State answers "why not faster?". It describes, at one moment, the model that has the
@@ -21,13 +21,16 @@ type State struct {
 	Model string // empty = no model was asked yet
 	Tier  string // "flex" = of the flex calls alone, see [Config].Flex; empty = of all calls
 
-	Limit   string        // what the first waiter waits for: one of the Limit constants; empty = nobody waits
-	Value   int64         // the limit's number; 0 = it has none, or it is not known
-	Learned bool          // learned from refusals, or still to be learned; not given by the user
-	Since   time.Time     // when the limit became known, or when the last refusal came; zero = there was none
-	Age     time.Duration // from Since until now
+	Limit     string        // what the first waiter waits for: one of the Limit constants; empty = nobody waits
+	Value     int64         // the limit's number; 0 = it has none, or it is not known
+	Learned   bool          // a refusal named it
+	Estimated bool          // neither the user nor a refusal named it
+	Since     time.Time     // when the limit became known, or when the last refusal came; zero = there was none
+	Age       time.Duration // from Since until now
 
-	Why string // with LimitPause, what the last refusal said
+	Why      string // with LimitPause, what the last call failed with
+	Trouble  bool   // with LimitPause, calls fail one after the other; Next is the time until the next probe
+	Endpoint string // with Trouble, where; empty if the limiter has no store
 
 	Next     time.Duration // until the next slot; 0 = not known, because a call in flight must end first
 	InFlight int           // calls
@@ -84,20 +87,21 @@ func (m *model) state(now time.Time) State {
 	switch by {
 	case byRequests:
 		p := &m.rates.requests
-		s.Limit, s.Value, s.Learned, s.Since = LimitRPM, p.limit, p.learned(), p.since
+		m.describe(&s, LimitRPM, p)
 	case byTokens:
 		p := &m.rates.tokens
-		s.Limit, s.Value, s.Learned, s.Since = LimitTPM, p.limit, p.learned(), p.since
+		m.describe(&s, LimitTPM, p)
 	case byDay, byProbe:
 		p := &m.day.parked
 		s.Limit, s.Value, s.Learned, s.Since = LimitRPD, int64(p.by), p.by == 0 || p.by != m.day.given, p.at
 	case byPause:
-		s.Limit, s.Since, s.Why = LimitPause, m.refused.at, m.refused.why
-	case byFlight:
-		s.Limit, s.Value, s.Learned = LimitConcurrency, int64(m.flight.window), m.flight.window < m.limiter.config.Concurrency
-		if s.Learned {
-			s.Since = m.refused.at
+		s.Limit, s.Since, s.Why, s.Trouble = LimitPause, m.refused.at, m.refused.why, m.trouble.on
+		if store := m.limiter.config.Store; store != nil && s.Trouble {
+			s.Endpoint = store.Endpoint
 		}
+	case byFlight:
+		s.Limit, s.Value, s.Since = LimitConcurrency, int64(m.most()), m.flight.ceiling.since
+		s.Estimated = m.most() < m.concurrency
 	}
 	if !s.Since.IsZero() {
 		s.Age = max(0, now.Sub(s.Since))
@@ -107,6 +111,14 @@ func (m *model) state(now time.Time) State {
 		s.Next = 0
 	}
 	return s
+}
+
+// describe says which limit of the minute binds.
+func (m *model) describe(s *State, limit string, p *pace) {
+	s.Limit, s.Value, s.Since = limit, p.limit, p.since
+	if source := p.source(); source != given {
+		s.Value, s.Learned, s.Estimated = p.level, source == named, source == estimate
+	}
 }
 
 func tierOf(c Config) string {
@@ -123,11 +135,13 @@ func (s State) String() string {
 	var parts []string
 	if what := s.limit(); what != "" {
 		switch {
-		case s.Since.IsZero() && s.Learned:
-			what += " (learned)"
 		case s.Learned:
 			what += " (learned " + ago(s.Age) + " ago)"
-		case s.Limit == LimitPause && !s.Since.IsZero():
+		case s.Estimated && s.Since.IsZero():
+			what += " (estimated)"
+		case s.Estimated:
+			what += " (estimated " + ago(s.Age) + " ago)"
+		case s.Limit == LimitPause && !s.Trouble && !s.Since.IsZero():
 			what += " " + ago(s.Age) + " ago"
 		}
 		if s.Tier != "" {
@@ -135,14 +149,16 @@ func (s State) String() string {
 		}
 		parts = append(parts, "waiting: "+what)
 	}
-	if s.Next > 0 {
+	if s.Trouble && s.Next > 0 {
+		parts = append(parts, "probing again in "+seconds(s.Next, 0))
+	} else if s.Next > 0 {
 		parts = append(parts, "next slot "+seconds(s.Next, 1))
 	}
 	parts = append(parts, fmt.Sprintf("%d in flight", s.InFlight))
 	if s.InFlight > 0 {
 		parts = append(parts, "oldest "+seconds(s.Oldest, 0))
 	}
-	if s.Why != "" {
+	if s.Why != "" && !s.Trouble {
 		parts = append(parts, "last refusal: "+s.Why)
 	}
 	return strings.Join(parts, ", ")
@@ -160,9 +176,20 @@ func (s State) limit() string {
 	case LimitConcurrency:
 		return fmt.Sprintf("%d calls at a time", s.Value)
 	case LimitPause:
+		if s.Trouble {
+			return s.trouble()
+		}
 		return "pause after a refusal"
 	}
 	return ""
+}
+
+// trouble says what calls fail with, and where.
+func (s State) trouble() string {
+	if s.Endpoint == "" {
+		return s.Why
+	}
+	return "trouble at " + s.Endpoint + ": " + s.Why
 }
 
 // seconds formats short waits in seconds, and long ones in minutes and hours.

@@ -1,7 +1,6 @@
 package quota
 
 import (
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,7 +23,6 @@ func TestState(t *testing.T) {
 		want   string
 	}{
 		{"idle", Config{}, nil, 0, "4 in flight, oldest 0 s"},
-		{"slow start", Config{}, nil, 0, "waiting: 4 calls at a time (learned), 4 in flight, oldest 0 s"},
 		{"given", Config{RPM: 5}, nil, 4 * time.Second, "waiting: 5 rpm, next slot 8.2 s, 1 in flight, oldest 4 s"},
 		{"tokens", Config{TPM: 10}, nil, 0, "waiting: 10 tpm, next slot 6.1 s, 1 in flight, oldest 0 s"},
 		{"concurrency", Config{RPM: 1e12, Concurrency: 2}, nil, 3 * time.Second, "waiting: 2 calls at a time, 2 in flight, oldest 3 s"},
@@ -64,6 +62,15 @@ func TestState(t *testing.T) {
 			})
 		})
 	}
+	t.Run("slow start", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l := New(Config{})
+			wait(t, l, 10)
+			if s := l.State(); s.Limit != LimitConcurrency || s.Value != startWindow || s.Next != 0 || s.InFlight != startWindow || s.Waiting != 6 {
+				t.Errorf("state %+v, want %d calls at a time and 6 waiting", s, startWindow)
+			}
+		})
+	})
 	t.Run("pause", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := New(Config{})
@@ -71,16 +78,30 @@ func TestState(t *testing.T) {
 			if err := l.Acquire(t.Context(), r); err != nil {
 				t.Fatal(err)
 			}
-			l.Release(r, &batch.Outcome{Consequence: batch.SlowDown, RetryAfter: 20 * time.Second, Err: &batch.Error{Message: "HTTP 503: busy"}})
+			l.Release(r, &batch.Outcome{
+				Consequence: batch.SlowDown,
+				RetryAfter:  20 * time.Second,
+				Limits:      []batch.Limit{{Value: 5, Per: time.Minute}},
+				Err:         &batch.Error{Kind: batch.KindQuota, Message: "HTTP 429: 5 a minute"},
+			})
 			wait(t, l, 1)
 			refused := time.Now()
 			time.Sleep(3 * time.Second)
 			s := l.State()
-			if s.Limit != LimitPause || s.Next < 17*time.Second || s.Next > 18*time.Second || !s.Since.Equal(refused) || s.Age != 3*time.Second {
-				t.Errorf("%+v", s)
+			if s.Limit != LimitPause || s.Next < 17*time.Second || s.Next > 18*time.Second || !s.Since.Equal(refused) || s.Age != 3*time.Second || s.Why != "HTTP 429: 5 a minute" {
+				t.Errorf("state %+v, want a pause of 17 s more", s)
 			}
-			if got := s.String(); !strings.HasPrefix(got, "waiting: pause after a refusal 3 s ago, next slot 1") || !strings.HasSuffix(got, "0 in flight, last refusal: HTTP 503: busy") {
-				t.Errorf("got %s", got)
+		})
+	})
+	t.Run("trouble", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l := New(Config{})
+			for _, r := range fill(t, l) {
+				l.Release(r, &batch.Outcome{Consequence: batch.SlowDown, Err: &batch.Error{Kind: batch.KindOverload, HTTPStatus: 503, Message: "busy"}})
+			}
+			wait(t, l, 1)
+			if s := l.State(); s.Limit != LimitPause || s.Next <= 0 || s.Next > firstPause || s.Why != "busy" || s.InFlight != 0 {
+				t.Errorf("state %+v, want a pause until the first probe", s)
 			}
 		})
 	})

@@ -62,6 +62,7 @@ type dayRecord struct {
 	Version  int    `json:"version"`
 	Endpoint string `json:"endpoint"` // for people
 	Model    string `json:"model"`    // for people
+	Key      string `json:"key,omitempty"`
 
 	Day  string `json:"day"`  // the day in Los Angeles that Used is of
 	Used int    `json:"used"` // requests, including those that a process has reserved
@@ -135,7 +136,7 @@ func (s *Store) update(model string, change func(r *dayRecord)) (dayRecord, erro
 		if today := dayName(time.Now(), pacific.Location()); r.Day != today {
 			r.Day, r.Used = today, 0
 		}
-		r.Version, r.Endpoint, r.Model = recordVersion, s.Endpoint, model
+		r.Version, r.Endpoint, r.Model, r.Key = recordVersion, s.Endpoint, model, s.KeyID
 		change(&r)
 		err = s.write(path, r)
 	}

@@ -36,7 +36,7 @@ func spend(t *testing.T, l *Limiter, n int) int {
 			}
 			return i
 		}
-		l.Release(r, &answered)
+		l.Release(r, &answer)
 	}
 	return n
 }
@@ -158,7 +158,7 @@ func TestCrashCountsTooMuch(t *testing.T) {
 			if used := readRecord(t, s).Used; used < sent || used > sent+slice*(crash+1) {
 				t.Fatalf("the file has %d requests, and %d were sent", used, sent)
 			}
-			l.Release(r, &answered)
+			l.Release(r, &answer)
 		}
 	}
 	sent += spend(t, New(Config{RPM: 1e9, RPD: rpd, Store: s}), 2*rpd)

@@ -25,7 +25,11 @@ func limitOf(given int, m *jobs.Pace, name string) quotaLimit {
 	if !ok {
 		return quotaLimit{}
 	}
-	return quotaLimit{l.Value, fmt.Sprintf(", learned %s ago", oneUnit(time.Since(l.At)))}
+	how := "learned"
+	if l.Estimated {
+		how = "estimated"
+	}
+	return quotaLimit{l.Value, fmt.Sprintf(", %s %s ago", how, oneUnit(time.Since(l.At)))}
 }
 
 func (p Plan) rpm(m *jobs.Pace) quotaLimit { return limitOf(p.Spec.RPM, m, quota.LimitRPM) }

@@ -84,6 +84,8 @@ type quotaJSON struct {
 	Limit         string  `json:"limit"`
 	Value         int64   `json:"value"`
 	Learned       bool    `json:"learned"`
+	Estimated     bool    `json:"estimated"`
+	Trouble       bool    `json:"trouble"`
 	Since         *string `json:"since"` // null: no limit binds, or it always did
 	AgeSeconds    float64 `json:"age_seconds"`
 	Why           string  `json:"why"`
@@ -107,7 +109,7 @@ func (p Progress) MarshalJSON() ([]byte, error) {
 
 func quotaOf(q quota.State) sorted[quotaJSON] {
 	r := quotaJSON{
-		Text: q.String(), Tier: q.Tier, Limit: q.Limit, Value: q.Value, Learned: q.Learned, AgeSeconds: q.Age.Seconds(), Why: q.Why,
+		Text: q.String(), Tier: q.Tier, Limit: q.Limit, Value: q.Value, Learned: q.Learned, Estimated: q.Estimated, Trouble: q.Trouble, AgeSeconds: q.Age.Seconds(), Why: q.Why,
 		NextSeconds: q.Next.Seconds(), InFlight: q.InFlight, OldestSeconds: q.Oldest.Seconds(), Waiting: q.Waiting,
 	}
 	if !q.Since.IsZero() {
