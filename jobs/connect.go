@@ -220,14 +220,52 @@ func (j *Job) plannedStore() *quota.Store {
 }
 
 func quotaStore(s *spec.Spec, o Options, e gemini.Endpoint, keyID string) *quota.Store {
-	dir := userState(o.Env)
+	dir := QuotaDir(o.Env)
 	if dir == "" || e.Simulated || o.Model != nil { // the simulator begins anew with each run
 		return nil
 	}
 	if s.QuotaGroup != "" {
 		keyID = quota.GroupID(s.QuotaGroup)
 	}
-	return &quota.Store{Dir: filepath.Join(dir, "genbatch", "quota"), Endpoint: e.String(), KeyID: keyID, Log: o.Log}
+	return &quota.Store{Dir: dir, Endpoint: e.String(), KeyID: keyID, Log: o.Log}
+}
+
+// QuotaDir is the folder in which the runs of the user leave what they know of limits, for
+// [quota.List] and [quota.Store]. It is empty if the environment names no folder for state.
+func QuotaDir(env func(string) string) string {
+	if dir := userState(env); dir != "" {
+		return filepath.Join(dir, "genbatch", "quota")
+	}
+	return ""
+}
+
+// forgetLimits forgets what earlier runs learned about the limits of the models that rows
+// ask. If it cannot, the run begins with what was learned.
+func (j *Job) forgetLimits() {
+	store := j.quotaStore()
+	if store == nil {
+		return
+	}
+	var forgot []string
+	var err error
+	for model, broken := range j.list.Models() {
+		if err = broken; err != nil {
+			break
+		}
+		learned := store.Peek(model).Learned
+		if err = store.Forget(model); err != nil {
+			break
+		}
+		for _, l := range learned {
+			forgot = append(forgot, fmt.Sprintf("%v (model %s)", l, model))
+		}
+	}
+	if len(forgot) > 0 {
+		j.log().Info("forgot: " + strings.Join(forgot, "; "))
+	}
+	if err != nil {
+		j.log().Warn(fmt.Sprintf("learned limits cannot be forgotten: %v; the run begins with them", err))
+	}
 }
 
 // userState is the folder for state of the user's programs; empty where there is none.

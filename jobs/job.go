@@ -27,7 +27,8 @@ type Options struct {
 	Log   *slog.Logger        // warnings; discarded if nil
 
 	// Fresh sets the journal aside that is there, once all has been checked that
-	// can be, so that every row is asked again. See [Job.SetAside].
+	// can be, so that every row is asked again. See [Job.SetAside]. It also forgets the
+	// learned limits of the models that the job asks.
 	Fresh bool
 
 	// Model makes the attempts in the place of the endpoint's client: for tests, and for

@@ -198,7 +198,13 @@ func (j *Job) openForWriting() error {
 			return err
 		}
 	}
-	return j.openJournal()
+	if err := j.openJournal(); err != nil {
+		return err
+	}
+	if j.options.Fresh {
+		j.forgetLimits()
+	}
+	return nil
 }
 
 // checkRun checks what a run needs before it connects.

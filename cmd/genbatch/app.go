@@ -27,7 +27,7 @@ func run(args []string, signals <-chan os.Signal, stdin io.Reader, stdout, stder
 		Version: jobs.Version(),
 		Commands: []*cli.Command{
 			runCommand(con), planCommand(con), statusCommand(con), exportCommand(con), verifyCommand(con), pruneCommand(con),
-			pricesCommand(con), simulateCommand(con),
+			limitsCommand(con), pricesCommand(con), simulateCommand(con),
 		},
 		Reader:    stdin,
 		Writer:    stdout,

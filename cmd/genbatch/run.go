@@ -22,7 +22,7 @@ func runCommand(con *console) *cli.Command {
 			"genbatch run -i reviews.csv -o labels.csv -m gemini-2.5-flash-lite \\\n" +
 			"   --label positive --label negative --text '{{.body}}'",
 		Flags: flagsOf(settings(), append(talkFlags(),
-			&cli.BoolFlag{Name: "fresh", Category: groupState, Usage: "begin a new journal and set the old one aside", EnvVars: env("fresh")},
+			&cli.BoolFlag{Name: "fresh", Category: groupState, Usage: "begin a new journal, set the old one aside, and forget learned limits of the models", EnvVars: env("fresh")},
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Category: groupState, Usage: "do not ask before --fresh", EnvVars: env("yes")},
 		)...),
 		Action: func(c *cli.Context) error { return runJob(c, con) },

@@ -4,7 +4,8 @@
 // package's records, with what else is needed to show it. String returns the text, and
 // MarshalJSON the JSON, so fmt and encoding/json print every record alike. What only a
 // command can know, such as how to carry on with the job, is left to the command. [Prices]
-// and [ModelPrice] are the basis of the costs. They have a text only.
+// and [ModelPrice] are the basis of the costs. They have a text only. [Limits] and
+// [ForgottenLimits] are lists: the JSON of each of their models is a [ModelLimits].
 //
 // The JSON is a contract with the programs that read it:
 //

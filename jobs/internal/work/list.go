@@ -119,6 +119,27 @@ func (l *List) Items() iter.Seq2[Item, error] {
 	}
 }
 
+// Models ranges over the models that rows of the list ask, each of them once. If the input
+// breaks, the error is the second value, and the last.
+func (l *List) Models() iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		seen := make(map[string]bool)
+		for it, err := range l.Items() {
+			switch {
+			case err != nil:
+				yield("", err)
+				return
+			case it.Request == nil || seen[it.Request.Model]:
+				continue
+			}
+			seen[it.Request.Model] = true
+			if !yield(it.Request.Model, nil) || !l.Prompt.Varies("model") {
+				return
+			}
+		}
+	}
+}
+
 // All ranges over all rows of the input, also those past the limit and those that are not
 // chosen. Afterwards the journal knows which of its results no row asks for. Refuse is
 // not asked.

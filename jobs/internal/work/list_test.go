@@ -13,6 +13,8 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+	"github.com/genbatch/genbatch/jobs/internal/prompt"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // A row's fate follows from what it renders to and from the status of its result.
@@ -162,6 +164,39 @@ func TestRequest(t *testing.T) {
 	}
 }
 
+// The models of rows come once each, in the order of the rows. If all rows ask one model,
+// only the rows up to the first request are read.
+func TestModels(t *testing.T) {
+	rows := []string{`{"r":1}`, `{"q":1,"m":"x"}`, `{"q":2,"m":"y"}`, `{"q":3,"m":"x"}`, `{"q":4}`, `{"q":5,"m":"z"}`}
+	f := newFixture(t, rows...)
+	for _, tt := range []struct {
+		set  map[string]string
+		want []string
+	}{
+		{nil, []string{"m"}},
+		{map[string]string{"model": "n"}, []string{"n"}},
+		{map[string]string{"model": "{{.m}}"}, []string{"x", "y", "z"}},
+	} {
+		var err error
+		if f.config.Prompt, err = prompt.New(&spec.Spec{Model: "m", Prompt: "{{.q}}", Set: tt.set}); err != nil {
+			t.Fatal(err)
+		}
+		asked := 0
+		f.config.Refuse = func(*batch.Request) error { asked++; return nil }
+		var models []string
+		for model, err := range f.list().Models() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			models = append(models, model)
+		}
+		jobtest.Equal(t, fmt.Sprint(tt.set), models, tt.want...)
+		if len(tt.want) == 1 && asked != 1 {
+			t.Errorf("%v: %d rows were looked at", tt.set, asked)
+		}
+	}
+}
+
 // An input that breaks ends each pass with its error, as the last thing.
 func TestBrokenInput(t *testing.T) {
 	f := newFixture(t, strings.Fields(strings.Repeat("a ", 3000))...)
@@ -185,7 +220,15 @@ func TestBrokenInput(t *testing.T) {
 			t.Errorf("%s ends after %d items", name, n)
 		}
 	}
-	_, err := l.Sample(1)
+	var err error
+	if f.config.Prompt, err = prompt.New(&spec.Spec{Model: "m", Prompt: "{{.q}}", Set: map[string]string{"model": "{{.q}}"}}); err != nil {
+		t.Fatal(err)
+	}
+	var last error
+	for _, last = range f.list().Models() {
+	}
+	broken("Models", last)
+	_, err = l.Sample(1)
 	broken("Sample", err)
 	_, err = l.Pilot(1)
 	broken("Pilot", err)
