@@ -55,7 +55,7 @@ type correction struct{ at, tokens int64 }
 // book gives slots to the wants, in their order and to as many as one slice holds.
 //
 // All processes book in one sequence of slots. A slot is used at its time or at most
-// slack after it, or not at all. So what holds for one process (see pace and ledger)
+// slack after it, or not at all. So what holds for one process (see pace and callLog)
 // holds for all of them together: no minute has more requests than the limit, and none
 // has more tokens, whatever the size of the rows, as far as the estimates are right. A
 // row above the limit counts as all of it. A process that dies or pauses loses what it

@@ -16,9 +16,9 @@ const (
 	// as slack is below (1/share - 1) minutes.
 	slack = 100 * time.Millisecond
 
-	// window is the minute over which the ledger counts tokens, with half a second for the
+	// window is the minute in which room is sought for the next call, with half a second for the
 	// network. It is shorter than a minute divided by share, so that the pace and not the
-	// ledger decides for rows of up to 1 % of the limit.
+	// log decides for rows of up to 1 % of the limit.
 	window = time.Minute + 500*time.Millisecond
 )
 
@@ -29,7 +29,7 @@ const decay = 1 - 1.0/32
 // credit is how far the pace of tokens may fall behind, and catch up later, while the
 // pace of requests holds it up. Where both limits bind, small rows wait for requests and
 // large rows for tokens. Without credit, what the other limit would have allowed
-// meanwhile is lost, a fifth of both. The ledger still holds every minute to the limit.
+// meanwhile is lost, a fifth of both. The log of calls still holds every minute to the limit.
 const credit = 5 * time.Second
 
 // A source says who set a limit.
