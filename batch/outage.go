@@ -39,11 +39,10 @@ func (o *Outcome) Unanswered() bool {
 type outage struct {
 	answered bool // some call of this run was answered
 
-	number uint64    // of outages so far
-	began  time.Time // when the first of the calls was sent
-	rows   int       // that have failed for the first time since
-	calls  int       // that have failed since
-	quota  bool      // all of them were refused for a quota
+	began time.Time // when the first of the calls was sent
+	rows  int       // that have failed for the first time since
+	calls int       // that have failed since
+	quota bool      // all of them were refused for a quota
 }
 
 // answer ends an outage.
@@ -54,14 +53,13 @@ func (u *outage) answer() { u.answered, u.calls, u.rows = true, 0, 0 }
 func (u *outage) failed(c *call, o *Outcome, begin, end time.Time, endpoint string) (theirs bool, stop error) {
 	if u.calls == 0 {
 		u.began, u.quota = begin, true
-		u.number++ // the first of another outage
 	}
 	u.calls++
 	u.quota = u.quota && o.Err.Kind == KindQuota
-	if c.outage == 0 {
+	if !c.unanswered {
+		c.unanswered = true
 		u.rows++
 	}
-	c.outage = u.number
 	if u.rows < outageRows {
 		return false, nil
 	}

@@ -16,12 +16,13 @@ type call struct {
 	attempts  int            // attempts made in this run
 	slowed    int            // of these, those refused for a quota
 	uncounted int            // of these, those marked as Outcome.Uncounted, and those lost to an outage
-	outage    uint64         // the last outage that the row has met
 	bounded   map[reason]int // retries made under an outcome's own MaxRetries
 	spent     []Spend
 
 	due   time.Time // when the next attempt may be made
 	ended bool      // the call has an outcome
+
+	unanswered bool // an attempt failed because the endpoint did not answer it
 }
 
 // waitingRows bounds the rows that wait for another attempt. While so many wait, no

@@ -59,6 +59,14 @@ type tail struct {
 // A level is how much of a minute is used.
 type level struct{ calls, tokens int64 }
 
+// count adds a call, if it counts, n times. With -1 it takes the call out.
+func (v *level) count(c *call, n int64) {
+	if c.fate.counts() {
+		v.calls += n
+		v.tokens += n * int64(c.tokens)
+	}
+}
+
 func (l *callLog) time(c *call) time.Time { return l.base.Add(c.at) }
 
 // add logs the call of a grant, and forgets those that are too old. Grants are numbered
@@ -79,8 +87,7 @@ func (l *callLog) add(now time.Time, seq uint64, tokens int64) {
 	c := call{at: now.Sub(l.base), tokens: int32(min(tokens, math.MaxInt32))}
 	l.blocks[last] = append(l.blocks[last], c)
 	for _, t := range l.tails() {
-		t.calls++
-		t.tokens += int64(c.tokens)
+		t.count(&c, 1)
 	}
 }
 
@@ -103,33 +110,31 @@ func (l *callLog) forget(now time.Time) {
 // drop takes the calls out of a tail that were sent until the time.
 func (l *callLog) drop(t *tail, until time.Duration) {
 	for c := l.get(t.from); c != nil && c.at <= until; c = l.get(t.from) {
-		if c.fate.counts() {
-			t.calls--
-			t.tokens -= int64(c.tokens)
-		}
+		t.count(c, -1)
 		t.from++
 	}
 }
 
-// end notes what became of a call.
-func (l *callLog) end(seq uint64, f fate) {
+// change changes a call, and what the tails count of it.
+func (l *callLog) change(seq uint64, change func(c *call)) {
 	c := l.get(seq)
 	if c == nil {
 		return
 	}
-	for _, t := range l.tails() {
-		switch was, is := c.fate.counts(), f.counts(); {
-		case t.from > seq || was == is:
-		case is:
-			t.calls++
-			t.tokens += int64(c.tokens)
-		default:
-			t.calls--
-			t.tokens -= int64(c.tokens)
+	count := func(n int64) {
+		for _, t := range l.tails() {
+			if t.from <= seq {
+				t.count(c, n)
+			}
 		}
 	}
-	c.fate = f
+	count(-1)
+	change(c)
+	count(1)
 }
+
+// end notes what became of a call.
+func (l *callLog) end(seq uint64, f fate) { l.change(seq, func(c *call) { c.fate = f }) }
 
 // landed notes how many calls were in flight with a call.
 func (l *callLog) landed(seq uint64, flight int) {
@@ -140,17 +145,7 @@ func (l *callLog) landed(seq uint64, flight int) {
 
 // setTokens notes how many tokens a call had.
 func (l *callLog) setTokens(seq uint64, n int64) {
-	c := l.get(seq)
-	if c == nil {
-		return
-	}
-	tokens := int32(min(n, math.MaxInt32))
-	for _, t := range l.tails() {
-		if t.from <= seq && c.fate.counts() {
-			t.tokens += int64(tokens - c.tokens)
-		}
-	}
-	c.tokens = tokens
+	l.change(seq, func(c *call) { c.tokens = int32(min(n, math.MaxInt32)) })
 }
 
 // len counts the calls.
@@ -202,10 +197,7 @@ func (l *callLog) levelAt(seq uint64) (v level) {
 		if c.at-o.at >= time.Minute {
 			break
 		}
-		if o.fate.counts() {
-			v.calls++
-			v.tokens += int64(o.tokens)
-		}
+		v.count(o, 1)
 	}
 	return v
 }
@@ -264,10 +256,7 @@ func (l *callLog) earliest(now time.Time, requests, tokens, limit int64) (at tim
 		default:
 			return at, by
 		}
-		if c.fate.counts() {
-			left.calls--
-			left.tokens -= int64(c.tokens)
-		}
+		left.count(c, -1)
 		at = l.time(c).Add(window)
 	}
 	return at, by

@@ -17,14 +17,12 @@ func (c *ceiling) put(level int64, named bool, now time.Time) {
 	*c = ceiling{level: level, reach: level, named: named, since: now}
 }
 
-// prove raises the ceiling to what was accepted, and reports whether it did. A number that
-// a refusal named is then no longer the server's.
-func (c *ceiling) prove(level int64, now time.Time) bool {
-	if !c.exceeded(level) {
-		return false
+// prove raises the ceiling to what was accepted. A number that a refusal named is then no
+// longer the server's.
+func (c *ceiling) prove(level int64, now time.Time) {
+	if c.exceeded(level) {
+		c.level, c.reach, c.named, c.since = level, max(c.reach, level), false, now
 	}
-	c.level, c.reach, c.named, c.since = level, max(c.reach, level), false, now
-	return true
 }
 
 // exceeded reports whether a call that found so much in use, itself included, asked for
@@ -53,8 +51,9 @@ func (l *learner) snapshot() (s [3]ceiling) {
 
 // applyPaces has the paces follow their ceilings.
 func (l *learner) applyPaces() {
-	l.rates.requests.apply()
-	l.rates.tokens.apply()
+	for _, p := range l.rates.paces() {
+		p.apply()
+	}
 }
 
 // exceeds reports whether a call found more in use than a ceiling allows.

@@ -20,7 +20,7 @@ type Learned struct {
 	Limit     string    `json:"limit"` // LimitRPM, LimitTPM or LimitRPD
 	Value     int64     `json:"value"`
 	At        time.Time `json:"at"`             // when it was learned
-	Estimated bool      `json:"felt,omitempty"` // no refusal named it: it is what was accepted
+	Estimated bool      `json:"felt,omitempty"` // no refusal named it: it is what was accepted; "felt" is its name in older records
 }
 
 func (l Learned) String() string {

@@ -72,9 +72,9 @@ func fateOf(o *batch.Outcome) fate {
 // success learns from an answer.
 func (l *learner) success(now time.Time, g *grant) {
 	t := &l.trouble
-	l.trial.busy = max(float64(g.level), l.trial.busy*0.995)
+	l.trial.busy = max(float64(g.level), l.trial.busy*0.995) // the most of some hundred answers
 	switch {
-	case t.on && t.probe == g:
+	case t.probe == g:
 		l.end(now)
 		return
 	case t.on:
@@ -99,7 +99,7 @@ func names(limits []batch.Limit) bool {
 func (l *learner) named(now time.Time, g *grant, limits []batch.Limit) (isNew bool) {
 	l.calls.end(g.seq, explained)
 	l.raise.pay(1)
-	if t := &l.trouble; t.on && t.probe == g {
+	if t := &l.trouble; t.probe == g {
 		l.acquit() // the limit is known now
 		t.failed, t.held = 0, held{}
 		l.end(now)

@@ -3,7 +3,6 @@ package quota
 import (
 	"encoding/json"
 	"errors"
-	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -181,12 +180,7 @@ func (r *minute) room(over int64) int64 {
 // book makes a booking in the minute of a model, under its lock.
 func (s *Store) book(model string, b *booking) error {
 	path := strings.TrimSuffix(s.path(model), ".json") + ".minute"
-	lock, err := s.lock(path + ".lock")
-	if errors.Is(err, fs.ErrNotExist) {
-		if err = s.fs.MkdirAll(s.Dir); err == nil {
-			lock, err = s.lock(path + ".lock")
-		}
-	}
+	lock, err := s.lock(path)
 	if err != nil {
 		return err
 	}

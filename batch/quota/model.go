@@ -97,11 +97,10 @@ func (m *model) earliest(now time.Time, r *batch.Request) (at time.Time, by boun
 			at, by = t, b
 		}
 	}
-	if p := &m.rates.requests; p.limit > 0 && !m.shares(p, now) && m.obeys(p) {
-		later(p.free, byRequests)
-	}
-	if p := &m.rates.tokens; p.limit > 0 && !m.shares(p, now) && m.obeys(p) {
-		later(p.free, byTokens)
+	for i, p := range m.rates.paces() {
+		if p.limit > 0 && !m.shares(p, now) && m.obeys(p) {
+			later(p.free, [...]bound{byRequests, byTokens}[i])
+		}
 	}
 	later(m.room(now, r))
 	if t := &m.trouble; t.on && !exempt {
@@ -143,7 +142,7 @@ func (m *model) grant(now, slot time.Time, r *batch.Request) {
 	if m.trouble.on && !g.exempt {
 		m.trouble.probe = g
 	}
-	m.rates.take(slot, r, g, m.trial.expects())
+	m.rates.take(slot, g, m.trial.expects())
 	m.day.count(now, g)
 	m.useSlot(now, g)
 	m.flight.add(r, g)

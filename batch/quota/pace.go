@@ -125,6 +125,13 @@ func (p *pace) adopt(limit int64, now time.Time) bool {
 	return changed
 }
 
+// refute notes that the number that a refusal named is not the server's any more.
+func (p *pace) refute(now time.Time) {
+	if p.named {
+		p.refuted = now
+	}
+}
+
 // estimates correct estimates of tokens by the usage that the server reports. The zero
 // value leaves them as they are.
 type estimates struct{ estimated, reported float64 } // sums in which older answers count less

@@ -1,7 +1,6 @@
 package quota
 
 import (
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -85,9 +84,8 @@ func List(dir string) ([]Kept, error) {
 		if !strings.HasSuffix(e.Name(), ".json") {
 			continue
 		}
-		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
-		var r dayRecord
-		if err != nil || json.Unmarshal(text, &r) != nil || r.Version != recordVersion {
+		r, err := loadRecord(filepath.Join(dir, e.Name()))
+		if err != nil {
 			continue
 		}
 		list = append(list, Kept{Endpoint: r.Endpoint, Key: r.Key, Model: r.Model, Known: r.known(time.Now())})

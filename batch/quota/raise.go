@@ -11,8 +11,10 @@ const (
 	raiseShare = 0.007
 	// raiseEvery is how often a raise may cost a call where there are too few for a share.
 	raiseEvery = 15 * time.Minute
-	mostSaved  = 3
-	mostOwed   = -10
+	// mostSaved and mostOwed bound the credit. What a quiet hour has saved must not be spent
+	// in one minute, and one raise that cost much must not be the last one for hours.
+	mostSaved = 3
+	mostOwed  = -10
 
 	// raiseBreak is the least time between two raises, so that calls of the last one have
 	// begun to leave the minute.
@@ -80,11 +82,10 @@ func (l *learner) stepUp(now time.Time) {
 	case l.trial.on || l.trouble.on:
 		return
 	case !r.on && r.credit >= min(max(1, r.cost), mostSaved) && !now.Before(r.next):
-		begun := raise{on: true, from: l.flight.seq + 1, stepped: now, chance: l.trouble.chance(), credit: r.credit, earned: now}
+		*r = raise{on: true, from: l.flight.seq + 1, stepped: now, chance: l.trouble.chance(), credit: r.credit, earned: now}
 		for i, c := range l.ceilings() {
-			begun.start[i] = c.level
+			r.start[i] = c.level
 		}
-		*r = begun
 	case r.on && r.above.IsZero() && now.Sub(r.stepped) >= idleAfter:
 		l.endRaise(now) // so little is asked, or so much is refused, that nothing is found out
 		r.next = now.Add(raiseBreak)
@@ -104,7 +105,7 @@ func (l *learner) stepUp(now time.Time) {
 			p.reach = max(p.reach, p.level<<(r.steps+1), least<<r.steps)
 		}
 		if 2<<r.steps >= forgetAt && p.level > 0 {
-			l.refute(now, p)
+			p.refute(now)
 			p.ceiling = ceiling{}
 		}
 	}
@@ -163,7 +164,10 @@ func (l *learner) missed(now time.Time, g *grant) {
 	if !r.on {
 		return
 	}
-	limited := max(min(0.9, 0.6+3*r.chance), (1+r.chance)/2) // share of the calls that a limit refuses, at least
+	// The share of the calls that a limit refuses, at least. Twice the pace means a half. The
+	// more calls are refused by chance, the less exactly that share is known, and the further
+	// from it a limit must be to be told apart.
+	limited := max(min(0.9, 0.6+3*r.chance), (1+r.chance)/2)
 	accepted := max(0, g.nth-r.last-1)
 	r.doubt = max(0, r.doubt+float64(accepted)*math.Log((1-limited)/(1-r.chance))) + math.Log(limited/r.chance)
 	r.last = max(r.last, g.nth)
@@ -174,7 +178,7 @@ func (l *learner) missed(now time.Time, g *grant) {
 	r.next = now.Add(raiseBreak)
 	for i, c := range l.ceilings() {
 		if c.level > 0 && 20*c.level >= 21*r.start[i] {
-			r.atOnce() // the ceiling was too low, and may be still
+			r.atOnce() // the ceiling was too low by a twentieth at least, and may be still
 		}
 	}
 }
@@ -198,7 +202,7 @@ func (l *learner) proved(now time.Time, g *grant) {
 	used := g.levels()
 	for i, p := range l.rates.paces() {
 		if p.exceeded(used[i]) && g.seq >= l.namedFrom {
-			l.refute(now, p)
+			p.refute(now)
 			p.prove(used[i], now)
 		}
 	}
@@ -206,11 +210,4 @@ func (l *learner) proved(now time.Time, g *grant) {
 		l.flight.ceiling.prove(int64(g.level), now)
 	}
 	l.applyPaces()
-}
-
-// refute notes that the number that a refusal named is not the server's any more.
-func (l *learner) refute(now time.Time, p *pace) {
-	if p.named {
-		p.refuted = now
-	}
 }

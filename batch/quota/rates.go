@@ -41,7 +41,7 @@ func (r *rates) paces() [minuteCeilings]*pace { return [...]*pace{&r.requests, &
 
 // take counts a request in the slot that it was granted. Of the requests a part is refused
 // at random, which a server does not count, but a user does.
-func (r *rates) take(slot time.Time, q *batch.Request, g *grant, random float64) {
+func (r *rates) take(slot time.Time, g *grant, random float64) {
 	if r.requests.limit > 0 {
 		r.requests.take(slot, 1)
 		if r.requests.given == 0 {
@@ -49,7 +49,7 @@ func (r *rates) take(slot time.Time, q *batch.Request, g *grant, random float64)
 		}
 	}
 	if r.tokens.limit > 0 {
-		g.tokens = r.reserve(q)
+		g.tokens = min(g.estimate, r.tokens.limit)
 		r.tokens.take(slot, g.tokens)
 	}
 }

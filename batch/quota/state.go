@@ -29,7 +29,7 @@ type State struct {
 	Age       time.Duration // from Since until now
 
 	Why      string // with LimitPause, what the last call failed with
-	Trouble  bool   // with LimitPause, calls fail one after the other; Next is the time until the next probe
+	Trouble  bool   // with LimitPause, calls fail one after the other; Next is the time until the next probe, or until the one in flight counts as a success
 	Endpoint string // with Trouble, where; empty if the limiter has no store
 
 	Next     time.Duration // until the next slot; 0 = not known, because a call in flight must end first

@@ -60,9 +60,9 @@ func GroupID(name string) string { return "group " + name }
 // one reads it, changes it and writes it while it holds the file's lock.
 type dayRecord struct {
 	Version  int    `json:"version"`
-	Endpoint string `json:"endpoint"` // for people
-	Model    string `json:"model"`    // for people
-	Key      string `json:"key,omitempty"`
+	Endpoint string `json:"endpoint"`      // for people
+	Model    string `json:"model"`         // for people
+	Key      string `json:"key,omitempty"` // for List; see Store.KeyID
 
 	Day  string `json:"day"`  // the day in Los Angeles that Used is of
 	Used int    `json:"used"` // requests, including those that a process has reserved
@@ -98,10 +98,16 @@ var errDamaged = errors.New("it is damaged, or of another version of genbatch")
 // read returns a model's record, or the zero record if there is none. It needs no lock,
 // since files are replaced as a whole.
 func (s *Store) read(model string) (dayRecord, error) {
-	text, err := os.ReadFile(s.path(model))
+	r, err := loadRecord(s.path(model))
 	if errors.Is(err, fs.ErrNotExist) {
 		return dayRecord{}, nil
 	}
+	return r, err
+}
+
+// loadRecord returns the record that a file holds.
+func loadRecord(path string) (dayRecord, error) {
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return dayRecord{}, err
 	}
@@ -116,12 +122,7 @@ func (s *Store) read(model string) (dayRecord, error) {
 // change sees the record, its day is set to today.
 func (s *Store) update(model string, change func(r *dayRecord)) (dayRecord, error) {
 	path := s.path(model)
-	lock, err := s.lock(path + ".lock")
-	if errors.Is(err, fs.ErrNotExist) {
-		if err = s.fs.MkdirAll(s.Dir); err == nil {
-			lock, err = s.lock(path + ".lock")
-		}
-	}
+	lock, err := s.lock(path)
 	if err != nil {
 		return dayRecord{}, err
 	}
@@ -156,8 +157,20 @@ func (s *Store) write(path string, r dayRecord) error {
 	return err
 }
 
-// lock waits up to lockPatience for a lock.
+// lock takes the lock of a file. If there is no folder yet, it makes one.
 func (s *Store) lock(path string) (*durable.Lock, error) {
+	path += ".lock"
+	lock, err := s.await(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = s.fs.MkdirAll(s.Dir); err == nil {
+			lock, err = s.await(path)
+		}
+	}
+	return lock, err
+}
+
+// await waits up to lockPatience for a lock.
+func (s *Store) await(path string) (*durable.Lock, error) {
 	for wait, end := time.Millisecond, time.Now().Add(lockPatience); ; wait = min(2*wait, 5*time.Millisecond) {
 		l, err := s.fs.Lock(path)
 		if _, held := errors.AsType[*durable.LockedError](err); !held || !time.Now().Before(end) {

@@ -110,7 +110,8 @@ func (l *learner) askLess(now time.Time) {
 	l.applyPaces()
 }
 
-// binds reports whether a limit of the minute is used up.
+// binds reports whether a limit of the minute is used up, or nearly: a pace keeps 2 % below
+// it, and the last minute may have had a pause.
 func (l *learner) binds() bool {
 	near := func(p *pace, used int64) bool { return p.limit > 0 && float64(used) >= 0.9*float64(p.limit) }
 	return near(&l.rates.requests, l.calls.minute.calls) || near(&l.rates.tokens, l.calls.minute.tokens)

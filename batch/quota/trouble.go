@@ -53,6 +53,7 @@ type held struct {
 	from     uint64 // the first of these
 }
 
+// newTrouble expects one failure in fifty calls, but believes ten calls that tell otherwise.
 func newTrouble() trouble { return trouble{usual: 0.02, weighed: 10} }
 
 // chance is the chance of a call to fail although nothing is wrong: the usual share, and
@@ -120,9 +121,9 @@ func (l *learner) usually(now time.Time, g *grant) {
 func (l *learner) failure(now time.Time, g *grant, o *batch.Outcome, f fate) {
 	t := &l.trouble
 	l.calls.landed(g.seq, g.level)
-	t.slowest = max(now.Sub(g.at), t.slowest*9/10)
+	t.slowest = max(now.Sub(g.at), t.slowest*9/10) // one slow failure is forgotten after a few others
 	switch {
-	case t.on && t.probe == g:
+	case t.probe == g:
 		l.probeFailed(now, g, o, f)
 	case t.on || g.seq < t.from:
 	case f == refused && l.above(g):
@@ -275,7 +276,7 @@ func (l *learner) convict(now time.Time, probe *grant) {
 		case c.level > 0 && !t.cleared[i]:
 			explained = true
 			if old := t.before[i].level; old == 0 || 10*c.level < 9*old {
-				l.raise.atOnce() // it is new
+				l.raise.atOnce() // it is new, or lower by more than a tenth
 			}
 		}
 	}

@@ -42,7 +42,6 @@ type world struct {
 	latency     time.Duration // of an answer: up to twice that; 0 = 1 s
 	concurrency int           // of each process; 0 = 64
 	processes   int           // 0 = 1
-	given       quota.Config  // limits that the user gives
 	from, to    time.Duration // what is measured; 0 = the second minute to the eleventh
 	used        float64       // of what a perfect client gets, at least
 	refused     float64       // of all calls, beyond those at random, at most
@@ -223,8 +222,7 @@ func (w *world) run(t *testing.T, seed uint64) (s *served) {
 		dir := t.TempDir()
 		var wg sync.WaitGroup
 		for p := range max(1, c.processes) {
-			config := c.given
-			config.Concurrency = cmp.Or(c.concurrency, quota.DefaultConcurrency)
+			config := quota.Config{Concurrency: cmp.Or(c.concurrency, quota.DefaultConcurrency)}
 			if c.processes > 1 {
 				config.Store = &quota.Store{Dir: dir, Endpoint: "world"}
 			}
