@@ -66,50 +66,40 @@ func TestOutageFailsNoRow(t *testing.T) {
 	}
 }
 
-// Rows that fail at the end of a run, when nothing else is left, are failed.
-func TestPoisonRowsAtTheEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m := newModel(func(ctx context.Context, row int64, n int) Outcome {
-			if row > 180 {
-				time.Sleep(2 * time.Second)
-				return failing("500")
-			}
-			time.Sleep(time.Second)
-			return answer(ctx, row, n)
-		})
-		s := newSink(t)
-		begin := time.Now()
-		if err := Run(t.Context(), Config{Model: m, Sink: s, Concurrency: 8}, rows(200)); err != nil {
-			t.Fatal(err)
-		}
-		if s.count(OK) != 180 || s.count(Failed) != 20 {
-			t.Errorf("%d rows are ok, and %d failed; want 180 and 20", s.count(OK), s.count(Failed))
-		}
-		if took := time.Since(begin); took > 20*time.Minute {
-			t.Errorf("the run took %v", took)
-		}
-	})
-}
-
-// A row that fails while others are answered is failed, and those others are not.
-func TestPoisonRowIsFailed(t *testing.T) {
-	for _, kind := range []string{"500", "503", "reset"} {
-		t.Run(kind, func(t *testing.T) {
+// Rows that fail although others are answered are failed, and those others are not. It does
+// not matter whether they come in between or at the end, when nothing else is left.
+func TestPoisonRowsAreFailed(t *testing.T) {
+	tests := []struct {
+		name   string
+		kind   string
+		poison func(row int64) bool
+		after  time.Duration // which each failure takes
+		failed int
+	}{
+		{"500", "500", func(row int64) bool { return row == 190 }, 0, 1},
+		{"503", "503", func(row int64) bool { return row == 190 }, 0, 1},
+		{"reset", "reset", func(row int64) bool { return row == 190 }, 0, 1},
+		{"at the end", "500", func(row int64) bool { return row > 180 }, 2 * time.Second, 20},
+	}
+	const n = 200
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := newModel(func(ctx context.Context, row int64, n int) Outcome {
-					if row == 190 {
-						return failing(kind)
+					if tt.poison(row) {
+						time.Sleep(tt.after)
+						return failing(tt.kind)
 					}
 					time.Sleep(time.Second)
 					return answer(ctx, row, n)
 				})
 				s := newSink(t)
 				begin := time.Now()
-				if err := Run(t.Context(), Config{Model: m, Sink: s, Concurrency: 8}, rows(200)); err != nil {
+				if err := Run(t.Context(), Config{Model: m, Sink: s, Concurrency: 8}, rows(n)); err != nil {
 					t.Fatal(err)
 				}
-				if s.count(OK) != 199 || s.count(Failed) != 1 {
-					t.Errorf("%d rows are ok, and %d failed; want 199 and 1", s.count(OK), s.count(Failed))
+				if s.count(OK) != n-tt.failed || s.count(Failed) != tt.failed {
+					t.Errorf("%d rows are ok, and %d failed; want %d and %d", s.count(OK), s.count(Failed), n-tt.failed, tt.failed)
 				}
 				if took := time.Since(begin); took > 20*time.Minute {
 					t.Errorf("the run took %v", took)
