@@ -60,7 +60,9 @@ func (u *outage) failed(c *call, o *Outcome, begin, end time.Time, endpoint stri
 		c.unanswered = true
 		u.rows++
 	}
-	if u.rows < outageRows {
+	// What was not even sent is no row's fault, however few there are.
+	unreachable := o.Err.Kind == KindTransport && !o.MaybeBilled
+	if u.rows < outageRows && !unreachable {
 		return false, nil
 	}
 	longest := patienceAtFirst

@@ -22,6 +22,8 @@ func failing(kind string) Outcome {
 		o.Consequence, o.Err.Kind, o.Err.HTTPStatus = SlowDown, KindQuota, 429
 	case "no channel":
 		o.Err.Kind, o.Err.HTTPStatus, o.Refusal = KindModel, 503, "no channel"
+	case "refused":
+		o.Consequence, o.Err.Kind = SlowDown, KindTransport
 	case "reset":
 		o.Err.Kind, o.MaybeBilled = KindTransport, true
 	case "time-out":
@@ -32,7 +34,7 @@ func failing(kind string) Outcome {
 	return o
 }
 
-var allFailing = []string{"500", "502", "503", "429", "no channel", "reset", "time-out", "HTML"}
+var allFailing = []string{"500", "502", "503", "429", "no channel", "refused", "reset", "time-out", "HTML"}
 
 // No row is failed for an outage of any kind, whatever it takes until it ends.
 func TestOutageFailsNoRow(t *testing.T) {
@@ -40,7 +42,7 @@ func TestOutageFailsNoRow(t *testing.T) {
 		t.Skip("100,000 rows take long under the race detector: run it without -short")
 	}
 	const n = 9_000 // more than may wait, so that some are not begun
-	for _, kind := range []string{"500", "502", "503", "429", "reset", "time-out"} {
+	for _, kind := range []string{"500", "502", "503", "429", "refused", "reset", "time-out"} {
 		for _, lasts := range []time.Duration{time.Second, 20 * time.Minute} {
 			t.Run(fmt.Sprint(kind, " for ", lasts), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
@@ -112,9 +114,9 @@ func TestPoisonRowsAreFailed(t *testing.T) {
 // Where nothing was ever answered the run ends within about a minute. If rows are left that
 // were not asked, none is failed.
 func TestNeverAnswered(t *testing.T) {
-	for _, n := range []int{outageRows, 100, 20_000} {
+	for _, n := range []int{1, outageRows, 100, 20_000} {
 		for _, kind := range allFailing {
-			if kind == "429" {
+			if kind == "429" || n == 1 && kind != "refused" {
 				continue
 			}
 			t.Run(fmt.Sprint(n, " rows, ", kind), func(t *testing.T) {
@@ -136,7 +138,7 @@ func TestNeverAnswered(t *testing.T) {
 					if took := time.Since(begin); took > 2*time.Minute {
 						t.Errorf("the run took %v", took)
 					}
-					if n > 1000 && s.count(Failed) > 0 {
+					if (n > 1000 || kind == "refused") && s.count(Failed) > 0 {
 						t.Errorf("%d rows are failed", s.count(Failed))
 					}
 				})
