@@ -33,17 +33,24 @@ type Prompt struct {
 // New returns the Prompt of a job whose files have been read. Its errors are of the type
 // [spec.Error].
 func New(s *spec.Spec) (*Prompt, error) {
-	k, err := newKind(s)
-	if err != nil {
-		return nil, err
-	}
 	set, err := newSettings(s)
 	if err != nil {
 		return nil, err
 	}
-	if k.answers, err = newAnswerSchema(s); err != nil {
+	answers, err := newAnswerSchema(s, set)
+	if err != nil {
 		return nil, err
 	}
+	if len(s.Schema) > 0 { // it may have been given in another form
+		adopted := *s
+		adopted.Schema = spec.Schema(answers.schema.Text)
+		s = &adopted
+	}
+	k, err := newKind(s)
+	if err != nil {
+		return nil, err
+	}
+	k.answers = answers
 	p := &Prompt{kind: k, templates: append(k.templates, set.templates()...), set: set, model: s.Model}
 	if k.body != nil {
 		p.request = k.body.skeleton()
