@@ -140,5 +140,14 @@ func (p *Prompt) SchemaWarnings() (warnings []string, ok bool) {
 	return p.kind.answers.schema.Warnings(), true
 }
 
+// IgnoresSchema returns what reports whether a text was written without knowledge of the job's
+// schema. It is nil for a job without one.
+func (p *Prompt) IgnoresSchema() func(text string) bool {
+	if p.kind.answers == nil {
+		return nil
+	}
+	return p.kind.answers.schema.Ignored
+}
+
 // Classification returns what asks for labels. It is nil when the job is of another kind.
 func (p *Prompt) Classification() *Classification { return p.kind.classification }

@@ -41,7 +41,7 @@ func (m checkedModel) Attempt(ctx context.Context, r *batch.Request) batch.Outco
 	o.Err = &batch.Error{Kind: batch.KindValidation, HTTPStatus: http.StatusOK, Message: err.Error()}
 	if a != nil {
 		if next, cerr := corrective(r.Body, a.Text, err); cerr == nil {
-			o.Next = &batch.Change{Why: "check", Body: next, Stream: r.Stream}
+			o.Next = &batch.Change{Why: whyCheck, Body: next, Stream: r.Stream}
 		}
 	}
 	return o

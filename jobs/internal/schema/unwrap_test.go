@@ -112,3 +112,21 @@ func quoted(text string) string {
 	q, _ := json.Marshal(text)
 	return string(q)
 }
+
+// An answer that tried to follow the schema, and failed, does not count as one that ignored it.
+func TestIgnored(t *testing.T) {
+	for schema, answers := range map[string]map[string]bool{
+		jobtest.InvoiceSchema: {
+			`The vendor is ACME.`: true, ``: true, `"ACME"`: true, `{"answer":1}`: true, `[1]`: true, "Here: {\"x\":1}": true,
+			`{"vendor":7}`: false, `{"vendor":"ACME","total":1}`: false, "```json\n{\"total\":\"x\"}\n```": false, `{"vendor":"AC`: false,
+		},
+		`{"type":"array","items":{"type":"string"}}`: {`one, two`: true, `["a"]`: false, `{"a":1}`: false, `7`: false},
+	} {
+		s := mustSchema(t, schema)
+		for text, want := range answers {
+			if got := s.Ignored(text); got != want {
+				t.Errorf("%s: %q ignores it: %t, want %t", schema, text, got, want)
+			}
+		}
+	}
+}
