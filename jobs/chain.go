@@ -171,6 +171,9 @@ func (c *chain) newModel() (batch.Model, error) {
 		m = repair.Check(m, func(a *gemini.Answer) error {
 			_, _, err := c.job.prompt.Read(a)
 			return err
+		}, func(a *gemini.Answer) error {
+			_, _, err := c.job.prompt.ReadCut(a)
+			return err
 		})
 	}
 	return budget.Bound(m, c.job.prices), nil

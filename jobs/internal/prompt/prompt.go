@@ -107,6 +107,12 @@ func (p *Prompt) Read(a *gemini.Answer) (values []any, note string, err error) {
 	return p.kind.read(a)
 }
 
+// ReadCut is [Prompt.Read] for an answer that was cut at a limit. It returns an error unless
+// what the columns want is there as a whole, such as JSON that ends before the cut.
+func (p *Prompt) ReadCut(a *gemini.Answer) (values []any, note string, err error) {
+	return p.kind.readCut(a)
+}
+
 // Checks reports whether Read can find fault with an answer.
 func (p *Prompt) Checks() bool { return p.kind.checks() }
 

@@ -59,6 +59,35 @@ func (s *Schema) Read(text string) (document json.RawMessage, note string, err e
 	return nil, "", s.check(found[0])
 }
 
+// Whole returns the JSON object or array with which a text begins, possibly after a fence or
+// a few words. It is for an answer that was cut: what is whole is not part of anything that was
+// cut off. ok is false if there is none, or if another follows, of which the cut may have left
+// out more.
+func Whole(text string) (document json.RawMessage, ok bool) {
+	text = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(text), "\ufeff"))
+	at := strings.IndexAny(text, "{[")
+	for at > 0 && !begins(text[at:]) { // a bracket of the words before it
+		next := strings.IndexAny(text[at+1:], "{[")
+		if next < 0 {
+			return nil, false
+		}
+		at += 1 + next
+	}
+	if at < 0 {
+		return nil, false
+	}
+	d := json.NewDecoder(strings.NewReader(text[at:]))
+	if d.Decode(&document) != nil {
+		return nil, false
+	}
+	for rest := text[at+int(d.InputOffset()):]; rest != ""; rest = rest[1:] {
+		if strings.ContainsRune("{[", rune(rest[0])) && begins(rest) {
+			return nil, false
+		}
+	}
+	return bytes.TrimSpace(document), true
+}
+
 // Ignored reports whether a text was written without knowledge of the schema. It holds no JSON,
 // or, where the schema wants an object, none with a property of the schema's. An answer that
 // tried and failed, or broke off, was not.
