@@ -162,11 +162,17 @@ func (c *chain) newModel() (batch.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m = repair.SchemaField(m, repair.SchemaConfig{EveryRow: len(c.job.spec.Schema) > 0, OpenAPI: c.job.spec.SchemaField == "responseSchema", Log: c.job.log()})
+	m = repair.SchemaField(m, repair.SchemaConfig{
+		EveryRow: len(c.job.spec.Schema) > 0, OpenAPI: c.job.spec.SchemaField == "responseSchema", Log: c.job.log(),
+		Checked: c.job.prompt.Checks(), Described: c.job.prompt.Classification() != nil, Ignores: c.job.prompt.IgnoresSchema(),
+	})
 	m = repair.Change(m, c.job.prices, c.job.spec.Stream)
 	if c.job.prompt.Checks() {
 		m = repair.Check(m, func(a *gemini.Answer) error {
 			_, _, err := c.job.prompt.Read(a)
+			return err
+		}, func(a *gemini.Answer) error {
+			_, _, err := c.job.prompt.ReadCut(a)
 			return err
 		})
 	}

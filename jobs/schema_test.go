@@ -13,12 +13,13 @@ import (
 
 func TestSchemaErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"type":"STRING"}`: "lower case",
+		`{"type":"text"}`:                                         "has no type and no properties",
+		`{"properties":{"a":{"type":"text"}}}`:                    "lower case",
+		`{"vendor":"ACME","total":12.5}`:                          "looks like an example of an answer",
 		`{"type":"object","properties":{"a":{"minimum":"3"}}}`:    "/properties/a/minimum: got string, want number",
 		`{"properties":{"a":{"$ref":"other.json#/x"}}}`:           "another document, other.json",
 		`{"properties":{"a":{"$ref":"https://example.com/s"}}}`:   "another document, https://example.com/s",
 		`{"properties":{"a":{"$ref":"#/$defs/none"}}}`:            "refers to #/$defs/none, which it does not have",
-		`{"properties":{"a":{"type":"string","nullable":true}}}`:  `"nullable" at /properties/a`,
 		`{"properties":{"a":{"type":"string"},"a":{}}}`:           `"a" twice, at /properties`,
 		`{"properties":{"a":{"pattern":"("}}}`:                    "/properties/a/pattern",
 		`{"properties":{"":{"type":"string"}},"type":"object"}`:   "without a name",

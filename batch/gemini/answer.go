@@ -17,7 +17,7 @@ type Answer struct {
 	FunctionCalls []FunctionCall // in order
 	Parts         []string       // what each part with data holds: text, thought, functionCall, inlineData, ...
 
-	FinishReason  string // the API's name; a number is replaced by its name if both APIs agree on it
+	FinishReason  string // the API's name, in upper case; a number is replaced by its name if both APIs agree on it
 	FinishMessage string
 	BlockReason   string // why the prompt was blocked; empty if it was not
 	BlockMessage  string
@@ -150,7 +150,7 @@ func (a *reading) add(c *chunk) {
 
 func (a *reading) addCandidate(c *candidate) {
 	if c.FinishReason != "" {
-		a.FinishReason = c.FinishReason.name(finishNumbers)
+		a.FinishReason = finishName(c.FinishReason.name(finishNumbers))
 	}
 	if c.FinishMessage != "" {
 		a.FinishMessage = c.FinishMessage
@@ -177,7 +177,8 @@ func (a *reading) content() bool {
 }
 
 // unreported reports whether the exchange may cost something although no usage was
-// reported. An error alone costs nothing, nor does a JSON object of another API.
+// reported. An error alone costs nothing, nor does a JSON object of another API, unless
+// foreignUsage finds an answer in it.
 func (a *reading) unreported() bool {
 	nothing := a.Candidates == 0 && (a.refusal != nil || a.objects > 0 && !a.known)
 	return a.Usage == nil && !nothing

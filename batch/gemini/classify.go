@@ -2,6 +2,7 @@ package gemini
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/internal/redact"
 )
 
@@ -31,6 +33,7 @@ func (c *Client) Classify(status int, header http.Header, body []byte) batch.Out
 
 // An exchange is one HTTP exchange whose body has been read, ready to be classified.
 type exchange struct {
+	sent   json.RawMessage // the body of the request; nil if it is not known
 	status int
 	header http.Header
 	body   []byte
@@ -136,7 +139,51 @@ func (x *exchange) answered() batch.Outcome {
 	if a.Candidates > 0 || a.BlockReason != "" {
 		o.Response = d.raw()
 	}
+	if a.objects > 0 && !a.known {
+		o.Usage, o.ModelVersion, o.MaybeBilled = foreignUsage(&d)
+	}
 	return o
+}
+
+// foreignUsage returns what an answer of another API says that it used, and its model: an
+// answer of OpenAI's or Anthropic's form, or one of this API in a gateway's envelope. Nobody
+// can use such an answer, and it was paid for all the same. unreported says that there is an
+// answer, and not what it used.
+func foreignUsage(d *document) (u *batch.Usage, model string, unreported bool) {
+	for _, raw := range d.chunks {
+		var members map[string]json.RawMessage
+		if json.Unmarshal(raw, &members) != nil {
+			continue
+		}
+		for name, m := range members {
+			unreported = unreported || slices.Contains([]string{"choices", "content", "output", "completion"}, name)
+			inner := split(m)
+			if inner.form != formObject {
+				continue
+			}
+			if a := inner.answer(); a.known {
+				return a.Usage, a.ModelVersion, a.Usage == nil
+			}
+		}
+		var v struct {
+			Model string
+			Usage struct {
+				Prompt     int64 `json:"prompt_tokens"`
+				Completion int64 `json:"completion_tokens"`
+				Input      int64 `json:"input_tokens"`
+				Output     int64 `json:"output_tokens"`
+			}
+		}
+		if err := json.Unmarshal(raw, &v); err != nil && !tolerable(err) {
+			continue
+		}
+		model = cmp.Or(v.Model, model)
+		in, out := cmp.Or(v.Usage.Prompt, v.Usage.Input), cmp.Or(v.Usage.Completion, v.Usage.Output)
+		if in > 0 && out >= 0 && in <= 1<<53 && out <= 1<<53 {
+			u = &batch.Usage{PromptTokenCount: in, CandidatesTokenCount: out, TotalTokenCount: in + out}
+		}
+	}
+	return u, model, u == nil && unreported
 }
 
 // judge decides what an answer amounts to.
@@ -213,13 +260,22 @@ func (x *exchange) made(v verdict, message string) batch.Outcome {
 			Kind:       v.kind,
 			HTTPStatus: x.status,
 			Message:    x.secrets.Line(message, maxMessage),
-			Hint:       strings.ReplaceAll(v.hint, "{key}", x.keyFrom),
+			Hint:       strings.ReplaceAll(strings.ReplaceAll(v.hint, "{key}", x.keyFrom), "{cache} ", x.cache()),
 		},
 	}
 	if v.everyRow {
 		o.Refusal = identity(o.Err.Message)
 	}
 	return o
+}
+
+// cache returns the name of the context cache that the request uses, with a space after it.
+func (x *exchange) cache() (name string) {
+	body, err := apijson.Parse(x.sent)
+	if err != nil || json.Unmarshal(body["cachedContent"], &name) != nil || name == "" {
+		return ""
+	}
+	return x.secrets.Line(name, 200) + " "
 }
 
 var (

@@ -35,6 +35,7 @@ func TestRefusals(t *testing.T) {
 	configClass := class{batch.Retry, "", batch.KindConfig, true}
 	parkClass := class{batch.Park, "", batch.KindDayQuota, false}
 	maybeKeyClass := class{batch.Retry, "", batch.KindKey, true}
+	cacheClass := class{batch.Retry, "", batch.KindRequest, true}
 	const exceeded = "You exceeded your current quota, please check your plan and billing details. "
 	tests := []struct {
 		name   string
@@ -61,6 +62,14 @@ func TestRefusals(t *testing.T) {
 		{"method blocked", 403, googleError(403, "PERMISSION_DENIED", "Requests to this API generativelanguage.googleapis.com method google.ai.X are blocked.", reason("API_KEY_SERVICE_BLOCKED")), keyClass},
 		{"unknown 403", 403, googleError(403, "PERMISSION_DENIED", "The caller does not have permission", ""), maybeKeyClass},
 		{"file of another project", 403, googleError(403, "PERMISSION_DENIED", "You do not have permission to access the File abc123 or it may not exist.", ""), oneRowClass},
+		{"cache gone", 403, googleError(403, "PERMISSION_DENIED", "CachedContent not found (or permission denied)", ""), cacheClass},
+		{"cache gone, 404", 404, googleError(404, "NOT_FOUND", "Requested cached_content cachedContents/abc was not found.", ""), cacheClass},
+		{"cache of Vertex AI", 404, googleError(404, "NOT_FOUND", "Not found: cached content metadata for 6123.", ""), cacheClass},
+		{"cache expired", 400, googleError(400, "INVALID_ARGUMENT", "Cache content 6123 is expired.", ""), cacheClass},
+		{"cache name", 400, googleError(400, "INVALID_ARGUMENT", "Invalid CachedContent name: 1234567890.", ""), cacheClass},
+		{"cache of another model", 400, googleError(400, "INVALID_ARGUMENT", "Model used by GenerateContent request (models/a) and CachedContent (models/b) has to be the same.", ""), cacheClass},
+		{"cache beside tools", 400, googleError(400, "INVALID_ARGUMENT", "CachedContent can not be used with GenerateContent request setting system_instruction, tools or tool_config.", ""), everyRowClass},
+		{"states", 400, googleError(400, "INVALID_ARGUMENT", "The specified schema produces a constraint that has too many states for serving.", ""), everyRowClass},
 		{"tokens", 400, googleError(400, "INVALID_ARGUMENT", "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).", ""), oneRowClass},
 		{"tokens, spurious", 400, googleError(400, "INVALID_ARGUMENT", "The input token count (70000) exceeds the maximum number of tokens allowed (65536).", ""), class{batch.Retry, batch.Rejected, batch.KindRequest, false}},
 		{"image", 400, googleError(400, "INVALID_ARGUMENT", "Unable to process input image. Please retry or report.", ""), oneRowClass},
@@ -318,6 +327,56 @@ func TestErrorInsideOK(t *testing.T) {
 	} {
 		if o := outcome(tt.status, tt.body); o.Err == nil || o.Err.InBody != tt.want || o.Err.HTTPStatus != tt.status {
 			t.Errorf("%d %s: %+v, want %d in the body", tt.status, tt.body, o.Err, tt.want)
+		}
+	}
+}
+
+// The refusal of a context cache names the cache that the request uses.
+func TestRefusedCacheIsNamed(t *testing.T) {
+	for sent, want := range map[string]string{
+		`{"cachedContent":"cachedContents/abc123"}`:  "the context cache cachedContents/abc123 has expired",
+		`{"cached_content":"cachedContents/abc123"}`: "the context cache cachedContents/abc123 has expired",
+		``: "the context cache has expired",
+	} {
+		x := exchange{sent: []byte(sent), status: 403, body: []byte(googleError(403, "PERMISSION_DENIED", "CachedContent not found (or permission denied)", ""))}
+		if o := x.outcome(); !strings.Contains(o.Err.Hint, want) || strings.Contains(o.Err.Hint, "key") {
+			t.Errorf("%s: the hint is %q, want %q", sent, o.Err.Hint, want)
+		}
+	}
+}
+
+// An answer of another API is no answer, and what it says that it used was paid for.
+func TestForeignAnswersCost(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"object":"chat.completion","model":"gpt-x","choices":[{"message":{"content":"yes"}}],"usage":{"prompt_tokens":20,"completion_tokens":2,"total_tokens":22}}`: "20 2 gpt-x",
+		`{"type":"message","content":[{"type":"text","text":"yes"}],"usage":{"input_tokens":7,"output_tokens":3}}`:                                                    "7 3 ",
+		`{"code":200,"data":` + answer200(someText, "STOP") + `}`:                                                                                                     "9 0 m",
+		`{"choices":[{"message":{"content":"yes"}}]}`:                                                                                                                 "unknown",
+		`{"choices":[],"usage":{"prompt_tokens":-4,"completion_tokens":2}}`:                                                                                           "unknown",
+		`{"choices":[],"usage":{"prompt_tokens":"many"}}`:                                                                                                             "unknown",
+		`{"error":{"code":503,"message":"overloaded"}}`:                                                                                                               "nothing",
+	} {
+		o := outcome(200, body)
+		got := "nothing"
+		if u := o.Usage; u != nil {
+			got = fmt.Sprint(u.PromptTokenCount, u.CandidatesTokenCount) + " " + o.ModelVersion
+		} else if o.MaybeBilled {
+			got = "unknown"
+		}
+		if got != want || o.Response != nil || o.Status != "" {
+			t.Errorf("%s used %s, want %s; %+v", body, got, want, o)
+		}
+	}
+}
+
+// Gateways write finish reasons in lower case, or in the words of another API.
+func TestFinishReasonsOfGateways(t *testing.T) {
+	for reason, want := range map[string]batch.Status{
+		"stop": batch.OK, "Stop": batch.OK, "end_turn": batch.OK, "length": batch.Truncated, "max_tokens": batch.Truncated,
+		"safety": batch.Blocked, "content_filter": batch.Blocked, "whatever": batch.Invalid,
+	} {
+		if o := outcome(200, answer200(someText, reason)); o.Status != want {
+			t.Errorf("%s: %s, want %s", reason, o.Status, want)
 		}
 	}
 }

@@ -187,7 +187,7 @@ func (c *Client) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 		return x.unsent(ctx, why(attempt, err), sent.Load())
 	}
 	defer resp.Body.Close()
-	x.status, x.header = resp.StatusCode, resp.Header
+	x.sent, x.status, x.header = r.Body, resp.StatusCode, resp.Header
 	limit := x.limit
 	if resp.StatusCode/100 != 2 {
 		limit = min(limit, maxErrorBytes)

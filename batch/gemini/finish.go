@@ -1,6 +1,11 @@
 package gemini
 
-import "github.com/genbatch/genbatch/batch"
+import (
+	"cmp"
+	"strings"
+
+	"github.com/genbatch/genbatch/batch"
+)
 
 // finishes says what follows from a finish reason. STOP, MAX_TOKENS and CONTINUATION are
 // missing, because they depend on the content (see exchange.judge). Any other reason
@@ -65,3 +70,15 @@ var (
 	// notTheAPI is for a 200 that does not come from this API.
 	notTheAPI = verdict{batch.Retry, "", batch.KindConfig, hintAddress, true, 0}
 )
+
+// finishWords are the words that gateways take over from other APIs.
+var finishWords = map[string]string{
+	"LENGTH": "MAX_TOKENS", "END_TURN": "STOP", "STOP_SEQUENCE": "STOP", "CONTENT_FILTER": "SAFETY",
+}
+
+// finishName returns the API's name for a finish reason, which gateways may write in lower
+// case.
+func finishName(reason string) string {
+	name := strings.ToUpper(reason)
+	return cmp.Or(finishWords[name], name)
+}

@@ -42,6 +42,7 @@ func text(status int, message string) string { return googleError(status, "", me
 // refusals has an example of every rule and of every status of byStatus.
 var refusals = []example{
 	{"quotes a value of the request", "400 `Invalid JSON payload received. Unknown name …`, `Invalid value at …`", 400, text(400, "Invalid JSON payload received. Unknown name \\\"foo\\\": Cannot find field.")},
+	{"context cache", "403, 404 and 400 that name cached content: `CachedContent not found (or permission denied)`, `Cache content X is expired`; the message names the cache", 403, text(403, "CachedContent not found (or permission denied)")},
 	{"content filter", "`content policy`, `sensitive_words_detected`, `prompt_blocked`, `Request blocked due to copyright/recitation`, whatever the status", 500, newAPI("sensitive_words_detected", "sensitive words detected")},
 	{"balance", "`insufficient_user_quota`, `quota is not enough`, `insufficient balance`, 额度不足, 余额不足, 额度已用尽, `TokenStatusExhausted`, whatever the status", 403, newAPI("insufficient_user_quota", "user quota is not enough")},
 	{"prepaid credit", "`prepayment credits are depleted` (402 or 429)", 429, text(429, "Your prepayment credits are depleted.")},
@@ -52,6 +53,7 @@ var refusals = []example{
 	{"no access to the model", "`no access to model`, 无权访问模型, `model_price_error`, `no longer available to new users`", 403, newAPI("", "This token has no access to model gemini-2.5-pro")},
 	{"input too long, by a wrong limit", "400 `exceeds the maximum number of tokens allowed (65536)`, or 131072: said at times by models with a window of a million", 400, text(400, "The input token count (70000) exceeds the maximum number of tokens allowed (65536).")},
 	{"input too long", "`exceeds the maximum number of tokens`, `payload size exceeds`, `request entity too large`", 400, text(400, "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).")},
+	{"schema too complex", "400 `too many states for serving`, `exceeds the maximum allowed nesting depth`; where answers are checked, the row is asked again without the schema", 400, text(400, "The specified schema produces a constraint that has too many states for serving.")},
 	{"media", "`Unable to process input image`, `Unsupported MIME type`, a file that is gone, bad base64", 400, text(400, "Unable to process input image.")},
 	{"key", "`API key not valid`, `API key expired`, `API_KEY_INVALID`, `reported as leaked`, `ACCESS_TOKEN_TYPE_UNSUPPORTED`, 无效的令牌", 400, text(400, "API key not valid. Please pass a valid API key.")},
 	{"token", "401 and 403 `Invalid token`, `invalid authentication`, 令牌已过期", 401, newAPI("", "Invalid token")},

@@ -13,7 +13,7 @@ type verdict struct {
 	consequence batch.Consequence
 	status      batch.Status // the row's status if the outcome is final
 	kind        batch.Kind
-	hint        string // {key} stands for where the key comes from
+	hint        string // {key} stands for where the key comes from, {cache} for the request's context cache
 	everyRow    bool   // it may concern every row: identical ones in a row stop the run
 	retries     int    // 0 means as many as the engine allows
 }
@@ -46,6 +46,9 @@ var rules = []rule{
 	{name: "quotes a value of the request", status: []int{400},
 		text: regexp.MustCompile(`^(?:\* )?invalid (?:json payload received|value at)`),
 		then: verdict{batch.Settled, batch.Rejected, batch.KindRequest, "the API does not know a field or value of the request", true, 0}},
+	{name: "context cache",
+		text: regexp.MustCompile(`cached ?contents?\b.{0,80}(?:not found|permission|expired|does not exist|not exist|invalid|deleted)|(?:not found|no such|expired|invalid|access)\b.{0,40}cached ?content|cache content \S+ is expired|and cachedcontent .{0,120}has to be the same`),
+		then: verdict{batch.Retry, "", batch.KindRequest, "the context cache {cache} has expired or was deleted, or belongs to another project, location or model: make it anew, and name it in request.cachedContent", true, 0}},
 	{name: "content filter",
 		text: regexp.MustCompile(`sensitive[_ ]words?|prompt_blocked|violation_fee|content_filter|content[_ ]policy|safety concerns|request blocked due to|copyright/recitation|blocked (?:by|due to) safety|responsible ai`),
 		then: verdict{batch.Settled, batch.Blocked, batch.KindContent, "", false, 0}},
@@ -81,6 +84,9 @@ var rules = []rule{
 	{name: "input too long",
 		text: regexp.MustCompile(`exceeds the maximum number of tokens|payload size exceeds|request (?:entity|body) (?:is )?too large|context length exceeded|context_length_exceeded`),
 		then: verdict{batch.Settled, batch.Rejected, batch.KindRequest, "", false, 0}},
+	{name: "schema too complex",
+		text: regexp.MustCompile(`too many states|exceeds the maximum (?:allowed )?nesting depth|schema .{0,60}too (?:complex|large|deep|many|much)`),
+		then: verdict{batch.Settled, batch.Rejected, batch.KindRequest, "give the schema fewer or shorter names and values, fewer levels and fewer bounds", true, 0}},
 	{name: "media",
 		text: regexp.MustCompile(`unable to process input|provided \w+ is not valid|mime ?type|cannot fetch content from the provided url|permission to access the file|file .{0,60}(?:is not in an active state|may not exist|has expired)|base64 decoding|invalid base64|document has no pages`),
 		then: verdict{batch.Settled, batch.Rejected, batch.KindRequest, "", false, 0}},

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 
@@ -78,7 +80,7 @@ func (s *Schema) UnmarshalYAML(text []byte) error {
 		return err
 	}
 	switch v.(type) {
-	case string, yaml.MapSlice:
+	case string, yaml.MapSlice, []any: // package schema looks into the list
 	default:
 		return errors.New("a schema is a JSON Schema, or the path of a file that holds one")
 	}
@@ -121,10 +123,11 @@ func orderedJSON(dst []byte, v any) ([]byte, error) {
 	return append(dst, text...), err
 }
 
-// path returns the file that holds the schema. It is false if s is the schema itself.
+// path returns the file that holds the schema. It is false if s is the schema itself, which
+// may also be written as a text.
 func (s Schema) path() (path string, ok bool) {
 	ok = json.Unmarshal(s, &path) == nil && len(s) > 0 && string(s) != "null"
-	return path, ok
+	return path, ok && !strings.HasPrefix(strings.TrimSpace(path), "{")
 }
 
 // resolveSchema applies at to the paths of schema files; see [Spec.resolve].
@@ -165,13 +168,20 @@ func (s *Spec) readSchema() error {
 		return Errorf("name a file with a JSON Schema, or write the schema itself into the job file", "schema: %w", err)
 	}
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	if ext := strings.ToLower(filepath.Ext(path)); ext == ".yaml" || ext == ".yml" {
+		var inYAML Schema
+		if err := yaml.Unmarshal(text, &inYAML); err != nil {
+			return Errorf("", "%s: the schema is no YAML: %w", path, err)
+		}
+		text = inYAML
+	}
 	var syntax *json.SyntaxError
 	if err := json.Unmarshal(text, new(json.RawMessage)); errors.As(err, &syntax) {
 		before := text[:min(int(syntax.Offset), len(text))]
 		line := bytes.Count(before, []byte("\n")) + 1
 		return Errorf("", "%s: line %d, column %d: the schema is no JSON: %w", path, line, len(before)-bytes.LastIndexByte(before, '\n')-1, err)
 	}
-	if t := bytes.TrimSpace(text); len(t) == 0 || t[0] != '{' {
+	if t := bytes.TrimSpace(text); len(t) == 0 || !strings.ContainsRune(`{["`, rune(t[0])) {
 		return Errorf("", "%s: a JSON Schema is an object", path)
 	}
 	s.Schema = text

@@ -60,16 +60,38 @@ func (d *Deriver) answered(x *reply) {
 			return
 		}
 	}
-	if x.status == batch.OK {
+	switch x.status {
+	case batch.OK:
+		if r.FinishReason != "STOP" && d.readCut(x) {
+			return
+		}
 		own, note, err := d.Prompt.Read(a)
 		if err != nil {
 			x.status, x.problem = batch.Invalid, err.Error()
 			return
 		}
 		x.own = own
-		if note != "" && x.note != "" {
-			note = "; " + note
-		}
-		x.note += note
+		x.addNote(note)
+	case batch.Truncated:
+		d.readCut(x) // answers of earlier versions were never looked at
 	}
+}
+
+// readCut reports whether an answer that was cut at a limit is whole all the same. Then it
+// completes the reply.
+func (d *Deriver) readCut(x *reply) bool {
+	own, note, err := d.Prompt.ReadCut(x.answer)
+	if err != nil {
+		return false
+	}
+	x.status, x.problem, x.own = batch.OK, "", own
+	x.addNote(note)
+	return true
+}
+
+func (x *reply) addNote(note string) {
+	if note != "" && x.note != "" {
+		note = "; " + note
+	}
+	x.note += note
 }

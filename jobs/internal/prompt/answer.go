@@ -19,9 +19,9 @@ type answerSchema struct {
 }
 
 // newAnswerSchema returns what checks the job's answers; nil where the job has no schema.
-func newAnswerSchema(s *spec.Spec) (*answerSchema, error) {
+func newAnswerSchema(s *spec.Spec, set settings) (*answerSchema, error) {
 	if len(s.Schema) == 0 {
-		return nil, nil
+		return newRequestSchema(s, set)
 	}
 	if s.Classify != nil {
 		return nil, spec.Errorf("use prompt: or extract: with a schema that has an enum of the labels", "schema does not go with classify:, whose labels are its schema")
@@ -40,6 +40,39 @@ func newAnswerSchema(s *spec.Spec) (*answerSchema, error) {
 		return nil, err
 	}
 	return &answerSchema{a, columns}, nil
+}
+
+// newRequestSchema returns what checks answers by the schema that stands under request:. It
+// is sent as it is. It is nil if there is none that says what every answer is like.
+func newRequestSchema(s *spec.Spec, set settings) (*answerSchema, error) {
+	config := apijson.Config(s.Request)
+	if mime, _ := apijson.Field(config, "responseMimeType").(string); s.Classify != nil || s.Raw != nil || mime != "application/json" || set.covers("generationConfig.responseMimeType") {
+		return nil, nil
+	}
+	for _, name := range []string{"responseJsonSchema", "responseSchema"} {
+		own := apijson.Field(config, name)
+		if own == nil || set.covers("generationConfig."+name) {
+			continue
+		}
+		text, err := apijson.Marshal(own)
+		if err != nil {
+			return nil, err
+		}
+		a, err := schema.Parse(text)
+		if err == nil && a.Path != "" { // an endpoint would refuse the envelope
+			err = spec.Errorf("put that part in its place, or give all of it with --schema FILE, which takes it out", "the schema itself stands at %s", a.Path)
+		}
+		var columns []batch.Column
+		if err == nil {
+			columns, err = a.Columns()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("request.generationConfig.%s: %w", name, err)
+		}
+		a.Said = nil // it is sent in the form in which it was given
+		return &answerSchema{a, columns}, nil
+	}
+	return nil, nil
 }
 
 // contradicts returns how a row's own request contradicts the job's schema.

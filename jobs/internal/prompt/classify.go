@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -256,6 +257,22 @@ func (k *Classification) read(a *gemini.Answer) ([]any, string, error) {
 		values = append(values, strings.TrimSpace(rationale))
 	}
 	return values, note, nil
+}
+
+// endsWithLabel reports whether a text that was cut is one label, and cannot have become
+// another one: white space follows, or no other label begins like it.
+func (k *Classification) endsWithLabel(text string) bool {
+	if k.Multi || k.asksObject() {
+		return false
+	}
+	label, ok := k.labels.find(unquoted(text))
+	if !ok {
+		return false
+	}
+	longer := func(other string) bool {
+		return len(other) > len(label) && strings.HasPrefix(strings.ToLower(other), strings.ToLower(label))
+	}
+	return strings.TrimRight(text, " \t\r\n") != text || !slices.ContainsFunc(k.labels, longer)
 }
 
 // readLabels returns the labels that an answer, or a member of it, gives: as many as are

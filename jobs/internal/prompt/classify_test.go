@@ -288,3 +288,48 @@ func FuzzClassifyValues(f *testing.F) {
 		}
 	})
 }
+
+// Of an answer that was cut, what is there as a whole counts, and nothing that the rest might
+// have changed.
+func TestReadCut(t *testing.T) {
+	const (
+		extract  = "extract: {text: '{{.b}}'}\nschema: {type: object, properties: {vendor: {type: string}, total: {type: number}}, required: [vendor]}"
+		list     = "prompt: '{{.b}}'\nschema: {type: array, items: {type: array, items: {type: number}}}"
+		classify = "classify: {text: '{{.b}}', labels: [good, bad, good enough]}"
+		multi    = "classify: {text: '{{.b}}', multi: true, labels: [good, bad]}"
+	)
+	for _, c := range []struct{ job, text, want string }{
+		{extract, "{\"vendor\":\"ACME\",\"total\":12.5}" + strings.Repeat("\n", 500), `["ACME",12.5]`},
+		{extract, `{"vendor":"ACME"} I hope that this he`, `["ACME",null]`},
+		{extract, "```json\n{\"vendor\":\"ACME\"}\n   \n", `["ACME",null]`},
+		{extract, "```json\n{\"vendor\":\"ACME\"}\n```\n\n\t\n", `["ACME",null]`},
+		{extract, `Here it is [as asked]: {"vendor":"ACME"}` + "\n\n", `["ACME",null]`},
+		{extract, `{"vendor":"ACME","total":12.5    `, "cut"},
+		{extract, `{"vendor":"ACME","total":{"vendor":"x"}`, "cut"},
+		{extract, `{"vendor":"ACME"} or rather {"vendor":"AC`, "cut"},
+		{extract, `{"total":1}`, "vendor"},
+		{extract, ``, "cut"},
+		{list, `[[1,2],[3,4]]   `, `null`},
+		{list, `[[1,2],[3,`, "cut"},
+		{classify, "bad\n\n\n", `["bad"]`},
+		{classify, "bad", `["bad"]`},
+		{classify, "good\n\n", `["good"]`},
+		{classify, "good", "cut"}, // it might have become good enough
+		{classify, "good en", "cut"},
+		{classify, "```json\n{\"label\": \"bad\"}\n\n", `["bad"]`},
+		{multi, `["good"]` + "\n\n", `[["good"]]`},
+		{multi, `["good","b`, "cut"},
+		{multi, `good`, "cut"},
+	} {
+		p := mustPrompt(t, c.job)
+		values, note, err := p.ReadCut(&gemini.Answer{Text: c.text})
+		got, _ := json.Marshal(values)
+		if err != nil {
+			if !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%q: %v, want %s", c.text, err, c.want)
+			}
+		} else if string(got) != c.want || !strings.Contains(note, "was whole") {
+			t.Errorf("%q has %s, %q; want %s", c.text, got, note, c.want)
+		}
+	}
+}

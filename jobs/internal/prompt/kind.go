@@ -1,12 +1,14 @@
 package prompt
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/internal/apijson"
+	"github.com/genbatch/genbatch/jobs/internal/schema"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -61,6 +63,31 @@ func (k *kind) read(a *gemini.Answer) (values []any, note string, err error) {
 		return k.answers.read(a)
 	}
 	return nil, "", nil
+}
+
+// errCut says of an answer that what it lacks cannot be known.
+var errCut = errors.New("the answer was cut before its end")
+
+// readCut is [Prompt.ReadCut]. It goes by the JSON with which an answer begins, or else by a
+// label alone.
+func (k *kind) readCut(a *gemini.Answer) (values []any, note string, err error) {
+	document, ok := schema.Whole(a.Text)
+	switch {
+	case k.answers != nil && ok, k.classification != nil && ok:
+		own := *a
+		own.Text = string(document)
+		if values, note, err = k.read(&own); err == nil {
+			a.Text = own.Text
+		}
+	case k.classification != nil && k.classification.endsWithLabel(a.Text):
+		values, note, err = k.read(a)
+	default:
+		return nil, "", errCut
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	return values, strings.TrimPrefix(note+"; the answer was whole before it was cut at a limit", "; "), nil
 }
 
 // checks reports whether read can find fault with an answer.

@@ -33,17 +33,24 @@ type Prompt struct {
 // New returns the Prompt of a job whose files have been read. Its errors are of the type
 // [spec.Error].
 func New(s *spec.Spec) (*Prompt, error) {
-	k, err := newKind(s)
-	if err != nil {
-		return nil, err
-	}
 	set, err := newSettings(s)
 	if err != nil {
 		return nil, err
 	}
-	if k.answers, err = newAnswerSchema(s); err != nil {
+	answers, err := newAnswerSchema(s, set)
+	if err != nil {
 		return nil, err
 	}
+	if len(s.Schema) > 0 { // it may have been given in another form
+		adopted := *s
+		adopted.Schema = spec.Schema(answers.schema.Text)
+		s = &adopted
+	}
+	k, err := newKind(s)
+	if err != nil {
+		return nil, err
+	}
+	k.answers = answers
 	p := &Prompt{kind: k, templates: append(k.templates, set.templates()...), set: set, model: s.Model}
 	if k.body != nil {
 		p.request = k.body.skeleton()
@@ -100,6 +107,12 @@ func (p *Prompt) Read(a *gemini.Answer) (values []any, note string, err error) {
 	return p.kind.read(a)
 }
 
+// ReadCut is [Prompt.Read] for an answer that was cut at a limit. It returns an error unless
+// what the columns want is there as a whole, such as JSON that ends before the cut.
+func (p *Prompt) ReadCut(a *gemini.Answer) (values []any, note string, err error) {
+	return p.kind.readCut(a)
+}
+
 // Checks reports whether Read can find fault with an answer.
 func (p *Prompt) Checks() bool { return p.kind.checks() }
 
@@ -131,6 +144,15 @@ func (p *Prompt) SchemaWarnings() (warnings []string, ok bool) {
 		return nil, false
 	}
 	return p.kind.answers.schema.Warnings(), true
+}
+
+// IgnoresSchema returns what reports whether a text was written without knowledge of the job's
+// schema. It is nil for a job without one.
+func (p *Prompt) IgnoresSchema() func(text string) bool {
+	if p.kind.answers == nil {
+		return nil
+	}
+	return p.kind.answers.schema.Ignored
 }
 
 // Classification returns what asks for labels. It is nil when the job is of another kind.

@@ -25,6 +25,7 @@ const (
 	whyRecitation = "RECITATION"
 	whyTimeout    = "timeout"
 	whyNoStream   = "no stream"
+	whyCheck      = "check"
 )
 
 const (

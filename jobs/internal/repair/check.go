@@ -15,18 +15,25 @@ import (
 // A checkedModel checks answers on arrival.
 type checkedModel struct {
 	batch.Model
-	check func(*gemini.Answer) error
+	check, whole func(*gemini.Answer) error
 }
 
 // Check returns m with its answers checked. If check returns an error, the row is asked
 // once more: the request then also holds the answer and the error, so that the model can
-// correct itself.
-func Check(m batch.Model, check func(*gemini.Answer) error) batch.Model {
-	return checkedModel{m, check}
+// correct itself. An answer that was cut at a limit is ok if whole returns no error, since
+// models fill the room behind a whole answer with blanks at times.
+func Check(m batch.Model, check, whole func(*gemini.Answer) error) batch.Model {
+	return checkedModel{m, check, whole}
 }
 
 func (m checkedModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 	o := m.Model.Attempt(ctx, r)
+	if o.Status == batch.Truncated && o.Response != nil {
+		if a, err := gemini.Parse(o.Response); err == nil && m.whole(a) == nil {
+			o.Consequence, o.Status, o.Err, o.MaxRetries, o.Next = batch.Answered, batch.OK, nil, 0, nil
+		}
+		return o
+	}
 	if o.Consequence != batch.Answered || o.Status != batch.OK {
 		return o
 	}
@@ -41,7 +48,7 @@ func (m checkedModel) Attempt(ctx context.Context, r *batch.Request) batch.Outco
 	o.Err = &batch.Error{Kind: batch.KindValidation, HTTPStatus: http.StatusOK, Message: err.Error()}
 	if a != nil {
 		if next, cerr := corrective(r.Body, a.Text, err); cerr == nil {
-			o.Next = &batch.Change{Why: "check", Body: next, Stream: r.Stream}
+			o.Next = &batch.Change{Why: whyCheck, Body: next, Stream: r.Stream}
 		}
 	}
 	return o

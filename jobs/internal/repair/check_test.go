@@ -26,23 +26,34 @@ func TestCheck(t *testing.T) {
 	}
 	cut := answer("ca")
 	cut.Status = batch.Truncated
+	whole := answer("cat")
+	whole.Status = batch.Truncated
+	unfinished := whole // for want of a finish reason
+	unfinished.Consequence = batch.Retry
+	const ok, asIs = "ok", "as it is"
 	for _, tt := range []struct {
-		name  string
-		o     oneOutcome
-		fails bool
-		next  string // what the next request ends with; empty: it is the same
+		name string
+		o    oneOutcome
+		is   string // ok, asIs, or empty if the check fails
+		next string // what the next request ends with; empty: it is the same
 	}{
-		{"a label", answer("cat"), false, ""},
-		{"no label", answer("a fish"), true, `{"parts":[{"text":"a fish"}],"role":"model"},{"parts":[{"text":"That is not valid: it is no label. Answer again, and correctly."}],"role":"user"}]}`},
-		{"no text", answer(""), true, ""},
-		{"no answer that can be read", oneOutcome{Consequence: batch.Answered, Status: batch.OK, Response: json.RawMessage(`[`)}, true, ""},
-		{"cut", cut, false, ""},
-		{"refused", oneOutcome{Consequence: batch.Settled, Status: batch.Rejected}, false, ""},
+		{"a label", answer("cat"), ok, ""},
+		{"no label", answer("a fish"), "", `{"parts":[{"text":"a fish"}],"role":"model"},{"parts":[{"text":"That is not valid: it is no label. Answer again, and correctly."}],"role":"user"}]}`},
+		{"no text", answer(""), "", ""},
+		{"no answer that can be read", oneOutcome{Consequence: batch.Answered, Status: batch.OK, Response: json.RawMessage(`[`)}, "", ""},
+		{"cut", cut, asIs, ""},
+		{"cut after its end", whole, ok, ""},
+		{"without a finish reason", unfinished, ok, ""},
+		{"refused", oneOutcome{Consequence: batch.Settled, Status: batch.Rejected}, asIs, ""},
 	} {
 		r := &batch.Request{Body: json.RawMessage(`{"contents":[{"role":"user","parts":[{"text":"q"}]}]}`), Stream: true}
-		o := Check(tt.o, check).Attempt(t.Context(), r)
-		if !tt.fails {
-			if o.Consequence != tt.o.Consequence || o.Status != tt.o.Status || o.Err != nil || o.Next != nil {
+		o := Check(tt.o, check, check).Attempt(t.Context(), r)
+		if tt.is != "" {
+			want := batch.Outcome(tt.o)
+			if tt.is == ok {
+				want.Consequence, want.Status = batch.Answered, batch.OK
+			}
+			if o.Consequence != want.Consequence || o.Status != want.Status || o.Err != nil || o.Next != nil {
 				t.Errorf("%s: %+v", tt.name, o)
 			}
 			continue

@@ -103,3 +103,141 @@ func TestRefusalsOfTheSchemaItself(t *testing.T) {
 		}
 	}
 }
+
+// A relay answers with prose to what it does not heed. It keeps the bodies that it is sent.
+type relay struct {
+	heeds, refuses string // the fields of the body that it heeds, and refuses; none if empty
+	bodies         []string
+}
+
+func (e *relay) Attempt(_ context.Context, r *batch.Request) batch.Outcome {
+	body := string(r.Body)
+	e.bodies = append(e.bodies, body)
+	if e.refuses != "" && strings.Contains(body, e.refuses) {
+		return batch.Outcome{Consequence: batch.Settled, Status: batch.Rejected, Refusal: "400", Err: &batch.Error{
+			Kind: batch.KindRequest, HTTPStatus: http.StatusBadRequest,
+			Message: "The specified schema produces a constraint that has too many states for serving.",
+		}}
+	}
+	text := `The answer is \"a\".`
+	if e.heeds != "" && strings.Contains(body, e.heeds) {
+		text = `{\"a\":\"x\"}`
+	}
+	return batch.Outcome{
+		Consequence: batch.Answered, Status: batch.OK, Usage: new(batch.Usage),
+		Response: json.RawMessage(`{"candidates":[{"content":{"parts":[{"text":"` + text + `"}]},"finishReason":"STOP"}]}`),
+	}
+}
+
+func isProse(text string) bool { return !strings.HasPrefix(text, "{") }
+
+// asked asks rows one after the other, each again as long as its request is to be changed,
+// and returns the last outcome and how many rows were asked.
+func asked(m batch.Model, rows int, body string) (o batch.Outcome, n int) {
+	for n = range rows {
+		r := &batch.Request{Body: json.RawMessage(body)}
+		for o = m.Attempt(context.Background(), r); o.Next != nil; o = m.Attempt(context.Background(), r) {
+			r.Changes = append(r.Changes, *o.Next)
+			if o.Next.Body != nil {
+				r.Body = o.Next.Body
+			}
+		}
+		if o.Consequence == batch.Stop {
+			return o, n + 1
+		}
+	}
+	return o, rows
+}
+
+// A relay that drops the field costs one call more. One that drops both stops the run after
+// three rows; what stands in the field that it heeds is never asked twice.
+func TestSchemaThatIsNotHeeded(t *testing.T) {
+	for name, c := range map[string]struct {
+		heeds       string
+		openAPI     bool
+		rows, calls int
+		stop        string
+	}{
+		"the new field": {heeds: "responseJsonSchema", rows: 20, calls: 20},
+		"the older one": {heeds: "responseSchema", rows: 20, calls: 21},
+		"asked for":     {heeds: "responseSchema", openAPI: true, rows: 20, calls: 20},
+		"neither":       {rows: 3, calls: 4, stop: "neither as responseJsonSchema nor as responseSchema: 3 rows"},
+		"only one":      {openAPI: true, rows: 3, calls: 3, stop: "does not heed the schema, as it is sent"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := &relay{heeds: `"` + c.heeds + `"`}
+			if c.heeds == "" {
+				e.heeds = ""
+			}
+			var log strings.Builder
+			m := SchemaField(e, SchemaConfig{Log: slog.New(slog.NewTextHandler(&log, nil)), OpenAPI: c.openAPI, Checked: true, Ignores: isProse})
+			o, rows := asked(m, 20, newForm)
+			if rows != c.rows || len(e.bodies) != c.calls {
+				t.Errorf("%d calls for %d rows, want %d for %d", len(e.bodies), rows, c.calls, c.rows)
+			}
+			if c.stop == "" {
+				if o.Consequence != batch.Answered {
+					t.Errorf("the last row: %+v", o)
+				}
+			} else if o.Consequence != batch.Stop || !strings.Contains(o.Err.Error(), c.stop) || o.Usage == nil {
+				t.Errorf("the run ends with %+v, want %q and the usage", o, c.stop)
+			}
+			if warned := strings.Contains(log.String(), "regardless of responseJsonSchema"); warned != (!c.openAPI && c.heeds != "responseJsonSchema") {
+				t.Errorf("warned: %s", &log)
+			}
+		})
+	}
+}
+
+// One answer that strays does not change how the others are asked.
+func TestSchemaThatWasHeeded(t *testing.T) {
+	e := &relay{heeds: "responseJsonSchema"}
+	m := SchemaField(e, SchemaConfig{Log: slog.New(slog.DiscardHandler), Ignores: isProse})
+	asked(m, 1, newForm)
+	e.heeds = ""
+	if o, rows := asked(m, 5, newForm); o.Consequence != batch.Answered || rows != 5 || len(e.bodies) != 6 {
+		t.Errorf("%d calls, the last: %+v", len(e.bodies), o)
+	}
+}
+
+// A schema that the endpoint refuses for what it says is left out, and told in words unless
+// the request does so already.
+func TestRefusedSchemaIsLeftOut(t *testing.T) {
+	const (
+		extract  = `{"contents":[{"role":"user","parts":[{"text":"hello"}]}],"generationConfig":{"responseMimeType":"application/json","responseJsonSchema":{"type":"object"}}}`
+		inWords  = `{"contents":[{"parts":[{"text":"hello"},{"text":"Answer with JSON alone, by this JSON Schema:\n{\"type\":\"object\"}"}],"role":"user"}],"generationConfig":{"responseMimeType":"application/json"}}`
+		classify = `{"contents":[],"generationConfig":{"responseMimeType":"text/x.enum","responseSchema":{"enum":["a","b"]}}}`
+		bare     = `{"contents":[],"generationConfig":{}}`
+	)
+	for _, c := range []struct {
+		body, want         string
+		checked, described bool
+		calls              int
+	}{
+		{extract, inWords, true, false, 4},
+		{classify, bare, true, true, 4},
+		{extract, extract, false, false, 3}, // nobody would notice what does not fit
+	} {
+		e := &relay{refuses: `Schema":`}
+		var log strings.Builder
+		m := SchemaField(e, SchemaConfig{Log: slog.New(slog.NewTextHandler(&log, nil)), Checked: c.checked, Described: c.described})
+		o, _ := asked(m, 3, c.body)
+		if len(e.bodies) != c.calls || (o.Consequence == batch.Answered) != c.checked {
+			t.Errorf("%d calls, want %d; the last row: %+v", len(e.bodies), c.calls, o)
+		}
+		same(t, e.bodies[len(e.bodies)-1], c.want)
+		if n := strings.Count(log.String(), "too many states"); c.checked && n != 1 || !c.checked && n != 0 {
+			t.Errorf("warned %d times: %s", n, &log)
+		}
+	}
+}
+
+// If the refusal had another cause, the row keeps it.
+func TestRefusedWithoutSchemaToo(t *testing.T) {
+	e := &relay{refuses: "contents"}
+	m := SchemaField(e, SchemaConfig{Log: slog.New(slog.DiscardHandler), Checked: true, Described: true})
+	o, _ := asked(Change(m, nil, false), 1, `{"contents":[],"generationConfig":{"responseSchema":{"enum":["a","b"]}}}`)
+	if o.Consequence != batch.Settled || o.Status != batch.Rejected || o.Refusal == "" || len(e.bodies) != 2 {
+		t.Errorf("after %d calls: %+v", len(e.bodies), o)
+	}
+}

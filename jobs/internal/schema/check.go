@@ -11,6 +11,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/message"
 )
 
@@ -56,6 +57,62 @@ func (s *Schema) Read(text string) (document json.RawMessage, note string, err e
 		return nil, "", fmt.Errorf("the answer holds %d JSON documents, and none fits the schema; the first: %w", len(found), s.check(found[0]))
 	}
 	return nil, "", s.check(found[0])
+}
+
+// Whole returns the JSON object or array with which a text begins, possibly after a fence or
+// a few words. It is for an answer that was cut: what is whole is not part of anything that was
+// cut off. ok is false if there is none, or if another follows, of which the cut may have left
+// out more.
+func Whole(text string) (document json.RawMessage, ok bool) {
+	text = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(text), "\ufeff"))
+	at := strings.IndexAny(text, "{[")
+	for at > 0 && !begins(text[at:]) { // a bracket of the words before it
+		next := strings.IndexAny(text[at+1:], "{[")
+		if next < 0 {
+			return nil, false
+		}
+		at += 1 + next
+	}
+	if at < 0 {
+		return nil, false
+	}
+	d := json.NewDecoder(strings.NewReader(text[at:]))
+	if d.Decode(&document) != nil {
+		return nil, false
+	}
+	for rest := text[at+int(d.InputOffset()):]; rest != ""; rest = rest[1:] {
+		if strings.ContainsRune("{[", rune(rest[0])) && begins(rest) {
+			return nil, false
+		}
+	}
+	return bytes.TrimSpace(document), true
+}
+
+// Ignored reports whether a text was written without knowledge of the schema. It holds no JSON,
+// or, where the schema wants an object, none with a property of the schema's. An answer that
+// tried and failed, or broke off, was not.
+func (s *Schema) Ignored(text string) bool {
+	if _, _, err := s.Read(text); err == nil {
+		return false
+	}
+	found, broken := documents(text)
+	if broken != nil {
+		return false
+	}
+	columns, err := s.Columns()
+	if err != nil || len(columns) == 0 {
+		return len(found) == 0 && !json.Valid([]byte(text))
+	}
+	for _, d := range found {
+		var members map[string]json.RawMessage
+		if json.Unmarshal(d, &members) != nil {
+			continue
+		}
+		if slices.ContainsFunc(columns, func(c batch.Column) bool { _, ok := members[c.Name]; return ok }) {
+			return false
+		}
+	}
+	return true
 }
 
 // quoteStart quotes the beginning of an answer.

@@ -19,7 +19,6 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -27,6 +26,8 @@ import (
 // for concurrent use.
 type Schema struct {
 	Text json.RawMessage // as it is sent, compact
+	Path string          // JSON pointer to it, if it was given in an envelope of an API
+	Said []string        // how it was read, if it was given in another form; for people
 
 	tree tree
 	rule *jsonschema.Schema
@@ -44,10 +45,7 @@ func Parse(s spec.Schema) (*Schema, error) {
 	if a.tree, err = parseTree(a.Text); err != nil {
 		return nil, &spec.Error{Err: err}
 	}
-	if _, ok := a.tree.root.(map[string]any); !ok {
-		return nil, spec.Errorf("", "a JSON Schema is an object, and this one is %s", message.OneLine(string(a.Text), 40))
-	}
-	if err := a.tree.check(); err != nil {
+	if err := a.adopt(); err != nil {
 		return nil, err
 	}
 	c := jsonschema.NewCompiler()
@@ -61,6 +59,26 @@ func Parse(s spec.Schema) (*Schema, error) {
 		return nil, schemaError(err)
 	}
 	return a, nil
+}
+
+// adopt puts the schema that is meant in the place of one in an envelope, or in the API's own
+// form. What is a schema already stays as it is, to the byte.
+func (s *Schema) adopt() error {
+	inner, path, err := s.tree.unwrap()
+	if err != nil {
+		return err
+	}
+	if s.Path = path; path != "" {
+		s.Said = append(s.Said, fmt.Sprintf("the schema was taken from %s of what was given, and the rest left out", path))
+	}
+	if inner.standardize() {
+		s.Said = append(s.Said, "the schema is written in the API's own form (such as type STRING, or nullable), and is read as the JSON Schema that it means")
+	}
+	if len(s.Said) > 0 || s.Text[0] != '{' {
+		s.Text = json.RawMessage(inner.text())
+	}
+	s.tree = inner
+	return nil
 }
 
 // schemaURL stands for the schema itself; relative references resolve against it.
@@ -94,7 +112,9 @@ func schemaError(err error) error {
 		return spec.Errorf("", "the schema refers to #%s, which it does not have", afterHash(missing.URL))
 	case errors.As(err, &invalid) && errors.As(invalid.Err, &fault):
 		hint := ""
-		if text := invalid.Err.Error(); strings.Contains(text, "/type'") {
+		if text := invalid.Err.Error(); strings.Contains(text, "/properties/") && strings.Contains(text, "got string, want boolean or object") {
+			hint = `write {"type": "string"} where the name of the type stands alone`
+		} else if strings.Contains(text, "/type'") {
 			hint = `the types are "string", "number", "integer", "boolean", "array", "object" and "null", in lower case`
 		}
 		return spec.Errorf(hint, "the schema is not valid: %s", validationText(fault))
@@ -239,16 +259,4 @@ func (t *tree) walk(visit func(at string, schema map[string]any)) {
 		}
 	}
 	down(t.root, "")
-}
-
-// check refuses what is of the API's older way to write schemas, and would be
-// passed over in silence here.
-func (t *tree) check() (err error) {
-	t.walk(func(at string, schema map[string]any) {
-		if _, ok := schema["nullable"]; ok && err == nil {
-			err = spec.Errorf(`write "type": ["string", "null"] instead, with the type that it is`,
-				`the schema has "nullable" at %s, which is OpenAPI's and no JSON Schema`, pointerName(at))
-		}
-	})
-	return err
 }

@@ -18,9 +18,10 @@ var sentKeywords = []string{
 	"$schema", "$comment", "$vocabulary", "definitions", "default", "example", "examples", "deprecated", "readOnly", "writeOnly",
 }
 
-// Warnings returns what is known beforehand to go wrong, or not to be heeded, when a model
-// is asked for answers of this schema.
+// Warnings returns how a schema was read that was given in another form, and what is known
+// beforehand to go wrong, or not to be heeded, when a model is asked for answers of it.
 func (s *Schema) Warnings() (warnings []string) {
+	warnings = slices.Clone(s.Said)
 	unheeded := make(map[string]string) // keyword: where it stands first
 	circle := ""                        // the first reference of the schema to itself
 	s.tree.walk(func(at string, schema map[string]any) {
@@ -42,6 +43,10 @@ func (s *Schema) Warnings() (warnings []string) {
 		}
 		warnings = append(warnings, "Gemini does not heed all of the schema: "+message.OneLine(strings.Join(places, ", "), 300)+
 			"; answers are checked by it all the same, and say it in a description to be understood")
+	}
+	if columns, err := s.Columns(); err == nil && len(columns) == 0 {
+		warnings = append(warnings, "the schema names no properties of an object, so that answers are checked and make no columns: the response column has them whole"+
+			`; for columns, put it into {"type": "object", "properties": {"items": …}}`)
 	}
 	if circle != "" {
 		warnings = append(warnings, fmt.Sprintf("the schema refers to itself (%s): Gemini follows that to a limited depth, and only in properties that are not required", circle))
