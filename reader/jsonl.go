@@ -71,7 +71,7 @@ func (f *file) rowsJSONL(yield func(batch.Row) bool) error {
 		}
 		row := batch.Row{Line: lines.number, Raw: bytes.Clone(object)}
 		if row.Columns, row.Values, err = d.decode(row.Raw); err != nil {
-			row.Raw = nil // the line is not an object
+			row.Raw = nil // the line is no object, or not one that can be copied
 			e := &Error{File: f.path, Line: lines.number, Err: err}
 			var syntax *syntaxError
 			if errors.As(err, &syntax) {
@@ -91,7 +91,9 @@ type objectDecoder struct {
 	seen map[string]int // index by name, for objects with many members
 }
 
-// decode decodes the object b. Nested values share memory with b.
+// decode decodes the object b. Nested values share memory with b. With an error come the
+// members that could be read: those before it, and if a value is a word that JSON does not
+// have, such as NaN, also those after it. That value is null.
 func (d *objectDecoder) decode(b []byte) ([]batch.Column, []any, error) {
 	if !utf8.Valid(b) {
 		return nil, nil, &syntaxError{invalidUTF8(b), "not UTF-8; convert the file, for example with iconv"}
@@ -103,12 +105,18 @@ func (d *objectDecoder) decode(b []byte) ([]batch.Column, []any, error) {
 	cols, shared := d.last, true
 	values := make([]any, 0, len(d.last))
 	clear(d.seen)
+	var fault error // the first
 	for first := true; ; first = false {
 		m, ok, err := s.next(first)
 		if err != nil {
-			return nil, nil, err
-		}
-		if !ok {
+			if fault == nil {
+				fault = err
+			}
+			if m.val == 0 || !s.pass(&m) {
+				break
+			}
+			m.typ, m.valEnd, m.escaped = batch.String, m.val, false
+		} else if !ok {
 			break
 		}
 		var v any
@@ -123,7 +131,7 @@ func (d *objectDecoder) decode(b []byte) ([]batch.Column, []any, error) {
 		default: // a string, or null, which stays nil
 			if m.escaped {
 				v = plainjson.Unescape(text[1 : len(text)-1])
-			} else if text[0] == '"' {
+			} else if len(text) > 0 && text[0] == '"' {
 				v = string(text[1 : len(text)-1])
 			}
 		}
@@ -156,7 +164,7 @@ func (d *objectDecoder) decode(b []byte) ([]batch.Column, []any, error) {
 		values = append(values, v)
 	}
 	d.last = cols[:len(values):len(values)]
-	return d.last, values, nil
+	return d.last, values, fault
 }
 
 // index returns the place of the column name in cols, or -1.
@@ -190,7 +198,9 @@ var errLineTooLong = errors.New("line too long")
 type lineReader struct {
 	r      *bufio.Reader
 	max    int
-	number int64 // of the line that next has returned last, from 1
+	number int64        // of the line that next has returned last, from 1
+	offset int64        // bytes read so far
+	long   func([]byte) // if not nil, sees the pieces of a line that is too long
 	buf    []byte
 }
 
@@ -204,29 +214,46 @@ func (l *lineReader) next() ([]byte, error) {
 	}
 	l.number++
 	line, err := l.r.ReadSlice('\n')
+	l.offset += int64(len(line))
 	if err == nil && len(line) <= l.max {
 		return line, nil
 	}
 	l.buf = l.buf[:0]
 	long := false
 	for {
-		if !long {
+		switch {
+		case long:
+			l.see(line)
+		case len(l.buf)+len(line) > l.max+len("\r\n"): // the line end does not count
+			long = true
+			l.see(l.buf)
+			l.see(line)
+			l.buf = nil
+		default:
 			l.buf = append(l.buf, line...)
-			// The line end, of up to two bytes, does not count.
-			long = len(l.buf) > l.max+2
 		}
 		if err != bufio.ErrBufferFull {
 			break
 		}
 		line, err = l.r.ReadSlice('\n')
+		l.offset += int64(len(line))
 	}
 	switch {
 	case err != nil && err != io.EOF:
 		return nil, err
-	case long || len(bytes.TrimRight(l.buf, "\r\n")) > l.max:
+	case long:
+		return nil, errLineTooLong
+	case len(bytes.TrimRight(l.buf, "\r\n")) > l.max:
+		l.see(l.buf)
 		return nil, errLineTooLong
 	case err == io.EOF && len(l.buf) == 0:
 		return nil, io.EOF
 	}
 	return l.buf, nil
+}
+
+func (l *lineReader) see(piece []byte) {
+	if l.long != nil {
+		l.long(piece)
+	}
 }

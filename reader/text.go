@@ -2,6 +2,7 @@ package reader
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -35,22 +36,25 @@ func (f *file) openText() (*text, error) {
 	var r io.Reader = raw
 	switch f.compression {
 	case "gz":
-		z, err := gzip.NewReader(bufio.NewReaderSize(raw, textBuffer))
-		if err != nil {
+		z := &gzipReader{source: bufio.NewReaderSize(raw, textBuffer)}
+		if z.Reader, err = gzip.NewReader(z.source); err != nil {
 			t.Close()
 			return nil, fmt.Errorf("not a gzip file: %w", noEOF(err))
 		}
+		z.Multistream(false)
 		t.closers = append(t.closers, z.Close)
 		r = compressed{z, "gzip"}
 	case "zst":
-		// A concurrency of 1 keeps the decoder from starting goroutines.
-		z, err := zstd.NewReader(bufio.NewReaderSize(raw, textBuffer), zstd.WithDecoderConcurrency(1))
+		// A concurrency of 1 keeps the decoder from starting goroutines, and from reading
+		// ahead. The largest window is that of the zstd program.
+		source := &zeroCounter{r: bufio.NewReaderSize(raw, textBuffer)}
+		z, err := zstd.NewReader(source, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
 		if err != nil {
 			t.Close()
 			return nil, fmt.Errorf("not a zstd file: %w", noEOF(err))
 		}
 		t.closers = append(t.closers, func() error { z.Close(); return nil })
-		r = compressed{z, "zstd"}
+		r = compressed{&zstdReader{z, source}, "zstd"}
 	}
 	t.Reader = bufio.NewReaderSize(r, textBuffer)
 	if err := t.decodeBOM(); err != nil {
@@ -86,6 +90,83 @@ func (t *text) decodeBOM() error {
 		t.Reader = bufio.NewReaderSize(&utf16Reader{r: t.Reader, big: true}, textBuffer)
 	}
 	return nil
+}
+
+// A gzipReader reads all members of a gzip file. Zeros after the last one are padding, as
+// for the gzip program: tapes and archives fill up their blocks.
+type gzipReader struct {
+	*gzip.Reader
+	source *bufio.Reader
+}
+
+func (g *gzipReader) Read(p []byte) (int, error) {
+	for {
+		n, err := g.Reader.Read(p)
+		if n > 0 || err != io.EOF {
+			if err == io.EOF {
+				err = nil // the next call meets it again
+			}
+			return n, err
+		}
+		if err := skipZeros(g.source); err != nil {
+			return 0, err
+		}
+		if err := g.Reset(g.source); err != nil {
+			if !errors.Is(err, gzip.ErrHeader) {
+				return 0, noEOF(err)
+			}
+			return 0, errors.New("what stands after the end of the compressed data is not gzip")
+		}
+		g.Multistream(false)
+	}
+}
+
+// skipZeros passes over zeros. The error is io.EOF if nothing else follows.
+func skipZeros(r *bufio.Reader) error {
+	for {
+		b, err := r.ReadByte()
+		if err != nil {
+			return err
+		}
+		if b != 0 {
+			return r.UnreadByte()
+		}
+	}
+}
+
+// A zstdReader reads all frames of a zstd file, and takes zeros after the last one for
+// padding.
+type zstdReader struct {
+	z      *zstd.Decoder
+	source *zeroCounter
+}
+
+func (z *zstdReader) Read(p []byte) (int, error) {
+	n, err := z.z.Read(p)
+	if s := z.source; errors.Is(err, zstd.ErrMagicMismatch) && s.zeros >= 4 && s.zeros < s.total && skipZeros(s.r) == io.EOF {
+		return n, io.EOF
+	}
+	if errors.Is(err, zstd.ErrWindowSizeExceeded) {
+		return n, fmt.Errorf("it was compressed with a window of more than 128 MiB; unpack it first, with: zstd -d --long=31 (%w)", err)
+	}
+	return n, err
+}
+
+// A zeroCounter counts the zeros at the end of what was read.
+type zeroCounter struct {
+	r            *bufio.Reader
+	zeros, total int64
+}
+
+func (c *zeroCounter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.total += int64(n)
+	if tail := len(p[:n]) - len(bytes.TrimRight(p[:n], "\x00")); tail < n {
+		c.zeros = int64(tail)
+	} else {
+		c.zeros += int64(n)
+	}
+	return n, err
 }
 
 // compressed names the compression in the errors of its reader, which by themselves say
