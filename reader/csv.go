@@ -1,6 +1,7 @@
 package reader
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/fileformat"
+	"github.com/genbatch/genbatch/internal/textfile"
 )
 
 // This file makes rows of the records of CSV and TSV files. header.go reads their headers.
@@ -31,7 +33,7 @@ func (f *file) openCSV() error {
 
 // openRecords opens the file for reading its records. A TSV file has fields in quotes only
 // if it says so itself, by names in quotes, or if the user says so.
-func (f *file) openRecords() (*recordReader, error) {
+func (f *file) openRecords() (*textfile.Records, error) {
 	comma, quotes := byte(','), true
 	if f.format == fileformat.TSV {
 		comma = '\t'
@@ -40,11 +42,11 @@ func (f *file) openRecords() (*recordReader, error) {
 			return nil, err
 		}
 		defer t.Close()
-		head, _ := t.Peek(textBuffer)
+		head, _ := t.Peek(textfile.Buffer)
 		quotes = f.quotes || quotedHeader(head)
 		f.inQuotes = !quotes && quotedField.Match(head)
 	}
-	return newRecordReader(f.openText, comma, quotes, f.max)
+	return textfile.NewRecords(f.openText, comma, quotes, f.max)
 }
 
 func (f *file) rowsCSV(yield func(batch.Row) bool) error {
@@ -66,7 +68,7 @@ func (f *file) rowsCSV(yield func(batch.Row) bool) error {
 			return nil
 		}
 		if err != nil {
-			return &Error{File: f.path, Line: r.last, Err: err}
+			return &Error{File: f.path, Line: r.LastLine(), Err: err}
 		}
 		if !yield(row) {
 			return nil
@@ -77,23 +79,23 @@ func (f *file) rowsCSV(yield func(batch.Row) bool) error {
 // nextCSV reads the next record. A bad record is a row with its Err set. An error other
 // than io.EOF means that the source broke. All rows share the slice of columns, so that a
 // consumer sees at a glance that a row has the same columns as the row before.
-func (f *file) nextCSV(r *recordReader) (batch.Row, error) {
-	record, err := r.next()
-	var bad *badRecord
+func (f *file) nextCSV(r *textfile.Records) (batch.Row, error) {
+	record, err := r.Next()
+	var bad *textfile.BadRecord
 	switch {
-	case errors.Is(err, errLineTooLong):
-		return f.badRow(r.number, 0, tooLong(f.max)), nil
+	case errors.Is(err, textfile.ErrTooLong):
+		return f.badRow(r.Line(), 0, tooLong(f.max)), nil
 	case errors.As(err, &bad):
-		return f.badRow(r.number, bad.column, bad), nil
+		return f.badRow(r.Line(), bad.Column, bad), nil
 	case err != nil:
 		return batch.Row{}, err
 	}
 	if n := len(f.columns); f.spare && len(record) == n+1 && record[n] == "" {
 		record = record[:n]
 	}
-	row := batch.Row{Line: r.number, Columns: f.columns, Values: make([]any, len(f.columns))}
+	row := batch.Row{Line: r.Line(), Columns: f.columns, Values: make([]any, len(f.columns))}
 	fail := func(i int, format string, args ...any) {
-		line, column := r.place(i)
+		line, column := r.Place(i)
 		row.Err = &Error{File: f.path, Line: line, Column: column, Err: fmt.Errorf(format, args...)}
 	}
 	for i, value := range record[:min(len(record), len(f.columns))] {
@@ -109,9 +111,9 @@ func (f *file) nextCSV(r *recordReader) (batch.Row, error) {
 	}
 	if len(record) != len(f.columns) {
 		hint := "; a field with a comma or a line end needs quotes"
-		if !r.quotes {
+		if !r.Quotes() {
 			hint = "; if fields with tabs or line ends are in quotes, read them with --quotes"
-			if !strings.Contains(string(r.split.record), `"`) {
+			if bytes.IndexByte(r.Text(), '"') < 0 {
 				hint = ""
 			}
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/fileformat"
+	"github.com/genbatch/genbatch/internal/textfile"
 )
 
 // This file reads the header of a CSV or TSV file, and names its columns.
@@ -34,33 +35,33 @@ func quotedHeader(head []byte) bool {
 var quotedField = regexp.MustCompile(`(^|[\t\n])"[^\t\n]*"(\t|\r?\n|$)`)
 
 // readHeader reads the header's fields and refuses what cannot be one.
-func (f *file) readHeader(r *recordReader) ([]string, error) {
-	names, err := r.next()
-	var bad *badRecord
+func (f *file) readHeader(r *textfile.Records) ([]string, error) {
+	names, err := r.Next()
+	var bad *textfile.BadRecord
 	switch {
 	case err == io.EOF:
 		return nil, errors.New("is empty: the first line must name the columns")
-	case errors.Is(err, errLineTooLong):
+	case errors.Is(err, textfile.ErrTooLong):
 		return nil, &Error{File: f.path, Line: 1, Err: tooLong(f.max)}
 	case errors.As(err, &bad):
-		cause, _, _ := strings.Cut(bad.msg, ";") // no row follows the header
-		return nil, &Error{File: f.path, Line: r.number, Column: bad.column, Err: errors.New(cause)}
+		cause, _, _ := strings.Cut(bad.Error(), ";") // no row follows the header
+		return nil, &Error{File: f.path, Line: r.Line(), Column: bad.Column, Err: errors.New(cause)}
 	case err != nil:
 		return nil, &Error{File: f.path, Line: 1, Err: err}
 	}
 	for i, name := range names {
 		fail := func(format string, args ...any) ([]string, error) {
-			line, column := r.place(i)
+			line, column := r.Place(i)
 			return nil, &Error{File: f.path, Line: line, Column: column, Err: fmt.Errorf(format, args...)}
 		}
 		switch {
-		case i == 0 && otherKind(r.split.record) != "":
-			return fail("%s", otherKind(r.split.record))
+		case i == 0 && otherKind(r.Text()) != "":
+			return fail("%s", otherKind(r.Text()))
 		case !utf8.ValidString(name):
 			return fail("the name of column %d is not UTF-8; convert the file, for example with iconv", i+1)
 		case strings.ContainsRune(name, 0):
 			return fail("the name of column %d has a NUL byte; is this UTF-16 without a byte order mark?", i+1)
-		case strings.ContainsRune(name, '\r') && r.split.record[r.split.starts[i]] != '"':
+		case strings.ContainsRune(name, '\r') && !r.Quoted(i):
 			return fail("the lines end in a bare carriage return; convert them, for example with: tr '\\r' '\\n'")
 		case i == 0 && strings.HasPrefix(strings.ToLower(name), "sep=") && (len(names) == 1 || len(names) == 2 && names[1] == ""):
 			return fail("the first line tells Excel what separates the fields (%s), and does not name the columns; remove it, for example with: tail -n +2", name)
@@ -71,7 +72,7 @@ func (f *file) readHeader(r *recordReader) ([]string, error) {
 		}
 	}
 	if !slices.ContainsFunc(names, func(name string) bool { return name != "" }) {
-		return nil, &Error{File: f.path, Line: r.number, Err: errors.New("the header names no column; the first line must name them")}
+		return nil, &Error{File: f.path, Line: r.Line(), Err: errors.New("the header names no column; the first line must name them")}
 	}
 	return slices.Clone(names), nil
 }
@@ -133,10 +134,10 @@ func (f *file) otherFormat() string {
 // and notes what it had to change. It reads the first record, which shows what a comma at
 // the end of header or rows stands for. Other programs write an index without a name,
 // names that come twice, and a comma at each line's end.
-func (f *file) nameColumns(r *recordReader) []batch.Column {
+func (f *file) nameColumns(r *textfile.Records) []batch.Column {
 	names := slices.Clone(f.header)
 	n := len(names)
-	first, err := r.next()
+	first, err := r.Next()
 	switch {
 	case err != nil:
 	case n > 1 && names[n-1] == "" && len(first) == n-1:

@@ -1,7 +1,6 @@
 package reader
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/plainjson"
+	"github.com/genbatch/genbatch/internal/textfile"
 )
 
 // This file reads JSONL: lines of any length, each of which is one object.
@@ -48,31 +48,31 @@ func (f *file) rowsJSONL(yield func(batch.Row) bool) error {
 		return err
 	}
 	defer t.Close()
-	lines := lineReader{r: t.Reader, max: f.max}
+	lines := textfile.NewLines(t.Reader, f.max)
 	var d objectDecoder
 	for {
-		line, err := lines.next()
+		line, err := lines.Next()
 		switch {
 		case err == io.EOF:
 			return nil
-		case errors.Is(err, errLineTooLong):
-			bad := &Error{File: f.path, Line: lines.number, Err: tooLong(f.max)}
-			if !yield(batch.Row{Line: lines.number, Err: bad}) {
+		case errors.Is(err, textfile.ErrTooLong):
+			bad := &Error{File: f.path, Line: lines.Number(), Err: tooLong(f.max)}
+			if !yield(batch.Row{Line: lines.Number(), Err: bad}) {
 				return nil
 			}
 			continue
 		case err != nil:
-			return &Error{File: f.path, Line: lines.number, Err: err}
+			return &Error{File: f.path, Line: lines.Number(), Err: err}
 		}
 		line = bytes.TrimRight(line, " \t\r\n")
 		object := bytes.TrimLeft(line, " \t")
 		if len(object) == 0 {
 			continue
 		}
-		row := batch.Row{Line: lines.number, Raw: bytes.Clone(object)}
+		row := batch.Row{Line: lines.Number(), Raw: bytes.Clone(object)}
 		if row.Columns, row.Values, err = d.decode(row.Raw); err != nil {
 			row.Raw = nil // the line is no object, or not one that can be copied
-			e := &Error{File: f.path, Line: lines.number, Err: err}
+			e := &Error{File: f.path, Line: lines.Number(), Err: err}
 			var syntax *syntaxError
 			if errors.As(err, &syntax) {
 				e.Column = len(line) - len(object) + syntax.offset + 1
@@ -83,6 +83,18 @@ func (f *file) rowsJSONL(yield func(batch.Row) bool) error {
 			return nil
 		}
 	}
+}
+
+// invalidUTF8 returns the offset of the first byte of b that is not UTF-8.
+func invalidUTF8(b []byte) int {
+	for i := 0; i < len(b); {
+		r, n := utf8.DecodeRune(b[i:])
+		if r == utf8.RuneError && n == 1 {
+			return i
+		}
+		i += n
+	}
+	return len(b)
 }
 
 // An objectDecoder turns JSON objects into columns and values.
@@ -188,72 +200,4 @@ func (d *objectDecoder) index(cols []batch.Column, name string) int {
 		return i
 	}
 	return -1
-}
-
-// errLineTooLong says that a line was over the limit. The whole line has been read.
-var errLineTooLong = errors.New("line too long")
-
-// A lineReader reads lines of up to max bytes, in the memory of the longest one. It goes
-// on after a longer line, where a bufio.Scanner would stop for good.
-type lineReader struct {
-	r      *bufio.Reader
-	max    int
-	number int64        // of the line that next has returned last, from 1
-	offset int64        // bytes read so far
-	long   func([]byte) // if not nil, sees the pieces of a line that is too long
-	buf    []byte
-}
-
-// next returns the next line with its line end. The line is valid until the next call.
-// io.EOF is the end of the file, and errLineTooLong concerns this line alone. Any other
-// error means that the source broke; the part of the line before that place is lost.
-func (l *lineReader) next() ([]byte, error) {
-	const keep = 4 << 20 // a single long line must not hold its memory to the end
-	if cap(l.buf) > keep {
-		l.buf = nil
-	}
-	l.number++
-	line, err := l.r.ReadSlice('\n')
-	l.offset += int64(len(line))
-	if err == nil && len(line) <= l.max {
-		return line, nil
-	}
-	l.buf = l.buf[:0]
-	long := false
-	for {
-		switch {
-		case long:
-			l.see(line)
-		case len(l.buf)+len(line) > l.max+len("\r\n"): // the line end does not count
-			long = true
-			l.see(l.buf)
-			l.see(line)
-			l.buf = nil
-		default:
-			l.buf = append(l.buf, line...)
-		}
-		if err != bufio.ErrBufferFull {
-			break
-		}
-		line, err = l.r.ReadSlice('\n')
-		l.offset += int64(len(line))
-	}
-	switch {
-	case err != nil && err != io.EOF:
-		return nil, err
-	case long:
-		return nil, errLineTooLong
-	case len(bytes.TrimRight(l.buf, "\r\n")) > l.max:
-		l.see(l.buf)
-		return nil, errLineTooLong
-	case err == io.EOF && len(l.buf) == 0:
-		return nil, io.EOF
-	}
-	return l.buf, nil
-}
-
-func (l *lineReader) see(piece []byte) {
-	if l.long != nil {
-		l.long(piece)
-	}
 }

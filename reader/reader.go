@@ -20,6 +20,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/fileformat"
+	"github.com/genbatch/genbatch/internal/textfile"
 )
 
 // DefaultMaxRowBytes is the length of the longest record that is read if
@@ -225,6 +226,14 @@ func (f *file) rows(yield func(batch.Row) bool) error {
 		return f.rowsParquet(yield)
 	}
 	return f.rowsCSV(yield)
+}
+
+// openText opens the file as text. The caller must Close the result.
+func (f *file) openText() (*textfile.File, error) { return textfile.Open(f.path, f.compression) }
+
+// tooLong returns the error of a row that is over the limit.
+func tooLong(limit int) error {
+	return fmt.Errorf("the row is longer than %d bytes; raise the limit with --max-row-bytes", limit)
 }
 
 // expand replaces each glob among paths by the files that it matches.

@@ -1,4 +1,4 @@
-package reader
+package textfile
 
 import (
 	"bytes"
@@ -10,21 +10,22 @@ import (
 // CRLF within quotes into LF, refuses a quote within a field, and reads on to the end of
 // the file after a quote that is never closed.
 
-// A badRecord says why a line is no record, and at which of its bytes. The next record
+// A BadRecord says why a line is no record, and at which of its bytes. The next record
 // begins with the next line.
-type badRecord struct {
-	column int // from 1, or 0
+type BadRecord struct {
+	Column int // from 1, or 0 if it is not known
 	msg    string
 }
 
-func (e *badRecord) Error() string { return e.msg }
+// Error says what is wrong with the record, without its place.
+func (e *BadRecord) Error() string { return e.msg }
 
-// A recordReader reads the records of a CSV or TSV file. It holds one record, or if a
-// quote is not closed up to lines.max bytes of the lines after it.
-type recordReader struct {
-	open   func() (*text, error)
-	text   *text
-	lines  lineReader
+// Records reads the records of a CSV or TSV file. It holds one record, or if a quote is
+// not closed up to lines.max bytes of the lines after it.
+type Records struct {
+	open   func() (*File, error)
+	text   *File
+	lines  Lines
 	comma  byte
 	quotes bool // fields may be in quotes
 	scan   quoteScan
@@ -39,16 +40,42 @@ type recordReader struct {
 	split  fields
 }
 
-func newRecordReader(open func() (*text, error), comma byte, quotes bool, limit int) (*recordReader, error) {
-	r := &recordReader{open: open, comma: comma, quotes: quotes, lines: lineReader{max: limit}}
+// NewRecords returns what reads the records of a file, whose fields comma separates. With
+// quotes they may be in quotes. A record of more than limit bytes is an error. open opens
+// the file, and mostly does so once. The caller must Close the result.
+func NewRecords(open func() (*File, error), comma byte, quotes bool, limit int) (*Records, error) {
+	r := &Records{open: open, comma: comma, quotes: quotes, lines: Lines{max: limit}}
 	if quotes {
 		r.lines.long = r.scan.feed
 	}
-	return r, r.seek(0)
+	if err := r.seek(0); err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// Line returns the number of the record's first line, from 1.
+func (r *Records) Line() int64 { return r.number }
+
+// LastLine returns the number of the last line that was read.
+func (r *Records) LastLine() int64 { return r.last }
+
+// Quotes reports whether fields may be in quotes.
+func (r *Records) Quotes() bool { return r.quotes }
+
+// Text returns the record as it is in the file, without its line end. It is valid until
+// the next call of Next.
+func (r *Records) Text() []byte { return r.split.record }
+
+// Quoted reports whether field i of the record is in quotes.
+func (r *Records) Quoted(i int) bool {
+	at := r.split.starts[i]
+	return r.quotes && at < len(r.split.record) && r.split.record[at] == '"'
 }
 
 // seek opens the file anew and passes over the first bytes of its text.
-func (r *recordReader) seek(offset int64) (err error) {
+func (r *Records) seek(offset int64) (err error) {
 	r.Close()
 	if r.text, err = r.open(); err != nil {
 		return err
@@ -60,15 +87,15 @@ func (r *recordReader) seek(offset int64) (err error) {
 }
 
 // Close closes the file.
-func (r *recordReader) Close() {
+func (r *Records) Close() {
 	if r.text != nil {
 		r.text.Close() // it was only read
 	}
 }
 
-// next reads the next record; empty lines are none. The result is valid until the next
-// call. An error of type *badRecord, or errLineTooLong, concerns this record alone.
-func (r *recordReader) next() ([]string, error) {
+// Next reads the next record; empty lines are none. The result is valid until the next
+// call. An error of type *BadRecord, or ErrTooLong, concerns this record alone.
+func (r *Records) Next() ([]string, error) {
 	r.scan = quoteScan{comma: r.comma, bad: -1}
 	var line []byte
 	for isEmpty(line) {
@@ -76,7 +103,7 @@ func (r *recordReader) next() ([]string, error) {
 		var err error
 		line, err = r.line()
 		r.number = r.last
-		if errors.Is(err, errLineTooLong) && r.scan.open() {
+		if errors.Is(err, ErrTooLong) && r.scan.open() {
 			return nil, r.skip(r.lines.offset)
 		}
 		if err != nil {
@@ -106,7 +133,7 @@ func isEmpty(line []byte) bool {
 
 // join reads the lines after the first one until the quotes are closed, and returns all
 // of them.
-func (r *recordReader) join(line []byte) ([]byte, error) {
+func (r *Records) join(line []byte) ([]byte, error) {
 	if len(r.window) == 0 {
 		r.window, r.pos = append(r.window, line...), len(line)
 	}
@@ -121,7 +148,7 @@ func (r *recordReader) join(line []byte) ([]byte, error) {
 		switch {
 		case err == io.EOF:
 			return nil, r.back(first)
-		case errors.Is(err, errLineTooLong):
+		case errors.Is(err, ErrTooLong):
 			return nil, r.skip(second)
 		case err != nil:
 			return nil, err
@@ -137,21 +164,21 @@ func (r *recordReader) join(line []byte) ([]byte, error) {
 	case r.scan.bad >= 0:
 		return nil, r.back(first)
 	case len(bytes.TrimRight(record, "\r\n")) > r.lines.max:
-		return nil, errLineTooLong
+		return nil, ErrTooLong
 	}
 	return record, nil
 }
 
 // back goes back to the line after the first one, of length first, of what turned out to
 // be no record.
-func (r *recordReader) back(first int) error {
+func (r *Records) back(first int) error {
 	r.pos, r.last = r.start+first, r.number
 	return r.scan.err(first)
 }
 
 // skip reads to the end of a record that is over the limit, and keeps nothing of it. If
 // it has no end, skip goes back to the line after the first one, at the offset second.
-func (r *recordReader) skip(second int64) error {
+func (r *Records) skip(second int64) error {
 	for r.scan.open() {
 		r.start = r.pos
 		r.slide()
@@ -161,12 +188,12 @@ func (r *recordReader) skip(second int64) error {
 		}
 		if err == nil {
 			r.scan.feed(line)
-		} else if !errors.Is(err, errLineTooLong) {
+		} else if !errors.Is(err, ErrTooLong) {
 			return err
 		}
 	}
 	if !r.scan.open() && r.scan.bad < 0 {
-		return errLineTooLong
+		return ErrTooLong
 	}
 	r.last = r.number
 	if err := r.seek(second); err != nil {
@@ -176,7 +203,7 @@ func (r *recordReader) skip(second int64) error {
 }
 
 // slide removes what was read from the window.
-func (r *recordReader) slide() {
+func (r *Records) slide() {
 	const keep = 4 << 20 // a single long record must not hold its memory to the end
 	r.start = r.pos
 	switch {
@@ -189,21 +216,21 @@ func (r *recordReader) slide() {
 }
 
 // line returns the next line with its line end, from the window or from the file.
-func (r *recordReader) line() (line []byte, err error) {
+func (r *Records) line() (line []byte, err error) {
 	if line = r.window[r.pos:]; len(line) > 0 {
 		if i := bytes.IndexByte(line, '\n'); i >= 0 {
 			line = line[:i+1]
 		}
 		r.pos += len(line)
-	} else if line, err = r.lines.next(); err != nil && !errors.Is(err, errLineTooLong) {
+	} else if line, err = r.lines.Next(); err != nil && !errors.Is(err, ErrTooLong) {
 		return nil, err
 	}
 	r.last++
 	return line, err
 }
 
-// place returns the line and the column of field i of the record.
-func (r *recordReader) place(i int) (line int64, column int) {
+// Place returns the line and the column of field i of the record, both from 1.
+func (r *Records) Place(i int) (line int64, column int) {
 	before := r.split.record[:r.split.starts[i]]
 	return r.number + int64(bytes.Count(before, []byte("\n"))), len(before) - bytes.LastIndexByte(before, '\n')
 }
@@ -305,11 +332,11 @@ func (s *quoteScan) feed(b []byte) {
 // not known.
 func (s *quoteScan) err(first int) error {
 	if s.bad >= 0 && s.bad < first {
-		return &badRecord{s.bad + 1, "text follows a closing quote; a quote inside a field in quotes is written twice"}
+		return &BadRecord{s.bad + 1, "text follows a closing quote; a quote inside a field in quotes is written twice"}
 	}
-	e := &badRecord{0, "a quote is opened here and not closed as it should; the lines after this one are read as rows of their own"}
+	e := &BadRecord{0, "a quote is opened here and not closed as it should; the lines after this one are read as rows of their own"}
 	if s.opened < first {
-		e.column = s.opened + 1
+		e.Column = s.opened + 1
 	}
 	return e
 }

@@ -1,4 +1,7 @@
-package reader
+// Package textfile reads text files, compressed or not, in lines or in the records of CSV.
+// It holds one line or record at a time, up to a limit, and goes on after one that is
+// longer.
+package textfile
 
 import (
 	"bufio"
@@ -14,29 +17,32 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// This file opens text files: it decompresses them and decodes UTF-16.
+// Buffer is the size in bytes of the buffer through which a File is read.
+const Buffer = 256 << 10
 
-// textBuffer is the size in bytes of the buffer through which text is read.
-const textBuffer = 256 << 10
-
-// A text is an open text file. It is read decompressed, without byte order mark, and in
+// A File is an open text file. It is read decompressed, without byte order mark, and in
 // UTF-8 even if the file is in UTF-16.
-type text struct {
+type File struct {
 	*bufio.Reader
 	closers []func() error
 }
 
-// openText opens the file f. The caller must Close the result.
-func (f *file) openText() (*text, error) {
-	raw, err := os.Open(f.path)
+// Open opens the file at path, whose compression is "gz", "zst" or empty. The caller must
+// Close the result. An error does not name the file.
+func Open(path, compression string) (*File, error) {
+	raw, err := os.Open(path)
 	if err != nil {
-		return nil, plainPathError(err)
+		var pe *os.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err
+		}
+		return nil, err
 	}
-	t := &text{closers: []func() error{raw.Close}}
+	t := &File{closers: []func() error{raw.Close}}
 	var r io.Reader = raw
-	switch f.compression {
+	switch compression {
 	case "gz":
-		z := &gzipReader{source: bufio.NewReaderSize(raw, textBuffer)}
+		z := &gzipReader{source: bufio.NewReaderSize(raw, Buffer)}
 		if z.Reader, err = gzip.NewReader(z.source); err != nil {
 			t.Close()
 			return nil, fmt.Errorf("not a gzip file: %w", noEOF(err))
@@ -47,7 +53,7 @@ func (f *file) openText() (*text, error) {
 	case "zst":
 		// A concurrency of 1 keeps the decoder from starting goroutines, and from reading
 		// ahead. The largest window is that of the zstd program.
-		source := &zeroCounter{r: bufio.NewReaderSize(raw, textBuffer)}
+		source := &zeroCounter{r: bufio.NewReaderSize(raw, Buffer)}
 		z, err := zstd.NewReader(source, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
 		if err != nil {
 			t.Close()
@@ -56,7 +62,7 @@ func (f *file) openText() (*text, error) {
 		t.closers = append(t.closers, func() error { z.Close(); return nil })
 		r = compressed{&zstdReader{z, source}, "zstd"}
 	}
-	t.Reader = bufio.NewReaderSize(r, textBuffer)
+	t.Reader = bufio.NewReaderSize(r, Buffer)
 	if err := t.decodeBOM(); err != nil {
 		t.Close()
 		return nil, err
@@ -65,7 +71,7 @@ func (f *file) openText() (*text, error) {
 }
 
 // Close closes the file and its decompressor.
-func (t *text) Close() error {
+func (t *File) Close() error {
 	var errs []error
 	for i := len(t.closers) - 1; i >= 0; i-- {
 		errs = append(errs, t.closers[i]())
@@ -74,7 +80,7 @@ func (t *text) Close() error {
 }
 
 // decodeBOM removes a byte order mark. After one of UTF-16 it puts a decoder in between.
-func (t *text) decodeBOM() error {
+func (t *File) decodeBOM() error {
 	head, err := t.Peek(3)
 	if err != nil && err != io.EOF {
 		return err
@@ -84,10 +90,10 @@ func (t *text) decodeBOM() error {
 		t.Discard(3)
 	case len(head) >= 2 && head[0] == 0xFF && head[1] == 0xFE:
 		t.Discard(2)
-		t.Reader = bufio.NewReaderSize(&utf16Reader{r: t.Reader}, textBuffer)
+		t.Reader = bufio.NewReaderSize(&utf16Reader{r: t.Reader}, Buffer)
 	case len(head) >= 2 && head[0] == 0xFE && head[1] == 0xFF:
 		t.Discard(2)
-		t.Reader = bufio.NewReaderSize(&utf16Reader{r: t.Reader, big: true}, textBuffer)
+		t.Reader = bufio.NewReaderSize(&utf16Reader{r: t.Reader, big: true}, Buffer)
 	}
 	return nil
 }
@@ -259,22 +265,4 @@ func (u *utf16Reader) unit() (uint16, error) {
 		u.r.Discard(2)
 	}
 	return c, err
-}
-
-// tooLong returns the error of a row that is over the limit.
-func tooLong(limit int) error {
-	return fmt.Errorf("the row is longer than %d bytes; raise the limit with --max-row-bytes", limit)
-}
-
-// invalidUTF8 returns the offset of the first byte of b that is not UTF-8.
-func invalidUTF8[T []byte | string](b T) int {
-	s := string(b)
-	for i, r := range s {
-		if r == utf8.RuneError {
-			if _, n := utf8.DecodeRuneInString(s[i:]); n == 1 {
-				return i
-			}
-		}
-	}
-	return len(s)
 }
