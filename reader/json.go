@@ -1,8 +1,10 @@
 package reader
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/genbatch/genbatch/batch"
@@ -234,7 +236,7 @@ func (s *objectScanner) number(i int) (end int, integer bool, err *syntaxError) 
 	if j < len(b) && b[j] == '0' {
 		j++
 	} else if !digits() {
-		return j, false, s.unexpected(j, "a value")
+		return j, false, s.unexpected(i, "a value")
 	}
 	integer = true
 	if j < len(b) && b[j] == '.' {
@@ -268,8 +270,65 @@ func (s *objectScanner) unexpected(i int, want string) *syntaxError {
 	if i >= len(s.b) {
 		return &syntaxError{len(s.b), "the line ends where " + want + " should stand"}
 	}
+	if foreign := s.foreign(i); foreign != "" {
+		return &syntaxError{i, foreign}
+	}
 	r, _ := utf8.DecodeRune(s.b[i:])
 	return &syntaxError{i, "not JSON: " + strconv.QuoteRune(r) + " where " + want + " should stand"}
+}
+
+// foreign says what stands at i if other languages write it where JSON does not have it.
+// Otherwise it returns "".
+func (s *objectScanner) foreign(i int) string {
+	rest := s.b[i:]
+	word := rest[:len(rest)-len(bytes.TrimLeft(rest, "+-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_."))]
+	before := bytes.TrimRight(s.b[:i], " \t\r")
+	switch strings.ToLower(strings.TrimLeft(string(word), "+-")) {
+	case "nan", "infinity", "inf":
+		return string(word) + ` is no JSON number; write null, or "` + string(word) + `" as a text (Python: json.dumps(..., allow_nan=False) finds them, and pandas' to_json writes null)`
+	case "none", "true", "false":
+		return string(word) + " is Python's, not JSON's; write the line with json.dumps rather than str or repr"
+	case "undefined":
+		return string(word) + " is JavaScript's, not JSON's; write null, or the line with JSON.stringify"
+	case "null":
+		return string(word) + " is not JSON's null, which is written in lower case"
+	}
+	switch c := rest[0]; {
+	case c == '\'':
+		return "single quotes are not JSON's; write the line with json.dumps (Python) or JSON.stringify (JavaScript)"
+	case c == '#', bytes.HasPrefix(rest, []byte("//")), bytes.HasPrefix(rest, []byte("/*")):
+		return "JSON has no comments; remove it"
+	case (c == '}' || c == ']') && bytes.HasSuffix(before, []byte(",")):
+		return "a comma stands before " + string(c) + ", where JSON has none; remove it"
+	}
+	return ""
+}
+
+// pass goes to the end of a value that is not JSON, so that the members after it can be
+// read. It reports whether there is a place to go on. Only a word in place of a value
+// lets what follows be trusted.
+func (s *objectScanner) pass(m *member) bool {
+	depth := 0
+	for i := m.val; i < len(s.b); i++ {
+		switch c := s.b[i]; {
+		case c == '"':
+			end, _, err := s.str(i)
+			if err != nil {
+				return false
+			}
+			i = end - 1
+		case c == '{' || c == '[':
+			depth++
+		case (c == ',' || c == '}') && depth == 0:
+			s.i = i
+			return true
+		case c == '}' || c == ']':
+			depth--
+		case c == '\'' || c == '#' || c == '/':
+			return false
+		}
+	}
+	return false
 }
 
 func isHex(c byte) bool {

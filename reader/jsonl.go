@@ -1,7 +1,6 @@
 package reader
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/plainjson"
+	"github.com/genbatch/genbatch/internal/textfile"
 )
 
 // This file reads JSONL: lines of any length, each of which is one object.
@@ -48,31 +48,31 @@ func (f *file) rowsJSONL(yield func(batch.Row) bool) error {
 		return err
 	}
 	defer t.Close()
-	lines := lineReader{r: t.Reader, max: f.max}
+	lines := textfile.NewLines(t.Reader, f.max)
 	var d objectDecoder
 	for {
-		line, err := lines.next()
+		line, err := lines.Next()
 		switch {
 		case err == io.EOF:
 			return nil
-		case errors.Is(err, errLineTooLong):
-			bad := &Error{File: f.path, Line: lines.number, Err: tooLong(f.max)}
-			if !yield(batch.Row{Line: lines.number, Err: bad}) {
+		case errors.Is(err, textfile.ErrTooLong):
+			bad := &Error{File: f.path, Line: lines.Number(), Err: tooLong(f.max)}
+			if !yield(batch.Row{Line: lines.Number(), Err: bad}) {
 				return nil
 			}
 			continue
 		case err != nil:
-			return &Error{File: f.path, Line: lines.number, Err: err}
+			return &Error{File: f.path, Line: lines.Number(), Err: err}
 		}
 		line = bytes.TrimRight(line, " \t\r\n")
 		object := bytes.TrimLeft(line, " \t")
 		if len(object) == 0 {
 			continue
 		}
-		row := batch.Row{Line: lines.number, Raw: bytes.Clone(object)}
+		row := batch.Row{Line: lines.Number(), Raw: bytes.Clone(object)}
 		if row.Columns, row.Values, err = d.decode(row.Raw); err != nil {
-			row.Raw = nil // the line is not an object
-			e := &Error{File: f.path, Line: lines.number, Err: err}
+			row.Raw = nil // the line is no object, or not one that can be copied
+			e := &Error{File: f.path, Line: lines.Number(), Err: err}
 			var syntax *syntaxError
 			if errors.As(err, &syntax) {
 				e.Column = len(line) - len(object) + syntax.offset + 1
@@ -85,13 +85,27 @@ func (f *file) rowsJSONL(yield func(batch.Row) bool) error {
 	}
 }
 
+// invalidUTF8 returns the offset of the first byte of b that is not UTF-8.
+func invalidUTF8(b []byte) int {
+	for i := 0; i < len(b); {
+		r, n := utf8.DecodeRune(b[i:])
+		if r == utf8.RuneError && n == 1 {
+			return i
+		}
+		i += n
+	}
+	return len(b)
+}
+
 // An objectDecoder turns JSON objects into columns and values.
 type objectDecoder struct {
 	last []batch.Column // of the object before; the next object shares them if it can
 	seen map[string]int // index by name, for objects with many members
 }
 
-// decode decodes the object b. Nested values share memory with b.
+// decode decodes the object b. Nested values share memory with b. With an error come the
+// members that could be read: those before it, and if a value is a word that JSON does not
+// have, such as NaN, also those after it. That value is null.
 func (d *objectDecoder) decode(b []byte) ([]batch.Column, []any, error) {
 	if !utf8.Valid(b) {
 		return nil, nil, &syntaxError{invalidUTF8(b), "not UTF-8; convert the file, for example with iconv"}
@@ -103,12 +117,18 @@ func (d *objectDecoder) decode(b []byte) ([]batch.Column, []any, error) {
 	cols, shared := d.last, true
 	values := make([]any, 0, len(d.last))
 	clear(d.seen)
+	var fault error // the first
 	for first := true; ; first = false {
 		m, ok, err := s.next(first)
 		if err != nil {
-			return nil, nil, err
-		}
-		if !ok {
+			if fault == nil {
+				fault = err
+			}
+			if m.val == 0 || !s.pass(&m) {
+				break
+			}
+			m.typ, m.valEnd, m.escaped = batch.String, m.val, false
+		} else if !ok {
 			break
 		}
 		var v any
@@ -123,7 +143,7 @@ func (d *objectDecoder) decode(b []byte) ([]batch.Column, []any, error) {
 		default: // a string, or null, which stays nil
 			if m.escaped {
 				v = plainjson.Unescape(text[1 : len(text)-1])
-			} else if text[0] == '"' {
+			} else if len(text) > 0 && text[0] == '"' {
 				v = string(text[1 : len(text)-1])
 			}
 		}
@@ -156,7 +176,7 @@ func (d *objectDecoder) decode(b []byte) ([]batch.Column, []any, error) {
 		values = append(values, v)
 	}
 	d.last = cols[:len(values):len(values)]
-	return d.last, values, nil
+	return d.last, values, fault
 }
 
 // index returns the place of the column name in cols, or -1.
@@ -180,53 +200,4 @@ func (d *objectDecoder) index(cols []batch.Column, name string) int {
 		return i
 	}
 	return -1
-}
-
-// errLineTooLong says that a line was over the limit. The whole line has been read.
-var errLineTooLong = errors.New("line too long")
-
-// A lineReader reads lines of up to max bytes, in the memory of the longest one. It goes
-// on after a longer line, where a bufio.Scanner would stop for good.
-type lineReader struct {
-	r      *bufio.Reader
-	max    int
-	number int64 // of the line that next has returned last, from 1
-	buf    []byte
-}
-
-// next returns the next line with its line end. The line is valid until the next call.
-// io.EOF is the end of the file, and errLineTooLong concerns this line alone. Any other
-// error means that the source broke; the part of the line before that place is lost.
-func (l *lineReader) next() ([]byte, error) {
-	const keep = 4 << 20 // a single long line must not hold its memory to the end
-	if cap(l.buf) > keep {
-		l.buf = nil
-	}
-	l.number++
-	line, err := l.r.ReadSlice('\n')
-	if err == nil && len(line) <= l.max {
-		return line, nil
-	}
-	l.buf = l.buf[:0]
-	long := false
-	for {
-		if !long {
-			l.buf = append(l.buf, line...)
-			// The line end, of up to two bytes, does not count.
-			long = len(l.buf) > l.max+2
-		}
-		if err != bufio.ErrBufferFull {
-			break
-		}
-		line, err = l.r.ReadSlice('\n')
-	}
-	switch {
-	case err != nil && err != io.EOF:
-		return nil, err
-	case long || len(bytes.TrimRight(l.buf, "\r\n")) > l.max:
-		return nil, errLineTooLong
-	case err == io.EOF && len(l.buf) == 0:
-		return nil, io.EOF
-	}
-	return l.buf, nil
 }

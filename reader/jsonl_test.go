@@ -37,9 +37,9 @@ func TestJSONL(t *testing.T) {
 		{"text after", `{"a":1} {"a":2}`, []string{`1: ERR 1:9: text after the end of the object; a line holds one row`}},
 		{"cut", `{"a":1`, []string{`1: ERR 1:7: the line ends where a comma or } after a member should stand`}},
 		{"cut string", `{"a":"x`, []string{`1: ERR 1:8: the line ends where the closing quote of a string should stand`}},
-		{"comma at end", `{"a":1,}`, []string{`1: ERR 1:8: not JSON: '}' where a name in quotes should stand`}},
-		{"single quotes", `{'a':1}`, []string{`1: ERR 1:2: not JSON: '\'' where a name in quotes should stand`}},
-		{"NaN", `{"a":NaN}`, []string{`1: ERR 1:6: not JSON: 'N' where a value should stand`}},
+		{"comma at end", `{"a":1,}`, []string{`1: ERR 1:8: a comma stands before }, where JSON has none; remove it`}},
+		{"single quotes", `{'a':1}`, []string{`1: ERR 1:2: single quotes are not JSON's; write the line with json.dumps (Python) or JSON.stringify (JavaScript)`}},
+		{"NaN", `{"a":NaN}`, []string{`1: ERR 1:6: NaN is no JSON number; write null, or "NaN" as a text (Python: json.dumps(..., allow_nan=False) finds them, and pandas' to_json writes null)`}},
 		{"leading zero", `{"a":01}`, []string{`1: ERR 1:7: not JSON: '1' where a comma or } after a member should stand`}},
 		{"half number", `{"a":1.}`, []string{`1: ERR 1:8: not JSON: '}' where a digit after the decimal point should stand`}},
 		{"bad escape", `{"a":"\x"}`, []string{`1: ERR 1:8: not JSON: 'x' where an escape: one of "\/bfnrtu should stand`}},
@@ -302,4 +302,51 @@ func TestUnion(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What other languages write in place of JSON is named, and the row keeps what can be read
+// of its columns.
+func TestJSONLForeign(t *testing.T) {
+	tests := []struct{ line, column, cause, kept string }{
+		{`{"id":1,"score":NaN,"body":"x"}`, ":17: ", "NaN is no JSON number; write null", `id=1 score=<nil> body=x`},
+		{`{"id":1,"score":-Infinity,"body":"x"}`, ":17: ", "-Infinity is no JSON number", `id=1 score=<nil> body=x`},
+		{`{"score": inf , "a":[1,{"b":"}"}],"c":true}`, ":11: ", "inf is no JSON number", `score=<nil> a=[1,{"b":"}"}] c=true`},
+		{`{"id":1,"a":{"b":[1,NaN,"]"],"c":2},"body":"x"}`, ":21: ", "NaN is no JSON number", `id=1 a=<nil> body=x`},
+		{`{"id":1,"a":None,"b":True,"body":"x"}`, ":13: ", "None is Python's, not JSON's; write the line with json.dumps", `id=1 a=<nil> b=<nil> body=x`},
+		{`{"id":1,"a":undefined,"body":"x"}`, ":13: ", "undefined is JavaScript's", `id=1 a=<nil> body=x`},
+		{`{"id":1,"a":NULL}`, ":13: ", "NULL is not JSON's null", `id=1 a=<nil>`},
+		{`{"id":1,"a":'it, is',"body":"x"}`, ":13: ", "single quotes are not JSON's", `id=1`},
+		{`{'id': 1, 'body': 'x'}`, ":2: ", "single quotes are not JSON's", ``},
+		{`{"id":1,"a":[1,2,],"body":"x"}`, ":18: ", "a comma stands before ], where JSON has none", `id=1 a=<nil> body=x`},
+		{`{"id":1,}`, ":9: ", "a comma stands before }, where JSON has none", `id=1`},
+		{`{"id":1, // the first`, ":10: ", "JSON has no comments", `id=1`},
+		{`{"id":1 /* the first */}`, ":9: ", "JSON has no comments", `id=1`},
+		{`{"id":1 # the first`, ":9: ", "JSON has no comments", `id=1`},
+		{`{"id":1,"body":"cut`, ":20: ", "the line ends where the closing quote of a string should stand", `id=1`},
+		{`{"id":01}`, ":8: ", "not JSON: '1'", `id=0`},
+	}
+	for _, tt := range tests {
+		rows, err := all(open(t, Config{}, write(t, "a.jsonl", tt.line+"\n{\"id\":2}\n")))
+		if err != nil || len(rows) != 2 || rows[1].Err != nil {
+			t.Fatalf("%s: %v, %v", tt.line, rows, err)
+		}
+		r := rows[0]
+		if r.Err == nil || !strings.Contains(r.Err.Error(), tt.column+tt.cause) {
+			t.Errorf("%s: error %v, want %s%s", tt.line, r.Err, tt.column, tt.cause)
+		}
+		var kept []string
+		for i, c := range r.Columns {
+			kept = append(kept, fmt.Sprintf("%s=%v", c.Name, plainly(r.Values[i])))
+		}
+		if got := strings.Join(kept, " "); got != tt.kept || r.Raw != nil {
+			t.Errorf("%s: kept %s, want %s", tt.line, got, tt.kept)
+		}
+	}
+}
+
+func plainly(v any) any {
+	if raw, ok := v.(json.RawMessage); ok {
+		return string(raw)
+	}
+	return v
 }

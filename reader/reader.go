@@ -20,6 +20,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/fileformat"
+	"github.com/genbatch/genbatch/internal/textfile"
 )
 
 // DefaultMaxRowBytes is the length of the longest record that is read if
@@ -40,6 +41,10 @@ type Config struct {
 	// MaxRowBytes is the length of the longest JSONL line or CSV record, in bytes. A
 	// longer one is a bad row. 0 means DefaultMaxRowBytes.
 	MaxRowBytes int
+
+	// Quotes says that TSV files have fields in quotes, as CSV files do. A file whose
+	// names are all in quotes is read so in any case.
+	Quotes bool
 }
 
 // An Input is a list of files that Open has found to be readable, with their headers
@@ -57,6 +62,18 @@ type file struct {
 	compression string // "gz", "zst" or empty
 	max         int    // the longest record, in bytes
 	columns     []batch.Column
+	notes       []string
+
+	// What is known of a CSV or TSV file.
+	header   []string // as it is written
+	quotes   bool     // the user says that fields are in quotes
+	inQuotes bool     // fields seem to be in quotes, and are read without
+	spare    bool     // an empty field at the end of a row is none
+}
+
+// note keeps what the user should know about how the file is read.
+func (f *file) note(format string, args ...any) {
+	f.notes = append(f.notes, fmt.Sprintf(format, args...))
 }
 
 // Open checks that every file can be read, and reads the CSV headers and the Parquet
@@ -75,7 +92,7 @@ func Open(c Config) (*Input, error) {
 	in := &Input{known: true}
 	var union Union
 	for _, path := range paths {
-		f := &file{path: path, max: c.MaxRowBytes}
+		f := &file{path: path, max: c.MaxRowBytes, quotes: c.Quotes}
 		if f.max == 0 {
 			f.max = DefaultMaxRowBytes
 		}
@@ -114,6 +131,31 @@ func (in *Input) Columns() []batch.Column { return slices.Clone(in.columns) }
 // KnownColumns reports whether Columns returns every column, which it does unless some
 // file is JSONL.
 func (in *Input) KnownColumns() bool { return in.known }
+
+// Notes returns what the user should know about how the files are read, such as columns
+// that had to be renamed. Each begins with the name of a file.
+func (in *Input) Notes() []string {
+	var notes []string
+	first, more := make(map[string]string), make(map[string]int)
+	for _, f := range in.files {
+		for _, note := range f.notes {
+			if _, said := first[note]; said {
+				more[note]++
+				continue
+			}
+			first[note] = f.path
+			notes = append(notes, note)
+		}
+	}
+	for i, note := range notes {
+		place := first[note]
+		if n := more[note]; n > 0 {
+			place += fmt.Sprintf(" (and %d more)", n)
+		}
+		notes[i] = place + ": " + note
+	}
+	return notes
+}
 
 // Rows returns a sequence of the rows of all files. Each range over it reads from the
 // start with file handles of its own. If a source breaks, the last pair is an empty row
@@ -184,6 +226,14 @@ func (f *file) rows(yield func(batch.Row) bool) error {
 		return f.rowsParquet(yield)
 	}
 	return f.rowsCSV(yield)
+}
+
+// openText opens the file as text. The caller must Close the result.
+func (f *file) openText() (*textfile.File, error) { return textfile.Open(f.path, f.compression) }
+
+// tooLong returns the error of a row that is over the limit.
+func tooLong(limit int) error {
+	return fmt.Errorf("the row is longer than %d bytes; raise the limit with --max-row-bytes", limit)
 }
 
 // expand replaces each glob among paths by the files that it matches.

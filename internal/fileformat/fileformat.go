@@ -39,12 +39,37 @@ func Of(path, format, flag string) (File, error) {
 		return f, nil
 	case "":
 		if f.Format = byExtension(f.Extension); f.Format == "" {
+			if way := foreign[f.Extension]; way != "" {
+				return File{}, fmt.Errorf("a %s file is not read or written here; %s", f.Extension, way)
+			}
 			return File{}, fmt.Errorf("the extension %q says no format; give %s jsonl, csv, tsv or parquet", f.Extension, flag)
 		}
 		return f, nil
 	}
 	return File{}, fmt.Errorf("unknown %s %q; it is jsonl, csv, tsv or parquet", flag, format)
 }
+
+// foreign says what to do instead about formats that others write.
+var foreign = map[string]string{
+	".xlsx": sheet, ".xls": sheet, ".xlsm": sheet, ".xlsb": sheet, ".ods": sheet, ".numbers": sheet,
+	".bz2": "unpack it, for example with: bunzip2 -k FILE",
+	".xz":  "unpack it, for example with: unxz -k FILE",
+	".zip": "unpack it, for example with: unzip FILE",
+	".tar": archive, ".tgz": archive, ".7z": archive, ".rar": archive,
+	".lz4": "unpack it, for example with: lz4 -d FILE",
+	".z":   "unpack it, for example with: gunzip FILE",
+	".sz":  "unpack it first", ".br": "unpack it, for example with: brotli -d FILE",
+	".feather": arrow, ".arrow": arrow, ".ipc": arrow, ".orc": arrow, ".avro": arrow, ".pkl": arrow, ".pickle": arrow,
+	".db": database, ".sqlite": database, ".sqlite3": database, ".duckdb": database,
+	".html": "save the table as CSV", ".htm": "save the table as CSV", ".xml": "convert it to CSV or JSONL", ".yaml": "convert it to JSONL", ".yml": "convert it to JSONL",
+}
+
+const (
+	sheet    = "save the sheet as CSV UTF-8 from the program that made it, or with Python: pandas.read_excel(FILE).to_csv(FILE + '.csv', index=False)"
+	archive  = "unpack it, and name the files in it"
+	arrow    = "convert it to Parquet, for example with pandas, Polars or DuckDB"
+	database = "export the table as CSV or Parquet from the database"
+)
 
 // byExtension returns the format that an extension stands for, or "".
 func byExtension(ext string) string {

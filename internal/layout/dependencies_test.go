@@ -14,7 +14,7 @@ import (
 // they may use whatever go.mod lists.
 var dependencies = map[string][]string{
 	"github.com/parquet-go/parquet-go":  {"reader/parquet.go", "reader/parquet_rows.go", "writer/parquet.go"},
-	"github.com/klauspost/compress":     {"reader/text.go", "writer/writer.go"},
+	"github.com/klauspost/compress":     {"internal/textfile/textfile.go", "writer/writer.go"},
 	"github.com/urfave/cli/v2":          {"cmd/genbatch"},
 	"github.com/schollz/progressbar/v3": {"cmd/genbatch/progress.go"},
 	"golang.org/x/oauth2":               {"batch/gemini"},

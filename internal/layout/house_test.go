@@ -70,7 +70,7 @@ var house = []floor{
 		{"jobs/eval", []string{"batch", "internal/message"}},
 	}},
 	{"files", []room{
-		{"reader", []string{"batch", "internal/fileformat", "internal/plainjson"}},
+		{"reader", []string{"batch", "internal/fileformat", "internal/plainjson", "internal/textfile"}},
 		{"writer", []string{"batch", "internal/durable", "internal/fileformat", "internal/plainjson"}},
 	}},
 	{"around the engine", []room{
@@ -98,6 +98,7 @@ var house = []floor{
 		{"internal/pacific", nil},
 		{"internal/plainjson", nil},
 		{"internal/redact", nil},
+		{"internal/textfile", nil},
 		{"internal/version", nil},
 	}},
 }

@@ -1,7 +1,11 @@
-package reader
+// Package textfile reads text files, compressed or not, in lines or in the records of CSV.
+// It holds one line or record at a time, up to a limit, and goes on after one that is
+// longer.
+package textfile
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -13,46 +17,52 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// This file opens text files: it decompresses them and decodes UTF-16.
+// Buffer is the size in bytes of the buffer through which a File is read.
+const Buffer = 256 << 10
 
-// textBuffer is the size in bytes of the buffer through which text is read.
-const textBuffer = 256 << 10
-
-// A text is an open text file. It is read decompressed, without byte order mark, and in
+// A File is an open text file. It is read decompressed, without byte order mark, and in
 // UTF-8 even if the file is in UTF-16.
-type text struct {
+type File struct {
 	*bufio.Reader
 	closers []func() error
 }
 
-// openText opens the file f. The caller must Close the result.
-func (f *file) openText() (*text, error) {
-	raw, err := os.Open(f.path)
+// Open opens the file at path, whose compression is "gz", "zst" or empty. The caller must
+// Close the result. An error does not name the file.
+func Open(path, compression string) (*File, error) {
+	raw, err := os.Open(path)
 	if err != nil {
-		return nil, plainPathError(err)
+		var pe *os.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err
+		}
+		return nil, err
 	}
-	t := &text{closers: []func() error{raw.Close}}
+	t := &File{closers: []func() error{raw.Close}}
 	var r io.Reader = raw
-	switch f.compression {
+	switch compression {
 	case "gz":
-		z, err := gzip.NewReader(bufio.NewReaderSize(raw, textBuffer))
-		if err != nil {
+		z := &gzipReader{source: bufio.NewReaderSize(raw, Buffer)}
+		if z.Reader, err = gzip.NewReader(z.source); err != nil {
 			t.Close()
 			return nil, fmt.Errorf("not a gzip file: %w", noEOF(err))
 		}
+		z.Multistream(false)
 		t.closers = append(t.closers, z.Close)
 		r = compressed{z, "gzip"}
 	case "zst":
-		// A concurrency of 1 keeps the decoder from starting goroutines.
-		z, err := zstd.NewReader(bufio.NewReaderSize(raw, textBuffer), zstd.WithDecoderConcurrency(1))
+		// A concurrency of 1 keeps the decoder from starting goroutines, and from reading
+		// ahead. The largest window is that of the zstd program.
+		source := &zeroCounter{r: bufio.NewReaderSize(raw, Buffer)}
+		z, err := zstd.NewReader(source, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
 		if err != nil {
 			t.Close()
 			return nil, fmt.Errorf("not a zstd file: %w", noEOF(err))
 		}
 		t.closers = append(t.closers, func() error { z.Close(); return nil })
-		r = compressed{z, "zstd"}
+		r = compressed{&zstdReader{z, source}, "zstd"}
 	}
-	t.Reader = bufio.NewReaderSize(r, textBuffer)
+	t.Reader = bufio.NewReaderSize(r, Buffer)
 	if err := t.decodeBOM(); err != nil {
 		t.Close()
 		return nil, err
@@ -61,7 +71,7 @@ func (f *file) openText() (*text, error) {
 }
 
 // Close closes the file and its decompressor.
-func (t *text) Close() error {
+func (t *File) Close() error {
 	var errs []error
 	for i := len(t.closers) - 1; i >= 0; i-- {
 		errs = append(errs, t.closers[i]())
@@ -70,7 +80,7 @@ func (t *text) Close() error {
 }
 
 // decodeBOM removes a byte order mark. After one of UTF-16 it puts a decoder in between.
-func (t *text) decodeBOM() error {
+func (t *File) decodeBOM() error {
 	head, err := t.Peek(3)
 	if err != nil && err != io.EOF {
 		return err
@@ -80,12 +90,89 @@ func (t *text) decodeBOM() error {
 		t.Discard(3)
 	case len(head) >= 2 && head[0] == 0xFF && head[1] == 0xFE:
 		t.Discard(2)
-		t.Reader = bufio.NewReaderSize(&utf16Reader{r: t.Reader}, textBuffer)
+		t.Reader = bufio.NewReaderSize(&utf16Reader{r: t.Reader}, Buffer)
 	case len(head) >= 2 && head[0] == 0xFE && head[1] == 0xFF:
 		t.Discard(2)
-		t.Reader = bufio.NewReaderSize(&utf16Reader{r: t.Reader, big: true}, textBuffer)
+		t.Reader = bufio.NewReaderSize(&utf16Reader{r: t.Reader, big: true}, Buffer)
 	}
 	return nil
+}
+
+// A gzipReader reads all members of a gzip file. Zeros after the last one are padding, as
+// for the gzip program: tapes and archives fill up their blocks.
+type gzipReader struct {
+	*gzip.Reader
+	source *bufio.Reader
+}
+
+func (g *gzipReader) Read(p []byte) (int, error) {
+	for {
+		n, err := g.Reader.Read(p)
+		if n > 0 || err != io.EOF {
+			if err == io.EOF {
+				err = nil // the next call meets it again
+			}
+			return n, err
+		}
+		if err := skipZeros(g.source); err != nil {
+			return 0, err
+		}
+		if err := g.Reset(g.source); err != nil {
+			if !errors.Is(err, gzip.ErrHeader) {
+				return 0, noEOF(err)
+			}
+			return 0, errors.New("what stands after the end of the compressed data is not gzip")
+		}
+		g.Multistream(false)
+	}
+}
+
+// skipZeros passes over zeros. The error is io.EOF if nothing else follows.
+func skipZeros(r *bufio.Reader) error {
+	for {
+		b, err := r.ReadByte()
+		if err != nil {
+			return err
+		}
+		if b != 0 {
+			return r.UnreadByte()
+		}
+	}
+}
+
+// A zstdReader reads all frames of a zstd file, and takes zeros after the last one for
+// padding.
+type zstdReader struct {
+	z      *zstd.Decoder
+	source *zeroCounter
+}
+
+func (z *zstdReader) Read(p []byte) (int, error) {
+	n, err := z.z.Read(p)
+	if s := z.source; errors.Is(err, zstd.ErrMagicMismatch) && s.zeros >= 4 && s.zeros < s.total && skipZeros(s.r) == io.EOF {
+		return n, io.EOF
+	}
+	if errors.Is(err, zstd.ErrWindowSizeExceeded) {
+		return n, fmt.Errorf("it was compressed with a window of more than 128 MiB; unpack it first, with: zstd -d --long=31 (%w)", err)
+	}
+	return n, err
+}
+
+// A zeroCounter counts the zeros at the end of what was read.
+type zeroCounter struct {
+	r            *bufio.Reader
+	zeros, total int64
+}
+
+func (c *zeroCounter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.total += int64(n)
+	if tail := len(p[:n]) - len(bytes.TrimRight(p[:n], "\x00")); tail < n {
+		c.zeros = int64(tail)
+	} else {
+		c.zeros += int64(n)
+	}
+	return n, err
 }
 
 // compressed names the compression in the errors of its reader, which by themselves say
@@ -178,22 +265,4 @@ func (u *utf16Reader) unit() (uint16, error) {
 		u.r.Discard(2)
 	}
 	return c, err
-}
-
-// tooLong returns the error of a row that is over the limit.
-func tooLong(limit int) error {
-	return fmt.Errorf("the row is longer than %d bytes; raise the limit with --max-row-bytes", limit)
-}
-
-// invalidUTF8 returns the offset of the first byte of b that is not UTF-8.
-func invalidUTF8[T []byte | string](b T) int {
-	s := string(b)
-	for i, r := range s {
-		if r == utf8.RuneError {
-			if _, n := utf8.DecodeRuneInString(s[i:]); n == 1 {
-				return i
-			}
-		}
-	}
-	return len(s)
 }
