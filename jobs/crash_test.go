@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -323,8 +324,9 @@ func TestFailedSyncCountsNothing(t *testing.T) {
 	f := newFixture(t)
 	f.input("a", "b", "c")
 	o := f.options()
+	fails := false
 	o.fs.Hook = func(op durable.Op, path string) (bool, error) {
-		if op == durable.OpSync && strings.HasPrefix(filepath.Base(path), "results-") {
+		if fails && op == durable.OpSync && strings.HasPrefix(filepath.Base(path), "results-") {
 			return false, &fs.PathError{Op: "sync", Path: path, Err: syscall.EIO}
 		}
 		return true, nil
@@ -334,9 +336,85 @@ func TestFailedSyncCountsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer j.Close()
+	fails = true
 	s, err := j.Run(t.Context())
 	if p := j.Progress(); !errors.Is(err, syscall.EIO) || s.Run.Rows != 0 || p.Done() != 0 {
 		t.Errorf("after a failed sync %d rows count: %v", s.Run.Rows, err)
+	}
+}
+
+// A place where the journal cannot be written is found before anything is sent.
+func TestJournalIsProvedBeforeTheFirstCall(t *testing.T) {
+	for _, op := range []durable.Op{durable.OpOpen, durable.OpWrite, durable.OpSync} {
+		f := newFixture(t)
+		f.input("a", "b", "c")
+		o := f.options()
+		o.fs.Hook = func(o durable.Op, path string) (bool, error) {
+			if o == op && strings.HasPrefix(filepath.Base(path), "results-") {
+				return false, &fs.PathError{Op: string(o), Path: path, Err: syscall.EMFILE}
+			}
+			return true, nil
+		}
+		if _, err := Open(f.spec, o); !errors.Is(err, syscall.EMFILE) {
+			t.Errorf("%s of the journal fails, and Open returns %v", op, err)
+		}
+		f.e.Mu.Lock()
+		if len(f.e.Asked) > 0 {
+			t.Errorf("%s of the journal fails, and %q were asked", op, f.e.Asked)
+		}
+		f.e.Mu.Unlock()
+	}
+}
+
+// A file that appears under the output's name during a run is not the job's: it stays,
+// and so do the answers. With force it is replaced.
+func TestOutputThatAppearsDuringTheRun(t *testing.T) {
+	f := newFixture(t)
+	f.input("a", "b")
+	f.e.Reply = func(prompt string, _ int) (int, string) {
+		if err := os.WriteFile(f.spec.Output, []byte("foreign"), 0o600); err != nil {
+			t.Error(err)
+		}
+		return 200, jobtest.AnswerBody(prompt)
+	}
+	_, err := f.run()
+	_, mistake := errors.AsType[*spec.Error](err)
+	if err == nil || mistake || !strings.Contains(err.Error(), "was not written by this job") || !strings.Contains(err.Error(), "genbatch export") {
+		t.Errorf("the run ends with %v, want that the output is left", err)
+	}
+	if text, err := os.ReadFile(f.spec.Output); string(text) != "foreign" {
+		t.Errorf("the output is %q, %v", text, err)
+	}
+	f.spec.Force = true
+	if s := f.mustRun(); s.Run.Attempts != 0 || len(f.output("response")) != 2 {
+		t.Errorf("by force: %d attempts, output %q", s.Run.Attempts, f.output("response"))
+	}
+}
+
+// A run whose state folder is deleted stops at once, and what was answered is kept.
+func TestStateDeletedDuringTheRun(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows does not delete files that are open")
+	}
+	f := newFixture(t)
+	f.input(lines(50)...)
+	f.spec.Concurrency = 1
+	f.e.Reply = func(prompt string, _ int) (int, string) {
+		if f.e.Mu.Lock(); len(f.e.Asked) == 10 {
+			if err := os.RemoveAll(f.spec.StateDir()); err != nil {
+				t.Error(err)
+			}
+		}
+		f.e.Mu.Unlock()
+		return 200, jobtest.AnswerBody(prompt)
+	}
+	s, err := f.run()
+	if _, ok := errors.AsType[*LostError](err); !ok || s.Run.Attempts > 12 {
+		t.Fatalf("%d attempts and %v, want a LostError after 10", s.Run.Attempts, err)
+	}
+	f.e.Reply = nil
+	if s := f.mustRun(); s.Settled < 9 || len(f.output("response")) != 50 {
+		t.Errorf("the next run finds %d rows settled", s.Settled)
 	}
 }
 

@@ -34,11 +34,17 @@ func (j *Job) derive(ctx context.Context, to output.Target) (*Totals, writer.Sum
 }
 
 // deriveOwn writes the job's own output, which is only ever written whole: every row,
-// and none of them pending. Else the error is output.ErrPending.
-func (j *Job) deriveOwn(ctx context.Context, format string) (*Totals, writer.Sum, error) {
+// and none of them pending. Else the error is output.ErrPending. A file that is not the
+// job's is replaced only by force: it may have appeared during the run.
+func (j *Job) deriveOwn(ctx context.Context, format string, force bool) (*Totals, writer.Sum, error) {
 	return j.derive(ctx, output.Target{
 		Path: j.spec.Output, Format: format, Whole: true,
-		BeforeCommit: func(sum writer.Sum) error { return j.state.Announce(sum.Size, sum.SHA256) },
+		BeforeCommit: func(sum writer.Sum) error {
+			if err := j.state.CheckOutput(force); err != nil {
+				return &state.AppearedError{Path: j.spec.Output, Err: err}
+			}
+			return j.state.Announce(sum.Size, sum.SHA256)
+		},
 	})
 }
 
@@ -60,7 +66,7 @@ func (j *Job) finish(ctx context.Context, s *Summary) error {
 		// state.Folder.UpToDate.
 		return j.record(before, &old.Summary, old.Output.SHA256)
 	}
-	totals, sum, err := j.deriveOwn(ctx, j.spec.OutputFormat)
+	totals, sum, err := j.deriveOwn(ctx, j.spec.OutputFormat, j.spec.Force)
 	if errors.Is(err, output.ErrPending) {
 		return fmt.Errorf("the input changed while the run went on: %d rows have no answer; run again", totals.Status[batch.Pending])
 	}
@@ -94,16 +100,21 @@ func (j *Job) Export(path, format string, statuses []batch.Status, force bool) (
 			return nil, spec.Errorf("write to another file", "%s is an input", j.spec.Input[min(i, len(j.spec.Input)-1)])
 		}
 	}
-	if _, err := os.Stat(path); err == nil && !force {
-		if path != j.spec.Output || j.checkOutput() != nil {
-			return nil, spec.Errorf("choose another --output, or replace it with --force", "%s exists", path)
+	own := path == j.spec.Output
+	free := func(writer.Sum) error {
+		if _, err := os.Stat(path); err == nil && !force && (!own || j.checkOutput() != nil) {
+			return spec.Errorf("choose another --output, or replace it with --force", "%s exists", path)
 		}
+		return nil
+	}
+	if err := free(writer.Sum{}); err != nil {
+		return nil, err
 	}
 	if err := j.deriver().CheckFiles(path, force); err != nil {
 		return nil, err
 	}
-	if path != j.spec.Output {
-		totals, _, err := j.derive(context.Background(), output.Target{Path: path, Format: format, Only: statuses})
+	if !own {
+		totals, _, err := j.derive(context.Background(), output.Target{Path: path, Format: format, Only: statuses, BeforeCommit: free})
 		return totals, err
 	}
 	const hint = "name another file with --output"
@@ -123,7 +134,7 @@ func (j *Job) Export(path, format string, statuses []batch.Status, force bool) (
 	if err != nil {
 		return nil, err
 	}
-	totals, sum, err := j.deriveOwn(context.Background(), format)
+	totals, sum, err := j.deriveOwn(context.Background(), format, force)
 	if errors.Is(err, output.ErrPending) {
 		return nil, spec.Errorf(hint, "%d rows are pending, and the job's own output %s is written when none is", totals.Status[batch.Pending], path)
 	}

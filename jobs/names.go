@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/internal/version"
 	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/eval"
@@ -66,6 +67,7 @@ type InputStatus = work.Status
 type (
 	BudgetError   = budget.Error
 	DeadlineError = tier.DeadlineError
+	LostError     = journal.LostError
 )
 
 // Load reads a job file; see [spec.Load].

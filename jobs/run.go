@@ -140,7 +140,7 @@ func (j *Job) ask(ctx context.Context, list *work.List) (*Summary, error) {
 	j.progress.start(c.begin, j.journal.Last(), c.quota, c.flex())
 	requests, skip := j.requests(list)
 	err = batch.Run(ctx, c.over(batch.Config{
-		Sink:        j.journal,
+		Sink:        j.state.Guard(j.journal),
 		Skip:        skip,
 		Endpoint:    j.conn.endpoint.String(),
 		Concurrency: j.spec.Concurrency,

@@ -131,10 +131,14 @@ func (j *Journal) open() error {
 	if j.config.ReadOnly {
 		return nil
 	}
+	// A place where nothing can be written is found now, and not by the first answer.
 	if len(numbers) > 0 {
-		if err := j.resume(torn); err != nil {
-			return err
-		}
+		err = j.resume(torn)
+	} else {
+		err = begin(j)
+	}
+	if err != nil {
+		return err
 	}
 	return j.removeStale(files.stale)
 }
@@ -206,7 +210,8 @@ func (j *Journal) keepAside(segment string, from, to int64) (name string, err er
 // implements [batch.Sink]. However many the results are, it makes one write and one sync.
 // If a result has none of the known statuses, Write returns an error and writes nothing.
 // After any other error none of the results counts, though the next Open may find some of
-// them, and every later call fails with the same error.
+// them, and every later call fails with the same error. If the journal's file has lost its
+// name, the error is a [*LostError].
 //
 // A Response must be JSON, as its type says. One that is not is kept as a JSON string.
 func (j *Journal) Write(rs []*batch.Result) error {
@@ -222,8 +227,8 @@ func (j *Journal) Write(rs []*batch.Result) error {
 	if err != nil {
 		return err
 	}
-	if j.err = j.commit(blobs); j.err != nil {
-		j.err = fmt.Errorf("journal %s: %w", j.config.Dir, j.err)
+	if err := j.commit(blobs); err != nil {
+		j.err = rescue(j, fmt.Errorf("journal %s: %w", j.config.Dir, err))
 		return j.err
 	}
 	for i, r := range rs {
@@ -272,7 +277,11 @@ func (j *Journal) commit(blobs []blob) error {
 		}
 	}
 	if j.out != nil && j.out.Size() > 0 && j.out.Size()+int64(len(j.enc.buf)) > j.config.SegmentBytes {
-		// All of this segment is synced already, and it needs no link to the next one.
+		// All of this segment is synced already, and it needs no link to the next one. Once
+		// it is closed, nothing could be saved of it.
+		if err := j.out.InPlace(); err != nil {
+			return err
+		}
 		err := j.out.Close()
 		j.out = nil
 		if err != nil {
@@ -301,6 +310,10 @@ func (j *Journal) commit(blobs []blob) error {
 		if err := j.config.FS.SyncDir(j.config.Dir); err != nil {
 			return err
 		}
+	}
+	// A file that has lost its name keeps nothing, however often it is synced.
+	if err := j.out.InPlace(); err != nil {
+		return err
 	}
 
 	// This is the commit point: the results are on the disk. The rest is memory.

@@ -21,7 +21,11 @@ import (
 // command. Total is the number of the job's rows; 0 if not known.
 func printCarryOn(w io.Writer, s *jobs.Summary, err error, total int64) {
 	left := s.Left(total)
-	fmt.Fprintf(w, "\nWhat was answered is safe. ")
+	fmt.Fprintln(w)
+	lost, isLost := errors.AsType[*jobs.LostError](err)
+	if !isLost || lost.Err == nil && lost.Before == 0 {
+		fmt.Fprint(w, "What was answered is safe. ")
+	}
 	if total > 0 && left > 0 {
 		fmt.Fprintf(w, "%s of %s rows are left. ", report.Count(left), report.Count(total))
 	}

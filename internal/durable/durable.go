@@ -235,7 +235,7 @@ type Appender struct {
 func (s FS) OpenAppend(path string) (*Appender, error) {
 	a := &Appender{fs: s}
 	err := s.do(OpOpen, path, func() (err error) {
-		if a.f, err = os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
+		if a.f, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600); err != nil {
 			return err
 		}
 		info, err := a.f.Stat()

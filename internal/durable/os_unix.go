@@ -4,6 +4,7 @@ package durable
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"syscall"
 )
@@ -49,3 +50,12 @@ func isRunning(pid int) bool {
 	err := syscall.Kill(pid, 0)
 	return err == nil || err == syscall.EPERM
 }
+
+// isRemoved reports whether a file that is open has no name any more.
+func isRemoved(info fs.FileInfo) bool {
+	sys, ok := info.Sys().(*syscall.Stat_t)
+	return ok && sys.Nlink == 0
+}
+
+// isNotDir reports whether an error says that a folder of a path is a file.
+func isNotDir(err error) bool { return errors.Is(err, syscall.ENOTDIR) }

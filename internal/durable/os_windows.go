@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"io/fs"
 	"os"
 	"syscall"
 )
@@ -38,3 +39,9 @@ func isRunning(pid int) bool {
 	p.Release()
 	return true
 }
+
+// isRemoved returns false: Windows does not remove a file that is open here.
+func isRemoved(fs.FileInfo) bool { return false }
+
+// isNotDir returns false: such a path does not exist for Windows.
+func isNotDir(error) bool { return false }

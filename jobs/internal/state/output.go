@@ -3,6 +3,7 @@ package state
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -67,6 +68,21 @@ func (f *Folder) CheckOutput(force bool) error {
 		what = "is not as this job has written it"
 	}
 	return spec.Errorf("choose another --output, or replace it with --force", "%s exists and %s", f.Output, what)
+}
+
+// An AppearedError says that the output could not get its name, because another file has
+// it since the run began. It is no mistake of the job, so that Err is not to be found in it.
+type AppearedError struct {
+	Path string
+	Err  error // what [Folder.CheckOutput] says of the file that is there
+}
+
+func (e *AppearedError) Error() string {
+	what := e.Err
+	if mistake, ok := errors.AsType[*spec.Error](what); ok {
+		what = mistake.Err // its hint is for a run that has not begun
+	}
+	return fmt.Sprintf("%v; it is left as it is. All answers are in the journal: genbatch export --output FILE writes them elsewhere, and the same command with --force replaces this one", what)
 }
 
 // wroteOutput reports whether the job itself wrote the output that is there, as this

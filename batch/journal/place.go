@@ -1,0 +1,112 @@
+package journal
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/genbatch/genbatch/internal/durable"
+)
+
+// This file proves the journal's place before it is needed, and saves what is left of a
+// journal that loses it.
+
+// begin makes the first segment of a new journal, durably. So a folder in which nothing
+// can be written is found before anything is sent.
+func begin(j *Journal) error {
+	if err := j.nextSegment(); err != nil {
+		return err
+	}
+	if _, err := j.out.Write(appendHeader(nil, 1)); err != nil {
+		return err
+	}
+	if err := j.out.Sync(); err != nil {
+		return err
+	}
+	j.segments[0].size = j.out.Size()
+	return j.config.FS.SyncDir(j.config.Dir)
+}
+
+// A LostError says that the journal was deleted, moved or replaced while it was written.
+type LostError struct {
+	Dir   string // where the journal was
+	Moved *durable.MovedError
+
+	// Kept is the file to which the last segment was copied, with Results lines that are
+	// synced. It is empty if nothing had to be copied, or if that failed with Err.
+	Kept    string
+	Results int
+	Err     error
+	Before  int // segments before the last one, which are not copied
+}
+
+func (e *LostError) Unwrap() error { return e.Err }
+
+func (e *LostError) Error() string {
+	before := ""
+	if e.Before > 0 {
+		before = fmt.Sprintf("; %d older files of the journal are not: bring them back from a copy, or their rows are asked again", e.Before)
+	}
+	switch {
+	case e.Kept != "" && filepath.Dir(e.Kept) == e.Dir:
+		return fmt.Sprintf("%s was deleted while the run wrote to it: its %d results are kept, in %s once more%s; the same command carries on from there", e.Moved.Path, e.Results, e.Kept, before)
+	case e.Kept != "":
+		return fmt.Sprintf("%s was replaced while the run wrote to it: its %d results are kept in %s%s; put that file in its place before you run the same command again", e.Moved.Path, e.Results, e.Kept, before)
+	case e.Moved.Removed:
+		return fmt.Sprintf("%s was deleted while the run wrote to it, and what it held could not be written again: %v", e.Moved.Path, e.Err)
+	case e.Moved.Now != "":
+		return fmt.Sprintf("%s was moved while the run wrote to it: all results are in %s; move that folder back to %s before you run the same command again", e.Moved.Path, e.Moved.Now, e.Dir)
+	}
+	return fmt.Sprintf("%s was moved or replaced while the run wrote to it, or its file system was unmounted: all results are in the file that stood there; bring it back before you run the same command again", e.Moved.Path)
+}
+
+// rescue returns err, unless the last segment has lost its name: then that is the cause,
+// and rescue copies the segment while it is still open.
+func rescue(j *Journal, err error) error {
+	if j.out == nil {
+		return err
+	}
+	moved, ok := errors.AsType[*durable.MovedError](j.out.InPlace())
+	if !ok {
+		return err
+	}
+	lost := &LostError{Dir: j.config.Dir, Moved: moved, Before: len(j.segments) - 1}
+	if moved.Removed {
+		lost.Kept, lost.Results, lost.Err = copySegment(j)
+	}
+	return lost
+}
+
+// copySegment writes the last segment again under its old name, and counts its results. If
+// something else stands there by now, it goes to a folder beside the journal's.
+func copySegment(j *Journal) (path string, results int, err error) {
+	dir, name := j.config.Dir, j.segments[len(j.segments)-1].name
+	if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+		dir += ".rescued"
+	}
+	if err := j.config.FS.MkdirAll(dir); err != nil {
+		return "", 0, err
+	}
+	path = filepath.Join(dir, name)
+	out, err := j.config.FS.CreateFile(path)
+	if err != nil {
+		return "", 0, err
+	}
+	defer out.Abort()
+	var lines lineCounter
+	if err := j.out.CopyTo(io.MultiWriter(out, &lines)); err != nil {
+		return "", 0, err
+	}
+	return path, max(0, int(lines)-1), out.Commit() // the first line is the header
+}
+
+// A lineCounter counts the lines that are written to it.
+type lineCounter int
+
+func (n *lineCounter) Write(p []byte) (int, error) {
+	*n += lineCounter(bytes.Count(p, []byte("\n")))
+	return len(p), nil
+}
