@@ -77,7 +77,7 @@ func (s labelSet) all(items []string) ([]string, error) {
 	for _, item := range items {
 		label, ok := s.find(item)
 		if !ok {
-			return nil, fmt.Errorf("%q is none of the labels %s", message.OneLine(item, 60), strings.Join(s, ", "))
+			return nil, fmt.Errorf("%q is none of the labels %s", message.OneLine(item, 60), message.List(s))
 		}
 		named[label] = true
 	}
