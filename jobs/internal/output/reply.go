@@ -64,6 +64,10 @@ func (d *Deriver) answered(x *reply) {
 			return
 		}
 	}
+	if err := d.Prompt.Fails(r.Response); err != nil && (x.status == batch.OK || x.status == batch.Truncated) {
+		x.status, x.problem, x.answer = batch.Failed, err.Error(), nil
+		return
+	}
 	d.readAnswer(x)
 	if quote := fmt.Sprintf("%q", message.OneLine(a.Text, 200)); d.Prompt.Classification() != nil && x.status != batch.OK && a.Text != "" && !strings.Contains(x.problem, quote) {
 		x.problem = strings.TrimPrefix(x.problem+"; the answer is "+quote, "; ") // no column has it
