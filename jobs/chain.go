@@ -162,6 +162,9 @@ func (c *chain) newModel() (batch.Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	if request, _, err := c.job.prompt.Common(); err == nil && apijson.Field(request, "cachedContent") != nil && !c.job.prompt.Varies("cachedContent") && c.job.spec.Raw == nil {
+		m = repair.SharedCache(m)
+	}
 	if c.job.prompt.MayFail() {
 		m = repair.FailIf(m, c.job.prompt.Fails)
 	}
