@@ -98,6 +98,7 @@ const (
 	KindAnswer     Kind = "answer"     // a 200 without a usable answer
 	KindValidation Kind = "validation" // the answer failed the job's check
 	KindConfig     Kind = "config"     // a wrong address: HTML instead of an API
+	KindCache      Kind = "cache"      // the context cache that the request names is gone, or another's
 )
 
 // An Error is why an attempt gave no answer.

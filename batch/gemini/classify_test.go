@@ -35,7 +35,7 @@ func TestRefusals(t *testing.T) {
 	configClass := class{batch.Retry, "", batch.KindConfig, true}
 	parkClass := class{batch.Park, "", batch.KindDayQuota, false}
 	maybeKeyClass := class{batch.Retry, "", batch.KindKey, true}
-	cacheClass := class{batch.Retry, "", batch.KindRequest, true}
+	cacheClass := class{batch.Retry, "", batch.KindCache, true}
 	const exceeded = "You exceeded your current quota, please check your plan and billing details. "
 	tests := []struct {
 		name   string

@@ -48,7 +48,7 @@ var rules = []rule{
 		then: verdict{batch.Settled, batch.Rejected, batch.KindRequest, "the API does not know a field or value of the request", true, 0}},
 	{name: "context cache",
 		text: regexp.MustCompile(`cached ?contents?\b.{0,80}(?:not found|permission|expired|does not exist|not exist|invalid|deleted)|(?:not found|no such|expired|invalid|access)\b.{0,40}cached ?content|cache content \S+ is expired|and cachedcontent .{0,120}has to be the same`),
-		then: verdict{batch.Retry, "", batch.KindRequest, "the context cache {cache} has expired or was deleted, or belongs to another project, location or model: make it anew, and name it in request.cachedContent", true, 0}},
+		then: verdict{batch.Retry, "", batch.KindCache, "the context cache {cache} has expired or was deleted, or belongs to another project, location or model: make it anew, and name it in request.cachedContent", true, 0}},
 	{name: "content filter",
 		text: regexp.MustCompile(`sensitive[_ ]words?|prompt_blocked|violation_fee|content_filter|content[_ ]policy|safety concerns|request blocked due to|copyright/recitation|blocked (?:by|due to) safety|responsible ai`),
 		then: verdict{batch.Settled, batch.Blocked, batch.KindContent, "", false, 0}},

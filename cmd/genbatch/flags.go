@@ -190,6 +190,7 @@ func settings() []setting {
 		},
 		textSetting("deadline", groupLimits, "`WHEN` the run is to end: 6h, 18:00 or 2027-01-31T18:00:00Z; rows leave --tier flex in time, and what is not done is left for the next run (exit 5)", func(s *jobs.Spec) *string { return &s.Deadline }),
 		textSetting("max-failures", groupLimits, "`N or P%`: stop when so many rows ended without an answer (default: when the first 50 all do)", func(s *jobs.Spec) *string { return &s.MaxFailures }),
+		listSetting("fail-if", groupLimits, "`REGEX` (RE2) of texts that come as answers and are none, such as a notice about the balance; repeatable", func(s *jobs.Spec) *jobs.List { return &s.FailIf }),
 		textSetting("on-daily-quota", groupLimits, "stop or wait, when the quota of the day is used up (default: stop)", func(s *jobs.Spec) *string { return &s.OnDailyQuota }),
 		textSetting("max-cost", groupLimits, "most `USD` that the job may cost, all its runs together; hard with --max-output-tokens, else soft", func(s *jobs.Spec) *string { return &s.MaxCost }),
 		textSetting("quota-group", groupLimits, "`NAME` of what shares a quota, such as the keys of one project (default: each key has its own)", func(s *jobs.Spec) *string { return &s.QuotaGroup }),

@@ -65,6 +65,7 @@ type Spec struct {
 	Timeout     time.Duration `json:"timeout,omitempty"`      // of one attempt; default: 5m
 	MaxFailures string        `json:"max_failures,omitempty"` // N or P%; see FailureLimit
 	Retry       List          `json:"retry,omitempty"`        // statuses; see RetryStatuses
+	FailIf      List          `json:"fail_if,omitempty"`      // patterns of RE2 for texts that come as answers and are none
 
 	OnDailyQuota string `json:"on_daily_quota,omitempty"` // stop (default) or wait
 	QuotaGroup   string `json:"quota_group,omitempty"`    // a name for keys that share a quota; default: each key has its own

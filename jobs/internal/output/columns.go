@@ -35,16 +35,15 @@ func (l Columns) files() bool {
 }
 
 // NewColumns returns the result columns of a job: the answer, those of its kind, the
-// standard ones, and the extras that it asks for. It returns a [*spec.Error] if two have
+// standard ones, and the extras that it asks for. The answer of a classification is written
+// only if --columns names it, since the labels say the same. It returns a [*spec.Error] if two have
 // the same name, since a property of the schema can be named like another result column,
 // and the prefix that both get does not keep them apart.
 func NewColumns(s *spec.Spec, ofKind []batch.Column) (Columns, error) {
-	columns := Columns{{Column: batch.Column{Name: "response"}, value: func(x *reply) any {
-		if x.answer == nil || x.answer.Text == "" && x.status != batch.OK {
-			return nil
-		}
-		return x.answer.Text
-	}}}
+	var columns Columns
+	if s.Classify == nil || slices.Contains(s.Columns, s.Prefix+response.Name) {
+		columns = append(columns, response)
+	}
 	for i, c := range ofKind {
 		columns = append(columns, column{Column: c, value: func(x *reply) any {
 			if x.own == nil {
@@ -89,6 +88,14 @@ func NewColumns(s *spec.Spec, ofKind []batch.Column) (Columns, error) {
 	}
 	return columns, nil
 }
+
+// response is the column of the answer itself.
+var response = column{Column: batch.Column{Name: "response"}, value: func(x *reply) any {
+	if x.answer == nil || x.answer.Text == "" && x.status != batch.OK {
+		return nil
+	}
+	return x.answer.Text
+}}
 
 // ofResult returns the value of a column that is null without a result.
 func ofResult(value func(r *batch.Result) any) func(*reply) any {

@@ -45,13 +45,14 @@ func TestColumnsOfAJob(t *testing.T) {
 	const schema = "{type: object, properties: {vendor: {type: string}, total: {type: number}}}"
 	for _, tt := range []struct {
 		name, job      string
-		before, beyond []string // beside response and the standard columns
+		before, beyond []string // beside response, which classifications lack, and the standard columns
 	}{
 		{"prompt", "prompt: x", nil, nil},
 		{"summarize", "summarize: {text: x}", nil, nil},
 		{"raw", "raw: {}", nil, nil},
 		{"classify", "classify: {text: x, labels: [a, b]}", []string{"label"}, nil},
 		{"classify with confidence", "classify: {text: x, labels: [a, b], confidence: true}", []string{"label", "confidence"}, nil},
+		{"classify, with the answer", "classify: {text: x, labels: [a, b]}\ncolumns: [label, response]", []string{"response", "label"}, nil},
 		{"known labels", "classify: {text: x, labels: [a, b]}\nexpected: y", []string{"label", "correct"}, nil},
 		{"extract", "extract: {text: x}\nschema: " + schema, []string{"vendor", "total"}, nil},
 		{"the raw response", "prompt: x\nraw_response: true", nil, []string{"raw_response"}},
@@ -75,7 +76,11 @@ func TestColumnsOfAJob(t *testing.T) {
 			t.Errorf("%s: %v", tt.name, err)
 			continue
 		}
-		jobtest.Equal(t, tt.name, columnNames(columns.Names()), slices.Concat([]string{"response"}, tt.before, standardNames, tt.beyond)...)
+		answer := []string{"response"}
+		if strings.HasPrefix(tt.job, "classify") {
+			answer = nil
+		}
+		jobtest.Equal(t, tt.name, columnNames(columns.Names()), slices.Concat(answer, tt.before, standardNames, tt.beyond)...)
 		if columns.files() != slices.Contains(tt.beyond, "files") {
 			t.Errorf("%s: the job has files: %v", tt.name, columns.files())
 		}

@@ -216,17 +216,21 @@ func TestCorrect(t *testing.T) {
 
 // What is made of an answer can change its status without asking again.
 func TestStatusOfAnswers(t *testing.T) {
-	f := newFixture(t, "classify: {text: '{{.q}}', labels: [good, bad]}", "a", "b", "c", "d")
+	f := newFixture(t, "classify: {text: '{{.q}}', labels: [good, bad]}\ncolumns: [q, status, label, response, error, note]", "a", "b", "c", "d", "e")
 	f.answer(func(q string, _ int64) *answer {
 		return map[string]*answer{
 			"a": {response: jobtest.AnswerBody("bad")},
 			"b": {response: jobtest.AnswerBody("neither")},
 			"c": {response: `"no object"`},
 			"d": {status: batch.Truncated, response: jobtest.AnswerBody("ba")},
+			"e": {status: batch.Truncated, response: jobtest.AnswerBody("bad\n\n")},
 		}[q]
 	})
-	got := f.mustDerive("q", "status", "label", "response", "error")
-	for i, want := range []string{"a ok bad bad null", "b invalid null neither ", "c invalid null null the journal's answer cannot be read: ", "d truncated null ba null"} {
+	got := f.mustDerive("q", "status", "label", "response", "error", "note")
+	for i, want := range []string{
+		"a ok bad bad null", `b invalid null neither the answer \"neither\" is none of the labels good, bad null`, "c invalid null null the journal's answer cannot be read: ",
+		`d truncated null ba the answer is \"ba`, `e ok bad bad\n\n null the answer was whole before it was cut at a limit`,
+	} {
 		if !strings.HasPrefix(got[i], want) {
 			t.Errorf("row %d is %q, want %q", i+1, got[i], want)
 		}

@@ -35,6 +35,7 @@ func Pick(s *spec.Spec, input, result []batch.Column) (in, out []int, err error)
 				names = append(names, c.Name)
 			}
 			hint := "there are " + message.List(names)
+			names = append(names, s.Prefix+response.Name)
 			for _, e := range extras { // also those that the request does not ask for
 				names = append(names, s.Prefix+e.Name)
 			}

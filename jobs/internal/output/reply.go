@@ -1,9 +1,13 @@
 package output
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/message"
 )
 
 // A reply is what became of a row, as the columns of the output show it.
@@ -60,12 +64,24 @@ func (d *Deriver) answered(x *reply) {
 			return
 		}
 	}
+	if err := d.Prompt.Fails(r.Response); err != nil && (x.status == batch.OK || x.status == batch.Truncated) {
+		x.status, x.problem, x.answer = batch.Failed, err.Error(), nil
+		return
+	}
+	d.readAnswer(x)
+	if quote := fmt.Sprintf("%q", message.OneLine(a.Text, 200)); d.Prompt.Classification() != nil && x.status != batch.OK && a.Text != "" && !strings.Contains(x.problem, quote) {
+		x.problem = strings.TrimPrefix(x.problem+"; the answer is "+quote, "; ") // no column has it
+	}
+}
+
+// readAnswer completes the reply with what the answer says.
+func (d *Deriver) readAnswer(x *reply) {
 	switch x.status {
 	case batch.OK:
-		if r.FinishReason != "STOP" && d.readCut(x) {
+		if x.result.FinishReason != "STOP" && d.readCut(x) {
 			return
 		}
-		own, note, err := d.Prompt.Read(a)
+		own, note, err := d.Prompt.Read(x.answer)
 		if err != nil {
 			x.status, x.problem = batch.Invalid, err.Error()
 			return

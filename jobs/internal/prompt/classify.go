@@ -226,7 +226,7 @@ func (k *Classification) read(a *gemini.Answer) ([]any, string, error) {
 	case isObject && o.Label != nil:
 		given = o.Label
 	case k.asksObject():
-		return nil, "", fmt.Errorf("the answer %q is not the JSON object that is wanted", message.OneLine(a.Text, 60))
+		return nil, "", fmt.Errorf("the answer %q is not the JSON object that is wanted", message.OneLine(a.Text, 200))
 	}
 	labels, err := k.readLabels(given)
 	if err != nil {
@@ -285,13 +285,13 @@ func (k *Classification) readLabels(given []byte) ([]string, error) {
 		}
 		label, ok := k.labels.find(unquoted(string(given)))
 		if !ok {
-			return nil, fmt.Errorf("the answer %q is none of the labels %s", message.OneLine(string(given), 60), strings.Join(k.labels, ", "))
+			return nil, fmt.Errorf("the answer %q is none of the labels %s", message.OneLine(string(given), 200), message.List(k.labels))
 		}
 		return []string{label}, nil
 	}
 	labels, err := k.labels.list(string(given))
 	if err != nil {
-		return nil, fmt.Errorf("of the answer %q, %w", message.OneLine(string(given), 60), err)
+		return nil, fmt.Errorf("of the answer %q, %w", message.OneLine(string(given), 200), err)
 	}
 	switch n := len(labels); {
 	case n < k.minLabels:

@@ -110,6 +110,14 @@ func TestClassifyReadsAnswers(t *testing.T) {
 		{"one", "``` a ```", "a"},
 		{"one", "...", "error: none of the labels"},
 		{"one", "a\nb", "error: none of the labels"},
+		{"one", "“B”", "b"},
+		{"one", "«b».", "b"},
+		{"one", "(a)!", "a"},
+		{"one", "b。", "b"},
+		{"one", "a\u00a0", "a"},
+		{"one", "not a", "error: none of the labels"},
+		{"one", "a or b", "error: none of the labels"},
+		{"one", "The label is a.", "error: none of the labels"},
 
 		{"many", `["b", "A", "b"]`, `["a","b"]`},
 		{"many", `[]`, `[]`},
@@ -330,6 +338,36 @@ func TestReadCut(t *testing.T) {
 			}
 		} else if string(got) != c.want || !strings.Contains(note, "was whole") {
 			t.Errorf("%q has %s, %q; want %s", c.text, got, note, c.want)
+		}
+	}
+}
+
+// Known labels are compared as tables write them. Codes keep their zeros.
+func TestParseLabelsOfNumbers(t *testing.T) {
+	for _, c := range []struct{ labels, text, want string }{
+		{"['1', '2']", "1.0", "[1]"},
+		{"['1', '2']", " 2.00 ", "[2]"},
+		{"['1.0', '2.0']", "1", "[1.0]"},
+		{"['1', '2']", "1.5", "none"},
+		{"['1', '2']", "01", "none"},
+		{"['1', '2']", "-1.0", "none"},
+		{"['1', '1.0']", "1.00", "none"}, // either of two
+		{"['101', '0101']", "0101.0", "[0101]"},
+		{"['true', 'false']", "True", "[true]"},
+		{"['1', '2'], multi: true", "[1, 2.0]", "[1 2]"},
+		{"['1', '2'], multi: true", "2.0", "[2]"},
+		{"['1', '2'], multi: true", "[3]", "none"},
+		{"['true', 'x'], multi: true", `[true, "X"]`, "[true x]"},
+	} {
+		k := mustPrompt(t, "classify: {text: '{{.x}}', labels: "+c.labels+"}").Classification()
+		labels, err := k.ParseLabels(c.text)
+		if err != nil {
+			labels = nil
+			if !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%s: %q: %v", c.labels, c.text, err)
+			}
+		} else if fmt.Sprint(labels) != c.want {
+			t.Errorf("%s: %q is %v, want %s", c.labels, c.text, labels, c.want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package prompt
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -11,12 +12,21 @@ import (
 )
 
 // ParseLabels returns the labels in a text that a person wrote, such as the value of a
-// column of known labels. A text that names anything else is an error.
+// column of known labels. Numbers may be written as tables write them: pandas makes 1.0 of 1
+// in a column with gaps. A text that names anything else is an error.
 func (k *Classification) ParseLabels(text string) ([]string, error) {
 	if k.Multi {
-		return k.labels.list(text)
+		var items []json.RawMessage
+		if json.Unmarshal([]byte(text), &items) != nil {
+			return k.labels.list(k.labels.numbered(text))
+		}
+		texts := make([]string, len(items))
+		for i, item := range items {
+			texts[i] = k.labels.numbered(unquoted(string(item)))
+		}
+		return k.labels.all(texts)
 	}
-	label, ok := k.labels.find(text)
+	label, ok := k.labels.find(k.labels.numbered(text))
 	if !ok {
 		return nil, fmt.Errorf("%q is none of the labels", message.OneLine(text, 60))
 	}

@@ -3,6 +3,7 @@ package prompt
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/genbatch/genbatch/internal/message"
@@ -15,7 +16,7 @@ type labelSet []string
 // find returns the label that a text names, in whatever case. If there is none, quotes and
 // marks around it do not count. A text that may name two labels names none.
 func (s labelSet) find(text string) (label string, ok bool) {
-	const dress = " \t\r\n\"'`*."
+	const dress = " \t\r\n\u00a0\u200b\ufeff\"'`*.!,:;()“”„‘’‚«»「」『』。！，：；（）"
 	text = strings.TrimSpace(text)
 	for _, undress := range []string{"", dress} { // a label may itself end in a full stop
 		bare := strings.Trim(text, undress)
@@ -34,6 +35,40 @@ func (s labelSet) find(text string) (label string, ok bool) {
 		}
 	}
 	return "", false
+}
+
+// numbered returns the label that is the same whole number as a text, one of them with a
+// decimal point and zeros. Any other text stays as it is.
+func (s labelSet) numbered(text string) string {
+	if _, ok := s.find(text); ok {
+		return text
+	}
+	want, ok := wholeNumber(text)
+	same := ""
+	for _, l := range s {
+		if n, isNumber := wholeNumber(l); ok && isNumber && n == want {
+			if same != "" {
+				return text
+			}
+			same = l
+		}
+	}
+	if same == "" {
+		return text
+	}
+	return same
+}
+
+var decimalZeros = regexp.MustCompile(`^([+-]?\d+)(?:\.0*)?$`)
+
+// wholeNumber returns the digits of a whole number, without a point and zeros behind it.
+// Zeros before it stay: they are a code's.
+func wholeNumber(text string) (digits string, ok bool) {
+	m := decimalZeros.FindStringSubmatch(strings.TrimSpace(text))
+	if m == nil {
+		return "", false
+	}
+	return m[1], true
 }
 
 // list returns the labels that a text lists, each once and in the set's order. The text is
@@ -77,7 +112,7 @@ func (s labelSet) all(items []string) ([]string, error) {
 	for _, item := range items {
 		label, ok := s.find(item)
 		if !ok {
-			return nil, fmt.Errorf("%q is none of the labels %s", message.OneLine(item, 60), strings.Join(s, ", "))
+			return nil, fmt.Errorf("%q is none of the labels %s", message.OneLine(item, 60), message.List(s))
 		}
 		named[label] = true
 	}

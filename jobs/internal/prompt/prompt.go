@@ -28,6 +28,7 @@ type Prompt struct {
 	request   map[string]any // what all rows have in common, with what the kind adds
 	canonical bool           // see Canonical
 	model     string         // the job's
+	noAnswers noAnswers      // texts that come as answers and are none
 }
 
 // New returns the Prompt of a job whose files have been read. Its errors are of the type
@@ -52,6 +53,9 @@ func New(s *spec.Spec) (*Prompt, error) {
 	}
 	k.answers = answers
 	p := &Prompt{kind: k, templates: append(k.templates, set.templates()...), set: set, model: s.Model}
+	if p.noAnswers, err = newNoAnswers(s); err != nil {
+		return nil, err
+	}
 	if k.body != nil {
 		p.request = k.body.skeleton()
 		p.canonical = k.body.canonical && len(s.Set) == 0 // what rows set may change a body in any way

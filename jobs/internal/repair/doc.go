@@ -10,6 +10,8 @@
 //	Check           an answer that the job cannot use, such as an unknown label
 //	Change          thinking that leaves no room, RECITATION, a gateway that cuts slow calls
 //	SchemaField     an endpoint that knows schemas only in their older form
+//	SharedCache     a context cache that is gone, which stops the run
+//	FailIf          a notice in the place of an answer, by the job's patterns
 //	KeepProvenance  simulated answers among real ones, which stop the run
 //
 // The order matters. Package batch gives the reasons, with all models of a run.

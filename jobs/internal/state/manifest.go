@@ -19,6 +19,7 @@ import (
 // in the part that says so, and [Folder.Record] adds the output itself.
 type Manifest struct {
 	Genbatch string      `json:"genbatch"`         // the version that derived it
+	Form     int         `json:"form,omitzero"`    // see outputForm
 	LastSeq  int64       `json:"last_seq"`         // the journal's last result; -1 if the manifest is of another journal
 	Pruned   int         `json:"pruned,omitzero"`  // how often the journal had been pruned
 	Damage   []string    `json:"damage,omitempty"` // of the journal; the rows concerned were asked again before
@@ -30,6 +31,12 @@ type Manifest struct {
 	Spec     string      `json:"spec_sha256"`       // of the Spec without secrets, and its price file
 	Summary  cost.Totals `json:"totals"`
 }
+
+// outputForm is the version of how outputs are made of the same sources. Add one when that
+// changes, so that an output of before is written anew, and not called a wrong one: builds
+// without a version of their own have nothing else to tell them apart. From form 1 on a
+// classification has no response beside its label.
+const outputForm = 1
 
 // ReadManifest reads the manifest of a folder. The error is [fs.ErrNotExist] if no
 // output was finished.
@@ -65,7 +72,7 @@ type Sources struct {
 // Manifest returns a manifest of the sources as they are now. It is step 1 of the
 // protocol in the package comment, and does not read the inputs.
 func (s Sources) Manifest() (*Manifest, error) {
-	m := &Manifest{Genbatch: version.Version(), Media: s.Media}
+	m := &Manifest{Genbatch: version.Version(), Form: outputForm, Media: s.Media}
 	if s.Journal != nil {
 		m.LastSeq, m.Pruned, m.Damage = s.Journal.Last(), s.Journal.Generation(), LastingDamage(s.Journal)
 	}
@@ -107,7 +114,7 @@ func sumSpec(s *spec.Spec) (string, error) {
 // SameSources reports whether two outputs were derived from the same sources. Media are
 // compared only if both manifests know them, which takes a pass over the rows.
 func (m *Manifest) SameSources(o *Manifest) bool {
-	return m.Genbatch == o.Genbatch && m.Spec == o.Spec &&
+	return m.Genbatch == o.Genbatch && m.Form == o.Form && m.Spec == o.Spec &&
 		m.LastSeq == o.LastSeq && m.Pruned == o.Pruned && slices.Equal(m.Damage, o.Damage) &&
 		(m.Media == o.Media || m.Media == "" || o.Media == "") &&
 		slices.EqualFunc(m.Inputs, o.Inputs, FileID.sameTime)

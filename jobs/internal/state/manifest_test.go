@@ -25,7 +25,7 @@ func TestManifestRoundTrip(t *testing.T) {
 	at := time.Date(2026, 7, 1, 8, 30, 0, 123456789, time.UTC)
 	id := FileID{Path: "/p", Size: 3, ModTime: at, SHA256: "ab"}
 	m := &Manifest{
-		Genbatch: "v1", LastSeq: 7, Pruned: 2, Damage: []string{"here"}, Rows: 9, Output: id, Inputs: []FileID{id},
+		Genbatch: "v1", Form: 1, LastSeq: 7, Pruned: 2, Damage: []string{"here"}, Rows: 9, Output: id, Inputs: []FileID{id},
 		Journal: []FileID{id}, Media: "cd", Spec: "ef",
 		Summary: cost.Totals{Rows: 9, Status: map[batch.Status]int64{batch.OK: 8, batch.Skipped: 1}, Saved: 5, Attempts: 11},
 	}
@@ -107,6 +107,13 @@ func TestSameSourcesOfMedia(t *testing.T) {
 		if a.SameSources(b) != tt.want {
 			t.Errorf("media %q and %q: want %v", tt.a, tt.b, tt.want)
 		}
+	}
+}
+
+// An output of another form is another output, even where builds have no version.
+func TestSameSourcesOfForm(t *testing.T) {
+	if (&Manifest{Genbatch: "devel"}).SameSources(&Manifest{Genbatch: "devel", Form: outputForm}) {
+		t.Error("an output of an earlier form counts as made of the same")
 	}
 }
 

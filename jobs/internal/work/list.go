@@ -183,10 +183,23 @@ func (p *pass) item(row *batch.Row) Item {
 		it.Fate = New
 	case it.Entry.Status.Settled() && !p.Retry[it.Entry.Status]:
 		it.Fate = Settled
+		if p.spoilt(it.Entry) {
+			it.Fate = Again
+		}
 	default:
 		it.Fate = Again
 	}
 	return it
+}
+
+// spoilt reports whether an answer that was kept is none, by a pattern that the job may have
+// got since.
+func (p *pass) spoilt(e journal.Entry) bool {
+	if !p.Prompt.MayFail() || e.Status != batch.OK && e.Status != batch.Truncated {
+		return false
+	}
+	r, err := p.journal.Read(e)
+	return err == nil && p.Prompt.Fails(r.Response) != nil
 }
 
 // request returns what a row renders to, without its occurrence. An error says what is
