@@ -160,11 +160,11 @@ func (s *Spec) readSchema() error {
 		}
 		return nil
 	}
-	text, err := os.ReadFile(path)
+	text, err := os.ReadFile(inHome(path))
 	if err != nil {
 		return Errorf("name a file with a JSON Schema, or write the schema itself into the job file", "schema: %w", err)
 	}
-	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	text = decodeText(text)
 	var syntax *json.SyntaxError
 	if err := json.Unmarshal(text, new(json.RawMessage)); errors.As(err, &syntax) {
 		before := text[:min(int(syntax.Offset), len(text))]
