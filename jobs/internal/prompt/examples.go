@@ -17,6 +17,9 @@ func (k *Classification) ParseLabels(text string) ([]string, error) {
 		return k.labels.list(text)
 	}
 	label, ok := k.labels.find(text)
+	if !ok { // a column of whole numbers and gaps, which many programs write as 1.0, 2.0
+		label, ok = k.labels.find(strings.TrimSuffix(strings.TrimSpace(text), ".0"))
+	}
 	if !ok {
 		return nil, fmt.Errorf("%q is none of the labels", message.OneLine(text, 60))
 	}
@@ -29,7 +32,7 @@ func (k *Classification) IsExample(row *batch.Row) bool {
 	if len(k.shown) == 0 {
 		return false
 	}
-	text, err := k.text.render(row)
+	text, err := k.text.Render(row)
 	return err == nil && k.shown[text]
 }
 
