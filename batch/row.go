@@ -1,9 +1,6 @@
 package batch
 
-import (
-	"encoding/json"
-	"fmt"
-)
+import "fmt"
 
 // Type is the type of a column's values.
 type Type uint8
@@ -75,21 +72,3 @@ func (r *Row) Value(name string) (v any, ok bool) {
 
 // Place says where the row stands, for messages: "reviews.csv:12".
 func (r *Row) Place() string { return fmt.Sprintf("%s:%d", r.Source, r.Line) }
-
-// Text returns a value of a row as text; null is empty.
-func Text(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return ""
-	case string:
-		return v
-	case []byte:
-		return string(v)
-	case json.RawMessage:
-		if string(v) == "null" {
-			return ""
-		}
-		return string(v)
-	}
-	return fmt.Sprint(v)
-}

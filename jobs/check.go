@@ -8,7 +8,6 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
-	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/internal/output"
 	"github.com/genbatch/genbatch/jobs/internal/preflight"
@@ -37,8 +36,13 @@ func (j *Job) checkColumns() error {
 		if err := spec.CheckColumns("media", j.media.Columns(), names); err != nil {
 			return err
 		}
-		if err := j.checkExpected(names); err != nil {
-			return err
+		for option, column := range map[string]string{"expected": j.spec.Expected, "key": j.spec.Key} {
+			if column == "" {
+				continue
+			}
+			if err := spec.CheckColumns(option, []string{column}, names); err != nil {
+				return err
+			}
 		}
 	}
 	result := j.columns.Names()
@@ -55,25 +59,8 @@ func (j *Job) checkColumns() error {
 	for i, name := range names {
 		input[i].Name = name
 	}
-	if _, _, err := output.Pick(&j.spec, input, result); err != nil {
-		return err
-	}
-	if k := j.spec.Key; k != "" && !slices.Contains(names, k) {
-		return spec.Errorf("the input has "+message.List(names), "key names the column %q, which the input does not have", k)
-	}
-	return nil
-}
-
-// checkExpected refuses a column of known labels that the input does not have.
-func (j *Job) checkExpected(names []string) error {
-	if j.spec.Expected == "" || slices.Contains(names, j.spec.Expected) {
-		return nil
-	}
-	hint := "the input has " + message.List(names)
-	if near := message.Nearest(j.spec.Expected, names); near != "" {
-		hint = fmt.Sprintf("did you mean %q?", near)
-	}
-	return spec.Errorf(hint, "expected names the column %q, which the input does not have", j.spec.Expected)
+	_, _, err := output.Pick(&j.spec, input, result)
+	return err
 }
 
 // checkKeys refuses a key that names two rows.

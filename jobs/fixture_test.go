@@ -287,7 +287,7 @@ func rendered(t *testing.T, s *spec.Spec, r *batch.Row) string {
 	if err := s.ReadFiles(); err != nil {
 		t.Fatal(err)
 	}
-	p, err := prompt.New(s)
+	p, err := prompt.New(s, prompt.Wording)
 	if err != nil {
 		t.Fatal(err)
 	}

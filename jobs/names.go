@@ -81,3 +81,6 @@ func StateDirOf(output string) string { return spec.StateDirOf(output) }
 
 // Version returns the version of genbatch that is running.
 func Version() string { return version.Version() }
+
+// GroupOf is [spec.GroupOf].
+func GroupOf(key string) string { return spec.GroupOf(key) }

@@ -78,7 +78,11 @@ func prepare(s Spec, o Options) (*Job, error) {
 		state: &state.Folder{Dir: s.StateDir(), Output: s.Output, FS: o.fs},
 	}
 	var err error
-	if j.prompt, err = prompt.New(&j.spec); err != nil {
+	wording := prompt.Wording
+	if !o.Fresh {
+		wording = j.state.Wording(wording)
+	}
+	if j.prompt, err = prompt.New(&j.spec, wording); err != nil {
 		return nil, err
 	}
 	if j.columns, err = output.NewColumns(&j.spec, j.prompt.Columns()); err != nil {
@@ -244,6 +248,9 @@ func (j *Job) openRows() error {
 	if err := j.makeList(in); err != nil || j.upToDate != nil {
 		return err
 	}
+	if err := j.list.CheckMeant(j.log()); err != nil {
+		return err
+	}
 	if err := j.checkKeys(); err != nil || !j.spec.Strict {
 		return err
 	}
@@ -290,6 +297,7 @@ func (j *Job) makeList(in *reader.Input) (err error) {
 	j.list, err = work.NewList(work.Config{
 		Input: in, Prompt: j.prompt, Media: j.media,
 		Limit: j.spec.Limit, Dedupe: j.spec.Dedupe, Key: key, Retry: j.retry,
+		AllowSame: j.spec.AllowSamePrompt, AllowEmpty: j.spec.AllowEmptyText,
 		Reserved: j.columns.Names(), Refuse: j.critic.refused,
 	})
 	if err != nil {
@@ -321,7 +329,7 @@ func (j *Job) openJournal() (err error) {
 	if err := j.checkSimulated(); err != nil {
 		return err
 	}
-	asksElse, err := j.state.SaveSpec(&j.spec, prompt.Wording)
+	asksElse, err := j.state.SaveSpec(&j.spec, j.prompt.Wording())
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,9 @@ func (j *Job) Plan() (*Plan, error) {
 	if err := j.openJournal(); err != nil {
 		return nil, err
 	}
+	if err := j.list.CheckMeant(j.log()); err != nil {
+		return nil, err
+	}
 	if err := j.critic.checkFlight(); err != nil {
 		return nil, err
 	}
@@ -77,6 +80,9 @@ func (j *Job) Pilot(ctx context.Context, n int) (*Summary, *Plan, error) {
 // refuses endpoints that are not known to count for nothing, and returns how many
 // rows were counted.
 func (j *Job) CountTokens(ctx context.Context, n int) (counted int64, err error) {
+	if err := j.list.CheckMeant(j.log()); err != nil {
+		return 0, err
+	}
 	if j.conn.client == nil {
 		if j.conn, err = connect(&j.spec, j.options); err != nil {
 			return 0, err

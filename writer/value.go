@@ -19,25 +19,13 @@ import (
 // nothing for null.
 func appendText(dst []byte, t batch.Type, v any) ([]byte, error) {
 	switch v := v.(type) {
-	case nil:
-		return dst, nil
-	case string:
-		return append(dst, v...), nil
-	case json.Number:
-		return append(dst, v...), nil
-	case json.RawMessage:
-		return append(dst, v...), nil
-	case bool:
-		return strconv.AppendBool(dst, v), nil
+	case nil, string, json.Number, json.RawMessage, bool, float64, []byte:
+		return batch.AppendText(dst, v), nil
 	case int64:
 		if t == batch.Money {
 			return appendMoney(dst, v), nil
 		}
-		return strconv.AppendInt(dst, v, 10), nil
-	case float64:
-		return appendFloat(dst, v), nil
-	case []byte:
-		return base64.StdEncoding.AppendEncode(dst, v), nil
+		return batch.AppendText(dst, v), nil
 	}
 	return dst, fmt.Errorf("a %T is no value of a column", v)
 }
@@ -62,7 +50,7 @@ func appendJSON(dst []byte, t batch.Type, v any) ([]byte, error) {
 	case float64:
 		// JSON has no form for these. ProtoJSON writes them as the same strings.
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return appendQuoted(dst, string(appendFloat(nil, v))), nil
+			return appendQuoted(dst, batch.Text(v)), nil
 		}
 	case []byte:
 		dst = append(dst, '"')
@@ -70,22 +58,6 @@ func appendJSON(dst []byte, t batch.Type, v any) ([]byte, error) {
 		return append(dst, '"'), nil
 	}
 	return appendText(dst, t, v)
-}
-
-// appendFloat appends f in the shortest form. Only a very large or small number has an
-// exponent, of two digits at least: 1e-07, where encoding/json writes 1e-7.
-func appendFloat(dst []byte, f float64) []byte {
-	switch abs := math.Abs(f); {
-	case math.IsNaN(f):
-		return append(dst, "NaN"...)
-	case math.IsInf(f, 1):
-		return append(dst, "Infinity"...)
-	case math.IsInf(f, -1):
-		return append(dst, "-Infinity"...)
-	case abs != 0 && (abs < 1e-6 || abs >= 1e21):
-		return strconv.AppendFloat(dst, f, 'e', -1, 64)
-	}
-	return strconv.AppendFloat(dst, f, 'f', -1, 64)
 }
 
 // appendMoney appends pico-dollars as dollars. The number is exact, and has neither an

@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/jobs"
 )
 
@@ -22,18 +23,29 @@ func usageError(c *cli.Context, err error, _ bool) error {
 	}
 	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
 		text = fmt.Sprintf("there is no flag --%s", strings.TrimLeft(name, "-"))
-		if near := nearestFlag(c, name); near != "" {
+		name = strings.TrimLeft(name, "-")
+		group := jobs.GroupOf(strings.ReplaceAll(name, "-", "_"))
+		near := nearestFlag(c, name)
+		switch {
+		case near != "" && (group == "" || strings.HasPrefix(name, near)): // --labels
 			hint = fmt.Sprintf("did you mean --%s?", near)
+		case group != "":
+			hint = fmt.Sprintf("it is a key of a job file, under %s:", group)
 		}
 	}
 	return &jobs.SpecError{Err: errors.New(text), Hint: hint}
 }
 
+// nearestFlag returns the flag that a name is most likely meant to be, or "".
 func nearestFlag(c *cli.Context, name string) string {
 	if c.Command == nil {
 		return ""
 	}
-	return strings.TrimLeft(cli.SuggestFlag(c.Command.Flags, strings.TrimLeft(name, "-"), true), "-")
+	var names []string
+	for _, f := range c.Command.Flags {
+		names = append(names, f.Names()[0])
+	}
+	return message.Nearest(name, names)
 }
 
 // asksJSON reports whether the flags or the environment ask for JSON. It reads them by

@@ -111,6 +111,15 @@ func settings() []setting {
 			},
 		},
 		{
+			&cli.StringSliceFlag{Name: "describe", Category: groupAsk, Usage: "`LABEL=TEXT` that tells the model what a label means; repeatable", EnvVars: env("describe")},
+			func(c *cli.Context, s *jobs.Spec) {
+				classify(s).Descriptions = make(map[string]string)
+				for _, pair := range c.StringSlice("describe") {
+					describe(classify(s), pair)
+				}
+			},
+		},
+		{
 			&cli.StringFlag{Name: "schema", Category: groupAsk, Usage: "`FILE` with the JSON Schema of the answers, which are checked by it; its properties become columns", EnvVars: env("schema")},
 			func(c *cli.Context, s *jobs.Spec) {
 				s.Schema = jobs.SchemaFile(c.String("schema"))
@@ -147,6 +156,8 @@ func settings() []setting {
 			&cli.StringSliceFlag{Name: "set", Category: groupAsk, Usage: "`PATH=TEMPLATE`: a field of each row's own request, by its columns: generationConfig.temperature={{.temp}}, model, system; repeatable", EnvVars: env("set")},
 			setOverrides,
 		},
+		boolSetting("allow-same-prompt", groupAsk, "ask also if the prompt is the same for every row", func(s *jobs.Spec) *bool { return &s.AllowSamePrompt }),
+		boolSetting("allow-empty-text", groupAsk, "ask also about rows whose text is empty, rather than skip them", func(s *jobs.Spec) *bool { return &s.AllowEmptyText }),
 		boolSetting("no-preflight", groupAsk, "send also what is known to be refused", func(s *jobs.Spec) *bool { return &s.NoPreflight }),
 		{
 			&cli.StringSliceFlag{Name: "media", Category: groupAsk, Usage: "`COLUMN` of images, audio, video or PDF (paths, addresses, base64) to ask about; repeatable", EnvVars: env("media")},
@@ -202,6 +213,18 @@ func settings() []setting {
 		},
 		textSetting("state", groupState, "`DIR` of the job's state (default: OUTPUT.genbatch)", func(s *jobs.Spec) *string { return &s.State }),
 	}
+}
+
+// describe notes LABEL=TEXT. A label may hold an equals sign itself, so that the pair is cut
+// behind the longest label that it begins with. A pair without a label is refused by the job.
+func describe(c *jobs.Classify, pair string) {
+	name, text, _ := strings.Cut(pair, "=")
+	for _, l := range c.Labels {
+		if rest, ok := strings.CutPrefix(pair, l.Name+"="); ok && len(l.Name) > len(name) {
+			name, text = l.Name, rest
+		}
+	}
+	c.Descriptions[name] = text
 }
 
 // setOverrides lays --set over what the job file sets, path by path. A value without "="

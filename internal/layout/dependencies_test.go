@@ -20,6 +20,7 @@ var dependencies = map[string][]string{
 	"golang.org/x/oauth2":               {"batch/gemini"},
 	"golang.org/x/sync":                 {"batch/run.go"},
 	"golang.org/x/term":                 {"cmd/genbatch"},
+	"golang.org/x/text":                 {"jobs/spec", "jobs/internal/prompt"},
 	"golang.org/x/time":                 {"jobs/warn.go"},
 
 	"github.com/goccy/go-yaml":           {"jobs/spec"},

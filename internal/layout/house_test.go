@@ -30,7 +30,7 @@ var house = []floor{
 		{"internal/recordedtest", nil},
 	}},
 	{"commands", []room{
-		{"cmd/genbatch", []string{"jobs", "jobs/report", "batch", "batch/price", "batch/quota", "internal/durable", "internal/redact", "internal/sim"}},
+		{"cmd/genbatch", []string{"jobs", "jobs/report", "batch", "batch/price", "batch/quota", "internal/durable", "internal/message", "internal/redact", "internal/sim"}},
 	}},
 	{"reports", []room{
 		{"jobs/report", []string{"jobs", "batch", "batch/price", "batch/quota", "internal/durable"}},
@@ -50,16 +50,17 @@ var house = []floor{
 		{"jobs/plan", []string{"jobs/internal/work", "jobs/cost", "batch", "batch/journal", "batch/price", "batch/quota", "internal/apijson"}},
 	}},
 	{"rows as work", []room{
-		{"jobs/internal/work", []string{"jobs/internal/prompt", "jobs/internal/media", "jobs/spec", "reader", "batch", "batch/journal"}},
+		{"jobs/internal/work", []string{"jobs/internal/prompt", "jobs/internal/media", "jobs/spec", "reader", "batch", "batch/journal", "internal/message"}},
 	}},
 	{"requests and state", []room{
-		{"jobs/internal/prompt", []string{"jobs/internal/schema", "jobs/internal/preflight", "jobs/spec", "batch", "batch/gemini", "internal/apijson", "internal/message"}},
+		{"jobs/internal/prompt", []string{"jobs/internal/template", "jobs/internal/schema", "jobs/internal/preflight", "jobs/spec", "batch", "batch/gemini", "internal/apijson", "internal/message"}},
 		{"jobs/internal/repair", []string{"jobs/internal/schema", "jobs/cost", "batch", "batch/gemini", "batch/price", "internal/apijson", "internal/message"}},
 		{"jobs/internal/budget", []string{"jobs/internal/media", "jobs/cost", "batch", "batch/price", "internal/apijson"}},
 		{"jobs/internal/tier", []string{"jobs/cost", "batch", "batch/quota"}},
 		{"jobs/internal/state", []string{"jobs/cost", "jobs/spec", "batch", "batch/journal", "internal/durable", "internal/fileformat", "internal/version"}},
 	}},
 	{"knowledge", []room{
+		{"jobs/internal/template", []string{"jobs/spec", "batch", "internal/apijson", "internal/message"}},
 		{"jobs/internal/schema", []string{"jobs/spec", "batch", "internal/apijson", "internal/message"}},
 		{"jobs/internal/preflight", []string{"batch/gemini", "batch/price", "internal/apijson", "internal/message"}},
 		{"jobs/internal/media", []string{"jobs/spec", "batch", "batch/gemini", "internal/apijson", "internal/durable", "internal/message"}},

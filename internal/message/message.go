@@ -31,22 +31,41 @@ func Plural(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// Nearest returns the candidate that is most like word, of which at most half of the word's
-// letters differ. It returns "" when there is none. Case does not count.
+// Nearest returns the candidate that is most like word, of which about a third of the word's
+// letters differ at most. It returns "" when there is none. Case does not count.
 func Nearest(word string, candidates []string) string {
-	return NearestWithin(len(word)/2, word, candidates)
+	return NearestWithin(min(len(word)/2, len(word)/3+1), word, candidates)
 }
 
-// NearestWithin is [Nearest] where at most n letters differ. Of two candidates that are
-// equally like the word it returns the first.
+// NearestWithin is [Nearest] where at most n letters differ. Two letters that are swapped
+// count as one. Of two candidates that are equally like the word it returns the first.
 func NearestWithin(n int, word string, candidates []string) string {
 	best, limit := "", n+1
+	word = strings.ToLower(word)
 	for _, c := range candidates {
-		if d := smetrics.WagnerFischer(strings.ToLower(word), strings.ToLower(c), 1, 1, 1); d < limit {
+		other := strings.ToLower(c)
+		d := smetrics.WagnerFischer(word, other, 1, 1, 1)
+		if d == 2 && isSwapped(word, other) {
+			d = 1
+		}
+		if d < limit {
 			best, limit = c, d
 		}
 	}
 	return best
+}
+
+// isSwapped reports whether two words differ in two letters side by side that are swapped.
+func isSwapped(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) - 1 {
+		if a[i] != b[i] {
+			return a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
+		}
+	}
+	return false
 }
 
 // List joins names by commas. Of a long list it has the first 30 and the number of the

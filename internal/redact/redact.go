@@ -49,20 +49,23 @@ var patterns = []struct {
 // A Redactor removes given secrets, and whatever looks like a secret, from text. The zero
 // value, like nil, has no given secrets. A Redactor is safe for concurrent use.
 type Redactor struct {
-	given *strings.Replacer
-	long  []string // the given secrets that Body searches for, in all forms
+	given   *strings.Replacer
+	long    []string // the given secrets that Body searches for, in all forms
+	secrets []string // the given secrets themselves
 }
 
-// New returns a Redactor for the given secrets. It finds them as they are and in the
-// forms that they take in addresses and in JSON. It ignores secrets of fewer than five
-// bytes.
+// New returns a Redactor for the given secrets. It finds them as they are, in the forms that
+// they take in addresses and in JSON, however many of their characters are escaped, and long
+// ones in base64 and hexadecimal. It ignores secrets of fewer than five bytes.
 func New(secrets ...string) *Redactor {
-	var forms []string
+	var forms, found []string
 	for _, s := range secrets {
 		if len(s) >= minSecret {
 			quoted, _ := json.Marshal(s) // a string always has a JSON form
 			forms = append(forms, s, url.QueryEscape(s), url.PathEscape(s),
 				string(quoted[1:len(quoted)-1]), strings.ReplaceAll(s, "/", `\/`))
+			forms = append(forms, encodings(s)...)
+			found = append(found, s)
 		}
 	}
 	if len(forms) == 0 {
@@ -79,6 +82,8 @@ func New(secrets ...string) *Redactor {
 	return &Redactor{
 		given: strings.NewReplacer(pairs...),
 		long:  slices.DeleteFunc(forms, func(f string) bool { return len(f) < minBody }),
+
+		secrets: found,
 	}
 }
 
@@ -94,6 +99,11 @@ func (r *Redactor) Body(body []byte) []byte {
 			body = bytes.ReplaceAll(body, []byte(f), []byte(Mark))
 		}
 	}
+	for _, s := range r.secrets {
+		if len(s) >= minBody && isSpelled(body, s) {
+			body = []byte(replace(string(body), newSpelling(string(body)).find([]string{s})))
+		}
+	}
 	return body
 }
 
@@ -104,6 +114,14 @@ func (r *Redactor) String(s string) string {
 	}
 	for _, p := range patterns {
 		s = p.re.ReplaceAllString(s, p.with)
+	}
+	if mayHaveEscapes(s) {
+		spelled := newSpelling(s)
+		spans := spelled.findPatterns()
+		if r != nil {
+			spans = append(spans, spelled.find(r.secrets)...)
+		}
+		s = replace(s, spans)
 	}
 	return s
 }

@@ -121,7 +121,7 @@ func (v *Evaluator) Add(row *batch.Row, g Answer) *bool {
 // expected returns the row's known labels. Rows without any are counted; then ok is false.
 func (v *Evaluator) expected(row *batch.Row) (labels []string, ok bool) {
 	value, _ := row.Value(v.e.Column)
-	text := batch.Text(value)
+	text := batch.TextOfBytes(value)
 	if text == "" {
 		v.e.Missing++
 		return nil, false

@@ -83,7 +83,7 @@ func (j *job) list() *work.List {
 	if err != nil {
 		j.t.Fatal(err)
 	}
-	p, err := prompt.New(&j.spec)
+	p, err := prompt.New(&j.spec, prompt.Wording)
 	if err != nil {
 		j.t.Fatal(err)
 	}

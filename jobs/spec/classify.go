@@ -3,12 +3,15 @@ package spec
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/genbatch/genbatch/internal/message"
 )
 
 // Classify asks for one label for each row, or for several.
@@ -24,6 +27,8 @@ type Classify struct {
 	Confidence bool `json:"confidence,omitempty"` // whether the model says how sure it is, from 0 to 1; this gets a column
 
 	Examples Examples `json:"examples,omitzero"` // texts with their labels, which the model is shown before each row's text
+
+	Descriptions map[string]string `json:"descriptions,omitempty"` // of labels by their names; [Spec.ReadFiles] puts them into Labels
 }
 
 // Labels are the labels of a classification, in their order. In YAML they are a list, or a map
@@ -36,25 +41,74 @@ type Label struct{ Name, Description string }
 
 // UnmarshalYAML implements yaml.InterfaceUnmarshaler.
 func (l *Labels) UnmarshalYAML(unmarshal func(any) error) error {
-	var names []string
-	if err := unmarshal(&names); err == nil {
-		for _, name := range names {
-			*l = append(*l, Label{Name: name})
-		}
+	var one string
+	if unmarshal(&one) == nil && strings.HasPrefix(one, "@") {
+		*l = Labels{{Name: one}}
+		return nil
+	}
+	var list []Label
+	err := unmarshal(&list)
+	if err == nil {
+		*l = list
 		return nil
 	}
 	var described yaml.MapSlice
-	if err := unmarshal(&described); err != nil {
+	if unmarshal(&described) != nil {
+		if errors.Is(err, errLabel) {
+			return err
+		}
 		return errors.New("labels are a list of names, or a map of name to description")
 	}
 	for _, item := range described {
-		label := Label{Name: fmt.Sprint(item.Key)}
-		if item.Value != nil {
-			label.Description = fmt.Sprint(item.Value)
+		label, err := describedLabel(item)
+		if err != nil {
+			return err
 		}
 		*l = append(*l, label)
 	}
 	return nil
+}
+
+// UnmarshalYAML implements yaml.InterfaceUnmarshaler. A label in a list is its name, or a
+// map that has it: {spam: unsolicited} or {name: spam, description: unsolicited}.
+func (l *Label) UnmarshalYAML(unmarshal func(any) error) error {
+	if unmarshal(&l.Name) == nil {
+		return nil
+	}
+	var members yaml.MapSlice
+	if err := unmarshal(&members); err != nil {
+		return errLabel
+	}
+	if len(members) == 1 && members[0].Key != "name" {
+		label, err := describedLabel(members[0])
+		*l = label
+		return err
+	}
+	for _, m := range members {
+		text, isText := m.Value.(string)
+		switch {
+		case m.Key == "name" && isText:
+			l.Name = text
+		case m.Key == "description" && (isText || m.Value == nil):
+			l.Description = text
+		default:
+			return errLabel
+		}
+	}
+	return nil
+}
+
+// errLabel says what a label is in a list.
+var errLabel = errors.New("a label is a name, a name with its description (spam: unsolicited), or the keys name and description")
+
+// describedLabel returns a label of a map of names to descriptions.
+func describedLabel(item yaml.MapItem) (Label, error) {
+	name, isName := item.Key.(string)
+	description, isText := item.Value.(string)
+	if !isName || !isText && item.Value != nil {
+		return Label{}, fmt.Errorf("the label %v is described by a text", item.Key)
+	}
+	return Label{Name: name, Description: description}, nil
 }
 
 // resolve applies at to each path; see [Spec.resolve].
@@ -99,19 +153,44 @@ func (c *Classify) readFiles() error {
 		}
 		c.Labels = labels
 	}
+	if err := c.describe(); err != nil {
+		return err
+	}
 	return c.Examples.read()
+}
+
+// describe puts the descriptions into the labels.
+func (c *Classify) describe() error {
+	c.Labels = slices.Clone(c.Labels)
+	var names []string
+	for _, l := range c.Labels {
+		names = append(names, l.Name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Descriptions)) {
+		i := slices.IndexFunc(names, func(n string) bool { return SameText(n, name) })
+		if i < 0 {
+			hint := "write --describe LABEL=TEXT; the labels are " + message.List(names)
+			if near := message.Nearest(name, names); near != "" {
+				hint = fmt.Sprintf("did you mean %q?", near)
+			}
+			return Errorf(hint, "%q is described, and is none of the labels", message.OneLine(name, 60))
+		}
+		c.Labels[i].Description = c.Descriptions[name]
+	}
+	c.Descriptions = nil
+	return nil
 }
 
 // readLabels reads a file of labels; see [Labels].
 func readLabels(path string) (labels Labels, err error) {
-	text, err := os.ReadFile(path)
+	text, err := os.ReadFile(inHome(path))
 	if err != nil {
 		return nil, Errorf("a label that begins with an at sign is written with two", "label: %w", err)
 	}
-	if !utf8.Valid(text) {
+	if text = decodeText(text); !utf8.Valid(text) {
 		return nil, Errorf("save it as UTF-8", "%s is not valid UTF-8", path)
 	}
-	for line := range strings.Lines(strings.TrimPrefix(string(text), "\ufeff")) {
+	for line := range strings.Lines(string(text)) {
 		name, description, _ := strings.Cut(strings.TrimSpace(line), "\t")
 		name = strings.TrimSpace(name)
 		if name == "" {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/genbatch/genbatch/internal/message"
 )
 
@@ -30,12 +32,22 @@ func (e *Error) Error() string {
 // Unwrap returns what is wrong.
 func (e *Error) Unwrap() error { return e.Err }
 
+// SameText reports whether two texts are read as the same one: whether they are equal in
+// Unicode's form NFC. A letter with an accent can be one character or two, and programs
+// write it either way.
+func SameText(a, b string) bool {
+	return a == b || norm.NFC.String(a) == norm.NFC.String(b)
+}
+
 // CheckColumns returns an [*Error] if an option names a column that the input does not have.
 // The option's name is for the message; used are the columns that it names.
 func CheckColumns(option string, used, input []string) error {
 	for _, name := range used {
 		if !slices.Contains(input, name) {
 			hint := "the input has " + message.List(input)
+			if i := slices.IndexFunc(input, func(n string) bool { return SameText(n, name) }); i >= 0 {
+				return Errorf("copy its name from the input", "%s names the column %q, which the input writes with other Unicode characters (composed or decomposed letters)", option, name)
+			}
 			if near := message.Nearest(name, input); near != "" {
 				hint = fmt.Sprintf("did you mean %q? %s", near, hint)
 			}

@@ -91,7 +91,7 @@ func (e *Examples) read() error {
 	if e.File == "" {
 		return nil
 	}
-	in, err := reader.Open(reader.Config{Paths: []string{e.File}})
+	in, err := reader.Open(reader.Config{Paths: []string{inHome(e.File)}})
 	if err != nil {
 		return Errorf("examples are a CSV, TSV, JSONL or Parquet file with the columns text and label", "examples: %w", err)
 	}
@@ -115,11 +115,11 @@ func (e *Examples) read() error {
 		if !ok {
 			return lacksColumn(&row, textColumn)
 		}
-		x.Text = batch.Text(v)
+		x.Text = batch.TextOfBytes(v)
 		found := false
 		for _, name := range labelColumns {
 			if v, ok := row.Value(name); ok && !found {
-				x.Label, found = List{batch.Text(v)}, true
+				x.Label, found = List{batch.TextOfBytes(v)}, true
 			}
 		}
 		if !found {

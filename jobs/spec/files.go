@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,6 +20,7 @@ func (s *Spec) MakePathsAbsolute() error {
 		if *p == "" || *p == "-" {
 			continue
 		}
+		*p = inHome(*p)
 		abs, err := filepath.Abs(*p)
 		if err != nil {
 			return err
@@ -41,9 +43,12 @@ func (s *Spec) ReadFiles() error {
 		if !ok {
 			continue
 		}
-		content, err := os.ReadFile(file)
+		content, err := os.ReadFile(inHome(file))
 		if err != nil {
 			return Errorf("a text that begins with an at sign is written with two", "%s: %w", name, err)
+		}
+		if !bytes.HasPrefix(content, []byte("\ufeff")) { // that one is left to the wording
+			content = decodeText(content)
 		}
 		*text = string(content)
 		if strings.HasPrefix(*text, "@") {
@@ -57,6 +62,7 @@ func (s *Spec) ReadFiles() error {
 // job file's own folder dir.
 func (s *Spec) resolve(dir string) {
 	at := func(path *string) {
+		*path = inHome(*path)
 		if *path != "" && *path != "-" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(dir, *path)
 		}
@@ -77,6 +83,15 @@ func (s *Spec) resolve(dir string) {
 		}
 	}
 	s.Classify.resolve(at)
+}
+
+// inHome returns a path in which ~ stands for the user's home folder, as in a shell.
+func inHome(path string) string {
+	rest, ok := strings.CutPrefix(path, "~/")
+	if home, err := os.UserHomeDir(); err == nil && (ok || path == "~") {
+		return filepath.Join(home, rest)
+	}
+	return path
 }
 
 // texts returns the templates that may be given as a file, by the names of their keys.

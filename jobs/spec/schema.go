@@ -163,11 +163,11 @@ func (s *Spec) readSchema() error {
 		}
 		return nil
 	}
-	text, err := os.ReadFile(path)
+	text, err := os.ReadFile(inHome(path))
 	if err != nil {
 		return Errorf("name a file with a JSON Schema, or write the schema itself into the job file", "schema: %w", err)
 	}
-	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	text = decodeText(text)
 	if ext := strings.ToLower(filepath.Ext(path)); ext == ".yaml" || ext == ".yml" {
 		var inYAML Schema
 		if err := yaml.Unmarshal(text, &inYAML); err != nil {

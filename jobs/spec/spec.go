@@ -56,6 +56,9 @@ type Spec struct {
 	Set         map[string]string `json:"set,omitempty"`          // what each row sets: a template by the path in the request
 	NoPreflight bool              `json:"no_preflight,omitempty"` // send even what the API is known to refuse
 
+	AllowSamePrompt bool `json:"allow_same_prompt,omitempty"` // ask even if the prompt is the same for every row
+	AllowEmptyText  bool `json:"allow_empty_text,omitempty"`  // ask even about rows without a text
+
 	// How calls are made. A limit of 0 is learned from the endpoint.
 	Concurrency int           `json:"concurrency,omitempty"`  // most calls in flight; default: 64
 	RPM         int           `json:"rpm,omitempty"`          // requests a minute

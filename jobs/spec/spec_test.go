@@ -44,7 +44,7 @@ func TestLoadErrors(t *testing.T) {
 		"rpm: fast":                             {"line 1, column 6: a whole number is wanted here"},
 		"strict: 7":                             {"true or false"},
 		"raw: true":                             {"line 1"},
-		"text: x":                               {"under another key"},
+		"text: x":                               {"under classify:"},
 		"rpm: 1\nrpm: 2":                        {"line 2"},
 		"input: [a\nmodel: b":                   {"line "},
 		"classify: {text: x, labels: 7}":        {"labels are"},

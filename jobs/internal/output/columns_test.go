@@ -20,7 +20,7 @@ func newColumns(t *testing.T, job string) (Columns, error) {
 	if err := s.ReadFiles(); err != nil {
 		t.Fatal(err)
 	}
-	p, err := prompt.New(s)
+	p, err := prompt.New(s, prompt.Wording)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,7 @@ func (f *fixture) input(name string, rows ...string) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	p, err := prompt.New(f.spec)
+	p, err := prompt.New(f.spec, prompt.Wording)
 	if err != nil {
 		f.t.Fatal(err)
 	}

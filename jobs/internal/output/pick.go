@@ -39,16 +39,23 @@ func Pick(s *spec.Spec, input, result []batch.Column) (in, out []int, err error)
 			for _, e := range extras { // also those that the request does not ask for
 				names = append(names, s.Prefix+e.Name)
 			}
-			if near := message.Nearest(name, names); near != "" {
+			if several := strings.Split(name, ","); len(several) > 1 { // which a column's name may hold
+				hint = "give each column by itself: --columns " + strings.Join(trimmed(several), " --columns ") + "; " + hint
+			} else if near := message.Nearest(name, names); near != "" {
 				hint = fmt.Sprintf("did you mean %q? ", near) + hint
-			}
-			if strings.Contains(name, ",") { // which a column's name may hold
-				hint = "repeat --columns for each column; " + hint
 			}
 			return nil, nil, spec.Errorf(hint, "columns names %q, which the output does not have", name)
 		}
 	}
 	return in, out, nil
+}
+
+// trimmed takes the spaces from around texts.
+func trimmed(texts []string) []string {
+	for i := range texts {
+		texts[i] = strings.TrimSpace(texts[i])
+	}
+	return texts
 }
 
 // addNamed adds the columns that --columns names and no row has, so that they are

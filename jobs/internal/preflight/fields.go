@@ -18,7 +18,7 @@ func ConfigFields() []string { return slices.Clone(configFields) }
 // when the name itself is known, in either spelling, and when no known one is near.
 func NearestField(name string, known []string) string {
 	name = apijson.FieldName(name)
-	if slices.Contains(known, name) {
+	if slices.Contains(known, name) || slices.Contains(topFields, name) || slices.Contains(configFields, name) { // the wrong place is refused
 		return ""
 	}
 	name = strings.ToLower(strings.ReplaceAll(name, "_", ""))
@@ -35,4 +35,5 @@ var (
 		frequencyPenalty responseLogprobs logprobs responseMimeType responseSchema responseJsonSchema _responseJsonSchema
 		responseFormat responseModalities speechConfig imageConfig mediaResolution thinkingConfig enableEnhancedCivicAnswers
 		audioTranscriptionConfig translationConfig audioTimestamp routingConfig modelSelectionConfig continuationToken`)
+	thinkingFields = strings.Fields(`thinkingBudget thinkingLevel includeThoughts`) // of its thinkingConfig
 )

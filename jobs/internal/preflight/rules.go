@@ -12,9 +12,50 @@ import (
 	"github.com/genbatch/genbatch/internal/message"
 )
 
-// checkNames warns of a name that is most likely a slip of the pen. It refuses
-// nothing: Google adds fields, and tells of them only in its documentation.
+// checkModel warns of a model that is most likely a slip of the pen. One that differs from
+// a known one in digits alone may be newer than this program.
+func (p *checker) checkModel() {
+	name := strings.TrimPrefix(p.Model, "models/")
+	if p.Prices == nil {
+		return
+	}
+	if _, known := p.Prices.Lookup(name, p.Now); known {
+		return
+	}
+	var ids []string
+	for _, m := range p.Prices.Models() {
+		ids = append(ids, m.ID)
+	}
+	version := func(c rune) bool { return c == '.' || c >= '0' && c <= '9' }
+	near := message.NearestWithin(3, name, ids)
+	if near == "" || strings.Join(strings.FieldsFunc(near, version), "") == strings.Join(strings.FieldsFunc(name, version), "") {
+		return
+	}
+	p.warnings = append(p.warnings, fmt.Sprintf("the model %s is not known: did you mean %s? genbatch prices lists the models that are", message.OneLine(name, 60), near))
+}
+
+// checkNames warns of a name that is most likely a slip of the pen, and refuses a known one
+// that stands in the wrong place. A name that is not known may be new: Google adds fields,
+// and tells of them only in its documentation.
 func (p *checker) checkNames() {
+	for _, name := range slices.Sorted(maps.Keys(p.request)) {
+		if field := apijson.FieldName(name); slices.Contains(configFields, field) && !slices.Contains(topFields, field) {
+			p.refuse(name, nil, "the API knows it only under generationConfig", fmt.Sprintf("write generationConfig: {%s: ...}", field))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.config)) {
+		switch field := apijson.FieldName(name); {
+		case slices.Contains(topFields, field) && !slices.Contains(configFields, field):
+			p.refuse("generationConfig."+name, nil, "the API knows it only beside generationConfig", fmt.Sprintf("write %s: beside generationConfig:, not under it", field))
+		case slices.Contains(thinkingFields, field):
+			p.refuse("generationConfig."+name, nil, "the API knows it only under thinkingConfig", fmt.Sprintf("write generationConfig: {thinkingConfig: {%s: ...}}", field))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.request)) {
+		if field := apijson.FieldName(name); slices.Contains(thinkingFields, field) {
+			p.refuse(name, nil, "the API knows it only under generationConfig.thinkingConfig", fmt.Sprintf("write generationConfig: {thinkingConfig: {%s: ...}}", field))
+		}
+	}
 	near := func(in map[string]any, path string, known []string) {
 		for _, name := range slices.Sorted(maps.Keys(in)) {
 			if n := NearestField(name, known); n != "" {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/apijson"
+	"github.com/genbatch/genbatch/jobs/internal/template"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -16,12 +17,12 @@ import (
 // row. What does not change is marshalled once.
 type bodyTemplate struct {
 	fixed [][]byte // one more than slots
-	slots []*rowTemplate
+	slots []*template.Template
 
 	canonical bool // every body is in canonical form, see batch.Canonical
 }
 
-// newBody returns the template of a body, in which each *rowTemplate stands for the text
+// newBody returns the template of a body, in which each *template.Template stands for the text
 // that it renders.
 func newBody(body map[string]any) (*bodyTemplate, error) {
 	var t bodyTemplate
@@ -42,7 +43,7 @@ func newBody(body map[string]any) (*bodyTemplate, error) {
 // next slot. At each slot that text ends, and another begins.
 func (t *bodyTemplate) appendJSON(dst []byte, v any) ([]byte, error) {
 	switch v := v.(type) {
-	case *rowTemplate:
+	case *template.Template:
 		t.fixed = append(t.fixed, dst)
 		t.slots = append(t.slots, v)
 		return nil, nil
@@ -85,11 +86,11 @@ func (t *bodyTemplate) render(row *batch.Row) ([]byte, error) {
 	body := (*buf)[:0]
 	for i, slot := range t.slots {
 		body = append(body, t.fixed[i]...)
-		if joined, ok := joinSegments(append(body, '"'), slot.fast, row, apijson.AppendEscaped); ok {
+		if joined, ok := slot.Join(append(body, '"'), row, apijson.AppendEscaped); ok {
 			body = append(joined, '"')
 			continue
 		}
-		text, err := slot.render(row)
+		text, err := slot.Render(row)
 		if err != nil {
 			return nil, err
 		}

@@ -8,10 +8,13 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/jobs/internal/template"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -24,28 +27,38 @@ type Classification struct {
 	minLabels, maxLabels int // of one row; no bound if 0
 	rationale            bool
 
-	text    *rowTemplate
+	text    *template.Template
 	subject string // see subjectOf
 	labels  labelSet
 	shown   map[string]bool // texts of the examples
 }
 
 // newClassify returns the kind that asks for labels.
-func newClassify(s *spec.Spec, system *rowTemplate) (*kind, error) {
+func newClassify(s job, system *template.Template) (*kind, error) {
 	c := s.Classify
 	if c.Text == "" && len(s.Media) == 0 {
 		return nil, spec.Errorf(`say which text with --text "{{.body}}", or text: under classify:`, "classify has no text")
 	}
+	if len(c.Labels) == 1 && strings.Contains(c.Labels[0].Name, ",") {
+		items := strings.Split(c.Labels[0].Name, ",")
+		for i, item := range items {
+			items[i] = "--label " + strconv.Quote(strings.TrimSpace(item))
+		}
+		return nil, spec.Errorf("give each label by itself: "+strings.Join(items, " "), "classify has the one label %q, since a label may hold commas", c.Labels[0].Name)
+	}
+	if len(c.Labels) == 1 && textFile.MatchString(c.Labels[0].Name) {
+		return nil, spec.Errorf("write @"+c.Labels[0].Name+" for the labels in the file, one a line", "classify has the one label %q", c.Labels[0].Name)
+	}
 	if len(c.Labels) < 2 {
 		return nil, spec.Errorf("give at least two with --label A --label B, or labels: under classify:", "classify has %d labels", len(c.Labels))
 	}
-	text, err := newTemplate("text", c.Text)
+	text, err := s.newTemplate("text", c.Text)
 	if err != nil {
 		return nil, err
 	}
 	k := &Classification{
 		Multi: c.Multi, Confidence: c.Confidence, minLabels: c.MinLabels, maxLabels: c.MaxLabels, rationale: c.Rationale,
-		text: text, subject: subjectOf(s),
+		text: text, subject: subjectOf(s.Spec),
 	}
 	var list strings.Builder
 	for _, l := range c.Labels {
@@ -57,8 +70,8 @@ func newClassify(s *spec.Spec, system *rowTemplate) (*kind, error) {
 			return nil, spec.Errorf("", "classify has an empty label")
 		}
 		for _, other := range k.labels {
-			if strings.EqualFold(other, name) {
-				return nil, spec.Errorf("labels must differ in more than case", "classify has the labels %q and %q", other, name)
+			if strings.EqualFold(norm.NFC.String(other), norm.NFC.String(name)) {
+				return nil, spec.Errorf("labels must differ in more than case and Unicode form", "classify has the labels %q and %q", other, name)
 			}
 		}
 		k.labels = append(k.labels, name)

@@ -92,7 +92,7 @@ func TestClassifyReadsAnswers(t *testing.T) {
 		"one": "", "many": ", multi: true", "some": ", multi: true, min_labels: 1, max_labels: 2",
 		"sure": ", confidence: true", "why": ", rationale: true", "all": ", multi: true, rationale: true, confidence: true",
 	} {
-		k, err := newKind(jobtest.Load(t, "classify: {text: '{{.x}}', "+labels+text+"}"))
+		k, err := newKind(job{jobtest.Load(t, "classify: {text: '{{.x}}', "+labels+text+"}"), Wording})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -202,7 +202,7 @@ func TestExamplesAreChecked(t *testing.T) {
 		s := jobtest.Load(t, fmt.Sprintf("classify: {text: '{{.x}}', labels: [good, bad], examples: %q%s}", path, test.more))
 		err := s.ReadFiles()
 		if err == nil {
-			_, err = New(s)
+			_, err = New(s, Wording)
 		}
 		var mistake *spec.Error
 		if !errors.As(err, &mistake) || !strings.Contains(err.Error(), test.want) {
@@ -235,7 +235,7 @@ func TestClassifyMistakes(t *testing.T) {
 		s := jobtest.Load(t, "classify: {text: '{{.x}}', "+text+"}")
 		err := s.ReadFiles()
 		if err == nil {
-			_, err = newKind(s)
+			_, err = newKind(job{s, Wording})
 		}
 		var mistake *spec.Error
 		if !errors.As(err, &mistake) || !strings.Contains(err.Error(), want) {
@@ -264,7 +264,7 @@ func FuzzClassifyValues(f *testing.F) {
 	var kinds []*Classification
 	for _, c := range []spec.Classify{{}, {Multi: true, MinLabels: 1, MaxLabels: 2}, {Multi: true, Rationale: true, Confidence: true}, {Confidence: true}} {
 		c.Text, c.Labels = "{{.x}}", labels
-		k, err := newKind(&spec.Spec{Classify: &c})
+		k, err := newKind(job{&spec.Spec{Classify: &c}, Wording})
 		if err != nil {
 			f.Fatal(err)
 		}

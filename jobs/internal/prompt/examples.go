@@ -39,7 +39,7 @@ func (k *Classification) IsExample(row *batch.Row) bool {
 	if len(k.shown) == 0 {
 		return false
 	}
-	text, err := k.text.render(row)
+	text, err := k.text.Render(row)
 	return err == nil && k.shown[text]
 }
 

@@ -9,13 +9,26 @@ import (
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/jobs/internal/schema"
+	"github.com/genbatch/genbatch/jobs/internal/template"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // Wording is the version of the texts that classify and summarize put around a
-// row. They are part of the fingerprint, so a state folder keeps the version that
-// it began with: add a version, never change one.
-const Wording = 1
+// row, and of how templates write a row's values. They are part of the fingerprint,
+// so a state folder keeps the version that it began with: add a version, never
+// change one. In version 2 only the values of templates are written otherwise.
+const Wording = template.Latest
+
+// A job is a Spec with the version of the wording in which its requests are made.
+type job struct {
+	*spec.Spec
+	wording int
+}
+
+// newTemplate parses a template; option is how messages call it.
+func (j job) newTemplate(option, text string) (*template.Template, error) {
+	return template.New(option, text, j.wording)
+}
 
 // A kind is what a job asks of its rows: it makes the bodies of their requests and reads
 // the answers. It is safe for concurrent use.
@@ -24,7 +37,7 @@ type kind struct {
 	body *bodyTemplate // with templates for what is the row's
 	raw  *rawRequests  // of rows that bring their own requests
 
-	templates []*rowTemplate // of the body
+	templates []*template.Template // of the body
 
 	// One of them at most reads the answers. If both are nil, answers are text.
 	classification *Classification
@@ -94,10 +107,10 @@ func (k *kind) readCut(a *gemini.Answer) (values []any, note string, err error) 
 func (k *kind) checks() bool { return k.classification != nil || k.answers != nil }
 
 // newKind returns the job's kind, still without the schema of its answers.
-func newKind(s *spec.Spec) (*kind, error) {
-	var system *rowTemplate
+func newKind(s job) (*kind, error) {
+	var system *template.Template
 	if s.System != "" {
-		t, err := newTemplate("system", s.System)
+		t, err := s.newTemplate("system", s.System)
 		if err != nil {
 			return nil, err
 		}
@@ -116,7 +129,7 @@ func newKind(s *spec.Spec) (*kind, error) {
 		}
 		return &kind{raw: &rawRequests{column: s.Raw.Column, defaults: s.Body(nil)}}, nil
 	}
-	prompt, err := newTemplate("prompt", s.Prompt)
+	prompt, err := s.newTemplate("prompt", s.Prompt)
 	if err != nil {
 		return nil, err
 	}
@@ -129,17 +142,17 @@ func newKind(s *spec.Spec) (*kind, error) {
 
 // newTextKind returns a kind whose bodies have these fields beside the job's own. They
 // are rendered with the templates, of which some may be nil.
-func newTextKind(s *spec.Spec, fields map[string]any, list ...*rowTemplate) (*kind, error) {
+func newTextKind(s job, fields map[string]any, list ...*template.Template) (*kind, error) {
 	body, err := newBody(s.Body(fields))
 	if err != nil {
 		return nil, err
 	}
-	return &kind{body: body, templates: slices.DeleteFunc(list, func(t *rowTemplate) bool { return t == nil })}, nil
+	return &kind{body: body, templates: slices.DeleteFunc(list, func(t *template.Template) bool { return t == nil })}, nil
 }
 
 // newInstructionKind returns a kind that shows the model a text below an instruction of
 // the kind's own. The job's system instruction follows that one.
-func newInstructionKind(s *spec.Spec, instruction string, text, system *rowTemplate) (*kind, error) {
+func newInstructionKind(s job, instruction string, text, system *template.Template) (*kind, error) {
 	return newTextKind(s, map[string]any{
 		"contents":          []any{apijson.TextContent("user", text)},
 		"systemInstruction": instructionContent(instruction, system),
@@ -147,7 +160,7 @@ func newInstructionKind(s *spec.Spec, instruction string, text, system *rowTempl
 }
 
 // instructionContent is the kind's own instruction, followed by the job's.
-func instructionContent(text string, system *rowTemplate) map[string]any {
+func instructionContent(text string, system *template.Template) map[string]any {
 	content := apijson.TextContent("", strings.TrimSpace(text))
 	if system != nil {
 		content["parts"] = append(content["parts"].([]any), map[string]any{"text": system})

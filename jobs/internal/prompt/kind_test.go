@@ -17,7 +17,7 @@ func body(t *testing.T, s *spec.Spec, r *batch.Row) string {
 	if err := s.ReadFiles(); err != nil {
 		t.Fatal(err)
 	}
-	k, err := newKind(s)
+	k, err := newKind(job{s, Wording})
 	if err != nil {
 		t.Fatal(err)
 	}

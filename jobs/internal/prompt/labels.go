@@ -6,18 +6,21 @@ import (
 	"regexp"
 	"strings"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // A labelSet holds the labels of a classification, in their order. It says which
 // of them a text means.
 type labelSet []string
 
-// find returns the label that a text names, in whatever case. If there is none, quotes and
+// find returns the label that a text names, in whatever case and Unicode form. If there is none, quotes and
 // marks around it do not count. A text that may name two labels names none.
 func (s labelSet) find(text string) (label string, ok bool) {
 	const dress = " \t\r\n\u00a0\u200b\ufeff\"'`*.!,:;()“”„‘’‚«»「」『』。！，：；（）"
-	text = strings.TrimSpace(text)
+	text = norm.NFC.String(strings.TrimSpace(text))
 	for _, undress := range []string{"", dress} { // a label may itself end in a full stop
 		bare := strings.Trim(text, undress)
 		if bare == "" {
@@ -25,7 +28,7 @@ func (s labelSet) find(text string) (label string, ok bool) {
 		}
 		named := 0
 		for _, l := range s {
-			if strings.EqualFold(strings.Trim(l, undress), bare) {
+			if strings.EqualFold(strings.Trim(norm.NFC.String(l), undress), bare) {
 				label = l
 				named++
 			}
@@ -123,6 +126,20 @@ func (s labelSet) all(items []string) ([]string, error) {
 		}
 	}
 	return labels, nil
+}
+
+// describing returns the first label if each of them looks like a label with its
+// description: spam: unsolicited. It returns "" otherwise.
+func (s labelSet) describing(given []spec.Label) string {
+	heads := make(map[string]bool)
+	for i, l := range s {
+		head, _, ok := strings.Cut(l, ": ")
+		if !ok || heads[head] || given[i].Description != "" {
+			return "" // Type: A and Type: B are labels of one family
+		}
+		heads[head] = true
+	}
+	return s[0]
 }
 
 // hint returns a hint for a name that is no label.

@@ -12,29 +12,30 @@
 package prompt
 
 import (
-	"slices"
-
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
+	"github.com/genbatch/genbatch/jobs/internal/template"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // A Prompt makes the model and the body of each row's request, and reads what its
 // answer says. It is safe for concurrent use.
 type Prompt struct {
+	spec      *spec.Spec
 	kind      *kind
-	templates []*rowTemplate // all of them, also those of set
+	templates []*template.Template // all of them, also those of set
 	set       settings
 	request   map[string]any // what all rows have in common, with what the kind adds
 	canonical bool           // see Canonical
+	wording   int            // see Wording
 	model     string         // the job's
 	noAnswers noAnswers      // texts that come as answers and are none
 }
 
-// New returns the Prompt of a job whose files have been read. Its errors are of the type
-// [spec.Error].
-func New(s *spec.Spec) (*Prompt, error) {
-	set, err := newSettings(s)
+// New returns the Prompt of a job whose files have been read. The wording is that of the
+// job's state folder, or [Wording] for a new one. Its errors are of the type [spec.Error].
+func New(s *spec.Spec, wording int) (*Prompt, error) {
+	set, err := newSettings(job{s, wording})
 	if err != nil {
 		return nil, err
 	}
@@ -47,12 +48,12 @@ func New(s *spec.Spec) (*Prompt, error) {
 		adopted.Schema = spec.Schema(answers.schema.Text)
 		s = &adopted
 	}
-	k, err := newKind(s)
+	k, err := newKind(job{s, wording})
 	if err != nil {
 		return nil, err
 	}
 	k.answers = answers
-	p := &Prompt{kind: k, templates: append(k.templates, set.templates()...), set: set, model: s.Model}
+	p := &Prompt{spec: s, kind: k, templates: append(k.templates, set.templates()...), set: set, model: s.Model, wording: wording}
 	if p.noAnswers, err = newNoAnswers(s); err != nil {
 		return nil, err
 	}
@@ -65,6 +66,9 @@ func New(s *spec.Spec) (*Prompt, error) {
 	p.set.own = ownParts(s, p.request)
 	return p, nil
 }
+
+// Wording returns the version of the wording in which the requests are made.
+func (p *Prompt) Wording() int { return p.wording }
 
 // Render returns the body of a row's request, and the model that it asks. An error says
 // what is wrong with the row.
@@ -124,7 +128,7 @@ func (p *Prompt) Checks() bool { return p.kind.checks() }
 // those of the input.
 func (p *Prompt) CheckColumns(input []string) error {
 	for _, t := range p.templates {
-		if err := t.checkColumns(input); err != nil {
+		if err := t.CheckColumns(input); err != nil {
 			return err
 		}
 	}
@@ -134,8 +138,8 @@ func (p *Prompt) CheckColumns(input []string) error {
 // Showing returns the options of the job whose templates show the model a column.
 func (p *Prompt) Showing(column string) (options []string) {
 	for _, t := range p.templates {
-		if t.all || slices.Contains(t.uses, column) {
-			options = append(options, t.name)
+		if t.Shows(column) {
+			options = append(options, t.Name())
 		}
 	}
 	return options

@@ -34,7 +34,7 @@ func TestRawBody(t *testing.T) {
 	}
 	jobtest.SameJSON(t, got, `{"contents":[],"generationConfig":{"temperature":0.7,"seed":1,"maxOutputTokens":5}}`)
 
-	k, err := newKind(plain)
+	k, err := newKind(job{plain, Wording})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/jobs/internal/preflight"
+	"github.com/genbatch/genbatch/jobs/internal/template"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -25,11 +26,11 @@ type settings struct {
 type setting struct {
 	name  string   // as it is written in the job
 	path  []string // in the API's camelCase; for model and system that alone
-	value *rowTemplate
+	value *template.Template
 }
 
 // newSettings reads the job's set.
-func newSettings(s *spec.Spec) (settings, error) {
+func newSettings(s job) (settings, error) {
 	var all settings
 	for _, name := range slices.Sorted(maps.Keys(s.Set)) {
 		path, err := setPath(name)
@@ -39,7 +40,7 @@ func newSettings(s *spec.Spec) (settings, error) {
 		if s.Set[name] == "" {
 			return settings{}, spec.Errorf("write --set "+name+"={{.column}}", "set has no template for %s", name)
 		}
-		t, err := newTemplate("set "+name, s.Set[name])
+		t, err := s.newTemplate("set "+name, s.Set[name])
 		if err != nil {
 			return settings{}, err
 		}
@@ -96,7 +97,7 @@ func setPath(name string) ([]string, error) {
 }
 
 // templates are those that the job's columns are checked against.
-func (s settings) templates() (list []*rowTemplate) {
+func (s settings) templates() (list []*template.Template) {
 	for _, x := range s.list {
 		list = append(list, x.value)
 	}
@@ -119,7 +120,7 @@ func (s settings) covers(path string) bool {
 func (s settings) split() (same, byRow settings) {
 	same, byRow = settings{own: s.own}, settings{own: s.own}
 	for _, x := range s.list {
-		if x.value.all || len(x.value.uses) > 0 {
+		if !x.value.IsConstant() {
 			byRow.list = append(byRow.list, x)
 		} else {
 			same.list = append(same.list, x)
@@ -159,7 +160,7 @@ func (s settings) model(row *batch.Row, job string) (string, error) {
 		if x.path[0] != "model" {
 			continue
 		}
-		name, err := x.value.render(row)
+		name, err := x.value.Render(row)
 		if err != nil {
 			return "", err
 		}
@@ -181,7 +182,7 @@ func (s settings) apply(row *batch.Row, body []byte) ([]byte, error) {
 		if x.path[0] == "model" {
 			continue
 		}
-		text, err := x.value.render(row)
+		text, err := x.value.Render(row)
 		if err != nil {
 			return nil, err
 		}

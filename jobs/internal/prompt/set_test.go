@@ -31,7 +31,7 @@ func TestSetMistakes(t *testing.T) {
 		"serviceTier":                         "",
 		"generationConfig.quantumDepth":       "",
 	} {
-		_, err := newSettings(&spec.Spec{Set: map[string]string{path: "{{.x}}"}})
+		_, err := newSettings(job{&spec.Spec{Set: map[string]string{path: "{{.x}}"}}, Wording})
 		var spec *spec.Error
 		if want == "" && err != nil || want != "" && (!errors.As(err, &spec) || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %v, want %q", path, err, want)
@@ -44,7 +44,7 @@ func TestSetMistakes(t *testing.T) {
 		"the same twice":    {"generationConfig.topK": "{{.x}}", "generation_config.top_k": "{{.y}}"},
 	} {
 		var mistake *spec.Error
-		if _, err := newSettings(&spec.Spec{Set: set}); !errors.As(err, &mistake) {
+		if _, err := newSettings(job{&spec.Spec{Set: set}, Wording}); !errors.As(err, &mistake) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -56,7 +56,7 @@ func TestSetMistakes(t *testing.T) {
 // mustPrompt returns the Prompt of a job file.
 func mustPrompt(t *testing.T, text string) *Prompt {
 	t.Helper()
-	p, err := New(jobtest.Load(t, text))
+	p, err := New(jobtest.Load(t, text), Wording)
 	if err != nil {
 		t.Fatal(err)
 	}

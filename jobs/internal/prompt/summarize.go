@@ -3,11 +3,12 @@ package prompt
 import (
 	"fmt"
 
+	"github.com/genbatch/genbatch/jobs/internal/template"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // newSummarize returns the kind that asks for a summary of a text.
-func newSummarize(s *spec.Spec, system *rowTemplate) (*kind, error) {
+func newSummarize(s job, system *template.Template) (*kind, error) {
 	c := s.Summarize
 	if c.Text == "" && len(s.Media) == 0 {
 		return nil, spec.Errorf(`say which text with text: "{{.body}}" under summarize:`, "summarize has no text")
@@ -15,7 +16,7 @@ func newSummarize(s *spec.Spec, system *rowTemplate) (*kind, error) {
 	if c.Words > 0 && c.Sentences > 0 {
 		return nil, spec.Errorf("keep one of them", "summarize has both words and sentences")
 	}
-	text, err := newTemplate("text", c.Text)
+	text, err := s.newTemplate("text", c.Text)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +31,7 @@ func newSummarize(s *spec.Spec, system *rowTemplate) (*kind, error) {
 	case c.Sentences > 1:
 		length = fmt.Sprintf("at most %d sentences", c.Sentences)
 	}
-	instruction := fmt.Sprintf("Summarize "+subjectOf(s)+" in %s. Keep to what it says.", length)
+	instruction := fmt.Sprintf("Summarize "+subjectOf(s.Spec)+" in %s. Keep to what it says.", length)
 	switch c.Style {
 	case "", "paragraph":
 		instruction += " Write plain prose in one paragraph."

@@ -20,9 +20,19 @@ type savedJob struct {
 	Spec     spec.Spec `json:"spec"`
 }
 
-// SaveSpec writes job.json, without secrets. wording is the version of the texts that
-// this genbatch puts around each row; a folder that knows a later version is refused
-// with a [*spec.Error]. SaveSpec reports whether the folder was begun with a job that
+// Wording returns the version of the texts that the folder's requests are made of: that
+// with which the folder began, and the latest for a new one. So an upgrade never buys a
+// job again.
+func (f *Folder) Wording(latest int) int {
+	old, err := readSaved(f.Dir)
+	if err != nil || old.Wording < 1 || old.Wording > latest { // SaveSpec refuses later ones
+		return latest
+	}
+	return old.Wording
+}
+
+// SaveSpec writes job.json, without secrets. wording is what [Folder.Wording] returned; a
+// folder that knows a later version is refused with a [*spec.Error]. SaveSpec reports whether the folder was begun with a job that
 // asks something else.
 func (f *Folder) SaveSpec(s *spec.Spec, wording int) (asksElse bool, err error) {
 	old, err := readSaved(f.Dir)

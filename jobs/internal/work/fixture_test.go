@@ -26,7 +26,7 @@ type fixture struct {
 func newFixture(t *testing.T, rows ...string) *fixture {
 	t.Helper()
 	f := &fixture{t: t, path: filepath.Join(t.TempDir(), "in.jsonl")}
-	p, err := prompt.New(&spec.Spec{Model: "m", Prompt: "{{.q}}"})
+	p, err := prompt.New(&spec.Spec{Model: "m", Prompt: "{{.q}}"}, prompt.Wording)
 	if err != nil {
 		t.Fatal(err)
 	}

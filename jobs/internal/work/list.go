@@ -34,6 +34,9 @@ type Config struct {
 	Key    string                // the column that names rows in messages; may be empty
 	Retry  map[batch.Status]bool // statuses that are asked again although they are settled; may be nil
 
+	AllowSame  bool // rows may all ask the same; see CheckMeant
+	AllowEmpty bool // rows without a text are asked, too
+
 	// Reserved are the result columns. A row that has one of them is bad.
 	Reserved []batch.Column
 
@@ -239,9 +242,15 @@ func (l *List) request(row *batch.Row, clash *columnClash) (*batch.Request, erro
 	}, nil
 }
 
-// refuse returns why the API is known to refuse a row's request, and where the row
-// stands, or nil.
+// refuse returns why a row's request is not to be sent, and where the row stands, or nil:
+// it asks about nothing, or the API is known to refuse it.
 func (l *List) refuse(r *batch.Request, row *batch.Row) error {
+	if !l.AllowEmpty && !l.hasMedia(row) && l.Prompt.IsEmpty(row) {
+		return fmt.Errorf("%s: the row has no text to ask about; --allow-empty-text asks all the same", row.Place())
+	}
+	if err := l.Prompt.Foreign(r.Body); err != nil {
+		return fmt.Errorf("%s: %w", row.Place(), err)
+	}
 	if err := l.Refuse(r); err != nil {
 		return fmt.Errorf("%s: %w", row.Place(), err)
 	}
@@ -291,10 +300,8 @@ func (l *List) keyOf(row *batch.Row) string {
 	if l.Key == "" {
 		return ""
 	}
-	if v, ok := row.Value(l.Key); ok && v != nil {
-		return fmt.Sprint(v)
-	}
-	return ""
+	v, _ := row.Value(l.Key)
+	return batch.Text(v)
 }
 
 // Count returns how many rows the list has. It may run beside the other methods. When

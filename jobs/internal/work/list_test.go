@@ -178,7 +178,7 @@ func TestModels(t *testing.T) {
 		{map[string]string{"model": "{{.m}}"}, []string{"x", "y", "z"}},
 	} {
 		var err error
-		if f.config.Prompt, err = prompt.New(&spec.Spec{Model: "m", Prompt: "{{.q}}", Set: tt.set}); err != nil {
+		if f.config.Prompt, err = prompt.New(&spec.Spec{Model: "m", Prompt: "{{.q}}", Set: tt.set}, prompt.Wording); err != nil {
 			t.Fatal(err)
 		}
 		asked := 0
@@ -221,7 +221,7 @@ func TestBrokenInput(t *testing.T) {
 		}
 	}
 	var err error
-	if f.config.Prompt, err = prompt.New(&spec.Spec{Model: "m", Prompt: "{{.q}}", Set: map[string]string{"model": "{{.q}}"}}); err != nil {
+	if f.config.Prompt, err = prompt.New(&spec.Spec{Model: "m", Prompt: "{{.q}}", Set: map[string]string{"model": "{{.q}}"}}, prompt.Wording); err != nil {
 		t.Fatal(err)
 	}
 	var last error

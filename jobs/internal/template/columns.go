@@ -1,4 +1,4 @@
-package prompt
+package template
 
 import (
 	"slices"
@@ -9,8 +9,9 @@ import (
 // a constant. Where dot is false, below range and with, the dot is something else than the
 // row, so that only $ leads to it.
 type columnFinder struct {
-	uses []string
-	all  bool // the whole row is used
+	uses     []string
+	fallback []string // those that are given to default
+	all      bool     // the whole row is used
 }
 
 // add notes a column.
@@ -31,11 +32,21 @@ func (f *columnFinder) list(l *parse.ListNode, dot bool) {
 
 // pipe looks at the commands of a pipeline, which may be nil.
 func (f *columnFinder) pipe(p *parse.PipeNode, dot bool) {
-	if p != nil {
-		for _, cmd := range p.Cmds {
-			f.command(cmd, dot)
+	if p == nil {
+		return
+	}
+	var inside columnFinder
+	for _, cmd := range p.Cmds {
+		inside.command(cmd, dot)
+		if name, is := cmd.Args[0].(*parse.IdentifierNode); is && name.Ident == "default" {
+			inside.fallback = inside.uses
 		}
 	}
+	for _, name := range inside.uses {
+		f.add(name)
+	}
+	f.fallback = append(f.fallback, inside.fallback...)
+	f.all = f.all || inside.all
 }
 
 // branch looks at an if, a range or a with, in which inner says what the dot is.

@@ -1,7 +1,6 @@
-package prompt
+package template
 
 import (
-	"encoding/json"
 	"text/template/parse"
 	"unicode/utf8"
 
@@ -39,26 +38,23 @@ func segmentsOf(root *parse.ListNode) []segment {
 
 // joinSegments appends the text of the segments for a row, each of them by add. ok is
 // false when text/template has to say what the text is: there are no segments, a column is
-// missing, or its value is neither plain text nor a number.
-func joinSegments(dst []byte, segments []segment, row *batch.Row, add func(dst []byte, s string) []byte) (joined []byte, ok bool) {
+// missing, or textOf does not know the text of its value.
+func joinSegments(dst []byte, segments []segment, row *batch.Row, textOf func(v any) (string, bool), add func(dst []byte, s string) []byte) (joined []byte, ok bool) {
 	joined = dst
 	for _, s := range segments {
 		words := s.words
 		if s.column != "" {
-			v, _ := row.Value(s.column)
-			switch v := v.(type) {
-			case string:
-				words = v
-			case json.Number:
-				words = string(v)
-			default:
+			v, has := row.Value(s.column)
+			text, known := textOf(v)
+			if !has || !known || !utf8.ValidString(text) {
 				return dst, false
 			}
-			if !utf8.ValidString(words) {
-				return dst, false
-			}
+			words = text
 		}
 		joined = add(joined, words)
 	}
 	return joined, len(segments) > 0
 }
+
+// cellText returns the text of a column's value, which is that of a CSV output.
+func cellText(v any) (string, bool) { return batch.Text(v), true }

@@ -1,4 +1,4 @@
-package prompt
+package template
 
 import (
 	"encoding/json"
@@ -38,20 +38,20 @@ func TestTemplate(t *testing.T) {
 		{`{{default "?" .void.x}}`, "?"},
 	}
 	for _, tt := range tests {
-		tmpl, err := newTemplate("prompt", tt.text)
+		tmpl, err := New("prompt", tt.text, Latest)
 		if err != nil {
 			t.Errorf("%s: %v", tt.text, err)
 			continue
 		}
-		if got, err := tmpl.render(r); err != nil || got != tt.want {
+		if got, err := tmpl.Render(r); err != nil || got != tt.want {
 			t.Errorf("%s = %q, %v; want %q", tt.text, got, err, tt.want)
 		}
 	}
-	whole, err := newTemplate("prompt", "{{json .}}")
+	whole, err := New("prompt", "{{json .}}", Latest)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := whole.render(jobtest.Row("a", "x", "b", nil)); err != nil || got != `{"a":"x","b":null}` {
+	if got, err := whole.Render(jobtest.Row("a", "x", "b", nil)); err != nil || got != `{"a":"x","b":null}` {
 		t.Errorf("{{json .}} = %s, %v", got, err)
 	}
 }
@@ -72,7 +72,7 @@ func TestTemplateColumns(t *testing.T) {
 		{"{{(index .l 0).name}}", []string{"l"}, false},
 	}
 	for _, tt := range tests {
-		tmpl, err := newTemplate("prompt", tt.text)
+		tmpl, err := New("prompt", tt.text, Latest)
 		if err != nil {
 			t.Errorf("%s: %v", tt.text, err)
 			continue
@@ -86,31 +86,37 @@ func TestTemplateColumns(t *testing.T) {
 func TestTemplateErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"{{.a":                    "unclosed action",
-		"{{env \"HOME\"}}":        `function "env" not defined`,
-		"{{readFile \"/etc/x\"}}": `function "readFile" not defined`,
+		"{{env \"HOME\"}}":        `prompt calls "env", which is no function`,
+		"{{readFile \"/etc/x\"}}": `prompt calls "readFile", which is no function`,
+		"{{body}}":                `did you mean {{.body}}? the input has id, body, user name`,
+		"{{user name}}":           `write {{index . "user name"}}`,
+		"{{uper .body}}":          "did you mean upper?",
 		"\xff":                    "UTF-8",
 	} {
-		_, err := newTemplate("prompt", text)
+		r, err := New("prompt", text, Latest)
+		if err == nil {
+			err = r.CheckColumns([]string{"id", "body", "user name"})
+		}
 		var spec *spec.Error
 		if !errors.As(err, &spec) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "prompt") {
 			t.Errorf("%q: error %v, want a SpecError with %q", text, err, want)
 		}
 	}
-	tmpl, err := newTemplate("prompt", "{{.reveiw}}")
+	tmpl, err := New("prompt", "{{.reveiw}}", Latest)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := tmpl.checkColumns([]string{"id", "review"}); err == nil || !strings.Contains(err.Error(), `did you mean "review"?`) {
+	if err := tmpl.CheckColumns([]string{"id", "review"}); err == nil || !strings.Contains(err.Error(), `did you mean "review"?`) {
 		t.Errorf("error %v, want the near match", err)
 	}
-	if _, err := tmpl.render(jobtest.Row("id", "1")); err == nil || !strings.Contains(err.Error(), `no column "reveiw"`) {
+	if _, err := tmpl.Render(jobtest.Row("id", "1")); err == nil || !strings.Contains(err.Error(), `no column "reveiw"`) {
 		t.Errorf("error %v, want the missing column", err)
 	}
-	deep, err := newTemplate("prompt", "{{.a.b}}")
+	deep, err := New("prompt", "{{.a.b}}", Latest)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := deep.render(jobtest.Row("a", json.RawMessage(`{"c":1}`))); err == nil {
+	if _, err := deep.Render(jobtest.Row("a", json.RawMessage(`{"c":1}`))); err == nil {
 		t.Error("a missing member of an object is rendered")
 	}
 }
@@ -135,11 +141,11 @@ func TestTextFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, text := range map[string]string{"Say hi\n": s.Prompt, "@hi says": s.System} {
-		tmpl, err := newTemplate("prompt", text)
+		tmpl, err := New("prompt", text, Latest)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := tmpl.render(jobtest.Row("x", "hi")); err != nil || got != want {
+		if got, err := tmpl.Render(jobtest.Row("x", "hi")); err != nil || got != want {
 			t.Errorf("%q, %v; want %q", got, err, want)
 		}
 	}

@@ -1,4 +1,4 @@
-package prompt
+package template
 
 import (
 	"encoding/json"
@@ -30,16 +30,16 @@ func TestFastTemplates(t *testing.T) {
 		"{{/* nothing */}}{{.a}}":        true,
 		`{{index . "a"}}`:                false,
 	} {
-		r, err := newTemplate("prompt", text)
+		r, err := New("prompt", text, Latest)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got := len(r.fast) > 0; got != fast {
 			t.Errorf("%q: fast is %t", text, got)
 		}
-		got, gotErr := r.render(row)
+		got, gotErr := r.Render(row)
 		r.fast = nil
-		want, wantErr := r.render(row)
+		want, wantErr := r.Render(row)
 		if got != want || (gotErr == nil) != (wantErr == nil) || gotErr != nil && gotErr.Error() != wantErr.Error() {
 			t.Errorf("%q is %q, %v; want %q, %v", text, got, gotErr, want, wantErr)
 		}
@@ -52,14 +52,14 @@ func BenchmarkTemplate(b *testing.B) {
 		{"simple", "Summarize in one sentence: {{.text}}"},
 		{"other", "Summarize in one sentence: {{trim .text}}"},
 	} {
-		r, err := newTemplate("prompt", c.text)
+		r, err := New("prompt", c.text, Latest)
 		if err != nil {
 			b.Fatal(err)
 		}
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := r.render(row); err != nil {
+				if _, err := r.Render(row); err != nil {
 					b.Fatal(err)
 				}
 			}
