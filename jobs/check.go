@@ -20,10 +20,13 @@ import (
 
 // checkOutput refuses to replace a file that this job did not write.
 func (j *Job) checkOutput() error {
-	if _, err := writer.FormatOf(j.spec.Output, j.spec.OutputFormat); err != nil {
-		return &spec.Error{Err: err}
+	if err := j.state.CheckOutput(j.spec.Force); err != nil {
+		return err
 	}
-	return j.state.CheckOutput(j.spec.Force)
+	if _, err := writer.FormatOf(j.spec.Output, j.spec.OutputFormat); err != nil {
+		return spec.Errorf("", "the output %s: %w", j.spec.Output, err)
+	}
+	return nil
 }
 
 // checkColumns refuses templates that name what is not there, and result columns
@@ -55,7 +58,7 @@ func (j *Job) checkColumns() error {
 	for i, name := range names {
 		input[i].Name = name
 	}
-	if _, _, err := output.Pick(&j.spec, input, result); err != nil {
+	if err := output.CheckColumns(&j.spec, input, result); err != nil {
 		return err
 	}
 	if k := j.spec.Key; k != "" && !slices.Contains(names, k) {

@@ -94,6 +94,9 @@ func (j *Job) Export(path, format string, statuses []batch.Status, force bool) (
 			return nil, spec.Errorf("write to another file", "%s is an input", j.spec.Input[min(i, len(j.spec.Input)-1)])
 		}
 	}
+	if err := j.state.CheckPlace(path); err != nil {
+		return nil, err
+	}
 	if _, err := os.Stat(path); err == nil && !force {
 		if path != j.spec.Output || j.checkOutput() != nil {
 			return nil, spec.Errorf("choose another --output, or replace it with --force", "%s exists", path)

@@ -5,11 +5,22 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/genbatch/genbatch/internal/fileformat"
 )
 
 // MakePathsAbsolute makes the paths of the job's own files absolute, from the working folder.
-// "-" stays as it is.
+// The input "-" stays as it is. The output "-" becomes a file in the state folder, which
+// whoever runs the job copies to stdout when it is whole. A path that begins with a tilde
+// is an [*Error].
 func (s *Spec) MakePathsAbsolute() error {
+	if s.Output == "-" {
+		s.State = s.StateDir()
+		if s.OutputFormat == "" {
+			s.OutputFormat = fileformat.JSONL
+		}
+		s.Output = filepath.Join(s.State, "stdout."+strings.ToLower(s.OutputFormat))
+	}
 	s.Input = slices.Clone(s.Input)
 	paths := []*string{&s.Output, &s.State, &s.APIKeyFile, &s.Prices, &s.MediaRoot}
 	for i := range s.Input {
@@ -19,6 +30,9 @@ func (s *Spec) MakePathsAbsolute() error {
 		if *p == "" || *p == "-" {
 			continue
 		}
+		if err := checkTilde(*p); err != nil {
+			return err
+		}
 		abs, err := filepath.Abs(*p)
 		if err != nil {
 			return err
@@ -26,6 +40,23 @@ func (s *Spec) MakePathsAbsolute() error {
 		*p = abs
 	}
 	return nil
+}
+
+// checkTilde refuses a path that a shell would have taken for one in a home folder. Job
+// files, and flags such as --input=~/a.csv, reach no shell that does so.
+func checkTilde(path string) error {
+	name, _, _ := strings.Cut(filepath.ToSlash(path), "/")
+	if !strings.HasPrefix(name, "~") {
+		return nil
+	}
+	if _, err := os.Lstat(name); err == nil {
+		return nil
+	}
+	hint := "write the whole path"
+	if home, err := os.UserHomeDir(); err == nil && name == "~" {
+		hint = "write it as " + filepath.Join(home, path[len(name):])
+	}
+	return Errorf(hint, "the path %s begins with a tilde, which only a shell knows", path)
 }
 
 // ReadFiles puts the contents of prompts, schemas, labels and examples in place of the names
@@ -40,6 +71,9 @@ func (s *Spec) ReadFiles() error {
 		file, ok := fileOf(*text)
 		if !ok {
 			continue
+		}
+		if err := checkTilde(file); err != nil {
+			return err
 		}
 		content, err := os.ReadFile(file)
 		if err != nil {
@@ -57,7 +91,8 @@ func (s *Spec) ReadFiles() error {
 // job file's own folder dir.
 func (s *Spec) resolve(dir string) {
 	at := func(path *string) {
-		if *path != "" && *path != "-" && !filepath.IsAbs(*path) {
+		// A path with a tilde is refused later, as it is.
+		if *path != "" && *path != "-" && !filepath.IsAbs(*path) && checkTilde(*path) == nil {
 			*path = filepath.Join(dir, *path)
 		}
 	}
