@@ -72,7 +72,7 @@ func (f *Folder) CheckOutput(force bool) error {
 // CheckPlace refuses a path at which no output can be written, whatever is there now. Its
 // errors are of type [*spec.Error], except for faults of the disk.
 func (f *Folder) CheckPlace(path string) error {
-	if path == f.Output && f.keepsStdout() {
+	if path == f.Output && keepsStdout(f.Dir, path) {
 		return nil // the folder is made later
 	}
 	target, err := durable.Target(path)

@@ -39,7 +39,7 @@ func (f *Folder) CheckPaths(patterns, paths []string) error {
 	}
 	// --fresh renames the folder, and the output with it. Only what goes to stdout is kept
 	// there.
-	if within(f.Dir, f.Output) && !f.keepsStdout() {
+	if within(f.Dir, f.Output) && !keepsStdout(f.Dir, f.Output) {
 		return spec.Errorf("name a folder that holds nothing else", "the output %s stands in the state folder %s", f.Output, f.Dir)
 	}
 	return nil
@@ -52,9 +52,9 @@ func matches(pattern, path string) bool {
 	return ok
 }
 
-// keepsStdout reports whether the output is what goes to stdout, kept in the folder.
-func (f *Folder) keepsStdout() bool {
-	return filepath.Dir(f.Output) == f.Dir && strings.HasPrefix(filepath.Base(f.Output), "stdout.")
+// keepsStdout reports whether an output is what goes to stdout, kept in the folder dir.
+func keepsStdout(dir, output string) bool {
+	return filepath.Dir(output) == dir && strings.HasPrefix(filepath.Base(output), "stdout.")
 }
 
 // within reports whether path is dir or stands in it; both are absolute.
