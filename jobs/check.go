@@ -19,10 +19,13 @@ import (
 
 // checkOutput refuses to replace a file that this job did not write.
 func (j *Job) checkOutput() error {
-	if _, err := writer.FormatOf(j.spec.Output, j.spec.OutputFormat); err != nil {
-		return &spec.Error{Err: err}
+	if err := j.state.CheckOutput(j.spec.Force); err != nil {
+		return err
 	}
-	return j.state.CheckOutput(j.spec.Force)
+	if _, err := writer.FormatOf(j.spec.Output, j.spec.OutputFormat); err != nil {
+		return spec.Errorf("", "the output %s: %w", j.spec.Output, err)
+	}
+	return nil
 }
 
 // checkColumns refuses templates that name what is not there, and result columns
@@ -59,8 +62,7 @@ func (j *Job) checkColumns() error {
 	for i, name := range names {
 		input[i].Name = name
 	}
-	_, _, err := output.Pick(&j.spec, input, result)
-	return err
+	return output.CheckColumns(&j.spec, input, result)
 }
 
 // checkKeys refuses a key that names two rows.

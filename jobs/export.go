@@ -100,6 +100,9 @@ func (j *Job) Export(path, format string, statuses []batch.Status, force bool) (
 			return nil, spec.Errorf("write to another file", "%s is an input", j.spec.Input[min(i, len(j.spec.Input)-1)])
 		}
 	}
+	if err := j.state.CheckPlace(path); err != nil {
+		return nil, err
+	}
 	own := path == j.spec.Output
 	free := func(writer.Sum) error {
 		if _, err := os.Stat(path); err == nil && !force && (!own || j.checkOutput() != nil) {

@@ -94,6 +94,15 @@ func (j *Job) CountRows(ctx context.Context) (int64, error) {
 // log returns where warnings go.
 func (j *Job) log() *slog.Logger { return j.options.Log }
 
+// warnInput says what is odd about how the input is read.
+func (j *Job) warnInput() {
+	j.critic.input.Do(func() {
+		for _, note := range j.list.Input.Notes() {
+			j.log().Warn(note)
+		}
+	})
+}
+
 // sources are what the job's output is derived from.
 func (j *Job) sources() state.Sources {
 	return state.Sources{Spec: &j.spec, Inputs: j.list.Input.Paths(), Journal: j.journal, Media: j.media.LastSeen()}

@@ -281,7 +281,7 @@ func (j *Job) openReader() (*reader.Input, error) {
 			return nil, spec.Errorf("write to another file", "%s is input and output", p)
 		}
 	}
-	in, err := reader.Open(reader.Config{Paths: paths, Format: j.spec.InputFormat, MaxRowBytes: j.spec.MaxRowBytes})
+	in, err := reader.Open(reader.Config{Paths: paths, Format: j.spec.InputFormat, MaxRowBytes: j.spec.MaxRowBytes, Quotes: j.spec.Quotes})
 	if err != nil {
 		return nil, &spec.Error{Err: err}
 	}

@@ -23,6 +23,7 @@ func (j *Job) Plan() (*Plan, error) {
 	if err := j.critic.checkFlight(); err != nil {
 		return nil, err
 	}
+	j.warnInput()
 	j.critic.warnSchema()
 	j.critic.warnExamples()
 	j.critic.warnExpected()
@@ -52,6 +53,7 @@ func (j *Job) Pilot(ctx context.Context, n int) (*Summary, *Plan, error) {
 	if err := j.openJournal(); err != nil {
 		return nil, nil, err
 	}
+	j.warnInput()
 	j.critic.warnPrice()
 	pilot, err := j.list.Pilot(n)
 	if err != nil {

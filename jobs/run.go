@@ -100,6 +100,7 @@ func (j *Job) Progress() Progress {
 // left pending. The summary is there also when the run ended early, which the
 // error tells: what [batch.Run] returned, or a fault of writing the output.
 func (j *Job) Run(ctx context.Context) (*Summary, error) {
+	j.warnInput()
 	j.critic.warnPrice()
 	j.critic.warnExamples()
 	j.critic.warnExpected()

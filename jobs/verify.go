@@ -1,11 +1,9 @@
 package jobs
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -173,7 +171,7 @@ func (j *Job) compareOutput(m *state.Manifest) (r comparison, err error) {
 		return r, nil // verifyOutput says so
 	}
 	defer f.Close()
-	c := &comparer{r: bufio.NewReaderSize(f, 256<<10), line: 1}
+	c := output.NewComparer(f)
 	totals, _, err := j.derive(context.Background(), output.Target{To: c, Path: m.Output.Path, Format: j.spec.OutputFormat})
 	if _, damaged := errors.AsType[*journal.Damage](err); damaged {
 		return r, nil
@@ -182,13 +180,11 @@ func (j *Job) compareOutput(m *state.Manifest) (r comparison, err error) {
 		r.difference = file.Error()
 		return r, nil
 	}
-	if err != nil && !c.differs {
+	if err != nil && !c.Differs() {
 		return r, err
 	}
-	if _, err := c.r.ReadByte(); err == nil {
-		c.differs = true // it goes on where it should end, if it has not differed before
-	}
-	if c.differs && j.media != nil {
+	differs := c.End()
+	if differs && j.media != nil {
 		pass := j.media.NewPass()
 		for it, err := range j.list.Items() {
 			if err != nil {
@@ -201,49 +197,10 @@ func (j *Job) compareOutput(m *state.Manifest) (r comparison, err error) {
 			return r, nil
 		}
 	}
-	if c.differs {
-		r.difference = fmt.Sprintf("it differs from byte %d on, in line %d", c.offset, c.line)
+	if differs {
+		r.difference = c.Place()
 	} else {
 		r.totals = totals
 	}
 	return r, nil
-}
-
-// errDiffers ends a derivation that is known to differ.
-var errDiffers = errors.New("the files differ")
-
-// A comparer compares what is written to it with what a reader has.
-type comparer struct {
-	r       *bufio.Reader
-	buf     []byte
-	offset  int64 // of the first byte that differs, or so far none does
-	line    int64 // in which it stands, where the format has lines
-	differs bool
-}
-
-// Write implements io.Writer.
-func (c *comparer) Write(p []byte) (int, error) {
-	if c.differs {
-		return 0, errDiffers
-	}
-	c.buf = slices.Grow(c.buf[:0], len(p))[:len(p)]
-	n, err := io.ReadFull(c.r, c.buf)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		return 0, err
-	}
-	for i := range n {
-		if p[i] != c.buf[i] {
-			c.differs = true
-			return 0, errDiffers
-		}
-		c.offset++
-		if p[i] == '\n' {
-			c.line++
-		}
-	}
-	if n < len(p) {
-		c.differs = true
-		return 0, errDiffers
-	}
-	return n, nil
 }

@@ -30,13 +30,14 @@ type critic struct {
 	log    *slog.Logger
 
 	// What is odd about one answer is mostly odd about all: it is said now and then.
-	otherModel, otherTier rate.Sometimes
+	otherModel, otherTier, input rate.Sometimes
 }
 
 func newCritic(s *spec.Spec, p *prompt.Prompt, prices *price.Table, log *slog.Logger) *critic {
 	return &critic{
 		spec: s, prompt: p, prices: prices, log: log,
 		otherModel: rate.Sometimes{First: 1, Interval: 10 * time.Minute}, otherTier: rate.Sometimes{First: 1},
+		input: rate.Sometimes{First: 1},
 	}
 }
 

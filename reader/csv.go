@@ -28,7 +28,7 @@ func (f *file) openCSV() error {
 		return err
 	}
 	f.columns = f.nameColumns(r)
-	return nil
+	return f.checkQuotes(r)
 }
 
 // openRecords opens the file for reading its records. A TSV file has fields in quotes only
@@ -37,14 +37,11 @@ func (f *file) openRecords() (*textfile.Records, error) {
 	comma, quotes := byte(','), true
 	if f.format == fileformat.TSV {
 		comma = '\t'
-		t, err := f.openText()
-		if err != nil {
+		var err error
+		if quotes, err = f.quotedHeader(); err != nil {
 			return nil, err
 		}
-		defer t.Close()
-		head, _ := t.Peek(textfile.Buffer)
-		quotes = f.quotes || quotedHeader(head)
-		f.inQuotes = !quotes && quotedField.Match(head)
+		quotes = quotes || f.quotes
 	}
 	return textfile.NewRecords(f.openText, comma, quotes, f.max)
 }

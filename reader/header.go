@@ -1,7 +1,6 @@
 package reader
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -18,17 +17,23 @@ import (
 
 // This file reads the header of a CSV or TSV file, and names its columns.
 
-// quotedHeader reports whether each name in the first line of a TSV file is in quotes.
-// Such a file was written by a program that puts texts in quotes. TSV is otherwise read
-// without them, since most programs write it so, and a quote is then a part of the text.
-func quotedHeader(head []byte) bool {
-	line, _, _ := bytes.Cut(head, []byte("\n"))
-	for name := range bytes.SplitSeq(bytes.TrimRight(line, "\r"), []byte("\t")) {
-		if len(name) < 2 || name[0] != '"' || name[len(name)-1] != '"' {
-			return false
+// quotedHeader reports whether each name of a TSV file is in quotes. Such a file was
+// written by a program that puts texts in quotes, as package writer does. TSV is otherwise
+// read without them, since most programs write it so, and a quote is then a part of the
+// text.
+func (f *file) quotedHeader() (bool, error) {
+	r, err := textfile.NewRecords(f.openText, '\t', true, f.max)
+	if err != nil {
+		return false, err
+	}
+	defer r.Close()
+	names, err := r.Next()
+	for i := range names {
+		if !r.Quoted(i) {
+			return false, nil
 		}
 	}
-	return true
+	return err == nil, nil // a header that cannot be read with quotes is read without
 }
 
 // quotedField matches a field that is in quotes, in a TSV file that is read without them.
@@ -55,7 +60,7 @@ func (f *file) readHeader(r *textfile.Records) ([]string, error) {
 			return nil, &Error{File: f.path, Line: line, Column: column, Err: fmt.Errorf(format, args...)}
 		}
 		switch {
-		case i == 0 && otherKind(r.Text()) != "":
+		case i == 0 && !r.Quoted(0) && otherKind(r.Text()) != "":
 			return fail("%s", otherKind(r.Text()))
 		case !utf8.ValidString(name):
 			return fail("the name of column %d is not UTF-8; convert the file, for example with iconv", i+1)
@@ -63,10 +68,10 @@ func (f *file) readHeader(r *textfile.Records) ([]string, error) {
 			return fail("the name of column %d has a NUL byte; is this UTF-16 without a byte order mark?", i+1)
 		case strings.ContainsRune(name, '\r') && !r.Quoted(i):
 			return fail("the lines end in a bare carriage return; convert them, for example with: tr '\\r' '\\n'")
-		case i == 0 && strings.HasPrefix(strings.ToLower(name), "sep=") && (len(names) == 1 || len(names) == 2 && names[1] == ""):
+		case i == 0 && !r.Quoted(0) && strings.HasPrefix(strings.ToLower(name), "sep=") && (len(names) == 1 || len(names) == 2 && names[1] == ""):
 			return fail("the first line tells Excel what separates the fields (%s), and does not name the columns; remove it, for example with: tail -n +2", name)
 		}
-		if sep := f.separatorIn(name); sep != "" && len(names) == 1 {
+		if sep := f.separatorIn(name); sep != "" && len(names) == 1 && !r.Quoted(0) {
 			return fail("the header is one column, %q: the fields seem to be separated by %s, not by %s; %s", name, sep, f.separators(),
 				"convert the file ("+f.otherFormat()+"), or name the column otherwise")
 		}
@@ -179,8 +184,22 @@ func (f *file) nameColumns(r *textfile.Records) []batch.Column {
 		}
 		f.note("in the header, %s", strings.Join(said, "; "))
 	}
-	if f.inQuotes {
+	return columns
+}
+
+// checkQuotes notes that fields of a TSV file look as if they were in quotes, and are read
+// without.
+func (f *file) checkQuotes(r *textfile.Records) error {
+	if r.Quotes() {
+		return nil
+	}
+	t, err := f.openText()
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	if head, _ := t.Peek(textfile.Buffer); quotedField.Match(head) {
 		f.note("TSV is read without quotes, so that the quotes around fields count as text; if they are to be removed, use --quotes")
 	}
-	return columns
+	return nil
 }

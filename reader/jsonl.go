@@ -118,6 +118,7 @@ func (d *objectDecoder) decode(b []byte) ([]batch.Column, []any, error) {
 	values := make([]any, 0, len(d.last))
 	clear(d.seen)
 	var fault error // the first
+	last := -1      // where the last value ends
 	for first := true; ; first = false {
 		m, ok, err := s.next(first)
 		if err != nil {
@@ -125,12 +126,17 @@ func (d *objectDecoder) decode(b []byte) ([]batch.Column, []any, error) {
 				fault = err
 			}
 			if m.val == 0 || !s.pass(&m) {
+				// Of 01 or 1.2.3 a part was taken for a number.
+				if n := len(values) - 1; n >= 0 && err.offset == last && cols[n].Type != batch.String {
+					values[n] = nil
+				}
 				break
 			}
 			m.typ, m.valEnd, m.escaped = batch.String, m.val, false
 		} else if !ok {
 			break
 		}
+		last = m.valEnd
 		var v any
 		text := b[m.val:m.valEnd]
 		switch m.typ {

@@ -323,7 +323,9 @@ func TestJSONLForeign(t *testing.T) {
 		{`{"id":1 /* the first */}`, ":9: ", "JSON has no comments", `id=1`},
 		{`{"id":1 # the first`, ":9: ", "JSON has no comments", `id=1`},
 		{`{"id":1,"body":"cut`, ":20: ", "the line ends where the closing quote of a string should stand", `id=1`},
-		{`{"id":01}`, ":8: ", "not JSON: '1'", `id=0`},
+		{`{"id":01}`, ":8: ", "not JSON: '1'", `id=<nil>`},
+		{`{"id":1,"a":1.2.3}`, ":16: ", "not JSON: '.'", `id=1 a=<nil>`},
+		{`{"id":1,"a":"b" "c":1}`, ":17: ", "not JSON: '\"'", `id=1 a=b`},
 	}
 	for _, tt := range tests {
 		rows, err := all(open(t, Config{}, write(t, "a.jsonl", tt.line+"\n{\"id\":2}\n")))

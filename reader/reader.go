@@ -15,6 +15,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -65,10 +66,9 @@ type file struct {
 	notes       []string
 
 	// What is known of a CSV or TSV file.
-	header   []string // as it is written
-	quotes   bool     // the user says that fields are in quotes
-	inQuotes bool     // fields seem to be in quotes, and are read without
-	spare    bool     // an empty field at the end of a row is none
+	header []string // as it is written
+	quotes bool     // the user says that fields are in quotes
+	spare  bool     // an empty field at the end of a row is none
 }
 
 // note keeps what the user should know about how the file is read.
@@ -204,6 +204,9 @@ func (f *file) open(format string) error {
 		return err
 	}
 	f.format, f.compression = kind.Format, kind.Compression
+	if m := partition.FindStringSubmatch(filepath.ToSlash(f.path)); m != nil {
+		f.note("what the folders' names say, such as %s, is read as no column", m[1])
+	}
 	switch f.format {
 	case fileformat.JSONL:
 		return f.openJSONL(kind.Extension == ".json")
@@ -215,6 +218,9 @@ func (f *file) open(format string) error {
 	}
 	return f.openCSV()
 }
+
+// partition matches a folder that is named for a value of its files, as Hive and Spark do.
+var partition = regexp.MustCompile(`/([A-Za-z_][A-Za-z0-9_]*=[^/]*)/`)
 
 // rows calls yield for each row until yield returns false. An error means that the
 // source broke.

@@ -41,9 +41,9 @@ type Config struct {
 	// keeps its bytes.
 	AllInput bool
 
-	// CSVSafe puts an apostrophe before each text in CSV and TSV that a spreadsheet
-	// would take for a formula. Such a text begins with = + - @, a tab or a carriage
-	// return, and is not a number.
+	// CSVSafe puts an apostrophe before each text in CSV and TSV, and before each name of
+	// a column, that a spreadsheet would take for a formula. Such a text begins with
+	// = + - @, a tab or a line end, and is not a number.
 	CSVSafe bool
 
 	FS durable.FS // the zero value is the real file system
@@ -179,6 +179,15 @@ func (o *Output) Write(row *batch.Row, result []any) error {
 	return o.err
 }
 
+// Cleaned returns the number of cells from which something was removed that the format
+// cannot hold: NUL characters, and bytes that are not UTF-8, in CSV and TSV.
+func (o *Output) Cleaned() int64 {
+	if e, ok := o.enc.(*csvEncoder); ok {
+		return e.cleaned
+	}
+	return 0
+}
+
 // A Sum identifies the bytes of a file.
 type Sum struct {
 	Size   int64
@@ -252,6 +261,9 @@ func FormatOf(path, format string) (string, error) {
 // formatOf returns the format and the compression of the file at path.
 func formatOf(path, format string) (fileformat.File, error) {
 	file, err := fileformat.Of(path, format, "--output-format")
+	if err == nil && file.Extension == ".json" && format == "" {
+		return fileformat.File{}, errors.New("a .json file holds one JSON value, and an output one object a line; name it .jsonl, or say --output-format jsonl")
+	}
 	if err == nil && file.Format == fileformat.Parquet && file.Compression != "" {
 		return fileformat.File{}, fmt.Errorf("a Parquet file compresses by itself; leave .%s away", file.Compression)
 	}

@@ -106,7 +106,7 @@ func TestJSONLToJSONL(t *testing.T) {
 	const tail = `"response":"a <b> \"c\"\n","status":"ok","tokens":12,"cost_usd":0.0000015}`
 	want := `{"a": 1.50,  "a":"\u00e4",` + tail + "\n" +
 		"{" + tail + "\n" +
-		`{"response":null,"status":"skipped","tokens":null,"cost_usd":null}` + "\n" +
+		`{"a":1,"response":null,"status":"skipped","tokens":null,"cost_usd":null}` + "\n" +
 		`{"x":"<","y":[1, 2],` + tail + "\n"
 	got := text(t, convert(t, in, "o.jsonl", writer.Config{AllInput: true, Columns: results}))
 	if got != want {
@@ -163,11 +163,11 @@ func TestCSVRoundTrip(t *testing.T) {
 }
 
 func TestCSVSafe(t *testing.T) {
-	cells := []any{"=1+1", "+x", "-5", "-5e3", "-x", "@a", "\tx", "\rx", "x=1", "", int64(-5), json.RawMessage("[1]")}
-	want := []string{"'=1+1", "'+x", "-5", "-5e3", "'-x", "'@a", "'\tx", "'\rx", "x=1", "", "-5", "[1]"}
+	cells := []any{"=1+1", "+x", "-5", "-5e3", "-x", "@a", "\tx", "\rx", "\nx", "＝1", "x=1", "", int64(-5), json.RawMessage("[1]")}
+	want := []string{"'=1+1", "'+x", "-5", "-5e3", "'-x", "'@a", "'\tx", "'\rx", "'\nx", "'＝1", "x=1", "", "-5", "[1]"}
 	for _, safe := range []bool{true, false} {
 		path := filepath.Join(t.TempDir(), "o.csv")
-		o, err := writer.Create(writer.Config{Path: path, Columns: []batch.Column{{Name: "a"}, {Name: "b"}}, CSVSafe: safe})
+		o, err := writer.Create(writer.Config{Path: path, Columns: []batch.Column{{Name: "=a"}, {Name: "b"}}, CSVSafe: safe})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -179,8 +179,12 @@ func TestCSVSafe(t *testing.T) {
 		if err := o.Commit(); err != nil {
 			t.Fatal(err)
 		}
+		in := openInput(t, path)
+		if name := map[bool]string{true: "'=a", false: "=a"}[safe]; in.Columns()[0].Name != name {
+			t.Errorf("safe %t: the column is named %q, want %q", safe, in.Columns()[0].Name, name)
+		}
 		i := 0
-		for r, err := range openInput(t, path).Rows() {
+		for r, err := range in.Rows() {
 			if err != nil || r.Err != nil {
 				t.Fatal(err, r.Err)
 			}
@@ -224,7 +228,7 @@ func TestValues(t *testing.T) {
 		json string
 		csv  string // when it differs
 	}{
-		{batch.String, "\x00\x1f\\\"<>&\u2028\xff", `"\u0000\u001f\\\"<>&` + "\u2028\uFFFD" + `"`, "\x00\x1f\\\"<>&\u2028\xff"},
+		{batch.String, "\x00\x1f\\\"<>&\u2028\xff", `"\u0000\u001f\\\"<>&` + "\u2028\uFFFD" + `"`, "\x1f\\\"<>&\u2028\uFFFD"},
 		{batch.Int, int64(math.MinInt64), "-9223372036854775808", ""},
 		{batch.Int, json.Number("18446744073709551616"), "18446744073709551616", ""},
 		{batch.Float, 1e6, "1000000", ""},

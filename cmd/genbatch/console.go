@@ -58,6 +58,19 @@ type record interface {
 	json.Marshaler
 }
 
+// copyOut copies an output to stdout. If that fails, nothing is lost.
+func (con *console) copyOut(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := io.Copy(con.stdout, f); err != nil {
+		return fmt.Errorf("the output cannot be written to stdout, and is kept in %s: %w", path, err)
+	}
+	return nil
+}
+
 // print writes what a command found to stdout, as JSON with --json.
 func (con *console) print(c *cli.Context, r record) {
 	if c.Bool("json") {
@@ -84,11 +97,11 @@ type errorJSON struct {
 }
 
 func writeJSON(w io.Writer, v any) {
-	text, err := json.Marshal(v)
-	if err != nil {
-		text = fmt.Appendf(nil, `{"type":"error","error":%q}`, err)
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		fmt.Fprintf(w, "{\"type\":\"error\",\"error\":%q}\n", err)
 	}
-	w.Write(append(text, '\n'))
 }
 
 // terminalWidth returns how many columns w has, and whether it is a terminal.

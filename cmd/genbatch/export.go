@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -41,33 +42,70 @@ func export(c *cli.Context, con *console) error {
 	}
 	path, format := spec.Output, spec.OutputFormat
 	if c.IsSet("output") {
+		format = c.String("output-format")
+		if c.String("output") == "-" {
+			return exportToStdout(c, con, spec, format)
+		}
 		if path, err = filepath.Abs(c.String("output")); err != nil {
 			return err
 		}
-		format = c.String("output-format")
 	}
+	r, err := exportTo(c, con, spec, path, format)
+	if err != nil {
+		return err
+	}
+	con.print(c, r)
+	return nil
+}
+
+// exportToStdout writes a whole output to stdout, by way of a temporary file. What is to
+// be said about it goes to stderr.
+func exportToStdout(c *cli.Context, con *console, spec *jobs.Spec, format string) error {
+	if format == "" {
+		format = "jsonl"
+	}
+	dir, err := os.MkdirTemp("", "genbatch-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "stdout."+format)
+	r, err := exportTo(c, con, spec, path, format)
+	if err != nil {
+		return err
+	}
+	if err := con.copyOut(path); err != nil {
+		return err
+	}
+	r.Path = "stdout"
+	if c.Bool("json") {
+		writeJSON(con.stderr, r)
+		return nil
+	}
+	fmt.Fprint(con.stderr, r)
+	return nil
+}
+
+// exportTo writes an output to a file.
+func exportTo(c *cli.Context, con *console, spec *jobs.Spec, path, format string) (r report.Export, err error) {
 	// Only these flags mean what they mean to run: --output and --state, for example, name
 	// a place here, and are no part of the job.
 	override(c, spec, "columns", "prefix", "raw", "csv-safe", "expected", "prices")
 	statuses, err := statusesOf(c)
 	if err != nil {
-		return err
+		return r, err
 	}
 	log, err := newLog(c, con.stderr)
 	if err != nil {
-		return err
+		return r, err
 	}
 	job, err := jobs.View(*spec, jobs.Options{Log: log})
 	if err != nil {
-		return err
+		return r, err
 	}
 	defer job.Close()
 	totals, err := job.Export(path, format, statuses, c.Bool("force"))
-	if err != nil {
-		return err
-	}
-	con.print(c, report.Export{Path: path, Totals: totals})
-	return nil
+	return report.Export{Path: path, Totals: totals}, err
 }
 
 // statusesOf returns the statuses that --status names.

@@ -82,6 +82,7 @@ func settings() []setting {
 	return []setting{
 		listSetting("input", groupRows, "`PATH` of a table to read; repeatable; globs; - is stdin; .gz and .zst are read through", func(s *jobs.Spec) *jobs.List { return &s.Input }, "i"),
 		textSetting("input-format", groupRows, "jsonl, csv, tsv or parquet, where the extension does not say", func(s *jobs.Spec) *string { return &s.InputFormat }),
+		boolSetting("quotes", groupRows, "TSV: fields are in quotes, as in CSV (by itself only if the names are)", func(s *jobs.Spec) *bool { return &s.Quotes }),
 		textSetting("key", groupRows, "`COLUMN` that names a row in messages; must be unique", func(s *jobs.Spec) *string { return &s.Key }),
 		numberSetting("limit", groupRows, "only the first `N` rows", "all", func(s *jobs.Spec) *int { return &s.Limit }),
 		numberSetting("sample", groupRows, "only `N` rows, chosen by fingerprint, so that the choice repeats", "all", func(s *jobs.Spec) *int { return &s.Sample }),

@@ -51,12 +51,19 @@ func runJob(c *cli.Context, con *console) error {
 	if aside := job.SetAside(); aside != "" && !c.Bool("quiet") && !c.Bool("json") {
 		fmt.Fprintf(con.stderr, "genbatch: the old journal is kept in %s\n", aside)
 	}
+	if spec.Output == "-" && spec.State == "" && !c.Bool("quiet") && !c.Bool("json") {
+		fmt.Fprintf(con.stderr, "genbatch: the output goes to stdout when it is whole; what was answered is kept in %s (see --state)\n", spec.StateDir())
+	}
 
 	ctx, stop := con.untilSignal(c.Context)
 	defer stop()
 	show := newDisplay(c, con, job)
 	summary, err := job.Run(ctx)
 	show.close()
+	if err == nil && spec.Output == "-" {
+		err = con.copyOut(job.Spec().Output)
+		summary.Output = "stdout"
+	}
 	code := exitCode(summary, err)
 	if summary == nil {
 		return err

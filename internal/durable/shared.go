@@ -2,17 +2,24 @@ package durable
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strconv"
 )
 
 // CreateShared is [FS.CreateFile] for a file of the user's. A new file gets the mode that
-// the umask allows, as from any other program. A file that is replaced keeps its mode.
+// the umask allows, as from any other program. A file that is replaced keeps its mode. A
+// symbolic link at path stays, and the file that it names is replaced or made.
 func (s FS) CreateShared(path string) (*File, error) {
+	path, err := Target(path)
+	if err != nil {
+		return nil, err
+	}
 	file := &File{fs: s, path: path}
-	err := s.do(OpCreate, path, func() (err error) {
+	err = s.do(OpCreate, path, func() (err error) {
 		if file.f, err = createTemp(path); err != nil {
 			return err
 		}
@@ -28,6 +35,32 @@ func (s FS) CreateShared(path string) (*File, error) {
 		return nil, err
 	}
 	return file, nil
+}
+
+// Target returns the path of the file that a path stands for: path itself, or where the
+// symbolic links lead that begin there. That file need not exist.
+func Target(path string) (string, error) {
+	const most = 40 // as in Linux
+	for range most {
+		info, err := os.Lstat(path)
+		if err != nil || info.Mode()&fs.ModeSymlink == 0 {
+			return path, nil
+		}
+		to, err := os.Readlink(path)
+		if err != nil {
+			return "", err
+		}
+		if !filepath.IsAbs(to) {
+			// A link is relative to where its folder really is.
+			dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+			if err != nil {
+				return "", err
+			}
+			to = filepath.Join(dir, to)
+		}
+		path = to
+	}
+	return "", fmt.Errorf("%s is a symbolic link that leads to itself", path)
 }
 
 // createTemp is os.CreateTemp with the mode that the umask allows. The kernel has to

@@ -39,17 +39,21 @@ func Of(path, format, flag string) (File, error) {
 		return f, nil
 	case "":
 		if f.Format = byExtension(f.Extension); f.Format == "" {
-			if way := foreign[f.Extension]; way != "" {
-				return File{}, fmt.Errorf("a %s file is not read or written here; %s", f.Extension, way)
+			if way := foreign[f.Extension]; way != "" && flag == "--input-format" {
+				return File{}, fmt.Errorf("a %s file is not read here; %s", f.Extension, way)
 			}
-			return File{}, fmt.Errorf("the extension %q says no format; give %s jsonl, csv, tsv or parquet", f.Extension, flag)
+			err := fmt.Errorf("the extension %q says no format; give %s jsonl, csv, tsv or parquet", f.Extension, flag)
+			if f.Extension == ".txt" && flag == "--input-format" {
+				err = fmt.Errorf("%w; lines of plain text become JSONL with: jq -Rc '{text: .}' FILE", err)
+			}
+			return File{}, err
 		}
 		return f, nil
 	}
 	return File{}, fmt.Errorf("unknown %s %q; it is jsonl, csv, tsv or parquet", flag, format)
 }
 
-// foreign says what to do instead about formats that others write.
+// foreign says what to do about inputs in formats that others write.
 var foreign = map[string]string{
 	".xlsx": sheet, ".xls": sheet, ".xlsm": sheet, ".xlsb": sheet, ".ods": sheet, ".numbers": sheet,
 	".bz2": "unpack it, for example with: bunzip2 -k FILE",

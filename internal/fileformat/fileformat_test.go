@@ -30,13 +30,13 @@ func TestOf(t *testing.T) {
 
 func TestOfRefuses(t *testing.T) {
 	for _, c := range []struct{ path, format, flag, want string }{
-		{"a.txt", "", "--input-format", `the extension ".txt" says no format; give --input-format jsonl, csv, tsv or parquet`},
+		{"a.txt", "", "--input-format", `the extension ".txt" says no format; give --input-format jsonl, csv, tsv or parquet; lines of plain text become JSONL with: jq -Rc '{text: .}' FILE`},
 		{"a.TXT.gz", "", "--output-format", `the extension ".txt" says no format; give --output-format jsonl, csv, tsv or parquet`},
 		{"csv", "", "--input-format", `the extension "" says no format; give --input-format jsonl, csv, tsv or parquet`},
 		{"a.gz", "", "--input-format", `the extension "" says no format; give --input-format jsonl, csv, tsv or parquet`},
-		{"a.csv.bz2", "", "--input-format", `a .bz2 file is not read or written here; unpack it, for example with: bunzip2 -k FILE`},
-		{"A.XLS", "", "--input-format", `a .xls file is not read or written here; save the sheet as CSV UTF-8 from the program that made it, or with Python: pandas.read_excel(FILE).to_csv(FILE + '.csv', index=False)`},
-		{"a.orc.gz", "", "--output-format", `a .orc file is not read or written here; convert it to Parquet, for example with pandas, Polars or DuckDB`},
+		{"a.csv.bz2", "", "--input-format", `a .bz2 file is not read here; unpack it, for example with: bunzip2 -k FILE`},
+		{"A.XLS", "", "--input-format", `a .xls file is not read here; save the sheet as CSV UTF-8 from the program that made it, or with Python: pandas.read_excel(FILE).to_csv(FILE + '.csv', index=False)`},
+		{"a.orc.gz", "", "--input-format", `a .orc file is not read here; convert it to Parquet, for example with pandas, Polars or DuckDB`},
 		{"a.csv", "XML", "--input-format", `unknown --input-format "XML"; it is jsonl, csv, tsv or parquet`},
 		{"a.csv", "ndjson", "--output-format", `unknown --output-format "ndjson"; it is jsonl, csv, tsv or parquet`},
 	} {

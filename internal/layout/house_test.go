@@ -67,7 +67,7 @@ var house = []floor{
 		{"jobs/cost", []string{"jobs/eval", "batch", "batch/price", "internal/message"}},
 	}},
 	{"words", []room{
-		{"jobs/spec", []string{"reader", "batch", "batch/gemini", "batch/price", "internal/apijson", "internal/message", "internal/redact"}},
+		{"jobs/spec", []string{"reader", "batch", "batch/gemini", "batch/price", "internal/apijson", "internal/fileformat", "internal/message", "internal/redact"}},
 		{"jobs/eval", []string{"batch", "internal/message"}},
 	}},
 	{"files", []room{

@@ -24,6 +24,7 @@ type Totals struct {
 
 	Problems map[string]int64 `json:"problems,omitempty"` // rows by the reason why they are not ok; see AddProblem
 	Written  int64            `json:"-"`                  // rows of the output
+	Cleaned  int64            `json:"cleaned,omitzero"`   // cells of the output that lost what its format cannot hold
 
 	// Copied counts rows that share the answer of an identical row. Saved is what it would
 	// have cost to ask them too.

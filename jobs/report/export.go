@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -18,6 +17,7 @@ func (e Export) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Wrote %s: %s of %s\n", e.Path, Count(e.Totals.Written), Rows(e.Totals))
 	w := newTable(&b)
+	writeCleaned(w, e.Totals)
 	fmt.Fprintf(w, "  cost\t%s\n", amount(shownCost(e.Totals)))
 	writeBill(w, "  ", e.Totals)
 	w.Flush()
@@ -34,5 +34,5 @@ type exportJSON struct {
 
 // MarshalJSON implements json.Marshaler.
 func (e Export) MarshalJSON() ([]byte, error) {
-	return json.Marshal(sorted[exportJSON]{exportJSON{"export", e.Path, totalsOf(e.Totals)}})
+	return marshal(sorted[exportJSON]{exportJSON{"export", e.Path, totalsOf(e.Totals)}})
 }

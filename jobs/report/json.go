@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 
 	"github.com/genbatch/genbatch/batch/price"
@@ -14,7 +15,7 @@ type sorted[T any] struct{ fields T }
 // MarshalJSON implements json.Marshaler. T must not implement it, neither by itself nor
 // by an embedded struct.
 func (s sorted[T]) MarshalJSON() ([]byte, error) {
-	text, err := json.Marshal(s.fields)
+	text, err := marshal(s.fields)
 	if err != nil {
 		return nil, err
 	}
@@ -22,7 +23,16 @@ func (s sorted[T]) MarshalJSON() ([]byte, error) {
 	if err := json.Unmarshal(text, &object); err != nil {
 		return nil, err
 	}
-	return json.Marshal(object) // maps are written in the order of their keys
+	return marshal(object) // maps are written in the order of their keys
+}
+
+// marshal is json.Marshal without the escapes for HTML, which nobody reads here.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 // dollars is an amount as it is written in JSON.

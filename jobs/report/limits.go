@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -161,5 +160,5 @@ func (m ModelLimits) MarshalJSON() ([]byte, error) {
 	if !k.ParkedUntil.IsZero() {
 		record.UsedUpUntil = &k.ParkedUntil
 	}
-	return json.Marshal(sorted[modelLimitsJSON]{record})
+	return marshal(sorted[modelLimitsJSON]{record})
 }

@@ -227,7 +227,7 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 	if least, by := p.leastTime(); least > 0 {
 		record.LeastSeconds, record.BoundBy = least.Seconds(), by
 	}
-	return json.Marshal(sorted[planJSON]{record})
+	return marshal(sorted[planJSON]{record})
 }
 
 func planCostOf(r *jobs.Plan) planCostJSON {

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -98,7 +97,7 @@ type quotaJSON struct {
 // MarshalJSON implements json.Marshaler.
 func (p Progress) MarshalJSON() ([]byte, error) {
 	r := p.Progress
-	return json.Marshal(sorted[progressJSON]{progressJSON{
+	return marshal(sorted[progressJSON]{progressJSON{
 		Type: "progress", Seconds: r.Elapsed.Seconds(), Total: p.Total, Rows: r.Done(),
 		progressRowsJSON: progressRowsJSON{r.Run.Status, r.Settled, r.Bad, r.Copied},
 		RowRate:          p.RowRate, LeftSeconds: p.left().Seconds(),

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -70,5 +69,5 @@ func (p Pruned) MarshalJSON() ([]byte, error) {
 	if r.Compared {
 		record.Again = &r.Again
 	}
-	return json.Marshal(sorted[prunedJSON]{record})
+	return marshal(sorted[prunedJSON]{record})
 }

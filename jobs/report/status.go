@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -78,5 +77,5 @@ func (s Status) MarshalJSON() ([]byte, error) {
 	if r.Left > 0 {
 		record.LeftSeconds = new(r.Left.Seconds())
 	}
-	return json.Marshal(sorted[statusJSON]{record})
+	return marshal(sorted[statusJSON]{record})
 }

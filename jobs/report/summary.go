@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -60,6 +59,7 @@ func writeRows(w io.Writer, s *jobs.Summary, rows *jobs.Totals, left int64) {
 	if rows.Copied > 0 {
 		fmt.Fprintf(w, "  copied\t%s from identical ones, which saved %s\n", Many(rows.Copied, "row"), costText(rows.Saved, 0))
 	}
+	writeCleaned(w, rows)
 }
 
 // writeProblems writes the most frequent reasons for which rows are not ok.
@@ -189,7 +189,7 @@ func (s Summary) MarshalJSON() ([]byte, error) {
 	if r.Job != nil {
 		record.Job = &sorted[totalsJSON]{totalsOf(r.Job)}
 	}
-	return json.Marshal(sorted[summaryJSON]{record})
+	return marshal(sorted[summaryJSON]{record})
 }
 
 // forecastJSON is [jobs.Forecast] as JSON.

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -33,6 +34,13 @@ func statusText(t *jobs.Totals, left int64) string {
 		return "none"
 	}
 	return strings.Join(parts, ", ")
+}
+
+// writeCleaned writes how many cells lost what the format of the output cannot hold.
+func writeCleaned(w io.Writer, t *jobs.Totals) {
+	if t.Cleaned > 0 {
+		fmt.Fprintf(w, "  cleaned\t%s held NUL or wrong bytes, left out: CSV has none\n", Many(t.Cleaned, "cell"))
+	}
 }
 
 // shownCost returns a cost, and how many calls it lacks. Attempts that never said what

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -47,5 +46,5 @@ type verificationJSON struct {
 // MarshalJSON implements json.Marshaler.
 func (v Verification) MarshalJSON() ([]byte, error) {
 	r := v.Verification
-	return json.Marshal(sorted[verificationJSON]{verificationJSON{"verification", v.ExitCode, r.Faults, r.Notes, totalsOf(&r.Totals)}})
+	return marshal(sorted[verificationJSON]{verificationJSON{"verification", v.ExitCode, r.Faults, r.Notes, totalsOf(&r.Totals)}})
 }

@@ -6,11 +6,21 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/genbatch/genbatch/internal/fileformat"
 )
 
 // MakePathsAbsolute makes the paths of the job's own files absolute, from the working folder.
-// "-" stays as it is.
+// The input "-" stays as it is. The output "-" becomes a file in the state folder, which
+// whoever runs the job copies to stdout when it is whole.
 func (s *Spec) MakePathsAbsolute() error {
+	if s.Output == "-" {
+		s.State = s.StateDir()
+		if s.OutputFormat == "" {
+			s.OutputFormat = fileformat.JSONL
+		}
+		s.Output = filepath.Join(s.State, "stdout."+strings.ToLower(s.OutputFormat))
+	}
 	s.Input = slices.Clone(s.Input)
 	paths := []*string{&s.Output, &s.State, &s.APIKeyFile, &s.Prices, &s.MediaRoot}
 	for i := range s.Input {
@@ -87,8 +97,8 @@ func (s *Spec) resolve(dir string) {
 
 // inHome returns a path in which ~ stands for the user's home folder, as in a shell.
 func inHome(path string) string {
-	rest, ok := strings.CutPrefix(path, "~/")
-	if home, err := os.UserHomeDir(); err == nil && (ok || path == "~") {
+	rest, ok := strings.CutPrefix(filepath.ToSlash(path), "~")
+	if home, err := os.UserHomeDir(); err == nil && ok && (rest == "" || rest[0] == '/') {
 		return filepath.Join(home, rest)
 	}
 	return path

@@ -2,6 +2,8 @@ package spec
 
 import (
 	"errors"
+	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -12,7 +14,8 @@ type Spec struct {
 	// The rows, and where the output and the state go.
 	Input        List   `json:"input,omitempty"`         // paths, globs, or "-" for stdin; required
 	InputFormat  string `json:"input_format,omitempty"`  // default: by the extension
-	Output       string `json:"output,omitempty"`        // path; required
+	Quotes       bool   `json:"quotes,omitempty"`        // TSV has fields in quotes, as CSV does
+	Output       string `json:"output,omitempty"`        // path, or "-" for stdout; required
 	OutputFormat string `json:"output_format,omitempty"` // default: by the extension
 	State        string `json:"state,omitempty"`         // folder; default: see StateDirOf
 	MaxRowBytes  int    `json:"max_row_bytes,omitempty"` // default: 256 MiB
@@ -87,12 +90,25 @@ type Spec struct {
 	Force       bool   `json:"force,omitempty"`        // replace files that are not the job's
 }
 
-// StateDir returns the folder in which the job keeps its state.
+// StateDir returns the folder in which the job keeps its state. If the output is stdout,
+// which has no name, the folder has that of the first input, and stands in the working
+// folder.
 func (s *Spec) StateDir() string {
-	if s.State != "" {
+	switch {
+	case s.State != "":
 		return s.State
+	case s.Output != "-":
+		return StateDirOf(s.Output)
+	case len(s.Input) == 0 || s.Input[0] == "-":
+		return StateDirOf("stdin.stdout")
 	}
-	return StateDirOf(s.Output)
+	name := strings.Map(func(r rune) rune {
+		if strings.ContainsRune(`*?[]\`, r) {
+			return '_'
+		}
+		return r
+	}, filepath.Base(s.Input[0]))
+	return StateDirOf(name + ".stdout")
 }
 
 // StateDirOf returns the default state folder of an output: its path and ".genbatch".

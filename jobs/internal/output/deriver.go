@@ -105,7 +105,7 @@ func (d *Deriver) Derive(ctx context.Context, to Target) (*cost.Totals, writer.S
 		}
 	}
 	pass.End()
-	t.Evaluation = evaluator.Result()
+	t.Evaluation, t.Cleaned = evaluator.Result(), w.Cleaned()
 	if to.Whole && t.Status[batch.Pending] > 0 {
 		return &t, sum, ErrPending
 	}

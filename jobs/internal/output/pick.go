@@ -6,8 +6,10 @@ import (
 	"strings"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/fileformat"
 	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/jobs/spec"
+	"github.com/genbatch/genbatch/writer"
 )
 
 // Pick applies --columns to the columns of an input and of a job's results. It returns
@@ -56,6 +58,24 @@ func trimmed(texts []string) []string {
 		texts[i] = strings.TrimSpace(texts[i])
 	}
 	return texts
+}
+
+// CheckColumns refuses columns that the job's own output cannot have. Its errors are of
+// type [*spec.Error].
+func CheckColumns(s *spec.Spec, input, result []batch.Column) error {
+	in, _, err := Pick(s, input, result)
+	if err != nil {
+		return err
+	}
+	if format, err := writer.FormatOf(s.Output, s.OutputFormat); err != nil || format != fileformat.CSV && format != fileformat.TSV {
+		return nil // checkOutput says what is wrong with a format
+	}
+	for _, i := range in {
+		if err := writer.CheckTextName(input[i].Name); err != nil {
+			return &spec.Error{Err: err}
+		}
+	}
+	return nil
 }
 
 // addNamed adds the columns that --columns names and no row has, so that they are

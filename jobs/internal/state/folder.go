@@ -83,11 +83,15 @@ func HasJob(dir string) bool {
 // the lock, because only its holder writes such files: those of the folder, and that of
 // the job's output. The journal removes its own.
 func (f *Folder) RemoveTemps() error {
+	target, err := durable.Target(f.Output)
+	if err != nil {
+		return err
+	}
 	return errors.Join(
 		durable.RemoveTemps(f.Dir, func(name string) bool {
 			return name == specFile || name == manifestFile || name == nextFile || name == forecastFile || strings.HasPrefix(name, spoolName+".")
 		}),
-		durable.RemoveTemps(filepath.Dir(f.Output), func(name string) bool { return name == filepath.Base(f.Output) }),
+		durable.RemoveTemps(filepath.Dir(target), func(name string) bool { return name == filepath.Base(target) }),
 	)
 }
 

@@ -45,22 +45,21 @@ func readNext(dir string) (FileID, error) {
 	return id, err
 }
 
-// CheckOutput refuses to replace a file that this job did not write, unless force is
-// set. It refuses a folder, and a path whose folder does not exist, in any case. Its
-// errors are of type [*spec.Error].
+// CheckOutput refuses to replace a file that this job did not write, and one that is
+// read-only, unless force is set. It refuses a folder, a device or a pipe, and a path
+// where no file can be made, in any case. A symbolic link counts as the file to which it
+// leads. Its errors are of type [*spec.Error], except for faults of the disk.
 func (f *Folder) CheckOutput(force bool) error {
+	if err := f.CheckPlace(f.Output); err != nil {
+		return err
+	}
 	info, err := os.Stat(f.Output)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		if parent := filepath.Dir(f.Output); !durable.IsDir(parent) {
-			return spec.Errorf("make it first", "the output's folder %s does not exist", parent)
-		}
+	case err != nil || force:
 		return nil
-	case err != nil:
-		return &spec.Error{Err: err}
-	case info.IsDir():
-		return spec.Errorf("name a file in it", "the output %s is a folder", f.Output)
-	case force || f.wroteOutput(info):
+	case info.Mode().Perm()&0o222 == 0:
+		return spec.Errorf("make it writable, or replace it with --force", "%s is read-only", f.Output)
+	case f.wroteOutput(info):
 		return nil
 	}
 	what := "was not written by this job"
@@ -83,6 +82,51 @@ func (e *AppearedError) Error() string {
 		what = mistake.Err // its hint is for a run that has not begun
 	}
 	return fmt.Sprintf("%v; it is left as it is. All answers are in the journal: genbatch export --output FILE writes them elsewhere, and the same command with --force replaces this one", what)
+}
+
+// CheckPlace refuses a path at which no output can be written, whatever is there now. Its
+// errors are of type [*spec.Error], except for faults of the disk.
+func (f *Folder) CheckPlace(path string) error {
+	if path == f.Output && keepsStdout(f.Dir, path) {
+		return nil // the folder is made later
+	}
+	target, err := durable.Target(path)
+	if err != nil {
+		return spec.Errorf("name another file", "the output %w", err)
+	}
+	shown := path
+	if target != path {
+		shown = path + " -> " + target
+	}
+	info, err := os.Stat(target)
+	switch {
+	case err == nil && info.IsDir():
+		return spec.Errorf("name a file in it", "the output %s is a folder", shown)
+	case err == nil && !info.Mode().IsRegular():
+		return spec.Errorf("write to stdout with --output -", "the output %s is a device or a pipe, and an output is a file that can be replaced", shown)
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return &spec.Error{Err: err}
+	}
+	parent := filepath.Dir(target)
+	if !durable.IsDir(parent) {
+		return spec.Errorf("make it first", "the output's folder %s does not exist", parent)
+	}
+	// All is paid for when the output is written, so that its folder is tried before. If
+	// the state folder is to be made there, that is the trial.
+	if _, err := os.Stat(f.Dir); err != nil && filepath.Dir(f.Dir) == parent {
+		return nil
+	}
+	probe, err := f.FS.CreateShared(target)
+	if err == nil {
+		err = probe.Abort()
+	}
+	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
+		err = pe.Err
+	}
+	if err != nil {
+		return fmt.Errorf("the output %s cannot be written: %w; choose another --output, or make the folder writable", shown, err)
+	}
+	return nil
 }
 
 // wroteOutput reports whether the job itself wrote the output that is there, as this

@@ -3,9 +3,9 @@ package state
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
+	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -13,29 +13,48 @@ import (
 // patterns are the inputs as the job names them, and paths are the files that match. Its
 // errors are of type [*spec.Error].
 func (f *Folder) CheckPaths(patterns, paths []string) error {
+	target, err := durable.Target(f.Output)
+	if err != nil {
+		return spec.Errorf("name another file", "the output %w", err)
+	}
 	for _, pattern := range patterns {
 		if pattern == "-" {
 			continue
 		}
 		// The next run would take this one's output for input. A pattern that is itself
 		// the name of a file stands for that file alone.
-		_, err := os.Lstat(pattern)
-		matches, _ := filepath.Match(pattern, f.Output) // it was valid for the reader
-		if err != nil && matches {
+		if _, err := os.Lstat(pattern); err != nil && (matches(pattern, f.Output) || matches(pattern, target)) {
 			return spec.Errorf("write it to another folder, or give it another extension", "the output %s is one of the files that the input %s matches", f.Output, pattern)
 		}
 		if within(f.Dir, pattern) {
 			return spec.Errorf("name a folder that holds nothing else", "the input %s stands in the state folder %s", pattern, f.Dir)
 		}
 	}
-	if slices.Contains(paths, f.Output) {
-		return spec.Errorf("write to another file", "%s is input and output", f.Output)
+	out, err := os.Stat(target)
+	for _, path := range paths {
+		in, errIn := os.Stat(path)
+		if path == f.Output || path == target || err == nil && errIn == nil && os.SameFile(in, out) {
+			return spec.Errorf("write to another file", "%s is input and output", f.Output)
+		}
 	}
-	// --fresh renames the folder, and the output with it.
-	if within(f.Dir, f.Output) {
+	// --fresh renames the folder, and the output with it. Only what goes to stdout is kept
+	// there.
+	if within(f.Dir, f.Output) && !keepsStdout(f.Dir, f.Output) {
 		return spec.Errorf("name a folder that holds nothing else", "the output %s stands in the state folder %s", f.Output, f.Dir)
 	}
 	return nil
+}
+
+// matches reports whether a path is one that the pattern of an input matches. The reader
+// has found the pattern to be valid.
+func matches(pattern, path string) bool {
+	ok, _ := filepath.Match(pattern, path)
+	return ok
+}
+
+// keepsStdout reports whether an output is what goes to stdout, kept in the folder dir.
+func keepsStdout(dir, output string) bool {
+	return filepath.Dir(output) == dir && strings.HasPrefix(filepath.Base(output), "stdout.")
 }
 
 // within reports whether path is dir or stands in it; both are absolute.
