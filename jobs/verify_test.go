@@ -128,7 +128,7 @@ func TestVerifyFindsChangesOfTheOutput(t *testing.T) {
 }
 
 func TestVerifyReadsEveryFormat(t *testing.T) {
-	for _, name := range []string{"out.parquet", "out.csv.gz", "out.jsonl.zst", "out.tsv", "out.json"} {
+	for _, name := range []string{"out.parquet", "out.csv.gz", "out.jsonl.zst", "out.tsv", "out.ndjson"} {
 		f := newFixture(t)
 		f.spec.Output = filepath.Join(f.dir, name)
 		f.spec.RawResponse = true
