@@ -171,7 +171,7 @@ func (s *Spec) readSchema() error {
 	if ext := strings.ToLower(filepath.Ext(path)); ext == ".yaml" || ext == ".yml" {
 		var inYAML Schema
 		if err := yaml.Unmarshal(text, &inYAML); err != nil {
-			return Errorf("", "%s: the schema is no YAML: %w", path, err)
+			return Errorf("", "%s: the schema is no YAML: %s", path, message.OneLine(err.Error(), 200))
 		}
 		text = inYAML
 	}

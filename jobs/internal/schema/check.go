@@ -108,7 +108,8 @@ func (s *Schema) Ignored(text string) bool {
 		if json.Unmarshal(d, &members) != nil {
 			continue
 		}
-		if slices.ContainsFunc(columns, func(c batch.Column) bool { _, ok := members[c.Name]; return ok }) {
+		// An empty object is an answer that found nothing.
+		if len(members) == 0 || slices.ContainsFunc(columns, func(c batch.Column) bool { _, ok := members[c.Name]; return ok }) {
 			return false
 		}
 	}

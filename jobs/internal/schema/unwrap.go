@@ -50,7 +50,7 @@ func (t *tree) unwrap() (schema tree, path string, err error) {
 			name := envelopeOf(v, leadsToSchema)
 			if name == "" || len(v) > 1 && holdsProperties(v) {
 				if isTyped(v) {
-					return inner, path, nil
+					return inner, path, misspelt(v)
 				}
 				return tree{}, "", notSchema(v, path)
 			}
@@ -254,8 +254,45 @@ func notSchema(object map[string]any, path string) error {
 	if name := envelopeOf(object, isObject); name != "" {
 		return notSchema(object[name].(map[string]any), path+"/"+escapePointer(name))
 	}
-	return spec.Errorf("as a schema it might be "+message.OneLine(exampleSchema(object), 400),
-		"the schema%s is no JSON Schema: it has no type and no properties, and looks like an example of an answer", placed(path))
+	if at := firstStructured(object, 6); at != "" {
+		return spec.Errorf("give that part alone", "the schema%s is no JSON Schema: it has no type and no properties; one seems to stand at %s", placed(path), path+at)
+	}
+	has := "no type"
+	if kind, ok := object["type"].(string); ok {
+		has = fmt.Sprintf("the type %q, which there is not,", message.OneLine(kind, 40))
+	}
+	return spec.Errorf("as a schema of such answers it might be "+message.OneLine(exampleSchema(object), 400),
+		"the schema%s is no JSON Schema: it has %s and no properties, and looks like an example of an answer", placed(path), has)
+}
+
+// firstStructured returns the pointer of the first schema in an object, at most so deep, or
+// nothing.
+func firstStructured(object map[string]any, depth int) string {
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		inner, ok := object[name].(map[string]any)
+		if !ok || depth == 0 {
+			continue
+		}
+		at := "/" + escapePointer(name)
+		if isStructured(inner) {
+			return at
+		}
+		if below := firstStructured(inner, depth-1); below != "" {
+			return at + below
+		}
+	}
+	return ""
+}
+
+// misspelt refuses a schema that has nothing to check answers by, and a keyword that was
+// most likely meant to be properties.
+func misspelt(schema map[string]any) error {
+	for _, name := range slices.Sorted(maps.Keys(schema)) {
+		if !slices.Contains(sentKeywords, name) && message.Nearest(name, []string{"properties"}) != "" && isObject(schema[name]) {
+			return spec.Errorf(`did you mean "properties"?`, "the schema has %q, which is no keyword of JSON Schema", name)
+		}
+	}
+	return nil
 }
 
 // exampleSchema returns the text of a schema that an example of an answer would fit. A value

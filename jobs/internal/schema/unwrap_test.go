@@ -72,17 +72,19 @@ func TestNullableIsChecked(t *testing.T) {
 // What is no schema is refused, with its shape and the way out.
 func TestNoSchemas(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"vendor":"ACME","total":12.5,"items":[{"name":"ink"}],"paid":true}`: `looks like an example of an answer; as a schema it might be {"type":"object","properties":{"items":{"type":"array","items":{"type":"object"`,
-		`{"type":"invoice","format":"pdf","title":"Bill"}`:                    "looks like an example",
-		`{"vendor":"string","total":"number"}`:                                `holds properties alone: total, vendor`,
-		`{"vendor":{"type":"string"},"total":{"type":"number"}}`:              `holds properties alone: total, vendor; write {"type": "object", "properties"`,
-		`{"schema":{"type":"string"},"format":{"type":"string"}}`:             "holds properties alone: format, schema",
-		`{"vendor":{"type":"string"},"total":"number"}`:                       "holds properties alone",
-		`{"vendor":"ACME","total":"number"}`:                                  `"total":{"type":"number"}`,
-		`{"type":"object","properties":{"vendor":"string"}}`:                  `/properties/vendor: got string, want boolean or object; write {"type": "string"}`,
-		`{"vendor":{"type":"string"}}`:                                        "holds properties alone: vendor",
-		`{"Invoice":{"type":"object","properties":{"a":{}}},"version":3}`:     "one seems to stand at /Invoice",
-		`{"type":"record","name":"r","fields":[{"name":"a","type":"int"}]}`:   "is no JSON Schema",
+		`{"vendor":"ACME","total":12.5,"items":[{"name":"ink"}],"paid":true}`:                          `looks like an example of an answer; as a schema of such answers it might be {"type":"object","properties":{"items":{"type":"array","items":{"type":"object"`,
+		`{"type":"invoice","format":"pdf","title":"Bill"}`:                                             "looks like an example",
+		`{"vendor":"string","total":"number"}`:                                                         `holds properties alone: total, vendor`,
+		`{"vendor":{"type":"string"},"total":{"type":"number"}}`:                                       `holds properties alone: total, vendor; write {"type": "object", "properties"`,
+		`{"schema":{"type":"string"},"format":{"type":"string"}}`:                                      "holds properties alone: format, schema",
+		`{"vendor":{"type":"string"},"total":"number"}`:                                                "holds properties alone",
+		`{"vendor":"ACME","total":"number"}`:                                                           `"total":{"type":"number"}`,
+		`{"type":"object","properties":{"vendor":"string"}}`:                                           `/properties/vendor: got string, want boolean or object; write {"type": "string"}`,
+		`{"vendor":{"type":"string"}}`:                                                                 "holds properties alone: vendor",
+		`{"Invoice":{"type":"object","properties":{"a":{}}},"version":3}`:                              "one seems to stand at /Invoice",
+		`{"type":"record","name":"r","fields":[{"name":"a","type":"int"}]}`:                            `it has the type "record", which there is not, and no properties`,
+		`{"openapi":"3.0.0","components":{"schemas":{"Inv":{"type":"object","properties":{"a":{}}}}}}`: "one seems to stand at /components/schemas/Inv",
+		`{"type":"object","propertes":{"a":{"type":"string"}}}`:                                        `did you mean "properties"?`,
 		`{}`: "says nothing of the answers",
 		`{"title":"Invoice","$schema":"http://json-schema.org/draft-07/schema#"}`: "says nothing of the answers",
 		`[{"type":"string"},{"type":"number"}]`:                                   "a list of 2",
@@ -118,7 +120,7 @@ func TestIgnored(t *testing.T) {
 	for schema, answers := range map[string]map[string]bool{
 		jobtest.InvoiceSchema: {
 			`The vendor is ACME.`: true, ``: true, `"ACME"`: true, `{"answer":1}`: true, `[1]`: true, "Here: {\"x\":1}": true,
-			`{"vendor":7}`: false, `{"vendor":"ACME","total":1}`: false, "```json\n{\"total\":\"x\"}\n```": false, `{"vendor":"AC`: false,
+			`{"vendor":7}`: false, `{}`: false, `{"vendor":"ACME","total":1}`: false, "```json\n{\"total\":\"x\"}\n```": false, `{"vendor":"AC`: false,
 		},
 		`{"type":"array","items":{"type":"string"}}`: {`one, two`: true, `["a"]`: false, `{"a":1}`: false, `7`: false},
 	} {
