@@ -8,10 +8,12 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
+	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/internal/output"
 	"github.com/genbatch/genbatch/jobs/internal/preflight"
+	"github.com/genbatch/genbatch/jobs/internal/state"
 	"github.com/genbatch/genbatch/jobs/spec"
 	"github.com/genbatch/genbatch/writer"
 )
@@ -24,6 +26,12 @@ func (j *Job) checkOutput() error {
 		return &spec.Error{Err: err}
 	}
 	return j.state.CheckOutput(j.spec.Force)
+}
+
+// loss returns what the journal has lost, whose last result has the number last; nil if
+// nothing is lost.
+func (j *Job) loss(last int64) *state.Loss {
+	return state.LossOf(j.state, last, func() (int64, price.USD) { return output.Answers(&j.spec) })
 }
 
 // checkColumns refuses templates that name what is not there, and result columns

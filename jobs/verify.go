@@ -1,13 +1,10 @@
 package jobs
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"math"
 	"os"
 	"slices"
 	"strings"
@@ -17,7 +14,6 @@ import (
 	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/internal/output"
 	"github.com/genbatch/genbatch/jobs/internal/state"
-	"github.com/genbatch/genbatch/reader"
 )
 
 // This file proves on the files of a job that its promises were kept.
@@ -47,7 +43,10 @@ func (j *Job) Verify() (*Verification, error) {
 	}
 	var v Verification
 	m, err := state.ReadManifest(j.state.Dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	damaged, isDamaged := errors.AsType[*state.DamagedError](err)
+	if isDamaged {
+		v.fault("%v: it says what the output was derived from; run the job again, which writes it anew and costs nothing", damaged)
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	for _, d := range j.journal.Damage() {
@@ -69,9 +68,14 @@ func (j *Job) Verify() (*Verification, error) {
 		return nil, err
 	}
 	if m == nil {
-		if pending := v.Status[batch.Pending]; pending == 0 {
+		pending := v.Status[batch.Pending]
+		switch {
+		case isDamaged:
+		case pending == 0:
 			v.fault("all rows have a result, but the output was not written: run the job again")
-		} else {
+		case state.StandingOf(j.state, nil, nil) == state.Foreign:
+			v.note("%d rows have no result yet, and %s is not this job's: the run that finishes it will refuse to replace that file", pending, j.spec.Output)
+		default:
 			v.note("%d rows have no result yet, and so there is no output: run the job to finish it", pending)
 		}
 		return &v, nil
@@ -106,7 +110,7 @@ func (j *Job) verifyOutput(v *Verification, m *state.Manifest, c comparison) err
 		return nil
 	}
 	difference := c.difference
-	rows, err := countRows(path, j.spec.OutputFormat)
+	rows, err := output.CountRows(path, j.spec.OutputFormat)
 	if err != nil && sum == m.Output.SHA256 {
 		return err
 	}
@@ -133,21 +137,6 @@ func (j *Job) verifyOutput(v *Verification, m *state.Manifest, c comparison) err
 	return nil
 }
 
-// countRows reads a file that genbatch has written.
-func countRows(path, format string) (n int64, err error) {
-	in, err := reader.Open(reader.Config{Paths: []string{path}, Format: format, MaxRowBytes: math.MaxInt32})
-	if err != nil {
-		return 0, err
-	}
-	for _, err := range in.Rows() {
-		if err != nil {
-			return n, err
-		}
-		n++
-	}
-	return n, nil
-}
-
 // A comparison is of an output with what the job derives now.
 type comparison struct {
 	current    bool         // input, job and journal are those that the output was derived from
@@ -165,7 +154,9 @@ func (j *Job) compareOutput(m *state.Manifest) (r comparison, err error) {
 	if err != nil {
 		return r, err
 	}
-	if r.current = now.SameSources(m); !r.current || m.Output.Path != j.spec.Output {
+	// What has another time can be the same, as in a copy of the folder.
+	r.current = now.SameSources(m)
+	if m.Output.Path != j.spec.Output || m.LastSeq > j.journal.Last() {
 		return r, nil
 	}
 	f, err := os.Open(m.Output.Path)
@@ -173,7 +164,7 @@ func (j *Job) compareOutput(m *state.Manifest) (r comparison, err error) {
 		return r, nil // verifyOutput says so
 	}
 	defer f.Close()
-	c := &comparer{r: bufio.NewReaderSize(f, 256<<10), line: 1}
+	c := output.NewComparer(f)
 	totals, _, err := j.derive(context.Background(), output.Target{To: c, Path: m.Output.Path, Format: j.spec.OutputFormat})
 	if _, damaged := errors.AsType[*journal.Damage](err); damaged {
 		return r, nil
@@ -182,13 +173,15 @@ func (j *Job) compareOutput(m *state.Manifest) (r comparison, err error) {
 		r.difference = file.Error()
 		return r, nil
 	}
-	if err != nil && !c.differs {
+	difference := c.End()
+	if err != nil && difference == "" {
 		return r, err
 	}
-	if _, err := c.r.ReadByte(); err == nil {
-		c.differs = true // it goes on where it should end, if it has not differed before
+	if !r.current && difference != "" {
+		return r, nil
 	}
-	if c.differs && j.media != nil {
+	r.current = true
+	if difference != "" && j.media != nil {
 		pass := j.media.NewPass()
 		for it, err := range j.list.Items() {
 			if err != nil {
@@ -201,49 +194,8 @@ func (j *Job) compareOutput(m *state.Manifest) (r comparison, err error) {
 			return r, nil
 		}
 	}
-	if c.differs {
-		r.difference = fmt.Sprintf("it differs from byte %d on, in line %d", c.offset, c.line)
-	} else {
+	if r.difference = difference; difference == "" {
 		r.totals = totals
 	}
 	return r, nil
-}
-
-// errDiffers ends a derivation that is known to differ.
-var errDiffers = errors.New("the files differ")
-
-// A comparer compares what is written to it with what a reader has.
-type comparer struct {
-	r       *bufio.Reader
-	buf     []byte
-	offset  int64 // of the first byte that differs, or so far none does
-	line    int64 // in which it stands, where the format has lines
-	differs bool
-}
-
-// Write implements io.Writer.
-func (c *comparer) Write(p []byte) (int, error) {
-	if c.differs {
-		return 0, errDiffers
-	}
-	c.buf = slices.Grow(c.buf[:0], len(p))[:len(p)]
-	n, err := io.ReadFull(c.r, c.buf)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		return 0, err
-	}
-	for i := range n {
-		if p[i] != c.buf[i] {
-			c.differs = true
-			return 0, errDiffers
-		}
-		c.offset++
-		if p[i] == '\n' {
-			c.line++
-		}
-	}
-	if n < len(p) {
-		c.differs = true
-		return 0, errDiffers
-	}
-	return n, nil
 }

@@ -35,10 +35,11 @@ func exportCommand(con *console) *cli.Command {
 }
 
 func export(c *cli.Context, con *console) error {
-	spec, err := savedSpec(c)
+	named, err := savedJob(c)
 	if err != nil {
 		return err
 	}
+	spec := named.Spec
 	path, format := spec.Output, spec.OutputFormat
 	if c.IsSet("output") {
 		if path, err = filepath.Abs(c.String("output")); err != nil {
@@ -57,6 +58,7 @@ func export(c *cli.Context, con *console) error {
 	if err != nil {
 		return err
 	}
+	named.warnChanged(log)
 	job, err := jobs.View(*spec, jobs.Options{Log: log})
 	if err != nil {
 		return err

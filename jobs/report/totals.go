@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -16,6 +17,13 @@ import (
 // "3 rows (2 ok, 1 failed)".
 func Rows(t *jobs.Totals) string {
 	return fmt.Sprintf("%s (%s)", Many(t.Rows, "row"), statusText(t, 0))
+}
+
+// writeSimulated says that answers were made up, so that nobody takes them for real ones.
+func writeSimulated(w io.Writer, simulated bool) {
+	if simulated {
+		fmt.Fprintln(w, "SIMULATED: the answers below were made up by the simulator, and the cost is what real ones would have cost.")
+	}
 }
 
 // statusText lists how many rows have which status, and how many have none yet.
