@@ -51,8 +51,11 @@ func LossOf(f *Folder, last int64, answers func() (int64, price.USD)) *Loss {
 // String says what is lost, and what that means.
 func (l *Loss) String() string {
 	cost := ""
-	if l.Cost > 0 {
+	switch {
+	case l.Cost >= price.Dollar/10000:
 		cost = fmt.Sprintf(", which cost about $%s,", l.Cost.Format(4))
+	case l.Cost > 0:
+		cost = ", which cost less than $0.0001,"
 	}
 	what := fmt.Sprintf("%d of the answers in %s%s are in the journal of %s no more", l.Answers, l.Output, cost, l.Dir)
 	if _, err := os.Stat(l.Dir); err != nil {

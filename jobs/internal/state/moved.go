@@ -43,8 +43,9 @@ func (m move) output(old string) string {
 	if spec.StateDirOf(old) != m.from {
 		return m.path(old)
 	}
-	// Both were renamed, unless the folder alone was, as SetAside does.
-	if named := strings.TrimSuffix(m.to, ".genbatch"); named != m.to && exists(named) {
+	// Both were renamed, unless the folder alone was, as SetAside does: the name that is left
+	// is then none of an output.
+	if named := strings.TrimSuffix(m.to, ".genbatch"); named != m.to && (exists(named) || filepath.Ext(named) == filepath.Ext(old)) {
 		return named
 	}
 	return filepath.Join(filepath.Dir(m.to), filepath.Base(old))

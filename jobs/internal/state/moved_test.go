@@ -34,6 +34,8 @@ func TestMove(t *testing.T) {
 	for _, tt := range []struct{ to, want string }{
 		{"new/out.jsonl.genbatch", "new/out.jsonl"},
 		{"new/renamed.jsonl.genbatch", "new/renamed.jsonl"},
+		{"old/copied.jsonl.genbatch", "old/copied.jsonl"}, // which is not there
+		{"new/backup.genbatch", "new/out.jsonl"},
 		{"new/out.jsonl.20260102T030405Z.genbatch", "new/out.jsonl"}, // set aside
 	} {
 		if got := (move{from: m.from, to: at(tt.to)}).output(at("old/out.jsonl")); got != at(tt.want) {
