@@ -8,9 +8,11 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
+	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/internal/output"
 	"github.com/genbatch/genbatch/jobs/internal/preflight"
+	"github.com/genbatch/genbatch/jobs/internal/state"
 	"github.com/genbatch/genbatch/jobs/spec"
 	"github.com/genbatch/genbatch/writer"
 )
@@ -26,6 +28,12 @@ func (j *Job) checkOutput() error {
 		return spec.Errorf("", "the output %s: %w", j.spec.Output, err)
 	}
 	return nil
+}
+
+// loss returns what the journal has lost, whose last result has the number last; nil if
+// nothing is lost.
+func (j *Job) loss(last int64) *state.Loss {
+	return state.LossOf(j.state, last, func() (int64, price.USD) { return output.Answers(&j.spec) })
 }
 
 // checkColumns refuses templates that name what is not there, and result columns

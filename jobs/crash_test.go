@@ -401,9 +401,7 @@ func TestStateDeletedDuringTheRun(t *testing.T) {
 	f.spec.Concurrency = 1
 	f.e.Reply = func(prompt string, _ int) (int, string) {
 		if f.e.Mu.Lock(); len(f.e.Asked) == 10 {
-			if err := os.RemoveAll(f.spec.StateDir()); err != nil {
-				t.Error(err)
-			}
+			_ = os.RemoveAll(f.spec.StateDir()) // it is not empty for long
 		}
 		f.e.Mu.Unlock()
 		return 200, jobtest.AnswerBody(prompt)
@@ -446,6 +444,7 @@ func TestLeftoversAreRemoved(t *testing.T) {
 func TestNewerSpoolCounts(t *testing.T) {
 	f := newFixture(t)
 	f.spec.Input = spec.List{"-"}
+	f.spec.Force = true // or another stdin is asked about
 	run := func(stdin string) {
 		t.Helper()
 		if _, err := f.runOn(&faultyDisk{fail: -1}, stdin); err != nil {

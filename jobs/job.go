@@ -26,6 +26,15 @@ type Options struct {
 	Stdin io.Reader           // read when the input is "-"; os.Stdin if nil
 	Log   *slog.Logger        // warnings; discarded if nil
 
+	// File is what the job file says, before flags and environment, if the Spec was made of
+	// one. It is kept, so that [LoadFile] finds what a changed job file changes.
+	File *Spec
+
+	// Confirm asks the user whether to go on with what a sentence says: to pay again for
+	// answers that are lost, or to replace what stdin held before. If it is nil, such a run
+	// is refused with a SpecError.
+	Confirm func(sentence string) bool
+
 	// Fresh sets the journal aside that is there, once all has been checked that
 	// can be, so that every row is asked again. See [Job.SetAside]. It also forgets the
 	// learned limits of the models that the job asks.
@@ -89,6 +98,15 @@ func (j *Job) CountRows(ctx context.Context) (int64, error) {
 		return m.Rows, nil
 	}
 	return j.list.Count(ctx)
+}
+
+// confirm returns nil if the user agrees to what a sentence says. hint is what else there
+// is to do about it.
+func (o *Options) confirm(hint, sentence string) error {
+	if ask := o.Confirm; ask != nil && ask(sentence) {
+		return nil
+	}
+	return spec.Errorf(hint+"add --yes to go on", "%s", sentence)
 }
 
 // log returns where warnings go.

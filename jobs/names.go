@@ -6,6 +6,8 @@ import (
 	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/eval"
 	"github.com/genbatch/genbatch/jobs/internal/budget"
+	"github.com/genbatch/genbatch/jobs/internal/prune"
+	"github.com/genbatch/genbatch/jobs/internal/state"
 	"github.com/genbatch/genbatch/jobs/internal/tier"
 	"github.com/genbatch/genbatch/jobs/internal/work"
 	"github.com/genbatch/genbatch/jobs/plan"
@@ -60,8 +62,24 @@ type (
 	Pace     = plan.Pace
 )
 
+// What Prune removes and has removed, which package prune defines.
+type (
+	Pruning = prune.Pruning
+	Pruned  = prune.Pruned
+)
+
 // An InputStatus counts the rows of the input that a job has now.
 type InputStatus = work.Status
+
+// What the file at the output's path is to a job, which package state knows.
+const (
+	OutputUnwritten = state.Unwritten
+	OutputCurrent   = state.Current
+	OutputTouched   = state.Touched
+	OutputOutdated  = state.Outdated
+	OutputMissing   = state.Missing
+	OutputForeign   = state.Foreign
+)
 
 // Errors that end a run early, beside those of [batch.Run].
 type (

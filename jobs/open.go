@@ -9,6 +9,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs/internal/media"
@@ -52,19 +53,38 @@ func View(s Spec, o Options) (*Job, error) {
 	return j, nil
 }
 
-// LoadState returns the Spec that a state folder was last run with.
+// LoadState returns the Spec that a state folder was last run with. Paths in it are where
+// the files are now, if the folder was moved.
 func LoadState(dir string) (*Spec, error) { return state.LoadSpec(dir) }
+
+// LoadFile returns the job of a job file as the same command would run it now: what the file
+// says, and what flags and environment said when it was last run. changed names the keys by
+// which it differs from that run. The error is a SpecError if it was not run yet.
+func LoadFile(file Spec) (job *Spec, changed []string, err error) {
+	if err := detach(&file); err != nil {
+		return nil, nil, err
+	}
+	return state.LoadFile(&file)
+}
+
+// detach makes a Spec independent of the working folder and of the files with its texts.
+func detach(s *Spec) error {
+	s.Tier = s.Tiers()
+	if err := s.MakePathsAbsolute(); err != nil {
+		return err
+	}
+	return s.ReadFiles()
+}
 
 // prepare does what needs neither input nor state.
 func prepare(s Spec, o Options) (*Job, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
-	s.Tier = s.Tiers()
-	if err := s.MakePathsAbsolute(); err != nil {
+	if err := detach(&s); err != nil {
 		return nil, err
 	}
-	if err := s.ReadFiles(); err != nil {
+	if err := state.CheckAccess(s.StateDir()); err != nil {
 		return nil, err
 	}
 	if o.Env == nil {
@@ -166,10 +186,26 @@ func (j *Job) openForWriting() error {
 			return err
 		}
 	}
+	// A journal that is gone is asked about first: the output that it has left would be
+	// refused as somebody else's.
+	var lost *state.Loss
+	var err error
+	if j.upToDate == nil && !j.options.Fresh && !state.HasResults(j.state.Dir) { // Fresh asks by itself
+		if lost = j.loss(0); lost != nil {
+			if err := j.options.confirm(state.LossHint, lost.String()); err != nil {
+				return err
+			}
+		}
+	}
+	if lost != nil && lost.Disowned {
+		j.spec.Force = true
+	}
 	if err := j.checkRun(); err != nil {
 		return err
 	}
-	var err error
+	if err := state.BoundCalls(&j.spec, quota.DefaultConcurrency, j.log()); err != nil {
+		return err
+	}
 	if j.conn, err = connect(&j.spec, j.options); err != nil {
 		return err
 	}
@@ -185,8 +221,19 @@ func (j *Job) openForWriting() error {
 		return err
 	}
 	j.removeTemps()
+	if lost != nil && lost.Disowned {
+		if err := state.Adopt(j.state); err != nil {
+			return err
+		}
+	}
 	if spooled {
-		if err := j.state.Spool(j.options.Stdin, j.spec.InputFormat); err != nil {
+		err := j.state.Spool(j.options.Stdin, j.spec.InputFormat, func(sentence string) error {
+			if j.spec.Force {
+				return nil
+			}
+			return j.options.confirm("choose another --output, or ", sentence)
+		})
+		if err != nil {
 			return err
 		}
 		if err := j.openRows(); err != nil {
@@ -316,6 +363,9 @@ func (j *Job) openJournal() (err error) {
 		return err
 	}
 	j.list.Use(j.journal)
+	if lost := j.loss(j.journal.Last()); lost != nil && j.journal.Last() > 0 { // else it was asked about
+		j.log().Warn(lost.String())
+	}
 	madeGood, err := j.state.InvalidateStale(j.journal.Last())
 	if err != nil {
 		return err
@@ -329,7 +379,14 @@ func (j *Job) openJournal() (err error) {
 	if err := j.checkSimulated(); err != nil {
 		return err
 	}
-	asksElse, err := j.state.SaveSpec(&j.spec, j.prompt.Wording())
+	var file *Spec
+	if o := j.options.File; o != nil {
+		f := *o
+		if detach(&f) == nil { // else a flag stands in the place of a file that is not there
+			file = &f
+		}
+	}
+	asksElse, err := j.state.SaveSpec(&j.spec, file, j.prompt.Wording())
 	if err != nil {
 		return err
 	}

@@ -104,8 +104,9 @@ func TestOneProcessRunsAJob(t *testing.T) {
 func TestStdinIsKept(t *testing.T) {
 	f := newFixture(t)
 	f.spec.Input = spec.List{"-"}
+	var confirm func(string) bool
 	open := func(stdin string) error {
-		j, err := Open(f.spec, Options{Stdin: strings.NewReader(stdin)})
+		j, err := Open(f.spec, Options{Stdin: strings.NewReader(stdin), Confirm: confirm})
 		if err != nil {
 			return err
 		}
@@ -125,10 +126,22 @@ func TestStdinIsKept(t *testing.T) {
 	if err := open(""); err != nil { // from cron, or a terminal
 		t.Fatal(err)
 	}
+	// Other rows are asked about, since they take the place of the first ones. More of them
+	// are not.
 	f.spec.InputFormat = "csv"
-	if err := open("q\nb\nc\n"); err != nil {
+	other := "q\nb\nc\n"
+	if err := open(other); err == nil || !strings.Contains(err.Error(), "stdin is another one than before") {
+		t.Errorf("another stdin: %v", err)
+	}
+	jobtest.Equal(t, "rows", f.output("q", "status"), "a ok", "b ok")
+	confirm = func(string) bool { return true }
+	if err := open(other); err != nil {
 		t.Fatal(err)
 	}
-	jobtest.Equal(t, "asked", f.e.Requests(), "a", "b", "c")
-	jobtest.Equal(t, "rows", f.output("q", "status"), "b ok", "c ok")
+	confirm = nil
+	if err := open(other + "d\n"); err != nil {
+		t.Fatal(err)
+	}
+	jobtest.Equal(t, "asked", f.e.Requests(), "a", "b", "c", "d")
+	jobtest.Equal(t, "rows", f.output("q", "status"), "b ok", "c ok", "d ok")
 }

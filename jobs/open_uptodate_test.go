@@ -29,10 +29,10 @@ func TestUpToDateReadsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// run returns whether the journal was left unread.
+	// run returns whether the journal was left unread. A lost journal is asked about.
 	run := func() (*Summary, bool) {
 		t.Helper()
-		j, err := Open(f.spec, Options{Env: noEnv})
+		j, err := Open(f.spec, Options{Env: noEnv, Confirm: func(string) bool { return true }})
 		if err != nil {
 			t.Fatal(err)
 		}

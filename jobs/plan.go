@@ -27,6 +27,12 @@ func (j *Job) Plan() (*Plan, error) {
 	j.critic.warnSchema()
 	j.critic.warnExamples()
 	j.critic.warnExpected()
+	// What a run would ask about, or refuse, is part of what it would do.
+	if lost := j.loss(j.journal.Last()); lost != nil && !j.state.Locked() {
+		j.log().Warn(lost.String())
+	} else if err := j.checkOutput(); err != nil {
+		j.log().Warn("run would refuse: " + err.Error())
+	}
 	bound, err := j.spec.OutputBound()
 	if err != nil {
 		return nil, err

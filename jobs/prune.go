@@ -3,48 +3,13 @@ package jobs
 import (
 	"errors"
 	"io/fs"
-	"time"
 
-	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
-	"github.com/genbatch/genbatch/batch/price"
-	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/internal/state"
-	"github.com/genbatch/genbatch/jobs/internal/work"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-// This file removes results from a journal for good.
-
-// Pruning says which results [Prune] removes: those to which one of the first three
-// applies.
-type Pruning struct {
-	Orphaned   bool          // no row of the input asks for them
-	Superseded bool          // another result of the same row counts
-	OlderThan  time.Duration // they are older; if 0, age does not matter
-
-	DryRun bool // say what would be removed, and remove nothing
-	Yes    bool // also what rows of the input would have to be asked for, and paid for, again
-}
-
-// Pruned is what Prune did, or would do.
-type Pruned struct {
-	State      string
-	Results    int64 // removed
-	Bytes      int64 // that they took in the journal, blobs aside
-	Orphaned   int64 // of them
-	Superseded int64 // of them, not orphaned
-	Kept       int64 // results that stay
-	Damage     int   // damaged places in the journal, which stay too
-
-	// Again counts the rows of the input that have an answer now, and are asked again
-	// by the next run. It is meaningful only if Compared is set: the input was there.
-	Again    int64
-	Compared bool
-	Bad      int64 // rows of the input that cannot be read or rendered: what they once got counts as orphaned
-
-	Removed cost.Totals // what the removed results' attempts used and cost; it leaves the job's totals
-}
+// This file removes results from a journal for good, those that package prune chooses.
 
 // Prune rewrites a job's journal without some of its results. It fails with a
 // *durable.LockedError while a process runs the job, and with a SpecError when rows
@@ -54,7 +19,6 @@ func Prune(s spec.Spec, o Options, p Pruning) (*Pruned, error) {
 	if !p.Orphaned && !p.Superseded && p.OlderThan <= 0 {
 		return nil, spec.Errorf("choose --orphaned, --superseded or --older-than 30d", "nothing says what to prune")
 	}
-	before := time.Now().Add(-p.OlderThan)
 	s.Key = "" // names rows in messages; that it is unique is not asked here
 	j, err := prepare(s, o)
 	if err != nil {
@@ -80,82 +44,15 @@ func Prune(s spec.Spec, o Options, p Pruning) (*Pruned, error) {
 	} else if p.Orphaned {
 		return nil, spec.Errorf("bring the input back, or prune by --superseded and --older-than alone", "what is orphaned cannot be told without the input: %w", err)
 	}
-	return r, j.prune(p, before, r)
-}
-
-// prune counts what goes, asks, and lets it go.
-func (j *Job) prune(p Pruning, before time.Time, r *Pruned) error {
-	if r.Compared {
-		for it, err := range j.list.All() {
-			if err != nil {
-				return err
-			}
-			if it.Fate == work.Bad {
-				r.Bad++
-			}
-		}
+	list := j.list
+	if !r.Compared {
+		list = nil
 	}
-	remove := func(c *journal.Candidate) bool {
-		if p.Orphaned && c.Orphaned || p.Superseded && c.Superseded {
-			return true
-		}
-		if p.OlderThan <= 0 {
-			return false
-		}
-		res, err := c.Result()
-		return err == nil && res.At.Before(before)
+	remove, err := p.Choose(list, j.journal, j.prices, r)
+	if err != nil || remove == nil {
+		return r, err
 	}
-	for c, err := range j.journal.Candidates() {
-		if err != nil {
-			return err
-		}
-		if !remove(c) {
-			r.Kept++
-			continue
-		}
-		if err := r.count(c, j.prices); err != nil {
-			return err
-		}
-	}
-	switch {
-	case r.Results == 0 || p.DryRun:
-		return nil
-	case p.Yes:
-	case r.Again > 0:
-		return spec.Errorf("add --yes to go on, or see what would go with --dry-run",
-			"%d rows of the input would lose their answer, and be asked and paid for again", r.Again)
-	case r.Bad > 0 && r.Orphaned > 0 && p.Orphaned:
-		return spec.Errorf("mend them first, or add --yes",
-			"%d rows of the input cannot be read or rendered, and answers that they once got would go as orphaned", r.Bad)
-	}
-	return j.pruneNow(remove, r)
-}
-
-// count adds a result that goes.
-func (r *Pruned) count(c *journal.Candidate, prices *price.Table) error {
-	res, err := c.Result()
-	if err != nil {
-		return err
-	}
-	r.Results++
-	r.Bytes += c.Bytes
-	switch {
-	case !r.Compared:
-		if c.Superseded {
-			r.Superseded++
-		}
-	case c.Orphaned:
-		r.Orphaned++
-	case c.Superseded:
-		r.Superseded++
-	case c.Status.Settled():
-		r.Again++
-	}
-	r.Removed.AddResult(res, prices)
-	if !c.Superseded && c.Status != batch.Pending {
-		r.Removed.AddStatus(c.Status)
-	}
-	return nil
+	return r, j.pruneNow(remove, r)
 }
 
 // pruneNow prunes, and carries the output's manifest over to the pruned journal.

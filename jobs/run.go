@@ -10,6 +10,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/internal/state"
 	"github.com/genbatch/genbatch/jobs/internal/tier"
 	"github.com/genbatch/genbatch/jobs/internal/work"
 )
@@ -141,7 +142,7 @@ func (j *Job) ask(ctx context.Context, list *work.List) (*Summary, error) {
 	j.progress.start(c.begin, j.journal.Last(), c.quota, c.flex())
 	requests, skip := j.requests(list)
 	err = batch.Run(ctx, c.over(batch.Config{
-		Sink:        j.state.Guard(j.journal),
+		Sink:        state.Guard(j.state, j.journal),
 		Skip:        skip,
 		Endpoint:    j.conn.endpoint.String(),
 		Concurrency: j.spec.Concurrency,
@@ -159,7 +160,7 @@ func (j *Job) ask(ctx context.Context, list *work.List) (*Summary, error) {
 	s.ListPriced = j.critic.listPriced(j.conn.endpoint, &s.Run)
 	s.Learned = c.quota.Learned()
 	if err != nil && j.media == nil { // whose files would all be read again
-		s.Input = list.Status(time.Now().Add(leftPatience))
+		s.Input, _ = list.Status(time.Now().Add(leftPatience))
 	}
 	return s, err
 }

@@ -21,7 +21,7 @@ rpm: 1000
 	s.State = t.TempDir()
 	s.Request = map[string]any{"generationConfig": map[string]any{"temperature": 1e-5, "seed": 123456789012345678, "topK": 1e21}, "x": "\x01\x1b\x7f"}
 	want := rendered(t, s, jobtest.Row("body", "fine"))
-	if _, err := (&state.Folder{Dir: s.State}).SaveSpec(s, prompt.Wording); err != nil {
+	if _, err := (&state.Folder{Dir: s.State}).SaveSpec(s, nil, prompt.Wording); err != nil {
 		t.Fatal(err)
 	}
 	again, err := LoadState(s.State)

@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"os"
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
@@ -15,16 +14,21 @@ import (
 
 // A Status is how a job stands, also while another process runs it.
 type Status struct {
-	State       string
-	Output      string
-	Running     *durable.Owner // nil if no process runs it
-	Finished    bool           // the output is written, and the journal has not grown since
-	InOutput    int64          // rows of the finished output; 0 if not known
-	LastSeq     int64          // results in the journal
-	LastAt      time.Time      // of the last result
-	cost.Totals                // over the journal, the last result of each row
-	Damage      []journal.Damage
-	Input       *InputStatus // nil if the input cannot be read, or takes too long
+	State      string
+	Output     string
+	Running    *durable.Owner // nil if no process runs it
+	Finished   bool           // the output is written, and no row is left to be asked
+	Standing   state.Standing // what the output is to the job as it is now
+	InOutput   int64          // rows of the finished output; 0 if not known
+	LastSeq    int64          // results in the journal
+	LastAt     time.Time      // of the last result
+	Damage     []journal.Damage
+	Input      *InputStatus // nil if the input cannot be read, or takes too long
+	InputError error        // why it cannot be read, or what is wrong with the job; nil if nothing is
+
+	// The totals are over the whole journal, which was paid for. Status counts the last
+	// result of each row, of rows that are in the input, if that is known.
+	cost.Totals
 
 	// Rate is how many rows a second got their result in the last minute of a job that
 	// is running, and Left how long it takes at this pace; 0 if not known.
@@ -41,18 +45,24 @@ const (
 	rateWindow = time.Minute
 )
 
-// ReadStatus reads how the job of a state folder stands, without disturbing a
-// process that runs it.
+// ReadStatus reads how the job stands that a state folder was last run with; see
+// [StatusOf].
 func ReadStatus(dir string) (*Status, error) {
 	saved, err := LoadState(dir)
 	if err != nil {
 		return nil, err
 	}
-	prices, err := loadPrices(saved.Prices)
+	return StatusOf(*saved)
+}
+
+// StatusOf reads how a job stands, without disturbing a process that runs it.
+func StatusOf(job Spec) (*Status, error) {
+	j, err := prepare(job, Options{})
 	if err != nil {
 		return nil, err
 	}
-	s := &Status{State: dir, Output: saved.Output}
+	dir, prices := j.state.Dir, j.prices
+	s := &Status{State: dir, Output: j.spec.Output}
 	if s.Running, err = state.Owner(dir); err != nil {
 		return nil, err
 	}
@@ -79,19 +89,14 @@ func ReadStatus(dir string) (*Status, error) {
 		}
 	}
 	s.Status = jl.Rows()
+	s.readInput(j, jl, now.Add(inputPatience))
+	s.Rows = 0
 	for _, n := range s.Status {
 		s.Totals.Rows += n
 	}
-	if m, err := state.ReadManifest(dir); err == nil {
-		s.InOutput = m.Rows
-		if _, err := os.Stat(m.Output.Path); err == nil {
-			s.Finished = m.LastSeq == s.LastSeq
-		}
-		if s.Finished {
-			s.Evaluation = m.Summary.Evaluation
-		}
+	if err := s.readOutput(j); err != nil {
+		return nil, err
 	}
-	s.Input = readInputStatus(*saved, jl, now.Add(inputPatience))
 	if d := now.Sub(since); s.Running != nil && d > 0 {
 		s.Rate = float64(recent) / d.Seconds()
 		if s.Input != nil && s.Rate > 0 {
@@ -101,17 +106,52 @@ func ReadStatus(dir string) (*Status, error) {
 	return s, nil
 }
 
-// readInputStatus compares the input with a journal. It returns nil when that cannot
-// be done, or not in time: a status is no place to complain about the input.
-func readInputStatus(s Spec, jl *journal.Journal, end time.Time) *InputStatus {
-	s.Key = "" // whether it is unique is not asked here
-	j, err := prepare(s, Options{})
-	if err != nil || j.openInput() != nil {
-		return nil
+// readInput compares the input with the journal. A status is no place to fail for what is
+// wrong with the input, and neither to wait for it.
+func (s *Status) readInput(j *Job, jl *journal.Journal, end time.Time) {
+	j.journal = jl
+	key := j.spec.Key
+	j.spec.Key = "" // whether it is unique is not asked here
+	s.InputError = j.openInput()
+	j.spec.Key = key
+	if s.InputError != nil {
+		return
 	}
 	j.list.Use(jl)
-	if j.takeSample() != nil {
-		return nil
+	if s.InputError = j.takeSample(); s.InputError != nil {
+		return
 	}
-	return j.list.Status(end)
+	var byStatus map[batch.Status]int64
+	if s.Input, byStatus = j.list.Status(end); s.Input != nil {
+		s.Status = byStatus
+	}
+}
+
+// readOutput says what the output is to the job.
+func (s *Status) readOutput(j *Job) error {
+	m, err := state.ReadManifest(j.state.Dir)
+	if err != nil {
+		m = nil // none is there, or one that verify finds damaged
+	}
+	var now *state.Manifest
+	switch {
+	case m == nil:
+	case j.list != nil:
+		if now, err = j.sources().Manifest(); err != nil {
+			return err
+		}
+	default: // what is known of the input is that it cannot be read
+		same := *m
+		same.LastSeq = s.LastSeq
+		now = &same
+	}
+	s.Standing = state.StandingOf(j.state, m, now)
+	s.Finished = s.Standing == state.Current || s.Standing == state.Touched && s.Input != nil && s.Input.Left == 0
+	if m != nil && s.Standing != state.Foreign {
+		s.InOutput = m.Rows
+	}
+	if s.Finished {
+		s.Evaluation = m.Summary.Evaluation
+	}
+	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"slices"
 	"strings"
@@ -15,7 +14,6 @@ import (
 	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/internal/output"
 	"github.com/genbatch/genbatch/jobs/internal/state"
-	"github.com/genbatch/genbatch/reader"
 )
 
 // This file proves on the files of a job that its promises were kept.
@@ -45,7 +43,10 @@ func (j *Job) Verify() (*Verification, error) {
 	}
 	var v Verification
 	m, err := state.ReadManifest(j.state.Dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	damaged, isDamaged := errors.AsType[*state.DamagedError](err)
+	if isDamaged {
+		v.fault("%v: it says what the output was derived from; run the job again, which writes it anew and costs nothing", damaged)
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	for _, d := range j.journal.Damage() {
@@ -67,9 +68,14 @@ func (j *Job) Verify() (*Verification, error) {
 		return nil, err
 	}
 	if m == nil {
-		if pending := v.Status[batch.Pending]; pending == 0 {
+		pending := v.Status[batch.Pending]
+		switch {
+		case isDamaged:
+		case pending == 0:
 			v.fault("all rows have a result, but the output was not written: run the job again")
-		} else {
+		case state.StandingOf(j.state, nil, nil) == state.Foreign:
+			v.note("%d rows have no result yet, and %s is not this job's: the run that finishes it will refuse to replace that file", pending, j.spec.Output)
+		default:
 			v.note("%d rows have no result yet, and so there is no output: run the job to finish it", pending)
 		}
 		return &v, nil
@@ -104,7 +110,7 @@ func (j *Job) verifyOutput(v *Verification, m *state.Manifest, c comparison) err
 		return nil
 	}
 	difference := c.difference
-	rows, err := countRows(path, j.spec.OutputFormat)
+	rows, err := output.CountRows(path, j.spec.OutputFormat)
 	if err != nil && sum == m.Output.SHA256 {
 		return err
 	}
@@ -131,21 +137,6 @@ func (j *Job) verifyOutput(v *Verification, m *state.Manifest, c comparison) err
 	return nil
 }
 
-// countRows reads a file that genbatch has written.
-func countRows(path, format string) (n int64, err error) {
-	in, err := reader.Open(reader.Config{Paths: []string{path}, Format: format, MaxRowBytes: math.MaxInt32})
-	if err != nil {
-		return 0, err
-	}
-	for _, err := range in.Rows() {
-		if err != nil {
-			return n, err
-		}
-		n++
-	}
-	return n, nil
-}
-
 // A comparison is of an output with what the job derives now.
 type comparison struct {
 	current    bool         // input, job and journal are those that the output was derived from
@@ -163,7 +154,9 @@ func (j *Job) compareOutput(m *state.Manifest) (r comparison, err error) {
 	if err != nil {
 		return r, err
 	}
-	if r.current = now.SameSources(m); !r.current || m.Output.Path != j.spec.Output {
+	// What has another time can be the same, as in a copy of the folder.
+	r.current = now.SameSources(m)
+	if m.Output.Path != j.spec.Output || m.LastSeq > j.journal.Last() {
 		return r, nil
 	}
 	f, err := os.Open(m.Output.Path)
@@ -180,11 +173,15 @@ func (j *Job) compareOutput(m *state.Manifest) (r comparison, err error) {
 		r.difference = file.Error()
 		return r, nil
 	}
-	if err != nil && !c.Differs() {
+	difference := c.End()
+	if err != nil && difference == "" {
 		return r, err
 	}
-	differs := c.End()
-	if differs && j.media != nil {
+	if !r.current && difference != "" {
+		return r, nil
+	}
+	r.current = true
+	if difference != "" && j.media != nil {
 		pass := j.media.NewPass()
 		for it, err := range j.list.Items() {
 			if err != nil {
@@ -197,9 +194,7 @@ func (j *Job) compareOutput(m *state.Manifest) (r comparison, err error) {
 			return r, nil
 		}
 	}
-	if differs {
-		r.difference = c.Place()
-	} else {
+	if r.difference = difference; difference == "" {
 		r.totals = totals
 	}
 	return r, nil

@@ -1,11 +1,8 @@
 package journal
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/genbatch/genbatch/internal/durable"
@@ -75,38 +72,9 @@ func rescue(j *Journal, err error) error {
 	}
 	lost := &LostError{Dir: j.config.Dir, Moved: moved, Before: len(j.segments) - 1}
 	if moved.Removed {
-		lost.Kept, lost.Results, lost.Err = copySegment(j)
+		var lines int
+		lost.Kept, lines, lost.Err = j.out.Rescue()
+		lost.Results = max(0, lines-1) // without the header
 	}
 	return lost
-}
-
-// copySegment writes the last segment again under its old name, and counts its results. If
-// something else stands there by now, it goes to a folder beside the journal's.
-func copySegment(j *Journal) (path string, results int, err error) {
-	dir, name := j.config.Dir, j.segments[len(j.segments)-1].name
-	if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
-		dir += ".rescued"
-	}
-	if err := j.config.FS.MkdirAll(dir); err != nil {
-		return "", 0, err
-	}
-	path = filepath.Join(dir, name)
-	out, err := j.config.FS.CreateFile(path)
-	if err != nil {
-		return "", 0, err
-	}
-	defer out.Abort()
-	var lines lineCounter
-	if err := j.out.CopyTo(io.MultiWriter(out, &lines)); err != nil {
-		return "", 0, err
-	}
-	return path, max(0, int(lines)-1), out.Commit() // the first line is the header
-}
-
-// A lineCounter counts the lines that are written to it.
-type lineCounter int
-
-func (n *lineCounter) Write(p []byte) (int, error) {
-	*n += lineCounter(bytes.Count(p, []byte("\n")))
-	return len(p), nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/pacific"
 )
 
 // A DayError says that a model's quota of the day is used up. Find it with
@@ -30,16 +31,6 @@ func (e *DayError) Error() string {
 	return fmt.Sprintf("model %s: the %s is used up until %s; run again after that, or wait for it with --on-daily-quota wait",
 		e.Model, what, e.Until.Format("2006-01-02 15:04 MST"))
 }
-
-// nextMidnight is the end of the day that t lies in. It goes by the calendar, since a
-// day has 23 or 25 hours twice a year.
-func nextMidnight(t time.Time, l *time.Location) time.Time {
-	y, m, d := t.In(l).Date()
-	return time.Date(y, m, d+1, 0, 0, 0, 0, l)
-}
-
-// dayName is the calendar's name for the day that t lies in.
-func dayName(t time.Time, l *time.Location) string { return t.In(l).Format(time.DateOnly) }
 
 const (
 	blindSlice = 10 // requests reserved at once where no RPD is known
@@ -127,7 +118,7 @@ func (d *day) roll(now time.Time) {
 	if now.Before(d.end) {
 		return
 	}
-	d.end, d.name = nextMidnight(now, d.zone), dayName(now, d.zone)
+	d.end, d.name = pacific.NextMidnight(now, d.zone), pacific.DayName(now, d.zone)
 	d.used, d.left, d.unreported, d.full = 0, 0, 0, false
 }
 
@@ -144,7 +135,7 @@ func (d *day) count(now time.Time, g *grant) {
 
 // uncount takes back a grant that was not used.
 func (d *day) uncount(g *grant) {
-	if g.counted && nextMidnight(g.at, d.zone).Equal(d.end) {
+	if g.counted && pacific.NextMidnight(g.at, d.zone).Equal(d.end) {
 		d.left++
 	}
 }
@@ -230,7 +221,7 @@ func (m *model) park(now, sent time.Time, limits []batch.Limit) {
 			d.named = Learned{Limit: LimitRPD, Value: l.Value, At: now.UTC().Truncate(time.Second)}
 		}
 	}
-	until := nextMidnight(sent, d.zone)
+	until := pacific.NextMidnight(sent, d.zone)
 	if !until.After(now) || d.probe.state == noProbe && !until.After(d.parked.until) {
 		return
 	}

@@ -2,10 +2,12 @@ package quota
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/pacific"
 )
 
 // This file links a model with the store: what is asked of it, when, and what becomes of
@@ -86,7 +88,7 @@ func (x *exchange) run(s *Store, model string) {
 			}
 			x.got = x.slice
 			if x.rpd > 0 {
-				x.got = min(x.slice, max(0, x.rpd-r.Used))
+				x.got = min(x.slice, r.left(x.rpd))
 			}
 			r.Used += x.got
 		})
@@ -352,6 +354,9 @@ func (m *model) finish(now time.Time, x *exchange) {
 		k.polled = now
 		return
 	case x.err != nil:
+		if first { // what the record has is not known: too much is counted rather than too little
+			m.day.used = max(m.day.used, m.day.given)
+		}
 		m.storeFailed(now, x.err)
 		return
 	}
@@ -367,7 +372,7 @@ func (m *model) finish(now time.Time, x *exchange) {
 	}
 	// The slice must be of today by the clock. The model's own day may be another one, if
 	// the clock was set back over midnight, and must not keep it from getting any.
-	if x.slice > 0 && x.record.Day == dayName(now, m.day.zone) && !k.gaveUp {
+	if x.slice > 0 && x.record.Day == pacific.DayName(now, m.day.zone) && !k.gaveUp {
 		m.refilled(now, x)
 	}
 	if x.bookErr != nil {
@@ -386,7 +391,11 @@ func (m *model) watch(now time.Time) {
 
 func (m *model) storeFailed(now time.Time, err error) {
 	if m.client.away.IsZero() {
-		m.limiter.config.Store.warn("the quota of %s cannot be shared with other runs, and is counted in this one alone: %v", m.name, err)
+		used := ""
+		if m.day.given > 0 && m.day.used >= m.day.given {
+			used = fmt.Sprintf("; all %d requests of --rpd count as used", m.day.given)
+		}
+		m.limiter.config.Store.warn("the quota of %s cannot be shared with other runs, and is counted in this one alone: %v%s", m.name, err, used)
 	}
 	m.client.away = now.Add(storeBreak)
 	m.client.slots, m.client.corrections, m.client.unused = nil, nil, nil

@@ -375,7 +375,7 @@ func TestWaitForDayWithStore(t *testing.T) {
 					if err := l.Acquire(t.Context(), r); err != nil {
 						t.Fatal(err)
 					}
-					day := dayName(time.Now(), pacific.Location())
+					day := pacific.DayName(time.Now(), pacific.Location())
 					if used[day] < 3 {
 						used[day]++
 						l.Release(r, &answer)
@@ -386,7 +386,7 @@ func TestWaitForDayWithStore(t *testing.T) {
 				}
 			}
 			l.Close()
-			if got, want := dayName(time.Now(), pacific.Location()), "2000-07-17"; got != want {
+			if got, want := pacific.DayName(time.Now(), pacific.Location()), "2000-07-17"; got != want {
 				t.Errorf("given %v: the ninth request went out on %s, want %s", given, got, want)
 			}
 			want := 1 // of the first day, which nobody had said anything about
@@ -411,7 +411,7 @@ func TestDaySetBack(t *testing.T) {
 		l := New(Config{RPD: 5, Store: s})
 		m := l.model(testModel)
 		l.mu.Lock()
-		m.day.end, m.day.name = nextMidnight(m.day.end, l.zone), "2000-07-16" // as before the clock was set back
+		m.day.end, m.day.name = pacific.NextMidnight(m.day.end, l.zone), "2000-07-16" // as before the clock was set back
 		l.mu.Unlock()
 		if got := spend(t, l, 9); got != 5 {
 			t.Errorf("%d requests, want 5", got)

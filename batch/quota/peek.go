@@ -2,6 +2,7 @@ package quota
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -39,20 +40,20 @@ func (s *Store) Peek(model string) Known {
 	now := time.Now()
 	r, err := s.read(model)
 	if err != nil {
-		return Known{Reset: nextMidnight(now, pacific.Location())}
+		return Known{Reset: pacific.NextMidnight(now, pacific.Location())}
 	}
 	return r.known(now)
 }
 
 // known returns what counts of a record now.
 func (r *dayRecord) known(now time.Time) Known {
-	k := Known{Reset: nextMidnight(now, pacific.Location())}
+	k := Known{Reset: pacific.NextMidnight(now, pacific.Location())}
 	for _, l := range r.Learned {
 		if l.valid(now) {
 			k.Learned = append(k.Learned, l)
 		}
 	}
-	if r.Day == dayName(now, pacific.Location()) {
+	if r.Day == pacific.DayName(now, pacific.Location()) {
 		k.Used = r.Used
 		if r.ParkedUntil.After(now) {
 			k.ParkedUntil = r.ParkedUntil
@@ -70,7 +71,8 @@ type Kept struct {
 }
 
 // List returns what the stores in a folder keep, in the order of endpoints and models. A
-// folder that does not exist keeps nothing. Records that cannot be read are left out.
+// folder that does not exist keeps nothing. The error names records that cannot be read; the
+// others are there.
 func List(dir string) ([]Kept, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -80,12 +82,15 @@ func List(dir string) ([]Kept, error) {
 		return nil, err
 	}
 	var list []Kept
+	var bad []error
 	for _, e := range entries {
 		if !strings.HasSuffix(e.Name(), ".json") {
 			continue
 		}
-		r, err := loadRecord(filepath.Join(dir, e.Name()))
+		path := filepath.Join(dir, e.Name())
+		r, err := loadRecord(path)
 		if err != nil {
+			bad = append(bad, fmt.Errorf("%s cannot be used: %w", path, err))
 			continue
 		}
 		list = append(list, Kept{Endpoint: r.Endpoint, Key: r.Key, Model: r.Model, Known: r.known(time.Now())})
@@ -93,7 +98,7 @@ func List(dir string) ([]Kept, error) {
 	slices.SortFunc(list, func(a, b Kept) int {
 		return strings.Compare(a.Endpoint+"\x00"+a.Model+"\x00"+a.Key, b.Endpoint+"\x00"+b.Model+"\x00"+b.Key)
 	})
-	return list, nil
+	return list, errors.Join(bad...)
 }
 
 // Forget removes the limits that were learned about a model, named ones and estimates. It

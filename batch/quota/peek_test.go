@@ -121,8 +121,8 @@ func TestList(t *testing.T) {
 		}
 	}
 	list, err := List(dir)
-	if err != nil {
-		t.Fatal(err)
+	if err == nil || !strings.Contains(err.Error(), "damaged.json") || !strings.Contains(err.Error(), "new.json") || strings.Contains(err.Error(), "other.txt") {
+		t.Errorf("the error is %v, want that two files cannot be used", err)
 	}
 	var got []name
 	for i, k := range list {

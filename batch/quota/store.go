@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/genbatch/genbatch/internal/durable"
@@ -67,6 +68,10 @@ type dayRecord struct {
 	Day  string `json:"day"`  // the day in Los Angeles that Used is of
 	Used int    `json:"used"` // requests, including those that a process has reserved
 
+	// Lost says that more were sent that day than Used has, but not how many: the file was
+	// damaged. All requests of a given limit then count as used.
+	Lost bool `json:"lost,omitempty"`
+
 	// ParkedUntil is the end of the last day that the server refused requests for; zero if
 	// there was none. Once there was one, the requests of each day are counted.
 	ParkedUntil time.Time `json:"parked_until,omitzero"`
@@ -93,13 +98,13 @@ func (s *Store) path(model string) string {
 }
 
 // errDamaged says that a file holds no valid record.
-var errDamaged = errors.New("it is damaged, or of another version of genbatch")
+var errDamaged = errors.New("it is damaged")
 
 // read returns a model's record, or the zero record if there is none. It needs no lock,
 // since files are replaced as a whole.
 func (s *Store) read(model string) (dayRecord, error) {
 	r, err := loadRecord(s.path(model))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return dayRecord{}, nil
 	}
 	return r, err
@@ -112,10 +117,20 @@ func loadRecord(path string) (dayRecord, error) {
 		return dayRecord{}, err
 	}
 	var r dayRecord
-	if json.Unmarshal(text, &r) != nil || r.Version != recordVersion || r.Used < 0 {
+	if json.Unmarshal(text, &r) != nil || r.Version < recordVersion || r.Used < 0 {
 		return dayRecord{}, errDamaged
+	} else if r.Version > recordVersion {
+		return dayRecord{}, fmt.Errorf("%s was written by a later version of genbatch", path)
 	}
 	return r, nil
+}
+
+// left returns how many requests are left of a limit of the day.
+func (r *dayRecord) left(rpd int) int {
+	if r.Lost {
+		return 0
+	}
+	return max(0, rpd-r.Used)
 }
 
 // update changes a model's record under its lock, and returns what was written. Before
@@ -126,16 +141,19 @@ func (s *Store) update(model string, change func(r *dayRecord)) (dayRecord, erro
 	if err != nil {
 		return dayRecord{}, err
 	}
+	// The time is taken under the lock: a process that waited for it over midnight must not
+	// begin yesterday anew.
+	today := pacific.DayName(time.Now(), pacific.Location())
 	r, err := s.read(model)
 	if errors.Is(err, errDamaged) {
-		s.warn("%s is put aside as if it were not there: %v; the requests that were sent today are not known and count as 0", path, err)
+		info, statErr := os.Stat(path) // written on an earlier day, it has nothing of today
+		r = dayRecord{Day: today, Lost: statErr != nil || pacific.DayName(info.ModTime(), pacific.Location()) == today}
+		s.warn("%s cannot be used: %v; how many requests were sent today is not known, and all of a given --rpd count as used; remove the file if there were none", path, err)
 		err = nil
 	}
 	if err == nil {
-		// The time is taken under the lock: a process that waited for it over midnight must
-		// not begin yesterday anew.
-		if today := dayName(time.Now(), pacific.Location()); r.Day != today {
-			r.Day, r.Used = today, 0
+		if r.Day != today {
+			r.Day, r.Used, r.Lost = today, 0, false
 		}
 		r.Version, r.Endpoint, r.Model, r.Key = recordVersion, s.Endpoint, model, s.KeyID
 		change(&r)

@@ -345,22 +345,73 @@ func TestLearnedLimitsAreKept(t *testing.T) {
 	})
 }
 
+// A record that cannot be used may have held any number of today's requests: all of a
+// given limit count as used. One of an earlier day has nothing of today.
 func TestDamagedRecord(t *testing.T) {
-	for _, content := range []string{"", "{", `{"version":1,"used":-5}`, `{"version":99,"used":3}`, "\x00\x00\x00\x00"} {
+	for _, content := range []string{"", "{", `{"version":1,"used":-5}`, `{"version":0,"used":3}`, "\x00\x00\x00\x00"} {
+		for _, old := range []bool{false, true} {
+			s, text := store(t.TempDir())
+			if err := os.WriteFile(s.path(testModel), []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			want := 0
+			if old {
+				want = 3
+				then := time.Now().AddDate(0, 0, -2)
+				if err := os.Chtimes(s.path(testModel), then, then); err != nil {
+					t.Fatal(err)
+				}
+			}
+			l := New(Config{RPM: 1e9, RPD: 3, Store: s})
+			if got := spend(t, l, 9); got != want {
+				t.Errorf("%q, old %v: %d requests, want %d", content, old, got, want)
+			}
+			l.Close()
+			if got := strings.Count(text.String(), "level=WARN"); got != 1 || !strings.Contains(text.String(), "damaged") {
+				t.Errorf("%q: %d warnings, want one: %s", content, got, text)
+			}
+			if r := readRecord(t, s); r.Used != want || r.Lost == old {
+				t.Errorf("%q, old %v: %+v", content, old, r)
+			}
+			// A later run knows that the count was lost, though the file is sound by now.
+			l = New(Config{RPM: 1e9, RPD: 3, Store: s})
+			if got := spend(t, l, 9); got != 0 {
+				t.Errorf("%q, old %v: a second run sends %d requests", content, old, got)
+			}
+			l.Close()
+		}
+	}
+}
+
+// A record that may not be read, or that a later version wrote, stays as it is. All of a
+// given limit count as used.
+func TestUnreadableRecord(t *testing.T) {
+	for name, spoil := range map[string]func(path string) error{
+		"a folder":        func(path string) error { return os.MkdirAll(path, 0o700) },
+		"a later version": func(path string) error { return os.WriteFile(path, []byte(`{"version":99,"used":1}`), 0o600) },
+	} {
 		s, text := store(t.TempDir())
-		if err := os.WriteFile(s.path(testModel), []byte(content), 0o600); err != nil {
+		path := s.path(testModel)
+		if err := spoil(path); err != nil {
 			t.Fatal(err)
 		}
+		before, _ := os.ReadFile(path)
 		l := New(Config{RPM: 1e9, RPD: 3, Store: s})
-		if got := spend(t, l, 9); got != 3 {
-			t.Errorf("%q: %d requests, want 3", content, got)
+		if got := spend(t, l, 9); got != 0 {
+			t.Errorf("%s: %d requests, want none", name, got)
 		}
-		if got := strings.Count(text.String(), "level=WARN"); got != 1 || !strings.Contains(text.String(), "damaged") {
-			t.Errorf("%q: %d warnings, want one: %s", content, got, text)
+		l.Close()
+		if !strings.Contains(text.String(), "all 3 requests of --rpd count as used") {
+			t.Errorf("%s: the log is %s", name, text)
 		}
-		if r := readRecord(t, s); r.Used != 3 {
-			t.Errorf("%q: %+v", content, r)
+		if after, _ := os.ReadFile(path); string(after) != string(before) {
+			t.Errorf("%s: the record has become %q", name, after)
 		}
+		l = New(Config{RPM: 1e9, Store: s}) // without a limit nothing has to be counted
+		if got := spend(t, l, 9); got != 9 {
+			t.Errorf("%s: without a limit %d requests, want 9", name, got)
+		}
+		l.Close()
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync/atomic"
 
 	"github.com/urfave/cli/v2"
@@ -50,6 +51,26 @@ func (con *console) untilSignal(ctx context.Context) (context.Context, func()) {
 	}
 	con.interrupted.Store(&finish)
 	return ctx, func() { con.interrupted.Store(nil); cancel(nil) }
+}
+
+// confirmer returns what asks the user whether to go on; nil if nobody can be asked. With
+// --yes the answer is given.
+func (con *console) confirmer(c *cli.Context) func(sentence string) bool {
+	if c.Bool("yes") {
+		return func(string) bool { return true }
+	}
+	// Rows that come through stdin are no answer.
+	in, isFile := con.stdin.(*os.File)
+	if _, ok := terminalWidth(con.stderr); !ok || !isFile || !term.IsTerminal(int(in.Fd())) {
+		return nil
+	}
+	return func(sentence string) bool {
+		fmt.Fprintf(con.stderr, "%s. Go on? [y/N] ", sentence)
+		var answer string
+		fmt.Fscanln(con.stdin, &answer)
+		a := strings.ToLower(answer)
+		return a == "y" || a == "yes"
+	}
 }
 
 // A record is one of the report package's: what a command found, as text and as JSON.

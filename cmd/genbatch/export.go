@@ -36,10 +36,11 @@ func exportCommand(con *console) *cli.Command {
 }
 
 func export(c *cli.Context, con *console) error {
-	spec, err := savedSpec(c)
+	named, err := savedJob(c)
 	if err != nil {
 		return err
 	}
+	spec := named.Spec
 	path, format := spec.Output, spec.OutputFormat
 	if c.IsSet("output") {
 		format = c.String("output-format")
@@ -99,6 +100,7 @@ func exportTo(c *cli.Context, con *console, spec *jobs.Spec, path, format string
 	if err != nil {
 		return r, err
 	}
+	named.warnChanged(log)
 	job, err := jobs.View(*spec, jobs.Options{Log: log})
 	if err != nil {
 		return r, err

@@ -45,8 +45,11 @@ func limits(c *cli.Context, con *console) error {
 		return &jobs.SpecError{Err: fmt.Errorf("more than one model is named: %s", strings.Join(models, " ")), Hint: "name one, or none for all"}
 	}
 	kept, err := quota.List(jobs.QuotaDir(os.Getenv))
-	if err != nil {
+	if err != nil && kept == nil {
 		return fmt.Errorf("what earlier runs left about limits cannot be read: %w", err)
+	}
+	if err != nil {
+		con.printError(err, 0, c.Bool("json"))
 	}
 	known := modelsOf(kept)
 	if len(models) == 1 {

@@ -15,7 +15,11 @@ import (
 // options returns what a job needs of the console.
 func (con *console) options(c *cli.Context) (jobs.Options, error) {
 	log, err := newLog(c, con.stderr)
-	return jobs.Options{Stdin: con.stdin, Log: log}, err
+	o := jobs.Options{Stdin: con.stdin, Log: log, Confirm: con.confirmer(c)}
+	if path := c.Args().First(); path != "" && err == nil {
+		o.File, err = jobs.Load(path) // once more, without the flags
+	}
+	return o, err
 }
 
 // newLog returns the log of a command, which --log-level limits.

@@ -16,6 +16,7 @@ func planCommand(con *console) *cli.Command {
 		ArgsUsage: "[JOB.yaml]",
 		Flags: flagsOf(settings(), append(talkFlags(),
 			&cli.IntFlag{Name: "count-tokens", Usage: "have the endpoint count the tokens of `N` prompts of all lengths, to correct the estimate; Google's own endpoints alone"},
+			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Category: groupState, Usage: "with --pilot: do not ask before answers are paid for again", EnvVars: env("yes")},
 			&cli.IntFlag{Name: "pilot", Usage: "ask `N` rows for real, of all lengths, and keep their answers: the cost is foretold from what they cost"},
 		)...),
 		Action: func(c *cli.Context) error {

@@ -30,7 +30,7 @@ func pruneCommand(con *console) *cli.Command {
 			stateFlag(), jsonFlag(),
 		},
 		Action: func(c *cli.Context) error {
-			spec, err := savedSpec(c)
+			job, err := savedJob(c)
 			if err != nil {
 				return err
 			}
@@ -40,7 +40,7 @@ func pruneCommand(con *console) *cli.Command {
 					return err
 				}
 			}
-			r, err := jobs.Prune(*spec, jobs.Options{}, p)
+			r, err := jobs.Prune(*job.Spec, jobs.Options{}, p)
 			if err != nil {
 				return err
 			}

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -23,7 +22,7 @@ func runCommand(con *console) *cli.Command {
 			"   --label positive --label negative --text '{{.body}}'",
 		Flags: flagsOf(settings(), append(talkFlags(),
 			&cli.BoolFlag{Name: "fresh", Category: groupState, Usage: "begin a new journal, set the old one aside, and forget learned limits of the models", EnvVars: env("fresh")},
-			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Category: groupState, Usage: "do not ask before --fresh", EnvVars: env("yes")},
+			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Category: groupState, Usage: "do not ask before answers are paid for again, or the rows of stdin are replaced", EnvVars: env("yes")},
 		)...),
 		Action: func(c *cli.Context) error { return runJob(c, con) },
 	}
@@ -39,7 +38,7 @@ func runJob(c *cli.Context, con *console) error {
 		return err
 	}
 	if o.Fresh = c.Bool("fresh"); o.Fresh {
-		if err := confirmFresh(c, con, spec); err != nil {
+		if err := confirmFresh(o.Confirm, spec); err != nil {
 			return err
 		}
 	}
@@ -73,21 +72,16 @@ func runJob(c *cli.Context, con *console) error {
 }
 
 // confirmFresh asks before a journal is set aside, since its answers were paid for.
-func confirmFresh(c *cli.Context, con *console, spec *jobs.Spec) error {
+func confirmFresh(ask func(string) bool, spec *jobs.Spec) error {
 	dir := spec.StateDir()
 	if _, err := os.Stat(dir); os.IsNotExist(err) {
 		return nil
 	}
-	if !c.Bool("yes") {
-		if _, ok := terminalWidth(con.stderr); !ok {
-			return &jobs.SpecError{Err: fmt.Errorf("--fresh would set %s aside, and every row would be asked and paid for again", dir), Hint: "add --yes"}
-		}
-		fmt.Fprintf(con.stderr, "Set %s aside? Every row will be asked, and paid for, again. [y/N] ", dir)
-		var answer string
-		fmt.Fscanln(con.stdin, &answer)
-		if a := strings.ToLower(answer); a != "y" && a != "yes" {
-			return &jobs.SpecError{Err: fmt.Errorf("--fresh was not confirmed")}
-		}
+	if ask == nil {
+		return &jobs.SpecError{Err: fmt.Errorf("--fresh would set %s aside, and every row would be asked and paid for again", dir), Hint: "add --yes"}
+	}
+	if !ask(fmt.Sprintf("--fresh sets %s aside: every row will be asked, and paid for, again", dir)) {
+		return &jobs.SpecError{Err: fmt.Errorf("--fresh was not confirmed")}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -44,28 +45,46 @@ func override(c *cli.Context, s *jobs.Spec, names ...string) {
 	}
 }
 
-// savedSpec returns the Spec with which a job was run. The command names the job by its
-// job file, by its output or by --state.
-func savedSpec(c *cli.Context) (*jobs.Spec, error) {
+// A named job is one that a command looks at.
+type namedJob struct {
+	*jobs.Spec
+	changed []string // keys of its job file that have changed since it was run
+}
+
+// savedJob returns the job that a command names by its job file, by its output or by
+// --state: as it was last run, and as the job file has it now.
+func savedJob(c *cli.Context) (*namedJob, error) {
 	dir, arg := c.String("state"), c.Args().First()
 	switch ext := filepath.Ext(arg); {
 	case c.NArg() > 1:
 		return nil, &jobs.SpecError{Err: fmt.Errorf("more than one job is named")}
-	case dir != "":
-	case arg == "":
-		return nil, &jobs.SpecError{Err: fmt.Errorf("no job is named"), Hint: "name the job file, the output of a run, or its folder with --state"}
 	case ext == ".yaml" || ext == ".yml":
-		spec, err := jobs.Load(arg)
+		file, err := jobs.Load(arg)
 		if err != nil {
 			return nil, err
 		}
-		dir = spec.StateDir()
+		if dir != "" {
+			file.State = dir
+		}
+		spec, changed, err := jobs.LoadFile(*file)
+		return &namedJob{spec, changed}, err
+	case dir != "":
+	case arg == "":
+		return nil, &jobs.SpecError{Err: fmt.Errorf("no job is named"), Hint: "name the job file, the output of a run, or its folder with --state"}
 	case isFolder(arg):
 		dir = arg
 	default:
 		dir = jobs.StateDirOf(arg)
 	}
-	return jobs.LoadState(dir)
+	spec, err := jobs.LoadState(dir)
+	return &namedJob{Spec: spec}, err
+}
+
+// warnChanged says that a command goes by a job file that is not as it was run.
+func (j *namedJob) warnChanged(log *slog.Logger) {
+	if len(j.changed) > 0 {
+		log.Warn(fmt.Sprintf("the job file has changed since it was run: %s; this goes by the file as it is now, and by the run if you name its output instead", strings.Join(j.changed, ", ")))
+	}
 }
 
 func isFolder(path string) bool {

@@ -14,15 +14,15 @@ func statusCommand(con *console) *cli.Command {
 		ArgsUsage: "[JOB.yaml or OUTPUT]",
 		Flags:     []cli.Flag{stateFlag(), jsonFlag()},
 		Action: func(c *cli.Context) error {
-			spec, err := savedSpec(c)
+			job, err := savedJob(c)
 			if err != nil {
 				return err
 			}
-			s, err := jobs.ReadStatus(spec.StateDir())
+			s, err := jobs.StatusOf(*job.Spec)
 			if err != nil {
 				return err
 			}
-			con.print(c, report.Status{Status: s})
+			con.print(c, report.Status{Status: s, Changed: job.changed})
 			return nil
 		},
 	}

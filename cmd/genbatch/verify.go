@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/genbatch/genbatch/batch"
@@ -15,11 +17,11 @@ func verifyCommand(con *console) *cli.Command {
 		ArgsUsage: "[JOB.yaml or OUTPUT]",
 		Flags:     []cli.Flag{stateFlag(), jsonFlag(), &cli.StringFlag{Name: "log-level", Value: "error", Usage: "debug, info, warn or error"}},
 		Action: func(c *cli.Context) error {
-			spec, err := savedSpec(c)
+			named, err := savedJob(c)
 			if err != nil {
 				return err
 			}
-			job, err := jobs.View(*spec, jobs.Options{})
+			job, err := jobs.View(*named.Spec, jobs.Options{})
 			if err != nil {
 				return err
 			}
@@ -27,6 +29,9 @@ func verifyCommand(con *console) *cli.Command {
 			v, err := job.Verify()
 			if err != nil {
 				return err
+			}
+			if len(named.changed) > 0 {
+				v.Notes = append(v.Notes, "the job file has changed since the last run: "+strings.Join(named.changed, ", "))
 			}
 			code := 0
 			switch {

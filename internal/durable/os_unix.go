@@ -5,7 +5,10 @@ package durable
 import (
 	"errors"
 	"io/fs"
+	"math"
 	"os"
+	"os/user"
+	"strconv"
 	"syscall"
 )
 
@@ -59,3 +62,34 @@ func isRemoved(info fs.FileInfo) bool {
 
 // isNotDir reports whether an error says that a folder of a path is a file.
 func isNotDir(err error) bool { return errors.Is(err, syscall.ENOTDIR) }
+
+// OwnedBy returns the name of the user to whom a file belongs, or "" if that cannot be told.
+func OwnedBy(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	sys, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return ""
+	}
+	id := strconv.FormatUint(uint64(sys.Uid), 10)
+	u, err := user.LookupId(id)
+	if err != nil {
+		return "user " + id
+	}
+	return u.Username
+}
+
+// MaxOpenFiles returns how many files and connections the process may have open at once;
+// 0 if that cannot be told, or is without bound.
+func MaxOpenFiles() int {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return 0
+	}
+	if n := uint64(limit.Cur); n < math.MaxInt32 {
+		return int(n)
+	}
+	return 0
+}

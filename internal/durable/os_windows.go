@@ -45,3 +45,9 @@ func isRemoved(fs.FileInfo) bool { return false }
 
 // isNotDir returns false: such a path does not exist for Windows.
 func isNotDir(error) bool { return false }
+
+// OwnedBy returns "": Windows has more to say about owners than a name.
+func OwnedBy(string) string { return "" }
+
+// MaxOpenFiles returns 0: Windows has no such bound.
+func MaxOpenFiles() int { return 0 }

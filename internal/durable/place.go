@@ -1,12 +1,15 @@
 package durable
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
+	"time"
 )
 
 // A MovedError says that a path does not name the file any more that this process has open
@@ -57,8 +60,50 @@ func (l *Lock) InPlace() error { return inPlace(l.f, l.f.Name()) }
 // InPlace returns a [*MovedError] if the path does not name the file any more.
 func (a *Appender) InPlace() error { return inPlace(a.f, a.f.Name()) }
 
-// CopyTo copies all of the file, also after its name is gone.
-func (a *Appender) CopyTo(w io.Writer) error {
-	_, err := io.Copy(w, io.NewSectionReader(a.f, 0, a.size))
-	return err
+// Rescue writes a file whose name is gone again, durably, while it is still open. It gets
+// its old path, or if something else is there by now, the same name in a folder beside its
+// own, which is then called .rescued. It also returns how many lines the file has.
+func (a *Appender) Rescue() (path string, lines int, err error) {
+	// A folder is deleted file by file, so that a copy can be deleted with the rest.
+	const tries, pause = 5, 50 * time.Millisecond
+	for range tries {
+		if path, lines, err = a.rescue(); err != nil {
+			return "", 0, err
+		}
+		time.Sleep(pause)
+		if _, err := os.Lstat(path); err == nil {
+			return path, lines, nil
+		}
+	}
+	return "", 0, fmt.Errorf("%s is deleted again and again", path)
+}
+
+func (a *Appender) rescue() (path string, lines int, err error) {
+	dir, name := filepath.Split(a.f.Name())
+	dir = filepath.Clean(dir)
+	if _, err := os.Lstat(a.f.Name()); err == nil {
+		dir += ".rescued"
+	}
+	if err := a.fs.MkdirAll(dir); err != nil {
+		return "", 0, err
+	}
+	path = filepath.Join(dir, name)
+	out, err := a.fs.CreateFile(path)
+	if err != nil {
+		return "", 0, err
+	}
+	defer out.Abort()
+	var count lineCounter
+	if _, err := io.Copy(io.MultiWriter(out, &count), io.NewSectionReader(a.f, 0, a.size)); err != nil {
+		return "", 0, err
+	}
+	return path, int(count), out.Commit()
+}
+
+// A lineCounter counts the lines that are written to it.
+type lineCounter int
+
+func (n *lineCounter) Write(p []byte) (int, error) {
+	*n += lineCounter(bytes.Count(p, []byte("\n")))
+	return len(p), nil
 }

@@ -47,6 +47,7 @@ var house = []floor{
 			"reader", "writer", "batch", "batch/gemini", "batch/journal", "batch/price",
 			"internal/apijson", "internal/durable", "internal/fileformat", "internal/message",
 		}},
+		{"jobs/internal/prune", []string{"jobs/internal/work", "jobs/cost", "jobs/spec", "batch", "batch/journal", "batch/price"}},
 		{"jobs/plan", []string{"jobs/internal/work", "jobs/cost", "batch", "batch/journal", "batch/price", "batch/quota", "internal/apijson"}},
 	}},
 	{"rows as work", []room{
@@ -57,7 +58,7 @@ var house = []floor{
 		{"jobs/internal/repair", []string{"jobs/internal/schema", "jobs/cost", "batch", "batch/gemini", "batch/price", "internal/apijson", "internal/message"}},
 		{"jobs/internal/budget", []string{"jobs/internal/media", "jobs/cost", "batch", "batch/price", "internal/apijson"}},
 		{"jobs/internal/tier", []string{"jobs/cost", "batch", "batch/quota"}},
-		{"jobs/internal/state", []string{"jobs/cost", "jobs/spec", "batch", "batch/journal", "internal/durable", "internal/fileformat", "internal/version"}},
+		{"jobs/internal/state", []string{"jobs/cost", "jobs/spec", "batch", "batch/journal", "batch/price", "internal/durable", "internal/fileformat", "internal/version"}},
 	}},
 	{"knowledge", []room{
 		{"jobs/internal/template", []string{"jobs/spec", "batch", "internal/apijson", "internal/message"}},

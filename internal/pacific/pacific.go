@@ -15,3 +15,13 @@ func Location() *time.Location {
 	}
 	return l
 }
+
+// NextMidnight is the end of the day that t lies in. It goes by the calendar, since a day
+// has 23 or 25 hours twice a year.
+func NextMidnight(t time.Time, l *time.Location) time.Time {
+	y, m, d := t.In(l).Date()
+	return time.Date(y, m, d+1, 0, 0, 0, 0, l)
+}
+
+// DayName is the calendar's name for the day that t lies in.
+func DayName(t time.Time, l *time.Location) string { return t.In(l).Format(time.DateOnly) }

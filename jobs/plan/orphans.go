@@ -10,20 +10,8 @@ import (
 // must follow a whole pass over the list. If there are orphans it makes another pass, with
 // about 8 bytes of memory for each of them.
 func (b *builder) countOrphans() error {
-	none := true
-	for range b.Journal.Orphans() {
-		none = false
-		break
-	}
-	if none {
-		return nil
-	}
-	if b.List.Limit > 0 { // the journal has not been asked yet for the rows past the limit
-		for _, err := range b.List.All() {
-			if err != nil {
-				return err
-			}
-		}
+	if err := b.List.FindOrphans(); err != nil {
+		return err
 	}
 	p := &b.plan
 	orphans := make(map[uint64]bool) // by the names of the rows that they were for

@@ -56,6 +56,7 @@ type Outlook struct {
 	// OutputTokens, the output that is expected of the rows to be asked, thinking included,
 	// and of its cost. Without any, both are 0.
 	Answered     int64
+	Simulated    bool // they were made up by the simulator
 	OutputTokens int64
 	OutputCost   price.USD
 
@@ -205,6 +206,7 @@ func (b *builder) finish() {
 	p := &b.plan
 	p.Tier = b.tier()
 	p.Price, p.Unpriced = b.spent.CostUSD()
+	p.Simulated = b.spent.Simulated()
 	b.basis.tell(p)
 	if b.unbounded { // the bounds of the other rows bound nothing
 		p.MaxOutputTokens = 0

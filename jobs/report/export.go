@@ -15,6 +15,7 @@ type Export struct {
 
 func (e Export) String() string {
 	var b strings.Builder
+	writeSimulated(&b, e.Totals.Simulated())
 	fmt.Fprintf(&b, "Wrote %s: %s of %s\n", e.Path, Count(e.Totals.Written), Rows(e.Totals))
 	w := newTable(&b)
 	writeCleaned(w, e.Totals)
@@ -27,12 +28,13 @@ func (e Export) String() string {
 
 // exportJSON is [Export] as JSON.
 type exportJSON struct {
-	Type   string `json:"type"`
-	Output string `json:"output"`
+	Type      string `json:"type"`
+	Output    string `json:"output"`
+	Simulated bool   `json:"simulated"`
 	totalsJSON
 }
 
 // MarshalJSON implements json.Marshaler.
 func (e Export) MarshalJSON() ([]byte, error) {
-	return marshal(sorted[exportJSON]{exportJSON{"export", e.Path, totalsOf(e.Totals)}})
+	return marshal(sorted[exportJSON]{exportJSON{"export", e.Path, e.Totals.Simulated(), totalsOf(e.Totals)}})
 }

@@ -22,6 +22,7 @@ type Plan struct {
 func (p Plan) String() string {
 	var b strings.Builder
 	r := p.Plan
+	writeSimulated(&b, r.Simulated)
 	w := newTable(&b)
 	p.writeRows(w)
 	if r.Ask() > 0 {
@@ -173,6 +174,7 @@ type planJSON struct {
 	OutputTokens    *int64 `json:"output_tokens,omitempty"`
 	MaxOutputTokens int64  `json:"max_output_tokens"`
 	AnswersKnown    int64  `json:"answers_known"`
+	Simulated       bool   `json:"simulated"`
 	planCostJSON
 
 	LeastSeconds float64                 `json:"least_seconds,omitempty"`
@@ -217,7 +219,7 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 			Orphaned: r.Orphaned, BadRows: r.BadRows,
 		},
 		FirstRequest: r.First,
-		InputTokens:  r.InputTokens, MaxOutputTokens: r.MaxOutputTokens, AnswersKnown: r.Answered,
+		InputTokens:  r.InputTokens, MaxOutputTokens: r.MaxOutputTokens, AnswersKnown: r.Answered, Simulated: r.Simulated,
 		planCostJSON: planCostOf(r),
 		Models:       p.models(),
 	}

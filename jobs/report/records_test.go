@@ -275,6 +275,7 @@ The first request, for in.csv:2, to gemini-a:
 				"output_tokens": 12000,
 				"rows": 2000,
 				"settled": 790,
+				"simulated": false,
 				"spent_usd": null,
 				"standard_share": 1,
 				"tier": "standard",
@@ -305,14 +306,16 @@ cost    unknown: the price of this model is not known (see genbatch prices, and 
 				"orphaned": 0,
 				"rows": 1,
 				"settled": 0,
+				"simulated": false,
 				"spent_usd": 0,
 				"type": "plan"
 			}`,
 		},
 		{
 			name:   "the status of a run",
-			record: func(time.Time) shown { return Status{aStatus()} },
+			record: func(time.Time) shown { return Status{Status: aStatus()} },
 			text: `
+SIMULATED: the answers below were made up by the simulator, and the cost is what real ones would have cost.
 state        running: process 42 on here, since 2026-11-02 08:30:00
 rows         3,001: 1 settled, 3,000 left, 0 bad
 speed        12 rows/s in the last minute, 4m0s left at this pace
@@ -331,7 +334,7 @@ damage       00000001.log:2, byte 80: the checksum does not match
 				"cost_usd": 0.000002,
 				"eta_seconds": 240,
 				"finished": false,
-				"input": {"rows": 3001, "settled": 1, "left": 3000, "bad": 0},
+				"input": {"rows": 3001, "settled": 1, "left": 3000, "bad": 0, "orphaned": 0},
 				"known_cost_usd": 0.000002,
 				"last_at": "2026-11-02T08:31:00Z",
 				"last_seq": 3,
@@ -343,6 +346,8 @@ damage       00000001.log:2, byte 80: the checksum does not match
 				"rows": 1,
 				"rows_per_second": 12.5,
 				"running": {"pid": 42, "host": "here", "since": "2026-11-02T08:30:00Z", "command": "genbatch"},
+				"simulated": true,
+				"standing": "",
 				"state": "out.csv.genbatch",
 				"status": {"ok": 1},
 				"type": "status",
@@ -354,9 +359,10 @@ damage       00000001.log:2, byte 80: the checksum does not match
 		{
 			name: "the status of a job that has ended",
 			record: func(time.Time) shown {
-				return Status{&jobs.Status{State: "out.csv.genbatch", Output: "out.csv", Finished: true, InOutput: 1, Totals: oneRow()}}
+				return Status{Status: &jobs.Status{State: "out.csv.genbatch", Output: "out.csv", Finished: true, Standing: jobs.OutputCurrent, InOutput: 1, Totals: oneRow()}}
 			},
 			text: `
+SIMULATED: the answers below were made up by the simulator, and the cost is what real ones would have cost.
 state     finished: out.csv has 1 row
 answered  1 ok
 requests  1, 0 of them retries
@@ -383,6 +389,8 @@ cost      $0.0000020
 				"rows": 1,
 				"rows_per_second": 0,
 				"running": null,
+				"simulated": true,
+				"standing": "current",
 				"state": "out.csv.genbatch",
 				"status": {"ok": 1},
 				"type": "status",
@@ -395,6 +403,7 @@ cost      $0.0000020
 			name:   "an export",
 			record: func(time.Time) shown { return Export{"again.csv", &finished} },
 			text: `
+SIMULATED: the answers below were made up by the simulator, and the cost is what real ones would have cost.
 Wrote again.csv: 1 of 1 row (1 ok)
   cost  $0.0000020
 
@@ -446,6 +455,7 @@ Compared with the column label:
 				"retries": 0,
 				"retries_cost": {"calls": 0, "known_cost_usd": 0, "unpriced_calls": 0, "unreported_attempts": 0, "unreported_most_usd": 0},
 				"rows": 1,
+				"simulated": true,
 				"status": {"ok": 1},
 				"type": "export",
 				"unpriced_calls": 0,
@@ -459,6 +469,7 @@ Compared with the column label:
 				return Verification{&jobs.Verification{Totals: oneRow(), Notes: []string{"the journal was pruned"}}, 0}
 			},
 			text: `
+SIMULATED: the answers below were made up by the simulator, and the cost is what real ones would have cost.
 NOTE  the journal was pruned
 OK    1 row: 1 ok
 `,
@@ -478,6 +489,7 @@ OK    1 row: 1 ok
 				"retries": 0,
 				"retries_cost": {"calls": 0, "known_cost_usd": 0, "unpriced_calls": 0, "unreported_attempts": 0, "unreported_most_usd": 0},
 				"rows": 1,
+				"simulated": true,
 				"status": {"ok": 1},
 				"type": "verification",
 				"unpriced_calls": 0,
@@ -491,6 +503,7 @@ OK    1 row: 1 ok
 				return Verification{&jobs.Verification{Totals: oneRow(), Faults: []string{"out.csv is not as it was written"}}, 1}
 			},
 			text: `
+SIMULATED: the answers below were made up by the simulator, and the cost is what real ones would have cost.
 FAULT out.csv is not as it was written
 1 row: 1 ok
 `,
@@ -510,6 +523,7 @@ FAULT out.csv is not as it was written
 				"retries": 0,
 				"retries_cost": {"calls": 0, "known_cost_usd": 0, "unpriced_calls": 0, "unreported_attempts": 0, "unreported_most_usd": 0},
 				"rows": 1,
+				"simulated": true,
 				"status": {"ok": 1},
 				"type": "verification",
 				"unpriced_calls": 0,
@@ -541,6 +555,7 @@ NOT FINISHED  2 rows: 2 pending
 				"retries": 0,
 				"retries_cost": {"calls": 0, "known_cost_usd": 0, "unpriced_calls": 0, "unreported_attempts": 0, "unreported_most_usd": 0},
 				"rows": 2,
+				"simulated": false,
 				"status": {"pending": 2},
 				"type": "verification",
 				"unpriced_calls": 0,

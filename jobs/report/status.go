@@ -5,27 +5,65 @@ import (
 	"strings"
 	"time"
 
+	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs"
 )
 
 // A Status shows how a job stands.
-type Status struct{ Status *jobs.Status }
+type Status struct {
+	Status  *jobs.Status
+	Changed []string // keys of the job file that have changed since the last run; see [jobs.LoadFile]
+}
+
+// standing says in one line how far the job is, and what is to be done if it is not finished.
+func standing(r *jobs.Status) string {
+	if r.Running != nil {
+		return fmt.Sprintf("running: process %d on %s, since %s", r.Running.PID, r.Running.Host, r.Running.Since.Local().Format(time.DateTime))
+	}
+	answered := r.Input != nil && r.Input.Left == 0 && r.Status[batch.Failed] == 0
+	next := "run the job again"
+	if answered {
+		next += ", which costs nothing"
+	}
+	switch r.Standing {
+	case jobs.OutputForeign:
+		return fmt.Sprintf("not finished: %s is there, and is not as this job has written it", r.Output)
+	case jobs.OutputMissing:
+		return fmt.Sprintf("not finished: %s is not there any more; genbatch export writes it again", r.Output)
+	case jobs.OutputOutdated:
+		return fmt.Sprintf("not finished: %s was written before the job, its input or its journal changed; %s", r.Output, next)
+	case jobs.OutputUnwritten:
+		if answered {
+			return fmt.Sprintf("not finished: all rows are answered, and %s is not written; %s", r.Output, next)
+		}
+		return "not finished, and not running"
+	case jobs.OutputTouched:
+		if !r.Finished {
+			return fmt.Sprintf("not finished: %s was written before its input changed; %s", r.Output, next)
+		}
+		return fmt.Sprintf("finished: %s has %s; its input was touched since, and genbatch verify compares them", r.Output, Many(r.InOutput, "row"))
+	}
+	return fmt.Sprintf("finished: %s has %s", r.Output, Many(r.InOutput, "row"))
+}
 
 func (s Status) String() string {
 	var b strings.Builder
 	r := s.Status
+	writeSimulated(&b, r.Simulated())
 	w := newTable(&b)
-	switch {
-	case r.Running != nil:
-		fmt.Fprintf(w, "state\trunning: process %d on %s, since %s\n", r.Running.PID, r.Running.Host, r.Running.Since.Local().Format(time.DateTime))
-	case r.Finished:
-		fmt.Fprintf(w, "state\tfinished: %s has %s\n", r.Output, Many(r.InOutput, "row"))
-	default:
-		fmt.Fprintf(w, "state\tnot finished, and not running\n")
-	}
+	fmt.Fprintf(w, "state\t%s\n", standing(r))
 	if in := r.Input; in != nil {
 		fmt.Fprintf(w, "rows\t%s: %s settled, %s left, %s bad\n", Count(in.Rows), Count(in.Settled), Count(in.Left), Count(in.Bad))
+		if in.Orphaned > 0 {
+			fmt.Fprintf(w, "orphaned\t%s that no row asks for any more; they stay until genbatch prune --orphaned\n", Many(in.Orphaned, "answer"))
+		}
+	}
+	if r.InputError != nil {
+		fmt.Fprintf(w, "input\tnot compared: %v\n", r.InputError)
+	}
+	if len(s.Changed) > 0 {
+		fmt.Fprintf(w, "changed\tsince the last run: %s; the figures are by the job file as it is now\n", strings.Join(s.Changed, ", "))
 	}
 	if r.Running != nil {
 		left := ""
@@ -59,9 +97,13 @@ type statusJSON struct {
 	Output      string            `json:"output"`
 	Running     *durable.Owner    `json:"running"`
 	Finished    bool              `json:"finished"`
+	Standing    string            `json:"standing"`
+	Simulated   bool              `json:"simulated"`
+	Changed     []string          `json:"changed,omitempty"` // keys of the job file
 	LastSeq     int64             `json:"last_seq"`
 	LastAt      time.Time         `json:"last_at"`
 	Input       *jobs.InputStatus `json:"input"`
+	InputError  string            `json:"input_error,omitempty"`
 	RowRate     float64           `json:"rows_per_second"`
 	LeftSeconds *float64          `json:"eta_seconds"` // null: not known
 	totalsJSON
@@ -73,6 +115,10 @@ func (s Status) MarshalJSON() ([]byte, error) {
 	record := statusJSON{
 		Type: "status", State: r.State, Output: r.Output, Running: r.Running, Finished: r.Finished, LastSeq: r.LastSeq, LastAt: r.LastAt,
 		Input: r.Input, RowRate: r.Rate, totalsJSON: totalsOf(&r.Totals),
+	}
+	record.Standing, record.Simulated, record.Changed = string(r.Standing), r.Simulated(), s.Changed
+	if r.InputError != nil {
+		record.InputError = r.InputError.Error()
 	}
 	if r.Left > 0 {
 		record.LeftSeconds = new(r.Left.Seconds())

@@ -21,9 +21,7 @@ type Summary struct {
 func (s Summary) String() string {
 	var b strings.Builder
 	r := s.Summary
-	if r.Simulated {
-		fmt.Fprintln(&b, "SIMULATED: the answers below were made up by the simulator, and the cost is what real ones would have cost.")
-	}
+	writeSimulated(&b, r.Simulated)
 	rows, left := r.Job, int64(0)
 	switch {
 	case r.Unchanged:

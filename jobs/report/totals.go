@@ -19,6 +19,13 @@ func Rows(t *jobs.Totals) string {
 	return fmt.Sprintf("%s (%s)", Many(t.Rows, "row"), statusText(t, 0))
 }
 
+// writeSimulated says that answers were made up, so that nobody takes them for real ones.
+func writeSimulated(w io.Writer, simulated bool) {
+	if simulated {
+		fmt.Fprintln(w, "SIMULATED: the answers below were made up by the simulator, and the cost is what real ones would have cost.")
+	}
+}
+
 // statusText lists how many rows have which status, and how many have none yet.
 func statusText(t *jobs.Totals, left int64) string {
 	var parts []string

@@ -17,6 +17,7 @@ type Verification struct {
 func (v Verification) String() string {
 	var b strings.Builder
 	r := v.Verification
+	writeSimulated(&b, r.Simulated())
 	for _, fault := range r.Faults {
 		fmt.Fprintln(&b, "FAULT", fault)
 	}
@@ -36,15 +37,16 @@ func (v Verification) String() string {
 
 // verificationJSON is [Verification] as JSON.
 type verificationJSON struct {
-	Type     string   `json:"type"`
-	ExitCode int      `json:"exit_code"`
-	Faults   []string `json:"faults"`
-	Notes    []string `json:"notes"`
+	Type      string   `json:"type"`
+	ExitCode  int      `json:"exit_code"`
+	Faults    []string `json:"faults"`
+	Notes     []string `json:"notes"`
+	Simulated bool     `json:"simulated"`
 	totalsJSON
 }
 
 // MarshalJSON implements json.Marshaler.
 func (v Verification) MarshalJSON() ([]byte, error) {
 	r := v.Verification
-	return marshal(sorted[verificationJSON]{verificationJSON{"verification", v.ExitCode, r.Faults, r.Notes, totalsOf(&r.Totals)}})
+	return marshal(sorted[verificationJSON]{verificationJSON{"verification", v.ExitCode, r.Faults, r.Notes, r.Simulated(), totalsOf(&r.Totals)}})
 }

@@ -21,23 +21,30 @@ func (s *Spec) MakePathsAbsolute() error {
 		}
 		s.Output = filepath.Join(s.State, "stdout."+strings.ToLower(s.OutputFormat))
 	}
+	var failed error
+	s.MapPaths(func(path string) string {
+		abs, err := filepath.Abs(inHome(path))
+		if err != nil {
+			failed = err
+		}
+		return abs
+	})
+	return failed
+}
+
+// MapPaths replaces the paths of the job's own files, and the patterns among them. It leaves
+// out paths that are empty or "-". What the Spec points to is copied before it is changed.
+func (s *Spec) MapPaths(to func(path string) string) {
 	s.Input = slices.Clone(s.Input)
 	paths := []*string{&s.Output, &s.State, &s.APIKeyFile, &s.Prices, &s.MediaRoot}
 	for i := range s.Input {
 		paths = append(paths, &s.Input[i])
 	}
 	for _, p := range paths {
-		if *p == "" || *p == "-" {
-			continue
+		if *p != "" && *p != "-" {
+			*p = to(*p)
 		}
-		*p = inHome(*p)
-		abs, err := filepath.Abs(*p)
-		if err != nil {
-			return err
-		}
-		*p = abs
 	}
-	return nil
 }
 
 // ReadFiles puts the contents of prompts, schemas, labels and examples in place of the names

@@ -1,7 +1,9 @@
 package spec
 
 import (
+	"bytes"
 	"encoding/json"
+	"maps"
 	"slices"
 
 	"github.com/genbatch/genbatch/internal/redact"
@@ -19,6 +21,107 @@ func (s Spec) WithoutSecrets() Spec {
 	var r redact.Redactor
 	s.Endpoint, s.BaseURL = r.String(s.Endpoint), r.String(s.BaseURL)
 	return s
+}
+
+// DerivedFrom returns the part of the Spec that rows and output are derived from. It leaves
+// out how calls are made, so that another --rpm does not make an output out of date.
+func (s Spec) DerivedFrom() Spec {
+	s = s.WithoutSecrets()
+	s.Endpoint, s.BaseURL, s.Auth, s.APIKeyEnv, s.APIKeyFile, s.Project, s.Location, s.Header = "", "", "", "", "", "", "", nil
+	s.Concurrency, s.RPM, s.TPM, s.RPD, s.MaxAttempts, s.Timeout, s.MaxFailures, s.Retry = 0, 0, 0, 0, 0, 0, "", nil
+	s.OnDailyQuota, s.QuotaGroup, s.TierWait, s.Deadline, s.MaxCost = "", "", 0, "", ""
+	s.Stream, s.Strict, s.MediaDelete, s.State = false, false, false, ""
+	return s
+}
+
+// Renewed returns the job of an earlier run as its job file has it now: what the file says,
+// and beside that what flags and environment said then. ran is the whole job of the run, was
+// is what the file said then, and now is what it says now. If was is nil, the file of that
+// time is not known, and each key that the file has now counts. changed names the keys of
+// which rows or output depend, and which are not as they were.
+func Renewed(ran, was, now *Spec) (job *Spec, changed []string, err error) {
+	r, err := valuesOf(ran.WithoutSecrets())
+	if err != nil {
+		return nil, nil, err
+	}
+	n, err := valuesOf(now.WithoutSecrets())
+	if err != nil {
+		return nil, nil, err
+	}
+	w := make(map[string]string)
+	if was == nil {
+		for key, value := range r {
+			if _, ok := n[key]; !ok {
+				n[key] = value
+			}
+		}
+	} else if w, err = valuesOf(was.WithoutSecrets()); err != nil {
+		return nil, nil, err
+	}
+	for _, key := range slices.Sorted(maps.Keys(merged(r, n))) {
+		if value, given := r[key]; was != nil && value != w[key] { // by a flag or the environment
+			delete(n, key)
+			if given {
+				n[key] = value
+			}
+		}
+	}
+	if job, err = specOf(n); err != nil {
+		return nil, nil, err
+	}
+	before, err := valuesOf(ran.DerivedFrom())
+	if err != nil {
+		return nil, nil, err
+	}
+	after, err := valuesOf(job.DerivedFrom())
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, key := range slices.Sorted(maps.Keys(merged(before, after))) {
+		if before[key] != after[key] {
+			changed = append(changed, key)
+		}
+	}
+	return job, changed, nil
+}
+
+// valuesOf returns the keys of a Spec with their values as JSON.
+func valuesOf(s Spec) (map[string]string, error) {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(text, &raw); err != nil {
+		return nil, err
+	}
+	keys := make(map[string]string, len(raw))
+	for key, value := range raw {
+		keys[key] = string(value)
+	}
+	return keys, nil
+}
+
+// specOf is the inverse of valuesOf.
+func specOf(keys map[string]string) (*Spec, error) {
+	raw := make(map[string]json.RawMessage, len(keys))
+	for key, value := range keys {
+		raw[key] = json.RawMessage(value)
+	}
+	text, err := json.Marshal(raw)
+	if err != nil {
+		return nil, err
+	}
+	s := new(Spec)
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber() // numbers of request: are sent as they were written
+	return s, d.Decode(s)
+}
+
+func merged(a, b map[string]string) map[string]string {
+	m := maps.Clone(a)
+	maps.Copy(m, b)
+	return m
 }
 
 // SameQuestion reports whether two Specs ask the same question about a row, as far as the

@@ -5,13 +5,68 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/jobs/spec"
+	"github.com/genbatch/genbatch/reader"
 )
+
+// This file compares outputs with files that are there.
+
+// CountRows reads a file that genbatch has written, and returns how many rows it has.
+func CountRows(path, format string) (n int64, err error) {
+	in, err := reader.Open(reader.Config{Paths: []string{path}, Format: format, MaxRowBytes: math.MaxInt32})
+	if err != nil {
+		return 0, err
+	}
+	for _, err := range in.Rows() {
+		if err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// Answers counts the rows of a file that have an answer, as outputs have it, and adds up what
+// they cost. A file that is no output of such a job has none, and what cannot be read does
+// not count. The cost is 0 if it is not known of each of them.
+func Answers(s *spec.Spec) (n int64, cost price.USD) {
+	in, err := reader.Open(reader.Config{Paths: []string{s.Output}, Format: s.OutputFormat, MaxRowBytes: math.MaxInt32})
+	if err != nil {
+		return 0, 0
+	}
+	known := true
+	for row, err := range in.Rows() {
+		if err != nil {
+			break
+		}
+		text, _ := row.Value(s.Prefix + "status")
+		switch status := batch.Status(fmt.Sprint(text)); status {
+		case batch.OK, batch.Blocked, batch.Truncated, batch.Empty, batch.Invalid: // what was paid for
+			n++
+		default:
+			continue
+		}
+		amount, _ := row.Value(s.Prefix + "cost_usd")
+		usd, err := price.ParseUSD(fmt.Sprint(amount))
+		known = known && err == nil
+		cost += usd
+	}
+	if !known {
+		cost = 0
+	}
+	return n, cost
+}
 
 // errDiffers ends a derivation that is known to differ.
 var errDiffers = errors.New("the files differ")
 
-// A Comparer is a [Target.To] that compares what is derived with a file.
+// A Comparer compares what is written to it with what a file has. A Write fails once the
+// two are known to differ.
 type Comparer struct {
 	r       *bufio.Reader
 	buf     []byte
@@ -20,25 +75,19 @@ type Comparer struct {
 	differs bool
 }
 
-// NewComparer returns what compares with the bytes of r.
-func NewComparer(r io.Reader) *Comparer {
-	return &Comparer{r: bufio.NewReaderSize(r, 256<<10), line: 1}
+// NewComparer returns what compares with the content of a file.
+func NewComparer(file io.Reader) *Comparer {
+	return &Comparer{r: bufio.NewReaderSize(file, 256<<10), line: 1}
 }
 
-// Differs reports whether a difference has been found so far.
-func (c *Comparer) Differs() bool { return c.differs }
-
-// End says that all was written. It reports whether the file differs, also because it goes
-// on.
-func (c *Comparer) End() bool {
+// End says where the two differ, now that all is written. It returns "" if they are equal.
+func (c *Comparer) End() string {
 	if _, err := c.r.ReadByte(); err == nil {
-		c.differs = true
+		c.differs = true // it goes on where it should end, if it has not differed before
 	}
-	return c.differs
-}
-
-// Place says where the first difference stands.
-func (c *Comparer) Place() string {
+	if !c.differs {
+		return ""
+	}
 	return fmt.Sprintf("it differs from byte %d on, in line %d", c.offset, c.line)
 }
 

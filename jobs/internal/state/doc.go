@@ -47,4 +47,16 @@
 // again, for another journal. A process that is killed after the rename, or after the
 // new folder is made, leaves an output that the new folder does not know. CheckOutput
 // then looks into the folders that were set aside, which have the job's name and a time.
+//
+// # When a folder is moved
+//
+// Paths are written down as they are, absolute, with the folder's own path beside them. Who
+// reads them finds each file from where the folder is now, see move: so a job that was moved
+// or copied is looked at, and carried on with, in its new place.
+//
+// # How commands agree
+//
+// All commands ask this package about the same things: [LoadFile] for the job that a job
+// file stands for, [StandingOf] for what the output is to the job, [LossOf] for answers that
+// are gone, [CheckAccess] for what another user's folder hides.
 package state

@@ -44,6 +44,9 @@ func (f *Folder) Create() error { return f.FS.MkdirAll(f.Dir) }
 // another process runs the job.
 func (f *Folder) Lock() error {
 	lock, err := f.FS.Lock(f.Path(lockFile))
+	if errors.Is(err, fs.ErrPermission) {
+		return Forbidden(f.Dir, "write")
+	}
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ type guard struct {
 // Guard returns a Sink that writes to s, and fails if the lock's file is not at its place
 // any more: another process could then run the job as well. What was written counts even
 // so. The folder must be locked.
-func (f *Folder) Guard(s batch.Sink) batch.Sink { return &guard{s, f.lock} }
+func Guard(f *Folder, s batch.Sink) batch.Sink { return &guard{s, f.lock} }
 
 // Write implements [batch.Sink].
 func (g *guard) Write(rs []*batch.Result) error {

@@ -32,7 +32,7 @@ func TestGuard(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer jl.Close()
-			sink := f.Guard(jl)
+			sink := Guard(f, jl)
 			result := func(n byte) []*batch.Result {
 				return []*batch.Result{{Fingerprint: batch.Fingerprint{n}, Row: int64(n), Status: batch.OK}}
 			}

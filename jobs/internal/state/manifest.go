@@ -4,10 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/internal/version"
@@ -18,6 +18,7 @@ import (
 // A Manifest is manifest.json: what a finished output was derived from. [Sources] fill
 // in the part that says so, and [Folder.Record] adds the output itself.
 type Manifest struct {
+	Dir      string      `json:"dir"`              // the folder, when this was written; it may have moved since
 	Genbatch string      `json:"genbatch"`         // the version that derived it
 	Form     int         `json:"form,omitzero"`    // see outputForm
 	LastSeq  int64       `json:"last_seq"`         // the journal's last result; -1 if the manifest is of another journal
@@ -38,22 +39,39 @@ type Manifest struct {
 // classification has no response beside its label.
 const outputForm = 1
 
-// ReadManifest reads the manifest of a folder. The error is [fs.ErrNotExist] if no
-// output was finished.
+// ReadManifest reads the manifest of a folder, with paths as they are now. The error is
+// [fs.ErrNotExist] if no output was finished, and a [*DamagedError] if the manifest cannot
+// be understood.
 func ReadManifest(dir string) (*Manifest, error) {
-	text, err := os.ReadFile(filepath.Join(dir, manifestFile))
+	path := filepath.Join(dir, manifestFile)
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
 	var m Manifest
 	if err := json.Unmarshal(text, &m); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, manifestFile), err)
+		return nil, &DamagedError{Path: path}
+	}
+	if m.Dir == "" { // an older version wrote it
+		m.Dir = spec.StateDirOf(m.Output.Path)
+	}
+	moved := move{from: m.Dir, to: dir}
+	m.Output.Path = moved.output(m.Output.Path)
+	for i := range m.Inputs {
+		m.Inputs[i].Path = moved.path(m.Inputs[i].Path)
 	}
 	return &m, nil
 }
 
+// A DamagedError says that a file of the folder does not hold what it should. Nothing
+// paid for is in such a file: the next run writes it anew.
+type DamagedError struct{ Path string }
+
+func (e *DamagedError) Error() string { return e.Path + " is damaged" }
+
 // WriteManifest replaces the manifest.
 func (f *Folder) WriteManifest(m *Manifest) error {
+	m.Dir = f.Dir
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return err
@@ -93,8 +111,14 @@ func (s Sources) Manifest() (*Manifest, error) {
 
 // sumSpec returns the SHA-256 of a Spec and its price file, as hexadecimal digits.
 func sumSpec(s *spec.Spec) (string, error) {
-	saved := s.WithoutSecrets() // as export and verify read it from job.json
-	saved.State = ""            // the folder is the same, whether it is named or not
+	saved := s.DerivedFrom()
+	// Where files are is no part of what they hold: the manifest has the inputs, and prices
+	// follow here. Of the output's name only the format matters.
+	saved.Input, saved.Prices = nil, ""
+	_, saved.Output, _ = strings.Cut(filepath.Base(s.Output), ".")
+	if saved.MediaRoot != "" {
+		saved.MediaRoot = relative(s.StateDir(), s.MediaRoot)
+	}
 	text, err := json.Marshal(saved)
 	if err != nil {
 		return "", err

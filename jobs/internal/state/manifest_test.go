@@ -25,7 +25,7 @@ func TestManifestRoundTrip(t *testing.T) {
 	at := time.Date(2026, 7, 1, 8, 30, 0, 123456789, time.UTC)
 	id := FileID{Path: "/p", Size: 3, ModTime: at, SHA256: "ab"}
 	m := &Manifest{
-		Genbatch: "v1", Form: 1, LastSeq: 7, Pruned: 2, Damage: []string{"here"}, Rows: 9, Output: id, Inputs: []FileID{id},
+		Dir: f.Dir, Genbatch: "v1", Form: 1, LastSeq: 7, Pruned: 2, Damage: []string{"here"}, Rows: 9, Output: id, Inputs: []FileID{id},
 		Journal: []FileID{id}, Media: "cd", Spec: "ef",
 		Summary: cost.Totals{Rows: 9, Status: map[batch.Status]int64{batch.OK: 8, batch.Skipped: 1}, Saved: 5, Attempts: 11},
 	}

@@ -132,13 +132,21 @@ func (f *Folder) CheckPlace(path string) error {
 // wroteOutput reports whether the job itself wrote the output that is there, as this
 // folder says or one that was set aside.
 func (f *Folder) wroteOutput(info fs.FileInfo) bool {
-	return slices.ContainsFunc(append([]string{f.Dir}, asides(f.Dir)...), func(dir string) bool {
-		if m, err := ReadManifest(dir); err == nil && m.Output.matches(f.Output, info) {
-			return true
-		}
-		id, err := readNext(dir)
-		return err == nil && id.matches(f.Output, info)
-	})
+	return wrote(f.Dir, f.Output, info) || setAsideWith(f, info)
+}
+
+// setAsideWith reports whether a folder that was set aside knows the output that is there.
+func setAsideWith(f *Folder, info fs.FileInfo) bool {
+	return slices.ContainsFunc(asides(f.Dir), func(dir string) bool { return wrote(dir, f.Output, info) })
+}
+
+// wrote reports whether a folder says that its job wrote an output.
+func wrote(dir, output string, info fs.FileInfo) bool {
+	if m, err := ReadManifest(dir); err == nil && m.Output.matches(output, info) {
+		return true
+	}
+	id, err := readNext(dir)
+	return err == nil && id.matches(output, info)
 }
 
 // Record writes the manifest of a finished output. It is step 5 of the protocol in the

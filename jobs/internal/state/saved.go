@@ -1,13 +1,15 @@
 package state
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/genbatch/genbatch/internal/version"
 	"github.com/genbatch/genbatch/jobs/spec"
@@ -18,6 +20,9 @@ type savedJob struct {
 	Genbatch string    `json:"genbatch"` // the version that wrote it
 	Wording  int       `json:"wording"`  // see SaveSpec
 	Spec     spec.Spec `json:"spec"`
+
+	// File is what the job file said, before flags and environment; nil if there was none.
+	File *spec.Spec `json:"file,omitempty"`
 }
 
 // Wording returns the version of the texts that the folder's requests are made of: that
@@ -32,9 +37,10 @@ func (f *Folder) Wording(latest int) int {
 }
 
 // SaveSpec writes job.json, without secrets. wording is what [Folder.Wording] returned; a
-// folder that knows a later version is refused with a [*spec.Error]. SaveSpec reports whether the folder was begun with a job that
-// asks something else.
-func (f *Folder) SaveSpec(s *spec.Spec, wording int) (asksElse bool, err error) {
+// folder that knows a later version is refused with a [*spec.Error]. SaveSpec reports whether
+// the folder was begun with a job that asks something else. file is what the job file said;
+// see [spec.Renewed].
+func (f *Folder) SaveSpec(s, file *spec.Spec, wording int) (asksElse bool, err error) {
 	old, err := readSaved(f.Dir)
 	if err != nil {
 		old = nil // what cannot be read is replaced
@@ -44,15 +50,21 @@ func (f *Folder) SaveSpec(s *spec.Spec, wording int) (asksElse bool, err error) 
 			"%s was begun by genbatch %s, which words requests in a way that this version does not know", f.Dir, old.Genbatch)
 	}
 	asksElse = old != nil && !spec.SameQuestion(&old.Spec, s)
-	text, err := json.MarshalIndent(savedJob{Genbatch: version.Version(), Wording: wording, Spec: s.WithoutSecrets()}, "", "  ")
+	saved := savedJob{Genbatch: version.Version(), Wording: wording, Spec: s.WithoutSecrets()}
+	if file != nil {
+		saved.File = new(file.WithoutSecrets())
+	}
+	text, err := json.MarshalIndent(saved, "", "  ")
 	if err != nil {
 		return false, err
 	}
 	return asksElse, f.FS.WriteFile(f.Path(specFile), append(text, '\n'), 0o600)
 }
 
+// readSaved reads job.json, with paths as they are now.
 func readSaved(dir string) (*savedJob, error) {
-	text, err := os.ReadFile(filepath.Join(dir, specFile))
+	path := filepath.Join(dir, specFile)
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +72,12 @@ func readSaved(dir string) (*savedJob, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber() // numbers of request: are sent as they were written
 	if err := d.Decode(&saved); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, specFile), err)
+		return nil, &DamagedError{Path: path}
+	}
+	moved := move{from: saved.Spec.StateDir(), to: dir}
+	moved.spec(&saved.Spec)
+	if saved.File != nil {
+		moved.spec(saved.File)
 	}
 	return &saved, nil
 }
@@ -68,15 +85,89 @@ func readSaved(dir string) (*savedJob, error) {
 // LoadSpec returns the Spec that a folder was last run with. Its errors are of type
 // [*spec.Error].
 func LoadSpec(dir string) (*spec.Spec, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
 	saved, err := readSaved(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, spec.Errorf("name the job file, the output of a run, or its folder with --state", "no run has left its state in %s", dir)
+	if err != nil {
+		return nil, unknownJob(dir, err)
+	}
+	return &saved.Spec, nil
+}
+
+// LoadFile returns the job that a folder was last run with, as its job file has it now, and
+// the keys by which it differs: see [spec.Renewed]. The paths of file are absolute, and its
+// own files are read. Its errors are of type [*spec.Error].
+func LoadFile(file *spec.Spec) (job *spec.Spec, changed []string, err error) {
+	dir := file.StateDir()
+	saved, err := readSaved(dir)
+	if err != nil && hasJournal(dir) {
+		return file, nil, nil // what was last run is not known, and the file says enough
 	}
 	if err != nil {
-		return nil, &spec.Error{Err: err}
+		return nil, nil, unknownJob(dir, err)
 	}
-	saved.Spec.State = dir
-	return &saved.Spec, nil
+	// The file says where the output and the state are, as it was found by that.
+	job, changed, err = spec.Renewed(&saved.Spec, saved.File, file)
+	if err == nil {
+		job.State = dir
+	}
+	return job, changed, err
+}
+
+// hasJournal reports whether a folder holds a part of a journal.
+func hasJournal(dir string) bool { return len(segmentsOf(dir)) > 0 }
+
+// HasResults reports whether the journal of a folder holds a result.
+func HasResults(dir string) bool {
+	return slices.ContainsFunc(segmentsOf(dir), func(path string) bool {
+		f, err := os.Open(path)
+		if err != nil {
+			return true // which is not known
+		}
+		defer f.Close()
+		r := bufio.NewReader(f)
+		_, err = r.ReadString('\n') // the header
+		if err == nil {
+			_, err = r.ReadByte()
+		}
+		return err == nil
+	})
+}
+
+func segmentsOf(dir string) []string {
+	segments, err := filepath.Glob(filepath.Join(escapeGlob(dir), "results-*"))
+	if err != nil {
+		return nil // impossible, for an escaped pattern
+	}
+	return segments
+}
+
+// escapeGlob returns a pattern that matches just the path.
+func escapeGlob(path string) string {
+	return strings.NewReplacer(`[`, `[[]`, `*`, `[*]`, `?`, `[?]`).Replace(path)
+}
+
+// unknownJob says why a folder does not tell which job it is of.
+func unknownJob(dir string, err error) error {
+	if damaged, ok := errors.AsType[*DamagedError](err); ok {
+		return spec.Errorf("name the job file, or run the job again, which writes it anew", "%w", damaged)
+	}
+	if err := CheckAccess(dir); err != nil {
+		return err
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return &spec.Error{Err: err}
+	}
+	if hasJournal(dir) {
+		return spec.Errorf("name the job file, or run the job again, which writes it anew", "%s is not there", filepath.Join(dir, specFile))
+	}
+	if output := strings.TrimSuffix(dir, ".genbatch"); output != dir && exists(output) && !exists(dir) {
+		return spec.Errorf("bring the folder back from a copy; without it a run asks, and pays for, every row again",
+			"no run has left its state in %s, though %s is there", dir, output)
+	}
+	return spec.Errorf("name the job file, the output of a run, or its folder with --state", "no run has left its state in %s", dir)
 }
 
 // SaveForecast writes forecast.json: what a pilot says that the whole job will cost, as

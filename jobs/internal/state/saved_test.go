@@ -21,7 +21,7 @@ func TestSpecRoundTrip(t *testing.T) {
 
 	s.Force, s.Header = true, spec.List{"Authorization=Bearer abcdefghijklmnop"}
 	s.Request = map[string]any{"seed": json.Number("12345678901234567890")}
-	if asksElse, err := f.SaveSpec(s, 1); asksElse || err != nil {
+	if asksElse, err := f.SaveSpec(s, nil, 1); asksElse || err != nil {
 		t.Fatalf("the first time: asks something else: %v, %v", asksElse, err)
 	}
 	text, err := os.ReadFile(f.Path(specFile))
@@ -38,7 +38,7 @@ func TestSpecRoundTrip(t *testing.T) {
 	write(t, f.Path(specFile), "{")
 	_, err = LoadSpec(f.Dir)
 	jobtest.IsSpecError(t, "half a job.json", err, f.Path(specFile))
-	if asksElse, err := f.SaveSpec(s, 1); asksElse || err != nil {
+	if asksElse, err := f.SaveSpec(s, nil, 1); asksElse || err != nil {
 		t.Errorf("over half a job.json: %v, %v", asksElse, err)
 	}
 }
@@ -59,7 +59,7 @@ func TestSaveSpecAsksElse(t *testing.T) {
 		{"again", func() {}, false},
 	} {
 		tt.change()
-		if asksElse, err := f.SaveSpec(s, 1); asksElse != tt.want || err != nil {
+		if asksElse, err := f.SaveSpec(s, nil, 1); asksElse != tt.want || err != nil {
 			t.Errorf("%s: asks something else: %v, %v", tt.name, asksElse, err)
 		}
 	}
@@ -69,14 +69,14 @@ func TestSaveSpecAsksElse(t *testing.T) {
 // rows anew.
 func TestSaveSpecOfLaterWording(t *testing.T) {
 	f, s := newFolder(t)
-	if _, err := f.SaveSpec(s, 2); err != nil {
+	if _, err := f.SaveSpec(s, nil, 2); err != nil {
 		t.Fatal(err)
 	}
 	before := contents(t, f.Dir)[specFile]
-	_, err := f.SaveSpec(s, 1)
+	_, err := f.SaveSpec(s, nil, 1)
 	jobtest.IsSpecError(t, "an earlier wording", err, "was begun by genbatch")
 	oneOf(t, "after the refusal", f.Path(specFile), before)
-	if _, err := f.SaveSpec(s, 3); err != nil {
+	if _, err := f.SaveSpec(s, nil, 3); err != nil {
 		t.Errorf("a later wording: %v", err)
 	}
 }
@@ -85,11 +85,11 @@ func TestSaveSpecOfLaterWording(t *testing.T) {
 func TestSaveSpecFaults(t *testing.T) {
 	eachFault(t,
 		func(f *Folder, s *spec.Spec) {
-			if _, err := f.SaveSpec(s, 1); err != nil {
+			if _, err := f.SaveSpec(s, nil, 1); err != nil {
 				t.Fatal(err)
 			}
 		},
-		func(f *Folder, s *spec.Spec) error { s.Prompt = "new"; _, err := f.SaveSpec(s, 1); return err },
+		func(f *Folder, s *spec.Spec) error { s.Prompt = "new"; _, err := f.SaveSpec(s, nil, 1); return err },
 		func(what string, f *Folder, s *spec.Spec) {
 			if got, err := LoadSpec(f.Dir); err != nil || got.Prompt != "new" && got.Prompt != "{{.q}}" {
 				t.Errorf("%s: the job is %+v, %v", what, got, err)

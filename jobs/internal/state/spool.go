@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -21,7 +22,11 @@ var spoolFormats = []string{fileformat.JSONL, fileformat.CSV, fileformat.TSV, fi
 // empty, the copy of an earlier run stays: such a run carries on from a terminal or from
 // cron. A nil stdin is the process's own. format is that of the input; if it is empty,
 // the first bytes tell it.
-func (f *Folder) Spool(stdin io.Reader, format string) error {
+//
+// Once rows were answered, another stdin is most likely one that was meant for another
+// output. So confirm is asked about it with a sentence, and its error ends the run. Rows
+// that were added at the end need no question.
+func (f *Folder) Spool(stdin io.Reader, format string, confirm func(sentence string) error) error {
 	if stdin == nil {
 		stdin = os.Stdin
 	}
@@ -52,8 +57,19 @@ func (f *Folder) Spool(stdin io.Reader, format string) error {
 		return err
 	}
 	defer w.Abort()
-	if _, err := io.Copy(w, io.MultiReader(bytes.NewReader(head), stdin)); err != nil {
+	old, err := openSpooled(f)
+	if err != nil {
+		return err
+	}
+	defer old.Close()
+	if _, err := io.Copy(io.MultiWriter(w, old), io.MultiReader(bytes.NewReader(head), stdin)); err != nil {
 		return fmt.Errorf("stdin: %w", err)
+	}
+	if differs := old.differs(); differs && HasResults(f.Dir) {
+		err := confirm(fmt.Sprintf("stdin is another one than before: %s holds answers to the rows of that, and %s would hold the rows of this one alone", f.Dir, f.Output))
+		if err != nil {
+			return err
+		}
 	}
 	if err := w.Commit(); err != nil {
 		return err
@@ -68,6 +84,65 @@ func (f *Folder) Spool(stdin io.Reader, format string) error {
 		}
 	}
 	return nil
+}
+
+// A spooled compares what is written to it with the copy of an earlier stdin.
+type spooled struct {
+	file  *os.File // nil if there is none
+	r     *bufio.Reader
+	other bool // they differ before the end of the copy
+}
+
+// openSpooled opens the copy of an earlier stdin, if there is one.
+func openSpooled(f *Folder) (*spooled, error) {
+	path, err := f.Spooled()
+	if err != nil {
+		return &spooled{}, nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return &spooled{file: file, r: bufio.NewReader(file)}, nil
+}
+
+// Write implements io.Writer.
+func (s *spooled) Write(p []byte) (int, error) {
+	if s.file == nil || s.other {
+		return len(p), nil
+	}
+	for rest := p; len(rest) > 0; {
+		old, err := s.r.Peek(min(len(rest), 4<<10))
+		if !bytes.HasPrefix(rest, old) {
+			s.other = true
+			break
+		}
+		if rest = rest[len(old):]; len(old) == 0 {
+			break // it goes on after the end of the copy
+		}
+		if _, discard := s.r.Discard(len(old)); discard != nil || err != nil && err != io.EOF {
+			s.other = true
+			break
+		}
+	}
+	return len(p), nil
+}
+
+// differs reports whether what was written does not begin with all of the copy.
+func (s *spooled) differs() bool {
+	if s.file == nil {
+		return false
+	}
+	_, err := s.r.Peek(1)
+	return s.other || err != io.EOF
+}
+
+// Close closes the copy, if there is one.
+func (s *spooled) Close() error {
+	if s.file == nil {
+		return nil
+	}
+	return s.file.Close()
 }
 
 // sniff returns the format that begins with these bytes, or "" if they do not tell.

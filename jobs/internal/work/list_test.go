@@ -236,7 +236,7 @@ func TestBrokenInput(t *testing.T) {
 	broken("Count", err)
 	jobtest.IsSpecError(t, "Check", l.Check(), f.path)
 	jobtest.IsSpecError(t, "CheckKeys", l.CheckKeys(), f.path)
-	if s := l.Status(time.Now().Add(time.Hour)); s != nil {
+	if s, _ := l.Status(time.Now().Add(time.Hour)); s != nil {
 		t.Errorf("the status is %+v", s)
 	}
 }

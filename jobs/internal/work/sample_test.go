@@ -144,15 +144,15 @@ func TestStatus(t *testing.T) {
 		f.answer(string(status), 0, status)
 	}
 	later := time.Now().Add(time.Hour)
-	if s := f.list().Status(later); s == nil || *s != (Status{Rows: 8, Settled: 2, Left: 4, Bad: 1}) {
+	if s, _ := f.list().Status(later); s == nil || *s != (Status{Rows: 8, Settled: 2, Left: 4, Bad: 1}) {
 		t.Errorf("the status is %+v", s)
 	}
 	f.config.Dedupe = true // the second ok shares the first one's result
-	if s := f.list().Status(later); s == nil || *s != (Status{Rows: 8, Settled: 3, Left: 3, Bad: 1}) {
+	if s, _ := f.list().Status(later); s == nil || *s != (Status{Rows: 8, Settled: 3, Left: 3, Bad: 1}) {
 		t.Errorf("the status with copies is %+v", s)
 	}
 	f.input(strings.Fields(strings.Repeat("a ", 2000))...)
-	if s := f.list().Status(time.Now()); s != nil {
+	if s, _ := f.list().Status(time.Now()); s != nil {
 		t.Errorf("the status after the deadline is %+v", s)
 	}
 }

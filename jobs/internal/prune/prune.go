@@ -1,0 +1,122 @@
+// Package prune chooses which results of a journal are to go, and counts what that means:
+// answers that would have to be paid for again are not given up by mistake.
+package prune
+
+import (
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/journal"
+	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/internal/work"
+	"github.com/genbatch/genbatch/jobs/spec"
+)
+
+// Pruning says which results Prune removes: those to which one of the first three
+// applies.
+type Pruning struct {
+	Orphaned   bool          // no row of the input asks for them
+	Superseded bool          // another result of the same row counts
+	OlderThan  time.Duration // they are older; if 0, age does not matter
+
+	DryRun bool // say what would be removed, and remove nothing
+	Yes    bool // also what rows of the input would have to be asked for, and paid for, again
+}
+
+// Pruned is what Prune did, or would do.
+type Pruned struct {
+	State      string
+	Results    int64 // removed
+	Bytes      int64 // that they took in the journal, blobs aside
+	Orphaned   int64 // of them
+	Superseded int64 // of them, not orphaned
+	Kept       int64 // results that stay
+	Damage     int   // damaged places in the journal, which stay too
+
+	// Again counts the rows of the input that have an answer now, and are asked again
+	// by the next run. It is meaningful only if Compared is set: the input was there.
+	Again    int64
+	Compared bool
+	Bad      int64 // rows of the input that cannot be read or rendered: what they once got counts as orphaned
+
+	Removed cost.Totals // what the removed results' attempts used and cost; it leaves the job's totals
+}
+
+// Choose counts in r what is to go, and returns what decides that of each result. It is
+// nil if nothing goes. list is nil if there is no input to compare with. The error is a
+// [*spec.Error] if what goes would have to be paid for again, and p.Yes is not set.
+func (p Pruning) Choose(list *work.List, jl *journal.Journal, prices *price.Table, r *Pruned) (remove func(*journal.Candidate) bool, err error) {
+	before := time.Now().Add(-p.OlderThan)
+	if list != nil {
+		for it, err := range list.All() {
+			if err != nil {
+				return nil, err
+			}
+			if it.Fate == work.Bad {
+				r.Bad++
+			}
+		}
+	}
+	remove = func(c *journal.Candidate) bool {
+		if p.Orphaned && c.Orphaned || p.Superseded && c.Superseded {
+			return true
+		}
+		if p.OlderThan <= 0 {
+			return false
+		}
+		res, err := c.Result()
+		return err == nil && res.At.Before(before)
+	}
+	for c, err := range jl.Candidates() {
+		if err != nil {
+			return nil, err
+		}
+		if !remove(c) {
+			r.Kept++
+			continue
+		}
+		if err := r.count(c, prices); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case r.Results == 0 || p.DryRun:
+		return nil, nil
+	case p.Yes:
+	case r.Again > 0:
+		return nil, spec.Errorf("add --yes to go on, or see what would go with --dry-run",
+			"%d rows of the input would lose their answer, and be asked and paid for again", r.Again)
+	case r.Bad > 0 && r.Orphaned > 0 && p.Orphaned:
+		return nil, spec.Errorf("mend them first, or add --yes",
+			"%d rows of the input cannot be read or rendered, and answers that they once got would go as orphaned", r.Bad)
+	}
+	return remove, nil
+}
+
+// count adds a result that goes.
+func (r *Pruned) count(c *journal.Candidate, prices *price.Table) error {
+	res, err := c.Result()
+	if err != nil {
+		return err
+	}
+	r.Results++
+	r.Bytes += c.Bytes
+	switch {
+	case !r.Compared:
+		if c.Superseded {
+			r.Superseded++
+		}
+	case c.Orphaned:
+		r.Orphaned++
+	case c.Superseded:
+		r.Superseded++
+	case c.Status.Settled():
+		r.Again++
+	}
+	r.Removed.AddResult(res, prices)
+	if !c.Superseded && c.Status != batch.Pending {
+		r.Removed.AddStatus(c.Status)
+	}
+	return nil
+}
