@@ -48,7 +48,7 @@ func ReadStatus(dir string) (*Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	prices, err := loadPrices(saved.Prices)
+	prices, err := saved.PriceTable()
 	if err != nil {
 		return nil, err
 	}

@@ -156,7 +156,7 @@ func (t *Table) add(r io.Reader, custom *Custom, list *Table) error {
 			if m.Custom == nil {
 				m.Custom = new(Custom)
 			}
-			m.Custom.File, m.Custom.Date = custom.File, custom.Date
+			m.Custom.File, m.Custom.Date, m.Custom.Named = custom.File, custom.Date, true
 		}
 		for _, name := range append([]string{m.ID}, m.Aliases...) {
 			if seen[name] {
@@ -166,7 +166,7 @@ func (t *Table) add(r io.Reader, custom *Custom, list *Table) error {
 		}
 		t.put(m)
 	}
-	return nil
+	return t.route()
 }
 
 // put adds a model. It replaces a model with the same id, and takes over that model's
@@ -225,7 +225,7 @@ func (f *fileModel) model(sources map[string]Source, list *Table, all *multiplie
 	}
 	if f.RoutedTo != nil {
 		m.RoutedTo, m.RoutedFrom = f.RoutedTo.Model, f.RoutedTo.From
-		if m.routed, err = day(m.RoutedFrom, 0, zone); err != nil {
+		if m.routing.from, err = day(m.RoutedFrom, 0, zone); err != nil {
 			return nil, fmt.Errorf("routed_to: %w", err)
 		}
 	}

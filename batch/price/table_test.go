@@ -80,7 +80,12 @@ func TestLookup(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	for _, tt := range []struct{ model, day, want string }{
-		{"gemini-3.5-flash", "2026-11-21", ""},
+		{"gemini-3.5-flash-lite", "2026-11-21", ""},
+		{"gemini-3.5-flash", "2026-09-30", "from 2026-10-08 on requests for gemini-3.5-flash are answered by, and billed as, gemini-3.6-flash"},
+		{"gemini-3.5-flash", "2026-10-08", "since 2026-10-08 requests for gemini-3.5-flash are answered by, and billed as, gemini-3.6-flash"},
+		{"gemini-3.5-flash", "2026-11-21", "since 2026-10-08 requests for gemini-3.5-flash are answered by, and billed as, gemini-3.6-flash|the price of gemini-3.5-flash changes on 2027-01-01: input_text 0.75 to 1.5, output_text 3.75 to 7.5 USD per million tokens"},
+		{"gemini-4-carbon", "2026-11-21", "the price of gemini-4-carbon changes on 2026-12-01: input_text 2 to 4, output_text 10 to 20 USD per million tokens"},
+		{"gemini-3.1-flash-image", "2026-11-21", "gemini-3.1-flash-image: shut down 2026-10-29; use gemini-nano-banana-2.1"},
 		{"gemini-3.8-flash", "2026-10-21", ""}, // too early
 		{"gemini-3.8-flash", "2026-11-21", "the price of gemini-3.8-flash changes on 2027-01-01: input_text 0.75 to 1.5, output_text 3.75 to 7.5 USD per million tokens"},
 		{"gemini-3.8-flash", "2027-01-01", ""},
@@ -89,7 +94,7 @@ func TestWarnings(t *testing.T) {
 		{"gemini-2.5-flash", "2026-11-30", "from 2026-12-01 on requests for gemini-2.5-flash are answered by, and billed as, gemini-3.5-flash-lite"},
 		{"gemini-2.5-flash", "2026-12-01", "since 2026-12-01 requests for gemini-2.5-flash are answered by, and billed as, gemini-3.5-flash-lite"},
 		{"gemini-2.0-flash", "2026-11-21", "gemini-2.0-flash: shut down 2026-06-01 (404)"},
-		{"gemini-3-pro-preview", "2026-03-01", "gemini-3-pro-preview: shut down 2026-03-09|the price of gemini-3-pro-preview is known until 2026-03-09"},
+		{"gemini-3-pro-preview", "2026-03-01", "from 2026-03-09 on requests for gemini-3-pro-preview are answered by, and billed as, gemini-3.1-pro-preview"},
 	} {
 		e, _ := Default().Lookup(tt.model, on(tt.day))
 		if got := strings.Join(e.Warnings, "|"); got != tt.want {

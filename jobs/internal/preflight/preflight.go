@@ -81,6 +81,7 @@ func Check(request map[string]any, t Target) (refused []Refusal, warnings []stri
 
 // rules are all that Check looks at.
 var rules = []func(*checker){
+	(*checker).checkModel,
 	(*checker).checkNames,
 	(*checker).checkEndpoint,
 	(*checker).checkThinking,

@@ -26,6 +26,20 @@ func (p *checker) checkNames() {
 	near(p.config, "generationConfig.", configFields)
 }
 
+// checkModel looks for a model that generateContent does not reach.
+func (p *checker) checkModel() {
+	var by string
+	switch e, _ := p.Prices.Lookup(p.Model, p.Now); e.Type {
+	case "video":
+		by = "the Interactions API alone"
+	case "embedding":
+		by = "embedContent alone"
+	default:
+		return
+	}
+	p.refuse("model", nil, p.Model+" is served by "+by+", and cannot be asked by generateContent", "choose a model that answers prompts (genbatch prices)")
+}
+
 // checkEndpoint looks at what only one of Google's two APIs takes.
 func (p *checker) checkEndpoint() {
 	if v, at := p.get(p.request, "", "labels"); v != nil && p.Dialect == gemini.GoogleDialect {
