@@ -205,6 +205,7 @@ func (b *builder) finish() {
 	p := &b.plan
 	p.Tier = b.tier()
 	p.Price, p.Unpriced = b.spent.CostUSD()
+	p.Unpriced = max(p.Unpriced, b.spent.Bill.UnknownRows)
 	b.basis.tell(p)
 	if b.unbounded { // the bounds of the other rows bound nothing
 		p.MaxOutputTokens = 0
