@@ -92,6 +92,16 @@ func (m *multiplier) periods(old []Period) (_ []Period, err error) {
 	return c, nil
 }
 
+// Named returns the names for which a user's file has entries.
+func (t *Table) Named() (names []string) {
+	for _, m := range t.models {
+		if m.Custom.named() {
+			names = append(append(names, m.ID), m.Aliases...)
+		}
+	}
+	return names
+}
+
 // named reports whether a user's file has an entry for the model.
 func (c *Custom) named() bool { return c != nil && c.Named }
 
