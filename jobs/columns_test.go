@@ -49,12 +49,12 @@ func TestRequestBringsItsColumns(t *testing.T) {
 			want: map[string]string{"search_queries": `["a","b"]`, "sources": `[{"uri":"https://u","title":"U"}]`,
 				"supports": `[{"groundingChunkIndices":[0],"segment":{"endIndex":5,"text":"hello"}}]`,
 				// 10 * 1.50 + 5 * 9.00 = 60 per million, and two queries at 14 per 1,000
-				"cost_usd": `0.02806`},
+				"cost_usd": `0.02802625`},
 		},
 		{
 			name: "url context", request: `{"tools":[{"urlContext":{}}]}`,
 			answer: answer(text, `,"urlContextMetadata":{"urlMetadata":[{"retrievedUrl":"https://u","urlRetrievalStatus":"URL_RETRIEVAL_STATUS_PAYWALL"}]},"groundingMetadata":{"groundingChunks":[{"web":{"uri":"https://u"}}]}`, ""),
-			want:   map[string]string{"url_context": `[{"retrievedUrl":"https://u","urlRetrievalStatus":"URL_RETRIEVAL_STATUS_PAYWALL"}]`, "cost_usd": `0.00006`},
+			want:   map[string]string{"url_context": `[{"retrievedUrl":"https://u","urlRetrievalStatus":"URL_RETRIEVAL_STATUS_PAYWALL"}]`, "cost_usd": `0.00002625`},
 		},
 		{
 			name: "code", request: `{"tools":[{"codeExecution":{}}]}`,
