@@ -141,8 +141,9 @@ type Outcome struct {
 	Tier         string // the tier that served the attempt
 
 	// MaybeBilled marks an attempt that was sent and ended without a report of its
-	// usage, such as one that timed out. Most is the most that it can have used, or
-	// nil if that is not known.
+	// usage, such as one that timed out. Most is the most that an attempt of unknown
+	// cost can have used, this one or one by a model without a price; it is nil if that
+	// is not known.
 	MaybeBilled bool
 	Most        *Usage
 

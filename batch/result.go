@@ -76,7 +76,7 @@ type Spend struct {
 	Model string    `json:"model"`           // the answer's modelVersion; without one, the model that was asked
 	Tier  string    `json:"tier,omitempty"`  // the serviceTier or trafficType that served it
 	Usage *Usage    `json:"usage,omitempty"` // nil if the attempt was cut and may have been billed
-	Most  *Usage    `json:"most,omitempty"`  // the most that such an attempt can have used; nil if not known
+	Most  *Usage    `json:"most,omitempty"`  // the most that an attempt of unknown cost can have used; nil if not known
 }
 
 // A Result is what became of one row. It is one record of the journal, and the row's

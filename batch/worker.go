@@ -79,15 +79,12 @@ func (r *run) attempt(c *call) {
 
 	c.attempts++
 	if o.Usage != nil || o.MaybeBilled {
-		s := Spend{At: begin, Model: o.ModelVersion, Tier: o.Tier, Usage: o.Usage}
+		s := Spend{At: begin, Model: o.ModelVersion, Tier: o.Tier, Usage: o.Usage, Most: o.Most}
 		if s.Model == "" {
 			s.Model = req.Model
 		}
-		if o.Usage == nil {
-			s.Most = o.Most
-			if s.Tier == "" {
-				s.Tier = req.Tier // the tier that would have served the attempt
-			}
+		if o.Usage == nil && s.Tier == "" {
+			s.Tier = req.Tier // the tier that would have served the attempt
 		}
 		c.spent = append(c.spent, s)
 	}

@@ -132,6 +132,7 @@ func (c *critic) checkFlight() error {
 			continue // each row may say otherwise, or ask a model that takes it
 		}
 		switch {
+		case r.Path == "model":
 		case c.prompt.Sets(r.Path):
 			r.Path = "set " + r.Path
 		case c.spec.MaxOutputTokens > 0 && r.Path == "generationConfig.maxOutputTokens":

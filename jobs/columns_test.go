@@ -49,12 +49,12 @@ func TestRequestBringsItsColumns(t *testing.T) {
 			want: map[string]string{"search_queries": `["a","b"]`, "sources": `[{"uri":"https://u","title":"U"}]`,
 				"supports": `[{"groundingChunkIndices":[0],"segment":{"endIndex":5,"text":"hello"}}]`,
 				// 10 * 1.50 + 5 * 9.00 = 60 per million, and two queries at 14 per 1,000
-				"cost_usd": `0.02806`},
+				"cost_usd": `0.02802625`},
 		},
 		{
 			name: "url context", request: `{"tools":[{"urlContext":{}}]}`,
 			answer: answer(text, `,"urlContextMetadata":{"urlMetadata":[{"retrievedUrl":"https://u","urlRetrievalStatus":"URL_RETRIEVAL_STATUS_PAYWALL"}]},"groundingMetadata":{"groundingChunks":[{"web":{"uri":"https://u"}}]}`, ""),
-			want:   map[string]string{"url_context": `[{"retrievedUrl":"https://u","urlRetrievalStatus":"URL_RETRIEVAL_STATUS_PAYWALL"}]`, "cost_usd": `0.00006`},
+			want:   map[string]string{"url_context": `[{"retrievedUrl":"https://u","urlRetrievalStatus":"URL_RETRIEVAL_STATUS_PAYWALL"}]`, "cost_usd": `0.00002625`},
 		},
 		{
 			name: "code", request: `{"tools":[{"codeExecution":{}}]}`,
@@ -158,7 +158,7 @@ func TestRequestBringsItsColumns(t *testing.T) {
 func TestSearchFeesOfAJob(t *testing.T) {
 	f := newFixture(t)
 	e := newRecorder(t)
-	f.spec.Endpoint, f.handler, f.spec.Model = e.URL, e.Config.Handler, "gemini-3.5-flash"
+	f.spec.Endpoint, f.handler, f.spec.Model = e.URL, e.Config.Handler, "gemini-3.6-flash"
 	f.spec.Request = map[string]any{"tools": []any{map[string]any{"googleSearch": map[string]any{}}}}
 	empty := true
 	e.answer = func(prompt string) string {
@@ -174,18 +174,18 @@ func TestSearchFeesOfAJob(t *testing.T) {
 		if prompt == "none" {
 			grounding = ""
 		}
-		return fmt.Sprintf(`{"candidates":[{"content":{"parts":[{"text":%q}]},"finishReason":%q%s}],"usageMetadata":{"promptTokenCount":100,"totalTokenCount":100},"modelVersion":"gemini-3.5-flash"}`, text, reason, grounding)
+		return fmt.Sprintf(`{"candidates":[{"content":{"parts":[{"text":%q}]},"finishReason":%q%s}],"usageMetadata":{"promptTokenCount":100,"candidatesTokenCount":4,"totalTokenCount":104},"modelVersion":"gemini-3.6-flash"}`, text, reason, grounding)
 	}
 	f.input("none", "one", "three", "twice")
 	f.inBubble(func(t *testing.T) {
 		s := f.mustRun()
-		// 100 tokens in: 100 * 1.50 = 150 per million = 0.00015; a query is 0.014.
-		jobtest.Equal(t, "costs", f.output("cost_usd", "attempts"), "0.00015 1", "0.01415 1", "0.04215 1", "0.0283 2")
+		// 100 tokens in and 4 out: 100 * 0.75 + 4 * 3.75 = 90 per million = 0.00009; a query is 0.014.
+		jobtest.Equal(t, "costs", f.output("cost_usd", "attempts"), "9e-05 1", "0.01409 1", "0.04209 1", "0.02818 2")
 		for what, totals := range map[string]*cost.Totals{"run": &s.Run, "job": s.Job} {
 			searches, fee := totals.SearchFees()
 			cost, unknown := totals.CostUSD()
-			// 6 queries: 0.084, and 5 attempts: 0.00075
-			if searches != 6 || fee.String() != "0.084" || cost.String() != "0.08475" || unknown != 0 {
+			// 6 queries: 0.084, and 5 attempts: 0.00045
+			if searches != 6 || fee.String() != "0.084" || cost.String() != "0.08445" || unknown != 0 {
 				t.Errorf("%s: %d searches for %s of %s, %d unknown", what, searches, fee, cost, unknown)
 			}
 		}
@@ -203,13 +203,13 @@ func TestSearchFeesOfAJob(t *testing.T) {
 		}
 		// A price that does not say what searches cost leaves the cost unknown.
 		prices := filepath.Join(f.dir, "prices.json")
-		if err := os.WriteFile(prices, []byte(`{"models":[{"id":"gemini-3.5-flash","periods":[{"tiers":[{"standard":{"input_text":1,"output_text":1}}]}]}]}`), 0o600); err != nil {
+		if err := os.WriteFile(prices, []byte(`{"models":[{"id":"gemini-3.6-flash","periods":[{"tiers":[{"standard":{"input_text":1,"output_text":1}}]}]}]}`), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		f.spec.Prices = prices
 		s = f.mustRun()
-		jobtest.Equal(t, "costs without a fee", f.output("cost_usd"), "0.0001", "<nil>", "<nil>", "<nil>")
-		if cost, unknown := s.Job.CostUSD(); unknown != 4 || cost.String() != "0.0001" {
+		jobtest.Equal(t, "costs without a fee", f.output("cost_usd"), "0.000104", "<nil>", "<nil>", "<nil>")
+		if cost, unknown := s.Job.CostUSD(); unknown != 4 || cost.String() != "0.000104" {
 			t.Errorf("%s, and %d calls of unknown price", cost, unknown)
 		}
 	})

@@ -58,7 +58,11 @@ func connect(s *spec.Spec, o Options) (c connection, err error) {
 	}()
 	address := endpointOptions(s)
 	if gemini.FactsOf(address.Name).Simulated && address.BaseURL == "" && o.Model == nil {
-		if c.sim, err = sim.Listen("", sim.Config{}); err != nil {
+		prices, err := s.PriceTable()
+		if err != nil {
+			return c, err
+		}
+		if c.sim, err = sim.Listen("", sim.Config{Models: prices.Named()}); err != nil {
 			return c, fmt.Errorf("the simulator cannot be started: %w", err)
 		}
 		address.BaseURL = c.sim.URL

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/batch/journal"
-	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/internal/durable"
@@ -108,7 +107,7 @@ func prepare(s Spec, o Options) (*Job, error) {
 	if j.columns, err = output.NewColumns(&j.spec, j.prompt.Columns()); err != nil {
 		return nil, err
 	}
-	if j.prices, err = loadPrices(s.Prices); err != nil {
+	if j.prices, err = s.PriceTable(); err != nil {
 		return nil, err
 	}
 	j.critic = newCritic(&j.spec, j.prompt, j.prices, o.Log)
@@ -119,18 +118,6 @@ func prepare(s Spec, o Options) (*Job, error) {
 		return nil, err
 	}
 	return j, nil
-}
-
-// loadPrices returns the price table in a file, or the built-in one for no file.
-func loadPrices(path string) (*price.Table, error) {
-	if path == "" {
-		return price.Default(), nil
-	}
-	t, err := price.LoadFile(path)
-	if err != nil {
-		return nil, &spec.Error{Err: err}
-	}
-	return t, nil
 }
 
 // newMedia returns what makes parts of the media columns; nil for a job without any.

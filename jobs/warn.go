@@ -87,7 +87,14 @@ func (c *critic) warnModel(r *batch.Result) {
 		return // an alias, or a fixed version of it
 	}
 	c.otherModel.Do(func() {
-		c.log.Warn(fmt.Sprintf("%s is asked, and %s answers; costs are those of the model that answers", asked, r.ModelVersion))
+		costs := "costs are those of the model that answers"
+		switch billed := cost.BilledModel(c.prices, r.ModelVersion, asked, r.At); {
+		case billed == asked:
+			costs = "costs are those that the price file gives for the model that is asked"
+		case !b.Period.Priced():
+			costs = "its price is not known, and what its answers cost stays empty (see --prices FILE)"
+		}
+		c.log.Warn(fmt.Sprintf("%s is asked, and %s answers; %s", asked, message.OneLine(r.ModelVersion, 100), costs))
 	})
 }
 

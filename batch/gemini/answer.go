@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/gemini/internal/wire"
 )
 
 // An Answer is what a raw answer says. If there are several candidates, it is about the
@@ -22,7 +23,7 @@ type Answer struct {
 	BlockReason   string // why the prompt was blocked; empty if it was not
 	BlockMessage  string
 
-	Usage        *batch.Usage // nil if none was reported
+	Usage        *batch.Usage // nil if none was reported, or none that can be
 	ModelVersion string
 	ResponseID   string
 	Candidates   int // the number of candidates
@@ -59,6 +60,8 @@ type reading struct {
 	seen            []int           // the candidates' indexes so far
 	searches        []searched      // by candidate, for those that report searches
 	refusal         json.RawMessage // the chunk that holds an error
+	usage           wire.Usage      // what the chunks report; see Usage
+	uncounted       bool            // a candidate came after the last report
 	known           bool            // some field of a GenerateContentResponse is present
 	objects         int             // the number of chunks with any field at all
 }
@@ -68,9 +71,12 @@ func (d *document) answer() *reading {
 	a := &reading{chosen: -1}
 	for _, raw := range d.chunks {
 		var c chunk
+		if d.plain == nil {
+			raw = wire.Camel(raw)
+		}
 		if d.plain != nil {
 			c = d.plain.chunk
-		} else if err := json.Unmarshal(raw, &c); err != nil && !tolerable(err) {
+		} else if err := json.Unmarshal(raw, &c); err != nil && !wire.Tolerable(err) {
 			d.cut = true
 			continue
 		}
@@ -81,10 +87,24 @@ func (d *document) answer() *reading {
 		a.add(&c)
 	}
 	a.Text, a.Thoughts = strings.Join(a.texts, ""), strings.Join(a.thoughts, "")
-	if a.Usage != nil {
-		a.addSearches(a.Usage)
+	if u := a.usage.Counts(); u != nil && a.whole(u) {
+		a.Usage = u
+		a.addSearches(u)
 	}
 	return a
+}
+
+// whole reports whether a usage has the parts that this answer must have used. Only a prompt
+// that was blocked uses no tokens, and only an answer that was blocked is put out for nothing.
+func (a *reading) whole(u *batch.Usage) bool {
+	switch {
+	case a.uncounted:
+		return false
+	case u.PromptTokenCount == 0:
+		return a.Candidates == 0 && a.BlockReason != ""
+	}
+	ended := a.FinishReason == "STOP" || a.FinishReason == "MAX_TOKENS"
+	return !ended || len(a.Parts) == 0 || u.CandidatesTokenCount+u.Thoughts() > 0
 }
 
 // note records whether a chunk has any fields, and any field of an answer. It looks at
@@ -95,7 +115,7 @@ func (a *reading) note(raw json.RawMessage, c *chunk) {
 		a.known = true
 		return
 	}
-	var fields map[string]present
+	var fields map[string]wire.Present
 	if json.Unmarshal(raw, &fields) != nil || len(fields) == 0 {
 		return
 	}
@@ -112,7 +132,7 @@ func (a *reading) note(raw json.RawMessage, c *chunk) {
 
 func (a *reading) add(c *chunk) {
 	if r := c.PromptFeedback.BlockReason; r != "" {
-		a.BlockReason = r.name(blockNumbers)
+		a.BlockReason = r.Name(blockNumbers)
 		a.BlockMessage = c.PromptFeedback.BlockReasonMessage
 	}
 	if c.ModelVersion != "" {
@@ -121,17 +141,18 @@ func (a *reading) add(c *chunk) {
 	if c.ResponseID != "" {
 		a.ResponseID = c.ResponseID
 	}
-	if c.UsageMetadata != nil && c.UsageMetadata.reported {
-		if a.Usage == nil {
-			a.Usage = new(batch.Usage)
-		}
-		c.UsageMetadata.addTo(a.Usage)
+	switch {
+	case c.UsageMetadata != nil:
+		a.usage.Merge(c.UsageMetadata)
+		a.uncounted = false
+	case len(c.Candidates) > 0:
+		a.uncounted = true
 	}
 	for i := range c.Candidates {
 		candidate := &c.Candidates[i]
 		index := i // some gateways leave index out
 		if candidate.Index != nil {
-			index = int(*candidate.Index)
+			index = max(0, int(*candidate.Index))
 		}
 		if !slices.Contains(a.seen, index) {
 			a.seen = append(a.seen, index)
@@ -150,7 +171,7 @@ func (a *reading) add(c *chunk) {
 
 func (a *reading) addCandidate(c *candidate) {
 	if c.FinishReason != "" {
-		a.FinishReason = finishName(c.FinishReason.name(finishNumbers))
+		a.FinishReason = finishName(c.FinishReason.Name(finishNumbers))
 	}
 	if c.FinishMessage != "" {
 		a.FinishMessage = c.FinishMessage

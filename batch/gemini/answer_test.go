@@ -11,7 +11,7 @@ import (
 
 // finished returns an answer with these parts and this finish reason, both as JSON.
 func finished(parts, reason string) string {
-	return `{"candidates":[{"content":{"parts":` + parts + `},"finishReason":` + reason + `}],"usageMetadata":{"promptTokenCount":1}}`
+	return `{"candidates":[{"content":{"parts":` + parts + `},"finishReason":` + reason + `}],"usageMetadata":{"promptTokenCount":1,"candidatesTokenCount":1}}`
 }
 
 func TestFinish(t *testing.T) {
@@ -126,6 +126,62 @@ func TestMaybeBilledAnswers(t *testing.T) {
 	}
 }
 
+// TestUnknownUsage checks that an answer's usage is known whole or not at all, and that the
+// attempt then counts as one that may have been billed.
+func TestUnknownUsage(t *testing.T) {
+	one := func(usage string) string {
+		return `{"candidates":[{"content":{"parts":[{"text":"x"}]},"finishReason":"STOP"}],"usageMetadata":` + usage + `}`
+	}
+	chunk := func(text, finish, rest string) string {
+		return `{"candidates":[{"content":{"parts":[{"text":"` + text + `"}]}` + finish + `}]` + rest + `}`
+	}
+	const (
+		stop  = `,"finishReason":"STOP"`
+		early = `,"usageMetadata":{"promptTokenCount":9,"totalTokenCount":9}`
+		late  = `,"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":2,"totalTokenCount":11}`
+	)
+	for _, tt := range []struct {
+		name, body string
+		tokens     int64 // in all; 0 if they are not known
+	}{
+		{"camelCase", one(`{"promptTokenCount":9,"candidatesTokenCount":2,"totalTokenCount":11}`), 11},
+		{"snake_case", `{"candidates":[{"content":{"parts":[{"text":"x"}]},"finish_reason":"STOP"}],"usage_metadata":{"prompt_token_count":9,"candidates_token_count":2,"total_token_count":11}}`, 11},
+		{"snake_case within", one(`{"prompt_token_count":9,"candidates_token_count":2,"total_token_count":11}`), 11},
+		{"output by the total", one(`{"promptTokenCount":9,"totalTokenCount":11}`), 11},
+		{"impossible", one(`{"promptTokenCount":9,"candidatesTokenCount":-2,"totalTokenCount":11}`), 0},
+		{"twice", one(`{"promptTokenCount":9,"promptTokenCount":90000,"candidatesTokenCount":2,"totalTokenCount":11}`), 0},
+		{"zeros", one(`{"promptTokenCount":0,"candidatesTokenCount":0,"totalTokenCount":0}`), 0},
+		{"no prompt", one(`{"candidatesTokenCount":2}`), 0},
+		{"nothing but the total", one(`{"totalTokenCount":11}`), 0},
+		{"no output", one(`{"promptTokenCount":9,"totalTokenCount":9}`), 0},
+		{"nothing but the tier", one(`{"trafficType":"ON_DEMAND"}`), 0},
+		{"a stream", `[` + chunk("a", "", early) + `,` + chunk("b", stop, late) + `]`, 11},
+		{"a stream that reports at last", `[` + chunk("a", stop, "") + `,{` + late[1:] + `}]`, 11},
+		{"a stream that reports at first", `[` + chunk("a", "", late) + `,` + chunk("b", stop, "") + `]`, 0},
+		{"a stream that never reports the output", `[` + chunk("a", "", early) + `,` + chunk("b", stop, early) + `]`, 0},
+	} {
+		o := outcome(200, tt.body)
+		if o.Status != batch.OK {
+			t.Errorf("%s: %s, %v", tt.name, o.Status, o.Err)
+		}
+		var tokens int64
+		if o.Usage != nil {
+			tokens = o.Usage.TotalTokenCount
+		}
+		if tokens != tt.tokens || o.MaybeBilled != (tt.tokens == 0) {
+			t.Errorf("%s: %+v, maybe billed: %t; want %d tokens", tt.name, o.Usage, o.MaybeBilled, tt.tokens)
+		}
+	}
+	blocked := outcome(200, `{"promptFeedback":{"blockReason":"MODEL_ARMOR"},"usageMetadata":{"trafficType":"ON_DEMAND"}}`)
+	if blocked.Usage == nil || blocked.MaybeBilled {
+		t.Errorf("a blocked prompt that used nothing: %+v, %t", blocked.Usage, blocked.MaybeBilled)
+	}
+	lower := outcome(200, `{"candidates":[{"content":{"parts":[{"text":"x"}]},"finishReason":"max_tokens"}],"modelVersion":null}`)
+	if lower.Status != batch.Truncated || lower.FinishReason != "MAX_TOKENS" {
+		t.Errorf("a finish reason in lower case: %+v", lower)
+	}
+}
+
 func TestParse(t *testing.T) {
 	const call = `{"functionCall":{"id":"7","name":"f","args":{"b":1,"a":1.50}}}`
 	tests := []struct {
@@ -135,9 +191,9 @@ func TestParse(t *testing.T) {
 		{"parts", `{"candidates":[{"content":{"parts":[{"text":"think","thought":true},{"text":"a","thoughtSignature":"x"},` + call + `,{"text":"b"},{"text":""},{"inlineData":{"data":"AA=="}}]},"finishReason":"STOP","finishMessage":"fine"}],"modelVersion":"m","responseId":"r","new":{"x":1}}`,
 			Answer{Text: "ab", Thoughts: "think", FunctionCalls: []FunctionCall{{"7", "f", json.RawMessage(`{"b":1,"a":1.50}`)}},
 				Parts: []string{"thought", "text", "functionCall", "text", "inlineData"}, FinishReason: "STOP", FinishMessage: "fine", ModelVersion: "m", ResponseID: "r", Candidates: 1}},
-		{"numbers for names, strings for numbers", `{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":1}],"usageMetadata":{"promptTokenCount":"12","candidatesTokenCount":3.0,"thoughtsTokenCount":null,"totalTokenCount":-4,"trafficType":1,"promptTokensDetails":[{"modality":1,"tokenCount":"12"}]}}`,
+		{"numbers for names, strings for numbers", `{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":1}],"usageMetadata":{"promptTokenCount":"12","candidatesTokenCount":3.0,"thoughtsTokenCount":null,"totalTokenCount":"15","trafficType":1,"promptTokensDetails":[{"modality":1,"tokenCount":"12"}]}}`,
 			Answer{Text: "a", Parts: []string{"text"}, FinishReason: "STOP", Candidates: 1,
-				Usage: &batch.Usage{PromptTokenCount: 12, CandidatesTokenCount: 3, TrafficType: "ON_DEMAND", PromptTokensDetails: []batch.ModalityTokens{{Modality: "TEXT", TokenCount: 12}}}}},
+				Usage: &batch.Usage{PromptTokenCount: 12, CandidatesTokenCount: 3, TotalTokenCount: 15, TrafficType: "ON_DEMAND", PromptTokensDetails: []batch.ModalityTokens{{Modality: "TEXT", TokenCount: 12}}}}},
 		{"wrong types", `{"candidates":[{"content":{"parts":[{"text":5},{"text":"a"},null,"x"],"role":9},"finishReason":"STOP","index":"zero"},7],"modelVersion":5,"responseId":"r","usageMetadata":[]}`,
 			Answer{Text: "a", Parts: []string{"text"}, FinishReason: "STOP", ResponseID: "r", Candidates: 2}},
 		{"stream", `[{"candidates":[{"content":{"parts":[{"text":"a"}]},"index":0}],"usageMetadata":{"promptTokenCount":9,"thoughtsTokenCount":5}},{"candidates":[{"content":{"parts":[{"text":"b"}]},"finishReason":"STOP","index":0}],"usageMetadata":{"promptTokenCount":4,"candidatesTokenCount":2}},{"usageMetadata":{"totalTokenCount":11}}]`,

@@ -130,12 +130,13 @@ func (x *exchange) answered() batch.Outcome {
 		return x.made(notTheAPI, "the answer is not of this API: "+r.message)
 	}
 	a := d.answer()
+	if a.FinishReason == "" && (d.cut || x.broke != nil) {
+		a.Usage = nil // a running total, and the model went on
+	}
 	o := x.judge(&d, a)
 	o.Usage, o.ModelVersion, o.ResponseID, o.FinishReason = a.Usage, a.ModelVersion, a.ResponseID, a.FinishReason
 	o.MaybeBilled = a.unreported()
-	if u := a.Usage; u != nil {
-		o.Tier = cmp.Or(u.ServiceTier, u.TrafficType)
-	}
+	o.Tier = a.usage.Tier()
 	if a.Candidates > 0 || a.BlockReason != "" {
 		o.Response = d.raw()
 	}

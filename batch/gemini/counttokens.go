@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/gemini/internal/wire"
 )
 
 // CanCount returns why the endpoint must not be asked for countTokens, or nil if it
@@ -59,9 +60,9 @@ func (c *Client) CountTokens(ctx context.Context, r *batch.Request) (int64, erro
 		return 0, fmt.Errorf("countTokens: %w", o.Err)
 	}
 	var answer struct {
-		Total count `json:"totalTokens"`
+		Total wire.Count `json:"totalTokens"`
 	}
-	if json.Unmarshal(text, &answer) != nil || answer.Total == 0 {
+	if json.Unmarshal(wire.Camel(text), &answer) != nil || answer.Total <= 0 {
 		return 0, errors.New("countTokens: the answer has no totalTokens")
 	}
 	return int64(answer.Total), nil

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/genbatch/genbatch/batch/gemini/internal/wire"
 )
 
 // Details are what an answer holds beside its text. All of them but Candidates are about
@@ -77,7 +79,7 @@ func ParseDetails(raw json.RawMessage) *Details {
 	chunks := split(raw).chunks
 	for _, chunk := range chunks {
 		var c detailChunk
-		if err := json.Unmarshal(chunk, &c); err != nil && !tolerable(err) {
+		if err := json.Unmarshal(wire.Camel(chunk), &c); err != nil && !wire.Tolerable(err) {
 			continue
 		}
 		d.SafetyRatings = or(c.PromptFeedback.SafetyRatings, d.SafetyRatings)
@@ -85,7 +87,7 @@ func ParseDetails(raw json.RawMessage) *Details {
 			candidate := &c.Candidates[i]
 			index := i
 			if candidate.Index != nil {
-				index = int(*candidate.Index)
+				index = max(0, int(*candidate.Index))
 			}
 			if chosen < 0 {
 				chosen = index
@@ -107,7 +109,7 @@ type detailChunk struct {
 }
 
 type detailCandidate struct {
-	Index   *count `json:"index"`
+	Index   *wire.Count `json:"index"`
 	Content struct {
 		Parts []detailPart `json:"parts"`
 	} `json:"content"`

@@ -111,7 +111,7 @@ func TestParseDetails(t *testing.T) {
 
 // Searches that have a fee beside the tokens are counted. What only looks like one is not.
 func TestSearches(t *testing.T) {
-	const usage = `,"usageMetadata":{"promptTokenCount":1}`
+	const usage = `,"usageMetadata":{"promptTokenCount":1,"candidatesTokenCount":1}`
 	grounded := func(fields string) string { return `{"candidates":[{` + fields + `}]` + usage + `}` }
 	for _, tt := range []struct {
 		name, raw      string
@@ -152,7 +152,7 @@ func TestSearches(t *testing.T) {
 // raw answer keeps them, unary and streamed.
 func TestThoughtSignatureIsKept(t *testing.T) {
 	const part = `{"thought":true,"text":"hm"},{"functionCall":{"name":"f","args":{"a":1}},"thoughtSignature":"c2lnbmVk"},{"text":"","thoughtSignature":"ZW5k"}`
-	const answer = `{"candidates":[{"content":{"parts":[` + part + `],"role":"model"},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":1}}`
+	const answer = `{"candidates":[{"content":{"parts":[` + part + `],"role":"model"},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":1,"candidatesTokenCount":1}}`
 	for _, body := range []string{answer, "data: " + answer + "\r\n\r\n", "[" + answer + "]"} {
 		x := exchange{status: 200, body: []byte(body), limit: 1 << 20}
 		o := x.outcome()

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/gemini/internal/wire"
 )
 
 const (
@@ -262,12 +263,12 @@ func (r *fileReply) file() (*File, error) {
 	var wrapped struct {
 		File json.RawMessage `json:"file"`
 	}
-	text := r.body
+	text := wire.Camel(r.body)
 	if json.Unmarshal(text, &wrapped) == nil && wrapped.File != nil {
 		text = wrapped.File
 	}
 	var file File
-	if err := json.Unmarshal(text, &file); err != nil && !tolerable(err) || file.Name == "" || file.URI == "" {
+	if err := json.Unmarshal(text, &file); err != nil && !wire.Tolerable(err) || file.Name == "" || file.URI == "" {
 		return nil, fileErrorf(batch.Retry, "", batch.KindAnswer, "", "the Files API answered without a file")
 	}
 	return &file, nil

@@ -134,7 +134,7 @@ func answer200(parts, finish string) string {
 	if finish != "" {
 		finish = `,"finishReason":"` + finish + `"`
 	}
-	return `{"candidates":[{"content":{"role":"model","parts":[` + parts + `]}` + finish + `}],"usageMetadata":{"promptTokenCount":9,"totalTokenCount":9},"modelVersion":"m"}`
+	return `{"candidates":[{"content":{"role":"model","parts":[` + parts + `]}` + finish + `}],"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":2,"totalTokenCount":11},"modelVersion":"m"}`
 }
 
 const someText = `{"text":"yes"}`

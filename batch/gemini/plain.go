@@ -3,20 +3,22 @@ package gemini
 import (
 	"encoding/json"
 
+	"github.com/genbatch/genbatch/batch/gemini/internal/wire"
 	"github.com/genbatch/genbatch/internal/plainjson"
 )
 
-// The fields of the API's objects. The functions below know them by their places here.
+// The fields of the API's objects. The functions below know them by their places here, and
+// give up at the other spelling of a name, which comes behind them.
 var (
-	chunkFields     = []string{"candidates", "usageMetadata", "modelVersion", "responseId", "promptFeedback", "error"}
-	candidateFields = []string{"content", "finishReason", "index", "finishMessage", "groundingMetadata", "urlContextMetadata"}
+	chunkFields     = wire.BothSpellings("candidates", "usageMetadata", "modelVersion", "responseId", "promptFeedback", "error")
+	candidateFields = wire.BothSpellings("content", "finishReason", "index", "finishMessage", "groundingMetadata", "urlContextMetadata")
 	contentFields   = []string{"parts"}
-	partFields      = []string{"text", "thought", "functionCall"}
-	usageFields     = []string{
+	partFields      = wire.BothSpellings("text", "thought", "functionCall")
+	usageFields     = wire.BothSpellings(
 		"promptTokenCount", "cachedContentTokenCount", "toolUsePromptTokenCount", "thoughtsTokenCount", "candidatesTokenCount", "totalTokenCount",
 		"promptTokensDetails", "cacheTokensDetails", "candidatesTokensDetails", "toolUsePromptTokensDetails", "trafficType", "serviceTier",
-	}
-	detailFields = []string{"modality", "tokenCount"}
+	)
+	detailFields = wire.BothSpellings("modality", "tokenCount")
 )
 
 // readPlain reads an answer of the form that nearly all of them have, and returns nil
@@ -43,7 +45,7 @@ type plainReading struct {
 
 	candidates [1]candidate
 	parts      [1]part
-	usage      usage
+	usage      wire.Usage
 }
 
 type plainReader struct {
@@ -85,9 +87,9 @@ func (r plainReader) candidate(c *candidate) {
 				r.Array(func() { c.Content.Parts = append(c.Content.Parts, r.part()) })
 			})
 		case 1:
-			c.FinishReason = enum(r.OneOf("STOP", "MAX_TOKENS"))
+			c.FinishReason = wire.Enum(r.OneOf("STOP", "MAX_TOKENS"))
 		case 2:
-			n := count(r.Int())
+			n := wire.Count(r.Int())
 			c.Index = &n
 		case 3:
 			c.FinishMessage = r.String()
@@ -120,38 +122,43 @@ func (r plainReader) part() (p part) {
 	return p
 }
 
-func (r plainReader) usage(u *usage) {
-	counts := [...]*count{
+func (r plainReader) usage(u *wire.Usage) {
+	counts := [...]*wire.Count{
 		&u.PromptTokenCount, &u.CachedContentTokenCount, &u.ToolUsePromptTokenCount,
 		&u.ThoughtsTokenCount, &u.CandidatesTokenCount, &u.TotalTokenCount,
 	}
-	details := [...]*[]detail{
+	details := [...]*[]wire.Detail{
 		&u.PromptTokensDetails, &u.CacheTokensDetails, &u.CandidatesTokensDetails, &u.ToolUsePromptTokensDetails,
 	}
 	fields := r.Object(usageFields, func(field int) {
 		switch {
 		case field < len(counts):
-			*counts[field] = count(r.Int())
+			*counts[field] = wire.Count(r.Int())
 		case field < len(counts)+len(details):
 			*details[field-len(counts)] = r.details()
 		case usageFields[field] == "trafficType":
-			u.TrafficType = enum(r.OneOf("ON_DEMAND"))
+			u.TrafficType = wire.Enum(r.OneOf("ON_DEMAND"))
+		case usageFields[field] != "serviceTier":
+			r.GiveUp()
 		default:
-			u.ServiceTier = enum(r.OneOf("standard", "flex", "priority"))
+			u.ServiceTier = wire.Enum(r.OneOf("standard", "flex", "priority"))
 		}
 	})
-	u.reported = fields > 0
+	u.Reported = fields > 0
 }
 
-func (r plainReader) details() []detail {
-	list := []detail{}
+func (r plainReader) details() []wire.Detail {
+	list := []wire.Detail{}
 	r.Array(func() {
-		var d detail
+		var d wire.Detail
 		r.Object(detailFields, func(field int) {
-			if field == 0 {
-				d.Modality = enum(r.OneOf("TEXT", "IMAGE"))
-			} else {
-				d.TokenCount = count(r.Int())
+			switch field {
+			case 0:
+				d.Modality = wire.Enum(r.OneOf("TEXT", "IMAGE"))
+			case 1:
+				d.TokenCount = wire.Count(r.Int())
+			default:
+				r.GiveUp()
 			}
 		})
 		list = append(list, d)

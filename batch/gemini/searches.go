@@ -1,14 +1,17 @@
 package gemini
 
-import "github.com/genbatch/genbatch/batch"
+import (
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/gemini/internal/wire"
+)
 
 // grounding holds the fields that report which searches were made for a candidate.
 type grounding struct {
 	WebSearchQueries   []string `json:"webSearchQueries"`
 	ImageSearchQueries []string `json:"imageSearchQueries"`
 	GroundingChunks    []struct {
-		Web  present `json:"web"`
-		Maps present `json:"maps"`
+		Web  wire.Present `json:"web"`
+		Maps wire.Present `json:"maps"`
 	} `json:"groundingChunks"`
 }
 

@@ -44,6 +44,7 @@ var thinkers = []struct {
 	{"gemini-3.7-flash", Thinking{Levels: noMinimal}},
 	{"gemini-3.8-flash", Thinking{Levels: noMinimal}},
 	{"gemini-4-argon", Thinking{Levels: noMinimal, NoBudget: true}},
+	{"gemini-4-hydrogen", Thinking{Levels: []string{"low", "medium", "high", "xhigh"}}},
 }
 
 var (

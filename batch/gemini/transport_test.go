@@ -137,9 +137,9 @@ func TestCut(t *testing.T) {
 		{"nothing came", "", class{batch.Retry, "", batch.KindTransport, false}, false},
 		{"half an object", stopAnswer[:60], class{batch.Retry, "", batch.KindTransport, false}, false},
 		{"all of an object", stopAnswer, okClass, true},
-		{"a stream without its end", event("a", "") + event("b", ""), class{batch.Retry, "", batch.KindTransport, false}, true},
+		{"a stream without its end", event("a", "") + event("b", ""), class{batch.Retry, "", batch.KindTransport, false}, false},
 		{"a stream with its end", event("a", "") + event("b", stop), okClass, true},
-		{"half an event", event("a", "") + "data: {\"cand", class{batch.Retry, "", batch.KindTransport, false}, true},
+		{"half an event", event("a", "") + "data: {\"cand", class{batch.Retry, "", batch.KindTransport, false}, false},
 		{"half a word", "da", class{batch.Retry, "", batch.KindTransport, false}, false},
 		{"half a page", "<html><head>", class{batch.Retry, "", batch.KindTransport, false}, false},
 	}

@@ -82,16 +82,16 @@ func TestCost(t *testing.T) {
 		{"provisioned", Query{Model: "gemini-3.8-flash", Tier: "PROVISIONED_THROUGHPUT", Prompt: 1000, Output: 100}, 0},
 		{"provisioned, spillover", Query{Model: "gemini-3.8-flash", Tier: "PROVISIONED_THROUGHPUT_X", Prompt: 1}, 0},
 		{"a service of tomorrow", Query{Model: "gemini-3.8-flash", Tier: "turbo", Prompt: 1}, 0},
-		{"a service without a price", Query{Model: "gemini-4-argon", Tier: "flex", Prompt: 1}, 0},
+		{"a service without a price", Query{Model: "gemini-nano-banana-2.1", Tier: "flex", Prompt: 1}, 0},
 
-		// 3.1-flash-image: 10 * 0.50 + 1120 image * 60 + 20 text * 3 = 5 + 67200 + 60
+		// 3.1-flash-lite-image: 10 * 0.25 + 1120 image * 30 + 20 text * 1.50 = 2.5 + 33600 + 30
 		{
-			"image", Query{Model: "gemini-3.1-flash-image", Prompt: 10, Output: 1140, OutputDetails: Split{Image: 1120}},
-			67_265_000_000,
+			"image", Query{Model: "gemini-3.1-flash-lite-image", Prompt: 10, Output: 1140, OutputDetails: Split{Image: 1120}},
+			33_632_500_000,
 		},
-		{"image, not said which", Query{Model: "gemini-3.1-flash-image", Prompt: 10, Output: 1140}, 0},
-		// 10 * 0.50 + 100 thoughts * 3
-		{"image, thoughts only", Query{Model: "gemini-3.1-flash-image", Prompt: 10, Thoughts: 100}, 305_000_000},
+		{"image, not said which", Query{Model: "gemini-3.1-flash-lite-image", Prompt: 10, Output: 1140}, 0},
+		// 10 * 0.25 + 100 thoughts * 1.50
+		{"image, thoughts only", Query{Model: "gemini-3.1-flash-lite-image", Prompt: 10, Thoughts: 100}, 152_500_000},
 		// Speech has one price: 100 * 0.50 + 250 * 9 = 2300
 		{"speech", Query{Model: "gemini-3.8-flash-tts", Prompt: 100, Output: 250, OutputDetails: Split{Audio: 250}}, 2_300_000_000},
 		{"speech, not said which", Query{Model: "gemini-3.8-flash-tts", Prompt: 100, Output: 250}, 2_300_000_000},
@@ -142,7 +142,7 @@ func TestCostByDay(t *testing.T) {
 		{"gemini-3.6-flash", on("2026-08-12"), 9 * Dollar},
 		{"gemini-3.6-flash", on("2026-08-13"), 45 * Dollar / 10},
 		{"gemini-2.5-flash", on("2026-11-30"), 28 * Dollar / 10},
-		{"gemini-2.5-flash", on("2026-12-01"), 0}, // routed: modelVersion names the model that is billed
+		{"gemini-2.5-flash", on("2026-12-01"), 28 * Dollar / 10}, // routed to gemini-3.5-flash-lite
 		{"gemini-2.0-flash", on("2026-05-31"), Dollar / 2},
 		{"gemini-2.0-flash", on("2026-06-01"), 0},
 		{"gemini-2.5-flash-lite", time.Time{}, 0},
@@ -171,6 +171,15 @@ func TestNames(t *testing.T) {
 		{"gemini-embedding-001", "gemini-embedding-001"}, // a name that ends like a version
 		{"gemini-3.1-pro-preview-customtools", "gemini-3.1-pro-preview"},
 		{"gemini-flash-latest", "gemini-flash-latest"},
+		{"gemini-2.5-flash-latest", "gemini-2.5-flash"},
+		{"gemini-2.5-flash-lite-06-17", "gemini-2.5-flash-lite"},
+		{"gemini-2.5-flash-lite-preview-06-17", "gemini-2.5-flash-lite"},
+		{"gemini-3.6-flash-2026-08-13", "gemini-3.6-flash"},
+		{"gemini-3.6-flash-20260813", "gemini-3.6-flash"},
+		{"gemini-3.6-flash-high", "gemini-3.6-flash"},
+		{"google/gemini-3.6-flash", "gemini-3.6-flash"},
+		{"vertex_ai/gemini-3.6-flash@001", "gemini-3.6-flash"},
+		{"projects/p/locations/l/publishers/google/models/gemini-3.6-flash", "gemini-3.6-flash"},
 
 		{"", ""},
 		{"-", ""},
@@ -184,6 +193,8 @@ func TestNames(t *testing.T) {
 		{"gemini-2.5-flash-2025", ""},
 		{"gemini-2.5-flash-100", ""},
 		{"gemini-2.5-flash-8b", ""},
+		{"gemini-2.5-flash-preview-05-20", ""}, // had a price of its own
+		{"gemini-4-carbon:batch", ""},          // has another price
 		{"gemini-2.5-flash-thinking-x", ""},
 		{"gemini-3.5-pro", ""},
 		{"tunedModels/gemini-2.5-flash", ""},
@@ -231,7 +242,7 @@ func TestCostIsTheSumOfItsParts(t *testing.T) {
 
 func FuzzCost(f *testing.F) {
 	f.Add("gemini-2.5-flash", "", int64(10), int64(5), int64(3), int64(2), int64(1))
-	f.Add("gemini-3.1-flash-image", "flex", int64(1)<<62, int64(1)<<62, int64(1)<<62, int64(-1), int64(math.MaxInt64))
+	f.Add("gemini-3.1-flash-lite-image", "flex", int64(1)<<62, int64(1)<<62, int64(1)<<62, int64(-1), int64(math.MaxInt64))
 	f.Add("models/-thinking-0@", "ON_DEMAND", int64(0), int64(0), int64(0), int64(0), int64(0))
 	at := on("2026-11-21")
 	f.Fuzz(func(t *testing.T, model, tier string, prompt, cached, audio, output, thoughts int64) {

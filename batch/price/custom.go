@@ -10,6 +10,7 @@ import (
 
 // Custom says where an entry comes from that is not from the built-in table.
 type Custom struct {
+	Named      bool   // the file has an entry for the model; otherwise it only multiplies all prices
 	File       string // the file's name as given to [LoadFile]; empty if [Load] read it
 	Date       string // the date that the file gives for itself; may be empty
 	Multiplier string // "0.6" if prices are 0.6 times Google's; empty if they are not multiples
@@ -61,9 +62,18 @@ func (m *multiplier) apply(old *Model) (*Model, error) {
 	if c.Grounding, err = m.grounding(old.Grounding); err != nil {
 		return nil, err
 	}
-	c.Periods = slices.Clone(old.Periods)
-	for i := range c.Periods {
-		p := &c.Periods[i]
+	if c.Periods, err = m.periods(old.Periods); err != nil {
+		return nil, err
+	}
+	c.routing.own, err = m.periods(old.routing.own)
+	return &c, err
+}
+
+// periods returns a copy of periods with all prices multiplied.
+func (m *multiplier) periods(old []Period) (_ []Period, err error) {
+	c := slices.Clone(old)
+	for i := range c {
+		p := &c[i]
 		if p.Grounding, err = m.grounding(p.Grounding); err != nil {
 			return nil, err
 		}
@@ -79,8 +89,21 @@ func (m *multiplier) apply(old *Model) (*Model, error) {
 			t.Rates = services
 		}
 	}
-	return &c, nil
+	return c, nil
 }
+
+// Named returns the names for which a user's file has entries.
+func (t *Table) Named() (names []string) {
+	for _, m := range t.models {
+		if m.Custom.named() {
+			names = append(append(names, m.ID), m.Aliases...)
+		}
+	}
+	return names
+}
+
+// named reports whether a user's file has an entry for the model.
+func (c *Custom) named() bool { return c != nil && c.Named }
 
 var errMultiplier = errors.New("multiplier: prices become too large by it")
 
@@ -170,7 +193,7 @@ func (f *fileModel) derived(lists *Table, all *multiplier) (*Model, error) {
 		m.Custom.SameAs = list.ID
 		m.ID, m.Aliases = f.ID, nil
 		// What Google does with one of its own names does not concern another name.
-		m.RoutedTo, m.RoutedFrom, m.Status = "", "", ""
+		m.RoutedTo, m.RoutedFrom, m.Status, m.routing.own = "", "", "", nil
 	}
 	m.Aliases = append(slices.Clone(m.Aliases), f.Aliases...)
 	if f.Status != "" {
@@ -191,12 +214,7 @@ func (t *Table) multiplyAll(by *multiplier, custom Custom) error {
 		own := custom
 		own.Multiplier = by.text
 		c.Custom = &own
-		t.models[i] = c
-		for name, o := range t.byName {
-			if o == m {
-				t.byName[name] = c
-			}
-		}
+		t.replace(i, c)
 	}
 	return nil
 }

@@ -118,10 +118,10 @@ func TestCustomMistakes(t *testing.T) {
 		`{"multiplier": 1e9}`:                                              "multiplier: 1e9 is not between",
 		`{"multipler": 2}`:                                                 `line 1: unknown key "multipler": docs/prices.md`,
 		`{"models": []}`:                                                   "no models in it, and no multiplier",
-		`{"models": [{"multiplier": 1}]}`:                                  `model 1 (""): it has no id: give the name`,
-		`{"models": [{"id": "house", "multiplier": 1}]}`:                   `model 1 ("house"): multiplier: there is no list price for "house": name the model that it is with same_as`,
-		`{"models": [{"id": "house", "same_as": "gemini-x"}]}`:             `model 1 ("house"): same_as: there is no list price for "gemini-x": genbatch prices`,
-		`{"models": [{"id": "house", "per_request": -2}]}`:                 `model 1 ("house"): per_request: -2 is not between 0 and 1000 dollars`,
+		`{"models": [{"multiplier": 1}]}`:                                  `line 1: model 1 (""): it has no id: give the name`,
+		`{"models": [{"id": "house", "multiplier": 1}]}`:                   `line 1: model 1 ("house"): multiplier: there is no list price for "house": name the model that it is with same_as`,
+		`{"models": [{"id": "house", "same_as": "gemini-x"}]}`:             `line 1: model 1 ("house"): same_as: there is no list price for "gemini-x": genbatch prices`,
+		`{"models": [{"id": "house", "per_request": -2}]}`:                 `line 1: model 1 ("house"): per_request: -2 is not between 0 and 1000 dollars`,
 		`{"models": [{"id": "house", "per_request": 0.0000000000001}]}`:    "finer than a pico-dollar",
 		`{"models": [{"id": "house", "per_request": 1, "multiplier": 2}]}`: "give one or the other",
 		`{"models": [{"id": "house", "periods": [{"per_request": "x"}]}]}`: "line 1: ",
@@ -142,11 +142,11 @@ func TestDocumentedFile(t *testing.T) {
 	for model, want := range map[string]string{
 		// 600 x 0.25 + 400 x 0.025 + 200 x 2
 		"house-model": "0.00056",
-		// (600 x 0.1 + 400 x 0.01 + 200 x 0.4) x 1.5, and x 0.8
-		"fast-text-latest": "0.000216", "gemini-2.5-flash-lite": "0.0001152",
-		// (600 x 1.25 + 400 x 0.125 + 200 x 10) x 0.65
-		"gemini-2.5-pro":         "0.00182",
-		"gemini-2.5-flash-image": "0.025",
+		// (600 x 0.3 + 400 x 0.03 + 200 x 2.5) x 1.5, and x 0.8
+		"fast-text-latest": "0.001038", "gemini-3.5-flash-lite": "0.0005536",
+		// (600 x 0.75 + 400 x 0.075 + 200 x 3.75) x 0.65
+		"gemini-3.8-flash":            "0.0007995",
+		"gemini-3.1-flash-lite-image": "0.025",
 	} {
 		if got := costAt(t, table, model, "2026-11-21"); got != want {
 			t.Errorf("%s: %s, want %s", model, got, want)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -81,7 +82,10 @@ type fileTier struct {
 func LoadFile(name string) (*Table, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("price file: %w", err)
+		if e, ok := errors.AsType[*fs.PathError](err); ok {
+			err = e.Err // the name is said already
+		}
+		return nil, fmt.Errorf("price file %s: it cannot be opened: %w", name, err)
 	}
 	defer f.Close()
 	t, err := load(f, name)
@@ -150,23 +154,23 @@ func (t *Table) add(r io.Reader, custom *Custom, list *Table) error {
 	for i := range f.Models {
 		m, err := f.Models[i].model(f.Sources, list, &f.Multiplier, zone)
 		if err != nil {
-			return fmt.Errorf("model %d (%q): %w", i+1, f.Models[i].ID, err)
+			return fmt.Errorf("line %d: model %d (%q): %w", lineOfModel(data, i), i+1, f.Models[i].ID, err)
 		}
 		if custom != nil {
 			if m.Custom == nil {
 				m.Custom = new(Custom)
 			}
-			m.Custom.File, m.Custom.Date = custom.File, custom.Date
+			m.Custom.File, m.Custom.Date, m.Custom.Named = custom.File, custom.Date, true
 		}
 		for _, name := range append([]string{m.ID}, m.Aliases...) {
 			if seen[name] {
-				return fmt.Errorf("model %d: the name %q is there twice", i+1, name)
+				return fmt.Errorf("line %d: model %d: the name %q is there twice", lineOfModel(data, i), i+1, name)
 			}
 			seen[name] = true
 		}
 		t.put(m)
 	}
-	return nil
+	return t.route()
 }
 
 // put adds a model. It replaces a model with the same id, and takes over that model's
@@ -187,10 +191,44 @@ func (t *Table) put(m *Model) {
 	}
 }
 
+// lineOfModel returns the line on which the i-th model of a file begins. The file has been
+// decoded before, so that it is known to be sound.
+func lineOfModel(data []byte, i int) int {
+	d := json.NewDecoder(bytes.NewReader(data))
+	depth, inModels := 0, false
+	for {
+		t, err := d.Token()
+		if err != nil {
+			return 1
+		}
+		switch {
+		case t == json.Delim('['), t == json.Delim('{'):
+			if inModels && depth == 2 {
+				if i--; i < 0 {
+					return 1 + bytes.Count(data[:d.InputOffset()], []byte("\n"))
+				}
+			}
+			depth++
+		case t == json.Delim(']'), t == json.Delim('}'):
+			depth--
+		case depth == 1:
+			inModels = t == "models"
+		}
+	}
+}
+
 // positioned adds the line to an error in the JSON.
 func positioned(err error, data []byte, offset int64) error {
+	switch {
+	case err == io.EOF:
+		err = errors.New("the file is empty: docs/prices.md describes the format")
+	case err == io.ErrUnexpectedEOF:
+		err, offset = errors.New("the file ends in the middle of a value"), int64(len(data))
+	}
 	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
 		offset = e.Offset
+		at := data[max(0, min(offset-1, int64(len(data)))):]
+		err = fmt.Errorf("%q is not valid JSON here", bytes.ToValidUTF8(at[:min(len(at), 12)], nil))
 	}
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		offset = e.Offset
@@ -225,7 +263,7 @@ func (f *fileModel) model(sources map[string]Source, list *Table, all *multiplie
 	}
 	if f.RoutedTo != nil {
 		m.RoutedTo, m.RoutedFrom = f.RoutedTo.Model, f.RoutedTo.From
-		if m.routed, err = day(m.RoutedFrom, 0, zone); err != nil {
+		if m.routing.from, err = day(m.RoutedFrom, 0, zone); err != nil {
 			return nil, fmt.Errorf("routed_to: %w", err)
 		}
 	}

@@ -3,6 +3,7 @@ package price
 import (
 	"bytes"
 	_ "embed" // prices.json
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -93,6 +94,10 @@ type Period struct {
 	// nil if there is none. Without tiers it is the whole price.
 	PerRequest *USD
 
+	// As names the model that serves and is billed in these days in the place of the
+	// entry's own; see [Model.RoutedTo]. It is empty if the entry's own is.
+	As string
+
 	Grounding *Grounding // nil means the model's
 	from, end time.Time  // the first instant, and the first one after the period; zero means open
 }
@@ -110,7 +115,7 @@ type Source struct {
 type Model struct {
 	ID         string
 	Aliases    []string
-	Type       string // text, image, tts, embedding, video, alias
+	Type       string // text, image, tts, stt, embedding, video, alias
 	Status     string // available, or what has become of the model
 	Confidence string // how certain the prices are
 	Notes      []string
@@ -118,8 +123,8 @@ type Model struct {
 	Periods    []Period // by date
 
 	// RoutedTo names the model that answers and is billed in place of this one, from
-	// the day RoutedFrom on. It is empty if there is none. Cost does not use it,
-	// because an answer's modelVersion says which model really answered.
+	// the day RoutedFrom on. It is empty if there is none. The Periods from that day on
+	// are those of the other model. [Table.Vertex] has no routings.
 	RoutedTo   string
 	RoutedFrom string
 
@@ -132,7 +137,7 @@ type Model struct {
 
 	Custom *Custom // nil if the entry is from the built-in table
 
-	routed time.Time
+	routing routing
 }
 
 // At returns the period that contains t, or nil if the table has none.
@@ -204,8 +209,14 @@ func (t *Table) Lookup(model string, at time.Time) (Entry, bool) {
 // gateways put around it, piece by piece. It never guesses: a name with anything else in
 // it is another model.
 func (t *Table) find(name string) *Model {
+	if m := t.byName[name]; m != nil {
+		return m
+	}
 	if i := strings.LastIndex(name, "models/"); i == 0 || i > 0 && name[i-1] == '/' {
 		name = name[i+len("models/"):]
+	}
+	for _, seller := range []string{"google/", "gemini/", "vertex_ai/", "vertex/"} { // OpenRouter, LiteLLM and their like
+		name = strings.TrimPrefix(name, seller)
 	}
 	for {
 		if m := t.byName[name]; m != nil {
@@ -219,17 +230,28 @@ func (t *Table) find(name string) *Model {
 	}
 }
 
+// dated finds the day of a version: -06-17, -09-2025, -2026-08-13, -20260813.
+var dated = regexp.MustCompile(`-(?:\d\d-\d\d|\d\d-20\d\d|20\d\d-\d\d-\d\d|20\d{6})$`)
+
+// freeSuffixes change how a model is asked, and not its price of a token.
+var freeSuffixes = []string{"-simulated", "-latest", "-nothinking", "-thinking", "-minimal", "-low", "-medium", "-high", "-xhigh"}
+
 // cutSuffix cuts one suffix that does not change the price:
 //
 //	-simulated                               the simulator
+//	-latest, -06-17                          the newest version, or that of a day
 //	@001, @default                           a version on Vertex AI
-//	-nothinking, -thinking, -thinking-1024   gateways of the new-api family
+//	-nothinking, -thinking, -thinking-1024   gateways of the new-api family; -high and its
+//	                                         like are their names for thinkingLevel
 //	-001                                     Google's name for a fixed stable version
 func cutSuffix(name string) string {
 	if i := strings.LastIndexByte(name, '@'); i > 0 {
 		return name[:i]
 	}
-	for _, s := range []string{"-simulated", "-nothinking", "-thinking"} {
+	if day := dated.FindStringIndex(name); day != nil {
+		return name[:day[0]]
+	}
+	for _, s := range freeSuffixes {
 		if short, ok := strings.CutSuffix(name, s); ok {
 			return short
 		}

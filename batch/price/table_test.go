@@ -80,7 +80,12 @@ func TestLookup(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	for _, tt := range []struct{ model, day, want string }{
-		{"gemini-3.5-flash", "2026-11-21", ""},
+		{"gemini-3.5-flash-lite", "2026-11-21", ""},
+		{"gemini-3.5-flash", "2026-09-30", "from 2026-10-08 on requests for gemini-3.5-flash are answered by, and billed as, gemini-3.6-flash"},
+		{"gemini-3.5-flash", "2026-10-08", "since 2026-10-08 requests for gemini-3.5-flash are answered by, and billed as, gemini-3.6-flash"},
+		{"gemini-3.5-flash", "2026-11-21", "since 2026-10-08 requests for gemini-3.5-flash are answered by, and billed as, gemini-3.6-flash|the price of gemini-3.5-flash changes on 2027-01-01: input_text 0.75 to 1.5, output_text 3.75 to 7.5 USD per million tokens"},
+		{"gemini-4-carbon", "2026-11-21", "the price of gemini-4-carbon changes on 2026-12-01: input_text 2 to 4, output_text 10 to 20 USD per million tokens"},
+		{"gemini-3.1-flash-image", "2026-11-21", "gemini-3.1-flash-image: shut down 2026-10-29; use gemini-nano-banana-2.1"},
 		{"gemini-3.8-flash", "2026-10-21", ""}, // too early
 		{"gemini-3.8-flash", "2026-11-21", "the price of gemini-3.8-flash changes on 2027-01-01: input_text 0.75 to 1.5, output_text 3.75 to 7.5 USD per million tokens"},
 		{"gemini-3.8-flash", "2027-01-01", ""},
@@ -89,7 +94,7 @@ func TestWarnings(t *testing.T) {
 		{"gemini-2.5-flash", "2026-11-30", "from 2026-12-01 on requests for gemini-2.5-flash are answered by, and billed as, gemini-3.5-flash-lite"},
 		{"gemini-2.5-flash", "2026-12-01", "since 2026-12-01 requests for gemini-2.5-flash are answered by, and billed as, gemini-3.5-flash-lite"},
 		{"gemini-2.0-flash", "2026-11-21", "gemini-2.0-flash: shut down 2026-06-01 (404)"},
-		{"gemini-3-pro-preview", "2026-03-01", "gemini-3-pro-preview: shut down 2026-03-09|the price of gemini-3-pro-preview is known until 2026-03-09"},
+		{"gemini-3-pro-preview", "2026-03-01", "from 2026-03-09 on requests for gemini-3-pro-preview are answered by, and billed as, gemini-3.1-pro-preview"},
 	} {
 		e, _ := Default().Lookup(tt.model, on(tt.day))
 		if got := strings.Join(e.Warnings, "|"); got != tt.want {
@@ -147,32 +152,35 @@ func TestLoadErrors(t *testing.T) {
 	model := func(periods string) string { return `{"models": [{"id": "m", "periods": [` + periods + `]}]}` }
 	tier := func(t string) string { return model(`{"tiers": [` + t + `]}`) }
 	for _, tt := range []struct{ in, want string }{
-		{"", "line 1: EOF"},
-		{"{\n\n  \"models\": [}", "line 3: invalid character '}' looking for beginning of value"},
+		{"", "line 1: the file is empty: docs/prices.md describes the format"},
+		{"{\n\n  \"models\": [}", `line 3: "}" is not valid JSON here`},
+		{`{"models": [`, "line 1: the file ends in the middle of a value"},
+		{`{"models": [{"id": "m", "per_request": NaN}]}`, `line 1: "NaN}]}" is not valid JSON here`},
+		{"{\"generated\": \"models\", \"sources\": {\"a\": {}},\n\"models\": [\n{\"id\": \"a\", \"notes\": [\"[{\"], \"per_request\": 1},\n\n{\"id\": \"b\",\n\"per_request\": -1}]}", `line 5: model 2 ("b"): per_request: -1 is not between 0 and 1000 dollars for one request`},
 		{"{\n\"models\": 5}", "line 2: the value of models cannot be of type number"},
 		{`{"modles": []}`, `line 1: unknown key "modles": docs/prices.md describes the format`},
 		{`{"models": []}`, "there are no models in it, and no multiplier of the list prices"},
 		{model("") + "{}", "line 1: more follows after the closing brace"},
 		{`{"schema_version": 2}`, "schema_version 2 is newer than this genbatch, which reads 1"},
 		{`{"currency": "EUR"}`, `currency "EUR": prices must be in USD`},
-		{`{"models": [{}]}`, `model 1 (""): it has no id: give the name by which the endpoint knows the model`},
-		{`{"models": [{"id": "a"}, {"id": "b", "aliases": ["a"]}]}`, `model 2: the name "a" is there twice`},
-		{`{"models": [{"id": "a", "routed_to": {"model": "b", "from": "soon"}}]}`, `model 1 ("a"): routed_to: "soon" is not a day like 2026-12-31`},
-		{model(`{"from": "1.1.2026"}`), `model 1 ("m"): period 1: from: "1.1.2026" is not a day like 2026-12-31`},
-		{model(`{"until": "2026-02-30"}`), `model 1 ("m"): period 1: until: "2026-02-30" is not a day like 2026-12-31`},
-		{model(`{"from": "2026-02-02", "until": "2026-02-01"}`), `model 1 ("m"): period 1: until 2026-02-01 is before from 2026-02-02`},
+		{`{"models": [{}]}`, `line 1: model 1 (""): it has no id: give the name by which the endpoint knows the model`},
+		{`{"models": [{"id": "a"}, {"id": "b", "aliases": ["a"]}]}`, `line 1: model 2: the name "a" is there twice`},
+		{`{"models": [{"id": "a", "routed_to": {"model": "b", "from": "soon"}}]}`, `line 1: model 1 ("a"): routed_to: "soon" is not a day like 2026-12-31`},
+		{model(`{"from": "1.1.2026"}`), `line 1: model 1 ("m"): period 1: from: "1.1.2026" is not a day like 2026-12-31`},
+		{model(`{"until": "2026-02-30"}`), `line 1: model 1 ("m"): period 1: until: "2026-02-30" is not a day like 2026-12-31`},
+		{model(`{"from": "2026-02-02", "until": "2026-02-01"}`), `line 1: model 1 ("m"): period 1: until 2026-02-01 is before from 2026-02-02`},
 		{
 			model(`{"from": "2026-02-02"}, {"from": "2026-01-01", "until": "2026-02-02"}`),
-			`model 1 ("m"): the period from "2026-02-02" overlaps the one from "2026-01-01": give that one an earlier until`,
+			`line 1: model 1 ("m"): the period from "2026-02-02" overlaps the one from "2026-01-01": give that one an earlier until`,
 		},
-		{model(`{}, {}`), `model 1 ("m"): the period from "" overlaps the one from "": give that one an earlier until`},
-		{tier(`{}, {}`), `model 1 ("m"): period 1: two tiers have the same max_prompt_tokens`},
-		{tier(`{"max_prompt_tokens": 0}`), `model 1 ("m"): period 1: tier 1: max_prompt_tokens is 0: write null for any size`},
+		{model(`{}, {}`), `line 1: model 1 ("m"): the period from "" overlaps the one from "": give that one an earlier until`},
+		{tier(`{}, {}`), `line 1: model 1 ("m"): period 1: two tiers have the same max_prompt_tokens`},
+		{tier(`{"max_prompt_tokens": 0}`), `line 1: model 1 ("m"): period 1: tier 1: max_prompt_tokens is 0: write null for any size`},
 		{tier(`{"turbo": {}}`), `line 1: unknown key "turbo": docs/prices.md describes the format`},
-		{tier(`{"batch": {"input_text": -1}}`), `model 1 ("m"): period 1: tier 1: batch: input_text: -1 is below 0: a price is in USD for a million tokens`},
-		{tier(`{"flex": {"input_text": 0.0000001}}`), `model 1 ("m"): period 1: tier 1: flex: input_text: 0.0000001 per million tokens is finer than a pico-dollar a token (6 decimals)`},
-		{tier(`{"standard": {"input_text": 1e999999999}}`), `model 1 ("m"): period 1: tier 1: standard: input_text: "1e999999999" is not a decimal number of dollars`},
-		{tier(`{"standard": {"input_text": 1e9}}`), `model 1 ("m"): period 1: tier 1: standard: input_text: 1e9 dollars are too much: the largest amount is 9223372`},
+		{tier(`{"batch": {"input_text": -1}}`), `line 1: model 1 ("m"): period 1: tier 1: batch: input_text: -1 is below 0: a price is in USD for a million tokens`},
+		{tier(`{"flex": {"input_text": 0.0000001}}`), `line 1: model 1 ("m"): period 1: tier 1: flex: input_text: 0.0000001 per million tokens is finer than a pico-dollar a token (6 decimals)`},
+		{tier(`{"standard": {"input_text": 1e999999999}}`), `line 1: model 1 ("m"): period 1: tier 1: standard: input_text: "1e999999999" is not a decimal number of dollars`},
+		{tier(`{"standard": {"input_text": 1e9}}`), `line 1: model 1 ("m"): period 1: tier 1: standard: input_text: 1e9 dollars are too much: the largest amount is 9223372`},
 	} {
 		_, err := Load(strings.NewReader(tt.in))
 		if err == nil || err.Error() != tt.want {

@@ -15,16 +15,16 @@ func (m *Model) warnings(at time.Time) []string {
 	var w []string
 	soon := func(t time.Time) bool { return !t.IsZero() && t.After(at) && t.Before(at.Add(notice)) }
 	switch {
-	case m.RoutedTo != "" && !at.Before(m.routed):
+	case m.RoutedTo != "" && !at.Before(m.routing.from):
 		w = append(w, fmt.Sprintf("since %s requests for %s are answered by, and billed as, %s", m.RoutedFrom, m.ID, m.RoutedTo))
-	case m.RoutedTo != "" && soon(m.routed):
+	case m.RoutedTo != "" && soon(m.routing.from):
 		w = append(w, fmt.Sprintf("from %s on requests for %s are answered by, and billed as, %s", m.RoutedFrom, m.ID, m.RoutedTo))
 	case m.RoutedTo == "" && m.Status != "" && m.Status != "available":
 		w = append(w, m.ID+": "+m.Status)
 	}
 	p := m.At(at)
-	if p == nil || !soon(p.end) || m.RoutedTo != "" {
-		return w
+	if p == nil || !soon(p.end) || m.RoutedTo != "" && !p.end.After(m.routing.from) {
+		return w // the routing is said already
 	}
 	next := m.At(p.end)
 	if !next.Priced() {

@@ -59,7 +59,7 @@ func printCarryOn(w io.Writer, s *jobs.Summary, err error, total int64) {
 // this run, on average.
 func costOfRest(s *jobs.Summary, total int64) (more price.USD, known bool) {
 	cost, unpriced := s.Run.CostUSD()
-	if unpriced > 0 || s.Run.Rows == 0 || total == 0 {
+	if unpriced > 0 || s.Run.Bill.UnknownRows > 0 || s.Run.Rows == 0 || total == 0 {
 		return 0, false
 	}
 	return price.USD(float64(cost) / float64(s.Run.Rows) * float64(s.Left(total))), true

@@ -40,18 +40,17 @@ func export(c *cli.Context, con *console) error {
 	if err != nil {
 		return err
 	}
-	spec := named.Spec
-	path, format := spec.Output, spec.OutputFormat
+	path, format := named.Spec.Output, named.Spec.OutputFormat
 	if c.IsSet("output") {
 		format = c.String("output-format")
 		if c.String("output") == "-" {
-			return exportToStdout(c, con, spec, format)
+			return exportToStdout(c, con, named, format)
 		}
 		if path, err = filepath.Abs(c.String("output")); err != nil {
 			return err
 		}
 	}
-	r, err := exportTo(c, con, spec, path, format)
+	r, err := exportTo(c, con, named, path, format)
 	if err != nil {
 		return err
 	}
@@ -61,7 +60,7 @@ func export(c *cli.Context, con *console) error {
 
 // exportToStdout writes a whole output to stdout, by way of a temporary file. What is to
 // be said about it goes to stderr.
-func exportToStdout(c *cli.Context, con *console, spec *jobs.Spec, format string) error {
+func exportToStdout(c *cli.Context, con *console, named *namedJob, format string) error {
 	if format == "" {
 		format = "jsonl"
 	}
@@ -71,7 +70,7 @@ func exportToStdout(c *cli.Context, con *console, spec *jobs.Spec, format string
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "stdout."+format)
-	r, err := exportTo(c, con, spec, path, format)
+	r, err := exportTo(c, con, named, path, format)
 	if err != nil {
 		return err
 	}
@@ -88,10 +87,10 @@ func exportToStdout(c *cli.Context, con *console, spec *jobs.Spec, format string
 }
 
 // exportTo writes an output to a file.
-func exportTo(c *cli.Context, con *console, spec *jobs.Spec, path, format string) (r report.Export, err error) {
+func exportTo(c *cli.Context, con *console, named *namedJob, path, format string) (r report.Export, err error) {
 	// Only these flags mean what they mean to run: --output and --state, for example, name
 	// a place here, and are no part of the job.
-	override(c, spec, "columns", "prefix", "raw", "csv-safe", "expected", "prices")
+	override(c, named.Spec, "columns", "prefix", "raw", "csv-safe", "expected", "prices")
 	statuses, err := statusesOf(c)
 	if err != nil {
 		return r, err
@@ -101,7 +100,7 @@ func exportTo(c *cli.Context, con *console, spec *jobs.Spec, path, format string
 		return r, err
 	}
 	named.warnChanged(log)
-	job, err := jobs.View(*spec, jobs.Options{Log: log})
+	job, err := jobs.View(*named.Spec, jobs.Options{Log: log})
 	if err != nil {
 		return r, err
 	}

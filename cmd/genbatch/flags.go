@@ -98,7 +98,7 @@ func settings() []setting {
 		boolSetting("csv-safe", groupOutput, "guard CSV cells that a spreadsheet would take for a formula", func(s *jobs.Spec) *bool { return &s.CSVSafe }),
 		boolSetting("force", groupOutput, "replace an output that this job did not write", func(s *jobs.Spec) *bool { return &s.Force }),
 
-		textSetting("model", groupAsk, "`MODEL` to ask, such as gemini-2.5-flash-lite; required", func(s *jobs.Spec) *string { return &s.Model }, "m"),
+		textSetting("model", groupAsk, "`MODEL` to ask, such as gemini-3.5-flash-lite; required", func(s *jobs.Spec) *string { return &s.Model }, "m"),
 		textSetting("prompt", groupAsk, "`TEXT` to ask, a template over the row: \"Summarize: {{.body}}\"; @FILE reads it from a file", func(s *jobs.Spec) *string { return &s.Prompt }, "p"),
 		textSetting("system", groupAsk, "`TEXT` of the system instruction, likewise", func(s *jobs.Spec) *string { return &s.System }),
 		{

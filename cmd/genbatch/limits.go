@@ -29,7 +29,7 @@ func limitsCommand(con *console) *cli.Command {
 			"requests of the day, which are counts. A run that is under way keeps what it\n" +
 			"knows, and leaves it behind again. genbatch run --fresh forgets the limits of\n" +
 			"the models that it asks.\n\n" +
-			"genbatch limits forget gemini-2.5-flash-lite",
+			"genbatch limits forget gemini-3.5-flash-lite",
 		Flags:  []cli.Flag{jsonFlag()},
 		Action: func(c *cli.Context) error { return limits(c, con) },
 	}

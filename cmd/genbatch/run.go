@@ -18,7 +18,7 @@ func runCommand(con *console) *cli.Command {
 			"pending. Run again with the same command, it carries on; with new or changed rows, it\n" +
 			"asks only those. Every flag is also a key of the job file (snake_case) and a variable\n" +
 			"GENBATCH_… of the environment; flags come before the environment, and that before the file.\n\n" +
-			"genbatch run -i reviews.csv -o labels.csv -m gemini-2.5-flash-lite \\\n" +
+			"genbatch run -i reviews.csv -o labels.csv -m gemini-3.5-flash-lite \\\n" +
 			"   --label positive --label negative --text '{{.body}}'",
 		Flags: flagsOf(settings(), append(talkFlags(),
 			&cli.BoolFlag{Name: "fresh", Category: groupState, Usage: "begin a new journal, set the old one aside, and forget learned limits of the models", EnvVars: env("fresh")},

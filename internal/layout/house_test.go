@@ -76,7 +76,8 @@ var house = []floor{
 		{"writer", []string{"batch", "internal/durable", "internal/fileformat", "internal/plainjson"}},
 	}},
 	{"around the engine", []room{
-		{"batch/gemini", []string{"batch", "internal/apijson", "internal/plainjson", "internal/redact"}},
+		{"batch/gemini", []string{"batch", "batch/gemini/internal/wire", "internal/apijson", "internal/plainjson", "internal/redact"}},
+		{"batch/gemini/internal/wire", []string{"batch"}},
 		{"batch/journal", []string{"batch", "internal/durable"}},
 		{"batch/quota", []string{"batch", "internal/durable", "internal/pacific"}},
 		{"batch/price", []string{"internal/pacific"}},

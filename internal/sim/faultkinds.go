@@ -45,7 +45,9 @@ var plainFaults = []faultKind{
 	})},
 	{"402", "402 (403 from a gateway), the balance is used up", nil, refusal(func(x *exchange) *wire.Error { return wire.NoBalance(x.server.config.Dialect) })},
 	{"403", "403 PERMISSION_DENIED CONSUMER_SUSPENDED, whose text prints the key", nil, refusal(func(x *exchange) *wire.Error { return wire.SuspendedKey(x.key) })},
-	{"404", "404, the model is not found (503 model_not_found from a gateway)", nil, refusal(func(x *exchange) *wire.Error { return wire.UnknownModel(x.server.config.Dialect, x.at, x.model.Name) })},
+	{"404", "404, the model is not found (503 model_not_found from a gateway)", nil, refusal(func(x *exchange) *wire.Error {
+		return wire.UnknownModel(x.server.config.Dialect, x.at, x.model.Name, "generateContent")
+	})},
 	{"408", "408 with an HTML page", nil, page(http.StatusRequestTimeout, "Request Timeout")},
 	{"429", "429 with QuotaFailure and RetryInfo, of =DURATION (1s)", checkDuration, (*exchange).fault429},
 	{"429bare", "429 that says neither which limit nor how long", nil, refusal(func(x *exchange) *wire.Error { return wire.BareQuota(x.server.config.Dialect) })},

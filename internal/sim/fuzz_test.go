@@ -2,6 +2,7 @@ package sim
 
 import (
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -17,6 +18,7 @@ func FuzzGenerate(f *testing.F) {
 	f.Add(`{"contents":[null,{"parts":[null]}],"generation_config":null}`)
 	f.Add(ask("call f at 3 / 0, see https://a.example/x", `"tools":[{"functionDeclarations":[{"name":"f","parameters":{"properties":{"a":{"type":"STRING","pattern":"^[^a]*(b|$)"}}}}]},{"codeExecution":{}},{"urlContext":{}},{"googleSearch":{}}],"toolConfig":{"functionCallingConfig":{"mode":"ANY"},"includeServerSideToolInvocations":true}`))
 	f.Add(`{"contents":[{"parts":[{"inlineData":{"mimeType":"video/mp4","data":"AAAA"},"videoMetadata":{"fps":1e300,"startOffset":"9s","endOffset":"1s"}},{"fileData":{"fileUri":"https://a/files/"}},{"functionResponse":{"name":1}}]}],"generationConfig":{"candidateCount":8,"mediaResolution":5}}`)
+	f.Add(ask("Sort by topic.\n- e-mail: letters, e.g. by post\n- e: \n\nAn e-mail", `"generationConfig":{"responseMimeType":"text/x.enum","responseSchema":{"type":"STRING","enum":["e-mail","e","E E","\n","::","é"]}}`))
 	s := New(Config{})
 	f.Fuzz(func(t *testing.T, body string) {
 		if strings.Contains(body, directiveMark) {
@@ -24,7 +26,7 @@ func FuzzGenerate(f *testing.F) {
 		}
 		for _, path := range []string{flash, "/v1beta/models/gemini-2.5-flash:streamGenerateContent", "/v1beta/models/gemini-2.5-flash:countTokens",
 			imageModel, ttsModel, flash3} {
-			if w := call(s, path, body); !json.Valid(w.Body.Bytes()) {
+			if w := call(s, path, body); !json.Valid(w.Body.Bytes()) || w.Code == http.StatusInternalServerError {
 				t.Errorf("%s\nanswers %d %s", body, w.Code, w.Body)
 			}
 		}

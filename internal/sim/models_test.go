@@ -5,12 +5,14 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
 func TestModelsAndCount(t *testing.T) {
 	s := New(Config{})
 	var page struct {
-		Models        []modelInfo
+		Models        []wire.ModelInfo
 		NextPageToken string
 	}
 	var names []string
@@ -30,7 +32,7 @@ func TestModelsAndCount(t *testing.T) {
 			break
 		}
 	}
-	if strings.Join(names, " ") != strings.Join(listed, " ") {
+	if strings.Join(names, " ") != strings.Join(wire.Listed, " ") {
 		t.Errorf("the pages list %v", names)
 	}
 

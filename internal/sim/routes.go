@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -31,6 +32,7 @@ var routes = []route{
 	{http.MethodPost, "models/{model}:streamGenerateContent", wire.Dialects, streamed(keyed(modelled((*exchange).generate)))},
 	// Gateways pass on what they bill, and counting is free.
 	{http.MethodPost, "models/{model}:countTokens", makers, keyed(modelled((*exchange).countTokens))},
+	{"", "models/{method...}", makers, keyed(unknownMethod)},
 
 	// The Files API asks for the key before it looks at the verb.
 	{"", "upload/files", google, (*exchange).upload},
@@ -109,13 +111,23 @@ func (x *exchange) authenticate() bool {
 // modelled serves a call only when its model exists.
 func modelled(next func(*exchange)) func(*exchange) {
 	return func(x *exchange) {
-		d, ok := x.server.config.Dialect, false
-		if x.model, ok = wire.FindModel(d, x.name); !ok {
-			x.refuse("model", wire.UnknownModel(d, x.at, x.name))
+		var ok bool
+		if x.model, ok = wire.FindModel(x.server.config.Dialect, x.name, x.server.config.Models...); ok {
+			next(x)
 			return
 		}
-		next(x)
+		_, method, _ := strings.Cut(x.r.URL.Path, ":")
+		x.refuse("model", wire.UnknownModel(x.server.config.Dialect, x.at, x.name, cmp.Or(method, "generateContent")))
 	}
+}
+
+// unknownMethod refuses a method that no model has.
+func unknownMethod(x *exchange) {
+	if model, method, _ := strings.Cut(x.name, ":"); model != "" && method != "" {
+		x.refuse("model", wire.UnknownModel(x.server.config.Dialect, x.at, model, method))
+		return
+	}
+	x.unknownPath()
 }
 
 // unary serves a call that asks for one answer. Gateways stream whatever is asked

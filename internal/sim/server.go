@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/internal/sim/answer"
+	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
 // A Config says what is simulated. The zero value is Google's API, which accepts any key
@@ -21,6 +22,7 @@ type Config struct {
 	Dialect    Dialect
 	PathPrefix string   // what paths begin with, before /v1beta: "/proxy/gemini"
 	Keys       []string // the keys and tokens that are accepted; empty for any
+	Models     []string // that are served beside those of the API
 
 	Quota       Quota            // of each model
 	ModelQuotas map[string]Quota // of the models named here, instead
@@ -95,7 +97,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.stats.requests.Add(1)
-	s.serve(&exchange{server: s, w: w, r: r})
+	x := &exchange{server: s, w: w, r: r}
+	defer func() {
+		if p := recover(); p == http.ErrAbortHandler { // a fault cuts the connection
+			panic(p)
+		} else if p != nil {
+			x.refuse("internal", wire.Internal())
+		}
+	}()
+	s.serve(x)
 }
 
 // A Running is a server that listens.

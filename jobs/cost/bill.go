@@ -22,6 +22,11 @@ type Bill struct {
 	// that were asked again.
 	Retries Share `json:"retries,omitzero"`
 
+	// UnknownRows counts rows whose cost is not known: an attempt has no known price, or the
+	// last one never said what it used. The Cost of the rest is the least that all can have
+	// cost.
+	UnknownRows int64 `json:"unknown_cost_rows,omitzero"`
+
 	// Kept is what the run did not have to pay again: the cost of the answers that were in
 	// the journal before it. Whoever derives an output sets it.
 	Kept price.USD `json:"-"`

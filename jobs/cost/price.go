@@ -17,8 +17,9 @@ func Of(prices *price.Table, s *batch.Spend, asked string) (price.USD, bool) {
 }
 
 // Most returns the most that an attempt can cost with s.Most, also if its output turns out
-// to be of the model's dearest kind; see [price.Table.Most]. The result is false if that is
-// unknown, or if s.Most is nil.
+// to be of the model's dearest kind; see [price.Table.Most]. If the price of the model or of
+// the tier that answered is not known, the asked model's counts, in its dearest tier. The
+// result is false if that is unknown too, or if s.Most is nil.
 func Most(prices *price.Table, s *batch.Spend, asked string) (price.USD, bool) {
 	if s.Most == nil {
 		return 0, false
@@ -33,6 +34,14 @@ func Most(prices *price.Table, s *batch.Spend, asked string) (price.USD, bool) {
 	if !ok && q.Model != asked {
 		q.Model = asked
 		amount, ok = prices.Most(q)
+	}
+	if _, known := price.ServiceOf(q.Tier); !known {
+		for _, service := range price.Services {
+			q.Tier = string(service)
+			if dearest, known := prices.Most(q); known {
+				amount, ok = max(amount, dearest), true
+			}
+		}
 	}
 	return amount, ok
 }
@@ -54,20 +63,16 @@ func UnknownPrice(model, tier string) error {
 }
 
 // BilledModel returns the model whose price counts, at a time, for an attempt that one model
-// was asked and one answered. It is the model that answered, with two exceptions:
-//
-//   - The answering model has no price, as when a gateway calls it by a name of its own.
-//   - The user's price file lists the asked model and not the answering one. Who writes such
-//     a file is billed by the name that is asked.
+// was asked and one answered. It is the model that answered, also if its price is not known:
+// the asked one's price would be a guess. The exception is a user's price file that names the
+// asked model and not the answering one. Who writes such a file is billed by the name that is
+// asked.
 func BilledModel(prices *price.Table, answered, asked string, at time.Time) string {
-	if answered == asked {
-		return asked
+	named := func(model string) bool {
+		e, ok := prices.Lookup(model, at)
+		return ok && e.Custom != nil && e.Custom.Named
 	}
-	a, known := prices.Lookup(answered, at)
-	if !known {
-		return asked
-	}
-	if own, ok := prices.Lookup(asked, at); ok && own.Custom != nil && a.Custom == nil {
+	if answered == asked || named(asked) && !named(answered) {
 		return asked
 	}
 	return answered

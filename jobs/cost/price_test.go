@@ -31,6 +31,10 @@ const (
 )
 
 func TestBilledModel(t *testing.T) {
+	multiplied, err := price.Load(strings.NewReader(`{"multiplier": 0.8}`))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		name            string
 		prices          *price.Table
@@ -39,7 +43,10 @@ func TestBilledModel(t *testing.T) {
 	}{
 		{"the model that was asked answers", price.Default(), "gemini-2.5-pro", "gemini-2.5-pro", "gemini-2.5-pro"},
 		{"another one answers", price.Default(), "gemini-2.5-pro", "gemini-2.5-flash", "gemini-2.5-pro"},
-		{"a name that has no price", price.Default(), "someone's flash", "gemini-2.5-flash", "gemini-2.5-flash"},
+		{"a name that has no price", price.Default(), "someone's flash", "gemini-2.5-flash", "someone's flash"},
+		{"and the file names what was asked", loadPrices(t, own), "someone's flash", "own-name", "own-name"},
+		{"all prices are multiplied", multiplied, "gemini-2.5-pro", "gemini-2.5-flash", "gemini-2.5-pro"},
+		{"and the name has no price", multiplied, "someone's flash", "gemini-2.5-flash", "someone's flash"},
 		{"the user's prices name what was asked", loadPrices(t, own), "gemini-2.5-pro", "own-name", "own-name"},
 		{"they name both", loadPrices(t, own+","+answers), "answering-name", "own-name", "answering-name"},
 		{"they name what answered", loadPrices(t, answers), "answering-name", "gemini-2.5-pro", "answering-name"},
@@ -66,6 +73,7 @@ func TestMost(t *testing.T) {
 		{"sound", batch.Spend{Model: "own-name", Most: &batch.Usage{PromptTokenCount: 100, PromptTokensDetails: sound}}, "own-name", 60*1_000_000 + 40*3_000_000, true},
 		{"a model of another price answers", batch.Spend{Model: "gemini-2.5-flash-image", Most: &batch.Usage{PromptTokenCount: 10, CandidatesTokenCount: 1290}}, "gemini-2.5-flash", 10*300_000 + 1290*30_000_000, true},
 		{"a model without a price answers", batch.Spend{Model: "nobody's", Most: &batch.Usage{PromptTokenCount: 100}}, "own-name", 100 * 1_000_000, true},
+		{"a tier that nobody knows answers", batch.Spend{Model: "gemini-3.8-flash", Tier: "turbo", Most: &batch.Usage{PromptTokenCount: 100}}, "gemini-3.8-flash", 100 * 1_350_000, true},
 		{"the tier has no price, the asked model neither", batch.Spend{Model: "own-name", Tier: "flex", Most: &batch.Usage{PromptTokenCount: 100}}, "own-name", 0, false},
 		{"searches", batch.Spend{Model: "gemini-3-flash-preview", Most: &batch.Usage{Searches: 10}}, "gemini-3-flash-preview", 10 * 14 * price.Dollar / 1000, true},
 		{"what was used is not known", batch.Spend{Model: "own-name"}, "own-name", 0, false},

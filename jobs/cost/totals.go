@@ -180,6 +180,9 @@ func (t *Totals) addSpent(r *batch.Result, prices *price.Table, status batch.Sta
 		t.Bill.add(Share{Calls: 1, Cost: c}, r.Endpoint, status, retried)
 		t.tier(&s).add(c, prices, &s, r.Model)
 	}
+	if !known && last {
+		t.Bill.UnknownRows++
+	}
 	return cost, known
 }
 

@@ -29,6 +29,9 @@ func (b *basis) add(req *batch.Request, r *batch.Result) {
 	}
 	b.calls++
 	b.latency += time.Duration(r.LatencyMS) * time.Millisecond
+	if r.Spent[len(r.Spent)-1].Usage == nil {
+		return // what the row cost is not known
+	}
 	o := observation{tokens: float64(req.InputTokens)}
 	for _, s := range r.Spent {
 		if s.Usage == nil {

@@ -207,6 +207,7 @@ func (b *builder) finish() {
 	p.Tier = b.tier()
 	p.Price, p.Unpriced = b.spent.CostUSD()
 	p.Simulated = b.spent.Simulated()
+	p.Unpriced = max(p.Unpriced, b.spent.Bill.UnknownRows)
 	b.basis.tell(p)
 	if b.unbounded { // the bounds of the other rows bound nothing
 		p.MaxOutputTokens = 0

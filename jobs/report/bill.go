@@ -185,6 +185,6 @@ func billOf(t *jobs.Totals) billJSON {
 func shareOf(s jobs.Share) sorted[shareJSON] {
 	return sorted[shareJSON]{shareJSON{
 		Calls: s.Calls, KnownCostUSD: dollars(s.Cost), UnpricedCalls: s.Unknown,
-		unreportedJSON: unreportedJSON{s.Unreported, dollars(s.Most)},
+		unreportedJSON: unreportedJSON{UnreportedAttempts: s.Unreported, UnreportedMostUSD: dollars(s.Most)},
 	}}
 }

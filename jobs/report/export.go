@@ -19,7 +19,7 @@ func (e Export) String() string {
 	fmt.Fprintf(&b, "Wrote %s: %s of %s\n", e.Path, Count(e.Totals.Written), Rows(e.Totals))
 	w := newTable(&b)
 	writeCleaned(w, e.Totals)
-	fmt.Fprintf(w, "  cost\t%s\n", amount(shownCost(e.Totals)))
+	fmt.Fprintf(w, "  cost\t%s\n", totalCost(e.Totals))
 	writeBill(w, "  ", e.Totals)
 	w.Flush()
 	writeEvaluation(&b, e.Totals.Evaluation)

@@ -42,7 +42,7 @@ func amount(cost price.USD, unpriced int64) string {
 	case unpriced > 0 && cost == 0:
 		return "unknown"
 	case unpriced > 0:
-		return fmt.Sprintf("$%s and %s calls of unknown price", Money(cost), Count(unpriced))
+		return fmt.Sprintf("at least $%s (without %s of unknown price)", Money(cost), Many(unpriced, "call"))
 	}
 	return "$" + Money(cost)
 }

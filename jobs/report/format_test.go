@@ -42,11 +42,27 @@ func TestCosts(t *testing.T) {
 	if got := costText(0, 3); got != "cost unknown" {
 		t.Errorf("an unknown cost is shown as %s", got)
 	}
-	if got := costText(1_500_000_000_000, 1200); got != "$1.50 and 1,200 calls of unknown price" {
+	if got := costText(1_500_000_000_000, 1200); got != "at least $1.50 (without 1,200 calls of unknown price)" {
 		t.Errorf("a cost known in part is shown as %s", got)
 	}
-	if cost, unpriced := shownCost(&jobs.Totals{Unreported: 2}); cost != 0 || unpriced != 2 {
-		t.Errorf("the cost of a run that was only cut is %d with %d calls unknown, want 0 with 2", cost, unpriced)
+	spent := []jobs.ModelTotals{{Calls: 9, Cost: 1_500_000_000_000}}
+	for _, tt := range []struct {
+		name   string
+		totals jobs.Totals
+		text   string
+		json   string
+	}{
+		{"nothing was done", jobs.Totals{}, "$0.00", "0"},
+		{"all is known", jobs.Totals{Models: spent}, "$1.50", "1.5"},
+		{"only cut attempts", jobs.Totals{Unreported: 2}, "unknown", "null"},
+		{"some were cut, and their rows answered later", jobs.Totals{Models: spent, Unreported: 2}, "$1.50", "1.5"},
+		{"rows of unknown cost", jobs.Totals{Models: spent, Bill: jobs.Bill{UnknownRows: 1200}}, "at least $1.50 (without 1,200 rows of unknown cost)", "null"},
+		{"nothing else", jobs.Totals{Bill: jobs.Bill{UnknownRows: 1}}, "unknown", "null"},
+	} {
+		b, err := json.Marshal(totalJSON(&tt.totals))
+		if got := totalCost(&tt.totals); got != tt.text || err != nil || string(b) != tt.json {
+			t.Errorf("%s: %s, and as JSON %s, %v; want %s and %s", tt.name, got, b, err, tt.text, tt.json)
+		}
 	}
 }
 

@@ -154,6 +154,9 @@ func writePeriod(w io.Writer, p *price.Period) {
 	if p.From == "" && p.Until == "" {
 		when = "every day"
 	}
+	if p.As != "" {
+		when += ", as " + p.As
+	}
 	for _, t := range p.Tiers {
 		size := ""
 		if t.MaxPromptTokens > 0 {

@@ -20,8 +20,11 @@ type Progress struct {
 // what the run waits for, which is the String of the Progress's Quota.
 func (p Progress) String() string {
 	r := p.Progress
-	cost, unpriced := r.Run.CostUSD()
-	line := fmt.Sprintf("%s rows  %s/s  %s tokens  %s", fraction(r.Done(), p.Total), decimal(p.RowRate), Count(allTokens(&r.Run)), costText(cost, unpriced))
+	cost := totalCost(&r.Run)
+	if cost == "unknown" {
+		cost = "cost unknown"
+	}
+	line := fmt.Sprintf("%s rows  %s/s  %s tokens  %s", fraction(r.Done(), p.Total), decimal(p.RowRate), Count(allTokens(&r.Run)), cost)
 	if r.Run.Simulated() {
 		line += " simulated"
 	}
@@ -102,7 +105,7 @@ func (p Progress) MarshalJSON() ([]byte, error) {
 		progressRowsJSON: progressRowsJSON{r.Run.Status, r.Settled, r.Bad, r.Copied},
 		RowRate:          p.RowRate, LeftSeconds: p.left().Seconds(),
 		InFlight: r.Calls, Attempts: r.Attempts, Waiting: r.Waiting,
-		Tokens: allTokens(&r.Run), CostUSD: wholeCost(r.Run.CostUSD()), Simulated: r.Run.Simulated(), Quota: quotaOf(r.Quota),
+		Tokens: allTokens(&r.Run), CostUSD: totalJSON(&r.Run), Simulated: r.Run.Simulated(), Quota: quotaOf(r.Quota),
 	}})
 }
 

@@ -50,10 +50,10 @@ func TestRecords(t *testing.T) {
   gemini-a        1,220 tokens in (300 cached), 450 out (50 thinking), $0.25
   gemini-b        10 tokens in (0 cached), 5 out (0 thinking), cost unknown
   tier flex       3 calls, $0.10, $0.10 less than in the standard tier
-  tier standard   2 calls, $0.15 and 1 calls of unknown price
+  tier standard   2 calls, at least $0.15 (without 1 call of unknown price)
   not reported    1 attempt cut before it was known what was used, and possibly billed as well: at most $0.0020 more
   search fees     $0.010 of the cost, for 2 searches, before the free allowance (see genbatch prices MODEL)
-  cost            $0.25 and 1 calls of unknown price at Google's list price; the gateway charges its own (see --prices)
+  cost            at least $0.25 (without 1 call of unknown price) at Google's list price; the gateway charges its own (see --prices)
   of it           thinking $0.040 (16.0%)
   retries         $0.050 for 1 attempt that gave no final answer (20.0%)
   rows not ok     failed $0.050
@@ -234,7 +234,7 @@ cap           $0.04 may be reached
 time          at least 32h0m0s at 500 requests a day, learned 2 h ago of gemini-a
 today         400 of 500 requests are left, learned 2 h ago of gemini-a; the rest takes 2 days after Sat 1 Jan 08:00 UTC
 today         the quota of the day is used up of gemini-b, until Sat 1 Jan 08:00 UTC
-spent so far  $0.0050 and 1 calls of unknown price
+spent so far  at least $0.0050 (without 1 call of unknown price)
 bad: in.csv:3: no column body
 bad: 1 more
 

@@ -77,7 +77,7 @@ func (s Status) String() string {
 		fmt.Fprintf(w, "last result\t%s\n", r.LastAt.Local().Format(time.DateTime))
 	}
 	fmt.Fprintf(w, "requests\t%s, %s of them retries\n", Count(r.Attempts), Count(r.Retries))
-	fmt.Fprintf(w, "cost\t%s\n", costText(shownCost(&r.Totals)))
+	fmt.Fprintf(w, "cost\t%s\n", totalCost(&r.Totals))
 	writeBill(w, "", &r.Totals)
 	if r.Unreported > 0 {
 		fmt.Fprintf(w, "not reported\t%s, at most $%s more\n", Many(r.Unreported, "attempt"), Money(r.UnreportedMost))

@@ -130,7 +130,7 @@ func writeCost(w io.Writer, s *jobs.Summary, rows *jobs.Totals) {
 	if cost, _ := rows.CostUSD(); s.ListPriced && cost > 0 {
 		by = " at Google's list price; the gateway charges its own (see --prices)"
 	}
-	fmt.Fprintf(w, "  %s\t%s%s\n", what, amount(shownCost(rows)), by)
+	fmt.Fprintf(w, "  %s\t%s%s\n", what, totalCost(rows), by)
 	writeBill(w, "  ", rows)
 	if f := s.Forecast; f != nil {
 		fmt.Fprintf(w, "  forecast\t$%s by the pilot, 90 %%: $%s to $%s\n", Money(f.Mean), Money(f.Low), Money(f.High))

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/genbatch/genbatch/batch"
-	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/jobs"
 )
 
@@ -50,15 +49,26 @@ func writeCleaned(w io.Writer, t *jobs.Totals) {
 	}
 }
 
-// shownCost returns a cost, and how many calls it lacks. Attempts that never said what
-// they used count among those if nothing else is known of the cost: it must not look
-// like a cost of nothing.
-func shownCost(t *jobs.Totals) (cost price.USD, unpriced int64) {
-	cost, unpriced = t.CostUSD()
-	if cost == 0 && unpriced == 0 {
-		return 0, t.Unreported
+// totalCost writes a cost, and how many rows it lacks. What is not known must not look like a
+// cost of nothing, nor a part like the whole.
+func totalCost(t *jobs.Totals) string {
+	cost, unpriced := t.CostUSD()
+	switch rows := t.Bill.UnknownRows; {
+	case cost == 0 && (rows > 0 || t.Unreported > 0):
+		return "unknown"
+	case rows > 0:
+		return fmt.Sprintf("at least $%s (without %s of unknown cost)", Money(cost), Many(rows, "row"))
 	}
-	return cost, unpriced
+	return amount(cost, unpriced)
+}
+
+// totalJSON is a cost as JSON: null unless all of it is known.
+func totalJSON(t *jobs.Totals) *dollars {
+	cost, unpriced := t.CostUSD()
+	if cost == 0 {
+		unpriced += t.Unreported
+	}
+	return wholeCost(cost, unpriced+t.Bill.UnknownRows)
 }
 
 // byCount sorts names by their counts, the greatest first.
@@ -93,6 +103,7 @@ type totalsJSON struct {
 type unreportedJSON struct {
 	UnreportedAttempts int64   `json:"unreported_attempts"`
 	UnreportedMostUSD  dollars `json:"unreported_most_usd"`
+	UnknownCostRows    int64   `json:"unknown_cost_rows,omitempty"` // rows whose cost is not known, for these and other reasons
 }
 
 // modelJSON is [jobs.ModelTotals] as JSON.
@@ -112,12 +123,12 @@ type modelJSON struct {
 }
 
 func totalsOf(t *jobs.Totals) totalsJSON {
-	cost, unpriced := t.CostUSD()
+	_, unpriced := t.CostUSD()
 	r := totalsJSON{
 		Rows: t.Rows, Status: t.Status, Problems: t.Problems, Labels: t.Labels, Evaluation: t.Evaluation, ChangedRows: t.Changed,
 		Requests: t.Attempts, Retries: t.Retries,
-		CostUSD: wholeCost(cost, unpriced), UnpricedCalls: unpriced, Models: make([]sorted[modelJSON], len(t.Models)),
-		unreportedJSON: unreportedJSON{t.Unreported, dollars(t.UnreportedMost)},
+		CostUSD: totalJSON(t), UnpricedCalls: unpriced, Models: make([]sorted[modelJSON], len(t.Models)),
+		unreportedJSON: unreportedJSON{t.Unreported, dollars(t.UnreportedMost), t.Bill.UnknownRows},
 		billJSON:       billOf(t),
 	}
 	if t.Copied > 0 {

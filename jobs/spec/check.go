@@ -16,7 +16,7 @@ func (s *Spec) Check() error {
 	case s.Output == "":
 		return Errorf("name the file to write with --output labels.csv, or output: in the job file", "no output is given")
 	case s.Model == "":
-		return Errorf("say which with --model, for example --model gemini-2.5-flash-lite", "no model is given, and there is no default since models are retired")
+		return Errorf("say which with --model, for example --model gemini-3.5-flash-lite", "no model is given, and there is no default since models are retired")
 	}
 	if err := s.checkKind(); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/batch/price"
 )
 
@@ -28,6 +29,22 @@ func (s *Spec) CostLimit() (price.USD, error) {
 		return 0, Errorf("write --max-cost 5.00", "max_cost: %w", err)
 	}
 	return limit, nil
+}
+
+// PriceTable returns the prices that the job is billed by: those of its price file over the
+// list prices of its endpoint.
+func (s *Spec) PriceTable() (*price.Table, error) {
+	t := price.Default()
+	if s.Prices != "" {
+		var err error
+		if t, err = price.LoadFile(s.Prices); err != nil {
+			return nil, &Error{Err: err}
+		}
+	}
+	if (gemini.EndpointOptions{Name: s.Endpoint, BaseURL: s.BaseURL}).Dialect() == gemini.VertexDialect {
+		t = t.Vertex()
+	}
+	return t, nil
 }
 
 // FailureLimit returns the number or percentage of failures at which max_failures stops a

@@ -2,6 +2,7 @@ package answer
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -40,4 +41,27 @@ func TestClassify(t *testing.T) {
 			})
 		}
 	}
+}
+
+// FuzzClassify picks among labels of all kinds, as users write them.
+func FuzzClassify(f *testing.F) {
+	f.Add("e-mail\x00post", "e-mail: letters, e.g. by post\n- post: i.e. paper", "an e-mail")
+	f.Add("e\x00E\x00", "e: ", "e")
+	f.Add("\x00 \x00!\x00\n", "", "")
+	f.Add("日本\x00é\x00ß\x00\u0301", "日本: 東京", "東京 é")
+	f.Add("a:b\x00(c)\x00[d]", "a:b: c = d\n(c) (e.g.)", "[d]")
+	f.Add(strings.Repeat("label e\x00", 3000), "e", "label")
+	f.Fuzz(func(t *testing.T, labels, described, text string) {
+		list := strings.Split(labels, "\x00")
+		var cs Classifiers
+		c, rest := cs.classifier(list, described, text)
+		if label, sure := c.pick(rest); label < 0 || label >= len(list) || !(sure > 0 && sure <= 1) {
+			t.Errorf("label %d of %d, with %f", label, len(list), sure)
+		}
+		for _, l := range c.ranked(text) {
+			if l < 0 || l >= len(list) {
+				t.Errorf("label %d of %d", l, len(list))
+			}
+		}
+	})
 }

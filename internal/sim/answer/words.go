@@ -50,6 +50,9 @@ func stem(w string) string {
 	if n := len(w); n > 3 && w[n-1] == w[n-2] {
 		w = w[:n-1]
 	}
+	if w == "e" { // of e-mail and e.g.
+		return w
+	}
 	return strings.TrimSuffix(w, "e")
 }
 

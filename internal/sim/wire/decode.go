@@ -3,10 +3,12 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // A message lists the fields that an API object may have, by their camelCase names.
@@ -50,17 +52,17 @@ var (
 
 // decode reads a JSON object, and refuses fields that no known message has.
 func decode(body []byte, known ...message) (map[string]any, *Error) {
+	if len(bytes.TrimSpace(body)) == 0 {
+		body = []byte("{}") // as for Google, nothing is an empty message
+	}
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
 	var v any
-	err := dec.Decode(&v)
-	if err == nil {
-		if _, next := dec.Token(); next != io.EOF {
-			err = fmt.Errorf("data after the object")
-		}
+	if err := dec.Decode(&v); err != nil {
+		return nil, unparsable(body, dec.InputOffset(), err)
 	}
-	if err != nil {
-		return nil, Invalid("Invalid JSON payload received. Unable to parse: %v", err)
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, unparsable(body, dec.InputOffset(), err)
 	}
 	root, ok := v.(map[string]any)
 	if !ok {
@@ -70,6 +72,24 @@ func decode(body []byte, known ...message) (map[string]any, *Error) {
 		return nil, e
 	}
 	return root, nil
+}
+
+// unparsable is what Google's JSON parser says about a body that is not JSON: what it met, the
+// place in its line, and a mark below it.
+func unparsable(body []byte, at int64, err error) *Error {
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return Invalid("Invalid JSON payload received. Unexpected end of string. Expected a value.\n\n^")
+	}
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		at = syntax.Offset - 1
+	}
+	const around = 20
+	at = min(max(at, 0), int64(len(body)))
+	line := body[max(0, at-around):min(int64(len(body)), at+around)]
+	before := bytes.ToValidUTF8(body[max(0, at-around):at], []byte("?"))
+	return Invalid("Invalid JSON payload received. Unexpected token.\n%s\n%s^",
+		strings.ReplaceAll(string(bytes.ToValidUTF8(line, []byte("?"))), "\n", " "), strings.Repeat(" ", utf8.RuneCount(before)))
 }
 
 // A place is where an object stands in the request; nil is the top. It becomes a

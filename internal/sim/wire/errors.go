@@ -100,8 +100,8 @@ func UnknownURL(method, path string) *Error {
 	return &Error{HTTPStatus: http.StatusNotFound, message: "Invalid URL (" + method + " " + path + ")", unknownURL: true}
 }
 
-// UnknownModel refuses a model that does not exist.
-func UnknownModel(d Dialect, at Address, model string) *Error {
+// UnknownModel refuses a model that does not exist, or does not have a method.
+func UnknownModel(d Dialect, at Address, model, method string) *Error {
 	switch {
 	case d.Gateway():
 		return GatewayError(http.StatusServiceUnavailable, "model_not_found",
@@ -109,7 +109,7 @@ func UnknownModel(d Dialect, at Address, model string) *Error {
 	case d == Vertex:
 		return Errorf(http.StatusNotFound, "NOT_FOUND", "Publisher Model `%smodels/%s` was not found or your project does not have access to it. Please ensure you are using a valid model version. For more information, see: https://cloud.google.com/vertex-ai/generative-ai/docs/learn/model-versions", at.publisher, model)
 	}
-	return Errorf(http.StatusNotFound, "NOT_FOUND", "models/%s is not found for API version %s, or is not supported for generateContent. Call ModelService.ListModels to see the list of available models and their supported methods.", model, at.Version)
+	return Errorf(http.StatusNotFound, "NOT_FOUND", "models/%s is not found for API version %s, or is not supported for %s. Call ModelService.ListModels to see the list of available models and their supported methods.", model, at.Version, method)
 }
 
 // Overloaded is a 503: the model has too much to do.

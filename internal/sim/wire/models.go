@@ -1,6 +1,10 @@
 package wire
 
-import "strings"
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
 
 // A profile is what a family of models allows.
 // https://ai.google.dev/gemini-api/docs/thinking
@@ -23,6 +27,7 @@ var profiles = []profile{
 	{prefix: "gemini-3.8-flash-tts", byDefault: "off"},
 	{prefix: "gemini-3.8-flash-lite-tts", byDefault: "off"},
 	{prefix: "gemini-3.1-flash-lite-image", levels: "minimal high", byDefault: "minimal"},
+	{prefix: "gemini-nano-banana", levels: "minimal high", byDefault: "minimal"},
 	{prefix: "gemini-3.1-flash-image", levels: "minimal high", byDefault: "minimal"},
 	{prefix: "gemini-3-pro-image", levels: "low high", byDefault: "high"},
 	{prefix: "gemini-2.5-pro", budget: true, min: 128, max: 32768, byDefault: "high"},
@@ -38,13 +43,28 @@ var profiles = []profile{
 	{prefix: "gemini-3.6-flash", budget: true, max: 32768, levels: "minimal low medium high", byDefault: "medium"},
 	{prefix: "gemini-3.7", levels: "low medium high", byDefault: "medium"},
 	{prefix: "gemini-3.8", levels: "low medium high", byDefault: "medium"},
+	{prefix: "gemini-4-hydrogen", levels: "low medium high xhigh", byDefault: "high"},
 	{prefix: "gemini-4", levels: "low medium high", byDefault: "medium"},
 	{prefix: "gemini-", budget: true, max: 32768, mayBeOff: true, levels: "minimal low medium high", byDefault: "medium"},
 }
 
-// retired are the prefixes of models that are no longer served.
-// https://ai.google.dev/gemini-api/docs/deprecations
-var retired = []string{"gemini-1", "gemini-2.0", "gemini-pro", "gemini-ultra"}
+// Listed are the models that GET models names.
+var Listed = strings.Fields(`
+	gemini-2.5-pro gemini-2.5-flash gemini-2.5-flash-lite
+	gemini-3-flash-preview gemini-3.1-pro-preview gemini-3.1-flash-lite
+	gemini-3.5-flash gemini-3.5-flash-lite gemini-3.6-flash gemini-3.7-flash gemini-3.8-flash
+	gemini-4-argon gemini-4-carbon gemini-4-hydrogen gemini-4-neon gemma-4-31b-it
+	gemini-2.5-flash-image gemini-3.1-flash-image gemini-3.1-flash-lite-image gemini-3-pro-image gemini-nano-banana-2.1
+	gemini-2.5-flash-preview-tts gemini-2.5-pro-preview-tts gemini-3.1-flash-tts-preview gemini-3.8-flash-tts gemini-3.8-flash-lite-tts
+	gemini-flash-latest gemini-flash-lite-latest gemini-pro-latest`)
+
+// unlisted are models that answer as well.
+var unlisted = strings.Fields(`
+	gemini-3-pro-preview gemini-3.1-pro-preview-customtools gemini-3.5-transcribe gemini-2.5-computer-use-preview-10-2025
+	gemini-robotics-er-1.6-preview gemini-robotics-er-2-preview gemma-4-26b-a4b-it`)
+
+// version is what may follow a model's name: -001, -latest, -preview, -preview-09-2025, -06-17.
+var version = regexp.MustCompile(`(?:-latest|-\d{3}|-preview)?(?:-\d\d-\d\d|-\d\d-20\d\d)?$`)
 
 // A Model is a model that answers.
 type Model struct {
@@ -53,8 +73,9 @@ type Model struct {
 	forced string // the level that a gateway's alias forces, or "off"; empty for none
 }
 
-// FindModel returns the model of this name; ok is false when there is none.
-func FindModel(d Dialect, name string) (m Model, ok bool) {
+// FindModel returns the model of this name; ok is false when there is none. The models own
+// are served beside those of the API.
+func FindModel(d Dialect, name string, own ...string) (m Model, ok bool) {
 	m.Name = name
 	base := name
 	if d.Gateway() {
@@ -62,18 +83,18 @@ func FindModel(d Dialect, name string) (m Model, ok bool) {
 	} else if strings.HasSuffix(name, "-nothinking") || strings.HasSuffix(name, "-thinking") {
 		return m, false
 	}
-	for _, p := range retired {
-		if strings.HasPrefix(base, p) {
-			return m, false
-		}
+	bare := version.ReplaceAllString(base, "")
+	known := func(list []string) bool { return slices.Contains(list, base) || slices.Contains(list, bare) }
+	if !known(Listed) && !known(unlisted) && !slices.Contains(own, name) {
+		return m, false
 	}
 	for _, p := range profiles {
-		if strings.HasPrefix(base, p.prefix) && len(base) > len(p.prefix) || base == p.prefix {
+		if strings.HasPrefix(base, p.prefix) {
 			m.profile = p
-			return m, true
+			break
 		}
 	}
-	return m, false
+	return m, true
 }
 
 // cutAlias cuts off the suffixes by which gateways force a level of thinking. In
@@ -121,4 +142,46 @@ func (m *Model) InputLimit() int {
 		return 262144
 	}
 	return 1048576
+}
+
+// A ModelInfo is a model as Google AI describes it.
+type ModelInfo struct {
+	Name             string   `json:"name"`
+	Version          string   `json:"version,omitempty"`
+	DisplayName      string   `json:"displayName,omitempty"`
+	Description      string   `json:"description,omitempty"`
+	InputTokenLimit  int      `json:"inputTokenLimit,omitempty"`
+	OutputTokenLimit int      `json:"outputTokenLimit,omitempty"`
+	Methods          []string `json:"supportedGenerationMethods,omitempty"`
+	Temperature      float64  `json:"temperature,omitempty"`
+	TopP             float64  `json:"topP,omitempty"`
+	TopK             int      `json:"topK,omitempty"`
+	MaxTemperature   float64  `json:"maxTemperature,omitempty"`
+	Thinking         bool     `json:"thinking,omitempty"`
+}
+
+// A PublisherModel is a model as Vertex AI describes it.
+type PublisherModel struct {
+	Name        string `json:"name"`
+	VersionID   string `json:"versionId"`
+	OpenSource  string `json:"openSourceCategory"`
+	LaunchStage string `json:"launchStage"`
+}
+
+// InfoOf describes a model.
+func InfoOf(m *Model) ModelInfo {
+	return ModelInfo{
+		Name: "models/" + m.Name, Version: "001",
+		DisplayName:     strings.ReplaceAll(m.Name, "-", " ") + " (simulated)",
+		Description:     "A simulated model.",
+		InputTokenLimit: m.InputLimit(), OutputTokenLimit: 65536,
+		Methods:     []string{"generateContent", "countTokens"},
+		Temperature: 1, TopP: 0.95, TopK: 64, MaxTemperature: 2,
+		Thinking: m.Thinks(),
+	}
+}
+
+// AsPublisherModel describes a model of this name.
+func AsPublisherModel(name string) PublisherModel {
+	return PublisherModel{"publishers/google/models/" + name, "default", "PROPRIETARY", "GA"}
 }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -46,7 +47,11 @@ func (q *Request) checkContents(d Dialect, _ *Model) *Error {
 			return Invalid("* GenerateContentRequest.contents[%d].parts: contents.parts must not be empty.\n", i)
 		}
 		for j, p := range c.Parts {
-			if len(p.options) == 0 {
+			text, given := p.options["text"]
+			if _, ok := text.(string); given && !ok && text != nil {
+				return invalidValue(fmt.Sprintf("contents[%d].parts[%d].text", i, j), "TYPE_STRING", text)
+			}
+			if len(p.options) == 0 || given && text == nil && len(p.options) == 1 {
 				return Invalid("* GenerateContentRequest.contents[%d].parts[%d].data: required oneof field 'data' must have one initialized field\n", i, j)
 			}
 		}

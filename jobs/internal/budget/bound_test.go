@@ -77,17 +77,19 @@ func TestMostUsageOfInlineMedia(t *testing.T) {
 }
 
 // An outcome states the most that it can have used only if the attempt may have been
-// billed and did not report its usage.
+// billed and did not report its usage, or if its usage has no known price.
 func TestBound(t *testing.T) {
 	usage := &batch.Usage{PromptTokenCount: 1}
 	for name, c := range map[string]struct {
 		o    batch.Outcome
 		want bool
 	}{
-		"cut":                {batch.Outcome{MaybeBilled: true}, true},
-		"cut with its usage": {batch.Outcome{MaybeBilled: true, Usage: usage}, false},
-		"answered":           {batch.Outcome{Usage: usage}, false},
-		"refused":            {batch.Outcome{}, false},
+		"cut":                                 {batch.Outcome{MaybeBilled: true}, true},
+		"cut with its usage":                  {batch.Outcome{MaybeBilled: true, Usage: usage}, false},
+		"answered":                            {batch.Outcome{Usage: usage}, false},
+		"refused":                             {batch.Outcome{}, false},
+		"answered by a model without a price": {batch.Outcome{Usage: usage, ModelVersion: "nobodys-model"}, true},
+		"answered in a tier without a price":  {batch.Outcome{Usage: usage, Tier: "turbo"}, true},
 	} {
 		m := Bound(fixed(c.o), price.Default())
 		o := m.Attempt(t.Context(), &batch.Request{Model: "gemini-2.5-flash", Body: []byte(`{"generationConfig":{"maxOutputTokens":100}}`)})

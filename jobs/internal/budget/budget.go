@@ -11,9 +11,9 @@
 // estimate would be the model's limit, and hardly a call would fit. Then the cap is soft:
 // the longest answer so far counts, with a margin.
 //
-// An attempt that was cut may have been billed, and nobody says for how much. The model of
-// [Bound] adds the most that it can have used to its outcome, so that the journal has it and
-// later runs count it. It stands outside the model that sends media, where a medium is
+// An attempt that was cut may have been billed, and nobody says for how much; nor is it known
+// what an answer cost whose model has no price. The model of [Bound] adds the most that such
+// an attempt can have used to its outcome, so that this run and later ones count it. It stands outside the model that sends media, where a medium is
 // a reference of some bytes and not its content.
 package budget
 
@@ -34,7 +34,7 @@ import (
 // above its max_cost.
 type Error struct {
 	Cap   price.USD
-	Spent price.USD // by all runs; an attempt that was cut counts with the most that it can have cost
+	Spent price.USD // by all runs; an attempt of unknown cost counts with the most that it can have cost
 	Next  price.USD // the most that the next request can cost
 }
 
@@ -56,7 +56,7 @@ type Budget struct {
 	batch.Limiter
 	prices   *price.Table
 	cap      price.USD
-	unpriced int64 // calls of earlier runs whose price is not known
+	unpriced int64 // calls of earlier runs of which not even the most is known
 
 	mu       sync.Mutex
 	spent    price.USD
@@ -78,22 +78,27 @@ func New(l batch.Limiter, prices *price.Table, limit price.USD) *Budget {
 }
 
 // AddPast counts a result of an earlier run. All of them must be added before the first
-// Acquire. An attempt that was cut counts with the most that it can have cost.
+// Acquire. An attempt of unknown cost counts with the most that it can have cost.
 func (b *Budget) AddPast(r *batch.Result) {
-	var t cost.Totals
-	t.AddResult(r, b.prices)
-	spent, unpriced := t.CostUSD()
-	b.spent += spent + t.UnreportedMost
-	b.unpriced += unpriced
-	for i := range r.Spent { // how long answers are is known before the first of this run
-		if u := r.Spent[i].Usage; u != nil {
-			b.longest = max(b.longest, u.CandidatesTokenCount+u.Thoughts())
+	for i := range r.Spent {
+		s := &r.Spent[i]
+		if u := s.Usage; u != nil {
+			b.longest = max(b.longest, u.CandidatesTokenCount+u.Thoughts()) // known before the first answer of this run
+			if c, ok := cost.Of(b.prices, s, r.Model); ok {
+				b.spent += c
+				continue
+			}
+		}
+		most, ok := cost.Most(b.prices, s, r.Model)
+		b.spent += most
+		if !ok && s.Usage != nil {
+			b.unpriced++
 		}
 	}
 }
 
-// Unpriced returns how many calls of earlier runs have no known price. If there are any,
-// the cap cannot be held.
+// Unpriced returns of how many calls of earlier runs neither the cost nor the most that it
+// can be is known. If there are any, the cap cannot be held.
 func (b *Budget) Unpriced() int64 { return b.unpriced }
 
 // Acquire implements [batch.Limiter]. If too little is left, it waits for calls under way,
@@ -165,10 +170,12 @@ func (b *Budget) Release(r *batch.Request, o *batch.Outcome) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	amount := b.reserved[r] // if the attempt may have been billed, and did not say for what
+	s := batch.Spend{At: time.Now(), Model: cmp.Or(o.ModelVersion, r.Model), Tier: o.Tier, Usage: o.Usage, Most: o.Most}
+	most, _ := cost.Most(b.prices, &s, r.Model)
+	amount := max(b.reserved[r], most) // if nobody says for what the attempt is billed, or at which price
 	if u := o.Usage; u != nil {
-		model := cmp.Or(o.ModelVersion, r.Model)
-		if c, ok := cost.Of(b.prices, &batch.Spend{At: time.Now(), Model: model, Tier: o.Tier, Usage: u}, r.Model); ok {
+		model := s.Model
+		if c, ok := cost.Of(b.prices, &s, r.Model); ok {
 			amount = c
 			if model != r.Model && !slices.Contains(b.models, model) && len(b.models) < 16 {
 				b.models = append(b.models, model)

@@ -248,9 +248,35 @@ func TestAddPast(t *testing.T) {
 	if b.longest != 400 {
 		t.Errorf("the longest answer has %d tokens, want 400, thoughts included", b.longest)
 	}
+	// A model without a price answered: what it used does not tell what it cost.
+	b.AddPast(result(batch.Spend{At: at, Model: "nobodys-model", Usage: usage(5), Most: answered(1000).Usage}))
+	if want := costs(400) + costs(100) + 2*costs(1000); b.spent != want || b.Unpriced() != 0 {
+		t.Errorf("%s is spent, and %d calls have no price; want %s and none", b.spent, b.Unpriced(), want)
+	}
 	b.AddPast(&batch.Result{Model: "nobodys-model", Spent: []batch.Spend{{At: at, Model: "nobodys-model", Usage: usage(5)}}})
 	if b.Unpriced() != 1 {
 		t.Errorf("%d calls have no price, want 1", b.Unpriced())
+	}
+}
+
+// A call whose cost stays unknown counts with the most that it can be, in this run as in later
+// ones, whatever it had reserved under a soft cap.
+func TestUnknownCostCounts(t *testing.T) {
+	for name, o := range map[string]*batch.Outcome{
+		"no usage":              {MaybeBilled: true, Most: answered(1000).Usage},
+		"a model without price": {Usage: &batch.Usage{PromptTokenCount: 10, CandidatesTokenCount: 5}, ModelVersion: "nobodys-model", Most: answered(1000).Usage},
+	} {
+		atPrices(t, func(t *testing.T) {
+			b := New(new(door), price.Default(), price.Dollar)
+			r := &batch.Request{Model: "gemini-2.5-flash", Body: []byte(`{}`)}
+			if err := b.Acquire(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			b.Release(r, o)
+			if b.spent != costs(1000) || b.total != 0 {
+				t.Errorf("%s: %s is spent and %s reserved, want %s and none", name, b.spent, b.total, costs(1000))
+			}
+		})
 	}
 }
 

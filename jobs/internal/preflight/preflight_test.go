@@ -282,6 +282,37 @@ func TestNearestField(t *testing.T) {
 	}
 }
 
+// TestOtherMethods checks that models which generateContent does not reach are refused in
+// words that say by what they are reached, and that a price file may know better.
+func TestOtherMethods(t *testing.T) {
+	own, err := price.Load(strings.NewReader(`{"models": [{"id": "gemini-omni-1.1-flash", "per_request": 0.1}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		model  string
+		prices *price.Table
+		want   string // empty: sent
+	}{
+		{"gemini-omni-1.2-flash", price.Default(), "the Interactions API"},
+		{"models/gemini-omni-flash-preview", price.Default(), "the Interactions API"},
+		{"gemini-embedding-2", price.Default(), "embedContent"},
+		{"gemini-omni-1.1-flash", own, ""},
+		{"gemini-3.5-flash-lite", price.Default(), ""},
+		{"nobody-knows-it", price.Default(), ""},
+	} {
+		at := target(tt.model, "")
+		at.Prices = tt.prices
+		found, _ := Check(map[string]any{}, at)
+		switch {
+		case tt.want == "" && len(found) > 0:
+			t.Errorf("%s: %v", tt.model, &found[0])
+		case tt.want != "" && (len(found) != 1 || found[0].Path != "model" || !found[0].OfModel || !strings.Contains(found[0].Error(), tt.want)):
+			t.Errorf("%s: %v, want a refusal that names %s", tt.model, found, tt.want)
+		}
+	}
+}
+
 // Where rows name the model, what one model refuses is up to each row.
 func TestRefusalOfModel(t *testing.T) {
 	for text, want := range map[string]bool{

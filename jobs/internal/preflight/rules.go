@@ -12,16 +12,31 @@ import (
 	"github.com/genbatch/genbatch/internal/message"
 )
 
-// checkModel warns of a model that is most likely a slip of the pen. One that differs from
-// a known one in digits alone may be newer than this program.
+// checkModel refuses a model that generateContent does not reach, and warns of one that is
+// most likely a slip of the pen.
 func (p *checker) checkModel() {
-	name := strings.TrimPrefix(p.Model, "models/")
 	if p.Prices == nil {
 		return
 	}
-	if _, known := p.Prices.Lookup(name, p.Now); known {
-		return
+	e, known := p.Prices.Lookup(p.Model, p.Now)
+	by := ""
+	switch e.Type {
+	case "video":
+		by = "the Interactions API alone"
+	case "embedding":
+		by = "embedContent alone"
 	}
+	switch {
+	case by != "":
+		p.refuse("model", nil, p.Model+" is served by "+by+", and cannot be asked by generateContent", "choose a model that answers prompts (genbatch prices)")
+	case !known:
+		p.checkUnknownModel(strings.TrimPrefix(p.Model, "models/"))
+	}
+}
+
+// checkUnknownModel passes over a name that differs from a known one in digits alone: it may
+// be newer than this program.
+func (p *checker) checkUnknownModel(name string) {
 	var ids []string
 	for _, m := range p.Prices.Models() {
 		ids = append(ids, m.ID)
