@@ -42,7 +42,7 @@ func Pick(s *spec.Spec, input, result []batch.Column) (in, out []int, err error)
 				names = append(names, s.Prefix+e.Name)
 			}
 			if several := strings.Split(name, ","); len(several) > 1 { // which a column's name may hold
-				hint = "give each column by itself: --columns " + strings.Join(trimmed(several), " --columns ") + "; " + hint
+				hint = "repeat --columns for each column; write --columns " + strings.Join(trimmed(several), " --columns ") + "; " + hint
 			} else if near := message.Nearest(name, names); near != "" {
 				hint = fmt.Sprintf("did you mean %q? ", near) + hint
 			}
