@@ -51,11 +51,7 @@ func (j *Job) checkColumns() error {
 	if len(names) == 0 {
 		return nil
 	}
-	input := make([]batch.Column, len(names))
-	for i, name := range names {
-		input[i].Name = name
-	}
-	if _, _, err := output.Pick(&j.spec, input, result); err != nil {
+	if err := output.Check(&j.spec, j.list.Input, names, result); err != nil {
 		return err
 	}
 	if k := j.spec.Key; k != "" && !slices.Contains(names, k) {

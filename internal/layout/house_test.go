@@ -70,8 +70,11 @@ var house = []floor{
 		{"jobs/eval", []string{"batch", "internal/message"}},
 	}},
 	{"files", []room{
-		{"reader", []string{"batch", "internal/fileformat", "internal/plainjson"}},
+		{"reader", []string{"batch", "reader/internal/pages", "internal/fileformat", "internal/plainjson"}},
 		{"writer", []string{"batch", "internal/durable", "internal/fileformat", "internal/plainjson"}},
+	}},
+	{"pages of Parquet", []room{
+		{"reader/internal/pages", nil},
 	}},
 	{"around the engine", []room{
 		{"batch/gemini", []string{"batch", "internal/apijson", "internal/plainjson", "internal/redact"}},

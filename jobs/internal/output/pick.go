@@ -8,6 +8,8 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/jobs/spec"
+	"github.com/genbatch/genbatch/reader"
+	"github.com/genbatch/genbatch/writer"
 )
 
 // Pick applies --columns to the columns of an input and of a job's results. It returns
@@ -48,6 +50,33 @@ func Pick(s *spec.Spec, input, result []batch.Column) (in, out []int, err error)
 		}
 	}
 	return in, out, nil
+}
+
+// Check refuses columns that --columns does not find, and an output that its format cannot
+// hold, as far as that is known before all rows are read. names are the input's columns.
+func Check(s *spec.Spec, in *reader.Input, names []string, result []batch.Column) error {
+	input := in.Columns()
+	if !in.KnownColumns() {
+		input = make([]batch.Column, len(names))
+		for i, name := range names {
+			input[i].Name = name
+		}
+	}
+	from, to, err := Pick(s, input, result)
+	if err != nil || len(from)+len(to) == 0 {
+		return err
+	}
+	c := writer.Config{Path: s.Output, Format: s.OutputFormat, Input: len(from)}
+	for _, i := range from {
+		c.Columns = append(c.Columns, input[i])
+	}
+	for _, i := range to {
+		c.Columns = append(c.Columns, result[i])
+	}
+	if err := writer.Check(c); err != nil {
+		return &spec.Error{Err: err}
+	}
+	return nil
 }
 
 // addNamed adds the columns that --columns names and no row has, so that they are
