@@ -144,6 +144,9 @@ func (n *node) Type() parquet.Type {
 	t := n.Node.Type()
 	switch {
 	case !n.Node.Leaf() && n.old:
+		if ct := t.ConvertedType(); ct != nil && *ct == deprecated.Map && len(n.fields) == 1 && len(n.fields[0].Fields()) == 1 {
+			return keysGroup{t}
+		}
 		return oldGroup{t}
 	case n.Node.Leaf() && t.Kind() < 0:
 		return nullType{parquet.Int32Type}
@@ -165,6 +168,16 @@ func (n *node) GoType() reflect.Type {
 type oldGroup struct{ parquet.Type }
 
 func (oldGroup) LogicalType() *format.LogicalType { return nil }
+
+// A keysGroup is the type of a map that has no values. It becomes a list of its keys, since
+// DuckDB refuses a file with such a map.
+type keysGroup struct{ parquet.Type }
+
+func (keysGroup) LogicalType() *format.LogicalType { return nil }
+func (keysGroup) ConvertedType() *deprecated.ConvertedType {
+	list := deprecated.List
+	return &list
+}
 
 // A nullType is the type of a column that has no values, as Arrow writes it. That of the
 // library has the physical type -1, which nobody reads.

@@ -31,7 +31,7 @@ func TestParquetHolds(t *testing.T) {
 		{"a list of tuples", annotated{parquet.Group{"l_tuple": parquet.Repeated(parquet.Group{"a": str})}, list},
 			parquet.Row{parquet.ValueOf("x").Level(0, 1, 0)}, `[{"a":"x"}]`},
 		{"a map without values", annotated{parquet.Group{"key_value": parquet.Repeated(parquet.Group{"key": str})}, maps},
-			parquet.Row{parquet.ValueOf("x").Level(0, 1, 0)}, `{"x":null}`},
+			parquet.Row{parquet.ValueOf("x").Level(0, 1, 0)}, `["x"]`},
 		{"a name with a comma", parquet.Group{"a,b": str}, parquet.Row{parquet.ValueOf("x").Level(0, 0, 0)}, `{"a,b":"x"}`},
 		{"no values", parquet.Optional(nullNode{parquet.Leaf(parquet.Int32Type)}), parquet.Row{parquet.NullValue().Level(0, 0, 0)}, `<nil>`},
 		{"no values in a struct", parquet.Group{"n": parquet.Optional(nullNode{parquet.Leaf(parquet.Int32Type)})}, parquet.Row{parquet.NullValue().Level(0, 0, 0)}, `{"n":null}`},
