@@ -40,7 +40,7 @@ func checkFooter(r io.ReaderAt, size int64) error {
 		return err
 	}
 	if err := guard(func() error { return pages.CheckFooter(footer) }); err != nil {
-		return fmt.Errorf("the Parquet footer is damaged: %w", err)
+		return fmt.Errorf("the Parquet footer is damaged or not supported: %w", err)
 	}
 	return nil
 }
