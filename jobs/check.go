@@ -66,11 +66,7 @@ func (j *Job) checkColumns() error {
 	if len(names) == 0 {
 		return nil
 	}
-	input := make([]batch.Column, len(names))
-	for i, name := range names {
-		input[i].Name = name
-	}
-	return output.CheckColumns(&j.spec, input, result)
+	return output.Check(&j.spec, j.list.Input, names, result)
 }
 
 // checkKeys refuses a key that names two rows.

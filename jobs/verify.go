@@ -112,7 +112,8 @@ func (j *Job) verifyOutput(v *Verification, m *state.Manifest, c comparison) err
 	difference := c.difference
 	rows, err := output.CountRows(path, j.spec.OutputFormat)
 	if err != nil && sum == m.Output.SHA256 {
-		return err
+		v.fault("the output is as it was written, and cannot be read: %v; genbatch export --force writes it again", err)
+		return nil
 	}
 	if err == nil && rows != m.Rows {
 		difference = strings.TrimPrefix(fmt.Sprintf("%s; it holds %d rows, and had %d", difference, rows, m.Rows), "; ")

@@ -6,14 +6,16 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+
+	"github.com/genbatch/genbatch/reader/internal/pages"
 )
 
 // This file keeps a damaged Parquet file from doing harm.
 
 var errEncrypted = errors.New("the Parquet file is encrypted, which is not supported; decrypt it first")
 
-// checkFooter refuses a file that is not Parquet, and a footer length that cannot be
-// true, before anyone reserves memory of that length.
+// checkFooter refuses a file that is not Parquet, and a footer whose lengths cannot be
+// true, before anyone reserves memory by them.
 func checkFooter(r io.ReaderAt, size int64) error {
 	if size < 12 {
 		return errors.New("is too short for a Parquet file")
@@ -29,8 +31,16 @@ func checkFooter(r io.ReaderAt, size int64) error {
 	default:
 		return errors.New("is no Parquet file, or was cut short: it does not end in PAR1")
 	}
-	if n := int64(binary.LittleEndian.Uint32(tail[:4])); n > size-12 {
+	n := int64(binary.LittleEndian.Uint32(tail[:4]))
+	if n > size-12 {
 		return fmt.Errorf("the Parquet footer is damaged: it claims %d bytes in a file of %d", n, size)
+	}
+	footer := make([]byte, n)
+	if _, err := r.ReadAt(footer, size-8-n); err != nil && err != io.EOF {
+		return err
+	}
+	if err := guard(func() error { return pages.CheckFooter(footer) }); err != nil {
+		return fmt.Errorf("the Parquet footer is damaged or not supported: %w", err)
 	}
 	return nil
 }

@@ -9,15 +9,18 @@ import (
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/deprecated"
 	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/reader/internal/pages"
 )
 
 // This file opens Parquet files and knows their schema: which column becomes which type
 // of a row, and how a scalar of each type is converted.
 
-// openParquet reads the footer and the schema.
+// openParquet reads the footer, the schema and the headers of all pages, so that what
+// cannot be read is known before the first row is.
 func (f *file) openParquet() error {
 	p, err := openParquet(f.path)
 	if err != nil {
@@ -25,13 +28,18 @@ func (f *file) openParquet() error {
 	}
 	defer p.Close()
 	f.columns = p.columns
-	return nil
+	return p.checkPages(f.maxPage())
 }
+
+// maxPage returns how large a page may be, in bytes. A page mostly holds many rows, so
+// that a low limit for rows does not hold for it.
+func (f *file) maxPage() int64 { return int64(max(f.max, DefaultMaxRowBytes)) }
 
 // A parquetFile is an open Parquet file.
 type parquetFile struct {
 	*os.File
-	groups  []parquet.RowGroup
+	size    int64
+	groups  []format.RowGroup
 	columns []batch.Column
 	fields  []*field // parallel to columns
 	leaves  []*field // of all fields
@@ -65,7 +73,7 @@ func openParquet(path string) (p *parquetFile, err error) {
 	if err := checkFooter(raw, info.Size()); err != nil {
 		return nil, err
 	}
-	p = &parquetFile{File: raw}
+	p = &parquetFile{File: raw, size: info.Size()}
 	err = guard(func() error {
 		pf, err := parquet.OpenFile(raw, info.Size(), parquetConfig())
 		if err != nil {
@@ -78,17 +86,17 @@ func openParquet(path string) (p *parquetFile, err error) {
 		if meta.EncryptionAlgorithm.Value != nil {
 			return errEncrypted
 		}
-		p.groups = pf.RowGroups()
+		p.groups = meta.RowGroups
 		rows := int64(0)
 		for _, g := range p.groups {
-			rows += g.NumRows()
+			rows += g.NumRows
 		}
 		if n := pf.NumRows(); n != rows && n != 0 { // some programs write 0
 			return fmt.Errorf("it counts %d rows in all, and %d in its row groups", n, rows)
 		}
 		element := 1 // element 0 is the root
 		for _, c := range pf.Root().Columns() {
-			fd, err := newField(c, meta.Schema, &element)
+			fd, err := newField(c, "", meta.Schema, &element)
 			if err != nil {
 				return fmt.Errorf("column %q: %w", c.Name(), err)
 			}
@@ -121,6 +129,58 @@ func openParquet(path string) (p *parquetFile, err error) {
 	return p, nil
 }
 
+// checkPages reads the headers of all pages, none of which may be larger than limit.
+func (p *parquetFile) checkPages(limit int64) error {
+	const columns = 4 // how many columns may have pages of the largest size
+	return guard(func() error {
+		for i := range p.groups {
+			chunks, err := p.chunks(i, limit)
+			if err != nil {
+				return err
+			}
+			var total int64
+			for _, c := range chunks {
+				n, err := c.Check()
+				if _, large := errors.AsType[*pages.SizeError](err); large {
+					return fmt.Errorf("row group %d: %w; --max-row-bytes allows more, or write the file anew with smaller pages, for example with DuckDB: COPY (FROM 'in.parquet') TO 'out.parquet'", i+1, err)
+				}
+				if err != nil {
+					return fmt.Errorf("row group %d: the Parquet data are damaged or not supported: %w", i+1, err)
+				}
+				total += n
+			}
+			if total > columns*limit {
+				return fmt.Errorf("row group %d: its columns have pages that take %d bytes together, more than the %d that are allowed; "+
+					"--max-row-bytes %d allows them, or write the file anew with smaller pages, for example with DuckDB: COPY (FROM 'in.parquet') TO 'out.parquet'",
+					i+1, total, columns*limit, (total+columns-1)/columns)
+			}
+		}
+		return nil
+	})
+}
+
+// chunks returns the values of each leaf in a row group.
+func (p *parquetFile) chunks(group int, limit int64) ([]*pages.Chunk, error) {
+	columns := p.groups[group].Columns
+	if len(columns) != len(p.leaves) {
+		return nil, fmt.Errorf("row group %d has %d columns where the schema has %d", group+1, len(columns), len(p.leaves))
+	}
+	chunks := make([]*pages.Chunk, len(columns))
+	for i := range columns {
+		if columns[i].FilePath != "" {
+			return nil, fmt.Errorf("row group %d: the values of column %q are in another file, %q, which is not supported", group+1, p.leaves[i].page.Name, columns[i].FilePath)
+		}
+		leaf := p.leaves[i].page
+		leaf.Index = i
+		c, err := pages.NewChunk(p.File, p.size, leaf, &columns[i].MetaData, limit)
+		if err != nil {
+			return nil, fmt.Errorf("row group %d: %w; write the file anew, for example with DuckDB: COPY (FROM 'in.parquet') TO 'out.parquet'", group+1, err)
+		}
+		chunks[i] = c
+	}
+	return chunks, nil
+}
+
 // sameNative reports whether a and b, the Native values of two columns, are the same type.
 func sameNative(a, b any) bool {
 	na, ok1 := a.(parquet.Node)
@@ -149,6 +209,7 @@ type field struct {
 	fields   []*field // of a group
 	element  *field   // of a list: the field that one item is written as
 	leaf     leaf     // of a leaf
+	page     pages.Leaf
 }
 
 type fieldKind uint8
@@ -182,23 +243,25 @@ func (f *field) isWrapper(list string) bool {
 	return f.kind != leafField && len(f.fields) == 1 && f.name != "array" && f.name != list+"_tuple"
 }
 
-// newField describes c. elements is the footer's list of nodes, depth first, in which c
+// newField describes c, whose name follows parent in its path. elements is the footer's list of nodes, depth first, in which c
 // has the place *at; newField moves that place to the node after c.
-func newField(c *parquet.Column, elements []format.SchemaElement, at *int) (*field, error) {
+func newField(c *parquet.Column, parent string, elements []format.SchemaElement, at *int) (*field, error) {
 	element := &elements[*at]
 	*at++
+	path := parent + c.Name()
 	f := &field{
 		name: c.Name(), quoted: appendQuoted(nil, c.Name()), optional: c.Optional(), repeated: c.Repeated(),
 		rep: c.MaxRepetitionLevel(), def: c.MaxDefinitionLevel(), leaves: 1,
 	}
 	if c.Leaf() {
+		f.page = pages.Leaf{Name: path, Type: element.Type.V, Length: int(element.TypeLength.V), Rep: f.rep, Def: f.def}
 		var err error
 		f.leaf, err = newLeaf(c.Type(), element)
 		return f, err
 	}
 	f.kind, f.leaves = structField, 0
 	for _, child := range c.Columns() {
-		field, err := newField(child, elements, at)
+		field, err := newField(child, path+".", elements, at)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", child.Name(), err)
 		}
@@ -242,13 +305,13 @@ func (l *leaf) append(dst []byte, v parquet.Value) []byte {
 
 // newLeaf returns how values of type t are converted for a row.
 func newLeaf(t parquet.Type, element *format.SchemaElement) (leaf, error) {
+	if err := checkPhysical(t, element); err != nil {
+		return leaf{}, err
+	}
 	if _, ok := element.LogicalType.Value.(*format.Float16Type); ok {
 		return leaf{typ: batch.Float, value: func(v parquet.Value) any { return float16(v.ByteArray()) }, widened: true}, nil
 	}
-	if t.Kind() < 0 { // the library's kind for NULL, and for types that it does not know
-		if _, ok := element.LogicalType.Value.(*format.NullType); !ok {
-			return leaf{}, errors.New("the type is not known")
-		}
+	if _, ok := logical(t).(*format.NullType); ok {
 		return leaf{typ: batch.String, value: func(parquet.Value) any { return nil }}, nil
 	}
 	switch lt := logical(t).(type) {
@@ -312,6 +375,46 @@ func newLeaf(t parquet.Type, element *format.SchemaElement) (leaf, error) {
 		}, nil
 	}
 	return leaf{typ: batch.Bytes, value: func(v parquet.Value) any { return v.ByteArray() }}, nil
+}
+
+// checkPhysical refuses a column whose values cannot be what its annotation says. Taking
+// them for that would read what is not there.
+func checkPhysical(t parquet.Type, element *format.SchemaElement) error {
+	physical := element.Type.V
+	if physical < format.Boolean || physical > format.FixedLenByteArray {
+		return fmt.Errorf("the physical type %d is none of Parquet's", int(physical))
+	}
+	length := element.TypeLength.V
+	if physical == format.FixedLenByteArray && (!element.TypeLength.Valid || length < 0) {
+		return errors.New("FIXED_LEN_BYTE_ARRAY has no length")
+	}
+	annotation := logical(t)
+	if _, ok := element.LogicalType.Value.(*format.Float16Type); ok {
+		annotation = element.LogicalType.Value
+	}
+	fixed := func(n int32) bool { return physical == format.FixedLenByteArray && length == n }
+	fits := true
+	switch annotation.(type) {
+	case *format.StringType, *format.EnumType, *format.JsonType, *format.BsonType:
+		fits = physical == format.ByteArray
+	case *format.UUIDType:
+		fits = fixed(16)
+	case *format.Float16Type:
+		fits = fixed(2)
+	case *format.DateType:
+		fits = physical == format.Int32
+	case *format.TimeType, *format.TimestampType, *format.IntType:
+		fits = physical == format.Int32 || physical == format.Int64
+	case *format.DecimalType:
+		fits = physical == format.Int32 || physical == format.Int64 || physical == format.ByteArray || physical == format.FixedLenByteArray
+	}
+	if element.ConvertedType.Valid && element.ConvertedType.V == deprecated.Interval {
+		fits = fixed(12)
+	}
+	if !fits {
+		return fmt.Errorf("values of the physical type %s are marked as %s, which they cannot be", physical, t)
+	}
+	return nil
 }
 
 func decimalLeaf(kind parquet.Kind, d *format.DecimalType) (leaf, error) {

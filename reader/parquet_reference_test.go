@@ -31,8 +31,12 @@ func referenceRows(t *testing.T, path string) []batch.Row {
 		t.Fatal(err)
 	}
 	defer p.Close()
+	pf, err := parquet.OpenFile(p.File, p.size)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var rows []batch.Row
-	for _, group := range p.groups {
+	for _, group := range pf.RowGroups() {
 		r := group.Rows()
 		buf := make([]parquet.Row, 7)
 		for {
@@ -63,6 +67,13 @@ func referenceRow(p *parquetFile, r parquet.Row) batch.Row {
 		if !fd.scalar() {
 			if text := referenceJSON(fd, values); text != "null" {
 				row.Values[i] = json.RawMessage(text)
+			}
+			for j, leaf := range p.leaves[fd.first : fd.first+fd.leaves] {
+				for _, v := range values[j] {
+					if leaf.leaf.typ == batch.String && v.Kind() == parquet.ByteArray && !utf8.Valid(v.ByteArray()) && row.Err == nil {
+						row.Err = fmt.Errorf("column %q is not UTF-8", fd.name)
+					}
+				}
 			}
 		} else if v := values[0][0]; !v.IsNull() {
 			row.Values[i] = fd.leaf.value(v)
@@ -267,74 +278,33 @@ func sameRows(t *testing.T, got, want []batch.Row) {
 	}
 }
 
-// A small page has a few values of a chunk. It overwrites them when it is released.
-type smallPage struct {
-	parquet.Page
+// A smallChunk serves values a few at a time.
+type smallChunk struct {
+	size   int
 	values []parquet.Value
 }
 
-func (p *smallPage) Values() parquet.ValueReader { return &smallValues{p.values} }
-
-func (p *smallPage) Release() {
-	for _, v := range p.values {
-		if isText(v.Kind()) {
-			clear(v.ByteArray())
-		}
-	}
-}
-
-type smallValues struct{ values []parquet.Value }
-
-func (r *smallValues) ReadValues(to []parquet.Value) (int, error) {
-	n := copy(to, r.values)
-	if r.values = r.values[n:]; n == 0 {
+func (c *smallChunk) Read(dst []parquet.Value) (int, error) {
+	n := copy(dst[:min(c.size, len(dst))], c.values)
+	if c.values = c.values[n:]; n == 0 {
 		return 0, io.EOF
 	}
 	return n, nil
 }
 
-// A smallChunk serves a chunk in pages of a few values. A page may begin and end anywhere
-// in a row, as pages of version 1 may.
-type smallChunk struct {
-	parquet.ColumnChunk
-	size   int
-	values []parquet.Value
-}
-
-func (c *smallChunk) Pages() parquet.Pages  { return c }
-func (c *smallChunk) SeekToRow(int64) error { return nil }
-func (c *smallChunk) Close() error          { return nil }
-func (c *smallChunk) ReadPage() (parquet.Page, error) {
-	n := min(c.size, len(c.values))
-	if n == 0 {
-		return nil, io.EOF
-	}
-	p := &smallPage{values: c.values[:n]}
-	c.values = c.values[n:]
-	return p, nil
-}
-
-type smallGroup struct {
-	parquet.RowGroup
-	chunks []parquet.ColumnChunk
-}
-
-func (g smallGroup) ColumnChunks() []parquet.ColumnChunk { return g.chunks }
-
-// TestParquetRowsAcrossPages reads rows whose lists continue in the next pages, while the
-// pages that have been read are released.
-func TestParquetRowsAcrossPages(t *testing.T) {
+// TestParquetRowsAcrossReads reads rows whose values come in several pieces.
+func TestParquetRowsAcrossReads(t *testing.T) {
 	path := writeParquet(t, wideRows(40), parquet.MaxRowsPerRowGroup(1000), parquet.Compression(&parquet.Uncompressed))
 	want := referenceRows(t, path)
 	for _, size := range []int{1, 3, 1000} {
-		p, err := openParquet(path)
+		p := openTest(t, path)
+		pf, err := parquet.OpenFile(p.File, p.size)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer p.Close()
-		g := smallGroup{RowGroup: p.groups[0]}
-		for _, c := range p.groups[0].ColumnChunks() {
-			small := &smallChunk{ColumnChunk: c, size: size}
+		var chunks []*smallChunk
+		for _, c := range pf.RowGroups()[0].ColumnChunks() {
+			small := &smallChunk{size: size}
 			r := parquet.NewColumnChunkValueReader(c)
 			for buf, err := make([]parquet.Value, 100), error(nil); err == nil; {
 				var n int
@@ -344,13 +314,9 @@ func TestParquetRowsAcrossPages(t *testing.T) {
 				}
 			}
 			r.Close()
-			g.chunks = append(g.chunks, small)
+			chunks = append(chunks, small)
 		}
-		p.groups = []parquet.RowGroup{g}
-		r, err := newGroupReader(p, g)
-		if err != nil {
-			t.Fatal(err)
-		}
+		r := newGroupReader(p, chunks, DefaultMaxRowBytes)
 		var got []batch.Row
 		for eof := false; !eof; {
 			var some []batch.Row
@@ -359,11 +325,19 @@ func TestParquetRowsAcrossPages(t *testing.T) {
 			}
 			got = append(got, some...)
 		}
-		if err := r.close(); err != nil {
-			t.Fatal(err)
-		}
 		sameRows(t, got, want)
 	}
+}
+
+// openTest opens a Parquet file that closes with the test.
+func openTest(t *testing.T, path string) *parquetFile {
+	t.Helper()
+	p, err := openParquet(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	return p
 }
 
 // TestParquetUneven reads chunks that have different numbers of rows.
@@ -374,25 +348,18 @@ func TestParquetUneven(t *testing.T) {
 		C string   `parquet:"c"`
 	}
 	for short := range 3 {
-		p, err := openParquet(writeParquet(t, []row{{1, []string{"x", "y"}, "z"}, {2, nil, "z"}, {3, []string{"x"}, "z"}}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer p.Close()
-		g := smallGroup{RowGroup: p.groups[0]}
-		for i, c := range p.groups[0].ColumnChunks() {
-			small := &smallChunk{ColumnChunk: c, size: 2}
+		p := openTest(t, writeParquet(t, []row{{1, []string{"x", "y"}, "z"}, {2, nil, "z"}, {3, []string{"x"}, "z"}}))
+		var chunks []*smallChunk
+		for i := range p.leaves {
+			small := &smallChunk{size: 2}
 			for n := range 3 {
 				if i != short || n < 2 {
 					small.values = append(small.values, parquet.ByteArrayValue([]byte("v")).Level(0, 0, i))
 				}
 			}
-			g.chunks = append(g.chunks, small)
+			chunks = append(chunks, small)
 		}
-		r, err := newGroupReader(p, g)
-		if err != nil {
-			t.Fatal(err)
-		}
+		r := newGroupReader(p, chunks, DefaultMaxRowBytes)
 		if rows, _, err := r.read(make([]batch.Row, 0, 8)); err != errUneven {
 			t.Errorf("column %d is short: %d rows, %v", short, len(rows), err)
 		}
@@ -406,19 +373,12 @@ func TestParquetRowInList(t *testing.T) {
 		A int64    `parquet:"a"`
 		B []string `parquet:"b,list"`
 	}
-	p, err := openParquet(writeParquet(t, []row{{1, []string{"x"}}}))
-	if err != nil {
-		t.Fatal(err)
+	p := openTest(t, writeParquet(t, []row{{1, []string{"x"}}}))
+	var chunks []*smallChunk
+	for i := range p.leaves {
+		chunks = append(chunks, &smallChunk{size: 2, values: []parquet.Value{parquet.ByteArrayValue([]byte("v")).Level(i, 1, i)}})
 	}
-	defer p.Close()
-	g := smallGroup{RowGroup: p.groups[0]}
-	for i, c := range p.groups[0].ColumnChunks() {
-		g.chunks = append(g.chunks, &smallChunk{ColumnChunk: c, size: 2, values: []parquet.Value{parquet.ByteArrayValue([]byte("v")).Level(i, 1, i)}})
-	}
-	r, err := newGroupReader(p, g)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := newGroupReader(p, chunks, DefaultMaxRowBytes)
 	if rows, _, err := r.read(make([]batch.Row, 0, 8)); err == nil || !strings.Contains(err.Error(), "in the middle of a list") {
 		t.Errorf("%d rows, %v", len(rows), err)
 	}
@@ -429,16 +389,12 @@ func TestParquetLongRows(t *testing.T) {
 	type row struct {
 		A string `parquet:"a"`
 	}
-	p, err := openParquet(writeParquet(t, slices.Repeat([]row{{strings.Repeat("long ", 100_000)}}, 12)))
+	p := openTest(t, writeParquet(t, slices.Repeat([]row{{strings.Repeat("long ", 100_000)}}, 12)))
+	chunks, err := p.chunks(0, DefaultMaxRowBytes)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.Close()
-	r, err := newGroupReader(p, p.groups[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.close()
+	r := newGroupReader(p, chunks, DefaultMaxRowBytes)
 	if rows, eof, err := r.read(make([]batch.Row, 0, 32)); len(rows) != 3 || eof || err != nil {
 		t.Errorf("%d rows of half a megabyte at a time, %v, %v", len(rows), eof, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"unsafe"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/genbatch/genbatch/batch"
 )
@@ -30,9 +31,17 @@ func (f *file) rowsParquet(yield func(batch.Row) bool) error {
 
 	out := make([]batch.Row, 0, 32)
 	var done int64 // rows of the groups before
-	for _, group := range p.groups {
+	for i := range p.groups {
+		rows := p.groups[i].NumRows
 		var g *groupReader
-		if err := guard(func() (err error) { g, err = newGroupReader(p, group); return err }); err != nil {
+		err := guard(func() error {
+			chunks, err := p.chunks(i, f.maxPage())
+			if err == nil {
+				g = newGroupReader(p, chunks, f.max)
+			}
+			return err
+		})
+		if err != nil {
 			return &Error{File: f.path, Line: done + 1, Err: err}
 		}
 		var n int64 // rows of this group
@@ -42,11 +51,10 @@ func (f *file) rowsParquet(yield func(batch.Row) bool) error {
 				out, eof, err = g.read(out)
 				return err
 			})
-			if err == nil && eof && n+int64(len(out)) != group.NumRows() {
-				err = fmt.Errorf("a row group has %d rows where the footer says %d", n+int64(len(out)), group.NumRows())
+			if err == nil && eof && n+int64(len(out)) != rows {
+				err = fmt.Errorf("a row group has %d rows where the footer says %d", n+int64(len(out)), rows)
 			}
 			if err != nil {
-				guard(g.close)
 				return &Error{File: f.path, Line: done + n + 1, Err: fmt.Errorf("the Parquet data is damaged at or after this row: %w", err)}
 			}
 			for i := range out {
@@ -57,15 +65,11 @@ func (f *file) rowsParquet(yield func(batch.Row) bool) error {
 					bad.File, bad.Line = f.path, row.Line
 				}
 				if !yield(*row) {
-					guard(g.close)
 					return nil
 				}
 			}
 		}
 		done += n
-		if err := guard(g.close); err != nil {
-			return err
-		}
 	}
 	return nil
 }
@@ -75,35 +79,38 @@ func (f *file) rowsParquet(yield func(batch.Row) bool) error {
 // allocates a buffer for each page, and its Clone one for each text.
 type groupReader struct {
 	file   *parquetFile
+	max    int           // the longest row, in bytes
 	chunks []chunkReader // parallel to file.leaves
 
-	row     parquet.Row    // the current row; its texts stand in the pages
-	first   []int          // the place in row of each leaf's first value, and len(row)
-	done    []parquet.Page // finished pages in which the current row may have texts
+	row     parquet.Row // the current row; its texts stand in the pages
+	long    bool        // the current row is longer than max; row does not hold all of it
+	first   []int       // the place in row of each leaf's first value, and len(row)
 	json    jsonWriter
 	texts   [][]byte // of the current row
 	js      []byte   // the nested values of the current row as JSON
 	jsonEnd []int    // for each of file.fields where its value ends in js
 }
 
+// A valueReader reads values, and returns io.EOF after the last one. It is a [pages.Chunk].
+type valueReader interface {
+	Read([]parquet.Value) (int, error)
+}
+
 // A chunkReader reads the values of one leaf.
 type chunkReader struct {
 	repeated bool // a row can have several values
-	pages    parquet.Pages
-	page     parquet.Page
-	values   parquet.ValueReader // of page; nil if there is none
-	buf      []parquet.Value     // some values of page; those from at to end are not yet used
+	values   valueReader
+	buf      []parquet.Value // some values; those from at to end are not yet used
 	at, end  int
 }
 
-func newGroupReader(p *parquetFile, group parquet.RowGroup) (*groupReader, error) {
+// newGroupReader reads the rows that chunks, parallel to p.leaves, hold the values of. A
+// row of more than max bytes is a bad one.
+func newGroupReader[C valueReader](p *parquetFile, chunks []C, max int) *groupReader {
 	const values = 128 // how many of each leaf are read at a time
-	chunks := group.ColumnChunks()
-	if len(chunks) != len(p.leaves) {
-		return nil, fmt.Errorf("a row group has %d columns where the schema has %d", len(chunks), len(p.leaves))
-	}
 	g := &groupReader{
 		file:    p,
+		max:     max,
 		chunks:  make([]chunkReader, len(chunks)),
 		first:   make([]int, len(chunks)+1),
 		json:    jsonWriter{at: make([]int, len(chunks))},
@@ -111,33 +118,9 @@ func newGroupReader(p *parquetFile, group parquet.RowGroup) (*groupReader, error
 	}
 	room := make([]parquet.Value, values*len(chunks))
 	for i, c := range chunks {
-		g.chunks[i] = chunkReader{repeated: p.leaves[i].rep > 0, pages: c.Pages(), buf: room[i*values : (i+1)*values]}
+		g.chunks[i] = chunkReader{repeated: p.leaves[i].rep > 0, values: c, buf: room[i*values : (i+1)*values]}
 	}
-	return g, nil
-}
-
-// close releases the pages that the group holds.
-func (g *groupReader) close() error {
-	g.release()
-	var errs []error
-	for i := range g.chunks {
-		c := &g.chunks[i]
-		if c.page != nil {
-			parquet.Release(c.page)
-			c.page = nil
-		}
-		errs = append(errs, c.pages.Close())
-	}
-	return errors.Join(errs...)
-}
-
-// release releases the pages in which the row before had its texts.
-func (g *groupReader) release() {
-	for i, page := range g.done {
-		parquet.Release(page)
-		g.done[i] = nil
-	}
-	g.done = g.done[:0]
+	return g
 }
 
 // read appends rows to out until out is full or has much text. eof says that the group
@@ -160,14 +143,15 @@ func (g *groupReader) read(out []batch.Row) (_ []batch.Row, eof bool, err error)
 
 var errUneven = errors.New("a column has fewer rows than the others")
 
-// next moves to the next row: it takes the row's values from all leaves.
+// next moves to the next row: it takes the row's values from all leaves. Of a row that is
+// longer than allowed it keeps only the beginning.
 func (g *groupReader) next() (eof bool, err error) {
-	g.release()
-	row := g.row[:0]
+	row, size := g.row[:0], 0
+	g.long = false
 	for leaf := range g.chunks {
 		c := &g.chunks[leaf]
 		if c.at == c.end {
-			switch err := g.fill(c); {
+			switch err := c.fill(); {
 			case err == io.EOF && leaf == 0:
 				return true, g.checkEnd()
 			case err == io.EOF:
@@ -181,20 +165,30 @@ func (g *groupReader) next() (eof bool, err error) {
 		}
 		g.first[leaf] = len(row)
 		row = append(row, c.buf[c.at])
+		size += textSize(c.buf[c.at : c.at+1])
 		c.at++
 		if !c.repeated {
 			continue
 		}
-		for {
+		const most = 1 << 28 // no row that is meant has so many items
+		for n := 0; ; {
 			from := c.at
 			for c.at < c.end && c.buf[c.at].RepetitionLevel() > 0 {
 				c.at++
 			}
-			row = append(row, c.buf[from:c.at]...)
+			// An item without text counts as what it takes here.
+			items := c.buf[from:c.at]
+			size += textSize(items) + len(items)*int(unsafe.Sizeof(parquet.Value{}))
+			if n += len(items); n > most {
+				return false, fmt.Errorf("a row has more than %d items", most)
+			}
+			if g.long = g.long || size > g.max; !g.long {
+				row = append(row, items...)
+			}
 			if c.at < c.end {
 				break
 			}
-			if err := g.fill(c); err == io.EOF {
+			if err := c.fill(); err == io.EOF {
 				break
 			} else if err != nil {
 				return false, err
@@ -202,8 +196,18 @@ func (g *groupReader) next() (eof bool, err error) {
 		}
 	}
 	g.first[len(g.chunks)] = len(row)
-	g.row = row
+	g.row, g.long = row, g.long || size > g.max
 	return false, nil
+}
+
+// textSize returns how many bytes the texts among values have.
+func textSize(values []parquet.Value) (n int) {
+	for i := range values {
+		if isText(values[i].Kind()) {
+			n += len(values[i].ByteArray())
+		}
+	}
+	return n
 }
 
 // checkEnd returns an error if a leaf has values left after the first leaf has ended.
@@ -213,7 +217,7 @@ func (g *groupReader) checkEnd() error {
 		if c.at < c.end {
 			return errUneven
 		}
-		if err := g.fill(c); err == nil {
+		if err := c.fill(); err == nil {
 			return errUneven
 		} else if err != io.EOF {
 			return err
@@ -222,50 +226,42 @@ func (g *groupReader) checkEnd() error {
 	return nil
 }
 
-// fill reads more values of c, once all earlier ones are used. It returns io.EOF if there
-// are none.
-func (g *groupReader) fill(c *chunkReader) error {
-	for {
-		if c.values == nil {
-			page, err := c.pages.ReadPage()
-			if err != nil {
-				return err
-			}
-			c.page, c.values = page, page.Values()
-		}
-		n, err := c.values.ReadValues(c.buf)
-		if n > 0 {
-			c.at, c.end = 0, n
-			return nil
-		}
-		if err == nil {
-			return io.ErrNoProgress
-		}
-		if err != io.EOF {
-			return err
-		}
-		g.done = append(g.done, c.page) // the current row may have texts in it
-		c.page, c.values = nil, nil
+// fill reads more values, once all earlier ones are used. It returns io.EOF if there are
+// none.
+func (c *chunkReader) fill() (err error) {
+	c.at = 0
+	c.end, err = c.values.Read(c.buf)
+	if err != nil {
+		c.end = 0
 	}
+	return err
 }
 
 // build converts the current row to row, and returns the size of its text.
 func (g *groupReader) build(row *batch.Row) (size int, err error) {
 	p := g.file
+	if g.long {
+		*row = batch.Row{Columns: p.columns, Values: make([]any, len(p.columns)), Err: &Error{Err: tooLong(g.max)}}
+		return 0, nil
+	}
 	g.texts = g.texts[:0]
 	for i := range g.row {
 		if isText(g.row[i].Kind()) {
 			g.texts = append(g.texts, g.row[i].ByteArray())
 		}
 	}
-	js := g.js[:0]
+	js, notUTF8 := g.js[:0], "" // the first column that is not
 	if p.nested {
 		copy(g.json.at, g.first)
+		g.json.notUTF8 = false
 		g.json.row, g.json.end = g.row, g.first[1:]
 		for i, fd := range p.fields {
 			if from := len(js); !fd.scalar() {
 				if js, err = g.json.append(js, fd); err != nil {
 					return 0, fmt.Errorf("column %q: %w", fd.name, err)
+				}
+				if g.json.notUTF8 && notUTF8 == "" {
+					notUTF8 = fd.name
 				}
 				if string(js[from:]) == "null" {
 					js = js[:from]
@@ -283,6 +279,9 @@ func (g *groupReader) build(row *batch.Row) (size int, err error) {
 	native, at := ownRow(g.row, text)
 	begin := at // where the JSON begins
 	*row = batch.Row{Columns: p.columns, Values: make([]any, len(p.columns)), Native: native}
+	if notUTF8 != "" {
+		row.Err = &Error{Err: fmt.Errorf("column %q is not UTF-8", notUTF8)}
+	}
 	for i, fd := range p.fields {
 		if !fd.scalar() {
 			if end := begin + g.jsonEnd[i]; end > at {
@@ -349,6 +348,8 @@ type jsonWriter struct {
 	at     []int // for each leaf the place in row of its next value
 	end    []int // for each leaf the place after its last value
 	uneven bool  // some leaf had fewer values than the others
+
+	notUTF8 bool // some text of the row is not UTF-8
 }
 
 // append appends the value of f, a field at the top of the schema.
@@ -395,6 +396,9 @@ func (w *jsonWriter) appendPresent(dst []byte, f *field) []byte {
 	case leafField:
 		v := w.peek(f)
 		w.at[f.first]++
+		if f.leaf.typ == batch.String && f.page.Type == format.ByteArray && !utf8.Valid(v.ByteArray()) {
+			w.notUTF8 = true
+		}
 		return f.leaf.append(dst, v)
 	case listField:
 		return w.appendItems(dst, f.fields[0], f.element)

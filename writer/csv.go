@@ -38,7 +38,7 @@ func newCSV(w *bufio.Writer, c *Config, tabs bool) (*csvEncoder, error) {
 		e.csv.Comma = '\t'
 	}
 	for i, col := range e.columns {
-		if err := CheckTextName(col.Name); err != nil {
+		if err := checkTextName(col.Name); err != nil {
 			return nil, err
 		}
 		e.record[i] = e.guard(col.Name)
@@ -55,8 +55,8 @@ func newCSV(w *bufio.Writer, c *Config, tabs bool) (*csvEncoder, error) {
 	return e, w.WriteByte('\n')
 }
 
-// CheckTextName returns an error if no CSV or TSV file can have a column of this name.
-func CheckTextName(name string) error {
+// checkTextName returns an error if no CSV or TSV file can have a column of this name.
+func checkTextName(name string) error {
 	if strings.IndexByte(name, 0) < 0 && utf8.ValidString(name) {
 		return nil
 	}

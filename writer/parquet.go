@@ -4,21 +4,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"reflect"
+	"math"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 	"unsafe"
 
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/compress"
-	"github.com/parquet-go/parquet-go/encoding"
-	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/genbatch/genbatch/batch"
 )
 
-// This file is the only one of the package that knows the Parquet library.
+// This file writes Parquet. It and parquet_schema.go alone know the Parquet library.
 
 // Rows go to the library in batches, and pages to the file in row groups. Both limit
 // what is held in memory.
@@ -53,6 +49,7 @@ type parquetColumn struct {
 	node   parquet.Node
 	first  int // the place of its first leaf
 	leaves int // how many it has
+	kinds  []leafKind
 }
 
 // A leafCopy says how a column's values are copied from rows that come from Parquet.
@@ -72,17 +69,32 @@ func newParquet(w io.Writer, c *Config) (*parquetEncoder, error) {
 	root := new(group)
 	leaves := 0
 	for i, col := range c.Columns {
+		if !utf8.ValidString(col.Name) {
+			return nil, unholdable(fmt.Errorf("the name of column %q is not UTF-8, as Parquet demands", col.Name))
+		}
 		pc := parquetColumn{Column: col, first: leaves}
 		if node, ok := col.Native.(parquet.Node); ok && i < c.Input {
 			pc.node = node
+			if node.Required() {
+				pc.node = parquet.Optional(node) // a row that cannot be read has no value
+			}
 		} else {
 			pc.node = nodeOf(col.Type)
 			pc.Native = nil
 		}
-		pc.leaves = countLeaves(pc.node)
+		out, err := holdable(col.Name, pc.node)
+		if err != nil {
+			return nil, fmt.Errorf("column %q: %w", col.Name, err)
+		}
+		pc.kinds = appendKinds(nil, out)
+		pc.leaves = len(pc.kinds)
 		leaves += pc.leaves
 		e.columns = append(e.columns, pc)
-		root.fields = append(root.fields, newNode(col.Name, pc.node))
+		root.fields = append(root.fields, out)
+	}
+	// The format counts columns in 16 bits with a sign.
+	if leaves > math.MaxInt16 {
+		return nil, unholdable(fmt.Errorf("Parquet holds up to %d columns, nested ones counted, and there are %d; --columns picks some", math.MaxInt16, leaves))
 	}
 	config, err := parquet.NewWriterConfig(
 		parquet.NewSchema("genbatch", root),
@@ -99,25 +111,6 @@ func newParquet(w io.Writer, c *Config) (*parquetEncoder, error) {
 	}
 	e.w = parquet.NewGenericWriter[any](w, config)
 	return e, nil
-}
-
-// nodeOf returns the node for a column that does not come from Parquet.
-func nodeOf(t batch.Type) parquet.Node {
-	switch t {
-	case batch.Int:
-		return parquet.Optional(parquet.Leaf(parquet.Int64Type))
-	case batch.Float:
-		return parquet.Optional(parquet.Leaf(parquet.DoubleType))
-	case batch.Bool:
-		return parquet.Optional(parquet.Leaf(parquet.BooleanType))
-	case batch.JSON:
-		return parquet.Optional(parquet.JSON())
-	case batch.Bytes:
-		return parquet.Optional(parquet.Leaf(parquet.ByteArrayType))
-	case batch.Money:
-		return parquet.Optional(parquet.Decimal(12, 18, parquet.Int64Type))
-	}
-	return parquet.Optional(parquet.String())
 }
 
 func (e *parquetEncoder) write(row *batch.Row, result []any) (err error) {
@@ -198,9 +191,6 @@ func (e *parquetEncoder) writeBatch() error {
 // appendValue appends v to out. Only null may go to a column with several leaves.
 func (e *parquetEncoder) appendValue(out parquet.Row, col *parquetColumn, v any) (parquet.Row, error) {
 	if v == nil {
-		if col.node.Required() {
-			return nil, fmt.Errorf("column %q is required in the input's schema, and this row has no value", col.Name)
-		}
 		for leaf := range col.leaves {
 			out = append(out, parquet.NullValue().Level(0, 0, col.first+leaf))
 		}
@@ -208,7 +198,7 @@ func (e *parquetEncoder) appendValue(out parquet.Row, col *parquetColumn, v any)
 	}
 	value, err := col.value(v)
 	if err != nil {
-		return nil, fmt.Errorf("column %q: %w", col.Name, err)
+		return nil, unholdable(fmt.Errorf("column %q: %w", col.Name, err))
 	}
 	if col.node.Optional() {
 		value.SetDefinitionLevel(1)
@@ -268,17 +258,14 @@ func (c *parquetColumn) value(v any) (parquet.Value, error) {
 		}
 		if c.Type == batch.JSON {
 			text, err := appendJSON(nil, batch.JSON, v)
-			return parquet.ByteArrayValue(text), err
+			return parquet.ByteArrayValue(cleanJSON(text)), err
 		}
 		if s, ok := v.(string); ok && c.Type == batch.String && utf8.ValidString(s) {
 			return parquet.ByteArrayValue(bytesOf(s)), nil
 		}
 		if c.Type == batch.String {
 			text, err := appendText(nil, batch.String, v)
-			if !utf8.Valid(text) {
-				text = []byte(strings.ToValidUTF8(string(text), "\uFFFD"))
-			}
-			return parquet.ByteArrayValue(text), err
+			return parquet.ByteArrayValue(cleanText(text)), err
 		}
 	}
 	return parquet.Value{}, fmt.Errorf("a %T does not fit the column", v)
@@ -287,22 +274,6 @@ func (c *parquetColumn) value(v any) (parquet.Value, error) {
 // bytesOf returns the bytes of s without a copy. Nobody may change them. Copying each
 // text would cost a tenth of writing Parquet.
 func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
-
-// plain reports whether a row holds the values of type t as a Parquet file does. It does
-// not for a timestamp, for example, which is text in a row: only copyLeaves writes those.
-func plain(t parquet.Type) bool {
-	lt := t.LogicalType()
-	if lt == nil || lt.Value == nil {
-		return t.Kind() != parquet.Int96 && t.Kind() != parquet.FixedLenByteArray
-	}
-	switch l := lt.Value.(type) {
-	case *format.StringType, *format.EnumType, *format.JsonType:
-		return true
-	case *format.IntType:
-		return l.IsSigned
-	}
-	return false
-}
 
 // rowNative returns the row in Parquet's own form, if it was read from Parquet.
 func rowNative(row *batch.Row) (parquet.Row, bool) {
@@ -369,70 +340,16 @@ func (e *parquetEncoder) copyLeaves(out parquet.Row, col *parquetColumn, c leafC
 		out = append(out, e.spans[c.first+leaf]...)
 		for i := range out[from:] {
 			v := &out[from+i]
+			if kind := col.kinds[leaf]; kind != plainLeaf && !v.IsNull() {
+				clean := cleanText
+				if kind == jsonLeaf {
+					clean = cleanJSON
+				}
+				*v = parquet.ByteArrayValue(clean(v.ByteArray())).Level(v.RepetitionLevel(), v.DefinitionLevel(), v.Column())
+			}
 			v.SetDefinitionLevel(v.DefinitionLevel() + c.shift)
 			v.SetColumnIndex(col.first + leaf)
 		}
 	}
 	return out, nil
 }
-
-func countLeaves(n parquet.Node) int {
-	if n.Leaf() {
-		return 1
-	}
-	leaves := 0
-	for _, f := range n.Fields() {
-		leaves += countLeaves(f)
-	}
-	return leaves
-}
-
-// A group is the root of the schema. It keeps the order of the columns, whereas the
-// library's own Group sorts its fields by name.
-type group struct {
-	parquet.Group
-	fields []parquet.Field
-}
-
-func (g *group) Fields() []parquet.Field { return g.fields }
-
-// A node is a field of the output's schema. It has the type of another node, and the
-// output's own encoding and compression.
-type node struct {
-	parquet.Node
-	name   string
-	fields []parquet.Field
-}
-
-func newNode(name string, n parquet.Node) *node {
-	out := &node{Node: n, name: name}
-	for _, f := range n.Fields() {
-		out.fields = append(out.fields, newNode(f.Name(), f))
-	}
-	return out
-}
-
-func (n *node) Name() string            { return n.name }
-func (n *node) Fields() []parquet.Field { return n.fields }
-
-// Value is called only for rows that are Go values, which ours are not.
-func (n *node) Value(reflect.Value) reflect.Value { return reflect.Value{} }
-
-// Encoding keeps dictionaries and replaces every other encoding by PLAIN, which every
-// reader knows. The one that the input's file names may be that of the column's levels.
-func (n *node) Encoding() encoding.Encoding {
-	if !n.Leaf() {
-		return nil
-	}
-	if enc := n.Node.Encoding(); enc != nil {
-		switch enc.Encoding() {
-		//lint:ignore SA1019 old files have it
-		case format.RLEDictionary, format.PlainDictionary:
-			return &parquet.RLEDictionary
-		}
-	}
-	return &parquet.Plain
-}
-
-// Compression leaves the choice to the configuration of the file.
-func (n *node) Compression() compress.Codec { return nil }

@@ -108,6 +108,39 @@ func Create(c Config) (*Output, error) {
 	return o, nil
 }
 
+// Check says whether an output can be written in its format, as far as that can be known
+// before there are rows. It touches no file.
+func Check(c Config) error {
+	file, err := formatOf(c.Path, c.Format)
+	if err == nil {
+		err = c.check(file.Format)
+	}
+	if err == nil {
+		o := &Output{config: c, file: stream{io.Discard}}
+		err = o.start(file.Format, file.Compression)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.Path, err)
+	}
+	return nil
+}
+
+// guard calls do and turns a panic, such as that of a library, into an error. What was
+// answered must not end with a panic at its very last step.
+func guard(do func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = unholdable(fmt.Errorf("%v", r))
+		}
+	}()
+	return do()
+}
+
+// unholdable adds to err, which says what the format cannot hold, the way out.
+func unholdable(err error) error {
+	return fmt.Errorf("%w; write another format, such as .jsonl, which genbatch export does at no cost for what is answered", err)
+}
+
 // check refuses columns that cannot be written in a format.
 func (c *Config) check(format string) error {
 	if c.Input < 0 || c.Input > len(c.Columns) {
@@ -154,7 +187,7 @@ func (o *Output) start(format, compression string) error {
 	case fileformat.JSONL:
 		o.enc = newJSONL(b, &o.config)
 	case fileformat.Parquet:
-		o.enc, err = newParquet(b, &o.config)
+		err = guard(func() (err error) { o.enc, err = newParquet(b, &o.config); return err })
 	default:
 		o.enc, err = newCSV(b, &o.config, format == fileformat.TSV)
 	}
@@ -173,7 +206,7 @@ func (o *Output) Write(row *batch.Row, result []any) error {
 		o.err = fmt.Errorf("%s: row %d has %d results for %d columns", o.config.Path, o.rows, len(result), want)
 		return o.err
 	}
-	if err := o.enc.write(row, result); err != nil {
+	if err := guard(func() error { return o.enc.write(row, result) }); err != nil {
 		o.err = fmt.Errorf("%s: row %d: %w", o.config.Path, o.rows, err)
 	}
 	return o.err
@@ -202,7 +235,7 @@ func (o *Output) Finish() (Sum, error) {
 		return Sum{}, errors.Join(o.err, o.Abort())
 	}
 	o.err = errors.New(o.config.Path + ": the output is closed")
-	err := o.enc.close()
+	err := guard(o.enc.close)
 	if err == nil {
 		err = o.flush()
 	}

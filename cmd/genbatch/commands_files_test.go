@@ -46,7 +46,7 @@ func writeBytes(ts *testscript.TestScript, neg bool, args []string) {
 // damageParquet writes a Parquet file of rows with id and body, in row groups of
 // ten, and damages the data of one of its row groups, or its footer.
 func damageParquet(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, len(args) == 3, "parquet FILE ROWS none|footer|schema|short|GROUP")
+	usage(ts, neg, len(args) == 3, "parquet FILE ROWS none|footer|schema|short|header|GROUP")
 	type row struct {
 		ID   int64  `parquet:"id"`
 		Body string `parquet:"body"`
@@ -75,14 +75,18 @@ func damageParquet(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	case "short":
 		data = data[:len(data)-20]
-	default:
+	case "header": // of the first page, behind PAR1
+		for i := 4; i < 24; i++ {
+			data[i] = 0xFF
+		}
+	default: // the values of the group's last page
 		group, err := strconv.Atoi(args[2])
 		ts.Check(err)
 		f, err := parquet.OpenFile(bytes.NewReader(data), int64(len(data)))
 		ts.Check(err)
 		chunk := f.Metadata().RowGroups[group].Columns[1].MetaData
-		from := chunk.DataPageOffset
-		for i := from + 10; i < from+chunk.TotalCompressedSize; i++ {
+		end := chunk.DataPageOffset + chunk.TotalCompressedSize
+		for i := end - 20; i < end; i++ {
 			data[i] = 0xFF
 		}
 	}

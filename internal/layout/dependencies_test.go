@@ -13,8 +13,8 @@ import (
 // file of it. What few places know can be replaced there. Tests are not looked at;
 // they may use whatever go.mod lists.
 var dependencies = map[string][]string{
-	"github.com/parquet-go/parquet-go":  {"reader/parquet.go", "reader/parquet_rows.go", "writer/parquet.go"},
-	"github.com/klauspost/compress":     {"internal/textfile/textfile.go", "writer/writer.go"},
+	"github.com/parquet-go/parquet-go":  {"reader/parquet.go", "reader/parquet_rows.go", "reader/internal/pages", "writer/parquet.go", "writer/parquet_schema.go"},
+	"github.com/klauspost/compress":     {"internal/textfile/textfile.go", "reader/internal/pages/codec.go", "writer/writer.go"},
 	"github.com/urfave/cli/v2":          {"cmd/genbatch"},
 	"github.com/schollz/progressbar/v3": {"cmd/genbatch/progress.go"},
 	"golang.org/x/oauth2":               {"batch/gemini"},
@@ -22,6 +22,10 @@ var dependencies = map[string][]string{
 	"golang.org/x/term":                 {"cmd/genbatch"},
 	"golang.org/x/text":                 {"jobs/spec", "jobs/internal/prompt"},
 	"golang.org/x/time":                 {"jobs/warn.go"},
+
+	// The library's codecs make as much of a page as there is in it, or lose a part.
+	"github.com/andybalholm/brotli": {"reader/internal/pages/codec.go"},
+	"github.com/pierrec/lz4/v4":     {"reader/internal/pages/codec.go"},
 
 	"github.com/goccy/go-yaml":           {"jobs/spec"},
 	"github.com/gabriel-vasile/mimetype": {"jobs/internal/media/types.go"},

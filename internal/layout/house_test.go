@@ -72,8 +72,11 @@ var house = []floor{
 		{"jobs/eval", []string{"batch", "internal/message"}},
 	}},
 	{"files", []room{
-		{"reader", []string{"batch", "internal/fileformat", "internal/plainjson", "internal/textfile"}},
+		{"reader", []string{"batch", "reader/internal/pages", "internal/fileformat", "internal/plainjson", "internal/textfile"}},
 		{"writer", []string{"batch", "internal/durable", "internal/fileformat", "internal/plainjson"}},
+	}},
+	{"pages of Parquet", []room{
+		{"reader/internal/pages", nil},
 	}},
 	{"around the engine", []room{
 		{"batch/gemini", []string{"batch", "batch/gemini/internal/wire", "internal/apijson", "internal/plainjson", "internal/redact"}},

@@ -16,13 +16,17 @@ import (
 
 // This file compares outputs with files that are there.
 
-// CountRows reads a file that genbatch has written, and returns how many rows it has.
+// CountRows reads a file that genbatch has written, and returns how many rows it has. A row
+// that cannot be read is an error.
 func CountRows(path, format string) (n int64, err error) {
 	in, err := reader.Open(reader.Config{Paths: []string{path}, Format: format, MaxRowBytes: math.MaxInt32})
 	if err != nil {
 		return 0, err
 	}
-	for _, err := range in.Rows() {
+	for row, err := range in.Rows() {
+		if err == nil {
+			err = row.Err // such as a text that is not UTF-8, which other programs refuse
+		}
 		if err != nil {
 			return n, err
 		}

@@ -6,9 +6,9 @@ import (
 	"strings"
 
 	"github.com/genbatch/genbatch/batch"
-	"github.com/genbatch/genbatch/internal/fileformat"
 	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/jobs/spec"
+	"github.com/genbatch/genbatch/reader"
 	"github.com/genbatch/genbatch/writer"
 )
 
@@ -60,20 +60,29 @@ func trimmed(texts []string) []string {
 	return texts
 }
 
-// CheckColumns refuses columns that the job's own output cannot have. Its errors are of
-// type [*spec.Error].
-func CheckColumns(s *spec.Spec, input, result []batch.Column) error {
-	in, _, err := Pick(s, input, result)
-	if err != nil {
+// Check refuses columns that --columns does not find, and an output that its format cannot
+// hold, as far as that is known before all rows are read. names are the input's columns.
+func Check(s *spec.Spec, in *reader.Input, names []string, result []batch.Column) error {
+	input := in.Columns()
+	if !in.KnownColumns() {
+		input = make([]batch.Column, len(names))
+		for i, name := range names {
+			input[i].Name = name
+		}
+	}
+	from, to, err := Pick(s, input, result)
+	if err != nil || len(from)+len(to) == 0 {
 		return err
 	}
-	if format, err := writer.FormatOf(s.Output, s.OutputFormat); err != nil || format != fileformat.CSV && format != fileformat.TSV {
-		return nil // checkOutput says what is wrong with a format
+	c := writer.Config{Path: s.Output, Format: s.OutputFormat, Input: len(from)}
+	for _, i := range from {
+		c.Columns = append(c.Columns, input[i])
 	}
-	for _, i := range in {
-		if err := writer.CheckTextName(input[i].Name); err != nil {
-			return &spec.Error{Err: err}
-		}
+	for _, i := range to {
+		c.Columns = append(c.Columns, result[i])
+	}
+	if err := writer.Check(c); err != nil {
+		return &spec.Error{Err: err}
 	}
 	return nil
 }
