@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
@@ -89,6 +90,14 @@ func (j *Job) CountRows(ctx context.Context) (int64, error) {
 		return m.Rows, nil
 	}
 	return j.list.Count(ctx)
+}
+
+// Survey looks for what Run is to ask. It is nil for a new job, and for one with media.
+func (j *Job) Survey(patience time.Duration) *Survey {
+	if j.journal == nil || j.journal.Last() == 0 || j.media != nil {
+		return nil
+	}
+	return j.list.Survey(time.Now().Add(patience))
 }
 
 // log returns where warnings go.

@@ -62,6 +62,9 @@ type (
 // An InputStatus counts the rows of the input that a job has now.
 type InputStatus = work.Status
 
+// A Survey counts those that a run is to ask.
+type Survey = work.Survey
+
 // Errors that end a run early, beside those of [batch.Run].
 type (
 	BudgetError   = budget.Error

@@ -34,7 +34,7 @@ func runJob(c *cli.Context, con *console) error {
 	if err != nil {
 		return err
 	}
-	o, err := con.options(c)
+	o, err := con.options(c, spec)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func confirmFresh(c *cli.Context, con *console, spec *jobs.Spec) error {
 		return nil
 	}
 	if !c.Bool("yes") {
-		if _, ok := terminalWidth(con.stderr); !ok {
+		if _, ok := con.stderr.Columns(); !ok {
 			return &jobs.SpecError{Err: fmt.Errorf("--fresh would set %s aside, and every row would be asked and paid for again", dir), Hint: "add --yes"}
 		}
 		fmt.Fprintf(con.stderr, "Set %s aside? Every row will be asked, and paid for, again. [y/N] ", dir)

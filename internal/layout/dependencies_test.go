@@ -13,14 +13,14 @@ import (
 // file of it. What few places know can be replaced there. Tests are not looked at;
 // they may use whatever go.mod lists.
 var dependencies = map[string][]string{
-	"github.com/parquet-go/parquet-go":  {"reader/parquet.go", "reader/parquet_rows.go", "writer/parquet.go"},
-	"github.com/klauspost/compress":     {"reader/text.go", "writer/writer.go"},
-	"github.com/urfave/cli/v2":          {"cmd/genbatch"},
-	"github.com/schollz/progressbar/v3": {"cmd/genbatch/progress.go"},
-	"golang.org/x/oauth2":               {"batch/gemini"},
-	"golang.org/x/sync":                 {"batch/run.go"},
-	"golang.org/x/term":                 {"cmd/genbatch"},
-	"golang.org/x/time":                 {"jobs/warn.go"},
+	"github.com/parquet-go/parquet-go": {"reader/parquet.go", "reader/parquet_rows.go", "writer/parquet.go"},
+	"github.com/klauspost/compress":    {"reader/text.go", "writer/writer.go"},
+	"github.com/urfave/cli/v2":         {"cmd/genbatch"},
+	"github.com/rivo/uniseg":           {"internal/terminal/width.go"},
+	"golang.org/x/oauth2":              {"batch/gemini"},
+	"golang.org/x/sync":                {"batch/run.go"},
+	"golang.org/x/term":                {"internal/terminal/writer.go"},
+	"golang.org/x/time":                {"jobs/warn.go"},
 
 	"github.com/goccy/go-yaml":           {"jobs/spec"},
 	"github.com/gabriel-vasile/mimetype": {"jobs/internal/media/types.go"},

@@ -30,10 +30,10 @@ var house = []floor{
 		{"internal/recordedtest", nil},
 	}},
 	{"commands", []room{
-		{"cmd/genbatch", []string{"jobs", "jobs/report", "batch", "batch/price", "batch/quota", "internal/durable", "internal/redact", "internal/sim"}},
+		{"cmd/genbatch", []string{"jobs", "jobs/report", "batch", "batch/price", "batch/quota", "internal/durable", "internal/message", "internal/redact", "internal/sim", "internal/terminal"}},
 	}},
 	{"reports", []room{
-		{"jobs/report", []string{"jobs", "batch", "batch/price", "batch/quota", "internal/durable"}},
+		{"jobs/report", []string{"jobs", "batch", "batch/price", "batch/quota", "internal/durable", "internal/message", "internal/terminal"}},
 	}},
 	{"a job's life", []room{
 		{"jobs", []string{
@@ -74,7 +74,7 @@ var house = []floor{
 		{"writer", []string{"batch", "internal/durable", "internal/fileformat", "internal/plainjson"}},
 	}},
 	{"around the engine", []room{
-		{"batch/gemini", []string{"batch", "internal/apijson", "internal/plainjson", "internal/redact"}},
+		{"batch/gemini", []string{"batch", "internal/apijson", "internal/message", "internal/plainjson", "internal/redact"}},
 		{"batch/journal", []string{"batch", "internal/durable"}},
 		{"batch/quota", []string{"batch", "internal/durable", "internal/pacific"}},
 		{"batch/price", []string{"internal/pacific"}},
@@ -98,6 +98,7 @@ var house = []floor{
 		{"internal/pacific", nil},
 		{"internal/plainjson", nil},
 		{"internal/redact", nil},
+		{"internal/terminal", nil},
 		{"internal/version", nil},
 	}},
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
 )
 
@@ -19,9 +20,9 @@ func (s Status) String() string {
 	w := newTable(&b)
 	switch {
 	case r.Running != nil:
-		fmt.Fprintf(w, "state\trunning: process %d on %s, since %s\n", r.Running.PID, r.Running.Host, r.Running.Since.Local().Format(time.DateTime))
+		fmt.Fprintf(w, "state\trunning: process %d on %s, since %s\n", r.Running.PID, terminal.Name(r.Running.Host), r.Running.Since.Local().Format(time.DateTime))
 	case r.Finished:
-		fmt.Fprintf(w, "state\tfinished: %s has %s\n", r.Output, Many(r.InOutput, "row"))
+		fmt.Fprintf(w, "state\tfinished: %s has %s\n", terminal.Line(r.Output, faultWidth), Many(r.InOutput, "row"))
 	default:
 		fmt.Fprintf(w, "state\tnot finished, and not running\n")
 	}
@@ -43,10 +44,14 @@ func (s Status) String() string {
 	fmt.Fprintf(w, "cost\t%s\n", costText(shownCost(&r.Totals)))
 	writeBill(w, "", &r.Totals)
 	if r.Unreported > 0 {
-		fmt.Fprintf(w, "not reported\t%s, at most $%s more\n", Many(r.Unreported, "attempt"), Money(r.UnreportedMost))
+		fmt.Fprintf(w, "not reported\t%s\n", unreportedText(&r.Totals))
 	}
-	for _, d := range r.Damage {
-		fmt.Fprintf(w, "damage\t%v\n", d.Error())
+	for i, d := range r.Damage {
+		if i == listed {
+			fmt.Fprintf(w, "damage\t%s more\n", Count(int64(len(r.Damage)-i)))
+			break
+		}
+		fmt.Fprintf(w, "damage\t%s\n", terminal.Line(d.Error(), faultWidth))
 	}
 	w.Flush()
 	writeEvaluation(&b, r.Evaluation)

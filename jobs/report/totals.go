@@ -77,7 +77,9 @@ type totalsJSON struct {
 // unreportedJSON counts attempts that never said what they used.
 type unreportedJSON struct {
 	UnreportedAttempts int64   `json:"unreported_attempts"`
-	UnreportedMostUSD  dollars `json:"unreported_most_usd"`
+	UnreportedMostUSD  dollars `json:"unreported_most_usd"` // a bound; see the likely one
+	// Of totals alone; nil: nothing is missing, or it is not known.
+	UnreportedLikelyUSD *dollars `json:"unreported_likely_usd,omitempty"`
 }
 
 // modelJSON is [jobs.ModelTotals] as JSON.
@@ -96,21 +98,33 @@ type modelJSON struct {
 	UnpricedCalls  int64    `json:"unpriced_calls"`
 }
 
+// shortName bounds a name that a server gave. The journal has all of it.
+func shortName(name string) string {
+	const longest = 256 // bytes
+	if len(name) <= longest {
+		return name
+	}
+	return strings.ToValidUTF8(name[:longest], "") + "…"
+}
+
 func totalsOf(t *jobs.Totals) totalsJSON {
 	cost, unpriced := t.CostUSD()
 	r := totalsJSON{
 		Rows: t.Rows, Status: t.Status, Problems: t.Problems, Labels: t.Labels, Evaluation: t.Evaluation, ChangedRows: t.Changed,
 		Requests: t.Attempts, Retries: t.Retries,
 		CostUSD: wholeCost(cost, unpriced), UnpricedCalls: unpriced, Models: make([]sorted[modelJSON], len(t.Models)),
-		unreportedJSON: unreportedJSON{t.Unreported, dollars(t.UnreportedMost)},
+		unreportedJSON: unreportedJSON{t.Unreported, dollars(t.UnreportedMost), nil},
 		billJSON:       billOf(t),
 	}
 	if t.Copied > 0 {
 		r.CopiedRows, r.SavedUSD = t.Copied, new(dollars(t.Saved))
 	}
+	if likely, ok := likelyUnreported(t); ok && t.Unreported > 0 {
+		r.UnreportedLikelyUSD = new(dollars(likely))
+	}
 	for i, m := range t.Models {
 		r.Models[i].fields = modelJSON{
-			Model: m.Model, Simulated: m.Simulated, Calls: m.Calls,
+			Model: shortName(m.Model), Simulated: m.Simulated, Calls: m.Calls,
 			PromptTokens: m.PromptTokens, CachedTokens: m.CachedTokens, ToolTokens: m.ToolTokens,
 			ThoughtsTokens: m.ThoughtsTokens, OutputTokens: m.OutputTokens,
 			Searches: m.Searches, SearchFeesUSD: dollars(m.SearchFee),

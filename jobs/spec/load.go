@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 
@@ -37,7 +38,34 @@ func unmarshalYAML(text []byte, s *Spec) (err error) {
 			err = errors.New("it cannot be read as YAML: leave out tags, which begin with an exclamation mark")
 		}
 	}()
-	return yaml.UnmarshalWithOptions(text, s, yaml.Strict())
+	return yaml.UnmarshalWithOptions(text, s, yaml.Strict(), yaml.CustomUnmarshaler(unmarshalDuration))
+}
+
+// unmarshalDuration reads a duration. By itself the YAML package asks for a whole number in
+// place of one without a unit, which it does not take either.
+func unmarshalDuration(d *time.Duration, text []byte) error {
+	value := strings.Trim(strings.TrimSpace(string(text)), `"'`)
+	var err error
+	if *d, err = time.ParseDuration(value); err != nil {
+		return Errorf(message.Duration(value), "timeout or tier_wait is %q", message.OneLine(value, 80))
+	}
+	return nil
+}
+
+// meantBy says which value of a kind was meant by another one. It is empty if that is not
+// known.
+func meantBy(want reflect.Type, value string) string {
+	switch want.Kind() {
+	case reflect.Int, reflect.Int64:
+		if hint := message.Number(value, 0); hint != message.AnyNumber {
+			return hint
+		}
+	case reflect.Bool:
+		if hint := message.Switch(value); hint != message.AnySwitch {
+			return hint
+		}
+	}
+	return ""
 }
 
 // yamlError returns the error for a mistake in a job file. It names the file, keeps the
@@ -59,12 +87,13 @@ func yamlError(path string, err error) error {
 			text := positioned.GetMessage()
 			if mistyped, ok := positioned.(*yaml.TypeError); ok {
 				text = wanted(mistyped.DstType) + " is wanted here"
+				hint = meantBy(mistyped.DstType, t.Value)
 			}
 			err = fmt.Errorf("line %d, column %d: %s", t.Position.Line, t.Position.Column, text)
 		}
 	}
-	if strings.HasPrefix(err.Error(), "time: ") { // the YAML package does not say where a bad duration stands
-		err, hint = fmt.Errorf("timeout or tier_wait: %w", err), "write it as 90s or 5m"
+	if refused, ok := errors.AsType[*Error](err); ok {
+		err, hint = refused.Err, refused.Hint
 	}
 	return &Error{Err: fmt.Errorf("%s: %w", path, err), Hint: hint}
 }
