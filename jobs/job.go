@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
@@ -107,6 +108,14 @@ func (o *Options) confirm(hint, sentence string) error {
 		return nil
 	}
 	return spec.Errorf(hint+"add --yes to go on", "%s", sentence)
+}
+
+// Survey looks for what Run is to ask. It is nil for a new job, and for one with media.
+func (j *Job) Survey(patience time.Duration) *Survey {
+	if j.journal == nil || j.journal.Last() == 0 || j.media != nil {
+		return nil
+	}
+	return j.list.Survey(time.Now().Add(patience))
 }
 
 // log returns where warnings go.

@@ -81,6 +81,9 @@ const (
 	OutputForeign   = state.Foreign
 )
 
+// A Survey counts those that a run is to ask.
+type Survey = work.Survey
+
 // Errors that end a run early, beside those of [batch.Run].
 type (
 	BudgetError   = budget.Error

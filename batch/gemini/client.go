@@ -20,6 +20,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/internal/redact"
 )
 
@@ -322,7 +323,7 @@ func (x *exchange) noKey(err error) batch.Outcome {
 		return x.made(verdict{batch.Stop, "", batch.KindKey, "log in again: gcloud auth application-default login", false, 0},
 			"the credentials were refused: "+err.Error())
 	}
-	return x.made(verdict{batch.Retry, "", batch.KindTransport, "", false, 0}, "no access token: "+err.Error())
+	return x.made(verdict{batch.Retry, "", batch.KindTransport, "", false, 0}, "no access token: "+message.Plain(err))
 }
 
 // unsent returns the outcome of an exchange that ended before the answer's header came.
@@ -333,11 +334,11 @@ func (x *exchange) unsent(ctx context.Context, err error, sent bool) batch.Outco
 	if dial := (*net.OpError)(nil); errors.As(err, &dial) && dial.Op == "dial" {
 		v.consequence = batch.SlowDown // no server answers: few rows need to find that out
 	}
-	message := "no answer: " + err.Error()
+	text := "no answer: " + message.Plain(err)
 	if ctx.Err() != nil {
-		v.hint, message = "", "the attempt was given up"
+		v.hint, text = "", "the attempt was given up"
 	}
-	o := x.made(v, message)
+	o := x.made(v, text)
 	o.MaybeBilled = sent
 	return o
 }

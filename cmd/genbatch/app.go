@@ -14,7 +14,7 @@ import (
 
 // run runs the command that the arguments name, and returns its exit code.
 func run(args []string, signals <-chan os.Signal, stdin io.Reader, stdout, stderr io.Writer) int {
-	con := &console{stdin: stdin, stdout: stdout, stderr: stderr}
+	con := newConsole(stdin, stdout, stderr)
 	done := make(chan struct{})
 	defer close(done)
 	go con.watch(signals, done)
@@ -30,8 +30,8 @@ func run(args []string, signals <-chan os.Signal, stdin io.Reader, stdout, stder
 			limitsCommand(con), pricesCommand(con), simulateCommand(con),
 		},
 		Reader:    stdin,
-		Writer:    stdout,
-		ErrWriter: stderr,
+		Writer:    con.text,
+		ErrWriter: con.stderr,
 		Suggest:   true,
 		// A label can hold a comma, as in --label "yes, really".
 		DisableSliceFlagSeparator: true,
@@ -39,7 +39,7 @@ func run(args []string, signals <-chan os.Signal, stdin io.Reader, stdout, stder
 		OnUsageError:              usageError,
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
-				return usageError(c, fmt.Errorf("there is no command %q", c.Args().First()), false)
+				return unknownCommand(c)
 			}
 			return cli.ShowAppHelp(c)
 		},
@@ -50,7 +50,10 @@ func run(args []string, signals <-chan os.Signal, stdin io.Reader, stdout, stder
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	err := app.RunContext(ctx, permute(args, app.Commands))
+	err := checkValues(args, app.Commands)
+	if err == nil {
+		err = app.RunContext(ctx, permute(args, app.Commands))
+	}
 	var ended *outcome
 	if errors.As(err, &ended) {
 		return ended.code // the command has said why

@@ -3,7 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,36 +19,212 @@ import (
 
 // usageError makes a SpecError of a mistake in the flags, so that it exits with 2.
 func usageError(c *cli.Context, err error, _ bool) error {
-	text := err.Error()
-	hint := "see genbatch --help"
-	if c.Command != nil && c.Command.Name != "" && c.Command.Name != "genbatch" {
-		hint = fmt.Sprintf("see genbatch %s --help", c.Command.Name)
+	var refused *jobs.SpecError
+	if errors.As(err, &refused) {
+		return err
 	}
+	text := err.Error()
+	command := ""
+	var flags []cli.Flag
+	if c.Command != nil && c.Command.Name != "genbatch" {
+		command, flags = c.Command.Name+" ", c.Command.Flags
+	}
+	hint := fmt.Sprintf("see genbatch %s--help", command)
 	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
-		text = fmt.Sprintf("there is no flag --%s", strings.TrimLeft(name, "-"))
 		name = strings.TrimLeft(name, "-")
 		group := jobs.GroupOf(strings.ReplaceAll(name, "-", "_"))
-		near := nearestFlag(c, name)
+		meant := nearestFlag(flags, name)
 		switch {
-		case near != "" && (group == "" || strings.HasPrefix(name, near)): // --labels
-			hint = fmt.Sprintf("did you mean --%s?", near)
+		case meant != "" && (group == "" || strings.HasPrefix(name, meant)): // --labels
+			hint = fmt.Sprintf("did you mean --%s?", meant)
 		case group != "":
 			hint = fmt.Sprintf("it is a key of a job file, under %s:", group)
+		case command == "" && flagOfCommand(c.App, name) != "":
+			hint = fmt.Sprintf("it goes after the command, as in genbatch %s --%s", flagOfCommand(c.App, name), name)
 		}
+		return &jobs.SpecError{Err: fmt.Errorf("there is no flag --%s", name), Hint: hint}
+	}
+	if name, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
+		return noValue(flagNamed(flags, strings.TrimLeft(name, "-")), "")
+	}
+	if m := wrongFlag.FindStringSubmatch(text); m != nil {
+		return wrongValue(flagNamed(flags, m[2]), "--"+m[2], unquote(m[1]))
+	}
+	if m := wrongVariable.FindStringSubmatch(text); m != nil {
+		return wrongValue(flagNamed(flags, m[3]), m[2], unquote(m[1]))
+	}
+	if strings.HasPrefix(text, "bad flag syntax: ") {
+		text = fmt.Sprintf("%q is no flag", strings.TrimPrefix(text, "bad flag syntax: "))
 	}
 	return &jobs.SpecError{Err: errors.New(text), Hint: hint}
 }
 
-// nearestFlag returns the flag that a name is most likely meant to be, or "".
-func nearestFlag(c *cli.Context, name string) string {
-	if c.Command == nil {
-		return ""
-	}
+// unknownCommand refuses a command that there is not.
+func unknownCommand(c *cli.Context) error {
+	name := c.Args().First()
 	var names []string
-	for _, f := range c.Command.Flags {
-		names = append(names, f.Names()[0])
+	for _, command := range c.App.Commands {
+		names = append(names, command.Name)
 	}
-	return message.Nearest(name, names)
+	hint := "the commands are " + message.List(names)
+	switch ext := filepath.Ext(name); {
+	case ext == ".yaml" || ext == ".yml":
+		hint = "did you mean genbatch run " + message.OneLine(name, 80) + "?"
+	default:
+		if meant := message.NearestWithin(near(name), name, names); meant != "" {
+			hint = "did you mean genbatch " + meant + "?"
+		}
+	}
+	return &jobs.SpecError{Err: fmt.Errorf("there is no command %q", message.OneLine(name, 80)), Hint: hint}
+}
+
+// What the flags' parser says of a value that it cannot read, from the command line and from
+// the environment.
+var (
+	wrongFlag     = regexp.MustCompile(`^invalid (?:boolean )?value ("(?s:.*)") for (?:flag )?-([\w-]+): `)
+	wrongVariable = regexp.MustCompile(`^could not parse ("(?s:.*)") as .*value from environment variable "(\w+)" for flag ([\w-]+): `)
+)
+
+// unquote returns what a text is that was written with %q.
+func unquote(quoted string) string {
+	if text, err := strconv.Unquote(quoted); err == nil {
+		return text
+	}
+	return strings.Trim(quoted, `"`)
+}
+
+// wrongValue says what is wrong with a value of a flag, which name says as the user gave it.
+func wrongValue(f cli.Flag, name, text string) error {
+	hint := message.Number(text, 0)
+	switch f.(type) {
+	case *cli.DurationFlag:
+		hint = message.Duration(text)
+	case *cli.BoolFlag:
+		hint = message.Switch(text)
+	}
+	return &jobs.SpecError{Err: fmt.Errorf("%s is %q", name, message.OneLine(text, 80)), Hint: hint}
+}
+
+// noValue says that a flag has no value; next is what stands in its place.
+func noValue(f cli.Flag, next string) error {
+	name, example := "", "VALUE"
+	if f != nil {
+		name = f.Names()[0]
+		switch f := f.(type) {
+		case *cli.IntFlag, *cli.Uint64Flag:
+			example = "10"
+		case *cli.DurationFlag:
+			example = "90s"
+		case cli.DocGenerationFlag:
+			if _, after, ok := strings.Cut(f.GetUsage(), "`"); ok {
+				example, _, _ = strings.Cut(after, "`")
+			}
+		}
+	}
+	text := fmt.Sprintf("--%s has no value", name)
+	if next != "" {
+		text += ": the flag " + next + " follows it"
+	}
+	return &jobs.SpecError{Err: errors.New(text), Hint: fmt.Sprintf("write --%s %s", name, example)}
+}
+
+// flagNamed returns the flag of that name, or nil.
+func flagNamed(flags []cli.Flag, name string) cli.Flag {
+	for _, f := range flags {
+		if slices.Contains(f.Names(), name) {
+			return f
+		}
+	}
+	return nil
+}
+
+// flagOfCommand returns a command that has a flag of that name. It is empty if none has.
+func flagOfCommand(app *cli.App, name string) string {
+	for _, c := range app.Commands {
+		if flagNamed(c.Flags, name) != nil {
+			return c.Name
+		}
+	}
+	return ""
+}
+
+// near is how many letters of a name may differ from the one that was meant: two that changed
+// places, or a third of a long name. More would suggest what nobody meant.
+func near(name string) int {
+	if len(name) < 4 {
+		return 1
+	}
+	return max(2, len(name)/3)
+}
+
+// nearestFlag returns the flag that was most likely meant.
+func nearestFlag(flags []cli.Flag, name string) string {
+	var names []string
+	for _, f := range flags {
+		names = append(names, f.Names()...)
+	}
+	names = slices.DeleteFunc(names, func(n string) bool { return len(n) < 2 }) // a letter is near everything
+	// People write --max_cost as the job file has it, and --labels for --label.
+	return message.NearestWithin(near(name), strings.ReplaceAll(name, "_", "-"), names)
+}
+
+// checkValues refuses a flag whose value is another flag: genbatch run -m --limit 5. A value
+// that begins with two dashes is given as --prefix=--x.
+func checkValues(args []string, commands []*cli.Command) error {
+	if len(args) < 3 {
+		return nil
+	}
+	i := slices.IndexFunc(commands, func(c *cli.Command) bool { return c.Name == args[1] })
+	if i < 0 {
+		return nil
+	}
+	flags := commands[i].Flags
+	for i, a := range args[2:] {
+		if a == "--" {
+			break
+		}
+		if len(a) < 2 || a[0] != '-' {
+			continue
+		}
+		f, ok := flagNamed(flags, strings.TrimLeft(a, "-")).(cli.DocGenerationFlag)
+		if !ok || !f.TakesValue() || i+3 >= len(args) {
+			continue
+		}
+		next, isFlag := strings.CutPrefix(args[i+3], "--")
+		next, _, _ = strings.Cut(next, "=")
+		if isFlag && flagNamed(flags, next) != nil {
+			return noValue(f.(cli.Flag), "--"+next)
+		}
+	}
+	return nil
+}
+
+// unknownVariables says which variables GENBATCH_… of the environment no flag reads. One that
+// a job names as that of its key is known.
+func unknownVariables(environ []string, key string, commands []*cli.Command) (warnings []string) {
+	known := map[string]bool{"GENBATCH_API_KEY": true, key: true}
+	for _, c := range commands {
+		for _, f := range c.Flags {
+			if d, ok := f.(cli.DocGenerationFlag); ok {
+				for _, name := range d.GetEnvVars() {
+					known[name] = true
+				}
+			}
+		}
+	}
+	for _, pair := range environ {
+		name, _, _ := strings.Cut(pair, "=")
+		rest, ours := strings.CutPrefix(name, "GENBATCH_")
+		if !ours || known[name] {
+			continue
+		}
+		hint := "no setting has that name"
+		if meant := message.NearestWithin(near(rest), name, slices.Sorted(maps.Keys(known))); meant != "" {
+			hint = "did you mean " + meant + "?"
+		}
+		warnings = append(warnings, fmt.Sprintf("the variable %s of the environment is not read; %s", message.OneLine(name, 80), hint))
+	}
+	return warnings
 }
 
 // asksJSON reports whether the flags or the environment ask for JSON. It reads them by

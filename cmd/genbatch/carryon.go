@@ -13,6 +13,7 @@ import (
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/internal/redact"
+	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
 	"github.com/genbatch/genbatch/jobs/report"
 )
@@ -21,13 +22,17 @@ import (
 // command. Total is the number of the job's rows; 0 if not known.
 func printCarryOn(w io.Writer, s *jobs.Summary, err error, total int64) {
 	left := s.Left(total)
-	fmt.Fprintln(w)
+	text := ""
 	lost, isLost := errors.AsType[*jobs.LostError](err)
 	if !isLost || lost.Err == nil && lost.Before == 0 {
-		fmt.Fprint(w, "What was answered is safe. ")
+		text = "What was answered is safe. "
 	}
 	if total > 0 && left > 0 {
-		fmt.Fprintf(w, "%s of %s rows are left. ", report.Count(left), report.Count(total))
+		atMost := ""
+		if s.Input == nil && s.Settled > 0 { // settled rows may lie where the run did not come to
+			atMost = "At most "
+		}
+		text += fmt.Sprintf("%s%s of %s rows are left. ", atMost, report.Count(left), report.Count(total))
 	}
 	again := sameCommand()
 	var day *quota.DayError
@@ -35,24 +40,25 @@ func printCarryOn(w io.Writer, s *jobs.Summary, err error, total int64) {
 	var late *jobs.DeadlineError
 	switch {
 	case errors.As(err, &late):
-		fmt.Fprint(w, "Carry on with, or with a later --deadline:\n")
+		text += "Carry on with, or with a later --deadline:"
 	case errors.As(err, &budget):
 		if more, known := costOfRest(s, total); known {
-			fmt.Fprintf(w, "At this run's mean cost of a row the rest takes about $%s more. ", report.Money(more))
+			text += fmt.Sprintf("At this run's mean cost of a row the rest takes about $%s more. ", report.Money(more))
 		}
-		fmt.Fprint(w, "Carry on with a higher --max-cost:\n")
+		text += "Carry on with a higher --max-cost:"
 		again = sameCommand("max-cost") + " --max-cost " + higherCap(s, budget, total)
 	case errors.As(err, &day):
 		if left > 0 && day.PerDay > 0 {
-			fmt.Fprintf(w, "At %s a day they take about %s more. ", report.Many(day.PerDay, "request"), report.Many((left+day.PerDay-1)/day.PerDay, "day"))
+			text += fmt.Sprintf("At %s a day they take about %s more. ", report.Many(day.PerDay, "request"), report.Many((left+day.PerDay-1)/day.PerDay, "day"))
 		}
-		fmt.Fprintf(w, "Carry on after %s with:\n", day.Until.Local().Format("Mon 2 Jan 15:04 MST"))
+		text += fmt.Sprintf("Carry on after %s with:", day.Until.Local().Format("Mon 2 Jan 15:04 MST"))
 	case errors.Is(err, batch.ErrInterrupted):
-		fmt.Fprint(w, "Carry on with:\n")
+		text += "Carry on with:"
 	default:
-		fmt.Fprint(w, "Once the cause is mended, carry on with:\n")
+		text += "Once the cause is mended, carry on with:"
 	}
-	fmt.Fprintf(w, "  %s\n", again)
+	// The command stays in one line, so that it can be copied.
+	fmt.Fprintf(w, "\n%s\n  %s\n", strings.Join(terminal.Wrap(text, terminal.Columns), "\n"), again)
 }
 
 // costOfRest estimates what the rows that are left will cost: as much each as the rows of
@@ -106,6 +112,9 @@ func shellQuote(word string) string {
 		return !strings.ContainsRune("-_./:=@%+,~", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 	}) {
 		return word
+	}
+	if safe := terminal.Safe(word); safe != word { // as bash and zsh read it back
+		return "$'" + terminal.Safe(strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\t", `\t`).Replace(word)) + "'"
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

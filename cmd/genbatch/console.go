@@ -8,22 +8,31 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/term"
+
+	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/internal/terminal"
 )
 
 // A console is what a command reads, writes and hears signals from.
 type console struct {
 	stdin  io.Reader
-	stdout io.Writer
-	stderr io.Writer
+	stdout io.Writer        // for data, whose bytes stay as they are; text for people goes to text
+	text   *terminal.Writer // over stdout
+	stderr *terminal.Writer
 
 	interrupted atomic.Pointer[func(os.Signal)] // called by the first signal; if nil, a signal ends the process
 }
 
+func newConsole(stdin io.Reader, stdout, stderr io.Writer) *console {
+	return &console{stdin: stdin, stdout: stdout, text: terminal.NewWriter(stdout), stderr: terminal.NewWriter(stderr)}
+}
+
 // watch waits for signals until done is closed. A command that has something to finish
-// sets interrupted. The second signal ends the process all the same.
+// sets interrupted. The second signal ends the process all the same, whatever else it does:
+// reading, writing, or waiting for a lock or a disk that hangs.
 func (con *console) watch(signals <-chan os.Signal, done <-chan struct{}) {
 	safe := ""
 	for {
@@ -31,7 +40,7 @@ func (con *console) watch(signals <-chan os.Signal, done <-chan struct{}) {
 		case s := <-signals:
 			finish := con.interrupted.Swap(nil)
 			if finish == nil {
-				fmt.Fprintf(con.stderr, "\ngenbatch: ended by the signal %v%s\n", s, safe)
+				con.say(fmt.Sprintf("\ngenbatch: ended by the signal %v%s\n", s, safe))
 				os.Exit(130)
 			}
 			(*finish)(s)
@@ -42,12 +51,27 @@ func (con *console) watch(signals <-chan os.Signal, done <-chan struct{}) {
 	}
 }
 
+// say writes to stderr for a moment at most. Nobody may be reading there any more, and a
+// signal is obeyed all the same.
+func (con *console) say(text string) {
+	const moment = 200 * time.Millisecond
+	said := make(chan struct{})
+	go func() {
+		fmt.Fprint(con.stderr, text)
+		close(said)
+	}()
+	select {
+	case <-said:
+	case <-time.After(moment):
+	}
+}
+
 // untilSignal returns a context that ends with the first signal.
 func (con *console) untilSignal(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	finish := func(s os.Signal) {
-		fmt.Fprintf(con.stderr, "\ngenbatch: %v: nothing new is sent; calls under way have 30 s to finish (once more to leave at once)\n", s)
 		cancel(fmt.Errorf("the signal %v", s))
+		con.say(fmt.Sprintf("\ngenbatch: %v: nothing new is sent; calls under way have 30 s to finish\n(once more to leave at once)\n", s))
 	}
 	con.interrupted.Store(&finish)
 	return ctx, func() { con.interrupted.Store(nil); cancel(nil) }
@@ -60,8 +84,7 @@ func (con *console) confirmer(c *cli.Context) func(sentence string) bool {
 		return func(string) bool { return true }
 	}
 	// Rows that come through stdin are no answer.
-	in, isFile := con.stdin.(*os.File)
-	if _, ok := terminalWidth(con.stderr); !ok || !isFile || !term.IsTerminal(int(in.Fd())) {
+	if _, ok := con.stderr.Columns(); !ok || !terminal.Is(con.stdin) {
 		return nil
 	}
 	return func(sentence string) bool {
@@ -95,19 +118,30 @@ func (con *console) copyOut(path string) error {
 // print writes what a command found to stdout, as JSON with --json.
 func (con *console) print(c *cli.Context, r record) {
 	if c.Bool("json") {
-		writeJSON(con.stdout, r)
+		writeJSON(con.text, r)
 		return
 	}
-	fmt.Fprint(con.stdout, r)
+	fmt.Fprint(con.text, r)
 }
 
 // printError writes why a command failed, as people or programs read it.
 func (con *console) printError(err error, code int, asJSON bool) {
 	if asJSON {
-		writeJSON(con.stderr, errorJSON{err.Error(), code, "error"})
+		writeJSON(con.stderr, errorJSON{message.Plain(err), code, "error"})
 		return
 	}
-	fmt.Fprintf(con.stderr, "genbatch: %v\n", err)
+	fmt.Fprintf(con.stderr, "genbatch: %s\n", errorText(err))
+}
+
+// errorText returns the text of an error as people read it. Lines after the first are indented:
+// a name with a line end cannot pass for a message of its own.
+func errorText(err error) string {
+	const longest = 8000 // bytes
+	text := message.Plain(err)
+	if len(text) > longest {
+		text = strings.ToValidUTF8(text[:longest], "") + "…"
+	}
+	return strings.ReplaceAll(text, "\n", "\n  ")
 }
 
 // errorJSON is an error as programs read it.
@@ -117,23 +151,11 @@ type errorJSON struct {
 	Type     string `json:"type"`
 }
 
-func writeJSON(w io.Writer, v any) {
+// writeJSON writes a value as a line of JSON.
+func writeJSON(w *terminal.Writer, v any) {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
 		fmt.Fprintf(w, "{\"type\":\"error\",\"error\":%q}\n", err)
 	}
-}
-
-// terminalWidth returns how many columns w has, and whether it is a terminal.
-func terminalWidth(w io.Writer) (width int, ok bool) {
-	f, isFile := w.(*os.File)
-	if !isFile || !term.IsTerminal(int(f.Fd())) {
-		return 0, false
-	}
-	width, _, err := term.GetSize(int(f.Fd()))
-	if err != nil {
-		width = 80
-	}
-	return width, true
 }

@@ -39,7 +39,7 @@ func listSetting(name, category, usage string, field func(*jobs.Spec) *jobs.List
 // default as def.
 func numberSetting(name, category, usage, def string, field func(*jobs.Spec) *int) setting {
 	return setting{
-		&cli.IntFlag{Name: name, Category: category, Usage: usage, DefaultText: def, EnvVars: env(name)},
+		&cli.IntFlag{Name: name, Category: category, Usage: usage, DefaultText: def, EnvVars: env(name), Base: 10},
 		func(c *cli.Context, s *jobs.Spec) { *field(s) = c.Int(name) },
 	}
 }

@@ -64,11 +64,11 @@ func limits(c *cli.Context, con *console) error {
 	kept = slices.DeleteFunc(kept, func(k quota.Kept) bool { return len(k.Learned) == 0 && k.Used == 0 && k.ParkedUntil.IsZero() })
 	if c.Bool("json") {
 		for i := range kept {
-			writeJSON(con.stdout, report.ModelLimits{Kept: &kept[i]})
+			writeJSON(con.text, report.ModelLimits{Kept: &kept[i]})
 		}
 		return nil
 	}
-	fmt.Fprint(con.stdout, report.Limits{Kept: kept, Model: c.Args().First()})
+	fmt.Fprint(con.text, report.Limits{Kept: kept, Model: c.Args().First()})
 	return nil
 }
 
@@ -105,10 +105,10 @@ func forgetLimits(c *cli.Context, con *console, kept []quota.Kept) error {
 	switch {
 	case c.Bool("json"):
 		for i := range forgotten {
-			writeJSON(con.stdout, report.ModelLimits{Kept: &forgotten[i], Forgotten: true})
+			writeJSON(con.text, report.ModelLimits{Kept: &forgotten[i], Forgotten: true})
 		}
 	case len(forgotten) > 0 || failed == nil:
-		fmt.Fprint(con.stdout, report.ForgottenLimits{Forgotten: forgotten})
+		fmt.Fprint(con.text, report.ForgottenLimits{Forgotten: forgotten})
 	}
 	return failed
 }

@@ -36,7 +36,7 @@ func TestLimitsOfAnUnknownKey(t *testing.T) {
 		code           int
 		stdout, stderr string
 	}{
-		{[]string{"limits"}, 0, "google    gemini-a  600 rpm  named by the server  0 s ago\n", ""},
+		{[]string{"limits"}, 0, "gemini-a at google\n  600 rpm  named by the server  0 s ago\n", ""},
 		{[]string{"limits", "forget"}, 1, "", "the limits of gemini-a at google cannot be forgotten: an older version of genbatch wrote them"},
 	} {
 		var stdout, stderr bytes.Buffer

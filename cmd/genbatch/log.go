@@ -5,18 +5,30 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/genbatch/genbatch/jobs"
 )
 
-// options returns what a job needs of the console.
-func (con *console) options(c *cli.Context) (jobs.Options, error) {
+// options returns what a job needs of the console. It warns of what a user may believe to have
+// set.
+func (con *console) options(c *cli.Context, s *jobs.Spec) (jobs.Options, error) {
 	log, err := newLog(c, con.stderr)
+	if err != nil {
+		return jobs.Options{}, err
+	}
+	for _, text := range unknownVariables(os.Environ(), s.APIKeyEnv, c.App.Commands) {
+		log.Warn(text)
+	}
+	if at, tomorrow := s.DeadlineTomorrow(time.Now()); tomorrow {
+		log.Warn(fmt.Sprintf("the deadline %s has passed today: it is taken for that of tomorrow, %s", s.Deadline, at.Format("Mon 2 Jan 15:04 MST")))
+	}
 	o := jobs.Options{Stdin: con.stdin, Log: log, Confirm: con.confirmer(c)}
-	if path := c.Args().First(); path != "" && err == nil {
+	if path := c.Args().First(); path != "" {
 		o.File, err = jobs.Load(path) // once more, without the flags
 	}
 	return o, err
@@ -45,6 +57,6 @@ func (h *lineHandler) WithAttrs([]slog.Attr) slog.Handler           { return h }
 func (h *lineHandler) WithGroup(string) slog.Handler                { return h }
 
 func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
-	_, err := fmt.Fprintf(h.w, "genbatch: %s: %s\n", strings.ToLower(r.Level.String()), r.Message)
+	_, err := fmt.Fprintf(h.w, "genbatch: %s: %s\n", strings.ToLower(r.Level.String()), strings.ReplaceAll(r.Message, "\n", "\n  "))
 	return err
 }

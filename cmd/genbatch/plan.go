@@ -15,9 +15,9 @@ func planCommand(con *console) *cli.Command {
 		Usage:     "say what a run would do and cost; sends nothing, but for --pilot",
 		ArgsUsage: "[JOB.yaml]",
 		Flags: flagsOf(settings(), append(talkFlags(),
-			&cli.IntFlag{Name: "count-tokens", Usage: "have the endpoint count the tokens of `N` prompts of all lengths, to correct the estimate; Google's own endpoints alone"},
+			&cli.IntFlag{Name: "count-tokens", Base: 10, Usage: "have the endpoint count the tokens of `N` prompts of all lengths, to correct the estimate; Google's own endpoints alone"},
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Category: groupState, Usage: "with --pilot: do not ask before answers are paid for again", EnvVars: env("yes")},
-			&cli.IntFlag{Name: "pilot", Usage: "ask `N` rows for real, of all lengths, and keep their answers: the cost is foretold from what they cost"},
+			&cli.IntFlag{Name: "pilot", Base: 10, Usage: "ask `N` rows for real, of all lengths, and keep their answers: the cost is foretold from what they cost"},
 		)...),
 		Action: func(c *cli.Context) error {
 			if c.IsSet("pilot") {
@@ -99,7 +99,7 @@ func openWith(c *cli.Context, con *console, open func(jobs.Spec, jobs.Options) (
 	if err != nil {
 		return nil, err
 	}
-	o, err := con.options(c)
+	o, err := con.options(c, spec)
 	if err != nil {
 		return nil, err
 	}

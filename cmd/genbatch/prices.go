@@ -36,10 +36,10 @@ func pricesCommand(con *console) *cli.Command {
 				if !ok {
 					return &jobs.SpecError{Err: fmt.Errorf("no price is known for %q", name), Hint: "genbatch prices lists the models; --prices FILE adds your own"}
 				}
-				fmt.Fprint(con.stdout, report.ModelPrice{Entry: &e})
+				fmt.Fprint(con.text, report.ModelPrice{Entry: &e})
 				return nil
 			}
-			fmt.Fprint(con.stdout, report.Prices{Table: table, At: now, File: c.String("prices"), All: c.Bool("all")})
+			fmt.Fprint(con.text, report.Prices{Table: table, At: now, File: c.String("prices"), All: c.Bool("all")})
 			return nil
 		},
 	}

@@ -3,15 +3,15 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/urfave/cli/v2"
 
+	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/jobs"
 	"github.com/genbatch/genbatch/jobs/report"
 )
@@ -23,6 +23,10 @@ const (
 	everyLine = 30 * time.Second
 )
 
+// surveyPatience is how long a run that carries on may look for what is left, before it asks
+// the first row.
+const surveyPatience = 2 * time.Second
+
 // A display shows how a run goes, on stderr: by a bar on a terminal, by JSON lines for
 // programs, and elsewhere by a line now and then.
 type display struct {
@@ -30,9 +34,11 @@ type display struct {
 	job   *jobs.Job
 	json  bool
 	quiet bool
-	bar   *progressbar.ProgressBar // nil: there is no bar
+	bar   bool // it is a terminal that can move its cursor
+	plain bool // the bar is drawn in ASCII
 
 	total  atomic.Int64 // rows of the job; 0 if not counted yet
+	survey *jobs.Survey // of a run that carries on, else nil
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	speed  speed
@@ -50,15 +56,19 @@ func newDisplay(c *cli.Context, con *console, job *jobs.Job) *display {
 	every := everyLine
 	if d.json {
 		every = everyJSON
-	} else if width, ok := terminalWidth(con.stderr); ok {
+	} else if _, ok := con.stderr.Columns(); ok && os.Getenv("TERM") != "dumb" {
 		every = everyBar
-		d.bar = newBar(con.stderr, width, c.Bool("no-color") || os.Getenv("NO_COLOR") != "")
+		d.bar, d.plain = true, c.Bool("no-color") || os.Getenv("NO_COLOR") != ""
 	}
-	d.wg.Go(func() {
-		if n, err := job.CountRows(ctx); err == nil {
-			d.total.Store(n)
-		}
-	})
+	if d.survey = job.Survey(surveyPatience); d.survey != nil && d.survey.Complete {
+		d.total.Store(d.survey.Rows)
+	} else {
+		d.wg.Go(func() {
+			if n, err := job.CountRows(ctx); err == nil {
+				d.total.Store(n)
+			}
+		})
+	}
 	d.wg.Go(func() {
 		tick := time.NewTicker(every)
 		defer tick.Stop()
@@ -78,69 +88,36 @@ func newDisplay(c *cli.Context, con *console, job *jobs.Job) *display {
 func (d *display) close() {
 	d.cancel()
 	d.wg.Wait()
-	if d.bar != nil {
-		d.bar.Clear()
-	}
-}
-
-func newBar(w io.Writer, width int, plain bool) *progressbar.ProgressBar {
-	theme := progressbar.Theme{Saucer: "█", SaucerPadding: "░"}
-	if plain {
-		theme = progressbar.ThemeASCII
-	}
-	return progressbar.NewOptions64(-1,
-		progressbar.OptionSetWriter(w),
-		progressbar.OptionSetTheme(theme),
-		progressbar.OptionSetWidth(barWidth(width)),
-		progressbar.OptionUseANSICodes(true),
-		progressbar.OptionSetPredictTime(false), // its prediction would take settled rows for work done
-		progressbar.OptionSetElapsedTime(false),
-		progressbar.OptionShowDescriptionAtLineEnd(),
-		progressbar.OptionSetMaxDetailRow(1),
-		progressbar.OptionSetRenderBlankState(false),
-	)
-}
-
-// barWidth is how much of a terminal's width the bar takes.
-func barWidth(terminal int) int { return max(4, min(24, terminal-80)) }
-
-// cut returns text in at most n characters.
-func cut(text string, n int) string {
-	if r := []rune(text); len(r) > max(0, n) {
-		return string(r[:max(0, n)])
-	}
-	return text
+	d.con.stderr.Hide()
 }
 
 // show prints how far the run is.
 func (d *display) show() {
 	p := d.job.Progress()
-	total := d.total.Load()
-	now := report.Progress{Progress: &p, Total: total, RowRate: d.speed.add(p.Elapsed, p.Run.Rows)}
-	if d.json {
+	now := report.Progress{
+		Progress: &p, Total: d.total.Load(), Survey: d.survey,
+		RowRate: d.speed.add(p.Elapsed, p.Run.Rows, p.Quota.Limit == quota.LimitPause),
+	}
+	switch columns, _ := d.con.stderr.Columns(); {
+	case d.json:
 		writeJSON(d.con.stderr, now)
-		return
+	case d.bar:
+		const cells = 12
+		text := now.Fit(columns - cells - 2)
+		d.con.stderr.Show(bar(now.Share(), cells, d.plain)+" "+text, p.Quota.String())
+	default:
+		fmt.Fprintf(d.con.stderr, "genbatch: %s  %s\n", now, p.Quota)
 	}
-	text := now.String()
-	waiting := p.Quota.String()
-	if d.bar == nil {
-		fmt.Fprintf(d.con.stderr, "genbatch: %s", text)
-		if waiting != "" {
-			fmt.Fprintf(d.con.stderr, "  %s", waiting)
-		}
-		fmt.Fprintln(d.con.stderr)
-		return
+}
+
+// bar draws a share from 0 to 1; one below 0 is not known.
+func bar(share float64, cells int, plain bool) string {
+	full, empty := "█", "░"
+	if plain {
+		full, empty = "#", "."
 	}
-	if width, ok := terminalWidth(d.con.stderr); ok {
-		// The bar clears one line only: the rest of a line that wraps would stay.
-		text, waiting = cut(text, width-barWidth(width)-8), cut(waiting, width-1)
-	}
-	if total > 0 {
-		d.bar.ChangeMax64(max(total, p.Done(), 1))
-	}
-	d.bar.Describe(text)
-	d.bar.AddDetail(waiting)
-	d.bar.Set64(p.Done())
+	n := int(max(0, share) * float64(cells))
+	return strings.Repeat(full, n) + strings.Repeat(empty, cells-n)
 }
 
 // finish prints what the run came to, and how to carry on with a run that ended early.
@@ -152,14 +129,17 @@ func (d *display) finish(s *jobs.Summary, err error, code int) {
 		return
 	}
 	if err != nil {
-		fmt.Fprintf(d.con.stderr, "genbatch: %v\n", err)
+		fmt.Fprintf(d.con.stderr, "genbatch: %s\n", errorText(err))
 	}
 	if d.quiet {
+		if err == nil && code != 0 {
+			fmt.Fprintf(d.con.stderr, "genbatch: %s\n", report.NotOK(s))
+		}
 		return
 	}
 	fmt.Fprint(d.con.stderr, r)
 	if n := d.job.Spec().Sample; err == nil && n > 0 && s.Job != nil && s.Job.Rows == int64(n) {
-		fmt.Fprintln(d.con.stderr, "\nThis is a sample: without --sample the other rows are asked, and these are not asked again.")
+		fmt.Fprintln(d.con.stderr, "\nThis is a sample: without --sample the other rows are asked, and these are\nnot asked again.")
 	}
 	if err != nil && code != 2 {
 		printCarryOn(d.con.stderr, s, err, total)
@@ -172,11 +152,18 @@ type speed struct {
 	rows []int64         // answered by then
 }
 
-// add adds a measurement, and returns the rows a second over about the last 15 seconds.
-func (s *speed) add(at time.Duration, rows int64) float64 {
-	const window = 15 * time.Second
+// add adds a measurement, and returns the rows a second over about the last 15 seconds. If
+// few were answered in that time, it takes the last 10 rows, but at most five minutes:
+// a slow run would else seem to be twice or half as fast. In a pause it does not look back
+// so far, since what was before the pause is not the pace now.
+func (s *speed) add(at time.Duration, rows int64, pause bool) float64 {
+	const (
+		window  = 15 * time.Second
+		longest = 5 * time.Minute
+		enough  = 10
+	)
 	s.at, s.rows = append(s.at, at), append(s.rows, rows)
-	for len(s.at) > 2 && s.at[1] < at-window {
+	for len(s.at) > 2 && s.at[1] < at-window && (pause || rows-s.rows[1] >= enough || s.at[1] < at-longest) {
 		s.at, s.rows = s.at[1:], s.rows[1:]
 	}
 	if d := at - s.at[0]; d > 0 {

@@ -13,22 +13,33 @@ import (
 )
 
 func TestSpeed(t *testing.T) {
+	// measure adds a point every 200 ms for so long, of rows at a pace.
+	measure := func(s *speed, at *time.Duration, rows *float64, long time.Duration, pace float64, pause bool) (got float64) {
+		for end := *at + long; *at < end; {
+			*at += 200 * time.Millisecond
+			*rows += pace / 5
+			got = s.add(*at, int64(*rows), pause)
+		}
+		return got
+	}
+	within := func(what string, got, least, most float64) {
+		t.Helper()
+		if got < least || got > most {
+			t.Errorf("%s: %v rows/s, want %v to %v", what, got, least, most)
+		}
+	}
 	var s speed
-	if got := s.add(0, 0); got != 0 {
-		t.Errorf("at the start %v rows/s", got)
+	var at time.Duration
+	var rows float64
+	within("at the start", s.add(0, 0, false), 0, 0)
+	within("steady", measure(&s, &at, &rows, 30*time.Second, 10, false), 9.9, 10.1)
+	within("slower: the old pace is forgotten", measure(&s, &at, &rows, 20*time.Second, 1, false), 0.9, 1.1)
+	within("in a pause", measure(&s, &at, &rows, 20*time.Second, 0, true), 0, 0.05)
+	if len(s.at) > 100 {
+		t.Errorf("%d points are kept of a fast run", len(s.at))
 	}
-	if got := s.add(10*time.Second, 100); got != 10 {
-		t.Errorf("after 10 s %v rows/s, want 10", got)
-	}
-	for i := range 40 { // a row a second: the first ten seconds are forgotten
-		s.add(time.Duration(11+i)*time.Second, int64(101+i))
-	}
-	if got := s.add(51*time.Second, 141); got < 0.99 || got > 1.01 {
-		t.Errorf("%v rows/s, want the last seconds' 1", got)
-	}
-	if len(s.at) > 20 {
-		t.Errorf("%d points are kept", len(s.at))
-	}
+	s, at, rows = speed{}, 0, 0
+	within("five rows a minute", measure(&s, &at, &rows, 10*time.Minute, 5.0/60, false), 0.075, 0.092)
 }
 
 // On a terminal progress is a bar, elsewhere a line, and for programs an object;
@@ -55,14 +66,14 @@ func TestDisplayShow(t *testing.T) {
 		want, wantNever string
 	}{
 		{"line", func(*display, *bytes.Buffer) {}, "genbatch: 3/3 rows ", "\x1b"},
-		{"bar", func(d *display, b *bytes.Buffer) { d.bar = newBar(b, 120, false) }, "█", "genbatch: "},
-		{"plain bar", func(d *display, b *bytes.Buffer) { d.bar = newBar(b, 120, true) }, "3/3 rows ", "█"},
+		{"bar", func(d *display, _ *bytes.Buffer) { d.bar = true }, "████████████ 3/3 rows (100 %)", "genbatch: "},
+		{"plain bar", func(d *display, _ *bytes.Buffer) { d.bar, d.plain = true, true }, "############ 3/3 rows (100 %)", "█"},
 		{"json", func(d *display, _ *bytes.Buffer) { d.json = true }, `"rows":3,`, "genbatch: "},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var stderr bytes.Buffer
-			d := &display{con: &console{stderr: &stderr}, job: job}
+			d := &display{con: newConsole(nil, nil, &stderr), job: job}
 			d.total.Store(3)
 			tt.set(d, &stderr)
 			d.show()

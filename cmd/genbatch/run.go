@@ -33,7 +33,7 @@ func runJob(c *cli.Context, con *console) error {
 	if err != nil {
 		return err
 	}
-	o, err := con.options(c)
+	o, err := con.options(c, spec)
 	if err != nil {
 		return err
 	}

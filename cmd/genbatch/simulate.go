@@ -2,11 +2,14 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/internal/sim"
 	"github.com/genbatch/genbatch/jobs"
 )
@@ -31,20 +34,23 @@ func simulateCommand(con *console) *cli.Command {
 			&cli.StringFlag{Name: "dialect", Value: "google", Usage: "google, vertex, yescale or gptproto"},
 			&cli.StringFlag{Name: "path-prefix", Usage: "`PATH` before /v1beta"},
 			&cli.StringSliceFlag{Name: "accept-key", Usage: "a `KEY` that is accepted; repeatable (default: any)"},
-			&cli.IntFlag{Name: "rpm", Usage: "requests in any 60 seconds, for each model"},
-			&cli.IntFlag{Name: "tpm", Usage: "input tokens in any 60 seconds, for each model"},
-			&cli.IntFlag{Name: "rpd", Usage: "requests a day, for each model"},
+			&cli.IntFlag{Name: "rpm", Base: 10, Usage: "requests in any 60 seconds, for each model"},
+			&cli.IntFlag{Name: "tpm", Base: 10, Usage: "input tokens in any 60 seconds, for each model"},
+			&cli.IntFlag{Name: "rpd", Base: 10, Usage: "requests a day, for each model"},
 			&cli.BoolFlag{Name: "bare-quota", Usage: "refusals do not say which limit, nor how long"},
-			&cli.IntFlag{Name: "concurrency", Usage: "more requests at once than `N` get 503"},
+			&cli.IntFlag{Name: "concurrency", Base: 10, Usage: "more requests at once than `N` get 503"},
 			&cli.DurationFlag{Name: "latency", Usage: "of each answer"},
 			&cli.DurationFlag{Name: "jitter", Usage: "up to so much more"},
 			&cli.DurationFlag{Name: "file-delay", Usage: "how long an uploaded file is PROCESSING"},
 			&cli.BoolFlag{Name: "old-schemas", Usage: "responseJsonSchema is an unknown field"},
 			&cli.StringFlag{Name: "faults", Usage: "`KIND=SHARE,…`, see above"},
-			&cli.Uint64Flag{Name: "seed", Usage: "decides which requests the faults hit"},
+			&cli.Uint64Flag{Name: "seed", Base: 10, Usage: "decides which requests the faults hit"},
 			&cli.BoolFlag{Name: "count-answers", Usage: "count answers by request, for /sim/stats"},
 		},
 		Action: func(c *cli.Context) error {
+			if err := checkAddress(c.String("listen")); err != nil {
+				return err
+			}
 			dialect, err := sim.ParseDialect(c.String("dialect"))
 			if err != nil {
 				return &jobs.SpecError{Err: err}
@@ -63,7 +69,7 @@ func simulateCommand(con *console) *cli.Command {
 			if err != nil {
 				return &jobs.SpecError{Err: err}
 			}
-			fmt.Fprintf(con.stdout, "simulating %s on %s%s (interrupt to end)\n", dialect, server.URL, c.String("path-prefix"))
+			fmt.Fprintf(con.text, "simulating %s on %s%s (interrupt to end)\n", dialect, server.URL, c.String("path-prefix"))
 			ended := make(chan struct{})
 			finish := func(os.Signal) { close(ended) }
 			con.interrupted.Store(&finish)
@@ -71,4 +77,13 @@ func simulateCommand(con *console) *cli.Command {
 			return server.Close()
 		},
 	}
+}
+
+// checkAddress refuses an address without a port, or with one that is no number.
+func checkAddress(address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if n, failed := strconv.Atoi(port); err == nil && failed == nil && n >= 0 && n <= 65535 {
+		return nil
+	}
+	return &jobs.SpecError{Err: fmt.Errorf("--listen is %q", message.OneLine(address, 80)), Hint: "write a host and a port, such as --listen 127.0.0.1:8080"}
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -30,8 +31,24 @@ func specOf(c *cli.Context) (*jobs.Spec, error) {
 			return nil, err
 		}
 	}
+	if err := refuseZero(c); err != nil {
+		return nil, err
+	}
 	override(c, s)
 	return s, nil
+}
+
+// refuseZero refuses 0 where it would mean the default: who writes --limit 0 does not want all
+// rows. A quota of 0 is one that is learned.
+func refuseZero(c *cli.Context) error {
+	for name, instead := range map[string]string{
+		"limit": "all rows", "sample": "all rows", "concurrency": "64", "max-attempts": "6", "timeout": "5m", "tier-wait": "15m",
+	} {
+		if c.IsSet(name) && (c.Value(name) == 0 || c.Value(name) == time.Duration(0)) {
+			return &jobs.SpecError{Err: fmt.Errorf("--%s is 0", name), Hint: fmt.Sprintf("write more than 0, or leave it out for the default, %s", instead)}
+		}
+	}
+	return nil
 }
 
 // override sets in s what the flags or the environment give: all settings, or those that

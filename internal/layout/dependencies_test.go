@@ -13,15 +13,15 @@ import (
 // file of it. What few places know can be replaced there. Tests are not looked at;
 // they may use whatever go.mod lists.
 var dependencies = map[string][]string{
-	"github.com/parquet-go/parquet-go":  {"reader/parquet.go", "reader/parquet_rows.go", "reader/internal/pages", "writer/parquet.go", "writer/parquet_schema.go"},
-	"github.com/klauspost/compress":     {"internal/textfile/textfile.go", "reader/internal/pages/codec.go", "writer/writer.go"},
-	"github.com/urfave/cli/v2":          {"cmd/genbatch"},
-	"github.com/schollz/progressbar/v3": {"cmd/genbatch/progress.go"},
-	"golang.org/x/oauth2":               {"batch/gemini"},
-	"golang.org/x/sync":                 {"batch/run.go"},
-	"golang.org/x/term":                 {"cmd/genbatch"},
-	"golang.org/x/text":                 {"jobs/spec", "jobs/internal/prompt"},
-	"golang.org/x/time":                 {"jobs/warn.go"},
+	"github.com/parquet-go/parquet-go": {"reader/parquet.go", "reader/parquet_rows.go", "reader/internal/pages", "writer/parquet.go", "writer/parquet_schema.go"},
+	"github.com/klauspost/compress":    {"internal/textfile/textfile.go", "reader/internal/pages/codec.go", "writer/writer.go"},
+	"github.com/urfave/cli/v2":         {"cmd/genbatch"},
+	"github.com/rivo/uniseg":           {"internal/terminal/width.go"},
+	"golang.org/x/oauth2":              {"batch/gemini"},
+	"golang.org/x/sync":                {"batch/run.go"},
+	"golang.org/x/term":                {"cmd/genbatch"},
+	"golang.org/x/text":                {"jobs/spec", "jobs/internal/prompt"},
+	"golang.org/x/time":                {"jobs/warn.go"},
 
 	// The library's codecs make as much of a page as there is in it, or lose a part.
 	"github.com/andybalholm/brotli": {"reader/internal/pages/codec.go"},

@@ -30,10 +30,10 @@ var house = []floor{
 		{"internal/recordedtest", nil},
 	}},
 	{"commands", []room{
-		{"cmd/genbatch", []string{"jobs", "jobs/report", "batch", "batch/price", "batch/quota", "internal/durable", "internal/message", "internal/redact", "internal/sim"}},
+		{"cmd/genbatch", []string{"jobs", "jobs/report", "batch", "batch/price", "batch/quota", "internal/durable", "internal/message", "internal/redact", "internal/sim", "internal/terminal"}},
 	}},
 	{"reports", []room{
-		{"jobs/report", []string{"jobs", "batch", "batch/price", "batch/quota", "internal/durable"}},
+		{"jobs/report", []string{"jobs", "batch", "batch/price", "batch/quota", "internal/durable", "internal/message", "internal/terminal"}},
 	}},
 	{"a job's life", []room{
 		{"jobs", []string{
@@ -79,7 +79,7 @@ var house = []floor{
 		{"reader/internal/pages", nil},
 	}},
 	{"around the engine", []room{
-		{"batch/gemini", []string{"batch", "batch/gemini/internal/wire", "internal/apijson", "internal/plainjson", "internal/redact"}},
+		{"batch/gemini", []string{"batch", "batch/gemini/internal/wire", "internal/apijson", "internal/message", "internal/plainjson", "internal/redact"}},
 		{"batch/gemini/internal/wire", []string{"batch"}},
 		{"batch/journal", []string{"batch", "internal/durable"}},
 		{"batch/quota", []string{"batch", "internal/durable", "internal/pacific"}},
@@ -104,6 +104,7 @@ var house = []floor{
 		{"internal/pacific", nil},
 		{"internal/plainjson", nil},
 		{"internal/redact", nil},
+		{"internal/terminal", nil},
 		{"internal/textfile", nil},
 		{"internal/version", nil},
 	}},

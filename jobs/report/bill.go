@@ -10,6 +10,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
 )
 
@@ -79,8 +80,12 @@ func endpointsText(b *jobs.Bill) string {
 	for _, name := range slices.SortedFunc(maps.Keys(b.Endpoints), func(x, y string) int {
 		return cmp.Or(cmp.Compare(b.Endpoints[y].Cost, b.Endpoints[x].Cost), cmp.Compare(x, y))
 	}) {
+		if len(parts) == listed {
+			parts = append(parts, fmt.Sprintf("and %d more", len(b.Endpoints)-listed))
+			break
+		}
 		s := b.Endpoints[name]
-		parts = append(parts, fmt.Sprintf("%s %s", name, costText(s.Cost, s.Unknown)))
+		parts = append(parts, fmt.Sprintf("%s %s", terminal.Name(name), costText(s.Cost, s.Unknown)))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -99,7 +104,11 @@ func writeTiers(w io.Writer, t *jobs.Totals, several bool) {
 	if !t.Tiered() && !several {
 		return
 	}
-	for _, tier := range t.Bill.Tiers {
+	for i, tier := range t.Bill.Tiers {
+		if i == listed {
+			fmt.Fprintf(w, "  other tiers\t%d\n", len(t.Bill.Tiers)-i)
+			break
+		}
 		against := ""
 		switch d := tier.Standard - tier.Cost; {
 		case d > 0:
@@ -107,7 +116,7 @@ func writeTiers(w io.Writer, t *jobs.Totals, several bool) {
 		case d < 0:
 			against = fmt.Sprintf(", $%s more than in the standard tier", Money(-d))
 		}
-		fmt.Fprintf(w, "  tier %s\t%s, %s%s\n", tier.Tier, Many(tier.Calls, "call"), costText(tier.Cost, tier.Unknown), against)
+		fmt.Fprintf(w, "  tier %s\t%s, %s%s\n", terminal.Name(tier.Tier), Many(tier.Calls, "call"), costText(tier.Cost, tier.Unknown), against)
 	}
 }
 
@@ -173,7 +182,7 @@ func billOf(t *jobs.Totals) billJSON {
 	if t.Tiered() {
 		for _, tier := range t.Bill.Tiers {
 			r.Tiers = append(r.Tiers, sorted[tierJSON]{tierJSON{
-				Tier: tier.Tier, Calls: tier.Calls, UnpricedCalls: tier.Unknown,
+				Tier: shortName(tier.Tier), Calls: tier.Calls, UnpricedCalls: tier.Unknown,
 				CostUSD: wholeCost(tier.Cost, tier.Unknown), StandardUSD: wholeCost(tier.Standard, tier.Unknown),
 				SavedUSD: wholeCost(tier.Standard-tier.Cost, tier.Unknown),
 			}})

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
 )
 
@@ -26,7 +27,7 @@ func writeEvaluation(w io.Writer, e *jobs.Evaluation) {
 		return
 	}
 	tw := newTable(w)
-	fmt.Fprintf(tw, "\nCompared with the column %s:\n", e.Column)
+	fmt.Fprintf(tw, "\nCompared with the column %s:\n", terminal.Name(e.Column))
 	what := "accuracy"
 	if e.Multi {
 		what = "exact match"
@@ -76,7 +77,7 @@ func excludedText(e *jobs.Evaluation) string {
 				values = append(values, "…")
 				break
 			}
-			values = append(values, fmt.Sprintf("%q %s", v, Count(e.Values[v])))
+			values = append(values, fmt.Sprintf("\"%s\" %s", terminal.Name(v), Count(e.Values[v])))
 		}
 		parts = append(parts, fmt.Sprintf("%s whose expected label is none of the job's (%s)", Many(e.Unknown, "row"), strings.Join(values, ", ")))
 	}
@@ -172,7 +173,7 @@ func writeConfusion(w io.Writer, e *jobs.Evaluation) {
 	for _, p := range pairs[:min(len(pairs), confusionsShown)] {
 		most = append(most, confusedText(p))
 	}
-	fmt.Fprintf(w, "\n  expected, but given: %s\n", strings.Join(most, ", "))
+	fmt.Fprintf(w, "\n%s\n", strings.Join(terminal.Wrap("  expected, but given: "+strings.Join(most, ", "), terminal.Columns), "\n  "))
 }
 
 func confusedText(p jobs.Confused) string {
@@ -180,7 +181,7 @@ func confusedText(p jobs.Confused) string {
 	if given == "" {
 		given = "no label"
 	}
-	return fmt.Sprintf("%s → %s %s", p.Expected, given, Count(p.Rows))
+	return fmt.Sprintf("%s → %s %s", shortLabel(p.Expected), shortLabel(given), Count(p.Rows))
 }
 
 // matrixCell writes a count in a matrix. The many zeros become dots, which stand out less.
@@ -192,13 +193,7 @@ func matrixCell(n int64) string {
 }
 
 // shortLabel shortens a label so that it fits into a column.
-func shortLabel(label string) string {
-	const most = 30
-	if r := []rune(strings.Join(strings.Fields(label), " ")); len(r) > most {
-		return string(r[:most-1]) + "…"
-	}
-	return label
-}
+func shortLabel(label string) string { return terminal.Line(label, 30) }
 
 // sharePercent writes a share from 0 to 1 in percent, and nil, which is not defined, as a
 // dash.

@@ -42,7 +42,7 @@ func TestEvaluationOfSeveralLabels(t *testing.T) {
 	var b strings.Builder
 	writeEvaluation(&b, e)
 	text := squeeze(b.String())
-	for _, want := range []string{"\nexact match 50.0% (2 of 4 rows; ", "\nHamming loss 0.1250\n", "1 row without an expected label ([] is one to which none applies), "} {
+	for _, want := range []string{"\nexact match 50.0% (2 of 4 rows; ", "\nHamming loss 0.1250\n", "1 row without an expected label ([] is one to which none\napplies), "} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the text has no %q:\n%s", want, text)
 		}

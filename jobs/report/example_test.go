@@ -25,7 +25,8 @@ func ExampleSummary() {
 	// Output:
 	//   rows                   119 ok, 1 blocked, 80 left
 	//   this run               121 requests, 1 of them retries in 4.0 s, 30 rows/s
-	//   gemini-2.5-flash-lite  6,000 tokens in (0 cached), 240 out (0 thinking), $0.0010
+	//   gemini-2.5-flash-lite  6,000 tokens in (0 cached), 240 out (0 thinking),
+	//                          $0.0010
 	//   cost                   $0.0010
 }
 
@@ -39,7 +40,8 @@ func ExamplePlan() {
 	// rows    2,000: 2,000 to ask, 0 settled, 0 bad
 	// input   about 90,000 tokens
 	// output  not known before the first answers
-	// cost    at least $0.0090 for the input; nothing bounds it: --max-output-tokens would
+	// cost    at least $0.0090 for the input; nothing bounds it: --max-output-tokens
+	//         would
 	// time    at least 3m0s at 30,000 tokens a minute
 }
 
@@ -63,6 +65,6 @@ func ExampleProgress() {
 	}
 	fmt.Println(object)
 	// Output:
-	// 60/100 rows  2.0/s  0 tokens  $0.00  20s left
+	// 60/100 rows (60 %)  about 20s left  2.0/s  $0.00  0 tokens
 	// {progress 60 100 20}
 }

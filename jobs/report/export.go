@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
 )
 
@@ -16,7 +17,7 @@ type Export struct {
 func (e Export) String() string {
 	var b strings.Builder
 	writeSimulated(&b, e.Totals.Simulated())
-	fmt.Fprintf(&b, "Wrote %s: %s of %s\n", e.Path, Count(e.Totals.Written), Rows(e.Totals))
+	fmt.Fprintf(&b, "Wrote %s: %s of %s\n", terminal.Line(e.Path, faultWidth), Count(e.Totals.Written), Rows(e.Totals))
 	w := newTable(&b)
 	writeCleaned(w, e.Totals)
 	fmt.Fprintf(w, "  cost\t%s\n", totalCost(e.Totals))

@@ -3,10 +3,10 @@ package report
 import (
 	"fmt"
 	"io"
-	"text/tabwriter"
 	"time"
 
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/terminal"
 )
 
 // Count writes a number with its digits in groups of three, such as 1,234,567.
@@ -108,6 +108,6 @@ func oneUnit(d time.Duration) string {
 	return fmt.Sprintf("%d h", int(d.Hours()))
 }
 
-// newTable returns a writer that aligns the cells of lines, which tabs separate. It
-// writes when it is flushed.
-func newTable(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 0, 2, ' ', 0) }
+// newTable returns a writer that aligns the cells of lines, which tabs separate, and keeps
+// them within 80 columns. It writes when it is flushed.
+func newTable(w io.Writer) *terminal.Table { return terminal.NewTable(w) }

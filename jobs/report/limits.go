@@ -6,9 +6,10 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/batch/quota"
+	"github.com/genbatch/genbatch/internal/terminal"
 )
 
-// Limits shows what earlier runs left about the limits of models, as a table.
+// Limits shows what earlier runs left about the limits of models.
 type Limits struct {
 	Kept  []quota.Kept // in the order of quota.List
 	Model string       // whose limits were asked for; empty means those of all models
@@ -18,46 +19,35 @@ func (l Limits) String() string {
 	switch {
 	case len(l.Kept) > 0:
 	case l.Model != "":
-		return fmt.Sprintf("Nothing is kept about the limits of %s; genbatch limits shows what is kept of all models.\n", l.Model)
+		return terminal.Paragraph(fmt.Sprintf("Nothing is kept about the limits of %s; genbatch limits shows what is kept of all models.\n", terminal.Name(l.Model)))
 	default:
-		return "Nothing is kept about limits: no run has learned one in the last 24 hours, or counted requests today.\n"
+		return "Nothing is kept about limits: no run has learned one in the last 24 hours, or\ncounted requests today.\n"
 	}
 	var b strings.Builder
-	w := newTable(&b)
-	// What follows the model is one cell: the requests of the day fit into no column.
-	limit := l.limitFormat()
-	byKey, key := severalKeys(l.Kept), ""
-	if byKey {
-		key = "KEY\t"
-	}
-	fmt.Fprintf(w, "ENDPOINT\tMODEL\t%s"+limit, key, "LIMIT", "KNOWN", "AGE")
+	byKey := severalKeys(l.Kept)
 	for i := range l.Kept {
 		k := &l.Kept[i]
-		if byKey {
-			key = keyText(k.Key) + "\t"
-		}
-		place := k.Endpoint + "\t" + k.Model + "\t" + key
+		fmt.Fprint(&b, terminal.Paragraph(placeText(k, byKey)+"\n"))
+		w := newTable(&b)
 		for _, learned := range k.Learned {
-			fmt.Fprintf(w, "%s"+limit, place, limitText(learned), knownText(learned), oneUnit(time.Since(learned.At))+" ago")
+			fmt.Fprintf(w, "  %s\t%s\t%s ago\n", limitText(learned), knownText(learned), oneUnit(time.Since(learned.At)))
 		}
+		w.Flush()
 		if day := dayText(&k.Known); day != "" {
-			fmt.Fprintf(w, "%s%s\n", place, day)
+			fmt.Fprintf(&b, "  %s\n", day)
 		}
 	}
-	w.Flush()
 	return b.String()
 }
 
-// limitFormat returns the format of a limit, how it is known and its age, as wide as the
-// widest of each.
-func (l Limits) limitFormat() string {
-	limit, known := len("LIMIT"), len("KNOWN")
-	for i := range l.Kept {
-		for _, learned := range l.Kept[i].Learned {
-			limit, known = max(limit, len(limitText(learned))), max(known, len(knownText(learned)))
-		}
+// placeText says of which model limits are, at which endpoint and, if there are several, of
+// which key.
+func placeText(k *quota.Kept, byKey bool) string {
+	text := fmt.Sprintf("%s at %s", terminal.Name(k.Model), terminal.Line(k.Endpoint, terminal.Columns))
+	if byKey {
+		text += ", key " + terminal.Name(keyText(k.Key))
 	}
-	return fmt.Sprintf("%%-%ds  %%-%ds  %%s\n", limit, known)
+	return text
 }
 
 func limitText(l quota.Learned) string { return Count(l.Value) + " " + l.Limit }
@@ -119,12 +109,8 @@ func (f ForgottenLimits) String() string {
 	byKey := severalKeys(f.Forgotten)
 	for i := range f.Forgotten {
 		k := &f.Forgotten[i]
-		where := fmt.Sprintf("model %s at %s", k.Model, k.Endpoint)
-		if byKey {
-			where += ", key " + keyText(k.Key)
-		}
 		for _, limit := range k.Learned {
-			fmt.Fprintf(&b, "forgot: %v (%s)\n", limit, where)
+			fmt.Fprint(&b, terminal.Paragraph(fmt.Sprintf("forgot: %v (%s)\n", limit, placeText(k, byKey))))
 		}
 	}
 	return b.String() + days

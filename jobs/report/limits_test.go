@@ -37,35 +37,42 @@ func TestLimits(t *testing.T) {
 			want   string
 		}{
 			{"of several keys", Limits{Kept: kept}, `
-ENDPOINT         MODEL     KEY               LIMIT        KNOWN                AGE
-google           gemini-a  none              1 request today
-google           gemini-a  01234567          600 rpm      named by the server  3 min ago
-google           gemini-a  01234567          250,000 tpm  estimated            5 h ago
-google           gemini-a  group my project  1,000 rpd    named by the server  10 s ago
-google           gemini-a  group my project  12 requests today, used up until 2026-11-29 00:00 PST
-vertex:p/global  gemini-b  none              used up until 2026-11-29 00:00 PST
+gemini-a at google, key none
+  1 request today
+gemini-a at google, key 01234567
+  600 rpm      named by the server  3 min ago
+  250,000 tpm  estimated            5 h ago
+gemini-a at google, key group my project
+  1,000 rpd  named by the server  10 s ago
+  12 requests today, used up until 2026-11-29 00:00 PST
+gemini-b at vertex:p/global, key none
+  used up until 2026-11-29 00:00 PST
 `},
 			{"of one key", Limits{Kept: kept[2:]}, `
-ENDPOINT         MODEL     LIMIT      KNOWN                AGE
-google           gemini-a  1,000 rpd  named by the server  10 s ago
-google           gemini-a  12 requests today, used up until 2026-11-29 00:00 PST
-vertex:p/global  gemini-b  used up until 2026-11-29 00:00 PST
+gemini-a at google
+  1,000 rpd  named by the server  10 s ago
+  12 requests today, used up until 2026-11-29 00:00 PST
+gemini-b at vertex:p/global
+  used up until 2026-11-29 00:00 PST
 `},
 			{"nothing", Limits{}, `
-Nothing is kept about limits: no run has learned one in the last 24 hours, or counted requests today.
+Nothing is kept about limits: no run has learned one in the last 24 hours, or
+counted requests today.
 `},
 			{"nothing of a model", Limits{Model: "gemini-c"}, `
-Nothing is kept about the limits of gemini-c; genbatch limits shows what is kept of all models.
+Nothing is kept about the limits of gemini-c; genbatch limits shows what is kept
+of all models.
 `},
 			{"forgotten", ForgottenLimits{kept[1:2]}, `
-forgot: 600 rpm from the server's refusal (model gemini-a at google)
-forgot: 250000 tpm, estimated (model gemini-a at google)
+forgot: 600 rpm from the server's refusal (gemini-a at google)
+forgot: 250000 tpm, estimated (gemini-a at google)
 The requests of the day are kept.
 `},
 			{"forgotten of several keys", ForgottenLimits{kept[1:3]}, `
-forgot: 600 rpm from the server's refusal (model gemini-a at google, key 01234567)
-forgot: 250000 tpm, estimated (model gemini-a at google, key 01234567)
-forgot: 1000 requests a day from the server's refusal (model gemini-a at google, key group my project)
+forgot: 600 rpm from the server's refusal (gemini-a at google, key 01234567)
+forgot: 250000 tpm, estimated (gemini-a at google, key 01234567)
+forgot: 1000 requests a day from the server's refusal (gemini-a at google, key
+group my project)
 The requests of the day are kept.
 `},
 			{"nothing forgotten", ForgottenLimits{}, `

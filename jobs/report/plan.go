@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
 )
 
@@ -49,16 +49,14 @@ func (p Plan) String() string {
 	}
 	w.Flush()
 	for _, bad := range r.BadRows {
-		fmt.Fprintf(&b, "bad: %s\n", bad)
+		fmt.Fprint(&b, terminal.Paragraph("bad: "+terminal.Line(bad, faultWidth)+"\n"))
 	}
 	if more := r.Bad - int64(len(r.BadRows)); more > 0 {
 		fmt.Fprintf(&b, "bad: %s more\n", Count(more))
 	}
 	if r.First != nil {
-		var pretty bytes.Buffer
-		if json.Indent(&pretty, r.First, "", "  ") == nil {
-			fmt.Fprintf(&b, "\nThe first request, for %s, to %s:\n%s\n", r.FirstAt, r.FirstModel, pretty.Bytes())
-		}
+		title := fmt.Sprintf("The first request, for %s, to %s:\n", terminal.Line(r.FirstAt, faultWidth), terminal.Name(r.FirstModel))
+		fmt.Fprintf(&b, "\n%s%s", title, requestText(r.First))
 	}
 	return b.String()
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/batch/quota"
+	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
 )
 
@@ -105,7 +106,7 @@ func (p Plan) ofModel(m *jobs.Pace) string {
 	if len(p.Plan.Pace) < 2 {
 		return ""
 	}
-	return " of " + m.Model
+	return " of " + terminal.Name(m.Model)
 }
 
 // planModelJSON is [jobs.Pace] as JSON, with the limits that the plan takes into account;

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/terminal"
 )
 
 // Prices shows a table of prices.
@@ -21,34 +22,37 @@ type Prices struct {
 
 func (p Prices) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Google's list prices in USD per million tokens on %s (table of %s)", p.At.Format(time.DateOnly), p.Table.Generated())
+	title := fmt.Sprintf("Google's list prices in USD per million tokens on %s, from the table of %s", p.At.Format(time.DateOnly), p.Table.Generated())
+	fmt.Fprint(&b, terminal.Paragraph(title+"\n"))
 	if p.File != "" {
-		fmt.Fprintf(&b, ", and those of %s", p.File)
+		fmt.Fprintf(&b, "and those of %s\n", terminal.Line(p.File, faultWidth))
 	}
-	fmt.Fprint(&b, "\n\n")
+	fmt.Fprintln(&b)
 	w := newTable(&b)
-	fmt.Fprintln(w, "MODEL\tINPUT\tCACHED\tOUTPUT\tBATCH IN\tBATCH OUT\tUNTIL\tSOURCE")
+	w.MaxLabel = 33 // nearly all models' names
+	fmt.Fprintln(w, "MODEL\tINPUT\tCACHED\tOUTPUT\tBATCH IN\tBATCH OUT")
 	for _, m := range p.Table.Models() {
 		now := m.At(p.At)
 		switch {
 		case now.Priced():
 			writePrices(w, &m, now)
 		case p.All:
-			fmt.Fprintf(w, "%s\t-\t-\t-\t-\t-\t%s\t\n", m.ID, m.Status)
+			fmt.Fprintf(w, "%s\t-\t-\t-\t-\t-\n", terminal.Name(m.ID))
+			fmt.Fprintf(w, "  %s\n", terminal.Line(m.Status, faultWidth))
 		}
 	}
 	w.Flush()
-	fmt.Fprintln(&b, "\ngenbatch prices MODEL shows everything known of one model.")
+	fmt.Fprintln(&b, "\nWhere nothing else is said, prices are from Google's list, with high confidence.\ngenbatch prices MODEL shows everything known of one model.")
 	return b.String()
 }
 
 // writePrices writes a model's prices of a period: a line for each size of prompt.
 func writePrices(w io.Writer, m *price.Model, p *price.Period) {
 	if p.PerRequest != nil {
-		fmt.Fprintf(w, "%s\t\t\t%s a request\t\t\t%s\t%s\n", m.ID, *p.PerRequest, p.Until, origin(m))
+		fmt.Fprintf(w, "%s\t%s a request\n", terminal.Name(m.ID), *p.PerRequest)
 	}
 	for _, t := range p.Tiers {
-		name := m.ID
+		name := terminal.Name(m.ID)
 		switch {
 		case len(p.Tiers) == 1:
 		case t.MaxPromptTokens > 0:
@@ -57,8 +61,18 @@ func writePrices(w io.Writer, m *price.Model, p *price.Period) {
 			name += " (above)"
 		}
 		standard, batched := t.Rates[price.Standard], t.Rates[price.Batch]
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, rateText(standard, price.InputText), rateText(standard, price.CachedInput),
-			outputRate(standard), rateText(batched, price.InputText), outputRate(batched), p.Until, origin(m))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", name, rateText(standard, price.InputText), rateText(standard, price.CachedInput),
+			outputRate(standard), rateText(batched, price.InputText), outputRate(batched))
+	}
+	var notes []string
+	if p.Until != "" {
+		notes = append(notes, "until "+p.Until)
+	}
+	if m.Custom != nil || m.Confidence != "high" {
+		notes = append(notes, origin(m))
+	}
+	if len(notes) > 0 {
+		fmt.Fprintf(w, "  %s\n", strings.Join(notes, "; "))
 	}
 }
 
@@ -117,7 +131,7 @@ type ModelPrice struct{ Entry *price.Entry }
 func (p ModelPrice) String() string {
 	var b strings.Builder
 	e := p.Entry
-	fmt.Fprintln(&b, e.ID)
+	fmt.Fprintln(&b, terminal.Name(e.ID))
 	tw := newTable(&b)
 	if len(e.Aliases) > 0 {
 		fmt.Fprintf(tw, "  also\t%s\n", strings.Join(e.Aliases, ", "))

@@ -27,11 +27,11 @@ func TestPrices(t *testing.T) {
 	at := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 	text := squeeze(Prices{Table: table, At: at, File: "mine.json"}.String())
 	for _, want := range []string{
-		"Google's list prices in USD per million tokens on 2026-11-28 (table of ",
-		"), and those of mine.json\n\nMODEL INPUT CACHED OUTPUT BATCH IN BATCH OUT UNTIL SOURCE\n",
-		"\nhouse-picture 0.02 a request your prices of 2026-11-02\n",
-		"\nhouse-text (to 200,000 prompt tokens) 1 0.1 4 0.5 2 2026-12-31 your prices of 2026-11-02\n",
-		"\nhouse-text (above) 2 - 8 - - 2026-12-31 your prices of 2026-11-02\n",
+		"Google's list prices in USD per million tokens on 2026-11-28, from the table of\n",
+		"\nand those of mine.json\n\nMODEL INPUT CACHED OUTPUT BATCH IN BATCH OUT\n",
+		"\nhouse-picture 0.02 a request\nyour prices of 2026-11-02\n",
+		"\nhouse-text (to 200,000 prompt tokens)\n1 0.1 4 0.5 2\n",
+		"\nhouse-text (above) 2 - 8 - -\nuntil 2026-12-31; your prices of 2026-11-02\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the table has no %q:\n%s", want, text)
@@ -44,7 +44,8 @@ func TestPrices(t *testing.T) {
 	want := `house-text
 also house
 prices from your prices of 2026-11-02
-note the price of house-text changes on 2027-01-01: input_text 1 to 3, output_text 4 to 9 USD per million tokens
+note the price of house-text changes on 2027-01-01: input_text 1 to
+3, output_text 4 to 9 USD per million tokens
 any day to 2026-12-31, prompts to 200,000 tokens
 standard input text 1, input audio 3, cached input 0.1, output text 4
 batch input text 0.5, output text 2

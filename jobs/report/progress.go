@@ -2,45 +2,111 @@ package report
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/quota"
+	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
 )
 
 // A Progress shows how far a run is.
 type Progress struct {
 	Progress *jobs.Progress
-	Total    int64   // rows of the job; 0 if not counted yet
-	RowRate  float64 // rows a second, of late
+	Total    int64        // rows of the job; 0 if not counted yet
+	Survey   *jobs.Survey // what a run that carries on had to ask; nil if no run came before
+	RowRate  float64      // rows a second, of late
 }
 
-// String returns one line without its end, since a progress bar may show it. It leaves out
-// what the run waits for, which is the String of the Progress's Quota.
-func (p Progress) String() string {
-	r := p.Progress
-	cost := totalCost(&r.Run)
-	if cost == "unknown" {
-		cost = "cost unknown"
-	}
-	line := fmt.Sprintf("%s rows  %s/s  %s tokens  %s", fraction(r.Done(), p.Total), decimal(p.RowRate), Count(allTokens(&r.Run)), cost)
-	if r.Run.Simulated() {
-		line += " simulated"
-	}
-	if left := p.left(); left > 0 {
-		line += "  " + left.String() + " left"
+// String returns one line without its end. It leaves out what the run waits for, which is the
+// String of the Progress's Quota.
+func (p Progress) String() string { return strings.Join(p.parts(), "  ") }
+
+// Fit returns as much of the line as fits into so many columns. It leaves out whole figures
+// from the end, since half a number is a wrong one.
+func (p Progress) Fit(columns int) string {
+	line := ""
+	for i, part := range p.parts() {
+		if i > 0 {
+			part = "  " + part
+		}
+		if terminal.Width(line)+terminal.Width(part) > columns {
+			break
+		}
+		line += part
 	}
 	return line
 }
 
-// left is how long the rest takes at this rate; 0 if that is not known.
+// parts returns the figures of the line, the most important ones first.
+func (p Progress) parts() []string {
+	r := p.Progress
+	parts := []string{fraction(p.done(), p.Total) + " rows"}
+	if share := p.Share(); share >= 0 {
+		parts[0] += fmt.Sprintf(" (%d %%)", int(100*share)) // rounded down: 100 % is the end
+	}
+	if left := p.left(); left > 0 {
+		parts = append(parts, "about "+left.String()+" left")
+	}
+	cost, unpriced := r.Run.CostUSD()
+	money := costText(cost, unpriced)
+	if r.Run.Simulated() {
+		money += " simulated"
+	}
+	return append(parts, decimal(p.RowRate)+"/s", money, Count(allTokens(&r.Run))+" tokens")
+}
+
+// done is how many rows have a result, or need none. Without a survey it counts those that
+// the run has come to.
+func (p Progress) done() int64 {
+	if p.surveyed() {
+		return p.Survey.Rows - p.Survey.Asked + p.Progress.Run.Rows
+	}
+	return p.Progress.Done()
+}
+
+func (p Progress) surveyed() bool { return p.Survey != nil && p.Survey.Complete }
+
+// known reports whether done counts all rows that are done. In a run that carries on, rows
+// that are settled may lie ahead of it.
+func (p Progress) known() bool {
+	return p.Total > 0 && (p.Survey == nil || p.surveyed() || p.Progress.Read >= p.Total)
+}
+
+// Share is how much of the job is done, from 0 to 1; below 0 if that is not known.
+func (p Progress) Share() float64 {
+	if !p.known() {
+		return -1
+	}
+	return min(1, float64(p.done())/float64(p.Total))
+}
+
+// left is about how long the rest takes at this pace; 0 if that is not known. It is not known
+// in a pause, nor of the last rows, which only wait for their answers or their next attempt.
 func (p Progress) left() time.Duration {
-	rows := p.Total - p.Progress.Done()
-	if rows <= 0 || p.RowRate <= 0 {
+	r := p.Progress
+	rows := p.Total - p.done()
+	paused := r.Quota.Limit == quota.LimitPause || r.Quota.Limit == quota.LimitRPD
+	if !p.known() || paused || rows <= r.Calls+r.Waiting || r.Run.Rows == 0 || p.RowRate <= 0 {
 		return 0
 	}
-	return time.Duration(float64(rows) / p.RowRate * float64(time.Second)).Round(time.Second)
+	rate := p.RowRate
+	if r.Quota.Limit == quota.LimitRPM && r.Quota.Value > 0 {
+		rate = min(rate, float64(r.Quota.Value)/60)
+	}
+	seconds := float64(rows) / rate
+	if seconds > (100 * 24 * time.Hour).Seconds() {
+		return 0 // the pace of a moment says nothing about that
+	}
+	left := time.Duration(seconds * float64(time.Second))
+	switch {
+	case left < 2*time.Minute:
+		return left.Round(time.Second)
+	case left < 2*time.Hour:
+		return left.Round(10 * time.Second)
+	}
+	return left.Round(time.Minute)
 }
 
 // allTokens counts the tokens that went in and came out.
@@ -58,8 +124,8 @@ type progressJSON struct {
 	Total   int64   `json:"total"`
 	Rows    int64   `json:"rows"` // done
 	progressRowsJSON
-	RowRate     float64 `json:"rows_per_second"`
-	LeftSeconds float64 `json:"eta_seconds"`
+	RowRate     float64  `json:"rows_per_second"`
+	LeftSeconds *float64 `json:"eta_seconds"` // null: not known
 
 	InFlight int64 `json:"in_flight"`
 	Attempts int64 `json:"attempts"`
@@ -100,13 +166,17 @@ type quotaJSON struct {
 // MarshalJSON implements json.Marshaler.
 func (p Progress) MarshalJSON() ([]byte, error) {
 	r := p.Progress
-	return marshal(sorted[progressJSON]{progressJSON{
-		Type: "progress", Seconds: r.Elapsed.Seconds(), Total: p.Total, Rows: r.Done(),
+	record := progressJSON{
+		Type: "progress", Seconds: r.Elapsed.Seconds(), Total: p.Total, Rows: p.done(),
 		progressRowsJSON: progressRowsJSON{r.Run.Status, r.Settled, r.Bad, r.Copied},
-		RowRate:          p.RowRate, LeftSeconds: p.left().Seconds(),
-		InFlight: r.Calls, Attempts: r.Attempts, Waiting: r.Waiting,
+		RowRate:          p.RowRate,
+		InFlight:         r.Calls, Attempts: r.Attempts, Waiting: r.Waiting,
 		Tokens: allTokens(&r.Run), CostUSD: totalJSON(&r.Run), Simulated: r.Run.Simulated(), Quota: quotaOf(r.Quota),
-	}})
+	}
+	if left := p.left(); left > 0 {
+		record.LeftSeconds = new(left.Seconds())
+	}
+	return marshal(sorted[progressJSON]{record})
 }
 
 func quotaOf(q quota.State) sorted[quotaJSON] {

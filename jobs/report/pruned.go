@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
 )
 
@@ -16,7 +17,7 @@ type Pruned struct {
 func (p Pruned) String() string {
 	r := p.Pruned
 	if r.Results == 0 {
-		return fmt.Sprintf("Nothing to prune: all %s results in %s stay.\n", Count(r.Kept), r.State)
+		return terminal.Paragraph(fmt.Sprintf("Nothing to prune: all %s results in %s stay.\n", Count(r.Kept), terminal.Line(r.State, faultWidth)))
 	}
 	var b strings.Builder
 	did, leave := "Pruned", "have left"
@@ -24,7 +25,7 @@ func (p Pruned) String() string {
 		did, leave = "Would prune", "would leave"
 	}
 	fmt.Fprintf(&b, "%s %s results (%s bytes) from %s: %s orphaned, %s superseded; %s stay\n",
-		did, Count(r.Results), Count(r.Bytes), r.State, Count(r.Orphaned), Count(r.Superseded), Count(r.Kept))
+		did, Count(r.Results), Count(r.Bytes), terminal.Line(r.State, faultWidth), Count(r.Orphaned), Count(r.Superseded), Count(r.Kept))
 	fmt.Fprintf(&b, "Their %s requests, %s, %s the job's total, and what --max-cost counts: that is what is in the journal.\n",
 		Count(r.Removed.Attempts), costText(r.Removed.CostUSD()), leave)
 	switch {
@@ -39,7 +40,7 @@ func (p Pruned) String() string {
 	if r.Damage > 0 {
 		fmt.Fprintf(&b, "%d damaged places of the journal stay as they are.\n", r.Damage)
 	}
-	return b.String()
+	return terminal.Paragraph(b.String())
 }
 
 // prunedJSON is [Pruned] as JSON.

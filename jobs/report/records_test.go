@@ -45,15 +45,20 @@ func TestRecords(t *testing.T) {
   settled before  6 rows, not asked again
   copied          1 row from identical ones, which saved $0.0010
   this run        6 requests, 2 of them retries in 1m30s, 0.0 rows/s
-  changed         1 row answered after the request was changed: see "note" in the journal
+  changed         1 row answered after the request was changed: see "note" in
+                  the journal
   learned         60 rpm from the server's refusal
   gemini-a        1,220 tokens in (300 cached), 450 out (50 thinking), $0.25
   gemini-b        10 tokens in (0 cached), 5 out (0 thinking), cost unknown
   tier flex       3 calls, $0.10, $0.10 less than in the standard tier
-  tier standard   2 calls, at least $0.15 (without 1 call of unknown price)
-  not reported    1 attempt cut before it was known what was used, and possibly billed as well: at most $0.0020 more
-  search fees     $0.010 of the cost, for 2 searches, before the free allowance (see genbatch prices MODEL)
-  cost            at least $0.25 (without 1 call of unknown price) at Google's list price; the gateway charges its own (see --prices)
+  tier standard   2 calls, $0.15 and 1 calls of unknown price
+  not reported    1 attempt cut before it was known what was used, and possibly
+                  billed as well: the bound, if each made the longest answer
+                  that it could, is $0.0020
+  search fees     $0.010 of the cost, for 2 searches, before the free allowance
+                  (see genbatch prices MODEL)
+  cost            $0.25 and 1 calls of unknown price at Google's list price; the
+                  gateway charges its own (see --prices)
   of it           thinking $0.040 (16.0%)
   retries         $0.050 for 1 attempt that gave no final answer (20.0%)
   rows not ok     failed $0.050
@@ -109,7 +114,8 @@ func TestRecords(t *testing.T) {
 				}}
 			},
 			text: `
-SIMULATED: the answers below were made up by the simulator, and the cost is what real ones would have cost.
+SIMULATED: the answers below were made up by the simulator, and the cost is what
+real ones would have cost.
 Wrote out.csv: 1 row
   rows                1 ok
   settled before      1 row, not asked again, which saved $0.0000020
@@ -119,8 +125,11 @@ Wrote out.csv: 1 row
 Compared with the column label:
   accuracy       50.0% (2 of 4 rows; 95% interval 15.0% to 85.0%)
   no label       1 row: not ok, and counted as wrong
-  not compared   1 row without an expected label, 2 rows whose expected label is none of the job's ("maybe" 2), 1 row that the model was shown as examples
-  by confidence  0.9 to 1.0: 100.0% right of 2, 0.5 to 0.6: 0.0% right of 1 (calibration error 0.25)
+  not compared   1 row without an expected label, 2 rows whose expected label is
+                 none of the job's ("maybe" 2), 1 row that the model was shown
+                 as examples
+  by confidence  0.9 to 1.0: 100.0% right of 2, 0.5 to 0.6: 0.0% right of 1
+                 (calibration error 0.25)
 
                     precision  recall     F1  expected  given
                yes      0.500   0.500  0.500         2      2
@@ -191,19 +200,19 @@ Compared with the column label:
 		{
 			name: "progress",
 			record: func(now time.Time) shown {
-				return Progress{&jobs.Progress{
+				return Progress{Progress: &jobs.Progress{
 					Elapsed: 10 * time.Second, Read: 9, Settled: 3, Bad: 1, Copied: 1, Run: oneRow(), Calls: 2, Attempts: 3, Waiting: 1,
 					Quota: quota.State{Model: "gemini-a", Limit: quota.LimitRPM, Value: 60, Learned: true, Since: now, Age: time.Minute, InFlight: 2, Waiting: 4},
-				}, 1000, 0.4}
+				}, Total: 1000, RowRate: 0.4}
 			},
 			text: `
-6/1,000 rows  0.4/s  11 tokens  $0.0000020 simulated  41m25s left`,
+6/1,000 rows (0 %)  about 41m30s left  0.4/s  $0.0000020 simulated  11 tokens`,
 			json: `{
 				"attempts": 3,
 				"bad": 1,
 				"copied": 1,
 				"cost_usd": 0.000002,
-				"eta_seconds": 2485,
+				"eta_seconds": 2490,
 				"in_flight": 2,
 				"quota": {"age_seconds": 60, "estimated": false, "in_flight": 2, "learned": true, "limit": "rpm", "next_seconds": 0, "oldest_seconds": 0, "since": "2000-01-01T00:00:00Z", "text": "waiting: 60 rpm (learned 1 min ago), 2 in flight, oldest 0 s", "tier": "", "trouble": false, "value": 60, "waiting": 4, "why": ""},
 				"retries_waiting": 1,
@@ -224,32 +233,29 @@ Compared with the column label:
 				return Plan{Plan: aPlan(now), Spec: &jobs.Spec{RPM: 600, Tier: []string{"standard"}, MaxCost: "0.04"}, Counted: 20}
 			},
 			text: `
-rows          2,000: 1,208 to ask (5 of them changed, 3 again), 790 settled, 2 bad, 10 copied from identical ones
-orphaned      7 answers that no row asks for any more; they stay until genbatch prune --orphaned
+rows          2,000: 1,208 to ask (5 of them changed, 3 again), 790 settled, 2
+              bad, 10 copied from identical ones
+orphaned      7 answers that no row asks for any more; they stay until genbatch
+              prune --orphaned
 input         about 60,000 tokens, by 20 prompts counted
-output        about 12,000 tokens, as in the 50 answers so far, thinking included, at most 1,208,000 tokens
-cost          about $0.030 (90 %: $0.025 to $0.050, by 50 answers), at most $0.51 without retries, in the standard tier
+output        about 12,000 tokens, as in the 50 answers so far, thinking
+              included, at most 1,208,000 tokens
+cost          about $0.030 (90 %: $0.025 to $0.050, by 50 answers), at most
+              $0.51 without retries, in the standard tier
 otherwise     about $0.015 with flex, about $0.015 with the Batch API
 cap           $0.04 may be reached
-time          at least 32h0m0s at 500 requests a day, learned 2 h ago of gemini-a
-today         400 of 500 requests are left, learned 2 h ago of gemini-a; the rest takes 2 days after Sat 1 Jan 08:00 UTC
-today         the quota of the day is used up of gemini-b, until Sat 1 Jan 08:00 UTC
-spent so far  at least $0.0050 (without 1 call of unknown price)
+time          at least 32h0m0s at 500 requests a day, learned 2 h ago of
+              gemini-a
+today         400 of 500 requests are left, learned 2 h ago of gemini-a; the
+              rest takes 2 days after Sat 1 Jan 08:00 UTC
+today         the quota of the day is used up of gemini-b, until Sat 1 Jan 08:00
+              UTC
+spent so far  $0.0050 and 1 calls of unknown price
 bad: in.csv:3: no column body
 bad: 1 more
 
 The first request, for in.csv:2, to gemini-a:
-{
-  "contents": [
-    {
-      "parts": [
-        {
-          "text": "a < b"
-        }
-      ]
-    }
-  ]
-}
+{"contents": [{"parts": [{"text": "a < b"}]}]}
 `,
 			json: `{
 				"again": 3,
@@ -289,7 +295,8 @@ The first request, for in.csv:2, to gemini-a:
 rows    1: 1 to ask, 0 settled, 0 bad
 input   about 0 tokens
 output  not known before the first answers
-cost    unknown: the price of this model is not known (see genbatch prices, and --prices)
+cost    unknown: the price of this model is not known (see genbatch prices, and
+        --prices)
 `,
 			json: `{
 				"again": 0,
@@ -410,8 +417,11 @@ Wrote again.csv: 1 of 1 row (1 ok)
 Compared with the column label:
   accuracy       50.0% (2 of 4 rows; 95% interval 15.0% to 85.0%)
   no label       1 row: not ok, and counted as wrong
-  not compared   1 row without an expected label, 2 rows whose expected label is none of the job's ("maybe" 2), 1 row that the model was shown as examples
-  by confidence  0.9 to 1.0: 100.0% right of 2, 0.5 to 0.6: 0.0% right of 1 (calibration error 0.25)
+  not compared   1 row without an expected label, 2 rows whose expected label is
+                 none of the job's ("maybe" 2), 1 row that the model was shown
+                 as examples
+  by confidence  0.9 to 1.0: 100.0% right of 2, 0.5 to 0.6: 0.0% right of 1
+                 (calibration error 0.25)
 
                     precision  recall     F1  expected  given
                yes      0.500   0.500  0.500         2      2
@@ -503,8 +513,7 @@ OK    1 row: 1 ok
 				return Verification{&jobs.Verification{Totals: oneRow(), Faults: []string{"out.csv is not as it was written"}}, 1}
 			},
 			text: `
-SIMULATED: the answers below were made up by the simulator, and the cost is what real ones would have cost.
-FAULT out.csv is not as it was written
+FAULT  out.csv is not as it was written
 1 row: 1 ok
 `,
 			json: `{
@@ -567,10 +576,14 @@ NOT FINISHED  2 rows: 2 pending
 			name:   "what prune would do",
 			record: func(time.Time) shown { return wouldPrune() },
 			text: `
-Would prune 1,200 results (65,536 bytes) from out.csv.genbatch: 1,000 orphaned, 200 superseded; 8 stay
-Their 1 requests, $0.0000020, would leave the job's total, and what --max-cost counts: that is what is in the journal.
-4 rows of the input lose their answer by it: the next run asks, and pays for, them again.
-2 rows of the input cannot be read or rendered: answers that they once got count as orphaned.
+Would prune 1,200 results (65,536 bytes) from out.csv.genbatch: 1,000 orphaned,
+200 superseded; 8 stay
+Their 1 requests, $0.0000020, would leave the job's total, and what --max-cost
+counts: that is what is in the journal.
+4 rows of the input lose their answer by it: the next run asks, and pays for,
+them again.
+2 rows of the input cannot be read or rendered: answers that they once got count
+as orphaned.
 1 damaged places of the journal stay as they are.
 `,
 			json: `{

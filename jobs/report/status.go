@@ -7,6 +7,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
 )
 
@@ -80,10 +81,14 @@ func (s Status) String() string {
 	fmt.Fprintf(w, "cost\t%s\n", totalCost(&r.Totals))
 	writeBill(w, "", &r.Totals)
 	if r.Unreported > 0 {
-		fmt.Fprintf(w, "not reported\t%s, at most $%s more\n", Many(r.Unreported, "attempt"), Money(r.UnreportedMost))
+		fmt.Fprintf(w, "not reported\t%s\n", unreportedText(&r.Totals))
 	}
-	for _, d := range r.Damage {
-		fmt.Fprintf(w, "damage\t%v\n", d.Error())
+	for i, d := range r.Damage {
+		if i == listed {
+			fmt.Fprintf(w, "damage\t%s more\n", Count(int64(len(r.Damage)-i)))
+			break
+		}
+		fmt.Fprintf(w, "damage\t%s\n", terminal.Line(d.Error(), faultWidth))
 	}
 	w.Flush()
 	writeEvaluation(&b, r.Evaluation)

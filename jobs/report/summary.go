@@ -6,7 +6,10 @@ import (
 	"strings"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/batch/quota"
+	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
 )
 
@@ -25,9 +28,9 @@ func (s Summary) String() string {
 	rows, left := r.Job, int64(0)
 	switch {
 	case r.Unchanged:
-		fmt.Fprintf(&b, "%s is up to date: nothing was sent.\n", r.Output)
+		fmt.Fprintf(&b, "%s is up to date: nothing was sent.\n", terminal.Line(r.Output, faultWidth))
 	case r.Output != "":
-		fmt.Fprintf(&b, "Wrote %s: %s\n", r.Output, Many(rows.Rows, "row"))
+		fmt.Fprintf(&b, "Wrote %s: %s\n", terminal.Line(r.Output, faultWidth), Many(rows.Rows, "row"))
 	}
 	if rows == nil {
 		rows = &r.Run
@@ -41,7 +44,48 @@ func (s Summary) String() string {
 	writeCost(tw, r, rows)
 	tw.Flush()
 	writeEvaluation(&b, rows.Evaluation)
+	if s.ExitCode == notOKCode {
+		fmt.Fprint(&b, "\n", terminal.Paragraph(NotOK(r)+"\n"))
+	}
 	return b.String()
+}
+
+// notOKCode is the exit code of a run that finished, and left rows that are not ok.
+const notOKCode = 3
+
+// NotOK says how many rows of a finished run are not ok, and what the same command does about
+// them.
+func NotOK(s *jobs.Summary) string {
+	rows := s.Job
+	if rows == nil {
+		rows = &s.Run
+	}
+	var parts, settled []string
+	for _, status := range batch.Statuses {
+		n := rows.Status[status]
+		if status == batch.OK || n == 0 {
+			continue
+		}
+		parts = append(parts, Count(n)+" "+string(status))
+		if status.Settled() && status != batch.Skipped {
+			settled = append(settled, string(status))
+		}
+	}
+	bad, are := rows.Rows-rows.Status[batch.OK], "are"
+	if bad == 1 {
+		are = "is"
+	}
+	text := fmt.Sprintf("%s of %s %s not ok: %s (see the column error).", Count(bad), Many(rows.Rows, "row"), are, strings.Join(parts, ", "))
+	if rows.Status[batch.Failed] > 0 {
+		text += " The same command asks the failed rows again."
+	}
+	if len(settled) > 0 {
+		text += fmt.Sprintf(" Rows that are %s are asked again with --retry %s.", strings.Join(settled, " or "), strings.Join(settled, ","))
+	}
+	if rows.Status[batch.Skipped] > 0 {
+		text += " Skipped rows are asked once the input is mended."
+	}
+	return text
 }
 
 // writeRows writes what became of the rows.
@@ -60,6 +104,12 @@ func writeRows(w io.Writer, s *jobs.Summary, rows *jobs.Totals, left int64) {
 	writeCleaned(w, rows)
 }
 
+// problemWidth is how many columns a problem takes at most: three lines or so.
+const problemWidth = 200
+
+// listed is how many labels, models or endpoints a list has at most. The JSON has all.
+const listed = 20
+
 // writeProblems writes the most frequent reasons for which rows are not ok.
 func writeProblems(w io.Writer, problems map[string]int64) {
 	const most = 3
@@ -68,20 +118,23 @@ func writeProblems(w io.Writer, problems map[string]int64) {
 			fmt.Fprintf(w, "\tand others: see the column error\n")
 			break
 		}
-		fmt.Fprintf(w, "\t%s %s\n", Count(problems[why]), why)
+		fmt.Fprintf(w, "\t%s %s\n", Count(problems[why]), terminal.Line(why, problemWidth))
 	}
 }
 
 // labelsText lists labels, the most frequent first, with their share of the rows.
 func labelsText(labels map[string]int64, rows int64) string {
-	names := byCount(labels)
-	shown := make([]string, len(names))
-	for i, name := range names {
+	var shown []string
+	for i, name := range byCount(labels) {
+		if i == listed {
+			shown = append(shown, fmt.Sprintf("and %s more", Count(int64(len(labels)-i))))
+			break
+		}
 		n := labels[name]
 		if name == "" {
 			name = "none of them"
 		}
-		shown[i] = fmt.Sprintf("%s %s (%s)", name, Count(n), percentOf(n, max(rows, 1)))
+		shown = append(shown, fmt.Sprintf("%s %s (%s)", terminal.Name(name), Count(n), percentOf(n, max(rows, 1))))
 	}
 	return strings.Join(shown, ", ")
 }
@@ -102,16 +155,43 @@ func writeRun(w io.Writer, s *jobs.Summary) {
 	for _, l := range s.Learned {
 		fmt.Fprintf(w, "  learned\t%v\n", l)
 	}
-	for _, m := range run.Models {
-		fmt.Fprintf(w, "  %s\t%s in (%s cached), %s out (%s thinking), %s\n", m.Model,
+	for i, m := range run.Models {
+		if i == listed {
+			fmt.Fprintf(w, "  other models\t%s\n", Count(int64(len(run.Models)-i)))
+			break
+		}
+		fmt.Fprintf(w, "  %s\t%s in (%s cached), %s out (%s thinking), %s\n", terminal.Name(m.Model),
 			Many(m.PromptTokens+m.ToolTokens, "token"), Count(m.CachedTokens), Count(m.OutputTokens+m.ThoughtsTokens), Count(m.ThoughtsTokens),
 			costText(m.Cost, m.Unknown))
 	}
 	writeTiers(w, run, len(s.Asked) > 1)
 	if run.Unreported > 0 {
-		fmt.Fprintf(w, "  not reported\t%s cut before it was known what was used, and possibly billed as well: at most $%s more\n",
-			Many(run.Unreported, "attempt"), Money(run.UnreportedMost))
+		fmt.Fprintf(w, "  not reported\t%s\n", unreportedText(run))
 	}
+}
+
+// unreportedText says what attempts may have cost that were cut before they reported it.
+func unreportedText(t *jobs.Totals) string {
+	text := Many(t.Unreported, "attempt") + " cut before it was known what was used, and possibly billed as well: "
+	if likely, ok := likelyUnreported(t); ok {
+		text += fmt.Sprintf("likely about $%s if so, as much as answers cost on average; ", Money(likely))
+	}
+	return text + fmt.Sprintf("the bound, if each made the longest answer that it could, is $%s", Money(t.UnreportedMost))
+}
+
+// likelyUnreported returns what those attempts cost if they cost as much as the others do on
+// average. ok is false if none of the others has a known cost, or if that is above the bound.
+func likelyUnreported(t *jobs.Totals) (likely price.USD, ok bool) {
+	var cost price.USD
+	var calls int64
+	for _, m := range t.Models {
+		cost, calls = cost+m.Cost, calls+m.Calls-m.Unknown
+	}
+	if calls == 0 {
+		return 0, false
+	}
+	likely = price.USD(float64(cost) / float64(calls) * float64(t.Unreported))
+	return likely, likely < t.UnreportedMost
 }
 
 // rowRate is how many rows a second a run had answered. The least time keeps it finite.
@@ -182,7 +262,7 @@ func (s Summary) MarshalJSON() ([]byte, error) {
 		ListPriced:      r.ListPriced, Learned: r.Learned, Forecast: forecastOf(r.Forecast), Run: sorted[totalsJSON]{totalsOf(&r.Run)},
 	}
 	if s.Err != nil {
-		record.Error = s.Err.Error()
+		record.Error = message.Plain(s.Err)
 	}
 	if r.Job != nil {
 		record.Job = &sorted[totalsJSON]{totalsOf(r.Job)}

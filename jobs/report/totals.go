@@ -21,7 +21,7 @@ func Rows(t *jobs.Totals) string {
 // writeSimulated says that answers were made up, so that nobody takes them for real ones.
 func writeSimulated(w io.Writer, simulated bool) {
 	if simulated {
-		fmt.Fprintln(w, "SIMULATED: the answers below were made up by the simulator, and the cost is what real ones would have cost.")
+		fmt.Fprintln(w, "SIMULATED: the answers below were made up by the simulator, and the cost is what\nreal ones would have cost.")
 	}
 }
 
@@ -102,8 +102,10 @@ type totalsJSON struct {
 // unreportedJSON counts attempts that never said what they used.
 type unreportedJSON struct {
 	UnreportedAttempts int64   `json:"unreported_attempts"`
-	UnreportedMostUSD  dollars `json:"unreported_most_usd"`
+	UnreportedMostUSD  dollars `json:"unreported_most_usd"`         // a bound; see the likely one
 	UnknownCostRows    int64   `json:"unknown_cost_rows,omitempty"` // rows whose cost is not known, for these and other reasons
+	// Of totals alone; nil: nothing is missing, or it is not known.
+	UnreportedLikelyUSD *dollars `json:"unreported_likely_usd,omitempty"`
 }
 
 // modelJSON is [jobs.ModelTotals] as JSON.
@@ -122,21 +124,33 @@ type modelJSON struct {
 	UnpricedCalls  int64    `json:"unpriced_calls"`
 }
 
+// shortName bounds a name that a server gave. The journal has all of it.
+func shortName(name string) string {
+	const longest = 256 // bytes
+	if len(name) <= longest {
+		return name
+	}
+	return strings.ToValidUTF8(name[:longest], "") + "…"
+}
+
 func totalsOf(t *jobs.Totals) totalsJSON {
 	_, unpriced := t.CostUSD()
 	r := totalsJSON{
 		Rows: t.Rows, Status: t.Status, Problems: t.Problems, Labels: t.Labels, Evaluation: t.Evaluation, ChangedRows: t.Changed,
 		Requests: t.Attempts, Retries: t.Retries,
 		CostUSD: totalJSON(t), UnpricedCalls: unpriced, Models: make([]sorted[modelJSON], len(t.Models)),
-		unreportedJSON: unreportedJSON{t.Unreported, dollars(t.UnreportedMost), t.Bill.UnknownRows},
+		unreportedJSON: unreportedJSON{t.Unreported, dollars(t.UnreportedMost), t.Bill.UnknownRows, nil},
 		billJSON:       billOf(t),
 	}
 	if t.Copied > 0 {
 		r.CopiedRows, r.SavedUSD = t.Copied, new(dollars(t.Saved))
 	}
+	if likely, ok := likelyUnreported(t); ok && t.Unreported > 0 {
+		r.UnreportedLikelyUSD = new(dollars(likely))
+	}
 	for i, m := range t.Models {
 		r.Models[i].fields = modelJSON{
-			Model: m.Model, Simulated: m.Simulated, Calls: m.Calls,
+			Model: shortName(m.Model), Simulated: m.Simulated, Calls: m.Calls,
 			PromptTokens: m.PromptTokens, CachedTokens: m.CachedTokens, ToolTokens: m.ToolTokens,
 			ThoughtsTokens: m.ThoughtsTokens, OutputTokens: m.OutputTokens,
 			Searches: m.Searches, SearchFeesUSD: dollars(m.SearchFee),

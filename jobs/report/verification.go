@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
 )
 
@@ -14,16 +15,21 @@ type Verification struct {
 	ExitCode     int // what the process is to end with, for the JSON
 }
 
+// faultWidth is how many columns a fault takes at most, which may quote what a file holds.
+const faultWidth = 1000
+
 func (v Verification) String() string {
 	var b strings.Builder
 	r := v.Verification
 	writeSimulated(&b, r.Simulated())
+	w := newTable(&b)
 	for _, fault := range r.Faults {
-		fmt.Fprintln(&b, "FAULT", fault)
+		fmt.Fprintf(w, "FAULT\t%s\n", terminal.Line(fault, faultWidth))
 	}
 	for _, note := range r.Notes {
-		fmt.Fprintln(&b, "NOTE ", note)
+		fmt.Fprintf(w, "NOTE\t%s\n", terminal.Line(note, faultWidth))
 	}
+	w.Flush()
 	switch {
 	case len(r.Faults) > 0:
 	case r.Status[batch.Pending] > 0:

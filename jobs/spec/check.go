@@ -29,11 +29,11 @@ func (s *Spec) Check() error {
 		"max_attempts": s.MaxAttempts, "max_output_tokens": s.MaxOutputTokens, "max_row_bytes": s.MaxRowBytes,
 	} {
 		if n < 0 {
-			return Errorf("", "%s is %d; it cannot be negative", name, n)
+			return Errorf("write a number above 0, or leave it out", "%s is %d; it cannot be negative", name, n)
 		}
 	}
 	if s.Timeout < 0 {
-		return Errorf("", "timeout is %v; it cannot be negative", s.Timeout)
+		return Errorf("write --timeout 90s or 5m, or leave it out", "timeout is %v; it cannot be negative", s.Timeout)
 	}
 	if s.Expected != "" && s.Classify == nil {
 		return Errorf("it goes with --label and --text, or classify:", "expected names labels to compare with, and the job is no classification")

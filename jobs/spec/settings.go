@@ -1,7 +1,7 @@
 package spec
 
 import (
-	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -11,6 +11,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/message"
 )
 
 // The settings that are written as text are read here. Each method returns the zero value
@@ -21,12 +22,12 @@ func (s *Spec) CostLimit() (price.USD, error) {
 	if s.MaxCost == "" {
 		return 0, nil
 	}
-	limit, err := price.ParseUSD(s.MaxCost)
+	limit, err := price.ParseUSD(strings.TrimSpace(s.MaxCost))
 	if err == nil && limit <= 0 {
-		err = errors.New("it must be above 0")
+		err = fmt.Errorf("%s is not above 0", s.MaxCost)
 	}
 	if err != nil {
-		return 0, Errorf("write --max-cost 5.00", "max_cost: %w", err)
+		return 0, Errorf(moneyHint(s.MaxCost), "max_cost: %w", err)
 	}
 	return limit, nil
 }
@@ -47,20 +48,33 @@ func (s *Spec) PriceTable() (*price.Table, error) {
 	return t, nil
 }
 
+// moneyHint says what to write for an amount of dollars that cannot be read.
+func moneyHint(text string) string {
+	const write = "rite dollars with a decimal point, as in --max-cost 5.00"
+	if n, ok := message.MeantNumber(text); ok && n > 0 && n < 1e7 {
+		return "did you mean --max-cost " + strconv.FormatFloat(n, 'f', -1, 64) + "? W" + write
+	}
+	return "w" + write
+}
+
 // FailureLimit returns the number or percentage of failures at which max_failures stops a
 // run.
 func (s *Spec) FailureLimit() (batch.FailureLimit, error) {
 	if s.MaxFailures == "" {
 		return batch.FailureLimit{}, nil
 	}
-	if share, ok := strings.CutSuffix(s.MaxFailures, "%"); ok {
-		if p, err := strconv.ParseFloat(share, 64); err == nil && p > 0 && p <= 100 {
+	hint := "write --max-failures 100, or --max-failures 5%"
+	text := strings.TrimSpace(s.MaxFailures)
+	if share, ok := strings.CutSuffix(text, "%"); ok {
+		if p, err := strconv.ParseFloat(strings.TrimSpace(share), 64); err == nil && p > 0 && p <= 100 {
 			return batch.FailureLimit{Percent: p}, nil
 		}
-	} else if n, err := strconv.Atoi(s.MaxFailures); err == nil && n > 0 {
+	} else if n, err := strconv.Atoi(text); err == nil && n > 0 {
 		return batch.FailureLimit{Rows: n}, nil
+	} else if n, err := strconv.ParseFloat(text, 64); err == nil && n > 0 && n < 1 {
+		hint = fmt.Sprintf("did you mean %s%%? %s%s", strconv.FormatFloat(100*n, 'f', -1, 64), strings.ToUpper(hint[:1]), hint[1:])
 	}
-	return batch.FailureLimit{}, Errorf("write --max-failures 100, or --max-failures 5%", "max_failures is %q", s.MaxFailures)
+	return batch.FailureLimit{}, Errorf(hint, "max_failures is %q", message.OneLine(s.MaxFailures, 80))
 }
 
 // HTTPHeader returns the header fields that are sent with each call. A mistake is reported
@@ -102,6 +116,13 @@ func (s *Spec) DeadlineFrom(begin time.Time) (time.Time, error) {
 	return at, err
 }
 
+// dayLayouts are the dates that a deadline may have beside those of RFC 3339. They are local
+// times.
+var dayLayouts = []string{"2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02T15:04:05", "2006-01-02 15:04:05"}
+
+// zonedLayouts are those with a zone.
+var zonedLayouts = []string{time.RFC3339, "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04Z07:00", "2006-01-02 15:04Z07:00", "2006-01-02 15:04 Z07:00", "2006-01-02 15:04:05 Z07:00"}
+
 // parseDeadline reads a duration, a local time of the day, or a date with time. A time of the
 // day is the next one after now.
 func parseDeadline(text string, now time.Time) (time.Time, error) {
@@ -112,17 +133,49 @@ func parseDeadline(text string, now time.Time) (time.Time, error) {
 	if d, err := time.ParseDuration(text); err == nil {
 		return now.Add(d), nil
 	}
-	if clock, err := time.Parse("15:04", text); err == nil {
+	if clock, ok := clockTime(text); ok {
 		local := now.Local()
-		at := time.Date(local.Year(), local.Month(), local.Day(), clock.Hour(), clock.Minute(), 0, 0, time.Local)
+		at := time.Date(local.Year(), local.Month(), local.Day(), clock.Hour(), clock.Minute(), clock.Second(), 0, time.Local)
 		if !at.After(now) {
-			at = time.Date(local.Year(), local.Month(), local.Day()+1, clock.Hour(), clock.Minute(), 0, 0, time.Local)
+			at = time.Date(local.Year(), local.Month(), local.Day()+1, clock.Hour(), clock.Minute(), clock.Second(), 0, time.Local)
 		}
 		return at, nil
 	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return at, Errorf("write --deadline 6h, --deadline 18:00 or --deadline 2027-01-31T18:00:00+01:00", "deadline is %q", text)
+	for _, layout := range zonedLayouts {
+		if at, err := time.Parse(layout, strings.ToUpper(text)); err == nil {
+			return at, nil
+		}
 	}
-	return at, nil
+	for _, layout := range dayLayouts {
+		if at, err := time.ParseInLocation(layout, strings.ToUpper(text), time.Local); err == nil {
+			return at, nil
+		}
+	}
+	hint := "write --deadline 6h, --deadline 18:00 or --deadline 2027-01-31T18:00"
+	if _, err := time.Parse(time.DateOnly, text); err == nil {
+		hint = "say at what time, as in --deadline " + text + "T18:00"
+	} else if near := message.Duration(text); near != message.AnyDuration {
+		hint = near
+	}
+	return time.Time{}, Errorf(hint, "deadline is %q", message.OneLine(text, 80))
+}
+
+// clockTime reads a time of the day.
+func clockTime(text string) (time.Time, bool) {
+	for _, layout := range []string{"15:04", "15:04:05"} {
+		if clock, err := time.Parse(layout, text); err == nil {
+			return clock, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// DeadlineTomorrow reports whether the deadline is a time of the day that has passed today, so
+// that it means the one of tomorrow.
+func (s *Spec) DeadlineTomorrow(begin time.Time) (at time.Time, tomorrow bool) {
+	if _, ok := clockTime(strings.TrimSpace(s.Deadline)); !ok {
+		return time.Time{}, false
+	}
+	at, err := parseDeadline(s.Deadline, begin)
+	return at, err == nil && at.Local().YearDay() != begin.Local().YearDay()
 }

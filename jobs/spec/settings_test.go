@@ -27,6 +27,16 @@ func TestDeadlineFrom(t *testing.T) {
 		"18:00":                now.Add(30 * time.Minute),
 		"17:30":                time.Date(2026, 11, 23, 17, 30, 0, 0, time.Local),
 		"2026-12-24T18:00:00Z": time.Date(2026, 12, 24, 18, 0, 0, 0, time.UTC),
+		"2026-12-24T18:00Z":    time.Date(2026, 12, 24, 18, 0, 0, 0, time.UTC),
+		"2026-12-24t18:00z":    time.Date(2026, 12, 24, 18, 0, 0, 0, time.UTC),
+
+		"2026-12-24T18:00:00+01:00": time.Date(2026, 12, 24, 17, 0, 0, 0, time.UTC),
+		"2026-12-24 18:00+01:00":    time.Date(2026, 12, 24, 17, 0, 0, 0, time.UTC),
+		"2026-12-24 18:00 +01:00":   time.Date(2026, 12, 24, 17, 0, 0, 0, time.UTC),
+		"2026-12-24T18:00":          time.Date(2026, 12, 24, 18, 0, 0, 0, time.Local),
+		"2026-12-24 18:00":          time.Date(2026, 12, 24, 18, 0, 0, 0, time.Local),
+		"2026-12-24 18:00:30":       time.Date(2026, 12, 24, 18, 0, 30, 0, time.Local),
+		"9:00":                      time.Date(2026, 11, 23, 9, 0, 0, 0, time.Local),
 	} {
 		s := Spec{Deadline: text}
 		if at, err := s.DeadlineFrom(now); err != nil || !at.Equal(want) {
@@ -35,6 +45,7 @@ func TestDeadlineFrom(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"soon": "--deadline 18:00", "-1h": "has passed", "0s": "has passed", "2026-11-22T00:00:00Z": "has passed", "25:00": "--deadline 6h",
+		"2026-12-24": "2026-12-24T18:00", "90": "90s", "2 hours": "2h", "2026-12-24T25:00": "--deadline 6h",
 	} {
 		s := Spec{Deadline: text}
 		_, err := s.DeadlineFrom(now)
@@ -95,5 +106,17 @@ func TestRetryStatuses(t *testing.T) {
 		s := Spec{Retry: List{name}}
 		_, err := s.RetryStatuses()
 		mistake(t, name, err, "use blocked")
+	}
+}
+
+// A time of the day that has passed is that of tomorrow, and one can tell.
+func TestDeadlineTomorrow(t *testing.T) {
+	now := time.Date(2026, 11, 22, 17, 30, 0, 0, time.Local)
+	for text, want := range map[string]bool{"": false, "09:00": true, "17:30": true, "18:00": false, "20h": false, "2026-11-23T09:00": false, "soon": false} {
+		s := Spec{Deadline: text}
+		at, got := s.DeadlineTomorrow(now)
+		if got != want || got && at.Day() != 23 {
+			t.Errorf("%q: %v, %v; want %v", text, at, got, want)
+		}
 	}
 }

@@ -161,7 +161,7 @@ func (w *writtenTexts) member(n *ast.MappingValueNode, t reflect.Type, key strin
 		if _, isText := n.Value.(ast.ScalarNode); isText && field.Type == reflect.TypeFor[time.Duration]() && n.Value.Type() != ast.NullType {
 			t := n.Value.GetToken()
 			if _, err := time.ParseDuration(t.Value); err != nil && w.err == nil {
-				w.err = Errorf("write it as 90s or 5m", "line %d, column %d: %s is no length of time: %q", t.Position.Line, t.Position.Column, name, message.OneLine(t.Value, 60))
+				w.err = Errorf(message.Duration(t.Value), "line %d, column %d: %s is no length of time: %q", t.Position.Line, t.Position.Column, name, message.OneLine(t.Value, 60))
 			}
 		}
 		n.Value = w.keep(n.Value, field.Type, name)
@@ -305,7 +305,7 @@ func yamlError(path string, text []byte, err error) error {
 			what := positioned.GetMessage()
 			switch mistyped, ok := positioned.(*yaml.TypeError); {
 			case ok:
-				what = wanted(mistyped.DstType) + " is wanted here"
+				what, hint = wanted(mistyped.DstType)+" is wanted here", meantBy(mistyped.DstType, t.Value)
 			case strings.Contains(what, "Go value"):
 				what = "the number is too large"
 			case strings.HasSuffix(what, "was used where mapping is expected"):
@@ -327,6 +327,22 @@ func yamlError(path string, text []byte, err error) error {
 			path, 1+bytes.Count(text[:at[4]], []byte("\n")), message.OneLine(value, 80))
 	}
 	return &Error{Err: fmt.Errorf("%s: %w", path, err), Hint: hint}
+}
+
+// meantBy says which value of a kind was meant by another one. It is empty if that is not
+// known.
+func meantBy(want reflect.Type, value string) string {
+	switch want.Kind() {
+	case reflect.Int, reflect.Int64:
+		if hint := message.Number(value, 0); hint != message.AnyNumber {
+			return hint
+		}
+	case reflect.Bool:
+		if hint := message.Switch(value); hint != message.AnySwitch {
+			return hint
+		}
+	}
+	return ""
 }
 
 // wanted says in YAML's words what a field takes.

@@ -70,3 +70,26 @@ func (l *List) FindOrphans() error {
 	}
 	return nil
 }
+
+// A Survey says what a run that carries on is to do.
+type Survey struct {
+	Rows     int64
+	Asked    int64 // of these, those that the run asks
+	Complete bool  // false: the deadline passed first, or the input broke, and neither number is known
+}
+
+// Survey looks for the rows that a run is to ask, until a deadline.
+func (l *List) Survey(deadline time.Time) *Survey {
+	s := new(Survey)
+	for it, err := range l.Items() {
+		if err != nil || s.Rows%1024 == 1023 && time.Now().After(deadline) {
+			return new(Survey)
+		}
+		s.Rows++
+		if it.Fate == New || it.Fate == Again {
+			s.Asked++
+		}
+	}
+	s.Complete = true
+	return s
+}
