@@ -94,7 +94,7 @@ func newParquet(w io.Writer, c *Config) (*parquetEncoder, error) {
 	}
 	// The format counts columns in 16 bits with a sign.
 	if leaves > math.MaxInt16 {
-		return nil, unholdable(fmt.Errorf("Parquet holds up to %d columns, nested ones counted, and there are %d; --columns picks some", math.MaxInt16, leaves))
+		return nil, unholdable(fmt.Errorf("a Parquet file holds up to %d columns, nested ones counted, and there are %d; --columns picks some", math.MaxInt16, leaves))
 	}
 	config, err := parquet.NewWriterConfig(
 		parquet.NewSchema("genbatch", root),

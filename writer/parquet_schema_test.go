@@ -94,8 +94,8 @@ func TestCheck(t *testing.T) {
 		many[i].Name = fmt.Sprint("c", i)
 	}
 	for want, columns := range map[string][]batch.Column{
-		"Parquet holds up to 32767 columns": many,
-		"is not UTF-8":                      {{Name: "a\xFF"}},
+		"a Parquet file holds up to 32767 columns": many,
+		"is not UTF-8": {{Name: "a\xFF"}},
 	} {
 		err := writer.Check(writer.Config{Path: path, Columns: columns})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "write another format, such as .jsonl") {
