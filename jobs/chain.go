@@ -136,7 +136,7 @@ func (c *chain) newLadder(list *work.List) (*tier.Ladder, error) {
 	}
 	config := tier.Config{
 		Limiter: c.limiter, Tiers: c.job.spec.Tiers(), Wait: c.job.spec.TierWait, Begin: c.begin, Deadline: c.deadline, Concurrency: c.job.spec.Concurrency,
-		RPM: c.job.spec.RPM, TPM: c.job.spec.TPM, Quota: c.quota, Warn: c.job.critic.warnTier,
+		RPM: c.job.spec.RPM, TPM: c.job.spec.TPM, Quota: c.quota, Warn: c.job.critic.WarnTier,
 	}
 	if c.deadline.IsZero() || len(config.Tiers) == 1 {
 		return tier.New(config), nil

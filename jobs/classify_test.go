@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/genbatch/genbatch/internal/sim"
+	"github.com/genbatch/genbatch/jobs/internal/critic"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
@@ -87,7 +88,7 @@ func TestExamplesAreKept(t *testing.T) {
 }
 
 func TestWarnsOfManyExamples(t *testing.T) {
-	for n, warned := range map[int]bool{manyExamples: false, manyExamples + 1: true} {
+	for n, warned := range map[int]bool{critic.ManyExamples: false, critic.ManyExamples + 1: true} {
 		f := newFixture(t)
 		var log strings.Builder
 		f.spec.Prompt, f.spec.Classify = "", &spec.Classify{Text: "{{.q}}", Labels: spec.Labels{{Name: "a"}, {Name: "b"}}}

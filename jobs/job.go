@@ -11,6 +11,7 @@ import (
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/jobs/internal/critic"
 	"github.com/genbatch/genbatch/jobs/internal/media"
 	"github.com/genbatch/genbatch/jobs/internal/output"
 	"github.com/genbatch/genbatch/jobs/internal/prompt"
@@ -58,7 +59,7 @@ type Options struct {
 type Job struct {
 	spec    spec.Spec
 	options Options // all that may be nil is filled in, but for Model and Stdin
-	critic  *critic
+	critic  *critic.Critic
 
 	prompt  *prompt.Prompt
 	media   *media.Parts // nil: no column has media
@@ -123,11 +124,7 @@ func (j *Job) log() *slog.Logger { return j.options.Log }
 
 // warnInput says what is odd about how the input is read.
 func (j *Job) warnInput() {
-	j.critic.input.Do(func() {
-		for _, note := range j.list.Input.Notes() {
-			j.log().Warn(note)
-		}
-	})
+	j.critic.WarnInput(j.list.Input.Notes)
 }
 
 // sources are what the job's output is derived from.

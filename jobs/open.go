@@ -11,6 +11,7 @@ import (
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/jobs/internal/critic"
 	"github.com/genbatch/genbatch/jobs/internal/media"
 	"github.com/genbatch/genbatch/jobs/internal/output"
 	"github.com/genbatch/genbatch/jobs/internal/prompt"
@@ -99,7 +100,7 @@ func prepare(s Spec, o Options) (*Job, error) {
 	var err error
 	wording := prompt.Wording
 	if !o.Fresh {
-		wording = j.state.Wording(wording)
+		wording = state.WordingOf(j.state.Dir, wording)
 	}
 	if j.prompt, err = prompt.New(&j.spec, wording); err != nil {
 		return nil, err
@@ -110,7 +111,7 @@ func prepare(s Spec, o Options) (*Job, error) {
 	if j.prices, err = s.PriceTable(); err != nil {
 		return nil, err
 	}
-	j.critic = newCritic(&j.spec, j.prompt, j.prices, o.Log)
+	j.critic = critic.New(&j.spec, j.prompt, j.prices, o.Log)
 	if j.retry, err = s.RetryStatuses(); err != nil {
 		return nil, err
 	}
@@ -256,11 +257,11 @@ func (j *Job) checkRun() error {
 	if _, err := j.spec.FailureLimit(); err != nil {
 		return err
 	}
-	if err := j.critic.checkBudget(); err != nil {
+	if err := j.critic.CheckBudget(); err != nil {
 		return err
 	}
 	if j.upToDate == nil {
-		if err := j.critic.checkFlight(); err != nil {
+		if err := j.critic.CheckFlight(); err != nil {
 			return err
 		}
 	}
@@ -332,7 +333,7 @@ func (j *Job) makeList(in *reader.Input) (err error) {
 		Input: in, Prompt: j.prompt, Media: j.media,
 		Limit: j.spec.Limit, Dedupe: j.spec.Dedupe, Key: key, Retry: j.retry,
 		AllowSame: j.spec.AllowSamePrompt, AllowEmpty: j.spec.AllowEmptyText,
-		Reserved: j.columns.Names(), Refuse: j.critic.refused,
+		Reserved: j.columns.Names(), Refuse: j.critic.Refused,
 	})
 	if err != nil {
 		return err

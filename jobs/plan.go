@@ -20,13 +20,13 @@ func (j *Job) Plan() (*Plan, error) {
 	if err := j.list.CheckMeant(j.log()); err != nil {
 		return nil, err
 	}
-	if err := j.critic.checkFlight(); err != nil {
+	if err := j.critic.CheckFlight(); err != nil {
 		return nil, err
 	}
 	j.warnInput()
-	j.critic.warnSchema()
-	j.critic.warnExamples()
-	j.critic.warnExpected()
+	j.critic.WarnSchema()
+	j.critic.WarnExamples()
+	j.critic.WarnExpected()
 	// What a run would ask about, or refuse, is part of what it would do.
 	if lost := j.loss(j.journal.Last()); lost != nil && !j.state.Locked() {
 		j.log().Warn(lost.String())
@@ -60,7 +60,7 @@ func (j *Job) Pilot(ctx context.Context, n int) (*Summary, *Plan, error) {
 		return nil, nil, err
 	}
 	j.warnInput()
-	j.critic.warnPrice()
+	j.critic.WarnPrice()
 	pilot, err := j.list.Pilot(n)
 	if err != nil {
 		return nil, nil, err

@@ -30,7 +30,7 @@ func checkFlight(t *testing.T, model, endpoint, request string, change func(*spe
 	if err != nil {
 		t.Fatalf("%s: %v", request, err)
 	}
-	err = j.critic.checkFlight()
+	err = j.critic.CheckFlight()
 	return said.String(), err
 }
 

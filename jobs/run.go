@@ -102,9 +102,9 @@ func (j *Job) Progress() Progress {
 // error tells: what [batch.Run] returned, or a fault of writing the output.
 func (j *Job) Run(ctx context.Context) (*Summary, error) {
 	j.warnInput()
-	j.critic.warnPrice()
-	j.critic.warnExamples()
-	j.critic.warnExpected()
+	j.critic.WarnPrice()
+	j.critic.WarnExamples()
+	j.critic.WarnExpected()
 	if m := j.upToDate; m != nil {
 		return j.unchanged(m), nil
 	}
@@ -127,7 +127,7 @@ func (j *Job) ask(ctx context.Context, list *work.List) (*Summary, error) {
 	if !j.state.Locked() {
 		return nil, errors.New("a job that was opened to be looked at cannot ask: open it with Open")
 	}
-	j.critic.warnSchema()
+	j.critic.WarnSchema()
 	failures, err := j.spec.FailureLimit()
 	if err != nil {
 		return nil, err
@@ -157,7 +157,7 @@ func (j *Job) ask(ctx context.Context, list *work.List) (*Summary, error) {
 	s := j.summary()
 	s.Asked = j.spec.Tiers()
 	s.Simulated = s.Simulated || j.conn.endpoint.Simulated && s.Run.Attempts > 0
-	s.ListPriced = j.critic.listPriced(j.conn.endpoint, &s.Run)
+	s.ListPriced = j.critic.ListPriced(j.conn.endpoint, &s.Run)
 	s.Learned = c.quota.Learned()
 	if err != nil && j.media == nil { // whose files would all be read again
 		s.Input, _ = list.Status(time.Now().Add(leftPatience))
@@ -195,7 +195,7 @@ func (j *Job) note(r *batch.Result) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.run.AddResult(r, j.prices)
-	j.critic.warnModel(r)
+	j.critic.WarnModel(r)
 	if r.Status != batch.Pending {
 		p.run.AddStatus(r.Status)
 		if r.Status != batch.OK {

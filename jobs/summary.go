@@ -74,7 +74,7 @@ func (j *Job) summary() *Summary {
 // unchanged is the summary of a run that had nothing to do.
 func (j *Job) unchanged(m *state.Manifest) *Summary {
 	s := j.summary()
-	s.ListPriced = j.critic.listPriced(j.conn.endpoint, &m.Summary)
+	s.ListPriced = j.critic.ListPriced(j.conn.endpoint, &m.Summary)
 	s.Bad = m.Summary.Status[batch.Skipped]
 	s.Settled = m.Rows - s.Bad
 	s.keep(j.spec.Output, m)

@@ -106,7 +106,7 @@ func TestJSONLToJSONL(t *testing.T) {
 	const tail = `"response":"a <b> \"c\"\n","status":"ok","tokens":12,"cost_usd":0.0000015}`
 	want := `{"a": 1.50,  "a":"\u00e4",` + tail + "\n" +
 		"{" + tail + "\n" +
-		`{"a":1,"response":null,"status":"skipped","tokens":null,"cost_usd":null}` + "\n" +
+		`{"a":null,"response":null,"status":"skipped","tokens":null,"cost_usd":null}` + "\n" +
 		`{"x":"<","y":[1, 2],` + tail + "\n"
 	got := text(t, convert(t, in, "o.jsonl", writer.Config{AllInput: true, Columns: results}))
 	if got != want {

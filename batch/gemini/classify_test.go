@@ -350,7 +350,7 @@ func TestForeignAnswersCost(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"object":"chat.completion","model":"gpt-x","choices":[{"message":{"content":"yes"}}],"usage":{"prompt_tokens":20,"completion_tokens":2,"total_tokens":22}}`: "20 2 gpt-x",
 		`{"type":"message","content":[{"type":"text","text":"yes"}],"usage":{"input_tokens":7,"output_tokens":3}}`:                                                    "7 3 ",
-		`{"code":200,"data":` + answer200(someText, "STOP") + `}`:                                                                                                     "9 0 m",
+		`{"code":200,"data":` + answer200(someText, "STOP") + `}`:                                                                                                     "9 2 m",
 		`{"choices":[{"message":{"content":"yes"}}]}`:                                                                                                                 "unknown",
 		`{"choices":[],"usage":{"prompt_tokens":-4,"completion_tokens":2}}`:                                                                                           "unknown",
 		`{"choices":[],"usage":{"prompt_tokens":"many"}}`:                                                                                                             "unknown",

@@ -433,16 +433,17 @@ func worlds() (list []world) {
 
 var (
 	worldSeeds = flag.Int("seeds", 1, "seeds of each world")
-	worldSeed  = flag.Uint64("seed", 0, "the first seed; 0 = a new one")
+	worldSeed  = flag.Uint64("seed", 1, "the first seed; 0 = a new one")
 )
 
 // TestWorlds runs jobs in each world and prints what they got of what a perfect client would
 // have got, the least of all seeds, what was refused but for what is refused at random, the
-// most of all seeds, and the calls that were spent while the server was down. Each run has
-// seeds of its own; what is asserted has held for dozens of them, and mostly much more is
-// reached:
+// most of all seeds, and the calls that were spent while the server was down. What is asserted
+// has held for dozens of seeds, and mostly much more is reached. A world that is built of
+// chance misses it for one seed in a hundred or so, and the suite is to say the same each time:
+// it takes one seed, and more are run on demand:
 //
-//	go test -run TestWorlds -v ./batch/quota -args -seeds 100
+//	go test -run TestWorlds -v ./batch/quota -args -seed 0 -seeds 100
 func TestWorlds(t *testing.T) {
 	if testing.Short() {
 		t.Skip("seventy worlds take minutes under the race detector: run it without -short")

@@ -31,9 +31,10 @@ type exception struct {
 
 // longPackages are the packages that may have more lines.
 var longPackages = map[string]exception{
-	"batch/gemini":  {3660, "one client for Google's API, Vertex AI and gateways: what they share is most of it"},
+	"batch/gemini":  {3600, "one client for Google's API, Vertex AI and gateways: what they share is most of it"},
 	"batch/journal": {2600, "the format with its reasons: a fifth of it is comments on what a crash leaves"},
 	"batch/quota":   {3750, "limits, what calls teach about them, and the day's ledger with what it does unread, all behind one lock"},
+	"reader":        {2600, "three formats behind one door; most of it is the nested values of Parquet"},
 }
 
 // manyFiles are the packages that may have more files.
@@ -55,7 +56,7 @@ var wideStructs = map[string]exception{
 	"batch.Result":     {18, "the record of the journal: flat, so that jq and DuckDB read it"},
 	"jobs.Summary":     {18, "a record of figures, which only reports show"},
 	"batch.Outcome":    {20, "what one attempt came to: each field is read by another part of the engine"},
-	"jobs/spec.Spec":   {60, "the job file: a field for each of its keys"},
+	"jobs/spec.Spec":   {64, "the job file: a field for each of its keys"},
 	"jobs/plan.Plan":   {21, "a record of figures, which only reports show"},
 	"jobs/cost.Totals": {16, "a record of figures, each of them added up on its own"},
 }

@@ -19,9 +19,9 @@ var dependencies = map[string][]string{
 	"github.com/rivo/uniseg":           {"internal/terminal/width.go"},
 	"golang.org/x/oauth2":              {"batch/gemini"},
 	"golang.org/x/sync":                {"batch/run.go"},
-	"golang.org/x/term":                {"cmd/genbatch"},
+	"golang.org/x/term":                {"internal/terminal/writer.go"},
 	"golang.org/x/text":                {"jobs/spec", "jobs/internal/prompt"},
-	"golang.org/x/time":                {"jobs/warn.go"},
+	"golang.org/x/time":                {"jobs/internal/critic/critic.go"},
 
 	// The library's codecs make as much of a page as there is in it, or lose a part.
 	"github.com/andybalholm/brotli": {"reader/internal/pages/codec.go"},
@@ -106,7 +106,7 @@ func TestMisplaced(t *testing.T) {
 		{"reader/parquet.go", "github.com/parquet-go/parquet-go-extra", "not in the list"},
 		{"reader/csv.go", "github.com/parquet-go/parquet-go", "by only reader/parquet.go"},
 		{"batch/run.go", "github.com/parquet-go/parquet-go", "by only reader/parquet.go"},
-		{"batch/price/load.go", "golang.org/x/time/rate", "by only jobs/warn.go"},
+		{"batch/price/load.go", "golang.org/x/time/rate", "by only jobs/internal/critic/critic.go"},
 		{"jobs/run.go", "github.com/urfave/cli/v2", "by only cmd/genbatch"},
 		{"cmd/genbatch/more/app.go", "github.com/urfave/cli/v2", "by only cmd/genbatch"},
 	} {

@@ -47,6 +47,7 @@ var house = []floor{
 			"reader", "writer", "batch", "batch/gemini", "batch/journal", "batch/price",
 			"internal/apijson", "internal/durable", "internal/fileformat", "internal/message",
 		}},
+		{"jobs/internal/critic", []string{"jobs/internal/prompt", "jobs/internal/preflight", "jobs/cost", "jobs/eval", "jobs/spec", "batch", "batch/gemini", "batch/price", "internal/apijson", "internal/message"}},
 		{"jobs/internal/prune", []string{"jobs/internal/work", "jobs/cost", "jobs/spec", "batch", "batch/journal", "batch/price"}},
 		{"jobs/plan", []string{"jobs/internal/work", "jobs/cost", "batch", "batch/journal", "batch/price", "batch/quota", "internal/apijson"}},
 	}},

@@ -51,14 +51,14 @@ func TestRecords(t *testing.T) {
   gemini-a        1,220 tokens in (300 cached), 450 out (50 thinking), $0.25
   gemini-b        10 tokens in (0 cached), 5 out (0 thinking), cost unknown
   tier flex       3 calls, $0.10, $0.10 less than in the standard tier
-  tier standard   2 calls, $0.15 and 1 calls of unknown price
+  tier standard   2 calls, at least $0.15 (without 1 call of unknown price)
   not reported    1 attempt cut before it was known what was used, and possibly
                   billed as well: the bound, if each made the longest answer
                   that it could, is $0.0020
   search fees     $0.010 of the cost, for 2 searches, before the free allowance
                   (see genbatch prices MODEL)
-  cost            $0.25 and 1 calls of unknown price at Google's list price; the
-                  gateway charges its own (see --prices)
+  cost            at least $0.25 (without 1 call of unknown price) at Google's
+                  list price; the gateway charges its own (see --prices)
   of it           thinking $0.040 (16.0%)
   retries         $0.050 for 1 attempt that gave no final answer (20.0%)
   rows not ok     failed $0.050
@@ -250,7 +250,7 @@ today         400 of 500 requests are left, learned 2 h ago of gemini-a; the
               rest takes 2 days after Sat 1 Jan 08:00 UTC
 today         the quota of the day is used up of gemini-b, until Sat 1 Jan 08:00
               UTC
-spent so far  $0.0050 and 1 calls of unknown price
+spent so far  at least $0.0050 (without 1 call of unknown price)
 bad: in.csv:3: no column body
 bad: 1 more
 
@@ -322,7 +322,8 @@ cost    unknown: the price of this model is not known (see genbatch prices, and
 			name:   "the status of a run",
 			record: func(time.Time) shown { return Status{Status: aStatus()} },
 			text: `
-SIMULATED: the answers below were made up by the simulator, and the cost is what real ones would have cost.
+SIMULATED: the answers below were made up by the simulator, and the cost is what
+real ones would have cost.
 state        running: process 42 on here, since 2026-11-02 08:30:00
 rows         3,001: 1 settled, 3,000 left, 0 bad
 speed        12 rows/s in the last minute, 4m0s left at this pace
@@ -369,7 +370,8 @@ damage       00000001.log:2, byte 80: the checksum does not match
 				return Status{Status: &jobs.Status{State: "out.csv.genbatch", Output: "out.csv", Finished: true, Standing: jobs.OutputCurrent, InOutput: 1, Totals: oneRow()}}
 			},
 			text: `
-SIMULATED: the answers below were made up by the simulator, and the cost is what real ones would have cost.
+SIMULATED: the answers below were made up by the simulator, and the cost is what
+real ones would have cost.
 state     finished: out.csv has 1 row
 answered  1 ok
 requests  1, 0 of them retries
@@ -410,7 +412,8 @@ cost      $0.0000020
 			name:   "an export",
 			record: func(time.Time) shown { return Export{"again.csv", &finished} },
 			text: `
-SIMULATED: the answers below were made up by the simulator, and the cost is what real ones would have cost.
+SIMULATED: the answers below were made up by the simulator, and the cost is what
+real ones would have cost.
 Wrote again.csv: 1 of 1 row (1 ok)
   cost  $0.0000020
 
@@ -479,7 +482,8 @@ Compared with the column label:
 				return Verification{&jobs.Verification{Totals: oneRow(), Notes: []string{"the journal was pruned"}}, 0}
 			},
 			text: `
-SIMULATED: the answers below were made up by the simulator, and the cost is what real ones would have cost.
+SIMULATED: the answers below were made up by the simulator, and the cost is what
+real ones would have cost.
 NOTE  the journal was pruned
 OK    1 row: 1 ok
 `,

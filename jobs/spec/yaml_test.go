@@ -111,10 +111,10 @@ func TestJobFileMistakes(t *testing.T) {
 		"classify: {labels: [[a, b]]}":                     "a label is a name",
 		"classify: {labels: {a: {b: c}}}":                  "described by a text",
 		"input: a.csv\nrpm: many":                          "line 2, column 6: a whole number is wanted here",
-		"timeout: 30":                                      `line 1, column 10: timeout is no length of time: "30"; write it as 90s or 5m`,
+		"timeout: 30":                                      `line 1, column 10: timeout is no length of time: "30"; did you mean 30s? A duration has a unit, as in 90s, 5m or 1h30m`,
 		"rpm: 99999999999999999999999":                     "the number is too large",
 		"classify: x":                                      "line 1, column 11: a group of keys is wanted here",
-		"timeout: soon":                                    "write it as 90s or 5m",
+		"timeout: soon":                                    "write 90s, 5m or 1h30m",
 		"media: {colunm: x}":                               `did you mean "column"?`,
 		"zzzzzz: 1":                                        "the keys are input,",
 	} {

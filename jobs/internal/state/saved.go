@@ -25,18 +25,18 @@ type savedJob struct {
 	File *spec.Spec `json:"file,omitempty"`
 }
 
-// Wording returns the version of the texts that the folder's requests are made of: that
+// WordingOf returns the version of the texts that a folder's requests are made of: that
 // with which the folder began, and the latest for a new one. So an upgrade never buys a
 // job again.
-func (f *Folder) Wording(latest int) int {
-	old, err := readSaved(f.Dir)
+func WordingOf(dir string, latest int) int {
+	old, err := readSaved(dir)
 	if err != nil || old.Wording < 1 || old.Wording > latest { // SaveSpec refuses later ones
 		return latest
 	}
 	return old.Wording
 }
 
-// SaveSpec writes job.json, without secrets. wording is what [Folder.Wording] returned; a
+// SaveSpec writes job.json, without secrets. wording is what [WordingOf] returned; a
 // folder that knows a later version is refused with a [*spec.Error]. SaveSpec reports whether
 // the folder was begun with a job that asks something else. file is what the job file said;
 // see [spec.Renewed].

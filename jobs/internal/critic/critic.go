@@ -1,4 +1,6 @@
-package jobs
+// Package critic says what is wrong or odd about a job and its answers. It refuses what must
+// fail, before anything is sent, and warns of what may go otherwise than is expected.
+package critic
 
 import (
 	"fmt"
@@ -19,11 +21,9 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-// This file says what is odd about a job or its answers, and is no reason to refuse it.
-
-// A critic says what is wrong or odd about a job. It refuses what must fail (see
-// check.go), and warns of what may go otherwise than is expected.
-type critic struct {
+// A Critic is for one job. Its Warn methods write to the log that it was given, and its
+// errors are of type [*spec.Error]. It is safe for concurrent use.
+type Critic struct {
 	spec   *spec.Spec
 	prompt *prompt.Prompt
 	prices *price.Table
@@ -33,17 +33,27 @@ type critic struct {
 	otherModel, otherTier, input rate.Sometimes
 }
 
-func newCritic(s *spec.Spec, p *prompt.Prompt, prices *price.Table, log *slog.Logger) *critic {
-	return &critic{
+// New returns the Critic of a job, which warns in log.
+func New(s *spec.Spec, p *prompt.Prompt, prices *price.Table, log *slog.Logger) *Critic {
+	return &Critic{
 		spec: s, prompt: p, prices: prices, log: log,
 		otherModel: rate.Sometimes{First: 1, Interval: 10 * time.Minute}, otherTier: rate.Sometimes{First: 1},
 		input: rate.Sometimes{First: 1},
 	}
 }
 
-// warnPrice says beforehand what the price table knows, or does not know, of the
+// WarnInput says once what is odd about how the input is read.
+func (c *Critic) WarnInput(notes func() []string) {
+	c.input.Do(func() {
+		for _, note := range notes() {
+			c.log.Warn(note)
+		}
+	})
+}
+
+// WarnPrice says beforehand what the price table knows, or does not know, of the
 // job's model.
-func (c *critic) warnPrice() {
+func (c *Critic) WarnPrice() {
 	e, known := c.prices.Lookup(c.spec.Model, time.Now())
 	if !known || !e.Period.Priced() {
 		c.log.Warn(fmt.Sprintf("the price of %s is not known: costs stay empty (see genbatch prices, and --prices FILE)", c.spec.Model))
@@ -61,8 +71,8 @@ func (c *critic) warnPrice() {
 	}
 }
 
-// warnTier says that another tier answers than the one that is asked.
-func (c *critic) warnTier(asked, served string) {
+// WarnTier says that another tier answers than the one that is asked.
+func (c *Critic) WarnTier(asked, served string) {
 	c.otherTier.Do(func() {
 		if served == "" {
 			c.log.Warn(fmt.Sprintf("the %s tier is asked for, and the answers do not say which tier they come from: costs are those of the standard tier", asked))
@@ -72,8 +82,8 @@ func (c *critic) warnTier(asked, served string) {
 	})
 }
 
-// warnModel says that another model answers than the one that is asked.
-func (c *critic) warnModel(r *batch.Result) {
+// WarnModel says that another model answers than the one that is asked.
+func (c *Critic) WarnModel(r *batch.Result) {
 	if r.ModelVersion == "" || cost.IsSimulated(r.ModelVersion) {
 		return
 	}
@@ -98,9 +108,9 @@ func (c *critic) warnModel(r *batch.Result) {
 	})
 }
 
-// listPriced reports whether costs are Google's list prices although someone
+// ListPriced reports whether costs are Google's list prices although someone
 // else sends the bill, for the job's own model or any that answered.
-func (c *critic) listPriced(e gemini.Endpoint, t *cost.Totals) bool {
+func (c *Critic) ListPriced(e gemini.Endpoint, t *cost.Totals) bool {
 	if e.ListPrices {
 		return false
 	}
@@ -117,25 +127,25 @@ func (c *critic) listPriced(e gemini.Endpoint, t *cost.Totals) bool {
 	return len(t.Models) == 0 && isList(c.spec.Model, c.spec.Model)
 }
 
-const (
-	// Beyond these a run says what they come to.
-	manyExamples     = 50
-	manyExampleBytes = 32 << 10
-)
+// ManyExamples is how many examples a run takes without saying what they come to.
+const ManyExamples = 50
 
-// warnExamples says what many examples come to, before they are paid for.
-func (c *critic) warnExamples() {
+// manyExampleBytes is likewise for their size.
+const manyExampleBytes = 32 << 10
+
+// WarnExamples says what many examples come to, before they are paid for.
+func (c *Critic) WarnExamples() {
 	k := c.prompt.Classification()
 	if k == nil {
 		return
 	}
-	if n, size := k.ExampleSize(); n > manyExamples || size > manyExampleBytes {
+	if n, size := k.ExampleSize(); n > ManyExamples || size > manyExampleBytes {
 		c.log.Warn(fmt.Sprintf("%d examples, about %d tokens, are sent with each row, and paid for each time", n, size/4))
 	}
 }
 
-// warnSchema says beforehand what is known of the job's schema.
-func (c *critic) warnSchema() {
+// WarnSchema says beforehand what is known of the job's schema.
+func (c *Critic) WarnSchema() {
 	warnings, ok := c.prompt.SchemaWarnings()
 	if !ok {
 		return
@@ -149,8 +159,8 @@ func (c *critic) warnSchema() {
 	}
 }
 
-// warnExpected says what makes an evaluation worth less than it seems.
-func (c *critic) warnExpected() {
+// WarnExpected says what makes an evaluation worth less than it seems.
+func (c *Critic) WarnExpected() {
 	if c.spec.Expected == "" {
 		return
 	}
@@ -159,8 +169,8 @@ func (c *critic) warnExpected() {
 	}
 }
 
-// warnUnknown says that known labels are none of the job's.
-func (c *critic) warnUnknown(e *eval.Evaluation) {
+// WarnUnknown says that known labels are none of the job's.
+func (c *Critic) WarnUnknown(e *eval.Evaluation) {
 	if e == nil || e.Unknown == 0 {
 		return
 	}
