@@ -14,6 +14,9 @@ import (
 
 // checkOutput refuses to replace a file that this job did not write.
 func (j *Job) checkOutput() error {
+	if err := j.state.CheckPlace(j.spec.Output); err != nil {
+		return err
+	}
 	if err := j.state.CheckOutput(j.spec.Force); err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 
 func TestSchemaErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"type":"text"}`:                                         "has no type and no properties",
+		`{"type":"text"}`:                                         "in lower case",
 		`{"properties":{"a":{"type":"text"}}}`:                    "lower case",
 		`{"vendor":"ACME","total":12.5}`:                          "looks like an example of an answer",
 		`{"type":"object","properties":{"a":{"minimum":"3"}}}`:    "/properties/a/minimum: got string, want number",

@@ -171,7 +171,9 @@ func (j *Job) compareOutput(m *state.Manifest) (r comparison, err error) {
 		return r, nil
 	}
 	if file, differs := errors.AsType[*output.FileError](err); differs {
-		r.difference = file.Error()
+		if r.current {
+			r.difference = file.Error()
+		}
 		return r, nil
 	}
 	difference := c.End()

@@ -517,6 +517,8 @@ OK    1 row: 1 ok
 				return Verification{&jobs.Verification{Totals: oneRow(), Faults: []string{"out.csv is not as it was written"}}, 1}
 			},
 			text: `
+SIMULATED: the answers below were made up by the simulator, and the cost is what
+real ones would have cost.
 FAULT  out.csv is not as it was written
 1 row: 1 ok
 `,

@@ -81,6 +81,8 @@ func (s *Schema) adopt() error {
 	return nil
 }
 
+const hintTypes = `the types are "string", "number", "integer", "boolean", "array", "object" and "null", in lower case`
+
 // schemaURL stands for the schema itself; relative references resolve against it.
 const schemaURL = "https://schema.invalid/"
 
@@ -115,7 +117,7 @@ func schemaError(err error) error {
 		if text := invalid.Err.Error(); strings.Contains(text, "/properties/") && strings.Contains(text, "got string, want boolean or object") {
 			hint = `write {"type": "string"} where the name of the type stands alone`
 		} else if strings.Contains(text, "/type'") {
-			hint = `the types are "string", "number", "integer", "boolean", "array", "object" and "null", in lower case`
+			hint = hintTypes
 		}
 		return spec.Errorf(hint, "the schema is not valid: %s", validationText(fault))
 	}

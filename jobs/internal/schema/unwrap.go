@@ -259,6 +259,9 @@ func notSchema(object map[string]any, path string) error {
 	}
 	has := "no type"
 	if kind, ok := object["type"].(string); ok {
+		if len(object) == 1 {
+			return spec.Errorf(hintTypes, "the schema%s has the type %q, which there is not", placed(path), message.OneLine(kind, 40))
+		}
 		has = fmt.Sprintf("the type %q, which there is not,", message.OneLine(kind, 40))
 	}
 	return spec.Errorf("as a schema of such answers it might be "+message.OneLine(exampleSchema(object), 400),

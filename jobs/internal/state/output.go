@@ -46,13 +46,9 @@ func readNext(dir string) (FileID, error) {
 }
 
 // CheckOutput refuses to replace a file that this job did not write, and one that is
-// read-only, unless force is set. It refuses a folder, a device or a pipe, and a path
-// where no file can be made, in any case. A symbolic link counts as the file to which it
-// leads. Its errors are of type [*spec.Error], except for faults of the disk.
+// read-only, unless force is set. A symbolic link counts as the file to which it leads. Its
+// errors are of type [*spec.Error].
 func (f *Folder) CheckOutput(force bool) error {
-	if err := f.CheckPlace(f.Output); err != nil {
-		return err
-	}
 	info, err := os.Stat(f.Output)
 	switch {
 	case err != nil || force:
@@ -84,7 +80,8 @@ func (e *AppearedError) Error() string {
 	return fmt.Sprintf("%v; it is left as it is. All answers are in the journal: genbatch export --output FILE writes them elsewhere, and the same command with --force replaces this one", what)
 }
 
-// CheckPlace refuses a path at which no output can be written, whatever is there now. Its
+// CheckPlace refuses a path at which no output can be written, whatever is there now: a
+// folder, a device or a pipe, and a path where no file can be made. Its
 // errors are of type [*spec.Error], except for faults of the disk.
 func (f *Folder) CheckPlace(path string) error {
 	if path == f.Output && keepsStdout(f.Dir, path) {

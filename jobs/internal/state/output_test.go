@@ -81,9 +81,9 @@ func TestCheckOutputRefusesWhatIsNotOurs(t *testing.T) {
 	jobtest.IsSpecError(t, "an edited output", f.CheckOutput(false), "is not as this job has written it")
 
 	f.Output = filepath.Join(filepath.Dir(s.Output), "missing", "out.jsonl")
-	jobtest.IsSpecError(t, "without a folder", f.CheckOutput(true), "does not exist")
+	jobtest.IsSpecError(t, "without a folder", f.CheckPlace(f.Output), "does not exist")
 	f.Output = filepath.Dir(s.Output)
-	jobtest.IsSpecError(t, "a folder", f.CheckOutput(true), "is a folder")
+	jobtest.IsSpecError(t, "a folder", f.CheckPlace(f.Output), "is a folder")
 }
 
 // An announcement that fails leaves the one before, or is there as a whole.
