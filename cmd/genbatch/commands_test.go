@@ -44,6 +44,9 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"redirect":  redirect,
 	"picture":   picture,
 	"sound":     sound,
+	"odd":       serveOdd,
+	"hostile":   serveHostile,
+	"served":    served,
 }
 
 // usage ends a script that uses a command wrongly.

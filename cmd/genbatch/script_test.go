@@ -31,17 +31,20 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Setup: func(e *testscript.Env) error {
-			e.Setenv("HOME", e.WorkDir+"/.home")
-			e.Setenv("XDG_STATE_HOME", e.WorkDir+"/.home/state")
-			e.Setenv("MODEL", "gemini-2.5-flash-lite")
-			// A program built with -race sleeps for a second when it ends, unless told not to.
-			e.Setenv("GORACE", "atexit_sleep_ms=0")
-			e.Values[stampsKey{}] = make(map[string]os.FileInfo)
-			return nil
-		},
-		Cmds: commands,
+		Setup:               scriptEnv,
+		Cmds:                commands,
 	})
+}
+
+// scriptEnv gives a script a home and a state of its own.
+func scriptEnv(e *testscript.Env) error {
+	e.Setenv("HOME", e.WorkDir+"/.home")
+	e.Setenv("XDG_STATE_HOME", e.WorkDir+"/.home/state")
+	e.Setenv("MODEL", "gemini-2.5-flash-lite")
+	// A program built with -race sleeps for a second when it ends, unless told not to.
+	e.Setenv("GORACE", "atexit_sleep_ms=0")
+	e.Values[stampsKey{}] = make(map[string]os.FileInfo)
+	return nil
 }
 
 // exits is the program "exits CODE PROGRAM ARG...": it runs the program and
