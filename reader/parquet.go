@@ -311,6 +311,9 @@ func newLeaf(t parquet.Type, element *format.SchemaElement) (leaf, error) {
 	if _, ok := element.LogicalType.Value.(*format.Float16Type); ok {
 		return leaf{typ: batch.Float, value: func(v parquet.Value) any { return float16(v.ByteArray()) }, widened: true}, nil
 	}
+	if isInterval(element) {
+		return leaf{typ: batch.String, value: func(v parquet.Value) any { return intervalText(v.ByteArray()) }}, nil
+	}
 	if _, ok := logical(t).(*format.NullType); ok {
 		return leaf{typ: batch.String, value: func(parquet.Value) any { return nil }}, nil
 	}
@@ -408,13 +411,19 @@ func checkPhysical(t parquet.Type, element *format.SchemaElement) error {
 	case *format.DecimalType:
 		fits = physical == format.Int32 || physical == format.Int64 || physical == format.ByteArray || physical == format.FixedLenByteArray
 	}
-	if element.ConvertedType.Valid && element.ConvertedType.V == deprecated.Interval {
+	if isInterval(element) {
 		fits = fixed(12)
 	}
 	if !fits {
 		return fmt.Errorf("values of the physical type %s are marked as %s, which they cannot be", physical, t)
 	}
 	return nil
+}
+
+// isInterval reports whether a column holds intervals, which have no logical type of the newer
+// kind.
+func isInterval(element *format.SchemaElement) bool {
+	return element.ConvertedType.Valid && element.ConvertedType.V == deprecated.Interval
 }
 
 func decimalLeaf(kind parquet.Kind, d *format.DecimalType) (leaf, error) {

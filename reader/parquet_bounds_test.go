@@ -3,6 +3,7 @@ package reader
 import (
 	"encoding/binary"
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -133,6 +134,25 @@ func TestParquetMarkedWrongly(t *testing.T) {
 	} {
 		if err := checkPhysical(tt.t, tt.element); (err == nil) != tt.ok {
 			t.Errorf("%s as %s: %v", tt.element.Type.V, tt.t, err)
+		}
+	}
+}
+
+// Intervals are texts that a person and a model can read.
+func TestIntervalText(t *testing.T) {
+	for _, tt := range []struct {
+		months, days, millis uint32
+		want                 string
+	}{
+		{0, 3, 0, "P3D"}, {14, 0, 0, "P14M"}, {1, 2, 90_500, "P1M2DT90.5S"}, {0, 0, 1, "PT0.001S"}, {0, 0, 0, "PT0S"},
+		{math.MaxUint32, math.MaxUint32, math.MaxUint32, "P4294967295M4294967295DT4294967.295S"},
+	} {
+		var b [12]byte
+		for i, n := range []uint32{tt.months, tt.days, tt.millis} {
+			binary.LittleEndian.PutUint32(b[4*i:], n)
+		}
+		if got := intervalText(b[:]); got != tt.want {
+			t.Errorf("%d months, %d days, %d ms are %s, want %s", tt.months, tt.days, tt.millis, got, tt.want)
 		}
 	}
 }

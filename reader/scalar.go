@@ -198,6 +198,26 @@ func uuidText(b []byte) string {
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
+// intervalText returns an interval by ISO 8601, such as P1M3DT0.5S. In Parquet it is months,
+// days and milliseconds, of which each counts by itself.
+func intervalText(b []byte) string {
+	if len(b) != 12 {
+		return hex.EncodeToString(b)
+	}
+	months, days, millis := binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:]), binary.LittleEndian.Uint32(b[8:])
+	text := "P"
+	if months > 0 {
+		text += fmt.Sprintf("%dM", months)
+	}
+	if days > 0 {
+		text += fmt.Sprintf("%dD", days)
+	}
+	if millis > 0 || text == "P" {
+		text += "T" + strconv.FormatFloat(float64(millis)/1000, 'f', -1, 64) + "S"
+	}
+	return text
+}
+
 // dateText returns the date that is the given number of days after 1970-01-01.
 func dateText(days int32) string {
 	return time.Unix(int64(days)*86400, 0).UTC().Format(time.DateOnly)
