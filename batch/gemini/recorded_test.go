@@ -57,6 +57,8 @@ func recordedClass(status int, message string, kinds []string) class {
 		return keyClass
 	case status == 400 && says("Cannot fetch content"):
 		return oneRowClass
+	case status == 400 && says("Invalid CachedContent name"):
+		return class{batch.Retry, "", batch.KindCache, true} // no row is given up for the cache of all
 	case status == 400:
 		return everyRowClass
 	case status == 403:
