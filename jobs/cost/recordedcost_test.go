@@ -45,7 +45,7 @@ const (
 //	51             an incomplete split of the prompt
 //	121            modalities as numbers
 //	132            provisioned throughput, which has no price a token
-//	200            a cached part without a split, and a split that leaves out nearly all of the prompt
+//	150, 165, …    answered by a model that has no price, in the place of the one that was asked
 var recordedCosts = []recordedCost{
 	{2, now, 118*500_000 + 17*3_000_000 + 69*3_000_000},                                         // gemini-3-flash-preview
 	{3, now, 473*500_000 + 15*3_000_000},                                                        // gemini-3-flash-preview
@@ -182,12 +182,12 @@ var recordedCosts = []recordedCost{
 	{146, now, 9*300_000 + 59*300_000 + 288*2_500_000 + 87*2_500_000 + 25_000_000_000}, // gemini-2.5-flash
 	{147, now, 118*300_000 + 1961*300_000 + 312*2_500_000 + 46*2_500_000},              // gemini-2.5-flash
 	{148, now, 15*300_000 + 424*300_000 + 102*2_500_000 + 142*2_500_000},               // gemini-2.5-flash
-	{150, now, 10*300_000 + 66*2_500_000},                                              // gemini-1.5-flash
+	{150, now, unknown},                                                                // gemini-1.5-flash
 	{157, now, 6*300_000 + 4*2_500_000},                                                // no modelVersion
 	{158, now, 210*300_000 + 371*300_000 + 192*2_500_000 + 192*2_500_000},              // gemini-2.5-flash
 	{159, now, 8*300_000 + 1*2_500_000},                                                // no modelVersion
-	{165, now, 8 * 300_000},                                                            // gemini-1.5-flash
-	{166, now, 8 * 300_000},                                                            // gemini-1.5-flash
+	{165, now, unknown},                                                                // gemini-1.5-flash
+	{166, now, unknown},                                                                // gemini-1.5-flash
 	{181, now, 6*300_000 + 303*2_500_000},                                              // no modelVersion
 	{182, now, 31*300_000 + 1806*300_000 + 76*2_500_000},                               // no modelVersion
 	{183, now, 774*300_000 + 4176*2_500_000},                                           // no modelVersion
@@ -198,11 +198,11 @@ var recordedCosts = []recordedCost{
 	{193, now, 13*300_000 + 34*300_000 + 98*2_500_000 + 36*2_500_000},                  // gemini-2.5-flash
 	{194, now, 6*300_000 + 357*2_500_000},                                              // no modelVersion
 	{195, now, 95*300_000 + 48*2_500_000},                                              // gemini-2.5-flash
-	{196, now, 50*300_000 + 30*2_500_000 + 20*2_500_000},                               // gemini-2.0-flash-exp
+	{196, now, unknown},                                                                // gemini-2.0-flash-exp
 	{197, then, 10*100_000 + 175*400_000 + 35_000_000_000},                             // gemini-2.0-flash
 	{198, then, 6*100_000 + 260*400_000},                                               // gemini-2.0-flash
-	{200, now, 71*300_000 + 88759*30_000 + 38*2_500_000},                               // gemini-1.5-flash-002
-	{201, now, 16*300_000 + 88759*30_000 + 116*2_500_000},                              // gemini-1.5-flash-002
+	{200, now, unknown},                                                                // gemini-1.5-flash-002
+	{201, now, unknown},                                                                // gemini-1.5-flash-002
 }
 
 // replay has an answer come over HTTP, and returns what the attempt reported.
