@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/jobs"
 	"github.com/genbatch/genbatch/jobs/report"
 )
@@ -34,7 +35,15 @@ func pricesCommand(con *console) *cli.Command {
 			if name := c.Args().First(); name != "" {
 				e, ok := table.Lookup(name, now)
 				if !ok {
-					return &jobs.SpecError{Err: fmt.Errorf("no price is known for %q", name), Hint: "genbatch prices lists the models; --prices FILE adds your own"}
+					var ids []string
+					for _, m := range table.Models() {
+						ids = append(ids, m.ID)
+					}
+					hint := "genbatch prices lists the models; --prices FILE adds your own"
+					if meant := message.NearestWithin(3, name, ids); meant != "" {
+						hint = "did you mean " + meant + "? " + hint
+					}
+					return &jobs.SpecError{Err: fmt.Errorf("no price is known for %q", message.OneLine(name, 60)), Hint: hint}
 				}
 				fmt.Fprint(con.text, report.ModelPrice{Entry: &e})
 				return nil

@@ -1,6 +1,7 @@
 package prompt
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -128,18 +129,22 @@ func (s labelSet) all(items []string) ([]string, error) {
 	return labels, nil
 }
 
-// describing returns the first label if each of them looks like a label with its
-// description: spam: unsolicited. It returns "" otherwise.
+// describing returns the first label that looks like a label with its description: spam:
+// unsolicited. It returns "" if there is none. Type: A and Type: B are labels of one family.
 func (s labelSet) describing(given []spec.Label) string {
-	heads := make(map[string]bool)
+	first, heads := "", make(map[string]bool)
 	for i, l := range s {
 		head, _, ok := strings.Cut(l, ": ")
-		if !ok || heads[head] || given[i].Description != "" {
-			return "" // Type: A and Type: B are labels of one family
+		if !ok || given[i].Description != "" {
+			continue
+		}
+		if heads[head] {
+			return ""
 		}
 		heads[head] = true
+		first = cmp.Or(first, l)
 	}
-	return s[0]
+	return first
 }
 
 // hint returns a hint for a name that is no label.

@@ -18,7 +18,7 @@ import (
 var envelopes = []string{
 	"generationconfig", "config", "responsejsonschema", "responseschema", "responseformat", "outputformat", "outputconfig",
 	"jsonschema", "schema", "format", "text", "outputschema", "guidedjson",
-	"function", "functiondeclarations", "tools", "parametersjsonschema", "parameters", "inputschema",
+	"function", "functiondeclarations", "tools", "parametersjsonschema", "parameters", "inputschema", "json",
 }
 
 // maxEnvelopes bounds how many envelopes may stand in one another.

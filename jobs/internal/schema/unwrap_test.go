@@ -20,6 +20,7 @@ func TestForeignSchemas(t *testing.T) {
 		`{"response_format":{"type":"json_schema","json_schema":{"schema":` + ship + `}}}`:                             {ship, "/response_format/json_schema/schema "},
 		`{"model":"m","text":{"format":{"type":"json_schema","name":"s","schema":` + ship + `}},"input":"hello"}`:      {ship, "/text/format/schema "},
 		`{"type":"function","function":{"name":"save","description":"d","parameters":` + ship + `}}`:                   {ship, "/function/parameters "},
+		`{"inputSchema":{"json":` + ship + `}}`:                                                                        {ship, "/inputSchema/json "},
 		`{"tools":[{"name":"save","input_schema":` + ship + `}]}`:                                                      {ship, "/tools/0/input_schema "},
 		`[{"functionDeclarations":[{"name":"save","parameters":` + ship + `}]}]`:                                       {ship, "/0/functionDeclarations/0/parameters "},
 		`{"output_config":{"format":{"type":"json_schema","schema":` + ship + `}}}`:                                    {ship, "/output_config/format/schema "},
