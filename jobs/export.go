@@ -95,6 +95,9 @@ func (j *Job) Export(path, format string, statuses []batch.Status, force bool) (
 	if err := j.openJournal(); err != nil {
 		return nil, err
 	}
+	if lost := j.loss(j.journal.Last()); lost != nil && j.journal.Last() == 0 {
+		j.log().Warn(lost.String())
+	}
 	for i, in := range j.list.Input.Paths() {
 		if in == path {
 			return nil, spec.Errorf("write to another file", "%s is an input", j.spec.Input[min(i, len(j.spec.Input)-1)])

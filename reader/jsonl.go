@@ -28,7 +28,7 @@ func (f *file) openJSONL(dotJSON bool) error {
 	head = bytes.TrimLeft(head, " \t\r\n")
 	first, _, ended := bytes.Cut(head, []byte("\n"))
 	switch first = bytes.TrimRight(first, " \t\r"); {
-	case string(first) == "[" && ended, dotJSON && bytes.HasPrefix(first, []byte("[")):
+	case string(first) == "[" && ended, dotJSON && bytes.HasPrefix(first, []byte("[")), arrayOfObjects.Match(first) && !bytes.Contains(head, []byte("\n{")):
 		return errors.New("is one JSON array, not one object a line; convert it, for example with: jq -c '.[]'")
 	case string(first) == "{" && ended:
 		return errors.New("has JSON objects over several lines, not one a line; convert it, for example with: jq -c . FILE")
@@ -37,6 +37,9 @@ func (f *file) openJSONL(dotJSON bool) error {
 	}
 	return nil
 }
+
+// arrayOfObjects matches the beginning of a table as one array.
+var arrayOfObjects = regexp.MustCompile(`^\[[ \t]*\{`)
 
 // carriageReturns matches two objects with only a carriage return between them. It never
 // matches inside a string, where a carriage return and a quote have to be escaped.

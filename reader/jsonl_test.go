@@ -32,7 +32,7 @@ func TestJSONL(t *testing.T) {
 		{"nothing", "", nil},
 
 		{"not JSON", "hello\n{}", []string{`1: ERR 1:1: not JSON: 'h' where an object should stand`, `2:`}},
-		{"array", `[{"a":1}]`, []string{`1: ERR 1:1: the line is JSON but not an object: a row is {"name": value, ...}`}},
+		{"array", `[1]`, []string{`1: ERR 1:1: the line is JSON but not an object: a row is {"name": value, ...}`}},
 		{"number", ` 5`, []string{`1: ERR 1:2: the line is JSON but not an object: a row is {"name": value, ...}`}},
 		{"text after", `{"a":1} {"a":2}`, []string{`1: ERR 1:9: text after the end of the object; a line holds one row`}},
 		{"cut", `{"a":1`, []string{`1: ERR 1:7: the line ends where a comma or } after a member should stand`}},

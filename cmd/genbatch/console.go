@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -102,15 +104,16 @@ type record interface {
 	json.Marshaler
 }
 
-// copyOut copies an output to stdout. If that fails, nothing is lost.
+// copyOut copies an output to stdout. A reader that goes away, such as head, has had what it
+// wanted.
 func (con *console) copyOut(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if _, err := io.Copy(con.stdout, f); err != nil {
-		return fmt.Errorf("the output cannot be written to stdout, and is kept in %s: %w", path, err)
+	if _, err := io.Copy(con.stdout, f); err != nil && !errors.Is(err, syscall.EPIPE) {
+		return fmt.Errorf("the output cannot be written to stdout; genbatch export -o - writes it again: %w", err)
 	}
 	return nil
 }

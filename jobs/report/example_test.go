@@ -40,8 +40,8 @@ func ExamplePlan() {
 	// rows    2,000: 2,000 to ask, 0 settled, 0 bad
 	// input   about 90,000 tokens
 	// output  not known before the first answers
-	// cost    at least $0.0090 for the input; nothing bounds it: --max-output-tokens
-	//         would
+	// cost    about $0.0090 for the input, plus the output; nothing bounds it:
+	//         --max-output-tokens would
 	// time    at least 3m0s at 30,000 tokens a minute
 }
 

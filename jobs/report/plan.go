@@ -100,7 +100,7 @@ func (p Plan) costText() string {
 	if !r.Priced {
 		return "unknown: the price of this model is not known (see genbatch prices, and --prices)"
 	}
-	text := fmt.Sprintf("at least $%s for the input", Money(r.InputCost))
+	text := fmt.Sprintf("about $%s for the input, plus the output", Money(r.InputCost))
 	switch {
 	case r.Forecast != nil:
 		text = fmt.Sprintf("about $%s (90 %%: $%s to $%s, by %s)", Money(r.Forecast.Mean), Money(r.Forecast.Low), Money(r.Forecast.High), Many(r.Forecast.Answers, "answer"))

@@ -175,6 +175,9 @@ func (c *Classify) describe() error {
 			}
 			return Errorf(hint, "%q is described, and is none of the labels", message.OneLine(name, 60))
 		}
+		if strings.TrimSpace(c.Descriptions[name]) == "" {
+			return Errorf("write --describe LABEL=TEXT", "the label %q is described by no text", message.OneLine(name, 60))
+		}
 		c.Labels[i].Description = c.Descriptions[name]
 	}
 	c.Descriptions = nil

@@ -19,7 +19,7 @@ func (s *Spec) MakePathsAbsolute() error {
 		if s.OutputFormat == "" {
 			s.OutputFormat = fileformat.JSONL
 		}
-		s.Output = filepath.Join(s.State, "stdout."+strings.ToLower(s.OutputFormat))
+		s.Output = filepath.Join(s.State, "stdout") // of whatever format: the next run may ask for another
 	}
 	var failed error
 	s.MapPaths(func(path string) string {

@@ -98,7 +98,7 @@ func (s *Spec) RetryStatuses() (map[batch.Status]bool, error) {
 	retry := make(map[batch.Status]bool)
 	for _, name := range s.Retry {
 		status := batch.Status(name)
-		if !slices.Contains(batch.Statuses, status) || status == batch.Skipped || status == batch.Pending {
+		if !slices.Contains(batch.Statuses, status) || status == batch.Skipped || status == batch.Pending || status == batch.OK {
 			return nil, Errorf("use blocked, truncated, empty, invalid, rejected or failed", "retry names the status %q", name)
 		}
 		retry[status] = true

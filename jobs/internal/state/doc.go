@@ -11,7 +11,7 @@
 //	next.json       the output that is about to appear
 //	forecast.json   what the last pilot said that the whole job would cost
 //	stdin.<format>  what stdin held
-//	stdout.<format> the output, if it goes to stdout
+//	stdout          the output, if it goes to stdout
 //	uploads.jsonl   media that the Files API holds, which package media writes
 //
 // # How an output appears

@@ -54,7 +54,7 @@ func matches(pattern, path string) bool {
 
 // keepsStdout reports whether an output is what goes to stdout, kept in the folder dir.
 func keepsStdout(dir, output string) bool {
-	return filepath.Dir(output) == dir && strings.HasPrefix(filepath.Base(output), "stdout.")
+	return filepath.Dir(output) == dir && filepath.Base(output) == "stdout"
 }
 
 // within reports whether path is dir or stands in it; both are absolute.

@@ -164,7 +164,7 @@ func unknownJob(dir string, err error) error {
 		return spec.Errorf("name the job file, or run the job again, which writes it anew", "%s is not there", filepath.Join(dir, specFile))
 	}
 	if output := strings.TrimSuffix(dir, ".genbatch"); output != dir && exists(output) && !exists(dir) {
-		return spec.Errorf("bring the folder back from a copy; without it a run asks, and pays for, every row again",
+		return spec.Errorf("name the output of a run; if it is one, bring the folder back from a copy, since without it a run asks, and pays for, every row again",
 			"no run has left its state in %s, though %s is there", dir, output)
 	}
 	return spec.Errorf("name the job file, the output of a run, or its folder with --state", "no run has left its state in %s", dir)
