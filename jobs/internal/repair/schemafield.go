@@ -164,7 +164,10 @@ func (m schemaModel) heeds(r *batch.Request, o batch.Outcome) batch.Outcome {
 		}
 		return o
 	}
-	if changes(r, whyCheck) > 0 || m.heeded.Load() || m.ignored.Add(1) < maxIgnored {
+	// A model that answers in JSON, by a schema of its own, may be put right when it is told what
+	// is wrong: it counts if it is not. One that answers in prose counts at once.
+	isJSON, corrected := json.Valid([]byte(a.Text)), changes(r, whyCheck) > 0
+	if isJSON != corrected || m.heeded.Load() || m.ignored.Add(1) < maxIgnored {
 		return o
 	}
 	where := "as it is sent"

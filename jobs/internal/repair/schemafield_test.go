@@ -241,3 +241,30 @@ func TestRefusedWithoutSchemaToo(t *testing.T) {
 		t.Errorf("after %d calls: %+v", len(e.bodies), o)
 	}
 }
+
+// ownKeys answers in JSON, by a schema of its own.
+type ownKeys struct{ calls int }
+
+func (m *ownKeys) Attempt(context.Context, *batch.Request) batch.Outcome {
+	m.calls++
+	return batch.Outcome{
+		Consequence: batch.Answered, Status: batch.OK, Usage: new(batch.Usage),
+		Response: json.RawMessage(`{"candidates":[{"content":{"parts":[{"text":"{\"other\":1}"}]},"finishReason":"STOP"}]}`),
+	}
+}
+
+// JSON of other names may be put right by the correction, so that it stops the run only if
+// corrected answers ignore the schema too.
+func TestJSONThatIgnoresTheSchema(t *testing.T) {
+	e := new(ownKeys)
+	m := SchemaField(e, SchemaConfig{Log: slog.New(slog.DiscardHandler), OpenAPI: true, Ignores: func(string) bool { return true }})
+	if o, rows := asked(m, 20, newForm); o.Consequence != batch.Answered || rows != 20 {
+		t.Errorf("%d rows before their correction: %+v", rows, o)
+	}
+	for i := range maxIgnored {
+		o := m.Attempt(t.Context(), &batch.Request{Body: json.RawMessage(newForm), Changes: []batch.Change{{Why: whyCheck}}})
+		if stopped := o.Consequence == batch.Stop; stopped != (i == maxIgnored-1) {
+			t.Errorf("row %d after its correction: %+v", i+1, o)
+		}
+	}
+}
