@@ -193,6 +193,46 @@ func TestCapFollowsTheModelThatAnswers(t *testing.T) {
 	}
 }
 
+// A model without a price ends a run with a cap, and the next one is refused. Each model that
+// answers for another is warned of.
+func TestCapEndsAtUnpricedAnswer(t *testing.T) {
+	f := newBudgetFixture(t)
+	f.input(lines(100)...)
+	f.spec.MaxCost, f.spec.Concurrency = "1", 2
+	var calls atomic.Int64
+	f.e.Reply = func(prompt string, n int) (int, string) {
+		status, body := costly(10)(prompt, n)
+		name := "gemini-2.5-pro"
+		if calls.Add(1) > 1 {
+			name = "nobodys-model"
+		}
+		return status, strings.Replace(body, "gemini-2.5-flash", name, 1)
+	}
+	var warned strings.Builder
+	o := f.options()
+	o.Log = slog.New(slog.NewTextHandler(&warned, nil))
+	j, err := Open(f.spec, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := j.Run(t.Context())
+	j.Close()
+	e, ok := errors.AsType[*budget.Error](err)
+	if !ok || e.Unpriced != "nobodys-model" || s.Run.Rows < 2 || s.Run.Rows > 5 {
+		t.Fatalf("the run ends with %v after %d rows", err, s.Run.Rows)
+	}
+	for _, name := range []string{"gemini-2.5-pro answers", "nobodys-model answers"} {
+		if strings.Count(warned.String(), name) != 1 {
+			t.Errorf("the warnings %q do not say once that %s", &warned, name)
+		}
+	}
+	sent := calls.Load()
+	_, err = f.run()
+	if _, ok := errors.AsType[*spec.Error](err); !ok || calls.Load() != sent || !strings.Contains(err.Error(), "nobodys-model") {
+		t.Errorf("the second run ends with %v after %d calls", err, calls.Load()-sent)
+	}
+}
+
 // What the body only names is input too: the cap counts it as soon as an answer has
 // told how much it is.
 func TestCapCountsInputThatIsElsewhere(t *testing.T) {

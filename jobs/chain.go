@@ -108,9 +108,9 @@ func (c *chain) newBudget(l batch.Limiter) (batch.Limiter, error) {
 		}
 		b.AddPast(r)
 	}
-	if n := b.Unpriced(); n > 0 {
-		return nil, spec.Errorf("give their prices with --prices FILE, or run without --max-cost",
-			"max_cost cannot be held: the price of %d calls in the journal is not known", n)
+	if model := b.Unpriced(); model != "" {
+		return nil, spec.Errorf("give it with --prices FILE, or run without --max-cost",
+			"max_cost cannot be held: %s answered in an earlier run, whose price is not known", model)
 	}
 	switch bound, _ := c.job.spec.OutputBound(); {
 	case bound == 0:

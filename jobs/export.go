@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/jobs/internal/output"
 	"github.com/genbatch/genbatch/jobs/internal/state"
 	"github.com/genbatch/genbatch/jobs/plan"
@@ -68,7 +69,7 @@ func (j *Job) finish(ctx context.Context, s *Summary) error {
 	}
 	totals, sum, err := j.deriveOwn(ctx, j.spec.OutputFormat, j.spec.Force)
 	if errors.Is(err, output.ErrPending) {
-		return fmt.Errorf("the input changed while the run went on: %d rows have no answer; run again", totals.Status[batch.Pending])
+		return fmt.Errorf("the input changed while the run went on: %s without an answer; run again", message.Plural(int(totals.Status[batch.Pending]), "row"))
 	}
 	if errors.Is(err, batch.ErrInterrupted) {
 		return err

@@ -105,3 +105,6 @@ func Version() string { return version.Version() }
 
 // GroupOf is [spec.GroupOf].
 func GroupOf(key string) string { return spec.GroupOf(key) }
+
+// Guards is [spec.Guards].
+func Guards() map[string]string { return spec.Guards() }

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"os"
 	"slices"
-	"time"
 
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/batch/quota"
@@ -254,19 +253,12 @@ func (j *Job) checkRun() error {
 	if err := j.deriver().CheckFiles(j.spec.Output, j.spec.Force); err != nil {
 		return err
 	}
-	if _, err := j.spec.FailureLimit(); err != nil {
-		return err
-	}
-	if err := j.critic.CheckBudget(); err != nil {
-		return err
-	}
 	if j.upToDate == nil {
 		if err := j.critic.CheckFlight(); err != nil {
 			return err
 		}
 	}
-	_, err := j.spec.DeadlineFrom(time.Now())
-	return err
+	return j.critic.CheckGuards()
 }
 
 // openRows opens the input of a run, and sees whether there is anything to do. With

@@ -14,6 +14,11 @@ import (
 
 // Plan reads input and journal and says what a run would do; see [plan.New].
 func (j *Job) Plan() (*Plan, error) {
+	if !j.state.Locked() { // else a run has checked them
+		if err := j.critic.CheckGuards(); err != nil {
+			return nil, err
+		}
+	}
 	if err := j.openJournal(); err != nil {
 		return nil, err
 	}

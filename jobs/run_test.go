@@ -195,7 +195,7 @@ func TestInputChangesUnderTheRun(t *testing.T) {
 		return 200, jobtest.AnswerBody(prompt)
 	}
 	f.input("a", "b")
-	if _, err := f.run(); err == nil || !strings.Contains(err.Error(), "1 rows have no answer; run again") {
+	if _, err := f.run(); err == nil || !strings.Contains(err.Error(), "1 row without an answer; run again") {
 		t.Errorf("error %v", err)
 	}
 	if _, err := os.Stat(f.spec.Output); err == nil {

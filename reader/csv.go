@@ -16,6 +16,14 @@ import (
 
 // This file makes rows of the records of CSV and TSV files. header.go reads their headers.
 
+// fieldCount says how many fields a record has.
+func fieldCount(n int) string {
+	if n == 1 {
+		return "1 field"
+	}
+	return fmt.Sprintf("%d fields", n)
+}
+
 // openCSV reads the header.
 func (f *file) openCSV() error {
 	r, err := f.openRecords()
@@ -114,7 +122,7 @@ func (f *file) nextCSV(r *textfile.Records) (batch.Row, error) {
 				hint = ""
 			}
 		}
-		row.Err = &Error{File: f.path, Line: row.Line, Err: fmt.Errorf("the row has %d fields and the header %d%s", len(record), len(f.columns), hint)}
+		row.Err = &Error{File: f.path, Line: row.Line, Err: fmt.Errorf("the row has %s and the header %d%s", fieldCount(len(record)), len(f.columns), hint)}
 	}
 	return row, nil
 }

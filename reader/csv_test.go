@@ -31,7 +31,7 @@ func TestCSV(t *testing.T) {
 		{"no rows", "a,b\n", nil},
 		{"spaces stay", " a ,b\n x ,y\n", []string{`2:  a =string(" x ") b=string("y")`}},
 
-		{"too few", "a,b\n1\n2,3\n", []string{"2: ERR 2: the row has 1 fields and the header 2; " + fields, `3: a=string("2") b=string("3")`}},
+		{"too few", "a,b\n1\n2,3\n", []string{"2: ERR 2: the row has 1 field and the header 2; " + fields, `3: a=string("2") b=string("3")`}},
 		{"too many", "a,b\n1,2,3\n4,5\n", []string{"2: ERR 2: the row has 3 fields and the header 2; " + fields, `3: a=string("4") b=string("5")`}},
 		{"line ends of all kinds", "a,b\n\"x\ry\",\" \u2028\r\n\r\n \"\r\n3,4", []string{`2: a=string("x\ry") b=string(" \u2028\r\n\r\n ")`, `5: a=string("3") b=string("4")`}},
 
@@ -92,7 +92,7 @@ func TestCSVMaxRowBytes(t *testing.T) {
 		{"long quoted line", "a,b\n1,\"" + big + "\"\n3,4\n", []string{"2: ERR 2: " + over, good(3, "3", "4")}},
 		{"many quoted lines", "a,b\n1,\"" + strings.Repeat("some text\n", 500) + "\"\n3,4\nx\n",
 			[]string{"2: ERR 2: " + over, good(503, "3", "4"),
-				"504: ERR 504: the row has 1 fields and the header 2; a field with a comma or a line end needs quotes"}},
+				"504: ERR 504: the row has 1 field and the header 2; a field with a comma or a line end needs quotes"}},
 		{"long line that goes on", "a,b\n1,\"" + big + "\n\"\"" + big + "\nx\"\n3,4\n", []string{"2: ERR 2: " + over, good(5, "3", "4")}},
 		{"never closed", "a,b\n1,\"\n" + strings.Repeat("2,some text\n", 200), append([]string{"2: ERR 2: " + notClosed}, times(200, func(i int) string { return good(3+i, "2", "some text") })...)},
 		{"never closed in a long line", "a,b\n1,\"" + big + "\n2,x\n3,4\n", []string{"2: ERR 2: " + notClosed, good(3, "2", "x"), good(4, "3", "4")}},

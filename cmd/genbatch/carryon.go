@@ -41,6 +41,9 @@ func printCarryOn(w io.Writer, s *jobs.Summary, err error, total int64) {
 	switch {
 	case errors.As(err, &late):
 		text += "Carry on with, or with a later --deadline:"
+	case errors.As(err, &budget) && budget.Unpriced != "":
+		text += "Carry on with its price, in a file:"
+		again = sameCommand("prices") + " --prices FILE"
 	case errors.As(err, &budget):
 		if more, known := costOfRest(s, total); known {
 			text += fmt.Sprintf("At this run's mean cost of a row the rest takes about $%s more. ", report.Money(more))
@@ -75,7 +78,7 @@ func costOfRest(s *jobs.Summary, total int64) (more price.USD, known bool) {
 // is known, the cap has a tenth to spare; else it is twice the one that was reached.
 func higherCap(s *jobs.Summary, budget *jobs.BudgetError, total int64) string {
 	if more, known := costOfRest(s, total); known {
-		return report.Money((budget.Spent+more)*11/10 + budget.Next)
+		return report.Money((budget.Spent+budget.Most+more)*11/10 + budget.Next)
 	}
 	return report.Money(2*budget.Cap + budget.Next)
 }

@@ -63,6 +63,9 @@ func limits(c *cli.Context, con *console) error {
 	}
 	kept = slices.DeleteFunc(kept, func(k quota.Kept) bool { return len(k.Learned) == 0 && k.Used == 0 && k.ParkedUntil.IsZero() })
 	if c.Bool("json") {
+		if len(kept) == 0 {
+			writeJSON(con.text, report.ModelLimits{Kept: &quota.Kept{Model: c.Args().First()}})
+		}
 		for i := range kept {
 			writeJSON(con.text, report.ModelLimits{Kept: &kept[i]})
 		}

@@ -34,8 +34,22 @@ func specOf(c *cli.Context) (*jobs.Spec, error) {
 	if err := refuseZero(c); err != nil {
 		return nil, err
 	}
+	if err := refuseEmpty(c); err != nil {
+		return nil, err
+	}
 	override(c, s)
 	return s, nil
+}
+
+// refuseEmpty refuses a guard of money or time that is given and empty, by a flag or the
+// environment: a variable that a script failed to fill must not take the guard away.
+func refuseEmpty(c *cli.Context) error {
+	for key, what := range jobs.Guards() {
+		if name := strings.ReplaceAll(key, "_", "-"); c.IsSet(name) && strings.TrimSpace(c.String(name)) == "" {
+			return &jobs.SpecError{Err: fmt.Errorf("%s is empty", key), Hint: fmt.Sprintf("write %s, or leave out --%s and %s", what, name, env(name)[0])}
+		}
+	}
+	return nil
 }
 
 // refuseZero refuses 0 where it would mean the default: who writes --limit 0 does not want all

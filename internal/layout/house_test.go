@@ -57,7 +57,7 @@ var house = []floor{
 	{"requests and state", []room{
 		{"jobs/internal/prompt", []string{"jobs/internal/template", "jobs/internal/schema", "jobs/internal/preflight", "jobs/spec", "batch", "batch/gemini", "internal/apijson", "internal/message"}},
 		{"jobs/internal/repair", []string{"jobs/internal/schema", "jobs/cost", "batch", "batch/gemini", "batch/price", "internal/apijson", "internal/message"}},
-		{"jobs/internal/budget", []string{"jobs/internal/media", "jobs/cost", "batch", "batch/price", "internal/apijson"}},
+		{"jobs/internal/budget", []string{"jobs/internal/media", "jobs/cost", "batch", "batch/price", "internal/apijson", "internal/message"}},
 		{"jobs/internal/tier", []string{"jobs/cost", "batch", "batch/quota"}},
 		{"jobs/internal/state", []string{"jobs/cost", "jobs/spec", "batch", "batch/journal", "batch/price", "internal/durable", "internal/fileformat", "internal/version"}},
 	}},

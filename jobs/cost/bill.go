@@ -26,6 +26,9 @@ type Bill struct {
 	// last one never said what it used. The Cost of the rest is the least that all can have
 	// cost.
 	UnknownRows int64 `json:"unknown_cost_rows,omitzero"`
+	// Unread counts the attempts that gave a row its answer with a usage that is missing or
+	// cannot be right.
+	Unread int64 `json:"unread_usages,omitzero"`
 
 	// Kept is what the run did not have to pay again: the cost of the answers that were in
 	// the journal before it. Whoever derives an output sets it.

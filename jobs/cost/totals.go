@@ -151,6 +151,9 @@ func (t *Totals) addSpent(r *batch.Result, prices *price.Table, status batch.Sta
 		if s.Usage == nil {
 			most, _ := Most(prices, &s, r.Model)
 			t.Unreported++
+			if i == len(r.Spent)-1 && r.FinishReason != "" {
+				t.Bill.Unread++
+			}
 			t.UnreportedMost += most
 			t.Bill.add(Share{Unreported: 1, Most: most}, r.Endpoint, status, retried)
 			known = known && i < len(r.Spent)-1 // the final attempt's cost is the row's

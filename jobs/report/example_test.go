@@ -27,7 +27,7 @@ func ExampleSummary() {
 	//   this run               121 requests, 1 of them retries in 4.0 s, 30 rows/s
 	//   gemini-2.5-flash-lite  6,000 tokens in (0 cached), 240 out (0 thinking),
 	//                          $0.0010
-	//   cost                   $0.0010
+	//   cost                   $0.0010 in this run
 }
 
 // Job.Plan returns a plan, which is shown together with the job's Spec.

@@ -79,7 +79,7 @@ func (p Plan) writeRows(w io.Writer) {
 	}
 	fmt.Fprintln(w)
 	if r.Orphaned > 0 {
-		fmt.Fprintf(w, "orphaned\t%s answers that no row asks for any more; they stay until genbatch prune --orphaned\n", Count(r.Orphaned))
+		fmt.Fprintf(w, "orphaned\t%s that no row asks for any more; they stay until genbatch prune --orphaned\n", Many(r.Orphaned, "answer"))
 	}
 }
 

@@ -57,8 +57,9 @@ func TestRecords(t *testing.T) {
                   that it could, is $0.0020
   search fees     $0.010 of the cost, for 2 searches, before the free allowance
                   (see genbatch prices MODEL)
-  cost            at least $0.25 (without 1 call of unknown price) at Google's
-                  list price; the gateway charges its own (see --prices)
+  cost            at least $0.25 (without 1 call of unknown price) in this run
+                  at Google's list price; the gateway charges its own (see
+                  --prices)
   of it           thinking $0.040 (16.0%)
   retries         $0.050 for 1 attempt that gave no final answer (20.0%)
   rows not ok     failed $0.050

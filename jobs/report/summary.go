@@ -170,9 +170,16 @@ func writeRun(w io.Writer, s *jobs.Summary) {
 	}
 }
 
-// unreportedText says what attempts may have cost that were cut before they reported it.
+// unreportedText says what attempts may have cost that did not report it: they were cut before,
+// or answered with a usage that cannot be read.
 func unreportedText(t *jobs.Totals) string {
-	text := Many(t.Unreported, "attempt") + " cut before it was known what was used, and possibly billed as well: "
+	text := Many(t.Bill.Unread, "answer") + " whose usage cannot be read"
+	if cut := Many(t.Unreported-t.Bill.Unread, "attempt") + " cut before it was known what was used, and possibly billed as well"; t.Bill.Unread == 0 {
+		text = cut
+	} else if t.Bill.Unread < t.Unreported {
+		text += ", and " + cut
+	}
+	text += ": "
 	if likely, ok := likelyUnreported(t); ok {
 		text += fmt.Sprintf("likely about $%s if so, as much as answers cost on average; ", Money(likely))
 	}
@@ -202,15 +209,17 @@ func writeCost(w io.Writer, s *jobs.Summary, rows *jobs.Totals) {
 	if n, fee := rows.SearchFees(); fee > 0 {
 		fmt.Fprintf(w, "  search fees\t$%s of the cost, for %s, before the free allowance (see genbatch prices MODEL)\n", Money(fee), searches(n))
 	}
-	what := "cost"
-	if s.Job != nil && rows.Attempts > s.Run.Attempts {
+	what, whose := "cost", ""
+	if s.Job == nil {
+		whose = " in this run" // earlier ones may have cost more, which status shows
+	} else if rows.Attempts > s.Run.Attempts {
 		what = "cost of these rows"
 	}
 	by := ""
 	if cost, _ := rows.CostUSD(); s.ListPriced && cost > 0 {
 		by = " at Google's list price; the gateway charges its own (see --prices)"
 	}
-	fmt.Fprintf(w, "  %s\t%s%s\n", what, totalCost(rows), by)
+	fmt.Fprintf(w, "  %s\t%s%s%s\n", what, totalCost(rows), whose, by)
 	writeBill(w, "  ", rows)
 	if f := s.Forecast; f != nil {
 		fmt.Fprintf(w, "  forecast\t$%s by the pilot, 90 %%: $%s to $%s\n", Money(f.Mean), Money(f.Low), Money(f.High))

@@ -17,6 +17,13 @@ import (
 // The settings that are written as text are read here. Each method returns the zero value
 // for a setting that is not given, and an [*Error] for one that cannot be read.
 
+// Guards returns the keys whose settings keep a job from costing more or running longer than is
+// meant, and what is to be written for each. A job file or a flag that leaves one empty is
+// refused, so that it does not take the guard away.
+func Guards() map[string]string {
+	return map[string]string{"max_cost": "dollars", "max_failures": "a number or a percentage", "deadline": "a time"}
+}
+
 // CostLimit returns what max_cost allows the job to cost. It is 0 if nothing limits the cost.
 func (s *Spec) CostLimit() (price.USD, error) {
 	if s.MaxCost == "" {

@@ -164,8 +164,23 @@ func (w *writtenTexts) member(n *ast.MappingValueNode, t reflect.Type, key strin
 				w.err = Errorf(message.Duration(t.Value), "line %d, column %d: %s is no length of time: %q", t.Position.Line, t.Position.Column, name, message.OneLine(t.Value, 60))
 			}
 		}
+		if what, guards := Guards()[name]; guards && t == reflect.TypeFor[Spec]() && isEmpty(n.Value) && w.err == nil {
+			at := n.Key.GetToken().Position
+			w.err = Errorf("write "+what+", or leave it out", "line %d, column %d: %s is empty", at.Line, at.Column, name)
+		}
 		n.Value = w.keep(n.Value, field.Type, name)
 	}
+}
+
+// isEmpty reports whether a node is null or a blank text.
+func isEmpty(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.NullNode:
+		return true
+	case *ast.StringNode:
+		return strings.TrimSpace(n.Value) == ""
+	}
+	return false
 }
 
 // asText returns the text of a scalar as it is written, if a text stands at the type.

@@ -22,22 +22,13 @@ type boundedModel struct {
 }
 
 // Bound returns m with outcomes that state the most that an attempt can have used, if it
-// may have been billed and did not report its usage, or if what it used has no known price.
+// may have been billed and did not report its usage.
 func Bound(m batch.Model, prices *price.Table) batch.Model { return boundedModel{m, prices} }
 
 func (m boundedModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 	o := m.Model.Attempt(ctx, r)
-	switch u := o.Usage; {
-	case u == nil && o.MaybeBilled:
+	if o.Usage == nil && o.MaybeBilled {
 		o.Most, _ = mostUsage(m.prices, r)
-	case u != nil:
-		s := batch.Spend{At: time.Now(), Model: cmp.Or(o.ModelVersion, r.Model), Tier: o.Tier, Usage: u}
-		if _, known := cost.Of(m.prices, &s, r.Model); known {
-			break
-		}
-		o.Most, _ = mostUsage(m.prices, r)
-		o.Most.PromptTokenCount = max(o.Most.PromptTokenCount, u.PromptTokenCount+u.ToolUsePromptTokenCount)
-		o.Most.CandidatesTokenCount = max(o.Most.CandidatesTokenCount, u.CandidatesTokenCount+u.Thoughts())
 	}
 	return o
 }

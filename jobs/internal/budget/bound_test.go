@@ -77,7 +77,7 @@ func TestMostUsageOfInlineMedia(t *testing.T) {
 }
 
 // An outcome states the most that it can have used only if the attempt may have been
-// billed and did not report its usage, or if its usage has no known price.
+// billed and did not report its usage.
 func TestBound(t *testing.T) {
 	usage := &batch.Usage{PromptTokenCount: 1}
 	for name, c := range map[string]struct {
@@ -88,8 +88,8 @@ func TestBound(t *testing.T) {
 		"cut with its usage":                  {batch.Outcome{MaybeBilled: true, Usage: usage}, false},
 		"answered":                            {batch.Outcome{Usage: usage}, false},
 		"refused":                             {batch.Outcome{}, false},
-		"answered by a model without a price": {batch.Outcome{Usage: usage, ModelVersion: "nobodys-model"}, true},
-		"answered in a tier without a price":  {batch.Outcome{Usage: usage, Tier: "turbo"}, true},
+		"answered by a model without a price": {batch.Outcome{Usage: usage, ModelVersion: "nobodys-model"}, false},
+		"answered in a tier without a price":  {batch.Outcome{Usage: usage, Tier: "turbo"}, false},
 	} {
 		m := Bound(fixed(c.o), price.Default())
 		o := m.Attempt(t.Context(), &batch.Request{Model: "gemini-2.5-flash", Body: []byte(`{"generationConfig":{"maxOutputTokens":100}}`)})

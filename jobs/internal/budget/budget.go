@@ -11,9 +11,9 @@
 // estimate would be the model's limit, and hardly a call would fit. Then the cap is soft:
 // the longest answer so far counts, with a margin.
 //
-// An attempt that was cut may have been billed, and nobody says for how much; nor is it known
-// what an answer cost whose model has no price. The model of [Bound] adds the most that such
-// an attempt can have used to its outcome, so that this run and later ones count it. It stands outside the model that sends media, where a medium is
+// An attempt that was cut may have been billed, and nobody says for how much. The model of
+// [Bound] adds the most that such an attempt can have used to its outcome, so that this run and
+// later ones count it. An answer of a model without a price ends the run: nothing bounds its cost. It stands outside the model that sends media, where a medium is
 // a reference of some bytes and not its content.
 package budget
 
@@ -27,19 +27,34 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/jobs/cost"
 )
 
 // An Error ends a run because the next request might take the cost of the job
-// above its max_cost.
+// above its max_cost, or because that can no longer be told.
 type Error struct {
 	Cap   price.USD
-	Spent price.USD // by all runs; an attempt of unknown cost counts with the most that it can have cost
+	Spent price.USD // by all runs, as far as it is known
 	Next  price.USD // the most that the next request can cost
+
+	Unknown int64     // calls of which nobody says what they used
+	Most    price.USD // the most that those can have cost, beside Spent
+
+	// Unpriced is what answered without a known price, so that the cap cannot be held. It is
+	// empty if the cap is reached.
+	Unpriced string
 }
 
 func (e *Error) Error() string {
-	return fmt.Sprintf("max_cost of $%s is reached: $%s is spent, and the next request may cost $%s", e.Cap, e.Spent.Format(6), e.Next.Format(6))
+	if e.Unpriced != "" {
+		return fmt.Sprintf("max_cost cannot be held: %s answered, whose price is not known; give it with --prices FILE, or run without --max-cost", e.Unpriced)
+	}
+	more := ""
+	if e.Unknown > 0 {
+		more = fmt.Sprintf(", and up to $%s more for %s whose usage is not known", e.Most.Format(6), message.Plural(int(e.Unknown), "call"))
+	}
+	return fmt.Sprintf("max_cost of $%s is reached: $%s is spent%s, and the next request may cost $%s", e.Cap, e.Spent.Format(6), more, e.Next.Format(6))
 }
 
 const (
@@ -54,12 +69,14 @@ const (
 // above its cap. It is safe for concurrent use.
 type Budget struct {
 	batch.Limiter
-	prices   *price.Table
-	cap      price.USD
-	unpriced int64 // calls of earlier runs of which not even the most is known
+	prices *price.Table
+	cap    price.USD
 
 	mu       sync.Mutex
-	spent    price.USD
+	spent    price.USD // what is known to be spent
+	most     price.USD // the most that calls of unknown usage can have cost
+	unknown  int64     // those calls
+	unpriced string    // the first that answered without a known price; empty: none did
 	reserved map[*batch.Request]price.USD
 	total    price.USD // the sum of reserved
 	freed    bell      // rings when a call has ended
@@ -84,22 +101,38 @@ func (b *Budget) AddPast(r *batch.Result) {
 		s := &r.Spent[i]
 		if u := s.Usage; u != nil {
 			b.longest = max(b.longest, u.CandidatesTokenCount+u.Thoughts()) // known before the first answer of this run
-			if c, ok := cost.Of(b.prices, s, r.Model); ok {
-				b.spent += c
-				continue
+			c, ok := cost.Of(b.prices, s, r.Model)
+			if !ok {
+				b.noteUnpriced(s)
 			}
+			b.spent += c
+			continue
 		}
-		most, ok := cost.Most(b.prices, s, r.Model)
-		b.spent += most
-		if !ok && s.Usage != nil {
-			b.unpriced++
-		}
+		most, _ := cost.Most(b.prices, s, r.Model)
+		b.most += most
+		b.unknown++
 	}
 }
 
-// Unpriced returns of how many calls of earlier runs neither the cost nor the most that it
-// can be is known. If there are any, the cap cannot be held.
-func (b *Budget) Unpriced() int64 { return b.unpriced }
+// Unpriced returns the first model that answered without a known price, with its tier if
+// that is why. It is empty if none did. What a dearer model used says nothing of the cost, so
+// that the cap cannot be held from then on.
+func (b *Budget) Unpriced() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.unpriced
+}
+
+// noteUnpriced notes what answered without a known price. mu is held, or not yet needed.
+func (b *Budget) noteUnpriced(s *batch.Spend) {
+	if b.unpriced != "" {
+		return
+	}
+	b.unpriced = message.OneLine(s.Model, 100)
+	if cost.Known(b.prices, s.Model, "", s.At) && s.Tier != "" {
+		b.unpriced += " in the " + message.OneLine(s.Tier, 40) + " tier"
+	}
+}
 
 // Acquire implements [batch.Limiter]. If too little is left, it waits for calls under way,
 // which may cost less than they have reserved. It returns an [*Error] if there are none.
@@ -122,6 +155,10 @@ func (b *Budget) Acquire(ctx context.Context, r *batch.Request) error {
 		}
 	}
 	err := b.Limiter.Acquire(ctx, r)
+	if err == nil && b.Unpriced() != "" { // known since r began to wait for its slot
+		b.Limiter.Release(r, nil)
+		err = &Error{Cap: b.cap, Unpriced: b.Unpriced()}
+	}
 	if err != nil {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -135,6 +172,9 @@ func (b *Budget) Acquire(ctx context.Context, r *batch.Request) error {
 func (b *Budget) reserve(r *batch.Request, tier string, most batch.Usage, hard bool) (freed <-chan struct{}, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.unpriced != "" {
+		return nil, &Error{Cap: b.cap, Unpriced: b.unpriced}
+	}
 	if !hard {
 		most.CandidatesTokenCount = b.longest + b.longest/2
 	}
@@ -150,7 +190,7 @@ func (b *Budget) reserve(r *batch.Request, tier string, most batch.Usage, hard b
 	// The first answers also show which model answers. It need not be the one that is
 	// asked, nor as cheap.
 	known := b.answers >= softAnswers || hard && b.answers > 0
-	fits := b.spent+b.total+need <= b.cap && (known || len(b.reserved) < softCalls)
+	fits := b.spent+b.most+b.total+need <= b.cap && (known || len(b.reserved) < softCalls)
 	switch {
 	case fits:
 		b.reserved[r] = need
@@ -159,7 +199,7 @@ func (b *Budget) reserve(r *batch.Request, tier string, most batch.Usage, hard b
 	case len(b.reserved) > 0:
 		return b.freed.wait(), nil
 	}
-	return nil, &Error{Cap: b.cap, Spent: b.spent, Next: need}
+	return nil, &Error{Cap: b.cap, Spent: b.spent, Next: need, Unknown: b.unknown, Most: b.most}
 }
 
 // Release implements [batch.Limiter].
@@ -171,11 +211,12 @@ func (b *Budget) Release(r *batch.Request, o *batch.Outcome) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := batch.Spend{At: time.Now(), Model: cmp.Or(o.ModelVersion, r.Model), Tier: o.Tier, Usage: o.Usage, Most: o.Most}
-	most, _ := cost.Most(b.prices, &s, r.Model)
-	amount := max(b.reserved[r], most) // if nobody says for what the attempt is billed, or at which price
+	var amount price.USD
 	if u := o.Usage; u != nil {
 		model := s.Model
-		if c, ok := cost.Of(b.prices, &s, r.Model); ok {
+		if c, ok := cost.Of(b.prices, &s, r.Model); !ok {
+			b.noteUnpriced(&s)
+		} else {
 			amount = c
 			if model != r.Model && !slices.Contains(b.models, model) && len(b.models) < 16 {
 				b.models = append(b.models, model)
@@ -187,8 +228,10 @@ func (b *Budget) Release(r *batch.Request, o *batch.Outcome) {
 			most, _ := mostUsage(b.prices, r)
 			b.unseen = max(b.unseen, input-most.PromptTokenCount)
 		}
-	} else if !o.MaybeBilled {
-		amount = 0
+	} else if o.MaybeBilled { // and nobody says for what
+		most, _ := cost.Most(b.prices, &s, r.Model)
+		b.most += max(b.reserved[r], most)
+		b.unknown++
 	}
 	b.settle(r, amount)
 }

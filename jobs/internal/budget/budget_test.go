@@ -185,7 +185,7 @@ func TestRelease(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.Release(r, c.o)
-			if b.spent != c.want || b.total != 0 {
+			if b.spent+b.most != c.want || b.total != 0 {
 				t.Errorf("%s: %s is spent and %s reserved, want %s and nothing", name, b.spent, b.total, c.want)
 			}
 			if c.o == dearer {
@@ -242,20 +242,16 @@ func TestAddPast(t *testing.T) {
 	b := New(new(door), price.Default(), price.Dollar)
 	b.AddPast(result(batch.Spend{At: at, Model: "gemini-2.5-flash", Usage: usage(350)}))
 	b.AddPast(result(batch.Spend{At: at, Model: "gemini-2.5-flash", Usage: usage(50)}, batch.Spend{At: at, Model: "gemini-2.5-flash", Most: answered(1000).Usage}))
-	if want := costs(400) + costs(100) + costs(1000); b.spent != want || b.Unpriced() != 0 {
-		t.Errorf("%s is spent, and %d calls have no price; want %s and none", b.spent, b.Unpriced(), want)
+	if want := costs(400) + costs(100); b.spent != want || b.most != costs(1000) || b.unknown != 1 || b.Unpriced() != "" {
+		t.Errorf("%s is spent, and %s more at most, and %q has no price; want %s, %s and none", b.spent, b.most, b.Unpriced(), want, costs(1000))
 	}
 	if b.longest != 400 {
 		t.Errorf("the longest answer has %d tokens, want 400, thoughts included", b.longest)
 	}
 	// A model without a price answered: what it used does not tell what it cost.
 	b.AddPast(result(batch.Spend{At: at, Model: "nobodys-model", Usage: usage(5), Most: answered(1000).Usage}))
-	if want := costs(400) + costs(100) + 2*costs(1000); b.spent != want || b.Unpriced() != 0 {
-		t.Errorf("%s is spent, and %d calls have no price; want %s and none", b.spent, b.Unpriced(), want)
-	}
-	b.AddPast(&batch.Result{Model: "nobodys-model", Spent: []batch.Spend{{At: at, Model: "nobodys-model", Usage: usage(5)}}})
-	if b.Unpriced() != 1 {
-		t.Errorf("%d calls have no price, want 1", b.Unpriced())
+	if b.Unpriced() != "nobodys-model" {
+		t.Errorf("%q has no price, want nobodys-model", b.Unpriced())
 	}
 }
 
@@ -263,8 +259,7 @@ func TestAddPast(t *testing.T) {
 // ones, whatever it had reserved under a soft cap.
 func TestUnknownCostCounts(t *testing.T) {
 	for name, o := range map[string]*batch.Outcome{
-		"no usage":              {MaybeBilled: true, Most: answered(1000).Usage},
-		"a model without price": {Usage: &batch.Usage{PromptTokenCount: 10, CandidatesTokenCount: 5}, ModelVersion: "nobodys-model", Most: answered(1000).Usage},
+		"no usage": {MaybeBilled: true, Most: answered(1000).Usage},
 	} {
 		atPrices(t, func(t *testing.T) {
 			b := New(new(door), price.Default(), price.Dollar)
@@ -273,10 +268,38 @@ func TestUnknownCostCounts(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.Release(r, o)
-			if b.spent != costs(1000) || b.total != 0 {
-				t.Errorf("%s: %s is spent and %s reserved, want %s and none", name, b.spent, b.total, costs(1000))
+			if b.most != costs(1000) || b.spent != 0 || b.total != 0 {
+				t.Errorf("%s: at most %s, %s spent and %s reserved, want %s and none", name, b.most, b.spent, b.total, costs(1000))
 			}
 		})
+	}
+}
+
+// The first answer of a model without a price ends the run: nothing more is sent, also not what
+// waited for its slot.
+func TestUnpricedAnswerEnds(t *testing.T) {
+	atPrices(t, func(t *testing.T) {
+		inner := new(door)
+		b := New(inner, price.Default(), price.Dollar)
+		o := answered(5)
+		o.ModelVersion = "nobodys-model"
+		calls, _, errs := run(t, b, 20, limited, func() *batch.Outcome { return o })
+		if calls != softCalls || len(errs) != 20-softCalls || inner.open != 0 {
+			t.Errorf("%d calls, %d refused, %d slots open; want %d and the others", calls, len(errs), inner.open, softCalls)
+		}
+		for _, err := range errs {
+			if e, ok := errors.AsType[*Error](err); !ok || e.Unpriced != "nobodys-model" {
+				t.Errorf("refused with %v", err)
+			}
+		}
+	})
+}
+
+// A bound is never called spent.
+func TestErrorTellsBoundsApart(t *testing.T) {
+	e := &Error{Cap: price.Dollar, Spent: price.Dollar / 2, Unknown: 1, Most: price.Dollar / 4, Next: price.Dollar / 2}
+	if want := "max_cost of $1 is reached: $0.500000 is spent, and up to $0.250000 more for 1 call whose usage is not known, and the next request may cost $0.500000"; e.Error() != want {
+		t.Errorf("%s, want %s", e, want)
 	}
 }
 

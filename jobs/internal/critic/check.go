@@ -13,8 +13,20 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-// CheckBudget refuses a cap that could not be held.
-func (c *Critic) CheckBudget() error {
+// CheckGuards refuses limits of failures, cost and time that cannot be read or held.
+func (c *Critic) CheckGuards() error {
+	if _, err := c.spec.FailureLimit(); err != nil {
+		return err
+	}
+	if err := c.checkBudget(); err != nil {
+		return err
+	}
+	_, err := c.spec.DeadlineFrom(time.Now())
+	return err
+}
+
+// checkBudget refuses a cap that could not be held.
+func (c *Critic) checkBudget() error {
 	if c.spec.MaxCost == "" {
 		return nil
 	}

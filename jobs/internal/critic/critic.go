@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -30,15 +31,18 @@ type Critic struct {
 	log    *slog.Logger
 
 	// What is odd about one answer is mostly odd about all: it is said now and then.
-	otherModel, otherTier, input rate.Sometimes
+	otherTier, input rate.Sometimes
+
+	mu     sync.Mutex
+	others map[string]bool // models that were warned of
 }
 
 // New returns the Critic of a job, which warns in log.
 func New(s *spec.Spec, p *prompt.Prompt, prices *price.Table, log *slog.Logger) *Critic {
 	return &Critic{
 		spec: s, prompt: p, prices: prices, log: log,
-		otherModel: rate.Sometimes{First: 1, Interval: 10 * time.Minute}, otherTier: rate.Sometimes{First: 1},
-		input: rate.Sometimes{First: 1},
+		otherTier: rate.Sometimes{First: 1}, input: rate.Sometimes{First: 1},
+		others: make(map[string]bool),
 	}
 }
 
@@ -82,7 +86,22 @@ func (c *Critic) WarnTier(asked, served string) {
 	})
 }
 
-// WarnModel says that another model answers than the one that is asked.
+// otherModels is how many models are warned of that answer for the one that is asked.
+const otherModels = 10
+
+// isNewModel reports whether a model is among the first that answer for another, and was
+// not warned of yet.
+func (c *Critic) isNewModel(name string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.others[name] || len(c.others) >= otherModels {
+		return false
+	}
+	c.others[name] = true
+	return true
+}
+
+// WarnModel says that another model answers than the one that is asked, once for each that does.
 func (c *Critic) WarnModel(r *batch.Result) {
 	if r.ModelVersion == "" || cost.IsSimulated(r.ModelVersion) {
 		return
@@ -96,7 +115,7 @@ func (c *Critic) WarnModel(r *batch.Result) {
 	if ok1 && ok2 && a.ID == b.ID {
 		return // an alias, or a fixed version of it
 	}
-	c.otherModel.Do(func() {
+	if c.isNewModel(r.ModelVersion) {
 		costs := "costs are those of the model that answers"
 		switch billed := cost.BilledModel(c.prices, r.ModelVersion, asked, r.At); {
 		case billed == asked:
@@ -105,7 +124,7 @@ func (c *Critic) WarnModel(r *batch.Result) {
 			costs = "its price is not known, and what its answers cost stays empty (see --prices FILE)"
 		}
 		c.log.Warn(fmt.Sprintf("%s is asked, and %s answers; %s", asked, message.OneLine(r.ModelVersion, 100), costs))
-	})
+	}
 }
 
 // ListPriced reports whether costs are Google's list prices although someone
