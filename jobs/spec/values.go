@@ -25,7 +25,8 @@ const (
 	apiObject                  // an object of the API or a schema, whose names have a meaning
 	userNames                  // an object with the user's names, and schemas as values
 	userValues                 // a value of the user's, of any type
-	userTexts                  // a text, or a list or an object of them
+	textMap                    // an object with the user's names, and texts as values
+	userTexts                  // a text, or a list of them; an object in its place is one of the API
 	nullableTexts              // the same, with null for none
 )
 
@@ -38,12 +39,14 @@ var textFields = strings.Fields("text role mimeType mime_type data fileUri file_
 // the object's schema, if it is one, are at values.
 func placeOf(at place, name string, values place) place {
 	switch {
-	case at == userValues || at == userTexts || at == nullableTexts:
+	case at == userValues:
 		return at
+	case at == textMap:
+		return userTexts
 	case at == userNames:
 		return apiObject
 	case at == requestFields && name == "labels":
-		return userTexts
+		return textMap
 	case slices.Contains(textFields, name):
 		return userTexts
 	}
@@ -53,7 +56,7 @@ func placeOf(at place, name string, values place) place {
 	case "properties", "patternProperties", "$defs", "defs", "definitions", "dependentSchemas":
 		return userNames
 	case "dependentRequired":
-		return userTexts
+		return textMap
 	case "args", "response", "partMetadata", "part_metadata":
 		return userValues
 	}
@@ -107,6 +110,9 @@ func (w *writtenTexts) value(n ast.Node, at place) ast.Node {
 // object keeps the names of an object, and its values.
 func (w *writtenTexts) object(members []*ast.MappingValueNode, at place) {
 	values := valuesOfSchema(members)
+	if at == userTexts || at == nullableTexts {
+		at = apiObject // such as responseFormat: {text: {schema: {...}}}
+	}
 	for _, m := range members {
 		name := m.Key.GetToken().Value
 		if m.Key.IsMergeKey() {

@@ -109,6 +109,7 @@ func TestCodesInSchemasAndRequests(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		`{generationConfig: {responseSchema: {type: STRING, enum: [0101, 3.10]}, stopSequences: [0101, yes, 3.10], temperature: 0.2, topP: 0.001, seed: 123}, systemInstruction: {parts: [{text: 0101}]}, labels: {a: 3.10, 010: null}}`: `{"generationConfig":{"responseSchema":{"enum":["0101","3.10"],"type":"STRING"},"seed":123,"stopSequences":["0101","yes","3.10"],"temperature":0.2,"topP":0.001},"labels":{"010":"null","a":"3.10"},"systemInstruction":{"parts":[{"text":"0101"}]}}`,
+		`{generationConfig: {responseFormat: {text: {schema: {minItems: 1}}}}}`:            `{"generationConfig":{"responseFormat":{"text":{"schema":{"minItems":1}}}}}`,
 		`{contents: [{parts: [{functionCall: {name: 1.0, args: {text: 5, 007: true}}}]}]}`: `{"contents":[{"parts":[{"functionCall":{"args":{"007":true,"text":5},"name":"1.0"}}]}]}`,
 	} {
 		s, err := loadText(t, "request: "+text)
