@@ -170,7 +170,10 @@ func (s *Spec) readSchema() error {
 	text = decodeText(text)
 	if ext := strings.ToLower(filepath.Ext(path)); ext == ".yaml" || ext == ".yml" {
 		var inYAML Schema
-		if err := yaml.Unmarshal(text, &inYAML); err != nil {
+		if err := unmarshalYAML(text, &inYAML); err != nil {
+			if _, ok := errors.AsType[*Error](err); ok {
+				return yamlError(path, text, err)
+			}
 			return Errorf("", "%s: the schema is no YAML: %s", path, message.OneLine(err.Error(), 200))
 		}
 		text = inYAML

@@ -34,9 +34,9 @@ func decodeText(file []byte) []byte {
 	return text
 }
 
-// unmarshalYAML reads a job file. The YAML package panics on some files, such as one with a
+// unmarshalYAML reads a job file, or the file of a schema. The YAML package panics on some files, such as one with a
 // tag before a text where a list is due (input: !x a.csv). That is a mistake in the file.
-func unmarshalYAML(text []byte, s *Spec) (err error) {
+func unmarshalYAML[T Spec | Schema](text []byte, s *T) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = errors.New("it cannot be read as YAML: leave out tags, which begin with an exclamation mark")
@@ -51,7 +51,7 @@ func unmarshalYAML(text []byte, s *Spec) (err error) {
 			continue
 		}
 		var w writtenTexts
-		if doc.Body = w.keep(doc.Body, reflect.TypeFor[Spec](), ""); w.err != nil {
+		if doc.Body = w.keep(doc.Body, reflect.TypeFor[T](), ""); w.err != nil {
 			return w.err
 		}
 		return yaml.NewDecoder(bytes.NewReader(nil), yaml.Strict()).DecodeFromNode(doc.Body, s)
@@ -60,13 +60,19 @@ func unmarshalYAML(text []byte, s *Spec) (err error) {
 }
 
 // writtenTexts makes texts of the scalars that stand where a Spec has texts.
-type writtenTexts struct{ err error } // err is the first key that the Spec does not have
+type writtenTexts struct{ err error } // err is the first mistake, such as a key that the Spec does not have
 
 // keep returns what takes the place of a node at which a Spec has the type. The key is the
 // one that leads to the node.
 func (w *writtenTexts) keep(n ast.Node, t reflect.Type, key string) ast.Node {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
+	}
+	switch t {
+	case reflect.TypeFor[Schema]():
+		return w.value(n, apiObject)
+	case reflect.TypeFor[map[string]any]():
+		return w.value(n, requestFields)
 	}
 	if text := plainColon(n); text != nil {
 		n = text

@@ -76,10 +76,65 @@ strict: true
 	}
 	want := `{"input":["0101.csv","3.10"],"output":"1e3","key":"010","strict":true,"expected":"no","model":"2.50","api_key_env":"1_0","project":"0123","header":["1.0"],"prompt":"3.10",` +
 		`"classify":{"text":"1.0","labels":null,"examples":{"list":[{"text":"1.50","label":["0101"]},{"text":"","label":["010","3.10"]}]}},` +
-		`"summarize":{"text":"1.0","words":3,"language":"no"},"raw":{"column":"0101"},"system":"1.0","request":{"generationConfig":{"stopSequences":[65],"temperature":0.5}},` +
+		`"summarize":{"text":"1.0","words":3,"language":"no"},"raw":{"column":"0101"},"system":"1.0","request":{"generationConfig":{"stopSequences":["0101"],"temperature":0.5}},` +
 		`"media":[{"column":"010"},{"column":"3.10","mime_type":"1.0","max_bytes":10}],"set":{"0101":"1.0","a":"null","b":""},"rpm":10,"max_failures":"010","retry":["007"],"deadline":"18:00","max_cost":"5.00","prefix":"0x1","columns":["0101","null","1.0"]}`
 	if string(got) != want {
 		t.Errorf("the job is\n%s\nwant\n%s", got, want)
+	}
+}
+
+// Codes in schemas and requests are never read as other values: they are texts where only
+// texts can stand, and elsewhere a mistake.
+func TestCodesInSchemasAndRequests(t *testing.T) {
+	const codes = `{type: object, properties: {0101: {type: string, enum: [0101, 00501, 3.10, true, null, yes, 12:30, 1_000], default: 010}, 3.10: {type: [string, "null"], enum: [007, null]}, null: {type: number, minimum: 0.2, enum: [1, 0.001, -2]}, labels: {type: array, minItems: 1}, text: {const: 1}}, required: [0101, null]}`
+	const want = `{"type":"object","properties":{"0101":{"type":"string","enum":["0101","00501","3.10","true","null","yes","12:30","1_000"],"default":"010"},"3.10":{"type":["string","null"],"enum":["007",null]},"null":{"type":"number","minimum":0.2,"enum":[1,0.001,-2]},"labels":{"type":"array","minItems":1},"text":{"const":1}},"required":["0101","null"]}`
+	file := filepath.Join(t.TempDir(), "s.yaml")
+	if err := os.WriteFile(file, []byte(codes), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	block := "schema:\n  properties:\n    0101: {type: integer}\n    3.10:\n      type: STRING\n      nullable: true\n      enum:\n      - 0101 # one\n      - null\n"
+	for text, want := range map[string]string{
+		"schema: " + codes:                          want,
+		"extract: {text: x, schema: " + codes + "}": want,
+		"schema: " + file:                           want,
+		block:                                       `{"properties":{"0101":{"type":"integer"},"3.10":{"type":"STRING","nullable":true,"enum":["0101",null]}}}`,
+	} {
+		s, err := loadText(t, text)
+		if err == nil {
+			err = s.ReadFiles()
+		}
+		if err != nil || string(s.Schema) != want {
+			t.Errorf("%s: the schema is\n%s, %v, want\n%s", text, s.Schema, err, want)
+		}
+	}
+	for text, want := range map[string]string{
+		`{generationConfig: {responseSchema: {type: STRING, enum: [0101, 3.10]}, stopSequences: [0101, yes, 3.10], temperature: 0.2, topP: 0.001, seed: 123}, systemInstruction: {parts: [{text: 0101}]}, labels: {a: 3.10, 010: null}}`: `{"generationConfig":{"responseSchema":{"enum":["0101","3.10"],"type":"STRING"},"seed":123,"stopSequences":["0101","yes","3.10"],"temperature":0.2,"topP":0.001},"labels":{"010":"null","a":"3.10"},"systemInstruction":{"parts":[{"text":"0101"}]}}`,
+		`{generationConfig: {responseFormat: {text: {schema: {minItems: 1}}}}}`:            `{"generationConfig":{"responseFormat":{"text":{"schema":{"minItems":1}}}}}`,
+		`{contents: [{parts: [{functionCall: {name: 1.0, args: {text: 5, 007: true}}}]}]}`: `{"contents":[{"parts":[{"functionCall":{"args":{"007":true,"text":5},"name":"1.0"}}]}]}`,
+	} {
+		s, err := loadText(t, "request: "+text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if got, err := json.Marshal(s.Request); err != nil || string(got) != want {
+			t.Errorf("%s: the request is\n%s, %v, want\n%s", text, got, err, want)
+		}
+	}
+	for _, code := range strings.Fields("0101 00501 0x1F 0o17 0b11 1_000 .5 +1 .inf .nan") {
+		want := "line 2, column "
+		for _, text := range []string{"model: m\nrequest: {generationConfig: {seed: " + code + "}}", "model: m\nschema: {enum: [" + code + "]}"} {
+			if _, err := loadText(t, text); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), code+" may be a code") {
+				t.Errorf("%s: error %v", text, err)
+			}
+		}
+	}
+	if err := os.WriteFile(file, []byte("type: integer\nenum: [0101]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := Spec{Schema: SchemaFile(file)}
+	if err := s.ReadFiles(); err == nil || !strings.Contains(err.Error(), "s.yaml: line 2, column 8: 0101 may be a code") {
+		t.Errorf("a code in a schema's file: %v", err)
 	}
 }
 
