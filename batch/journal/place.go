@@ -27,10 +27,12 @@ func begin(j *Journal) error {
 	return j.config.FS.SyncDir(j.config.Dir)
 }
 
-// A LostError says that the journal was deleted, moved or replaced while it was written.
+// A LostError says that the journal was deleted, moved, replaced or cut while it was written.
+// Either Moved or Cut is set.
 type LostError struct {
 	Dir   string // where the journal was
 	Moved *durable.MovedError
+	Cut   *durable.SizeError // what it held is gone, as far as the file lacks it
 
 	// Kept is the file to which the last segment was copied, with Results lines that are
 	// synced. It is empty if nothing had to be copied, or if that failed with Err.
@@ -48,6 +50,8 @@ func (e *LostError) Error() string {
 		before = fmt.Sprintf("; %d older files of the journal are not: bring them back from a copy, or their rows are asked again", e.Before)
 	}
 	switch {
+	case e.Cut != nil:
+		return fmt.Sprintf("%v while the run wrote to it; results that are not in it any more are lost: the same command asks, and pays for, their rows again, unless you bring the file back from a copy", e.Cut)
 	case e.Kept != "" && filepath.Dir(e.Kept) == e.Dir:
 		return fmt.Sprintf("%s was deleted while the run wrote to it: its %d results are kept, in %s once more%s; the same command carries on from there", e.Moved.Path, e.Results, e.Kept, before)
 	case e.Kept != "":
@@ -66,7 +70,11 @@ func rescue(j *Journal, err error) error {
 	if j.out == nil {
 		return err
 	}
-	moved, ok := errors.AsType[*durable.MovedError](j.out.InPlace())
+	place := j.out.InPlace()
+	if cut, ok := errors.AsType[*durable.SizeError](err); ok {
+		return &LostError{Dir: j.config.Dir, Cut: cut}
+	}
+	moved, ok := errors.AsType[*durable.MovedError](place)
 	if !ok {
 		return err
 	}

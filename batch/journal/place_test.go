@@ -124,3 +124,33 @@ func TestLostSegments(t *testing.T) {
 		t.Errorf("got %+v, want segments that are not copied", lost)
 	}
 }
+
+// A journal that is cut or written to in place is noticed by the next Write: what it held is
+// gone, and no more is to be paid for.
+func TestCutSegment(t *testing.T) {
+	for name, change := range map[string]func(path string) error{
+		"emptied": func(path string) error { return os.Truncate(path, 0) },
+		"shorter": func(path string) error { return os.Truncate(path, 300) },
+		"longer": func(path string) error {
+			f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+			if err != nil {
+				return err
+			}
+			_, err = f.WriteString("x\n")
+			return errors.Join(err, f.Close())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			j := open(t, journal.Config{Dir: dir})
+			write(t, j, results(0, 5)...)
+			if err := change(filepath.Join(dir, "results-000001.jsonl")); err != nil {
+				t.Fatal(err)
+			}
+			lost, ok := errors.AsType[*journal.LostError](j.Write(results(5, 6)))
+			if !ok || lost.Cut == nil || lost.Cut.Size == lost.Cut.Want {
+				t.Errorf("Write returns %v, want a LostError with Cut", lost)
+			}
+		})
+	}
+}

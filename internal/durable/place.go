@@ -57,8 +57,29 @@ func inPlace(f *os.File, path string) error {
 // any more. Then another process could take the lock as well.
 func (l *Lock) InPlace() error { return inPlace(l.f, l.f.Name()) }
 
-// InPlace returns a [*MovedError] if the path does not name the file any more.
-func (a *Appender) InPlace() error { return inPlace(a.f, a.f.Name()) }
+// A SizeError says that somebody else has cut a file, or written to it, that this process
+// appends to.
+type SizeError struct {
+	Path       string
+	Size, Want int64 // bytes that it has, and that were written
+}
+
+func (e *SizeError) Error() string {
+	return fmt.Sprintf("%s has %d bytes, and %d were written: another program has cut it, or written to it", e.Path, e.Size, e.Want)
+}
+
+// InPlace returns a [*MovedError] if the path does not name the file any more, and a
+// [*SizeError] if the file does not hold just as much as was written.
+func (a *Appender) InPlace() error {
+	if err := inPlace(a.f, a.f.Name()); err != nil {
+		return err
+	}
+	info, err := a.f.Stat()
+	if err == nil && info.Size() != a.size {
+		err = &SizeError{Path: a.f.Name(), Size: info.Size(), Want: a.size}
+	}
+	return err
+}
 
 // Rescue writes a file whose name is gone again, durably, while it is still open. It gets
 // its old path, or if something else is there by now, the same name in a folder beside its
