@@ -87,7 +87,18 @@ func TestUpToDateReadsNothing(t *testing.T) {
 		{"another prompt", func() { f.spec.Prompt = "{{.q}}!" }, []string{"b!", "c!", "d!", "e!", "not a row!"}},
 		{"a damaged output", func() { rewrite(f.spec.Output, func(b []byte) []byte { return b[:len(b)-1] }); f.spec.Force = true }, nil},
 		{"an output that is gone", func() { os.Remove(f.spec.Output) }, nil},
-		{"rows to ask again", func() { f.spec.Retry = spec.List{"ok"} }, []string{"b!", "c!", "d!", "e!", "not a row!"}},
+		{"rows to ask again", func() {
+			f.spec.Prompt = "{{.q}}?"
+			f.e.Reply = func(prompt string, n int) (int, string) {
+				if prompt == "c?" {
+					return 200, `{"promptFeedback":{"blockReason":"SAFETY"}}`
+				}
+				return 200, jobtest.AnswerBody(prompt)
+			}
+			run()
+			f.e.Requests()
+			f.spec.Retry = spec.List{"blocked"}
+		}, []string{"c?"}},
 	} {
 		later()
 		tt.change()

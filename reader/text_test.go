@@ -1,7 +1,11 @@
 package reader
 
 import (
+	"bytes"
+	"compress/gzip"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -59,5 +63,31 @@ func TestCompressedMembers(t *testing.T) {
 				t.Errorf("%s holds zeros alone, and was read as %d rows", name, len(rows))
 			}
 		}
+	}
+}
+
+// What follows the compressed data and is neither a member nor padding is told as that, and a
+// file that is not compressed as such.
+func TestNotGzip(t *testing.T) {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := z.Write([]byte("{\"a\":1}\n")); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "a.jsonl.gz")
+	if err := os.WriteFile(path, append(b.Bytes(), "garbage\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := all(open(t, Config{}, path)); err == nil || !strings.Contains(err.Error(), "after the end of the compressed data is not gzip") {
+		t.Errorf("garbage at the end: %v", err)
+	}
+	if err := os.WriteFile(path, []byte("{\"a\":1}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(Config{Paths: []string{path}}); err == nil || !strings.Contains(err.Error(), "take .gz off its name") {
+		t.Errorf("a plain file: %v", err)
 	}
 }

@@ -80,7 +80,7 @@ func higherCap(s *jobs.Summary, budget *jobs.BudgetError, total int64) string {
 	if more, known := costOfRest(s, total); known {
 		return report.Money((budget.Spent+budget.Most+more)*11/10 + budget.Next)
 	}
-	return report.Money(2*budget.Cap + budget.Next)
+	return report.Money(2*max(budget.Cap, budget.Spent+budget.Most) + budget.Next)
 }
 
 // sameCommand returns the command of this process, without --fresh, which would set the

@@ -45,7 +45,7 @@ func Open(path, compression string) (*File, error) {
 		z := &gzipReader{source: bufio.NewReaderSize(raw, Buffer)}
 		if z.Reader, err = gzip.NewReader(z.source); err != nil {
 			t.Close()
-			return nil, fmt.Errorf("not a gzip file: %w", noEOF(err))
+			return nil, errors.New("not a gzip file; if it is not compressed, take .gz off its name")
 		}
 		z.Multistream(false)
 		t.closers = append(t.closers, z.Close)
@@ -117,11 +117,11 @@ func (g *gzipReader) Read(p []byte) (int, error) {
 		if err := skipZeros(g.source); err != nil {
 			return 0, err
 		}
-		if err := g.Reset(g.source); err != nil {
-			if !errors.Is(err, gzip.ErrHeader) {
-				return 0, noEOF(err)
-			}
+		if magic, err := g.source.Peek(2); err == nil && string(magic) != "\x1f\x8b" {
 			return 0, errors.New("what stands after the end of the compressed data is not gzip")
+		}
+		if err := g.Reset(g.source); err != nil {
+			return 0, noEOF(err)
 		}
 		g.Multistream(false)
 	}
@@ -188,7 +188,7 @@ func (c compressed) Read(p []byte) (int, error) {
 	case err == nil || err == io.EOF:
 		return n, err
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return n, fmt.Errorf("the %s data ends too early; the file was cut short: %w", c.name, err)
+		return n, fmt.Errorf("the %s data ends too early; the file was cut short", c.name)
 	}
 	return n, fmt.Errorf("the %s data is damaged: %w", c.name, err)
 }
