@@ -40,6 +40,9 @@ func troubleJob(t *testing.T, address string, rows int) *Job {
 // A server that refuses one call in five at random, and asks for a second's pause each time,
 // is asked nearly as fast as one that refuses none.
 func TestRandomRefusalsOverHTTP(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the pace says nothing under the race detector: run it without -short")
+	}
 	var refused atomic.Int64
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if rand.IntN(5) == 0 {
