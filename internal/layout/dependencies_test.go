@@ -14,7 +14,7 @@ import (
 // they may use whatever go.mod lists.
 var dependencies = map[string][]string{
 	"github.com/parquet-go/parquet-go": {"reader/parquet.go", "reader/parquet_rows.go", "reader/internal/pages", "writer/parquet.go", "writer/parquet_schema.go"},
-	"github.com/klauspost/compress":    {"internal/textfile/textfile.go", "reader/internal/pages/codec.go", "writer/writer.go"},
+	"github.com/klauspost/compress":    {"internal/textfile/compressed.go", "reader/internal/pages/codec.go", "writer/writer.go"},
 	"github.com/urfave/cli/v2":         {"cmd/genbatch"},
 	"github.com/rivo/uniseg":           {"internal/terminal/width.go"},
 	"golang.org/x/oauth2":              {"batch/gemini"},

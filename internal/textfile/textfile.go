@@ -5,16 +5,11 @@ package textfile
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"unicode/utf16"
 	"unicode/utf8"
-
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 )
 
 // Buffer is the size in bytes of the buffer through which a File is read.
@@ -39,28 +34,13 @@ func Open(path, compression string) (*File, error) {
 		return nil, err
 	}
 	t := &File{closers: []func() error{raw.Close}}
-	var r io.Reader = raw
-	switch compression {
-	case "gz":
-		z := &gzipReader{source: bufio.NewReaderSize(raw, Buffer)}
-		if z.Reader, err = gzip.NewReader(z.source); err != nil {
-			t.Close()
-			return nil, errors.New("not a gzip file; if it is not compressed, take .gz off its name")
-		}
-		z.Multistream(false)
-		t.closers = append(t.closers, z.Close)
-		r = compressed{z, "gzip"}
-	case "zst":
-		// A concurrency of 1 keeps the decoder from starting goroutines, and from reading
-		// ahead. The largest window is that of the zstd program.
-		source := &zeroCounter{r: bufio.NewReaderSize(raw, Buffer)}
-		z, err := zstd.NewReader(source, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
-		if err != nil {
-			t.Close()
-			return nil, fmt.Errorf("not a zstd file: %w", noEOF(err))
-		}
-		t.closers = append(t.closers, func() error { z.Close(); return nil })
-		r = compressed{&zstdReader{z, source}, "zstd"}
+	r, closer, err := decompressed(raw, compression)
+	if err != nil {
+		t.Close()
+		return nil, err
+	}
+	if closer != nil {
+		t.closers = append(t.closers, closer)
 	}
 	t.Reader = bufio.NewReaderSize(r, Buffer)
 	if err := t.decodeBOM(); err != nil {
@@ -96,109 +76,6 @@ func (t *File) decodeBOM() error {
 		t.Reader = bufio.NewReaderSize(&utf16Reader{r: t.Reader, big: true}, Buffer)
 	}
 	return nil
-}
-
-// A gzipReader reads all members of a gzip file. Zeros after the last one are padding, as
-// for the gzip program: tapes and archives fill up their blocks.
-type gzipReader struct {
-	*gzip.Reader
-	source *bufio.Reader
-}
-
-func (g *gzipReader) Read(p []byte) (int, error) {
-	for {
-		n, err := g.Reader.Read(p)
-		if n > 0 || err != io.EOF {
-			if err == io.EOF {
-				err = nil // the next call meets it again
-			}
-			return n, err
-		}
-		if err := skipZeros(g.source); err != nil {
-			return 0, err
-		}
-		if magic, err := g.source.Peek(2); err == nil && string(magic) != "\x1f\x8b" {
-			return 0, errors.New("what stands after the end of the compressed data is not gzip")
-		}
-		if err := g.Reset(g.source); err != nil {
-			return 0, noEOF(err)
-		}
-		g.Multistream(false)
-	}
-}
-
-// skipZeros passes over zeros. The error is io.EOF if nothing else follows.
-func skipZeros(r *bufio.Reader) error {
-	for {
-		b, err := r.ReadByte()
-		if err != nil {
-			return err
-		}
-		if b != 0 {
-			return r.UnreadByte()
-		}
-	}
-}
-
-// A zstdReader reads all frames of a zstd file, and takes zeros after the last one for
-// padding.
-type zstdReader struct {
-	z      *zstd.Decoder
-	source *zeroCounter
-}
-
-func (z *zstdReader) Read(p []byte) (int, error) {
-	n, err := z.z.Read(p)
-	if s := z.source; errors.Is(err, zstd.ErrMagicMismatch) && s.zeros >= 4 && s.zeros < s.total && skipZeros(s.r) == io.EOF {
-		return n, io.EOF
-	}
-	if errors.Is(err, zstd.ErrWindowSizeExceeded) {
-		return n, fmt.Errorf("it was compressed with a window of more than 128 MiB; unpack it first, with: zstd -d --long=31 (%w)", err)
-	}
-	return n, err
-}
-
-// A zeroCounter counts the zeros at the end of what was read.
-type zeroCounter struct {
-	r            *bufio.Reader
-	zeros, total int64
-}
-
-func (c *zeroCounter) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.total += int64(n)
-	if tail := len(p[:n]) - len(bytes.TrimRight(p[:n], "\x00")); tail < n {
-		c.zeros = int64(tail)
-	} else {
-		c.zeros += int64(n)
-	}
-	return n, err
-}
-
-// compressed names the compression in the errors of its reader, which by themselves say
-// "unexpected EOF" and little more.
-type compressed struct {
-	r    io.Reader
-	name string
-}
-
-func (c compressed) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	switch {
-	case err == nil || err == io.EOF:
-		return n, err
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return n, fmt.Errorf("the %s data ends too early; the file was cut short", c.name)
-	}
-	return n, fmt.Errorf("the %s data is damaged: %w", c.name, err)
-}
-
-// noEOF replaces io.EOF, which a caller would take for the end of the rows.
-func noEOF(err error) error {
-	if err == io.EOF {
-		return io.ErrUnexpectedEOF
-	}
-	return err
 }
 
 // A utf16Reader turns UTF-16 into UTF-8. A surrogate without its other half becomes three
