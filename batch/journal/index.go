@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/journal/internal/table"
 )
 
 // This file finds the result of a row by its fingerprint and occurrence.
@@ -23,45 +24,12 @@ type Entry struct {
 // Bytes returns the length of the result's line in bytes, without an answer in a blob.
 func (e Entry) Bytes() int { return int(e.length) }
 
-// A slot is what the index holds for one row.
-type slot struct {
-	offset  uint32
-	length  uint32
-	seen    uint32 // how often pass has met the fingerprint; kept in the slot of occurrence 0
-	segment uint16
-	status  uint8 // see statusCode; below 16
-	pass    uint8 // the last pass that has met the row; below 16, and 0 if none has
-}
-
-// entry returns the slot as an Entry.
-func (s slot) entry() Entry {
-	if s.status == 0 {
+// entryOf returns a slot as an Entry.
+func entryOf(s table.Slot) Entry {
+	if s.Status == 0 {
 		return Entry{}
 	}
-	return Entry{Status: batch.Statuses[s.status-1], segment: s.segment, offset: s.offset, length: s.length}
-}
-
-// A packed is a slot as it stands in memory, where there may be tens of millions.
-type packed [15]byte
-
-func (s slot) pack() (p packed) {
-	binary.LittleEndian.PutUint32(p[0:], s.offset)
-	binary.LittleEndian.PutUint32(p[4:], s.length)
-	binary.LittleEndian.PutUint32(p[8:], s.seen)
-	binary.LittleEndian.PutUint16(p[12:], s.segment)
-	p[14] = s.pass<<4 | s.status
-	return p
-}
-
-func (p packed) slot() slot {
-	return slot{
-		offset:  binary.LittleEndian.Uint32(p[0:]),
-		length:  binary.LittleEndian.Uint32(p[4:]),
-		seen:    binary.LittleEndian.Uint32(p[8:]),
-		segment: binary.LittleEndian.Uint16(p[12:]),
-		status:  p[14] & 15,
-		pass:    p[14] >> 4,
-	}
+	return Entry{Status: batch.Statuses[s.Status-1], segment: s.Segment, offset: s.Offset, length: s.Length}
 }
 
 // statusCode returns 1 + the place of s in batch.Statuses, or 0 if s is not there. In a
@@ -72,7 +40,7 @@ func statusCode(s string) uint8 {
 
 // An index finds the result of a row.
 type index struct {
-	slots table
+	slots table.Table
 	pass  uint8 // the current pass, 1 to 15; 0 before the first
 
 	// earlier holds the results that do not count, of the few rows that have more than
@@ -94,13 +62,13 @@ func keyOf(f batch.Fingerprint, occurrence int) batch.Fingerprint {
 // one is settled and the new one is not.
 func (x *index) put(h head, segment uint16, offset, length uint32) {
 	key := keyOf(h.fingerprint, h.occurrence)
-	p := x.slots.put(key)
-	s := p.slot()
-	if s.status != 0 {
-		late := slot{segment: segment, offset: offset, length: length, status: h.status}.entry()
-		counts := late.Status.Settled() || !s.entry().Status.Settled()
+	p := x.slots.Put(key)
+	s := p.Slot()
+	if s.Status != 0 {
+		late := entryOf(table.Slot{Segment: segment, Offset: offset, Length: length, Status: h.status})
+		counts := late.Status.Settled() || !entryOf(s).Status.Settled()
 		if counts {
-			late = s.entry()
+			late = entryOf(s)
 		}
 		if x.earlier == nil {
 			x.earlier = make(map[batch.Fingerprint][]Entry)
@@ -110,8 +78,8 @@ func (x *index) put(h head, segment uint16, offset, length uint32) {
 			return
 		}
 	}
-	s.segment, s.offset, s.length, s.status = segment, offset, length, h.status
-	*p = s.pack()
+	s.Segment, s.Offset, s.Length, s.Status = segment, offset, length, h.status
+	*p = s.Pack()
 }
 
 // A Pass numbers the rows in one pass over the input: the n-th row with the same
@@ -127,10 +95,10 @@ func (j *Journal) Pass() *Pass {
 	defer j.mu.Unlock()
 	j.index.pass++
 	if j.index.pass == 16 { // the number 1 comes again: slots must not keep it from an old pass
-		for p := range j.index.slots.all() {
-			s := p.slot()
-			s.pass = 0
-			*p = s.pack()
+		for p := range j.index.slots.All() {
+			s := p.Slot()
+			s.Pass = 0
+			*p = s.Pack()
 		}
 		j.index.pass = 1
 	}
@@ -144,20 +112,20 @@ func (p *Pass) Next(f batch.Fingerprint) (occurrence int, e Entry, known bool) {
 	p.j.mu.Lock()
 	defer p.j.mu.Unlock()
 	x := &p.j.index
-	slot := x.slots.put(f)
-	s := slot.slot()
-	if s.pass != x.pass {
-		s.pass, s.seen = x.pass, 0
+	slot := x.slots.Put(f)
+	s := slot.Slot()
+	if s.Pass != x.pass {
+		s.Pass, s.Seen = x.pass, 0
 	}
-	occurrence = int(s.seen)
-	s.seen++
-	*slot = s.pack()
+	occurrence = int(s.Seen)
+	s.Seen++
+	*slot = s.Pack()
 	if occurrence > 0 {
 		key := keyOf(f, occurrence)
-		if s = x.slots.get(key); s.status != 0 {
-			s.pass = x.pass
-			*x.slots.put(key) = s.pack()
+		if s = x.slots.Get(key); s.Status != 0 {
+			s.Pass = x.pass
+			*x.slots.Put(key) = s.Pack()
 		}
 	}
-	return occurrence, s.entry(), s.status != 0
+	return occurrence, entryOf(s), s.Status != 0
 }

@@ -101,9 +101,9 @@ func (j *Journal) candidate(l segmentLine) *Candidate {
 	defer j.mu.Unlock()
 	// A result whose blob is damaged is not in the index. As long as no other result of
 	// the row counts, it is kept in case the blob is restored.
-	if s := j.index.slots.get(keyOf(h.fingerprint, h.occurrence)); s.status != 0 {
-		c.Orphaned = s.pass != j.index.pass
-		c.Superseded = int(s.segment) != l.segment || int64(s.offset) != l.offset
+	if s := j.index.slots.Get(keyOf(h.fingerprint, h.occurrence)); s.Status != 0 {
+		c.Orphaned = s.Pass != j.index.pass
+		c.Superseded = int(s.Segment) != l.segment || int64(s.Offset) != l.offset
 	}
 	return c
 }
@@ -113,8 +113,8 @@ func (j *Journal) candidate(l segmentLine) *Candidate {
 // may be written.
 func (j *Journal) Orphans() iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {
-		for p := range j.index.slots.all() {
-			if s := p.slot(); s.status != 0 && s.pass != j.index.pass && !yield(s.entry()) {
+		for p := range j.index.slots.All() {
+			if s := p.Slot(); s.Status != 0 && s.Pass != j.index.pass && !yield(entryOf(s)) {
 				return
 			}
 		}
@@ -360,11 +360,11 @@ func (j *Journal) acceptPruned(seg *segment, l line) error {
 // their seq.
 func (j *Journal) indexed(h head) bool {
 	key := keyOf(h.fingerprint, h.occurrence)
-	s := j.index.slots.get(key)
-	if s.status == 0 {
+	s := j.index.slots.Get(key)
+	if s.Status == 0 {
 		return false
 	}
-	for _, e := range append([]Entry{s.entry()}, j.index.earlier[key]...) {
+	for _, e := range append([]Entry{entryOf(s)}, j.index.earlier[key]...) {
 		if r, err := j.Read(e); err == nil && r.Seq == h.seq {
 			return true
 		}

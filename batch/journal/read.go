@@ -16,8 +16,8 @@ import (
 func (j *Journal) Lookup(f batch.Fingerprint, occurrence int) (e Entry, ok bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	s := j.index.slots.get(keyOf(f, occurrence))
-	return s.entry(), s.status != 0
+	s := j.index.slots.Get(keyOf(f, occurrence))
+	return entryOf(s), s.Status != 0
 }
 
 // Superseded returns the results of a row that do not count. They are earlier than the one
@@ -33,9 +33,9 @@ func (j *Journal) Rows() map[batch.Status]int64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	rows := make(map[batch.Status]int64)
-	for p := range j.index.slots.all() {
-		if s := p.slot(); s.status != 0 {
-			rows[s.entry().Status]++
+	for p := range j.index.slots.All() {
+		if s := p.Slot(); s.Status != 0 {
+			rows[entryOf(s).Status]++
 		}
 	}
 	return rows

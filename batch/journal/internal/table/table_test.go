@@ -1,6 +1,7 @@
-package journal
+package table
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"testing"
 	"unsafe"
@@ -12,33 +13,36 @@ import (
 // unevenly.
 func TestTable(t *testing.T) {
 	for name, key := range map[string]func(n uint32) batch.Fingerprint{
-		"digests": func(n uint32) batch.Fingerprint { return keyOf(batch.Fingerprint{}, int(n)+1) },
+		"digests": func(n uint32) batch.Fingerprint {
+			sum := sha256.Sum256(binary.BigEndian.AppendUint32(nil, n))
+			return batch.Fingerprint(sum[:16])
+		},
 		"numbers": func(n uint32) (f batch.Fingerprint) { binary.BigEndian.PutUint32(f[12:], n); return f },
 		"ends":    func(n uint32) (f batch.Fingerprint) { binary.BigEndian.PutUint32(f[0:], n); return f },
 	} {
-		var x table
+		var x Table
 		const most = 3000
 		for n := range uint32(most) {
-			if x.get(key(n)) != (slot{}) {
+			if x.Get(key(n)) != (Slot{}) {
 				t.Fatalf("%s: key %d is there before it is put", name, n)
 			}
-			*x.put(key(n)) = slot{offset: n, status: 1}.pack()
+			*x.Put(key(n)) = Slot{Offset: n, Status: 1}.Pack()
 			for _, back := range []uint32{0, n / 2, n} { // earlier keys, which may have moved
-				if got := x.get(key(back)); got != (slot{offset: back, status: 1}) {
+				if got := x.Get(key(back)); got != (Slot{Offset: back, Status: 1}) {
 					t.Fatalf("%s: of %d keys, that of %d has %+v", name, n+1, back, got)
 				}
 			}
 		}
-		*x.put(key(7)) = slot{offset: 7, length: 7, status: 2}.pack()
-		if got := x.get(key(7)); got.length != 7 {
-			t.Errorf("%s: after a second put it has %+v", name, got)
+		*x.Put(key(7)) = Slot{Offset: 7, Length: 7, Status: 2}.Pack()
+		if got := x.Get(key(7)); got.Length != 7 {
+			t.Errorf("%s: after a second Put it has %+v", name, got)
 		}
 		seen := make(map[uint32]bool)
-		for p := range x.all() {
-			seen[p.slot().offset] = true
+		for p := range x.All() {
+			seen[p.Slot().Offset] = true
 		}
 		if len(seen) != most {
-			t.Errorf("%s: all yields %d of %d keys", name, len(seen), most)
+			t.Errorf("%s: All yields %d of %d keys", name, len(seen), most)
 		}
 	}
 	if size := unsafe.Sizeof(record{}); size != 31 {
