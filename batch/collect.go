@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -61,7 +62,9 @@ func (r *run) collect() {
 			if fault = r.Sink.Write(group); fault != nil {
 				r.stop(fmt.Errorf("%w: %w", ErrSink, fault))
 				r.kill() // no further answer could be kept
-			} else if r.OnResult != nil {
+			}
+			_, kept := errors.AsType[*KeptError](fault)
+			if r.OnResult != nil && (fault == nil || kept) {
 				for _, res := range group {
 					r.OnResult(res)
 				}

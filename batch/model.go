@@ -60,11 +60,18 @@ type Limiter interface {
 }
 
 // A Sink keeps results. Write returns once all of them are durable. If it returns an
-// error, none of them counts, and the run ends. Write is called from one goroutine. It
-// must not keep the slice, and may set each Result's Seq.
+// error, the run ends, and none of them counts unless it is a [*KeptError]. Write is called
+// from one goroutine. It must not keep the slice, and may set each Result's Seq.
 type Sink interface {
 	Write(results []*Result) error
 }
+
+// A KeptError is the error of a Sink that has kept the results, so that they count, and
+// cannot take more, because of Err.
+type KeptError struct{ Err error }
+
+func (e *KeptError) Error() string { return e.Err.Error() }
+func (e *KeptError) Unwrap() error { return e.Err }
 
 // Consequence says what follows from an outcome.
 type Consequence uint8

@@ -454,6 +454,24 @@ func TestRunSinkFails(t *testing.T) {
 	})
 }
 
+// What a Sink has kept counts, though it can take no more.
+func TestRunSinkKeepsAndFails(t *testing.T) {
+	for _, kept := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSink(t)
+			s.err = errors.New("the lock is lost")
+			if kept {
+				s.err = &KeptError{Err: s.err}
+			}
+			counted := 0
+			err := Run(t.Context(), Config{Model: newModel(answer), Sink: s, OnResult: func(*Result) { counted++ }}, rows(10))
+			if !errors.Is(err, ErrSink) || (counted > 0) != kept {
+				t.Errorf("kept %v: %d results are counted after %v", kept, counted, err)
+			}
+		})
+	}
+}
+
 func TestRunSourceFails(t *testing.T) {
 	broken := errors.New("page 7 is corrupt")
 	seq := func(yield func(*Request, error) bool) {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -404,6 +405,7 @@ func TestStateDeletedDuringTheRun(t *testing.T) {
 			_ = os.RemoveAll(f.spec.StateDir()) // it is not empty for long
 		}
 		f.e.Mu.Unlock()
+		time.Sleep(20 * time.Millisecond) // so that one group of results is a few rows
 		return 200, jobtest.AnswerBody(prompt)
 	}
 	s, err := f.run()
@@ -413,6 +415,54 @@ func TestStateDeletedDuringTheRun(t *testing.T) {
 	f.e.Reply = nil
 	if s := f.mustRun(); s.Settled < 9 || len(f.output("response")) != 50 {
 		t.Errorf("the next run finds %d rows settled", s.Settled)
+	}
+}
+
+// A run that loses its lock or its journal stops at once, and its rows add up: what it kept
+// is what the next run finds, and all others are left.
+func TestRowsAddUpAfterALoss(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows does not delete files that are open")
+	}
+	const first = "results-000001.jsonl"
+	for name, lose := range map[string]func(dir string) error{
+		"lock deleted":      func(dir string) error { return os.Remove(filepath.Join(dir, "lock")) },
+		"journal deleted":   func(dir string) error { return os.Remove(filepath.Join(dir, first)) },
+		"journal truncated": func(dir string) error { return os.Truncate(filepath.Join(dir, first), 0) },
+		"journal overwritten": func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, first), []byte("no journal\n"), 0o600)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.input(lines(50)...)
+			f.spec.Concurrency = 4
+			var once sync.Once
+			f.e.Reply = func(prompt string, _ int) (int, string) {
+				time.Sleep(10 * time.Millisecond) // so that results are committed in several groups
+				if f.e.Mu.Lock(); len(f.e.Asked) >= 20 {
+					once.Do(func() {
+						if err := lose(f.spec.StateDir()); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+				f.e.Mu.Unlock()
+				return 200, jobtest.AnswerBody(prompt)
+			}
+			s, err := f.run()
+			if !errors.Is(err, batch.ErrSink) {
+				t.Fatalf("the run ends with %v", err)
+			}
+			kept := s.Run.Rows - s.Lost
+			if left := s.Left(50); kept <= 0 || kept+left != 50 {
+				t.Errorf("%d rows are answered, %d of them lost, and %d of 50 left", s.Run.Rows, s.Lost, left)
+			}
+			f.e.Reply = nil
+			if s := f.mustRun(); s.Settled != kept || len(f.output("response")) != 50 {
+				t.Errorf("the next run finds %d rows settled, want %d", s.Settled, kept)
+			}
+		})
 	}
 }
 

@@ -89,6 +89,7 @@ type (
 	BudgetError   = budget.Error
 	DeadlineError = tier.DeadlineError
 	LostError     = journal.LostError
+	Damage        = journal.Damage
 )
 
 // Load reads a job file; see [spec.Load].

@@ -155,6 +155,9 @@ func (j *Job) ask(ctx context.Context, list *work.List) (*Summary, error) {
 		err = late
 	}
 	s := j.summary()
+	if lost, ok := errors.AsType[*LostError](err); ok {
+		s.Lost = lost.Gone
+	}
 	s.Asked = j.spec.Tiers()
 	s.Simulated = s.Simulated || j.conn.endpoint.Simulated && s.Run.Attempts > 0
 	s.ListPriced = j.critic.ListPriced(j.conn.endpoint, &s.Run)

@@ -36,6 +36,9 @@ type Summary struct {
 	Kept   price.USD `json:"kept_picousd,omitzero"`
 	Bad    int64     `json:"bad"`    // rows that could not be read or rendered
 	Copied int64     `json:"copied"` // rows that share the call of an identical one
+	// Lost is how many rows have an answer no more, because another program has changed the
+	// journal during the run; they are counted as answered, and as left.
+	Lost int64 `json:"lost,omitzero"`
 
 	Asked []string     `json:"-"` // the service tiers that the job names, in its order; nil if none
 	Input *InputStatus `json:"-"` // how far the job is; nil if the run did not end early, or if counting takes too long
@@ -55,7 +58,7 @@ func (s *Summary) Left(total int64) int64 {
 	case total == 0:
 		return 0
 	}
-	return total - s.Settled - s.Bad - s.Copied - s.Run.Rows
+	return total - s.Settled - s.Bad - s.Copied - s.Run.Rows + s.Lost
 }
 
 // Pending returns how many rows the run left without a result.

@@ -39,13 +39,16 @@ func (j *Journal) HasBlobs() bool {
 // writeBlob makes a blob durable. If the file exists already, it is written again,
 // because it may be damaged or not synced.
 func (j *Journal) writeBlob(b blob) error {
-	if !j.hasBlob {
+	if j.newest == "" {
 		if err := j.config.FS.MkdirAll(filepath.Join(j.config.Dir, blobDir)); err != nil {
 			return err
 		}
-		j.hasBlob = true
 	}
-	return j.config.FS.WriteFile(j.blobPath(b.name), b.data, 0o600)
+	if err := j.config.FS.WriteFile(j.blobPath(b.name), b.data, 0o600); err != nil {
+		return err
+	}
+	j.newest = b.name
+	return nil
 }
 
 // checkBlob returns an error if a blob is missing or damaged. It reads the blob without

@@ -60,7 +60,7 @@ type Journal struct {
 	out     *durable.Appender // the last segment; nil if none has been begun
 	enc     encoder
 	encoded []encodedLine // the lines in enc
-	hasBlob bool          // the folder for blobs has been made
+	newest  string        // the last blob that was written, so that the folder for blobs is there; or empty
 }
 
 // A segment is one file of the journal.
@@ -210,8 +210,9 @@ func (j *Journal) keepAside(segment string, from, to int64) (name string, err er
 // implements [batch.Sink]. However many the results are, it makes one write and one sync.
 // If a result has none of the known statuses, Write returns an error and writes nothing.
 // After any other error none of the results counts, though the next Open may find some of
-// them, and every later call fails with the same error. If the journal's file has lost its
-// name, the error is a [*LostError].
+// them, and every later call fails with the same error. If another program has taken the
+// journal's files away or changed them, the error is a [*LostError], in a [*batch.KeptError]
+// if these results could be kept even so.
 //
 // A Response must be JSON, as its type says. One that is not is kept as a JSON string.
 func (j *Journal) Write(rs []*batch.Result) error {
@@ -227,14 +228,21 @@ func (j *Journal) Write(rs []*batch.Result) error {
 	if err != nil {
 		return err
 	}
-	if err := j.commit(blobs); err != nil {
-		j.err = rescue(j, fmt.Errorf("journal %s: %w", j.config.Dir, err))
-		return j.err
+	kept := false
+	if err = ready(j); err == nil {
+		kept, err = j.commit(blobs)
+	}
+	if err != nil {
+		kept, j.err = rescue(j, blobs, kept, fmt.Errorf("journal %s: %w", j.config.Dir, err))
+		if !kept {
+			return j.err
+		}
+		err = &batch.KeptError{Err: j.err}
 	}
 	for i, r := range rs {
 		r.Seq = j.encoded[i].head.seq
 	}
-	return nil
+	return err
 }
 
 // encode fills j.enc and j.encoded, and returns the answers that go to blobs.
@@ -266,55 +274,43 @@ func (j *Journal) encode(rs []*batch.Result) (blobs []blob, err error) {
 	return blobs, nil
 }
 
-// commit makes durable what encode has prepared, and adds it to the index.
-func (j *Journal) commit(blobs []blob) error {
+// commit makes durable what encode has prepared, and adds it to the index. written says that
+// the lines are in the segment, also if the error is that this is not where it was, or was
+// changed.
+func (j *Journal) commit(blobs []blob) (written bool, err error) {
 	// The blobs come first, because a whole line must not refer to a blob that is not.
 	// A crash in between leaves blobs to which no line refers; if the same answers are
 	// bought again, their lines will.
 	for _, b := range blobs {
 		if err := j.writeBlob(b); err != nil {
-			return err
-		}
-	}
-	if j.out != nil && j.out.Size() > 0 && j.out.Size()+int64(len(j.enc.buf)) > j.config.SegmentBytes {
-		// All of this segment is synced already, and it needs no link to the next one. Once
-		// it is closed, nothing could be saved of it.
-		if err := j.out.InPlace(); err != nil {
-			return err
-		}
-		err := j.out.Close()
-		j.out = nil
-		if err != nil {
-			return err
+			return false, err
 		}
 	}
 	made := j.out == nil
 	if made {
 		if err := j.nextSegment(); err != nil {
-			return err
+			return false, err
 		}
 	}
 	if j.out.Size() == 0 {
-		if _, err := j.out.Write(appendHeader(nil, j.Last()+1)); err != nil {
-			return err
+		if _, err := j.out.Write(appendHeader(nil, j.encoded[0].head.seq)); err != nil {
+			return false, err
 		}
 	}
 	start := j.out.Size()
 	if _, err := j.out.Write(j.enc.buf); err != nil {
-		return err
+		return false, err
 	}
 	if err := j.out.Sync(); err != nil {
-		return err
+		return false, err
 	}
 	if made {
 		if err := j.config.FS.SyncDir(j.config.Dir); err != nil {
-			return err
+			return false, err
 		}
 	}
 	// A file that has lost its name keeps nothing, however often it is synced.
-	if err := j.out.InPlace(); err != nil {
-		return err
-	}
+	err = errors.Join(j.out.InPlace(), j.out.SameSize())
 
 	// This is the commit point: the results are on the disk. The rest is memory.
 	j.mu.Lock()
@@ -325,7 +321,7 @@ func (j *Journal) commit(blobs []blob) error {
 	}
 	j.segments[at].size = j.out.Size()
 	j.seq = j.encoded[len(j.encoded)-1].head.seq
-	return nil
+	return true, err
 }
 
 // nextSegment opens a new segment. The name of its file becomes durable only when the

@@ -3,7 +3,9 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/genbatch/genbatch/internal/durable"
 )
@@ -27,31 +29,82 @@ func begin(j *Journal) error {
 	return j.config.FS.SyncDir(j.config.Dir)
 }
 
-// A LostError says that the journal was deleted, moved, replaced or cut while it was written.
-// Either Moved or Cut is set.
-type LostError struct {
-	Dir   string // where the journal was
-	Moved *durable.MovedError
-	Cut   *durable.SizeError // what it held is gone, as far as the file lacks it
+// ready proves that the journal is as Write has left it, and closes a segment that has no
+// room for what encode has prepared. Nothing must be added to a file that another program
+// has changed. A file that has lost its name takes all that there is to write, so that one
+// copy of it is enough.
+func ready(j *Journal) error {
+	if j.out != nil && j.out.InPlace() != nil {
+		return nil
+	}
+	if err := unchanged(j); err != nil {
+		return err
+	}
+	if j.out == nil || j.out.Size() == 0 || j.out.Size()+int64(len(j.enc.buf)) <= j.config.SegmentBytes {
+		return nil
+	}
+	// All of this segment is synced already, and it needs no link to the next one.
+	err := j.out.Close()
+	j.out = nil
+	return err
+}
 
-	// Kept is the file to which the last segment was copied, with Results lines that are
-	// synced. It is empty if nothing had to be copied, or if that failed with Err.
+// unchanged returns a [*durable.ResizedError] if a file of the journal is missing, or not as
+// long as it was written. Of the blobs it looks only at the newest one, which shows whether
+// their folder is there. It costs one system call for each 256 MiB.
+func unchanged(j *Journal) error {
+	for i, seg := range j.segments {
+		var err error
+		if j.out != nil && i == len(j.segments)-1 {
+			err = j.out.SameSize()
+		} else {
+			err = durable.SameSize(filepath.Join(j.config.Dir, seg.name), seg.size)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if j.newest != "" {
+		if _, err := os.Stat(j.blobPath(j.newest)); errors.Is(err, os.ErrNotExist) {
+			return &durable.ResizedError{Path: j.blobPath(j.newest), Found: -1}
+		}
+	}
+	return nil
+}
+
+// A LostError says that another program has deleted, moved, replaced or changed the journal
+// while it was written.
+type LostError struct {
+	Dir     string                // where the journal was
+	Moved   *durable.MovedError   // the last segment is not at its place; or nil
+	Changed *durable.ResizedError // a file is not as it was written; nil if Moved is set
+
+	// Kept is the file with the last segment, or, if that was changed, with the results
+	// that were just to be written: Results of them, which are synced. It is empty if
+	// nothing had to be copied, or if that failed with Err.
 	Kept    string
 	Results int
 	Err     error
-	Before  int // segments before the last one, which are not copied
+	Before  int   // segments before the last one, which are not copied
+	Gone    int64 // rows whose results were in the journal, and are not any more
 }
 
 func (e *LostError) Unwrap() error { return e.Err }
 
+// Safe reports whether all results are kept that were written.
+func (e *LostError) Safe() bool { return e.Err == nil && e.Before == 0 && e.Gone == 0 }
+
 func (e *LostError) Error() string {
+	if e.Changed != nil {
+		return e.changed()
+	}
 	before := ""
 	if e.Before > 0 {
 		before = fmt.Sprintf("; %d older files of the journal are not: bring them back from a copy, or their rows are asked again", e.Before)
+	} else if e.Gone > 0 {
+		before = fmt.Sprintf("; of these %d have lost their long answers, which stood in %s, and their rows are asked, and paid for, again", e.Gone, blobDir)
 	}
 	switch {
-	case e.Cut != nil:
-		return fmt.Sprintf("%v while the run wrote to it; results that are not in it any more are lost: the same command asks, and pays for, their rows again, unless you bring the file back from a copy", e.Cut)
 	case e.Kept != "" && filepath.Dir(e.Kept) == e.Dir:
 		return fmt.Sprintf("%s was deleted while the run wrote to it: its %d results are kept, in %s once more%s; the same command carries on from there", e.Moved.Path, e.Results, e.Kept, before)
 	case e.Kept != "":
@@ -64,25 +117,97 @@ func (e *LostError) Error() string {
 	return fmt.Sprintf("%s was moved or replaced while the run wrote to it, or its file system was unmounted: all results are in the file that stood there; bring it back before you run the same command again", e.Moved.Path)
 }
 
-// rescue returns err, unless the last segment has lost its name: then that is the cause,
-// and rescue copies the segment while it is still open.
-func rescue(j *Journal, err error) error {
-	if j.out == nil {
-		return err
+// changed is the text of an error about a changed file.
+func (e *LostError) changed() string {
+	text := []string{fmt.Sprintf("another program has changed the journal while the run wrote to it: %v", e.Changed)}
+	add := func(format string, args ...any) { text = append(text, fmt.Sprintf(format, args...)) }
+	switch {
+	case e.Gone == 1:
+		add("1 result that was kept is gone, and its row is asked, and paid for, again")
+	case e.Gone > 1:
+		add("%d results that were kept are gone, and their rows are asked, and paid for, again", e.Gone)
+	case e.Err == nil:
+		add("all results are still there")
 	}
-	place := j.out.InPlace()
-	if cut, ok := errors.AsType[*durable.SizeError](err); ok {
-		return &LostError{Dir: j.config.Dir, Cut: cut}
+	if e.Kept != "" {
+		add("the %d newest are in %s", e.Results, e.Kept)
 	}
-	moved, ok := errors.AsType[*durable.MovedError](place)
-	if !ok {
-		return err
+	if e.Err != nil {
+		add("what is left of it cannot be used: %v", e.Err)
+	} else {
+		add("the same command carries on")
 	}
-	lost := &LostError{Dir: j.config.Dir, Moved: moved, Before: len(j.segments) - 1}
-	if moved.Removed {
+	return strings.Join(text, "; ")
+}
+
+// rescue returns err, unless another program has taken the journal away or changed it: then
+// that is the cause, and rescue saves what it can. It copies a segment that has lost its name
+// while it is still open. If a file was changed, it writes the new results to a segment of
+// their own. kept says whether these count; written, whether the open segment has them.
+func rescue(j *Journal, blobs []blob, written bool, err error) (kept bool, _ error) {
+	lost := &LostError{Dir: j.config.Dir}
+	if j.out != nil {
+		lost.Moved, _ = errors.AsType[*durable.MovedError](j.out.InPlace())
+	}
+	_, resized := errors.AsType[*durable.ResizedError](err)
+	if lost.Moved == nil && (resized || errors.Is(err, os.ErrNotExist)) {
+		lost.Changed, _ = errors.AsType[*durable.ResizedError](unchanged(j))
+	}
+	switch {
+	case lost.Changed != nil:
+		kept = keepApart(j, blobs, lost)
+	case lost.Moved == nil:
+		return false, err
+	case !lost.Moved.Removed: // whoever has the file has all of it
+		return written, lost
+	default:
+		lost.Before = len(j.segments) - 1
 		var lines int
 		lost.Kept, lines, lost.Err = j.out.Rescue()
 		lost.Results = max(0, lines-1) // without the header
+		kept = written && lost.Err == nil
 	}
-	return lost
+	if lost.Before == 0 && lost.Err == nil && (lost.Kept == "" || filepath.Dir(lost.Kept) == j.config.Dir) {
+		lost.Gone, lost.Err = reread(j)
+	}
+	return kept, lost
+}
+
+// keepApart writes what encode has prepared to a segment of its own, after a changed one.
+func keepApart(j *Journal, blobs []blob, lost *LostError) (kept bool) {
+	if j.out != nil {
+		j.out.Close() // all of it is synced, as far as it is still there
+		j.out = nil
+	}
+	j.newest = "" // the folder may be gone
+	if kept, lost.Err = j.commit(blobs); lost.Err != nil {
+		return false
+	}
+	lost.Kept, lost.Results = j.out.Path(), len(j.encoded)
+	return kept
+}
+
+// reread makes the index anew from what the files hold by now, which is what the next Open
+// will find, and returns how many rows have no result any more.
+func reread(j *Journal) (gone int64, err error) {
+	now := &Journal{config: j.config}
+	now.config.ReadOnly = true
+	if err := now.open(); err != nil {
+		return 0, err
+	}
+	for _, n := range j.Rows() {
+		gone += n
+	}
+	for _, n := range now.Rows() {
+		gone -= n
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, seg := range j.segments {
+		if seg.f != nil {
+			seg.f.Close()
+		}
+	}
+	j.index, j.segments = now.index, now.segments
+	return max(0, gone), nil
 }

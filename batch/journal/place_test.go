@@ -4,10 +4,13 @@ package journal_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/internal/durable"
 )
@@ -73,8 +76,12 @@ func TestLostPlace(t *testing.T) {
 			if !ok {
 				t.Fatalf("Write returns %v, want a LostError", err)
 			}
-			if again := j.Write(results(5, 6)); !errors.Is(again, err) {
-				t.Errorf("a second Write returns %v, want the same error", again)
+			if _, kept := errors.AsType[*batch.KeptError](err); !kept {
+				t.Errorf("Write returns %T, and its results are kept", err)
+			}
+			again := j.Write(results(5, 6))
+			if _, kept := errors.AsType[*batch.KeptError](again); kept || !errors.Is(err, again) {
+				t.Errorf("a second Write returns %v, want the same error, and nothing kept", again)
 			}
 			if tt.ends != (lost.Kept == "") || !tt.ends && lost.Results != 5 {
 				t.Errorf("kept %q with %d results: %v", lost.Kept, lost.Results, err)
@@ -108,6 +115,8 @@ func TestLostForGood(t *testing.T) {
 	err := j.Write(results(3, 4))
 	if lost, ok := errors.AsType[*journal.LostError](err); !ok || lost.Kept != "" || !errors.Is(err, errInjected) {
 		t.Errorf("Write returns %v, want a LostError with its cause", err)
+	} else if _, kept := errors.AsType[*batch.KeptError](err); kept {
+		t.Errorf("Write returns %v, and kept nothing", err)
 	}
 }
 
@@ -125,32 +134,84 @@ func TestLostSegments(t *testing.T) {
 	}
 }
 
-// A journal that is cut or written to in place is noticed by the next Write: what it held is
-// gone, and no more is to be paid for.
-func TestCutSegment(t *testing.T) {
-	for name, change := range map[string]func(path string) error{
-		"emptied": func(path string) error { return os.Truncate(path, 0) },
-		"shorter": func(path string) error { return os.Truncate(path, 300) },
-		"longer": func(path string) error {
-			f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
-			if err != nil {
-				return err
-			}
-			_, err = f.WriteString("x\n")
-			return errors.Join(err, f.Close())
-		},
+// A file of the journal that another program changes, and leaves where it is, is noticed by
+// the next Write. It keeps its own results apart, and the error says how many others are gone.
+func TestChangedInPlace(t *testing.T) {
+	const first, written = "results-000001.jsonl", 3 // the last of them has a long answer
+	for _, tt := range []struct {
+		name   string
+		bytes  int64 // of a segment
+		change func(dir string) error
+		gone   int64
+	}{
+		{"truncated", 0, func(dir string) error { return os.Truncate(filepath.Join(dir, first), 0) }, 3},
+		{"cut in the middle of a line", 0, func(dir string) error {
+			info, err := os.Stat(filepath.Join(dir, first))
+			return errors.Join(err, os.Truncate(filepath.Join(dir, first), info.Size()-20))
+		}, 1},
+		{"overwritten", 0, func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, first), []byte("something else\n"), 0o600)
+		}, 3},
+		{"appended to", 0, func(dir string) error { return appendText(filepath.Join(dir, first), "garb") }, 0},
+		{"made longer by zeros", 0, func(dir string) error { return os.Truncate(filepath.Join(dir, first), 1<<20) }, 0},
+		{"an earlier segment truncated", 500, func(dir string) error { return os.Truncate(filepath.Join(dir, first), 0) }, 1},
+		{"an earlier segment appended to", 500, func(dir string) error { return appendText(filepath.Join(dir, first), "{}\n") }, 0},
+		{"the second segment deleted", 500, func(dir string) error { return os.Remove(filepath.Join(dir, "results-000002.jsonl")) }, 1},
+		{"the first segment deleted", 500, func(dir string) error { return os.Remove(filepath.Join(dir, first)) }, 1},
+		{"long answers deleted", 0, func(dir string) error { return os.RemoveAll(filepath.Join(dir, "blobs")) }, 1},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
-			j := open(t, journal.Config{Dir: dir})
-			write(t, j, results(0, 5)...)
-			if err := change(filepath.Join(dir, "results-000001.jsonl")); err != nil {
+			j := open(t, journal.Config{Dir: dir, SegmentBytes: tt.bytes, BlobBytes: 400})
+			for i := range written {
+				rs := results(i, i+1)
+				if i == written-1 {
+					rs[0].Response = fmt.Appendf(nil, `{"text":%q}`, strings.Repeat("long ", 100))
+				}
+				write(t, j, rs...)
+			}
+			if err := tt.change(dir); err != nil {
 				t.Fatal(err)
 			}
-			lost, ok := errors.AsType[*journal.LostError](j.Write(results(5, 6)))
-			if !ok || lost.Cut == nil || lost.Cut.Size == lost.Cut.Want {
-				t.Errorf("Write returns %v, want a LostError with Cut", lost)
+			last := results(written, written+2)
+			err := j.Write(last)
+			lost, ok := errors.AsType[*journal.LostError](err)
+			if !ok || lost.Changed == nil || lost.Gone != tt.gone || lost.Err != nil || lost.Safe() != (tt.gone == 0) {
+				t.Fatalf("Write returns %v: %+v", err, lost)
+			}
+			if _, kept := errors.AsType[*batch.KeptError](err); !kept || lost.Results != len(last) {
+				t.Errorf("Write returns %T with %d results, want all of its results kept", err, lost.Results)
+			}
+			var left int64
+			for _, n := range j.Rows() {
+				left += n
+			}
+			if want := int64(written+len(last)) - tt.gone; left != want {
+				t.Errorf("%d rows have a result, want %d", left, want)
+			}
+			j.Close()
+			j = open(t, journal.Config{Dir: dir})
+			for _, r := range last {
+				if _, ok := j.Lookup(r.Fingerprint, r.Occurrence); !ok {
+					t.Errorf("row %d, which was kept, is gone", r.Row)
+				}
+			}
+			var again int64
+			for _, n := range j.Rows() {
+				again += n
+			}
+			if again != left {
+				t.Errorf("the next Open finds %d rows, want %d", again, left)
 			}
 		})
 	}
+}
+
+func appendText(path, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
 }

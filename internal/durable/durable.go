@@ -257,6 +257,9 @@ func (s FS) OpenAppend(path string) (*Appender, error) {
 // Appender has written since.
 func (a *Appender) Size() int64 { return a.size }
 
+// Path returns the path under which the file was opened.
+func (a *Appender) Path() string { return a.f.Name() }
+
 func (a *Appender) do(op Op, f func() error) error {
 	if a.err == nil {
 		a.err = a.fs.do(op, a.f.Name(), f)

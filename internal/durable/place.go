@@ -57,28 +57,46 @@ func inPlace(f *os.File, path string) error {
 // any more. Then another process could take the lock as well.
 func (l *Lock) InPlace() error { return inPlace(l.f, l.f.Name()) }
 
-// A SizeError says that somebody else has cut a file, or written to it, that this process
-// appends to.
-type SizeError struct {
-	Path       string
-	Size, Want int64 // bytes that it has, and that were written
+// InPlace returns a [*MovedError] if the path does not name the file any more.
+func (a *Appender) InPlace() error { return inPlace(a.f, a.f.Name()) }
+
+// A ResizedError says that a file has another length than this process, which alone may
+// write to it, has given it. So another program has truncated it, written to it, or
+// written it anew in place.
+type ResizedError struct {
+	Path         string
+	Wrote, Found int64 // bytes; Found is -1 if there is no such file any more
 }
 
-func (e *SizeError) Error() string {
-	return fmt.Sprintf("%s has %d bytes, and %d were written: another program has cut it, or written to it", e.Path, e.Size, e.Want)
-}
-
-// InPlace returns a [*MovedError] if the path does not name the file any more, and a
-// [*SizeError] if the file does not hold just as much as was written.
-func (a *Appender) InPlace() error {
-	if err := inPlace(a.f, a.f.Name()); err != nil {
-		return err
+func (e *ResizedError) Error() string {
+	if e.Found < 0 {
+		return e.Path + " is gone"
 	}
+	return fmt.Sprintf("%s has %d bytes, and %d were written to it", e.Path, e.Found, e.Wrote)
+}
+
+// SameSize returns a [*ResizedError] if the file is not as long as this Appender has left it.
+func (a *Appender) SameSize() error {
 	info, err := a.f.Stat()
-	if err == nil && info.Size() != a.size {
-		err = &SizeError{Path: a.f.Name(), Size: info.Size(), Want: a.size}
+	return sameSize(a.f.Name(), a.size, info, err)
+}
+
+// SameSize returns a [*ResizedError] if the file at path is missing, or not size bytes long.
+func SameSize(path string, size int64) error {
+	info, err := os.Stat(path)
+	return sameSize(path, size, info, err)
+}
+
+func sameSize(path string, size int64, info fs.FileInfo, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &ResizedError{path, size, -1}
+	case err != nil:
+		return err
+	case info.Size() != size:
+		return &ResizedError{path, size, info.Size()}
 	}
-	return err
+	return nil
 }
 
 // Rescue writes a file whose name is gone again, durably, while it is still open. It gets

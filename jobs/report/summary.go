@@ -90,7 +90,11 @@ func NotOK(s *jobs.Summary) string {
 
 // writeRows writes what became of the rows.
 func writeRows(w io.Writer, s *jobs.Summary, rows *jobs.Totals, left int64) {
-	fmt.Fprintf(w, "  rows\t%s\n", statusText(rows, left))
+	lost := ""
+	if s.Lost > 0 {
+		lost = fmt.Sprintf(", of which %s had an answer that is lost", Count(s.Lost))
+	}
+	fmt.Fprintf(w, "  rows\t%s%s\n", statusText(rows, left), lost)
 	writeProblems(w, rows.Problems)
 	if len(rows.Labels) > 0 {
 		fmt.Fprintf(w, "  labels\t%s\n", labelsText(rows.Labels, rows.Status[batch.OK]))
@@ -259,6 +263,7 @@ type summaryRowsJSON struct {
 	SettledSavedUSD dollars `json:"settled_before_saved_usd"`
 	Bad             int64   `json:"bad"`
 	Copied          int64   `json:"copied"`
+	Lost            int64   `json:"lost,omitempty"`
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -267,7 +272,7 @@ func (s Summary) MarshalJSON() ([]byte, error) {
 	record := summaryJSON{
 		Type: "summary", ExitCode: s.ExitCode,
 		Output: r.Output, Unchanged: r.Unchanged, Simulated: r.Simulated, Seconds: r.Elapsed.Seconds(), RowRate: rowRate(r),
-		summaryRowsJSON: summaryRowsJSON{r.Settled, dollars(r.Kept), r.Bad, r.Copied},
+		summaryRowsJSON: summaryRowsJSON{r.Settled, dollars(r.Kept), r.Bad, r.Copied, r.Lost},
 		ListPriced:      r.ListPriced, Learned: r.Learned, Forecast: forecastOf(r.Forecast), Run: sorted[totalsJSON]{totalsOf(&r.Run)},
 	}
 	if s.Err != nil {

@@ -46,6 +46,9 @@ func TestGuard(t *testing.T) {
 			if _, ok := errors.AsType[*durable.MovedError](err); !ok || !strings.Contains(err.Error(), "lock is lost") {
 				t.Errorf("Write returns %v, want that the lock is lost", err)
 			}
+			if _, kept := errors.AsType[*batch.KeptError](err); !kept {
+				t.Errorf("Write returns %T, and the journal has the result", err)
+			}
 			if jl.Last() != 2 {
 				t.Errorf("the journal has %d results, want 2", jl.Last())
 			}
