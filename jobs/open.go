@@ -219,7 +219,7 @@ func (j *Job) openForWriting() error {
 				return nil
 			}
 			return j.options.confirm("choose another --output, or ", sentence)
-		})
+		}, func(sentence string) { j.log().Warn(sentence) })
 		if err != nil {
 			return err
 		}

@@ -23,26 +23,38 @@ var spoolFormats = []string{fileformat.JSONL, fileformat.CSV, fileformat.TSV, fi
 // cron. A nil stdin is the process's own. format is that of the input; if it is empty,
 // the first bytes tell it.
 //
+// warn is told if the copy stays and somebody seems to have meant to give other rows: stdin
+// is a pipe or a file, and not a device, to which nobody writes rows.
+//
 // Once rows were answered, another stdin is most likely one that was meant for another
 // output. So confirm is asked about it with a sentence, and its error ends the run. Rows
 // that were added at the end need no question.
-func (f *Folder) Spool(stdin io.Reader, format string, confirm func(sentence string) error) error {
+func (f *Folder) Spool(stdin io.Reader, format string, confirm func(sentence string) error, warn func(string)) error {
 	if stdin == nil {
 		stdin = os.Stdin
 	}
+	meant := true
 	if file, ok := stdin.(*os.File); ok {
 		if info, err := file.Stat(); err == nil && info.Mode()&fs.ModeCharDevice != 0 {
-			stdin = bytes.NewReader(nil)
+			stdin, meant = bytes.NewReader(nil), false
 		}
 	}
 	head := make([]byte, 4)
 	n, err := io.ReadFull(stdin, head)
 	head = head[:n]
 	if n == 0 {
-		if _, err := f.Spooled(); err == nil {
-			return nil
+		_, none := f.Spooled()
+		switch {
+		case none != nil && err != io.EOF:
+			return &spec.Error{Err: fmt.Errorf("stdin: %w", err)}
+		case none != nil:
+			return spec.Errorf("pipe the rows in, or name a file with --input", "stdin is empty")
+		case err != io.EOF:
+			warn(fmt.Sprintf("stdin could not be read, and the rows kept from before were used: %v", err))
+		case meant:
+			warn("stdin was empty, and the rows kept from before were used; if a program should have sent rows, see whether it failed (with </dev/null nobody should)")
 		}
-		return spec.Errorf("pipe the rows in, or name a file with --input", "stdin is empty")
+		return nil
 	}
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return &spec.Error{Err: fmt.Errorf("stdin: %w", err)}

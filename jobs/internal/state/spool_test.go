@@ -25,7 +25,7 @@ func TestSpoolFormats(t *testing.T) {
 		{"said against the bytes", `{"q":1}`, "csv", "stdin.csv"},
 	} {
 		f, _ := newFolder(t)
-		if err := f.Spool(strings.NewReader(tt.stdin), tt.format, nil); err != nil {
+		if err := f.Spool(strings.NewReader(tt.stdin), tt.format, nil, nil); err != nil {
 			t.Errorf("%s: %v", tt.name, err)
 			continue
 		}
@@ -36,7 +36,7 @@ func TestSpoolFormats(t *testing.T) {
 		oneOf(t, tt.name, path, tt.stdin)
 	}
 	f, _ := newFolder(t)
-	jobtest.IsSpecError(t, "unknown", f.Spool(strings.NewReader("q,r\n"), "", nil), "the format of stdin is not known")
+	jobtest.IsSpecError(t, "unknown", f.Spool(strings.NewReader("q,r\n"), "", nil, nil), "the format of stdin is not known")
 	if left := contents(t, f.Dir); len(left) != 0 {
 		t.Errorf("a refused stdin leaves %v", left)
 	}
@@ -45,14 +45,34 @@ func TestSpoolFormats(t *testing.T) {
 // An empty stdin keeps what an earlier run was given, and is refused without that.
 func TestSpoolOfNothing(t *testing.T) {
 	f, _ := newFolder(t)
-	jobtest.IsSpecError(t, "at first", f.Spool(strings.NewReader(""), "csv", nil), "stdin is empty")
+	jobtest.IsSpecError(t, "at first", f.Spool(strings.NewReader(""), "csv", nil, nil), "stdin is empty")
+	jobtest.IsSpecError(t, "broken at first", f.Spool(iotest.ErrReader(errors.New("broken")), "csv", nil, nil), "stdin: broken")
 	_, err := f.Spooled()
 	jobtest.IsSpecError(t, "at first", err, "nothing of stdin is kept in "+f.Dir)
-	if err := f.Spool(strings.NewReader("q\n1\n"), "csv", nil); err != nil {
+	if err := f.Spool(strings.NewReader("q\n1\n"), "csv", nil, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Spool(strings.NewReader(""), "jsonl", nil); err != nil {
-		t.Error(err)
+	device, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer device.Close()
+	for _, tt := range []struct {
+		name  string
+		stdin io.Reader
+		want  string // a warning, or nothing
+	}{
+		{"an empty pipe", strings.NewReader(""), "stdin was empty"},
+		{"a pipe that breaks at once", iotest.ErrReader(errors.New("broken")), "could not be read, and the rows kept from before were used: broken"},
+		{"a device, which nobody fills", device, ""},
+	} {
+		warned := ""
+		if err := f.Spool(tt.stdin, "jsonl", nil, func(sentence string) { warned += sentence }); err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		if !strings.Contains(warned, tt.want) || tt.want == "" && warned != "" {
+			t.Errorf("%s: warned of %q, want %q", tt.name, warned, tt.want)
+		}
 	}
 	oneOf(t, "after an empty stdin", f.Path("stdin.csv"), "q\n1\n")
 	if _, err := os.Stat(f.Path("stdin.jsonl")); err == nil {
@@ -68,18 +88,18 @@ func TestSpoolOfDevice(t *testing.T) {
 	}
 	defer device.Close()
 	f, _ := newFolder(t)
-	jobtest.IsSpecError(t, "a device", f.Spool(device, "", nil), "stdin is empty")
+	jobtest.IsSpecError(t, "a device", f.Spool(device, "", nil, nil), "stdin is empty")
 }
 
 // A stdin that cannot be read to its end leaves the copy of an earlier run.
 func TestSpoolOfBrokenStdin(t *testing.T) {
 	f, _ := newFolder(t)
-	if err := f.Spool(strings.NewReader(`{"q":"old"}`), "", nil); err != nil {
+	if err := f.Spool(strings.NewReader(`{"q":"old"}`), "", nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	broken := errors.New("broken")
 	for _, begin := range []string{`{"`, `{"q":"new"}`} {
-		err := f.Spool(io.MultiReader(strings.NewReader(begin), iotest.ErrReader(broken)), "", nil)
+		err := f.Spool(io.MultiReader(strings.NewReader(begin), iotest.ErrReader(broken)), "", nil, nil)
 		if !errors.Is(err, broken) || !strings.Contains(err.Error(), "stdin") {
 			t.Errorf("after %s: %v", begin, err)
 		}
@@ -93,10 +113,10 @@ func TestSpoolOfBrokenStdin(t *testing.T) {
 // A new copy replaces that of another format. If a crash leaves both, the newest counts.
 func TestNewestSpoolCounts(t *testing.T) {
 	f, _ := newFolder(t)
-	if err := f.Spool(strings.NewReader("q\n1\n"), "csv", nil); err != nil {
+	if err := f.Spool(strings.NewReader("q\n1\n"), "csv", nil, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Spool(strings.NewReader(`{"q":2}`), "", nil); err != nil {
+	if err := f.Spool(strings.NewReader(`{"q":2}`), "", nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if left := contents(t, f.Dir); len(left) != 1 {
@@ -117,12 +137,12 @@ func TestSpoolFaults(t *testing.T) {
 	const old, fresh = "q\nold\n", `{"q":"new"}`
 	eachFault(t,
 		func(f *Folder, _ *spec.Spec) {
-			if err := f.Spool(strings.NewReader(old), "csv", nil); err != nil {
+			if err := f.Spool(strings.NewReader(old), "csv", nil, nil); err != nil {
 				t.Fatal(err)
 			}
 			age(t, f.Path("stdin.csv"))
 		},
-		func(f *Folder, _ *spec.Spec) error { return f.Spool(strings.NewReader(fresh), "", nil) },
+		func(f *Folder, _ *spec.Spec) error { return f.Spool(strings.NewReader(fresh), "", nil, nil) },
 		func(what string, f *Folder, _ *spec.Spec) {
 			path, err := f.Spooled()
 			if err != nil {
@@ -130,7 +150,7 @@ func TestSpoolFaults(t *testing.T) {
 				return
 			}
 			oneOf(t, what, path, old, fresh)
-			if err := f.Spool(strings.NewReader(fresh), "", nil); err != nil {
+			if err := f.Spool(strings.NewReader(fresh), "", nil, nil); err != nil {
 				t.Errorf("%s: the next run: %v", what, err)
 			}
 			if path, err := f.Spooled(); err != nil || filepath.Base(path) != "stdin.jsonl" || len(contents(t, f.Dir)) != 1 {
