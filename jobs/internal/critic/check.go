@@ -55,8 +55,8 @@ func (c *Critic) target(model string) preflight.Target {
 	}
 }
 
-// CheckFlight refuses a job whose every request is known to be Refused. What set
-// makes of each row is looked at in Refused.
+// CheckFlight refuses a job whose every request the API is known to refuse. What set makes
+// of each row is looked at in Refused.
 func (c *Critic) CheckFlight() error {
 	request, model, err := c.prompt.Common()
 	if err != nil {
@@ -94,8 +94,8 @@ func (c *Critic) CheckFlight() error {
 
 // Refused returns why the API is known to refuse a row's request, or nil. Only jobs
 // with raw: or set: need it, since CheckFlight has looked at what all rows have in
-// common. Under a cap a model without a price is Refused as well, which the run could
-// not hold it for.
+// common. Under a cap a row is refused as well if its model has no price, because the cap
+// could not be held.
 func (c *Critic) Refused(r *batch.Request) error {
 	if c.spec.MaxCost != "" && r.Model != c.spec.Model {
 		if err := c.checkPriced(r.Model); err != nil {
