@@ -43,11 +43,11 @@ func (j *Job) checkColumns() error {
 		if err := spec.CheckColumns("media", j.media.Columns(), names); err != nil {
 			return err
 		}
-		for option, column := range map[string]string{"expected": j.spec.Expected, "key": j.spec.Key} {
-			if column == "" {
+		for _, o := range [...]struct{ option, column string }{{"expected", j.spec.Expected}, {"key", j.spec.Key}} {
+			if o.column == "" {
 				continue
 			}
-			if err := spec.CheckColumns(option, []string{column}, names); err != nil {
+			if err := spec.CheckColumns(o.option, []string{o.column}, names); err != nil {
 				return err
 			}
 		}
