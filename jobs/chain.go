@@ -154,15 +154,15 @@ func (c *chain) newLadder(list *work.List) (*tier.Ladder, error) {
 }
 
 // newModel returns what makes the attempts: the endpoint's client, and around it what
-// sends media, keeps made-up answers from real ones and notices from answers, writes schemas as the endpoint
-// knows them, changes a call that must fail again, checks answers, and bounds what
-// attempts can have used.
+// sends media, keeps made-up answers from real ones and notices from answers, writes
+// schemas as the endpoint knows them, changes a call that must fail again, checks
+// answers, and bounds what attempts can have used.
 func (c *chain) newModel() (batch.Model, error) {
 	m, err := c.keepProvenance(c.withMedia())
 	if err != nil {
 		return nil, err
 	}
-	if request, _, err := c.job.prompt.Common(); err == nil && apijson.Field(request, "cachedContent") != nil && !c.job.prompt.Varies("cachedContent") && c.job.spec.Raw == nil {
+	if c.job.prompt.SharesCache() {
 		m = repair.SharedCache(m)
 	}
 	if c.job.prompt.MayFail() {

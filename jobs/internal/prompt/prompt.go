@@ -14,6 +14,7 @@ package prompt
 import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
+	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/jobs/internal/template"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
@@ -103,6 +104,15 @@ func (p *Prompt) Sets(path string) bool { return p.set.covers(path) }
 func (p *Prompt) Varies(path string) bool {
 	_, byRow := p.set.split()
 	return byRow.covers(path)
+}
+
+// SharesCache reports whether all requests name the same cached content.
+func (p *Prompt) SharesCache() bool {
+	if p.kind.raw != nil || p.Varies("cachedContent") {
+		return false // each row may name another
+	}
+	request, _, err := p.Common()
+	return err == nil && apijson.Field(request, "cachedContent") != nil
 }
 
 // Columns returns the result columns of the job's kind.
