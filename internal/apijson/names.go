@@ -60,15 +60,32 @@ var snakeFields = snakeNames(`
 func snakeNames(camel string) map[string]string {
 	names := make(map[string]string)
 	for _, name := range strings.Fields(camel) {
-		var snake strings.Builder
-		for _, r := range name {
-			if 'A' <= r && r <= 'Z' {
-				snake.WriteByte('_')
-				r += 'a' - 'A'
-			}
-			snake.WriteRune(r)
-		}
-		names[snake.String()] = name
+		names[SnakeCase(name)] = name
 	}
 	return names
 }
+
+// SnakeCase returns a camelCase name in snake_case, as Google's Python library writes it.
+func SnakeCase(name string) string {
+	var snake strings.Builder
+	for _, r := range name {
+		if 'A' <= r && r <= 'Z' {
+			snake.WriteByte('_')
+			r += 'a' - 'A'
+		}
+		snake.WriteRune(r)
+	}
+	return snake.String()
+}
+
+// ConfigFields returns the fields of a request's generationConfig that either of Google's
+// two APIs knows, in camelCase.
+func ConfigFields() []string {
+	return strings.Fields(`candidateCount stopSequences maxOutputTokens temperature topP topK seed presencePenalty
+		frequencyPenalty responseLogprobs logprobs responseMimeType responseSchema responseJsonSchema _responseJsonSchema
+		responseFormat responseModalities speechConfig imageConfig mediaResolution thinkingConfig enableEnhancedCivicAnswers
+		audioTranscriptionConfig translationConfig audioTimestamp routingConfig modelSelectionConfig continuationToken`)
+}
+
+// ThinkingFields returns those of its thinkingConfig.
+func ThinkingFields() []string { return strings.Fields(`thinkingBudget thinkingLevel includeThoughts`) }

@@ -81,7 +81,7 @@ var house = []floor{
 	}},
 	{"around the engine", []room{
 		{"batch/gemini", []string{"batch", "batch/gemini/internal/wire", "internal/apijson", "internal/message", "internal/plainjson", "internal/redact"}},
-		{"batch/gemini/internal/wire", []string{"batch"}},
+		{"batch/gemini/internal/wire", []string{"batch", "internal/apijson"}},
 		{"batch/journal", []string{"batch", "batch/journal/internal/table", "internal/durable"}},
 		{"batch/journal/internal/table", []string{"batch"}},
 		{"batch/quota", []string{"batch", "internal/durable", "internal/pacific"}},

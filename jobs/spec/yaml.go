@@ -18,6 +18,7 @@ import (
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
 
+	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/internal/message"
 )
 
@@ -271,8 +272,9 @@ func unknownKey(t *token.Token, group reflect.Type, parent string) error {
 		return &Error{Err: err, Hint: fmt.Sprintf("did you mean %q?", near)}
 	case secretKey.MatchString(name):
 		return &Error{Err: err, Hint: "a job file holds no key: put it into the environment, as GEMINI_API_KEY or what api_key_env: names, or into a file that api_key_file: names"}
-	case slices.Contains(generationFields, camelCase(plain)):
-		return &Error{Err: err, Hint: fmt.Sprintf("write request: {generationConfig: {%s: ...}}", camelCase(plain))}
+	}
+	if hint := meantField(plain, keysOf(group)); hint != "" {
+		return &Error{Err: err, Hint: hint}
 	}
 	for _, g := range groups {
 		if g.keys == group {
@@ -294,19 +296,27 @@ func unknownKey(t *token.Token, group reflect.Type, parent string) error {
 	return &Error{Err: err, Hint: "the keys are " + message.List(keysOf(group))}
 }
 
-// generationFields are fields of the API's generationConfig that people write beside the
-// keys of a job.
-var generationFields = strings.Fields("temperature topP topK seed candidateCount stopSequences presencePenalty frequencyPenalty thinkingConfig thinkingBudget thinkingLevel responseMimeType responseSchema responseJsonSchema generationConfig")
-
-// camelCase returns a name in snake_case as the API writes it.
-func camelCase(name string) string {
-	words := strings.Split(name, "_")
-	for i, w := range words[1:] {
-		if w != "" {
-			words[i+1] = strings.ToUpper(w[:1]) + w[1:]
+// meantField says how a key is written that is meant to be one of the keys, or a field of
+// the API, in another spelling: people write fields of generationConfig beside the keys of a
+// job. It is empty if there is no such key or field.
+func meantField(name string, keys []string) string {
+	joined := func(name string) string { return strings.ReplaceAll(name, "_", "") }
+	for _, at := range [...]struct {
+		names []string
+		hint  string
+	}{
+		{keys, "did you mean %q?"},
+		{apijson.ConfigFields(), "write request: {generationConfig: {%s: ...}}"},
+		{apijson.ThinkingFields(), "write request: {generationConfig: {thinkingConfig: {%s: ...}}}"},
+		{[]string{"generationConfig"}, "write request: {%s: ...}"},
+	} {
+		for _, n := range at.names {
+			if strings.EqualFold(joined(n), joined(name)) {
+				return fmt.Sprintf(at.hint, n)
+			}
 		}
 	}
-	return strings.Join(words, "")
+	return ""
 }
 
 // bareTemplate matches a key, or an item of a list, whose value begins with a template that

@@ -11,9 +11,6 @@ import (
 // TopFields returns the fields of a request that either of Google's two APIs knows.
 func TopFields() []string { return slices.Clone(topFields) }
 
-// ConfigFields returns those of its generationConfig.
-func ConfigFields() []string { return slices.Clone(configFields) }
-
 // NearestField returns the known field that a name is most likely meant to be. It is empty
 // when the name itself is known, in either spelling, and when no known one is near.
 func NearestField(name string, known []string) string {
@@ -26,14 +23,11 @@ func NearestField(name string, known []string) string {
 	return message.NearestWithin(min(len(name)/2, max(1, len(name)/4)), name, known)
 }
 
-// topFields and configFields are the fields of a request and of its generationConfig that
-// either of Google's two APIs knows, in camelCase.
+// topFields are the fields of a request that either of Google's two APIs knows, in
+// camelCase.
 var (
 	topFields = strings.Fields(`contents systemInstruction tools toolConfig safetySettings generationConfig cachedContent
 		serviceTier store labels modelArmorConfig model continuationToken`)
-	configFields = strings.Fields(`candidateCount stopSequences maxOutputTokens temperature topP topK seed presencePenalty
-		frequencyPenalty responseLogprobs logprobs responseMimeType responseSchema responseJsonSchema _responseJsonSchema
-		responseFormat responseModalities speechConfig imageConfig mediaResolution thinkingConfig enableEnhancedCivicAnswers
-		audioTranscriptionConfig translationConfig audioTimestamp routingConfig modelSelectionConfig continuationToken`)
-	thinkingFields = strings.Fields(`thinkingBudget thinkingLevel includeThoughts`) // of its thinkingConfig
+	configFields   = apijson.ConfigFields()
+	thinkingFields = apijson.ThinkingFields()
 )

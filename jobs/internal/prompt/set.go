@@ -82,14 +82,14 @@ func setPath(name string) ([]string, error) {
 	switch {
 	case !slices.Contains(known, path[0]) || path[0] == "model" || path[0] == "system":
 		hint := "a path is model, system, or a field of the request: generationConfig.temperature, labels.batch"
-		if slices.Contains(preflight.ConfigFields(), path[0]) {
+		if slices.Contains(apijson.ConfigFields(), path[0]) {
 			hint = "write generationConfig." + strings.Join(path, ".")
 		} else if near := preflight.NearestField(path[0], known); near != "" {
 			hint = fmt.Sprintf("did you mean %q?", near)
 		}
 		return nil, spec.Errorf(hint, "set names the path %q, which no request has", name)
 	case path[0] == "generationConfig" && !single:
-		if near := preflight.NearestField(path[1], preflight.ConfigFields()); near != "" {
+		if near := preflight.NearestField(path[1], apijson.ConfigFields()); near != "" {
 			return nil, spec.Errorf(fmt.Sprintf("did you mean %q?", near), "set names the path %q, which no request has", name)
 		}
 	}

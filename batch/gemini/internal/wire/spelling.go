@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/genbatch/genbatch/internal/apijson"
 )
 
 // snakeName finds a member's name in snake_case. Within a string the quotes are escaped, so
@@ -76,16 +78,8 @@ func camelName(name string) string {
 func BothSpellings(names ...string) []string {
 	all := slices.Clone(names)
 	for _, name := range names {
-		var snake strings.Builder
-		for _, r := range name {
-			if 'A' <= r && r <= 'Z' {
-				snake.WriteByte('_')
-				r += 'a' - 'A'
-			}
-			snake.WriteRune(r)
-		}
-		if snake.String() != name {
-			all = append(all, snake.String())
+		if snake := apijson.SnakeCase(name); snake != name {
+			all = append(all, snake)
 		}
 	}
 	return all
