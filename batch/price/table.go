@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/genbatch/genbatch/internal/message"
 )
 
 // A Service is a way of serving calls that has prices of its own.
@@ -187,6 +189,16 @@ func (t *Table) Models() []Model {
 	}
 	slices.SortFunc(all, func(a, b Model) int { return strings.Compare(a.ID, b.ID) })
 	return all
+}
+
+// Nearest returns the name of the model that a name without an entry was most likely meant
+// to be. It is empty if there is no such model.
+func (t *Table) Nearest(name string) string {
+	var ids []string
+	for _, m := range t.Models() {
+		ids = append(ids, m.ID)
+	}
+	return message.NearestWithin(3, name, ids)
 }
 
 // An Entry is what the table says about a model at a certain time.

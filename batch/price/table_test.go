@@ -51,6 +51,15 @@ func TestDefault(t *testing.T) {
 	}
 }
 
+// A slip of the pen finds the model that was meant, and another name none.
+func TestNearest(t *testing.T) {
+	for name, want := range map[string]string{"gemini-2.5-flahs": "gemini-2.5-flash", "Gemini-2.5-Flash-Lit": "gemini-2.5-flash-lite", "somebody's model": ""} {
+		if got := Default().Nearest(name); got != want {
+			t.Errorf("%s was meant to be %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestLookup(t *testing.T) {
 	e, ok := Default().Lookup("gemini-3.1-pro-preview", on("2026-11-21"))
 	if !ok || e.Period == nil || len(e.Period.Tiers) != 2 || e.Confidence != "high" || len(e.Notes) != 2 {

@@ -35,12 +35,8 @@ func pricesCommand(con *console) *cli.Command {
 			if name := c.Args().First(); name != "" {
 				e, ok := table.Lookup(name, now)
 				if !ok {
-					var ids []string
-					for _, m := range table.Models() {
-						ids = append(ids, m.ID)
-					}
 					hint := "genbatch prices lists the models; --prices FILE adds your own"
-					if meant := message.NearestWithin(3, name, ids); meant != "" {
+					if meant := table.Nearest(name); meant != "" {
 						hint = "did you mean " + meant + "? " + hint
 					}
 					return &jobs.SpecError{Err: fmt.Errorf("no price is known for %q", message.OneLine(name, 60)), Hint: hint}

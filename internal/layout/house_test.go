@@ -85,7 +85,7 @@ var house = []floor{
 		{"batch/journal", []string{"batch", "batch/journal/internal/table", "internal/durable"}},
 		{"batch/journal/internal/table", []string{"batch"}},
 		{"batch/quota", []string{"batch", "internal/durable", "internal/pacific"}},
-		{"batch/price", []string{"internal/pacific"}},
+		{"batch/price", []string{"internal/message", "internal/pacific"}},
 	}},
 	{"the engine", []room{
 		{"batch", []string{"internal/apijson"}},

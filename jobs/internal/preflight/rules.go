@@ -37,12 +37,8 @@ func (p *checker) checkModel() {
 // checkUnknownModel passes over a name that differs from a known one in digits alone: it may
 // be newer than this program.
 func (p *checker) checkUnknownModel(name string) {
-	var ids []string
-	for _, m := range p.Prices.Models() {
-		ids = append(ids, m.ID)
-	}
 	version := func(c rune) bool { return c == '.' || c >= '0' && c <= '9' }
-	near := message.NearestWithin(3, name, ids)
+	near := p.Prices.Nearest(name)
 	if near == "" || strings.Join(strings.FieldsFunc(near, version), "") == strings.Join(strings.FieldsFunc(name, version), "") {
 		return
 	}
