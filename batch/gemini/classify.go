@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/gemini/internal/wire"
 	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/internal/redact"
 )
@@ -169,17 +170,17 @@ func foreignUsage(d *document) (u *batch.Usage, model string, unreported bool) {
 		var v struct {
 			Model string
 			Usage struct {
-				Prompt     int64 `json:"prompt_tokens"`
-				Completion int64 `json:"completion_tokens"`
-				Input      int64 `json:"input_tokens"`
-				Output     int64 `json:"output_tokens"`
+				Prompt     wire.Count `json:"prompt_tokens"`
+				Completion wire.Count `json:"completion_tokens"`
+				Input      wire.Count `json:"input_tokens"`
+				Output     wire.Count `json:"output_tokens"`
 			}
 		}
 		_ = json.Unmarshal(raw, &v) // it is valid: an error says that a value has another type
 		model = cmp.Or(v.Model, model)
 		in, out := cmp.Or(v.Usage.Prompt, v.Usage.Input), cmp.Or(v.Usage.Completion, v.Usage.Output)
-		if in > 0 && out >= 0 && in <= 1<<53 && out <= 1<<53 {
-			u = &batch.Usage{PromptTokenCount: in, CandidatesTokenCount: out, TotalTokenCount: in + out}
+		if in > 0 && out >= 0 { // an impossible one is below 0
+			u = &batch.Usage{PromptTokenCount: int64(in), CandidatesTokenCount: int64(out), TotalTokenCount: int64(in + out)}
 		}
 	}
 	return u, model, u == nil && unreported

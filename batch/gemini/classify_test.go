@@ -354,6 +354,8 @@ func TestForeignAnswersCost(t *testing.T) {
 		`{"choices":[{"message":{"content":"yes"}}]}`:                                                                                                                 "unknown",
 		`{"choices":[],"usage":{"prompt_tokens":-4,"completion_tokens":2}}`:                                                                                           "unknown",
 		`{"choices":[],"usage":{"prompt_tokens":"many"}}`:                                                                                                             "unknown",
+		`{"choices":[],"usage":{"prompt_tokens":"20","completion_tokens":2}}`:                                                                                         "20 2 ",
+		`{"choices":[],"usage":{"prompt_tokens":20,"completion_tokens":9000000000}}`:                                                                                  "unknown",
 		`{"error":{"code":503,"message":"overloaded"}}`:                                                                                                               "nothing",
 	} {
 		o := outcome(200, body)
