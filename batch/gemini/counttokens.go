@@ -1,7 +1,6 @@
 package gemini
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini/internal/wire"
+	"github.com/genbatch/genbatch/internal/apijson"
 )
 
 // CanCount returns why the endpoint must not be asked for countTokens, or nil if it
@@ -91,9 +91,5 @@ func (c *Client) countBody(r *batch.Request) (json.RawMessage, error) {
 		top["model"], _ = json.Marshal("models/" + strings.TrimPrefix(r.Model, "models/"))
 		counted = map[string]any{"generateContentRequest": top}
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(counted)
-	return b.Bytes(), err
+	return apijson.Marshal(counted)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 
+	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/internal/redact"
 )
 
@@ -37,13 +38,11 @@ func withoutSecrets(r *redact.Redactor, response json.RawMessage) json.RawMessag
 	if first != nil {
 		first["text"] = string(r.Body([]byte(text)))
 	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if e.Encode(chunks) != nil {
+	redacted, err := apijson.Marshal(chunks)
+	if err != nil {
 		return response
 	}
-	return bytes.TrimSpace(b.Bytes())
+	return redacted
 }
 
 // eachText calls f with each part of an answer that holds text. It skips thoughts.

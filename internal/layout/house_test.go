@@ -33,7 +33,7 @@ var house = []floor{
 		{"cmd/genbatch", []string{"jobs", "jobs/report", "batch", "batch/price", "batch/quota", "internal/durable", "internal/message", "internal/redact", "internal/sim", "internal/terminal"}},
 	}},
 	{"reports", []room{
-		{"jobs/report", []string{"jobs", "batch", "batch/price", "batch/quota", "internal/durable", "internal/message", "internal/terminal"}},
+		{"jobs/report", []string{"jobs", "batch", "batch/price", "batch/quota", "internal/apijson", "internal/durable", "internal/message", "internal/terminal"}},
 	}},
 	{"a job's life", []room{
 		{"jobs", []string{

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
 )
@@ -37,5 +38,5 @@ type exportJSON struct {
 
 // MarshalJSON implements json.Marshaler.
 func (e Export) MarshalJSON() ([]byte, error) {
-	return marshal(sorted[exportJSON]{exportJSON{"export", e.Path, e.Totals.Simulated(), totalsOf(e.Totals)}})
+	return apijson.Marshal(sorted[exportJSON]{exportJSON{"export", e.Path, e.Totals.Simulated(), totalsOf(e.Totals)}})
 }

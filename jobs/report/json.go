@@ -1,10 +1,10 @@
 package report
 
 import (
-	"bytes"
 	"encoding/json"
 
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/apijson"
 )
 
 // A sorted struct is written with its keys in order. The struct can then be put together
@@ -12,10 +12,10 @@ import (
 // fields is free to follow their meaning.
 type sorted[T any] struct{ fields T }
 
-// MarshalJSON implements json.Marshaler. T must not implement it, neither by itself nor
+// MarshalJSON implements json.Marshaler, without escapes for HTML. T must not implement it, neither by itself nor
 // by an embedded struct.
 func (s sorted[T]) MarshalJSON() ([]byte, error) {
-	text, err := marshal(s.fields)
+	text, err := apijson.Marshal(s.fields)
 	if err != nil {
 		return nil, err
 	}
@@ -23,16 +23,7 @@ func (s sorted[T]) MarshalJSON() ([]byte, error) {
 	if err := json.Unmarshal(text, &object); err != nil {
 		return nil, err
 	}
-	return marshal(object) // maps are written in the order of their keys
-}
-
-// marshal is json.Marshal without the escapes for HTML, which nobody reads here.
-func marshal(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	err := e.Encode(v)
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+	return apijson.Marshal(object) // maps are written in the order of their keys
 }
 
 // dollars is an amount as it is written in JSON.

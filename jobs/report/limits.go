@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/batch/quota"
+	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/internal/terminal"
 )
 
@@ -146,5 +147,5 @@ func (m ModelLimits) MarshalJSON() ([]byte, error) {
 	if !k.ParkedUntil.IsZero() {
 		record.UsedUpUntil = &k.ParkedUntil
 	}
-	return marshal(sorted[modelLimitsJSON]{record})
+	return apijson.Marshal(sorted[modelLimitsJSON]{record})
 }

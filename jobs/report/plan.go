@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
 )
@@ -227,7 +228,7 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 	if least, by := p.leastTime(); least > 0 {
 		record.LeastSeconds, record.BoundBy = least.Seconds(), by
 	}
-	return marshal(sorted[planJSON]{record})
+	return apijson.Marshal(sorted[planJSON]{record})
 }
 
 func planCostOf(r *jobs.Plan) planCostJSON {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/quota"
+	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
 )
@@ -176,7 +177,7 @@ func (p Progress) MarshalJSON() ([]byte, error) {
 	if left := p.left(); left > 0 {
 		record.LeftSeconds = new(left.Seconds())
 	}
-	return marshal(sorted[progressJSON]{record})
+	return apijson.Marshal(sorted[progressJSON]{record})
 }
 
 func quotaOf(q quota.State) sorted[quotaJSON] {

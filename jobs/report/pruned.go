@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
 )
@@ -70,5 +71,5 @@ func (p Pruned) MarshalJSON() ([]byte, error) {
 	if r.Compared {
 		record.Again = &r.Again
 	}
-	return marshal(sorted[prunedJSON]{record})
+	return apijson.Marshal(sorted[prunedJSON]{record})
 }

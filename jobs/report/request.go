@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/internal/terminal"
 )
 
@@ -73,11 +74,9 @@ func valueText(d *json.Decoder, indent, name int) string {
 
 // scalarText writes a value that is neither an object nor a list.
 func scalarText(v json.Token) string {
-	var b strings.Builder
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
+	text, err := apijson.Marshal(v)
+	if err != nil {
 		return ""
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	return string(text)
 }

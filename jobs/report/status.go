@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
@@ -128,5 +129,5 @@ func (s Status) MarshalJSON() ([]byte, error) {
 	if r.Left > 0 {
 		record.LeftSeconds = new(r.Left.Seconds())
 	}
-	return marshal(sorted[statusJSON]{record})
+	return apijson.Marshal(sorted[statusJSON]{record})
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/batch/quota"
+	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
@@ -281,7 +282,7 @@ func (s Summary) MarshalJSON() ([]byte, error) {
 	if r.Job != nil {
 		record.Job = &sorted[totalsJSON]{totalsOf(r.Job)}
 	}
-	return marshal(sorted[summaryJSON]{record})
+	return apijson.Marshal(sorted[summaryJSON]{record})
 }
 
 // forecastJSON is [jobs.Forecast] as JSON.

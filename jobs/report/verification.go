@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
 )
@@ -54,5 +55,5 @@ type verificationJSON struct {
 // MarshalJSON implements json.Marshaler.
 func (v Verification) MarshalJSON() ([]byte, error) {
 	r := v.Verification
-	return marshal(sorted[verificationJSON]{verificationJSON{"verification", v.ExitCode, r.Faults, r.Notes, r.Simulated(), totalsOf(&r.Totals)}})
+	return apijson.Marshal(sorted[verificationJSON]{verificationJSON{"verification", v.ExitCode, r.Faults, r.Notes, r.Simulated(), totalsOf(&r.Totals)}})
 }
