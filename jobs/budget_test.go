@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -101,15 +100,9 @@ func TestSoftCapIsExceededByLittle(t *testing.T) {
 	f := newBudgetFixture(t)
 	f.input(lines(500)...)
 	f.spec.MaxCost, f.spec.MaxOutputTokens = "0.1", 0
-	var warned strings.Builder
-	j, err := Open(f.spec, Options{Env: noEnv, Log: slog.New(slog.NewTextHandler(&warned, nil))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = j.Run(t.Context())
-	j.Close()
-	if _, ok := errors.AsType[*budget.Error](err); !ok || !strings.Contains(warned.String(), "soft") {
-		t.Fatalf("the run ends with %v and warns %q, want a *BudgetError and that the cap is soft", err, &warned)
+	_, warned, err := f.runLogged()
+	if _, ok := errors.AsType[*budget.Error](err); !ok || !strings.Contains(warned, "soft") {
+		t.Fatalf("the run ends with %v and warns %q, want a *BudgetError and that the cap is soft", err, warned)
 	}
 	if spent := f.spent(); spent > price.Dollar/10+4*price.Dollar/1000 || spent < price.Dollar/10-5*price.Dollar/1000 {
 		t.Errorf("%s is spent, want about 0.1", spent)
@@ -208,22 +201,14 @@ func TestCapEndsAtUnpricedAnswer(t *testing.T) {
 		}
 		return status, strings.Replace(body, "gemini-2.5-flash", name, 1)
 	}
-	var warned strings.Builder
-	o := f.options()
-	o.Log = slog.New(slog.NewTextHandler(&warned, nil))
-	j, err := Open(f.spec, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := j.Run(t.Context())
-	j.Close()
+	s, warned, err := f.runLogged()
 	e, ok := errors.AsType[*budget.Error](err)
 	if !ok || e.Unpriced != "nobodys-model" || s.Run.Rows < 2 || s.Run.Rows > 5 {
 		t.Fatalf("the run ends with %v after %d rows", err, s.Run.Rows)
 	}
 	for _, name := range []string{"gemini-2.5-pro answers", "nobodys-model answers"} {
-		if strings.Count(warned.String(), name) != 1 {
-			t.Errorf("the warnings %q do not say once that %s", &warned, name)
+		if strings.Count(warned, name) != 1 {
+			t.Errorf("the warnings %q do not say once that %s", warned, name)
 		}
 	}
 	sent := calls.Load()
@@ -246,17 +231,9 @@ func TestCapCountsInputThatIsElsewhere(t *testing.T) {
 		return status, strings.Replace(body, `"promptTokenCount":10,`, `"promptTokenCount":100010,`, 1) // $0.03
 	}
 	f.inBubble(func(t *testing.T) {
-		var warned strings.Builder
-		o := f.options()
-		o.Log = slog.New(slog.NewTextHandler(&warned, nil))
-		j, err := Open(f.spec, o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = j.Run(t.Context())
-		j.Close()
-		if _, ok := errors.AsType[*budget.Error](err); !ok || !strings.Contains(warned.String(), "is soft") {
-			t.Fatalf("the run ends with %v and warns %q, want a *BudgetError and that the cap is soft", err, &warned)
+		_, warned, err := f.runLogged()
+		if _, ok := errors.AsType[*budget.Error](err); !ok || !strings.Contains(warned, "is soft") {
+			t.Fatalf("the run ends with %v and warns %q, want a *BudgetError and that the cap is soft", err, warned)
 		}
 		if spent := f.spent(); spent > price.Dollar/2 || spent < 4*price.Dollar/10 {
 			t.Errorf("%s is spent, want at most 0.5, and not much less", spent)

@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -107,22 +106,17 @@ func TestExpectedOfASample(t *testing.T) {
 
 func TestWarnsOfMeaninglessEvaluation(t *testing.T) {
 	f := newFixture(t)
-	var log strings.Builder
 	f.spec.Prompt, f.spec.Expected = "", "known"
 	f.spec.Classify = &spec.Classify{Text: "{{.q}} {{.known}}", Labels: spec.Labels{{Name: "a"}, {Name: "b"}}}
 	f.e.Reply = func(string, int) (int, string) { return 200, jobtest.AnswerBody("a") }
 	f.input(`{"q":"x","known":"A"}`, `{"q":"y","known":"bb"}`)
-	j, err := Open(f.spec, Options{Env: noEnv, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	_, log, err := f.runLogged()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer j.Close()
-	if _, err := j.Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	for _, want := range []string{"the evaluation means nothing", `such as \"bb\"`, `did you mean \"b\"?`} {
-		if !strings.Contains(log.String(), want) {
-			t.Errorf("the log lacks %q: %s", want, log.String())
+		if !strings.Contains(log, want) {
+			t.Errorf("the log lacks %q: %s", want, log)
 		}
 	}
 	if _, err := os.Stat(f.spec.Output); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
@@ -136,12 +137,27 @@ func (f *fixture) input(lines ...string) {
 
 func (f *fixture) run() (*Summary, error) {
 	f.t.Helper()
-	j, err := Open(f.spec, f.options())
+	return f.runWith(f.options())
+}
+
+func (f *fixture) runWith(o Options) (*Summary, error) {
+	f.t.Helper()
+	j, err := Open(f.spec, o)
 	if err != nil {
 		return nil, err
 	}
 	defer j.Close()
 	return j.Run(f.t.Context())
+}
+
+// runLogged is run that also returns the log, which holds the warnings.
+func (f *fixture) runLogged() (s *Summary, log string, err error) {
+	f.t.Helper()
+	var b strings.Builder
+	o := f.options()
+	o.Log = slog.New(slog.NewTextHandler(&b, nil))
+	s, err = f.runWith(o)
+	return s, b.String(), err
 }
 
 // options are those with which the fixture's jobs are opened to run.

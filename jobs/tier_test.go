@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -171,23 +170,15 @@ func TestTiersOfTheSimulator(t *testing.T) {
 		f.input(rows...)
 		f.inBubble(func(t *testing.T) {
 			f.handler = sim.New(sim.Config{})
-			var log strings.Builder
-			o := f.options()
-			o.Log = slog.New(slog.NewTextHandler(&log, nil))
-			j, err := Open(f.spec, o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			sum, err := j.Run(t.Context())
-			j.Close()
+			sum, log, err := f.runLogged()
 			if err != nil || sum.Run.Status[batch.OK] != 5 {
 				t.Fatalf("%+v: %v, %v", tt, sum.Run.Status, err)
 			}
 			if tiers := sum.Run.Bill.Tiers; len(tiers) != 1 || tiers[0].Tier != tt.served || tiers[0].Calls != 5 || tiers[0].Cost == 0 {
 				t.Errorf("%+v: %+v", tt, tiers)
 			}
-			if n := strings.Count(log.String(), "tier is asked for"); n != tt.warnings {
-				t.Errorf("%+v: %d warnings: %s", tt, n, log.String())
+			if n := strings.Count(log, "tier is asked for"); n != tt.warnings {
+				t.Errorf("%+v: %d warnings: %s", tt, n, log)
 			}
 		})
 	}

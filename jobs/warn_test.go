@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"bytes"
 	"log/slog"
 	"strings"
 	"testing"
@@ -17,16 +16,11 @@ func TestWarnsOfAnotherModelAndOfNoPrice(t *testing.T) {
 	}
 	f.input("a", "b", "c")
 	warned := func() string {
-		var log bytes.Buffer
-		j, err := Open(f.spec, Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+		_, log, err := f.runLogged()
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer j.Close()
-		if _, err := j.Run(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		return log.String()
+		return log
 	}
 	if log := warned(); strings.Count(log, "gemini-3.5-flash-lite answers") != 1 {
 		t.Errorf("log %q, want one warning of another model", log)
