@@ -33,6 +33,15 @@ type dollars price.USD
 // float could not hold.
 func (d dollars) MarshalJSON() ([]byte, error) { return []byte(price.USD(d).String()), nil }
 
+// known returns nil, which is written as null, for the 0 that stands for a number that is
+// not there or not known.
+func known[N int64 | float64](n N) *N {
+	if n == 0 {
+		return nil
+	}
+	return &n
+}
+
 // wholeCost is a cost as JSON. It is nil, which is written as null, if any call's price
 // is not known.
 func wholeCost(cost price.USD, unpriced int64) *dollars {

@@ -171,7 +171,7 @@ type planJSON struct {
 
 	InputTokens     int64  `json:"input_tokens"`
 	OutputTokens    *int64 `json:"output_tokens,omitempty"`
-	MaxOutputTokens int64  `json:"max_output_tokens"`
+	MaxOutputTokens *int64 `json:"max_output_tokens"` // null: the rows have no limit
 	AnswersKnown    int64  `json:"answers_known"`
 	Simulated       bool   `json:"simulated"`
 	planCostJSON
@@ -218,7 +218,7 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 			Orphaned: r.Orphaned, BadRows: r.BadRows,
 		},
 		FirstRequest: r.First,
-		InputTokens:  r.InputTokens, MaxOutputTokens: r.MaxOutputTokens, AnswersKnown: r.Answered, Simulated: r.Simulated,
+		InputTokens:  r.InputTokens, MaxOutputTokens: known(r.MaxOutputTokens), AnswersKnown: r.Answered, Simulated: r.Simulated,
 		planCostJSON: planCostOf(r),
 		Models:       p.models(),
 	}

@@ -110,14 +110,14 @@ func (p Plan) ofModel(m *jobs.Pace) string {
 }
 
 // planModelJSON is [jobs.Pace] as JSON, with the limits that the plan takes into account;
-// 0: there is none, or it is not known.
+// null: there is none, or it is not known.
 type planModelJSON struct {
 	Model       string          `json:"model"`
 	Rows        int64           `json:"rows"`
 	InputTokens int64           `json:"input_tokens"`
-	RPM         int64           `json:"rpm"`
-	TPM         int64           `json:"tpm"`
-	RPD         int64           `json:"rpd"`
+	RPM         *int64          `json:"rpm"`
+	TPM         *int64          `json:"tpm"`
+	RPD         *int64          `json:"rpd"`
 	LeftToday   *int64          `json:"left_today,omitempty"`
 	DaysMore    *int64          `json:"days_more,omitempty"`
 	Learned     []quota.Learned `json:"learned"`
@@ -129,10 +129,10 @@ func (p Plan) models() (models []sorted[planModelJSON]) {
 		m := &p.Plan.Pace[i]
 		record := planModelJSON{
 			Model: m.Model, Rows: m.Rows, InputTokens: m.Tokens,
-			RPM: p.rpm(m).value, TPM: p.tpm(m).value, RPD: p.rpd(m).value, Learned: m.Learned,
+			RPM: known(p.rpm(m).value), TPM: known(p.tpm(m).value), RPD: known(p.rpd(m).value), Learned: m.Learned,
 		}
-		if record.RPD > 0 {
-			record.LeftToday, record.DaysMore = new(leftToday(m, record.RPD)), new(daysMore(m, record.RPD))
+		if rpd := record.RPD; rpd != nil {
+			record.LeftToday, record.DaysMore = new(leftToday(m, *rpd)), new(daysMore(m, *rpd))
 		}
 		models = append(models, sorted[planModelJSON]{record})
 	}

@@ -122,8 +122,8 @@ func allTokens(t *jobs.Totals) (n int64) {
 type progressJSON struct {
 	Type    string  `json:"type"`
 	Seconds float64 `json:"seconds"`
-	Total   int64   `json:"total"`
-	Rows    int64   `json:"rows"` // done
+	Total   *int64  `json:"total"` // null: not counted yet
+	Rows    int64   `json:"rows"`  // done
 	progressRowsJSON
 	RowRate     float64  `json:"rows_per_second"`
 	LeftSeconds *float64 `json:"eta_seconds"` // null: not known
@@ -148,27 +148,27 @@ type progressRowsJSON struct {
 
 // quotaJSON is [quota.State] as JSON.
 type quotaJSON struct {
-	Text          string  `json:"text"` // for people
-	Tier          string  `json:"tier"`
-	Limit         string  `json:"limit"`
-	Value         int64   `json:"value"`
-	Learned       bool    `json:"learned"`
-	Estimated     bool    `json:"estimated"`
-	Trouble       bool    `json:"trouble"`
-	Since         *string `json:"since"` // null: no limit binds, or it always did
-	AgeSeconds    float64 `json:"age_seconds"`
-	Why           string  `json:"why"`
-	NextSeconds   float64 `json:"next_seconds"`
-	InFlight      int     `json:"in_flight"`
-	OldestSeconds float64 `json:"oldest_seconds"`
-	Waiting       int     `json:"waiting"`
+	Text          string   `json:"text"` // for people
+	Tier          string   `json:"tier"`
+	Limit         string   `json:"limit"`
+	Value         *int64   `json:"value"` // null: the limit has no number, or it is not known
+	Learned       bool     `json:"learned"`
+	Estimated     bool     `json:"estimated"`
+	Trouble       bool     `json:"trouble"`
+	Since         *string  `json:"since"`       // null: no limit binds, or it always did
+	AgeSeconds    *float64 `json:"age_seconds"` // null as since is
+	Why           string   `json:"why"`
+	NextSeconds   *float64 `json:"next_seconds"` // null: a call in flight must end first
+	InFlight      int      `json:"in_flight"`
+	OldestSeconds float64  `json:"oldest_seconds"`
+	Waiting       int      `json:"waiting"`
 }
 
 // MarshalJSON implements json.Marshaler.
 func (p Progress) MarshalJSON() ([]byte, error) {
 	r := p.Progress
 	record := progressJSON{
-		Type: "progress", Seconds: r.Elapsed.Seconds(), Total: p.Total, Rows: p.done(),
+		Type: "progress", Seconds: r.Elapsed.Seconds(), Total: known(p.Total), Rows: p.done(),
 		progressRowsJSON: progressRowsJSON{r.Run.Status, r.Settled, r.Bad, r.Copied},
 		RowRate:          p.RowRate,
 		InFlight:         r.Calls, Attempts: r.Attempts, Waiting: r.Waiting,
@@ -182,11 +182,11 @@ func (p Progress) MarshalJSON() ([]byte, error) {
 
 func quotaOf(q quota.State) sorted[quotaJSON] {
 	r := quotaJSON{
-		Text: q.String(), Tier: q.Tier, Limit: q.Limit, Value: q.Value, Learned: q.Learned, Estimated: q.Estimated, Trouble: q.Trouble, AgeSeconds: q.Age.Seconds(), Why: q.Why,
-		NextSeconds: q.Next.Seconds(), InFlight: q.InFlight, OldestSeconds: q.Oldest.Seconds(), Waiting: q.Waiting,
+		Text: q.String(), Tier: q.Tier, Limit: q.Limit, Value: known(q.Value), Learned: q.Learned, Estimated: q.Estimated, Trouble: q.Trouble, Why: q.Why,
+		NextSeconds: known(q.Next.Seconds()), InFlight: q.InFlight, OldestSeconds: q.Oldest.Seconds(), Waiting: q.Waiting,
 	}
 	if !q.Since.IsZero() {
-		r.Since = new(q.Since.UTC().Format(time.RFC3339))
+		r.Since, r.AgeSeconds = new(q.Since.UTC().Format(time.RFC3339)), new(q.Age.Seconds())
 	}
 	return sorted[quotaJSON]{r}
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -55,6 +56,19 @@ func TestProgressTruth(t *testing.T) {
 }
 
 // A narrow terminal gets fewer figures, and never the half of one.
+// A number that is not known is null in JSON, since 0 is a number too.
+func TestUnknownIsNull(t *testing.T) {
+	text, err := json.Marshal(Progress{Progress: &jobs.Progress{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"total", "eta_seconds", "value", "since", "age_seconds", "next_seconds"} {
+		if !strings.Contains(string(text), `"`+name+`":null`) {
+			t.Errorf("%s is not null in %s", name, text)
+		}
+	}
+}
+
 func TestProgressFit(t *testing.T) {
 	p := Progress{Progress: &jobs.Progress{Run: jobs.Totals{Rows: 1234}}, Total: 5678, RowRate: 12}
 	for columns, want := range map[int]string{

@@ -107,11 +107,11 @@ type statusJSON struct {
 	Simulated   bool              `json:"simulated"`
 	Changed     []string          `json:"changed,omitempty"` // keys of the job file
 	LastSeq     int64             `json:"last_seq"`
-	LastAt      time.Time         `json:"last_at"`
+	LastAt      *time.Time        `json:"last_at"` // null: there is no result
 	Input       *jobs.InputStatus `json:"input"`
 	InputError  string            `json:"input_error,omitempty"`
-	RowRate     float64           `json:"rows_per_second"`
-	LeftSeconds *float64          `json:"eta_seconds"` // null: not known
+	RowRate     *float64          `json:"rows_per_second"` // null: it is not running
+	LeftSeconds *float64          `json:"eta_seconds"`     // null: not known
 	totalsJSON
 }
 
@@ -119,12 +119,18 @@ type statusJSON struct {
 func (s Status) MarshalJSON() ([]byte, error) {
 	r := s.Status
 	record := statusJSON{
-		Type: "status", State: r.State, Output: r.Output, Running: r.Running, Finished: r.Finished, LastSeq: r.LastSeq, LastAt: r.LastAt,
-		Input: r.Input, RowRate: r.Rate, totalsJSON: totalsOf(&r.Totals),
+		Type: "status", State: r.State, Output: r.Output, Running: r.Running, Finished: r.Finished, LastSeq: r.LastSeq,
+		Input: r.Input, totalsJSON: totalsOf(&r.Totals),
 	}
 	record.Standing, record.Simulated, record.Changed = string(r.Standing), r.Simulated(), s.Changed
 	if r.InputError != nil {
 		record.InputError = r.InputError.Error()
+	}
+	if r.LastSeq > 0 {
+		record.LastAt = &r.LastAt
+	}
+	if r.Running != nil {
+		record.RowRate = &r.Rate
 	}
 	if r.Left > 0 {
 		record.LeftSeconds = new(r.Left.Seconds())
