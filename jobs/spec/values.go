@@ -3,6 +3,7 @@ package spec
 import (
 	"encoding/json"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,6 +69,7 @@ func (w *writtenTexts) value(n ast.Node, at place) ast.Node {
 	if text, ok := plainColon(n).(*ast.StringNode); ok {
 		return inQuotes(first(n), text)
 	}
+	n = exponent(n, at)
 	switch n := n.(type) {
 	case *ast.AnchorNode:
 		n.Value = w.value(n.Value, at)
@@ -106,6 +108,28 @@ func (w *writtenTexts) value(n ast.Node, at place) ast.Node {
 	}
 	return n
 }
+
+// exponent returns the number that stands at a node as 1e-3, which YAML 1.2 calls a number,
+// and the YAML package a text. The package reads 1.0e-3 as a number, so that this is what the
+// token says from now on; see inQuotes.
+func exponent(n ast.Node, at place) ast.Node {
+	text, ok := n.(*ast.StringNode)
+	if !ok || at == userTexts || at == nullableTexts {
+		return n
+	}
+	t := text.GetToken()
+	if _, err := strconv.ParseFloat(t.Value, 64); err != nil || t.Type != token.StringType || !withExponent.MatchString(t.Value) {
+		return n
+	}
+	if json.Valid([]byte(t.Value)) { // otherwise value refuses it, as it is written
+		point := withExponent.ReplaceAllString(t.Value, "${1}.0${2}")
+		t.Value, t.Origin, t.Type = point, strings.Replace(t.Origin, t.Value, point, 1), token.FloatType
+	}
+	return ast.Float(t)
+}
+
+// withExponent matches a number that has an exponent and no point.
+var withExponent = regexp.MustCompile(`^([-+]?[0-9]+)([eE][-+]?[0-9]+)$`)
 
 // object keeps the names of an object, and its values.
 func (w *writtenTexts) object(members []*ast.MappingValueNode, at place) {

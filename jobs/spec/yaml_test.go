@@ -234,3 +234,35 @@ func TestEncodingsOfFiles(t *testing.T) {
 		t.Errorf("%+v, %v", flags, err)
 	}
 }
+
+// A number with an exponent is one, as YAML 1.2 has it, also without a point. Texts that look
+// so stay texts where only a text can stand, and in quotes.
+func TestExponents(t *testing.T) {
+	s, err := loadText(t, `request:
+  generationConfig: {temperature: 1e-3, topP: -2E5, stopSequences: [1e3], seed: &n 1e2, topK: *n, x: '1e3', y: "1e3", z: 1e400}
+  labels: {batch: 1e3}
+schema:
+  type: object
+  properties: {a: {type: number, maximum: 1e3, enum: [1e-2, 2E2]}, b: {type: string, enum: [1e3]}}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := json.Marshal(s.Request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const request = `{"generationConfig":{"seed":100,"stopSequences":["1e3"],"temperature":0.001,"topK":100,"topP":-200000,"x":"1e3","y":"1e3","z":"1e400"},"labels":{"batch":"1e3"}}`
+	if string(got) != request {
+		t.Errorf("the request is %s, want %s", got, request)
+	}
+	const schema = `{"type":"object","properties":{"a":{"type":"number","maximum":1000,"enum":[0.01,200]},"b":{"type":"string","enum":["1e3"]}}}`
+	if string(s.Schema) != schema {
+		t.Errorf("the schema is %s, want %s", s.Schema, schema)
+	}
+	for _, written := range []string{"01e3", "+1e3"} {
+		if _, err := loadText(t, "request: {a: "+written+"}"); err == nil || !strings.Contains(err.Error(), ": "+written+" may be") || !strings.Contains(err.Error(), "write numbers as JSON has them") {
+			t.Errorf("%s: error %v", written, err)
+		}
+	}
+}
