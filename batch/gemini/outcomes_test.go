@@ -164,6 +164,8 @@ var failures = []struct {
 	head bool // whether the answer had begun
 }{
 	{"nobody listens, no such host, no route", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, false},
+	{"this process has no file left for a connection", &net.OpError{Op: "dial", Err: os.NewSyscallError("socket", syscall.EMFILE)}, false},
+	{"likewise for looking up the host's name", &net.OpError{Op: "dial", Err: &net.DNSError{Err: "dial udp 127.0.0.1:53: socket: " + syscall.EMFILE.Error(), Name: "example.com"}}, false},
 	{"no connection within 20 s", &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}, false},
 	{"a certificate of an unknown authority: a proxy that opens TLS", x509.UnknownAuthorityError{}, false},
 	{"a certificate of another host, or an expired one", x509.HostnameError{Certificate: &x509.Certificate{}}, false},

@@ -9,6 +9,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
@@ -97,6 +99,8 @@ func transportKind(err error) (batch.Kind, string) {
 		return batch.KindConfig, hintAddress
 	case errors.As(err, &plain):
 		return batch.KindConfig, "the server does not speak TLS: does the address begin with http://?"
+	case outOfFiles(err):
+		return batch.KindTransport, "raise the limit of open files (ulimit -n), or lower --concurrency"
 	case errors.As(err, &network) && network.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		return batch.KindTimeout, ""
 	}
@@ -105,4 +109,10 @@ func transportKind(err error) (batch.Kind, string) {
 		return batch.KindTransport, "check the network, --endpoint and --base-url"
 	}
 	return batch.KindTransport, ""
+}
+
+// outOfFiles reports whether this machine has no file left for another connection. A failed
+// look-up of a name keeps only the text of its cause.
+func outOfFiles(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || strings.Contains(err.Error(), syscall.EMFILE.Error())
 }
