@@ -204,7 +204,7 @@ func (j *Job) quotaStore() *quota.Store {
 
 // plannedStore is the store of a job that is only looked at, without a connection;
 // nil where it cannot be told whose quota it would be.
-func (j *Job) plannedStore() *quota.Store {
+func plannedStore(j *Job) *quota.Store {
 	if j.conn.client != nil {
 		return j.quotaStore()
 	}

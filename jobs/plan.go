@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/quota"
@@ -42,7 +43,7 @@ func (j *Job) Plan() (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	store := j.plannedStore()
+	store := plannedStore(j)
 	return plan.New(plan.Config{
 		List: j.list, Journal: j.journal, Prices: j.prices, Count: j.deriver().Count, Tiers: j.spec.Tiers(),
 		MaxOutputTokens: bound, OwnBounds: j.prompt.Sets("generationConfig.maxOutputTokens"),
@@ -54,6 +55,19 @@ func (j *Job) Plan() (*Plan, error) {
 			return store.Peek(model)
 		},
 	})
+}
+
+// Least returns how long so many more rows take at the least, by the limits of requests that
+// the job gives, or that the model's refusals have taught. It is 0 if none is known.
+func (j *Job) Least(rows int64) time.Duration {
+	if j.prompt.Varies("model") {
+		return 0 // each model has quotas of its own
+	}
+	var known quota.Known
+	if store := plannedStore(j); store != nil {
+		known = store.Peek(j.spec.Model)
+	}
+	return known.Least(rows, int64(j.spec.RPM), int64(j.spec.RPD))
 }
 
 // Pilot asks n of the rows that a run would ask, from the shortest to the longest

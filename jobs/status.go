@@ -31,7 +31,8 @@ type Status struct {
 	cost.Totals
 
 	// Rate is how many rows a second got their result in the last minute of a job that
-	// is running, and Left how long it takes at this pace; 0 if not known.
+	// is running, and Left how long it takes at this pace, or by its quotas if they need
+	// longer; 0 if not known.
 	Rate float64
 	Left time.Duration
 }
@@ -100,7 +101,8 @@ func StatusOf(job Spec) (*Status, error) {
 	if d := now.Sub(since); s.Running != nil && d > 0 {
 		s.Rate = float64(recent) / d.Seconds()
 		if s.Input != nil && s.Rate > 0 {
-			s.Left = time.Duration(float64(s.Input.Left) / s.Rate * float64(time.Second)).Round(time.Second)
+			atThisPace := time.Duration(float64(s.Input.Left) / s.Rate * float64(time.Second))
+			s.Left = max(atThisPace, j.Least(s.Input.Left)).Round(time.Second)
 		}
 	}
 	return s, nil

@@ -34,6 +34,30 @@ func (k *Known) Limit(name string) (l Learned, ok bool) {
 	return k.Learned[i], true
 }
 
+// Least returns how long so many requests take at the least. Limits of requests a minute and
+// a day that are given count before those learned; 0 = not given. It is 0 if no limit is known.
+func (k *Known) Least(requests, rpm, rpd int64) (least time.Duration) {
+	limit := func(given int64, name string) int64 {
+		if l, ok := k.Limit(name); given == 0 && ok {
+			return l.Value
+		}
+		return given
+	}
+	if rpm := limit(rpm, LimitRPM); rpm > 0 {
+		least = time.Duration(float64(requests) / float64(rpm) * float64(time.Minute))
+	}
+	if rpd := limit(rpd, LimitRPD); rpd > 0 && !k.Reset.IsZero() {
+		today := max(0, rpd-int64(k.Used))
+		if !k.ParkedUntil.IsZero() {
+			today = 0
+		}
+		if days := (requests - today + rpd - 1) / rpd; requests > today {
+			least = max(least, time.Until(k.Reset)+time.Duration(days-1)*24*time.Hour)
+		}
+	}
+	return least
+}
+
 // Peek returns what is known of a model now. It changes nothing and takes no lock. If the
 // record cannot be read, only Reset is set.
 func (s *Store) Peek(model string) Known {

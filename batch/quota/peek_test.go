@@ -135,3 +135,33 @@ func TestList(t *testing.T) {
 		t.Errorf("kept of %v, want %v", got, want)
 	}
 }
+
+// The time that requests take follows from the limits that are given, and else from those
+// that were learned.
+func TestLeast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reset := time.Now().Add(8 * time.Hour)
+		learned := []Learned{{Limit: LimitRPM, Value: 60}, {Limit: LimitRPD, Value: 1000}}
+		for _, tt := range []struct {
+			name               string
+			known              Known
+			requests, rpm, rpd int64
+			want               time.Duration
+		}{
+			{"nothing is known", Known{Reset: reset}, 5000, 0, 0, 0},
+			{"a given rate", Known{Reset: reset}, 5000, 500, 0, 10 * time.Minute},
+			{"a learned rate", Known{Reset: reset, Learned: learned}, 300, 0, 0, 5 * time.Minute},
+			{"a given rate counts first", Known{Reset: reset, Learned: learned}, 300, 600, 0, 30 * time.Second},
+			{"all fit into today", Known{Reset: reset, Learned: learned, Used: 700}, 300, 0, 0, 5 * time.Minute},
+			{"one is left for tomorrow", Known{Reset: reset, Learned: learned, Used: 700}, 301, 0, 0, 8 * time.Hour},
+			{"three more days", Known{Reset: reset, Learned: learned, Used: 700}, 2301, 0, 0, 56 * time.Hour},
+			{"nothing more today", Known{Reset: reset, Learned: learned, Used: 7, ParkedUntil: reset}, 1000, 0, 0, 8 * time.Hour},
+			{"a given quota of the day", Known{Reset: reset}, 50, 0, 20, 32 * time.Hour},
+			{"when the day ends is not known", Known{}, 50, 0, 20, 0},
+		} {
+			if got := tt.known.Least(tt.requests, tt.rpm, tt.rpd); got != tt.want {
+				t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+			}
+		}
+	})
+}

@@ -96,7 +96,7 @@ func (d *display) show() {
 	p := d.job.Progress()
 	now := report.Progress{
 		Progress: &p, Total: d.total.Load(), Survey: d.survey,
-		RowRate: d.speed.add(p.Elapsed, p.Run.Rows, p.Quota.Limit == quota.LimitPause),
+		RowRate: d.speed.add(p.Elapsed, p.Run.Rows, p.Quota.Limit == quota.LimitPause), Least: d.job.Least,
 	}
 	switch columns, _ := d.con.stderr.Columns(); {
 	case d.json:

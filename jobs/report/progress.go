@@ -18,6 +18,10 @@ type Progress struct {
 	Total    int64        // rows of the job; 0 if not counted yet
 	Survey   *jobs.Survey // what a run that carries on had to ask; nil if no run came before
 	RowRate  float64      // rows a second, of late
+
+	// Least says how long rows take at the least, whatever the pace is now; nil if that is
+	// not known. See [jobs.Job.Least].
+	Least func(rows int64) time.Duration
 }
 
 // String returns one line without its end. It leaves out what the run waits for, which is the
@@ -48,7 +52,7 @@ func (p Progress) parts() []string {
 		parts[0] += fmt.Sprintf(" (%d %%)", int(100*share)) // rounded down: 100 % is the end
 	}
 	if left := p.left(); left > 0 {
-		parts = append(parts, "about "+left.String()+" left")
+		parts = append(parts, "about "+timeLeft(left)+" left")
 	}
 	cost, unpriced := r.Run.CostUSD()
 	money := costText(cost, unpriced)
@@ -101,6 +105,9 @@ func (p Progress) left() time.Duration {
 		return 0 // the pace of a moment says nothing about that
 	}
 	left := time.Duration(seconds * float64(time.Second))
+	if p.Least != nil {
+		left = max(left, p.Least(rows))
+	}
 	switch {
 	case left < 2*time.Minute:
 		return left.Round(time.Second)
@@ -108,6 +115,14 @@ func (p Progress) left() time.Duration {
 		return left.Round(10 * time.Second)
 	}
 	return left.Round(time.Minute)
+}
+
+// timeLeft writes a time that is known roughly.
+func timeLeft(d time.Duration) string {
+	if d < 48*time.Hour {
+		return d.String()
+	}
+	return durationInDays(d)
 }
 
 // allTokens counts the tokens that went in and came out.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/quota"
@@ -36,6 +37,10 @@ func TestProgressTruth(t *testing.T) {
 		{"under a limit", Progress{
 			Progress: &jobs.Progress{Run: answered(10), Quota: quota.State{Limit: quota.LimitRPM, Value: 60, Waiting: 3}}, Total: 310, RowRate: 50,
 		}, "10/310 rows (3 %)  about 5m0s left", ""},
+		{"under a quota of the day", Progress{
+			Progress: &jobs.Progress{Run: answered(10)}, Total: 310, RowRate: 50,
+			Least: func(rows int64) time.Duration { return time.Duration(rows) * time.Hour / 4 },
+		}, "10/310 rows (3 %)  about 3.1 days left", ""},
 		{"in a pause", Progress{
 			Progress: &jobs.Progress{Run: answered(10), Quota: quota.State{Limit: quota.LimitPause, Waiting: 3}}, Total: 12, RowRate: 1,
 		}, "10/12 rows (83 %)  1.0/s", "left"},

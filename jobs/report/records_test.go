@@ -327,7 +327,7 @@ SIMULATED: the answers below were made up by the simulator, and the cost is what
 real ones would have cost.
 state        running: process 42 on here, since 2026-11-02 08:30:00
 rows         3,001: 1 settled, 3,000 left, 0 bad
-speed        12 rows/s in the last minute, 4m0s left at this pace
+speed        12 rows/s in the last minute, 4m0s left
 answered     1 ok
 last result  2026-11-02 08:31:00
 requests     1, 0 of them retries

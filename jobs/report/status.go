@@ -70,7 +70,7 @@ func (s Status) String() string {
 	if r.Running != nil {
 		left := ""
 		if r.Left > 0 {
-			left = ", " + r.Left.String() + " left at this pace"
+			left = ", " + timeLeft(r.Left) + " left"
 		}
 		fmt.Fprintf(w, "speed\t%s rows/s in the last minute%s\n", decimal(r.Rate), left)
 	}
