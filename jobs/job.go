@@ -14,10 +14,10 @@ import (
 	"github.com/genbatch/genbatch/jobs/internal/critic"
 	"github.com/genbatch/genbatch/jobs/internal/media"
 	"github.com/genbatch/genbatch/jobs/internal/output"
+	"github.com/genbatch/genbatch/jobs/internal/planner"
 	"github.com/genbatch/genbatch/jobs/internal/prompt"
 	"github.com/genbatch/genbatch/jobs/internal/state"
 	"github.com/genbatch/genbatch/jobs/internal/work"
-	"github.com/genbatch/genbatch/jobs/plan"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -69,9 +69,9 @@ type Job struct {
 
 	list     *work.List
 	state    *state.Folder
-	journal  *journal.Journal // nil: it has not been read
-	upToDate *state.Manifest  // of the output, if Open found that nothing is to be asked; else nil
-	counted  plan.TokenCounts // the prompts that CountTokens had counted
+	journal  *journal.Journal    // nil: it has not been read
+	upToDate *state.Manifest     // of the output, if Open found that nothing is to be asked; else nil
+	counted  planner.TokenCounts // the prompts that CountTokens had counted
 
 	conn     connection // of a job that can run
 	progress progress

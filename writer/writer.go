@@ -46,7 +46,9 @@ type Config struct {
 	// = + - @, a tab or a line end, and is not a number.
 	CSVSafe bool
 
-	FS durable.FS // the zero value is the real file system
+	// FS is for tests within this module, which make writes fail. Others leave it at its
+	// zero value, the real file system.
+	FS durable.FS
 }
 
 // results returns the columns that are not the row's own.

@@ -148,7 +148,7 @@ func TestCutSegment(t *testing.T) {
 				t.Fatal(err)
 			}
 			lost, ok := errors.AsType[*journal.LostError](j.Write(results(5, 6)))
-			if !ok || lost.Cut == nil || lost.Cut.Size == lost.Cut.Want {
+			if !ok || !lost.Cut || lost.Size == lost.Want {
 				t.Errorf("Write returns %v, want a LostError with Cut", lost)
 			}
 		})

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
-	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
 )
@@ -100,7 +99,7 @@ type statusJSON struct {
 	Type        string            `json:"type"`
 	State       string            `json:"state"`
 	Output      string            `json:"output"`
-	Running     *durable.Owner    `json:"running"`
+	Running     *jobs.Owner       `json:"running"`
 	Finished    bool              `json:"finished"`
 	Standing    string            `json:"standing"`
 	Simulated   bool              `json:"simulated"`
