@@ -24,7 +24,9 @@ import (
 // a program does that uses the library.
 func TestErrorsToMatch(t *testing.T) {
 	refuse := func(consequence batch.Consequence, err batch.Error) modelFunc {
-		return func(context.Context, *batch.Request) batch.Outcome { return batch.Outcome{Consequence: consequence, Err: &err} }
+		return func(context.Context, *batch.Request) batch.Outcome {
+			return batch.Outcome{Consequence: consequence, Err: &err}
+		}
 	}
 	good := modelFunc(func(_ context.Context, r *batch.Request) batch.Outcome { return answer(r.Model, "good") })
 	for _, tt := range []struct {
