@@ -1,5 +1,8 @@
 // Package writer writes rows and their results to JSONL, CSV, TSV and Parquet files. A
 // file appears under its name all at once, when it is complete.
+//
+// [Create] begins an [Output] by a [Config], [Output.Write] appends a row with its results,
+// and [Output.Commit] gives the file its name.
 package writer
 
 import (

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -137,46 +138,62 @@ func (s *search) name(o *types.TypeName) {
 // isInternal reports whether only this module may import a package.
 func isInternal(pkg string) bool { return slices.Contains(strings.Split(pkg, "/"), "internal") }
 
-// importable returns the packages of the module that others may import, as the compiler
-// has them.
-func importable(t *testing.T) []*types.Package {
-	t.Helper()
+// A library is the packages of the module that others may import, and all that these import,
+// as the compiler has them.
+type library struct {
+	paths   []string // of the packages that others may import
+	exports map[string]string
+	types.Importer
+}
+
+// theLibrary reads the compiled packages once for all tests.
+var theLibrary = sync.OnceValues(readLibrary)
+
+func readLibrary() (*library, error) {
 	c := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Export,Name", module+"/...")
 	c.Stderr = os.Stderr
 	text, err := c.Output()
 	if err != nil {
-		t.Fatalf("go list: %v", err)
+		return nil, fmt.Errorf("go list: %w", err)
 	}
-	exports := make(map[string]string)
-	var paths []string
+	l := &library{exports: make(map[string]string)}
 	for d := json.NewDecoder(strings.NewReader(string(text))); ; {
 		var p struct{ ImportPath, Export, Name string }
 		if err := d.Decode(&p); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			t.Fatalf("go list: %v", err)
+			return nil, fmt.Errorf("go list: %w", err)
 		}
-		exports[p.ImportPath] = p.Export
+		l.exports[p.ImportPath] = p.Export
 		if strings.HasPrefix(p.ImportPath, module+"/") && p.Export != "" && p.Name != "main" && !isInternal(p.ImportPath) {
-			paths = append(paths, p.ImportPath)
+			l.paths = append(l.paths, p.ImportPath)
 		}
 	}
-	compiled := importer.ForCompiler(token.NewFileSet(), "gc", func(path string) (io.ReadCloser, error) {
-		if exports[path] == "" {
+	if len(l.paths) < 5 {
+		return nil, fmt.Errorf("go list names %d packages only that others may import", len(l.paths))
+	}
+	l.Importer = importer.ForCompiler(token.NewFileSet(), "gc", func(path string) (io.ReadCloser, error) {
+		if l.exports[path] == "" {
 			return nil, fmt.Errorf("go list names no export data of %s", path)
 		}
-		return os.Open(exports[path])
+		return os.Open(l.exports[path])
 	})
-	var packages []*types.Package
-	for _, path := range paths {
-		p, err := compiled.Import(path)
+	return l, nil
+}
+
+// importable returns the packages of the module that others may import.
+func importable(t *testing.T) (packages []*types.Package) {
+	t.Helper()
+	l, err := theLibrary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range l.paths {
+		p, err := l.Import(path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		packages = append(packages, p)
-	}
-	if len(packages) < 5 {
-		t.Fatalf("go list names %d packages only that others may import", len(packages))
 	}
 	return packages
 }

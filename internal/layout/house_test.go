@@ -24,7 +24,7 @@ var house = []floor{
 		{"examples", nil},
 		{"internal/layout", nil},
 		{"jobs/internal/jobtest", []string{"jobs/spec", "batch", "internal/durable"}},
-		{"jobs/cost/costtest", []string{"jobs/cost"}},
+		{"jobs/internal/costtest", []string{"jobs/cost"}},
 		{"batch/batchtest", []string{"batch"}},
 		{"internal/benchtest", nil},
 		{"internal/recordedtest", nil},
