@@ -91,7 +91,7 @@ func TestErrorsToMatch(t *testing.T) {
 		}},
 		{"a journal that is deleted", nil, nil, func(_ *testing.T, s jobs.Spec, err error) bool {
 			lost, ok := errors.AsType[*jobs.LostError](err)
-			return ok && errors.Is(err, batch.ErrSink) && lost.Dir == s.StateDir() && lost.Deleted && filepath.Dir(lost.Path) == lost.Dir && lost.Kept != ""
+			return ok && errors.Is(err, batch.ErrSink) && lost.Dir == s.StateDir() && lost.Safe() && filepath.Dir(lost.Kept) == lost.Dir
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -24,7 +24,7 @@ func printCarryOn(w io.Writer, s *jobs.Summary, err error, total int64) {
 	left := s.Left(total)
 	text := ""
 	lost, isLost := errors.AsType[*jobs.LostError](err)
-	if !isLost || lost.Err == nil && lost.Before == 0 && !lost.Cut {
+	if !isLost || lost.Safe() {
 		text = "What was answered is safe. "
 	}
 	if total > 0 && left > 0 {
