@@ -131,20 +131,24 @@ type (
 	LostError = journal.LostError
 )
 
-// Load reads a job file; see [spec.Load].
+// Load reads a job file. An unknown key, or a value that it cannot have, is a [*SpecError]
+// with its line and column, and a near name if there is one.
 func Load(path string) (*Spec, error) { return spec.Load(path) }
 
-// SchemaFile returns the Schema that a file holds; see [spec.SchemaFile].
+// SchemaFile returns a Schema that is read from a file, once the job is opened.
 func SchemaFile(path string) Schema { return spec.SchemaFile(path) }
 
-// StateDirOf returns the default state folder of an output.
+// StateDirOf returns the default state folder of an output, as [ReadStatus] and [LoadState]
+// take one: its path and ".genbatch".
 func StateDirOf(output string) string { return spec.StateDirOf(output) }
 
 // Version returns the version of genbatch that is running.
 func Version() string { return version.Version() }
 
-// GroupOf is [spec.GroupOf].
+// GroupOf returns the key under which a job file has a key, such as summarize for words. It
+// is empty for the job's own keys. It is for commands that make a Spec of flags.
 func GroupOf(key string) string { return spec.GroupOf(key) }
 
-// Guards is [spec.Guards].
+// Guards returns the keys of a job file that must not be left empty where they are given, such
+// as max_cost, and what is to be written for each. It is for commands that make a Spec of flags.
 func Guards() map[string]string { return spec.Guards() }
