@@ -1,4 +1,6 @@
-// Package batch holds the domain types of genbatch and its engine.
+// Package batch holds the domain types of genbatch and its engine. [Run] asks a [Model] about
+// each [Request] of a sequence, as fast as a [Limiter] allows, and hands each [Result] to a
+// [Sink]. All three can be a program's own. Package jobs puts them together for files.
 //
 // # Words
 //

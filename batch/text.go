@@ -40,16 +40,16 @@ func AppendText(dst []byte, v any) []byte {
 	case int64:
 		return strconv.AppendInt(dst, v, 10)
 	case float64:
-		return AppendFloat(dst, v)
+		return appendFloat(dst, v)
 	case []byte:
 		return base64.StdEncoding.AppendEncode(dst, v)
 	}
 	return dst
 }
 
-// AppendFloat appends f in the shortest form. Only a very large or small number has an
+// appendFloat appends f in the shortest form. Only a very large or small number has an
 // exponent, of two digits at least: 1e-07, where encoding/json writes 1e-7.
-func AppendFloat(dst []byte, f float64) []byte {
+func appendFloat(dst []byte, f float64) []byte {
 	switch abs := math.Abs(f); {
 	case math.IsNaN(f):
 		return append(dst, "NaN"...)

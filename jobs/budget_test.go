@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/batch/price"
-	"github.com/genbatch/genbatch/jobs/internal/budget"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
@@ -42,7 +41,7 @@ func TestCapHolds(t *testing.T) {
 	f.input(lines(1000)...)
 	f.spec.MaxCost = "0.25"
 	_, err := f.run()
-	budget, ok := errors.AsType[*budget.Error](err)
+	budget, ok := errors.AsType[*BudgetError](err)
 	if !ok {
 		t.Fatalf("the run ends with %v, want a *BudgetError", err)
 	}
@@ -81,7 +80,7 @@ func TestCapCountsWhatWasCut(t *testing.T) {
 	}
 	f.inBubble(func(t *testing.T) {
 		s, err := f.run()
-		if _, ok := errors.AsType[*budget.Error](err); !ok {
+		if _, ok := errors.AsType[*BudgetError](err); !ok {
 			t.Fatalf("the run ends with %v, want a *BudgetError", err)
 		}
 		// At most 1000 tokens out and 62 bytes in: $0.0025186 each, so that 7 fit. They are
@@ -101,7 +100,7 @@ func TestSoftCapIsExceededByLittle(t *testing.T) {
 	f.input(lines(500)...)
 	f.spec.MaxCost, f.spec.MaxOutputTokens = "0.1", 0
 	_, warned, err := f.runLogged()
-	if _, ok := errors.AsType[*budget.Error](err); !ok || !strings.Contains(warned, "soft") {
+	if _, ok := errors.AsType[*BudgetError](err); !ok || !strings.Contains(warned, "soft") {
 		t.Fatalf("the run ends with %v and warns %q, want a *BudgetError and that the cap is soft", err, warned)
 	}
 	if spent := f.spent(); spent > price.Dollar/10+4*price.Dollar/1000 || spent < price.Dollar/10-5*price.Dollar/1000 {
@@ -124,7 +123,7 @@ func TestSoftCapKnowsEarlierRuns(t *testing.T) {
 	f.spec.Limit, f.spec.MaxCost = 0, (one + one/2).String()
 	f.e.Requests()
 	_, err := f.run()
-	if _, ok := errors.AsType[*budget.Error](err); !ok {
+	if _, ok := errors.AsType[*BudgetError](err); !ok {
 		t.Errorf("the run ends with %v, want a *BudgetError", err)
 	}
 	if asked := f.e.Requests(); len(asked) != 0 {
@@ -202,7 +201,7 @@ func TestCapEndsAtUnpricedAnswer(t *testing.T) {
 		return status, strings.Replace(body, "gemini-2.5-flash", name, 1)
 	}
 	s, warned, err := f.runLogged()
-	e, ok := errors.AsType[*budget.Error](err)
+	e, ok := errors.AsType[*BudgetError](err)
 	if !ok || e.Unpriced != "nobodys-model" || s.Run.Rows < 2 || s.Run.Rows > 5 {
 		t.Fatalf("the run ends with %v after %d rows", err, s.Run.Rows)
 	}
@@ -232,7 +231,7 @@ func TestCapCountsInputThatIsElsewhere(t *testing.T) {
 	}
 	f.inBubble(func(t *testing.T) {
 		_, warned, err := f.runLogged()
-		if _, ok := errors.AsType[*budget.Error](err); !ok || !strings.Contains(warned, "is soft") {
+		if _, ok := errors.AsType[*BudgetError](err); !ok || !strings.Contains(warned, "is soft") {
 			t.Fatalf("the run ends with %v and warns %q, want a *BudgetError and that the cap is soft", err, warned)
 		}
 		if spent := f.spent(); spent > price.Dollar/2 || spent < 4*price.Dollar/10 {
@@ -247,7 +246,7 @@ func TestCapReservesSearches(t *testing.T) {
 	f.input("a")
 	f.spec.Model, f.spec.MaxCost, f.spec.MaxOutputTokens = "gemini-3.5-flash", "0.10", 10
 	f.spec.Request = map[string]any{"tools": []any{map[string]any{"googleSearch": map[string]any{}}}}
-	var over *budget.Error
+	var over *BudgetError
 	if _, err := f.run(); !errors.As(err, &over) || len(f.e.Requests()) != 0 {
 		t.Errorf("%v, want a *BudgetError and nothing sent", err)
 	}

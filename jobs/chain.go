@@ -200,7 +200,7 @@ func (c *chain) keepProvenance(m batch.Model) (batch.Model, error) {
 	if !isLocal(c.job.conn.endpoint) {
 		return m, nil
 	}
-	simulated, known, err := c.job.simulatedBefore()
+	simulated, known, err := simulatedBefore(c.job.journal)
 	if err != nil || !known {
 		return m, err
 	}

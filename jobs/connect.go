@@ -145,7 +145,7 @@ func apiKey(s *spec.Spec, e gemini.Endpoint, env func(string) string) (key, from
 // no part of a row's identity, so without it a job that was tried with the
 // simulator would count as answered.
 func (j *Job) checkSimulated() error {
-	switch simulated, known, err := j.simulatedBefore(); {
+	switch simulated, known, err := simulatedBefore(j.journal); {
 	case err != nil:
 		return err
 	case !known:
@@ -158,10 +158,10 @@ func (j *Job) checkSimulated() error {
 	return nil
 }
 
-// simulatedBefore reports whether the answers in the journal were made up; known is
+// simulatedBefore reports whether the answers in a journal were made up; known is
 // false when it has none.
-func (j *Job) simulatedBefore() (simulated, known bool, err error) {
-	for r, err := range readable(j.journal) {
+func simulatedBefore(jl *journal.Journal) (simulated, known bool, err error) {
+	for r, err := range readable(jl) {
 		if err != nil {
 			return false, false, err
 		}

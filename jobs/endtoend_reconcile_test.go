@@ -12,7 +12,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/internal/sim"
-	"github.com/genbatch/genbatch/jobs/cost/costtest"
+	"github.com/genbatch/genbatch/jobs/internal/costtest"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 

@@ -9,8 +9,8 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/jobs/internal/output"
+	"github.com/genbatch/genbatch/jobs/internal/planner"
 	"github.com/genbatch/genbatch/jobs/internal/state"
-	"github.com/genbatch/genbatch/jobs/plan"
 	"github.com/genbatch/genbatch/jobs/spec"
 	"github.com/genbatch/genbatch/writer"
 )
@@ -42,7 +42,7 @@ func (j *Job) deriveOwn(ctx context.Context, format string, force bool) (*Totals
 		Path: j.spec.Output, Format: format, Whole: true,
 		BeforeCommit: func(sum writer.Sum) error {
 			if err := j.state.CheckOutput(force); err != nil {
-				return &state.AppearedError{Path: j.spec.Output, Err: err}
+				return state.Appeared(err)
 			}
 			return j.state.Announce(sum.Size, sum.SHA256)
 		},
@@ -83,7 +83,7 @@ func (j *Job) finish(ctx context.Context, s *Summary) error {
 	if err != nil {
 		return err
 	}
-	s.Forecast = plan.ParseForecast(forecast, totals.Rows)
+	s.Forecast = planner.ParseForecast(forecast, totals.Rows)
 	return j.record(before, totals, sum.SHA256)
 }
 
@@ -92,6 +92,10 @@ func (j *Job) finish(ctx context.Context, s *Summary) error {
 // them are written. An existing file is replaced only when force is set, or when
 // it is the job's own output, which is only ever written whole: every row, and none
 // of them pending.
+//
+// The error is a [*SpecError] if the output is refused, which wraps an [*OutputError] if a
+// file is in the way, a [*LockedError] if it is the job's own and another process runs the
+// job, and a [*journal.Damage] if an answer cannot be read.
 func (j *Job) Export(path, format string, statuses []batch.Status, force bool) (*Totals, error) {
 	if err := j.openJournal(); err != nil {
 		return nil, err
@@ -110,7 +114,7 @@ func (j *Job) Export(path, format string, statuses []batch.Status, force bool) (
 	own := path == j.spec.Output
 	free := func(writer.Sum) error {
 		if _, err := os.Stat(path); err == nil && !force && (!own || j.checkOutput() != nil) {
-			return spec.Errorf("choose another --output, or replace it with --force", "%s exists", path)
+			return &spec.Error{Err: &OutputError{Path: path, Why: "exists"}, Hint: "choose another --output, or replace it with --force"}
 		}
 		return nil
 	}

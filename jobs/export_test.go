@@ -192,7 +192,7 @@ func TestExportTakesLock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var locked *durable.LockedError
+	var locked *LockedError
 	if _, err := j.Export(f.spec.Output, "", nil, false); !errors.As(err, &locked) {
 		t.Errorf("while a run holds the lock: %v, want a LockedError", err)
 	}

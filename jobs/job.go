@@ -14,10 +14,10 @@ import (
 	"github.com/genbatch/genbatch/jobs/internal/critic"
 	"github.com/genbatch/genbatch/jobs/internal/media"
 	"github.com/genbatch/genbatch/jobs/internal/output"
+	"github.com/genbatch/genbatch/jobs/internal/planner"
 	"github.com/genbatch/genbatch/jobs/internal/prompt"
 	"github.com/genbatch/genbatch/jobs/internal/state"
 	"github.com/genbatch/genbatch/jobs/internal/work"
-	"github.com/genbatch/genbatch/jobs/plan"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -48,6 +48,12 @@ type Options struct {
 	// means the client of the Spec's endpoint.
 	Model batch.Model
 
+	// Observe, if not nil, is called with each row that a run asks, once its result is safe
+	// in the journal. Calls come one at a time, in the order in which rows are answered, and
+	// the run waits for them, so that a slow one slows it down. A row that needs no call is
+	// not observed: one that is settled, skipped, or copied. [Job.Rows] has them all.
+	Observe func(*Row)
+
 	fs           durable.FS // of tests, which make writes fail
 	segmentBytes int64      // of the journal; its default if 0. Tests want several segments.
 }
@@ -69,9 +75,9 @@ type Job struct {
 
 	list     *work.List
 	state    *state.Folder
-	journal  *journal.Journal // nil: it has not been read
-	upToDate *state.Manifest  // of the output, if Open found that nothing is to be asked; else nil
-	counted  plan.TokenCounts // the prompts that CountTokens had counted
+	journal  *journal.Journal    // nil: it has not been read
+	upToDate *state.Manifest     // of the output, if Open found that nothing is to be asked; else nil
+	counted  planner.TokenCounts // the prompts that CountTokens had counted
 
 	conn     connection // of a job that can run
 	progress progress

@@ -5,107 +5,152 @@ import (
 	"github.com/genbatch/genbatch/internal/version"
 	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/eval"
-	"github.com/genbatch/genbatch/jobs/internal/budget"
-	"github.com/genbatch/genbatch/jobs/internal/prune"
-	"github.com/genbatch/genbatch/jobs/internal/state"
-	"github.com/genbatch/genbatch/jobs/internal/tier"
-	"github.com/genbatch/genbatch/jobs/internal/work"
 	"github.com/genbatch/genbatch/jobs/plan"
+	"github.com/genbatch/genbatch/jobs/record"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // This file keeps the names of jobs where they always were, for types that rooms define.
 
-// The job file's types, which package spec defines.
+// The job file, which package spec defines.
 type (
-	Spec         = spec.Spec
-	SpecError    = spec.Error
-	List         = spec.List
-	Classify     = spec.Classify
-	Labels       = spec.Labels
-	Label        = spec.Label
-	Examples     = spec.Examples
-	Example      = spec.Example
-	Summarize    = spec.Summarize
-	Extract      = spec.Extract
-	Raw          = spec.Raw
-	Schema       = spec.Schema
-	MediaColumn  = spec.MediaColumn
+	// A Spec describes a job.
+	Spec = spec.Spec
+	// A SpecError is a mistake in the job or its input that the user can correct, with the
+	// remedy. Nothing was sent because of it.
+	SpecError = spec.Error
+	// A List is one text or several.
+	List = spec.List
+	// A Classify gives each row one of some labels, or several.
+	Classify = spec.Classify
+	// Labels are the labels of a classification in their order.
+	Labels = spec.Labels
+	// A Label is a name with an optional description, both of which the model reads.
+	Label = spec.Label
+	// Examples are texts with their labels, which show the model what is meant.
+	Examples = spec.Examples
+	// An Example is one of them.
+	Example = spec.Example
+	// A Summarize asks for a summary of each row.
+	Summarize = spec.Summarize
+	// An Extract asks for JSON by a schema.
+	Extract = spec.Extract
+	// A Raw says that each row is a request itself.
+	Raw = spec.Raw
+	// A Schema is the JSON Schema of answers.
+	Schema = spec.Schema
+	// A MediaColumn is a column whose cells name or hold images, sound, films or documents.
+	MediaColumn = spec.MediaColumn
+	// MediaColumns are a job's columns with media.
 	MediaColumns = spec.MediaColumns
 )
 
 // What runs used and cost, which package cost defines.
 type (
-	Totals      = cost.Totals
+	// Totals add up the rows of a run or of a job.
+	Totals = cost.Totals
+	// ModelTotals are those of one model.
 	ModelTotals = cost.ModelTotals
-	TierTotals  = cost.TierTotals
-	Bill        = cost.Bill
-	Share       = cost.Share
+	// TierTotals are those of one service tier.
+	TierTotals = cost.TierTotals
+	// A Bill divides the cost of Totals.
+	Bill = cost.Bill
+	// A Share is a part of a Bill.
+	Share = cost.Share
 )
 
 // How labels compare with known ones, which package eval defines.
 type (
-	Evaluation     = eval.Evaluation
-	Excluded       = eval.Excluded
-	Scores         = eval.Scores
-	LabelScores    = eval.LabelScores
-	Calibration    = eval.Calibration
+	// An Evaluation compares the labels of a job with those of its column expected.
+	Evaluation = eval.Evaluation
+	// Excluded counts the rows that it leaves out.
+	Excluded = eval.Excluded
+	// Scores are precision, recall and F1.
+	Scores = eval.Scores
+	// LabelScores are those of one label.
+	LabelScores = eval.LabelScores
+	// A Calibration says how far the confidence that the model states can be believed.
+	Calibration = eval.Calibration
+	// A ConfidenceBand is the rows with a confidence between two bounds.
 	ConfidenceBand = eval.ConfidenceBand
-	Confused       = eval.Confused
+	// A Confused counts the rows that were expected to have one label and got another.
+	Confused = eval.Confused
 )
 
 // What a run would do and cost, which package plan defines.
 type (
-	Plan     = plan.Plan
-	Outlook  = plan.Outlook
+	// A Plan says what a run would ask, and what it would cost.
+	Plan = plan.Plan
+	// An Outlook is what a Plan takes from the answers so far.
+	Outlook = plan.Outlook
+	// A Forecast is a cost with its interval.
 	Forecast = plan.Forecast
-	Pace     = plan.Pace
+	// A Pace is what a run would ask of one model.
+	Pace = plan.Pace
 )
 
-// What Prune removes and has removed, which package prune defines.
+// Records of a job, which package record defines.
 type (
-	Pruning = prune.Pruning
-	Pruned  = prune.Pruned
+	// A Row is one row of a job with what became of it; see [Job.Rows].
+	Row = record.Row
+	// An Owner is the process that runs a job.
+	Owner = record.Owner
+	// A Standing says what the file at the output's path is to the job.
+	Standing = record.Standing
+	// An InputStatus counts the rows of the input.
+	InputStatus = record.InputStatus
+	// A Survey says what a run that carries on is to do.
+	Survey = record.Survey
+	// A Pruning says which results [Prune] removes.
+	Pruning = record.Pruning
+	// A Pruned says what it removed.
+	Pruned = record.Pruned
 )
 
-// An InputStatus counts the rows of the input that a job has now.
-type InputStatus = work.Status
-
-// What the file at the output's path is to a job, which package state knows.
+// What the file at the output's path is to a job; see [Status.Standing].
 const (
-	OutputUnwritten = state.Unwritten
-	OutputCurrent   = state.Current
-	OutputTouched   = state.Touched
-	OutputOutdated  = state.Outdated
-	OutputMissing   = state.Missing
-	OutputForeign   = state.Foreign
+	OutputUnwritten = record.Unwritten // no output was finished, and no file is there
+	OutputCurrent   = record.Current   // the job would write the same again, as far as sizes and times tell
+	OutputTouched   = record.Touched   // likewise, but times of inputs differ, as in a copy
+	OutputOutdated  = record.Outdated  // the job has written it, from another input, job or journal
+	OutputMissing   = record.Missing   // it was finished, and the file is not there any more
+	OutputForeign   = record.Foreign   // the job has not written it, or it was changed since
 )
 
-// A Survey counts those that a run is to ask.
-type Survey = work.Survey
-
-// Errors that end a run early, beside those of [batch.Run].
+// Errors that programs tell apart, beside [SpecError] and those of [batch.Run].
 type (
-	BudgetError   = budget.Error
-	DeadlineError = tier.DeadlineError
-	LostError     = journal.LostError
-	Damage        = journal.Damage
+	// A LockedError says that another process, or another Job of this one, runs the job.
+	LockedError = record.LockedError
+	// An OutputError says that a file was not replaced: it is not the job's, or is read-only.
+	OutputError = record.OutputError
+	// A BudgetError ends a run that has come to max_cost.
+	BudgetError = record.BudgetError
+	// A DeadlineError ends a run whose deadline has come.
+	DeadlineError = record.DeadlineError
+	// A LostError ends a run whose journal was deleted, moved or cut.
+	LostError = journal.LostError
+	// A Damage is a place where the journal is not as it was written.
+	Damage = journal.Damage
 )
 
-// Load reads a job file; see [spec.Load].
+// Load reads a job file. An unknown key, or a value that it cannot have, is a [*SpecError]
+// with its line and column, and a near name if there is one.
 func Load(path string) (*Spec, error) { return spec.Load(path) }
 
-// SchemaFile returns the Schema that a file holds; see [spec.SchemaFile].
+// SchemaFile returns a Schema that is read from a file, once the job is opened.
 func SchemaFile(path string) Schema { return spec.SchemaFile(path) }
 
-// StateDirOf returns the default state folder of an output.
+// StateDirOf returns the default state folder of an output, as [ReadStatus] and [LoadState]
+// take one: its path and ".genbatch".
 func StateDirOf(output string) string { return spec.StateDirOf(output) }
 
 // Version returns the version of genbatch that is running.
 func Version() string { return version.Version() }
 
-// GroupOf is [spec.GroupOf].
+// GroupOf returns the key under which a job file has a key, such as summarize for words. It
+// is empty for the job's own keys. It is for commands that make a Spec of flags.
 func GroupOf(key string) string { return spec.GroupOf(key) }
 
-// Guards is [spec.Guards].
+// Guards returns the keys of a job file that must not be left empty where they are given, such
+// as max_cost, and what is to be written for each. It is for commands that make a Spec of flags.
 func Guards() map[string]string { return spec.Guards() }

@@ -23,9 +23,12 @@ import (
 // This file makes jobs ready: to run, with the lock and all checks, or to be looked at.
 
 // Open makes a job ready to run: it checks all that can be checked without
-// sending anything, takes the job's lock, and reads its journal. Its errors are
-// SpecErrors where the user is to mend something, a *durable.LockedError when
-// another process runs the job, and faults of the disk. Close the job after use.
+// sending anything, takes the job's lock, and reads its journal. Close the job after use.
+//
+// The error is a [*SpecError] if the user is to mend something, which wraps a
+// [*reader.Error] with the place if it is the input, and an [*OutputError] if a file at the
+// output's path is not to be replaced. It is a [*LockedError] if another process runs the
+// job. Any other error is a fault of the disk.
 func Open(s Spec, o Options) (*Job, error) {
 	j, err := prepare(s, o)
 	if err != nil {
@@ -39,7 +42,7 @@ func Open(s Spec, o Options) (*Job, error) {
 }
 
 // View makes a job ready to be looked at: its journal is read as it stands, also
-// while another process runs the job.
+// while another process runs the job. The error is a [*SpecError], or a fault of the disk.
 func View(s Spec, o Options) (*Job, error) {
 	j, err := prepare(s, o)
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/genbatch/genbatch/batch"
-	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
@@ -84,7 +83,7 @@ func TestOneProcessRunsAJob(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var locked *durable.LockedError
+	var locked *LockedError
 	if _, err := f.run(); !errors.As(err, &locked) || locked.Owner.PID != os.Getpid() {
 		t.Errorf("error %v", err)
 	}

@@ -7,13 +7,13 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/quota"
-	"github.com/genbatch/genbatch/jobs/plan"
+	"github.com/genbatch/genbatch/jobs/internal/planner"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // This file says what a run would do and cost, also by asking a few rows for real.
 
-// Plan reads input and journal and says what a run would do; see [plan.New].
+// Plan reads input and journal and says what a run would do and cost.
 func (j *Job) Plan() (*Plan, error) {
 	if !j.state.Locked() { // else a run has checked them
 		if err := j.critic.CheckGuards(); err != nil {
@@ -44,7 +44,7 @@ func (j *Job) Plan() (*Plan, error) {
 		return nil, err
 	}
 	store := plannedStore(j)
-	return plan.New(plan.Config{
+	return planner.New(planner.Config{
 		List: j.list, Journal: j.journal, Prices: j.prices, Count: j.deriver().Count, Tiers: j.spec.Tiers(),
 		MaxOutputTokens: bound, OwnBounds: j.prompt.Sets("generationConfig.maxOutputTokens"),
 		Counted: j.counted,
@@ -94,7 +94,7 @@ func (j *Job) Pilot(ctx context.Context, n int) (*Summary, *Plan, error) {
 	}
 	if p.Forecast != nil {
 		var text []byte
-		if text, err = p.MarshalForecast(); err == nil {
+		if text, err = planner.MarshalForecast(p); err == nil {
 			err = j.state.SaveForecast(text)
 		}
 	}
@@ -128,7 +128,7 @@ func (j *Job) CountTokens(ctx context.Context, n int) (counted int64, err error)
 	if err != nil {
 		return 0, err
 	}
-	j.counted = make(plan.TokenCounts)
+	j.counted = make(planner.TokenCounts)
 	for it, err := range chosen.Items() {
 		if err != nil {
 			return 0, err

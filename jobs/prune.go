@@ -5,6 +5,7 @@ import (
 	"io/fs"
 
 	"github.com/genbatch/genbatch/batch/journal"
+	"github.com/genbatch/genbatch/jobs/internal/prune"
 	"github.com/genbatch/genbatch/jobs/internal/state"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
@@ -12,7 +13,7 @@ import (
 // This file removes results from a journal for good, those that package prune chooses.
 
 // Prune rewrites a job's journal without some of its results. It fails with a
-// *durable.LockedError while a process runs the job, and with a SpecError when rows
+// [*LockedError] while a process runs the job, and with a [*SpecError] when rows
 // of the input would have to be asked again and p.Yes is not set; then nothing has
 // changed. A crash leaves the journal as it was, or pruned.
 func Prune(s spec.Spec, o Options, p Pruning) (*Pruned, error) {
@@ -48,7 +49,7 @@ func Prune(s spec.Spec, o Options, p Pruning) (*Pruned, error) {
 	if !r.Compared {
 		list = nil
 	}
-	remove, err := p.Choose(list, j.journal, j.prices, r)
+	remove, err := prune.Choose(p, list, j.journal, j.prices, r)
 	if err != nil || remove == nil {
 		return r, err
 	}

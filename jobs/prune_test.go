@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
-	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
 	"github.com/genbatch/genbatch/jobs/internal/state"
 	"github.com/genbatch/genbatch/jobs/spec"
@@ -190,7 +189,7 @@ func TestPruneIsLocked(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	var locked *durable.LockedError
+	var locked *LockedError
 	if _, err := Prune(f.spec, Options{}, Pruning{Orphaned: true}); !errors.As(err, &locked) {
 		t.Errorf("error %v", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/internal/output"
 	"github.com/genbatch/genbatch/jobs/internal/state"
 	"github.com/genbatch/genbatch/jobs/internal/tier"
 	"github.com/genbatch/genbatch/jobs/internal/work"
@@ -98,8 +99,23 @@ func (j *Job) Progress() Progress {
 }
 
 // Run asks what the journal does not have, and writes the output when no row is
-// left pending. The summary is there also when the run ended early, which the
-// error tells: what [batch.Run] returned, or a fault of writing the output.
+// left pending. That some rows end without an answer is no error: the Status of the
+// summary's totals counts them.
+//
+// An error says why the run ended early. Nearly always there is a summary all the same, of
+// what the run came to, and whatever was answered is safe: running again carries on.
+//
+//   - [batch.ErrInterrupted]: ctx ended.
+//   - [*batch.StopError]: the endpoint refuses every request; its Err says why.
+//   - [*quota.DayError]: the quota of the day is used up.
+//   - [*DeadlineError]: the deadline of the Spec has come.
+//   - [*BudgetError]: the next request might exceed the MaxCost of the Spec.
+//   - [batch.ErrMaxFailures]: too many rows ended without an answer.
+//   - [batch.ErrSource]: the input broke; it wraps a [*reader.Error].
+//   - [batch.ErrSink]: the journal cannot be written; it wraps a [*LostError] if the journal
+//     was deleted, moved or cut.
+//   - [*journal.Damage]: an answer of the journal cannot be read for the output.
+//   - [*OutputError]: another file has taken the output's path since the run began.
 func (j *Job) Run(ctx context.Context) (*Summary, error) {
 	j.warnInput()
 	j.critic.WarnPrice()
@@ -140,7 +156,8 @@ func (j *Job) ask(ctx context.Context, list *work.List) (*Summary, error) {
 	ctx, cancel := tier.WithDeadline(ctx, c.deadline)
 	defer cancel()
 	j.progress.start(c.begin, j.journal.Last(), c.quota, c.flex())
-	requests, skip := j.requests(list)
+	observer := output.NewObserver(j.deriver(), j.options.Observe)
+	requests, skip := j.requests(list, observer)
 	err = batch.Run(ctx, c.over(batch.Config{
 		Sink:        state.Guard(j.state, j.journal),
 		Skip:        skip,
@@ -148,8 +165,11 @@ func (j *Job) ask(ctx context.Context, list *work.List) (*Summary, error) {
 		Concurrency: j.spec.Concurrency,
 		MaxAttempts: j.spec.MaxAttempts,
 		MaxFailures: failures,
-		OnResult:    j.note,
-		Gauges:      j.progress.gauges,
+		OnResult: func(r *batch.Result) {
+			j.note(r)
+			observer.Show(r)
+		},
+		Gauges: j.progress.gauges,
 	}), requests)
 	if late, ok := errors.AsType[*DeadlineError](err); ok {
 		err = late
@@ -171,7 +191,7 @@ func (j *Job) ask(ctx context.Context, list *work.List) (*Summary, error) {
 // requests ranges over the requests of all rows that have one. skip tells of the one
 // that was yielded last whether the journal has settled it: the engine asks that at
 // once; see [batch.Config].
-func (j *Job) requests(list *work.List) (all iter.Seq2[*batch.Request, error], skip func(*batch.Request) bool) {
+func (j *Job) requests(list *work.List, observer *output.Observer) (all iter.Seq2[*batch.Request, error], skip func(*batch.Request) bool) {
 	var last work.Fate
 	all = func(yield func(*batch.Request, error) bool) {
 		pass := j.media.NewPass()
@@ -183,6 +203,7 @@ func (j *Job) requests(list *work.List) (all iter.Seq2[*batch.Request, error], s
 			last = it.Fate
 			j.progress.count(it.Fate)
 			pass.Add(it.Request, it.Err)
+			observer.Expect(&it)
 			if it.Fate != work.Bad && it.Fate != work.Copied && !yield(it.Request, nil) {
 				return
 			}

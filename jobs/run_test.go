@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
-	"github.com/genbatch/genbatch/jobs/internal/budget"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
@@ -218,7 +217,7 @@ func TestLeftOfARunThatEndedEarly(t *testing.T) {
 	f.input(prompts...)
 	f.spec.MaxCost = "0.2"
 	s, err := f.run()
-	if _, ok := errors.AsType[*budget.Error](err); !ok {
+	if _, ok := errors.AsType[*BudgetError](err); !ok {
 		t.Fatalf("the run ends with %v, want a *BudgetError", err)
 	}
 	if left := s.Left(300); left != 200-s.Run.Rows {

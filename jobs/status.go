@@ -5,7 +5,6 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
-	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/internal/state"
 )
@@ -16,12 +15,12 @@ import (
 type Status struct {
 	State      string
 	Output     string
-	Running    *durable.Owner // nil if no process runs it
-	Finished   bool           // the output is written, and no row is left to be asked
-	Standing   state.Standing // what the output is to the job as it is now
-	InOutput   int64          // rows of the finished output; 0 if not known
-	LastSeq    int64          // results in the journal
-	LastAt     time.Time      // of the last result
+	Running    *Owner    // nil if no process runs it
+	Finished   bool      // the output is written, and no row is left to be asked
+	Standing   Standing  // what the output is to the job as it is now
+	InOutput   int64     // rows of the finished output; 0 if not known
+	LastSeq    int64     // results in the journal
+	LastAt     time.Time // of the last result
 	Damage     []journal.Damage
 	Input      *InputStatus // nil if the input cannot be read, or takes too long
 	InputError error        // why it cannot be read, or what is wrong with the job; nil if nothing is
@@ -148,8 +147,8 @@ func (s *Status) readOutput(j *Job) error {
 		now = &same
 	}
 	s.Standing = state.StandingOf(j.state, m, now)
-	s.Finished = s.Standing == state.Current || s.Standing == state.Touched && s.Input != nil && s.Input.Left == 0
-	if m != nil && s.Standing != state.Foreign {
+	s.Finished = s.Standing == OutputCurrent || s.Standing == OutputTouched && s.Input != nil && s.Input.Left == 0
+	if m != nil && s.Standing != OutputForeign {
 		s.InOutput = m.Rows
 	}
 	if s.Finished {

@@ -18,7 +18,6 @@ import (
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/internal/sim"
 	"github.com/genbatch/genbatch/jobs/cost"
-	"github.com/genbatch/genbatch/jobs/internal/budget"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -130,7 +129,7 @@ func TestCapByTier(t *testing.T) {
 		f.spec.Endpoint, f.spec.Tier, f.spec.Concurrency = s.URL, spec.List{tier}, 1
 		f.spec.MaxOutputTokens, f.spec.MaxCost = 150, "0.00063"
 		_, err := f.run()
-		if _, ok := errors.AsType[*budget.Error](err); !ok {
+		if _, ok := errors.AsType[*BudgetError](err); !ok {
 			t.Fatalf("%s: %v", tier, err)
 		}
 		if spent := f.spent(); spent > price.Dollar*63/100000 {

@@ -36,7 +36,8 @@ func (v *Verification) note(format string, args ...any) {
 // Verify proves on the files that every row of the input has one result, that every
 // result in the journal is whole, and that the output holds each row once and in
 // order: it is derived again, and compared with the file byte by byte. Each fault
-// says what to do about it.
+// says what to do about it. An error says that the files could not be read, and proves
+// nothing.
 func (j *Job) Verify() (*Verification, error) {
 	if err := j.openJournal(); err != nil {
 		return nil, err
@@ -73,7 +74,7 @@ func (j *Job) Verify() (*Verification, error) {
 		case isDamaged:
 		case pending == 0:
 			v.fault("all rows have a result, but the output was not written: run the job again")
-		case state.StandingOf(j.state, nil, nil) == state.Foreign:
+		case state.StandingOf(j.state, nil, nil) == OutputForeign:
 			v.note("%d rows have no result yet, and %s is not this job's: the run that finishes it will refuse to replace that file", pending, j.spec.Output)
 		default:
 			v.note("%d rows have no result yet, and so there is no output: run the job to finish it", pending)

@@ -1,4 +1,6 @@
-// Package reader reads rows from JSONL, CSV, TSV and Parquet files.
+// Package reader reads rows from JSONL, CSV, TSV and Parquet files. [Open] checks the files,
+// and [Input.Rows] ranges over their rows. A [Union] collects the columns of rows that need
+// not be alike.
 //
 // Two kinds of failure are kept apart. A record that cannot be read is still a row:
 // its [batch.Row.Err] is set, and the records after it are read. A source that breaks

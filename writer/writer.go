@@ -1,5 +1,8 @@
 // Package writer writes rows and their results to JSONL, CSV, TSV and Parquet files. A
 // file appears under its name all at once, when it is complete.
+//
+// [Create] begins an [Output] by a [Config], [Output.Write] appends a row with its results,
+// and [Output.Commit] gives the file its name.
 package writer
 
 import (
@@ -46,7 +49,9 @@ type Config struct {
 	// = + - @, a tab or a line end, and is not a number.
 	CSVSafe bool
 
-	FS durable.FS // the zero value is the real file system
+	// FS is for tests within this module, which make writes fail. Others leave it at its
+	// zero value, the real file system.
+	FS durable.FS
 }
 
 // results returns the columns that are not the row's own.

@@ -1,5 +1,6 @@
 // Package batchtest tests implementations of the interfaces of package batch against
-// their contracts, as testing/slogtest does for slog.Handler.
+// their contracts, as testing/slogtest does for slog.Handler. [TestModel] holds a
+// [batch.Model] to what the engine relies on, and [TestSink] a [batch.Sink].
 package batchtest
 
 import (

@@ -1,5 +1,6 @@
 // Package gemini speaks generateContent: Google's API, Vertex AI, and gateways
-// with the same protocol.
+// with the same protocol. [ParseEndpoint] finds an endpoint by its name or address, [New]
+// makes a client of it, and [Client.Attempt] makes one call.
 //
 // A [Client] is a [batch.Model]: each attempt is one HTTP exchange. Whatever comes of
 // it, errors included, is classified into a [batch.Outcome]. The tables in rules.go

@@ -1,6 +1,9 @@
 // Package journal keeps the results of a job on disk. It alone decides what has been
 // answered and paid for: outputs, summaries and the index in memory are derived from it.
 //
+// [Open] opens the journal of a folder. [Journal.Write] keeps results, [Journal.Lookup] finds
+// the one that counts for a row, and [Journal.All] ranges over all of them.
+//
 // # The commit point
 //
 // A result counts once [Journal.Write] has returned. Its line is then on the disk, and so

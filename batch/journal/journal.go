@@ -32,12 +32,15 @@ type Config struct {
 	SegmentBytes int64 // a new segment begins before one grows larger; 0 = 256 MiB, at most 1 GiB
 	BlobBytes    int   // an answer that is longer goes to a blob; 0 = 1 MiB
 
-	FS durable.FS // the zero value is the real file system
+	// FS is for tests within this module, which make writes fail. Others leave it at its
+	// zero value, the real file system.
+	FS durable.FS
 }
 
 // A Journal is an open journal. It is safe for concurrent use. At any time only one
-// Journal of a folder may be open without ReadOnly. The caller has to make sure of that;
-// see [durable.FS.Lock].
+// Journal of a folder may be open without ReadOnly. The caller has to make sure of that:
+// package jobs locks the folder, and a program that writes journals by itself needs a lock
+// of its own.
 type Journal struct {
 	config Config
 

@@ -76,8 +76,8 @@ func unchanged(j *Journal) error {
 // while it was written.
 type LostError struct {
 	Dir     string                // where the journal was
-	Moved   *durable.MovedError   // the last segment is not at its place; or nil
-	Changed *durable.ResizedError // a file is not as it was written; nil if Moved is set
+	moved   *durable.MovedError   // the last segment is not at its place; or nil
+	resized *durable.ResizedError // a file is not as it was written; nil if moved is set
 
 	// Kept is the file with the last segment, or, if that was changed, with the results
 	// that were just to be written: Results of them, which are synced. It is empty if
@@ -89,13 +89,15 @@ type LostError struct {
 	Gone    int64 // rows whose results were in the journal, and are not any more
 }
 
+// Unwrap returns Err.
 func (e *LostError) Unwrap() error { return e.Err }
 
 // Safe reports whether all results are kept that were written.
 func (e *LostError) Safe() bool { return e.Err == nil && e.Before == 0 && e.Gone == 0 }
 
+// Error says what happened, where the results are, and what to do.
 func (e *LostError) Error() string {
-	if e.Changed != nil {
+	if e.resized != nil {
 		return e.changed()
 	}
 	before := ""
@@ -106,20 +108,20 @@ func (e *LostError) Error() string {
 	}
 	switch {
 	case e.Kept != "" && filepath.Dir(e.Kept) == e.Dir:
-		return fmt.Sprintf("%s was deleted while the run wrote to it: its %d results are kept, in %s once more%s; the same command carries on from there", e.Moved.Path, e.Results, e.Kept, before)
+		return fmt.Sprintf("%s was deleted while the run wrote to it: its %d results are kept, in %s once more%s; the same command carries on from there", e.moved.Path, e.Results, e.Kept, before)
 	case e.Kept != "":
-		return fmt.Sprintf("%s was replaced while the run wrote to it: its %d results are kept in %s%s; put that file in its place before you run the same command again", e.Moved.Path, e.Results, e.Kept, before)
-	case e.Moved.Removed:
-		return fmt.Sprintf("%s was deleted while the run wrote to it, and what it held could not be written again: %v", e.Moved.Path, e.Err)
-	case e.Moved.Now != "":
-		return fmt.Sprintf("%s was moved while the run wrote to it: all results are in %s; move that folder back to %s before you run the same command again", e.Moved.Path, e.Moved.Now, e.Dir)
+		return fmt.Sprintf("%s was replaced while the run wrote to it: its %d results are kept in %s%s; put that file in its place before you run the same command again", e.moved.Path, e.Results, e.Kept, before)
+	case e.moved.Removed:
+		return fmt.Sprintf("%s was deleted while the run wrote to it, and what it held could not be written again: %v", e.moved.Path, e.Err)
+	case e.moved.Now != "":
+		return fmt.Sprintf("%s was moved while the run wrote to it: all results are in %s; move that folder back to %s before you run the same command again", e.moved.Path, e.moved.Now, e.Dir)
 	}
-	return fmt.Sprintf("%s was moved or replaced while the run wrote to it, or its file system was unmounted: all results are in the file that stood there; bring it back before you run the same command again", e.Moved.Path)
+	return fmt.Sprintf("%s was moved or replaced while the run wrote to it, or its file system was unmounted: all results are in the file that stood there; bring it back before you run the same command again", e.moved.Path)
 }
 
 // changed is the text of an error about a changed file.
 func (e *LostError) changed() string {
-	text := []string{fmt.Sprintf("another program has changed the journal while the run wrote to it: %v", e.Changed)}
+	text := []string{fmt.Sprintf("another program has changed the journal while the run wrote to it: %v", e.resized)}
 	add := func(format string, args ...any) { text = append(text, fmt.Sprintf(format, args...)) }
 	switch {
 	case e.Gone == 1:
@@ -147,18 +149,18 @@ func (e *LostError) changed() string {
 func rescue(j *Journal, blobs []blob, written bool, err error) (kept bool, _ error) {
 	lost := &LostError{Dir: j.config.Dir}
 	if j.out != nil {
-		lost.Moved, _ = errors.AsType[*durable.MovedError](j.out.InPlace())
+		lost.moved, _ = errors.AsType[*durable.MovedError](j.out.InPlace())
 	}
 	_, resized := errors.AsType[*durable.ResizedError](err)
-	if lost.Moved == nil && (resized || errors.Is(err, os.ErrNotExist)) {
-		lost.Changed, _ = errors.AsType[*durable.ResizedError](unchanged(j))
+	if lost.moved == nil && (resized || errors.Is(err, os.ErrNotExist)) {
+		lost.resized, _ = errors.AsType[*durable.ResizedError](unchanged(j))
 	}
 	switch {
-	case lost.Changed != nil:
+	case lost.resized != nil:
 		kept = keepApart(j, blobs, lost)
-	case lost.Moved == nil:
+	case lost.moved == nil:
 		return false, err
-	case !lost.Moved.Removed: // whoever has the file has all of it
+	case !lost.moved.Removed: // whoever has the file has all of it
 		return written, lost
 	default:
 		lost.Before = len(j.segments) - 1

@@ -176,7 +176,7 @@ func TestChangedInPlace(t *testing.T) {
 			last := results(written, written+2)
 			err := j.Write(last)
 			lost, ok := errors.AsType[*journal.LostError](err)
-			if !ok || lost.Changed == nil || lost.Gone != tt.gone || lost.Err != nil || lost.Safe() != (tt.gone == 0) {
+			if !ok || lost.Gone != tt.gone || lost.Err != nil || lost.Safe() != (tt.gone == 0) {
 				t.Fatalf("Write returns %v: %+v", err, lost)
 			}
 			if _, kept := errors.AsType[*batch.KeptError](err); !kept || lost.Results != len(last) {

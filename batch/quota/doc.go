@@ -3,6 +3,9 @@
 // a day, and calls in flight. The server's limits are described at
 // https://ai.google.dev/gemini-api/docs/rate-limits
 //
+// [New] makes a Limiter by a [Config], [Limiter.State] says why requests wait, and
+// [Limiter.Learned] what the server taught.
+//
 // # Where a limit comes from
 //
 //   - It is given: [Config] has it. It is never exceeded. A lower number that a refusal

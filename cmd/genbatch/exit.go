@@ -6,7 +6,6 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/quota"
-	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs"
 )
 
@@ -17,7 +16,7 @@ func exitCode(s *jobs.Summary, err error) int {
 		spec   *jobs.SpecError
 		stop   *batch.StopError
 		day    *quota.DayError
-		locked *durable.LockedError
+		locked *jobs.LockedError
 		budget *jobs.BudgetError
 		late   *jobs.DeadlineError
 	)

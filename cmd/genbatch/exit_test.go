@@ -8,7 +8,6 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/quota"
-	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs"
 )
 
@@ -29,7 +28,7 @@ func TestExitCode(t *testing.T) {
 		{"a mistake", nil, &jobs.SpecError{Err: os.ErrNotExist}, 2},
 		{"every request is refused", whole, &batch.StopError{Err: &batch.Error{Message: "key"}}, 4},
 		{"the day", whole, &quota.DayError{}, 5},
-		{"locked", nil, &durable.LockedError{}, 7},
+		{"locked", nil, &jobs.LockedError{}, 7},
 		{"too many failures", whole, fmt.Errorf("%w: 3 of 4", batch.ErrMaxFailures), 8},
 		{"interrupted", whole, fmt.Errorf("%w: by signal", batch.ErrInterrupted), 130},
 	}

@@ -24,16 +24,16 @@ var house = []floor{
 		{"examples", nil},
 		{"internal/layout", nil},
 		{"jobs/internal/jobtest", []string{"jobs/spec", "batch", "internal/durable"}},
-		{"jobs/cost/costtest", []string{"jobs/cost"}},
+		{"jobs/internal/costtest", []string{"jobs/cost"}},
 		{"batch/batchtest", []string{"batch"}},
 		{"internal/benchtest", nil},
 		{"internal/recordedtest", nil},
 	}},
 	{"commands", []room{
-		{"cmd/genbatch", []string{"jobs", "jobs/report", "batch", "batch/price", "batch/quota", "internal/durable", "internal/message", "internal/redact", "internal/sim", "internal/terminal"}},
+		{"cmd/genbatch", []string{"jobs", "jobs/report", "batch", "batch/price", "batch/quota", "internal/message", "internal/redact", "internal/sim", "internal/terminal"}},
 	}},
 	{"reports", []room{
-		{"jobs/report", []string{"jobs", "batch", "batch/price", "batch/quota", "internal/apijson", "internal/durable", "internal/message", "internal/terminal"}},
+		{"jobs/report", []string{"jobs", "batch", "batch/price", "batch/quota", "internal/apijson", "internal/message", "internal/terminal"}},
 	}},
 	{"a job's life", []room{
 		{"jobs", []string{
@@ -43,34 +43,36 @@ var house = []floor{
 	}},
 	{"results", []room{
 		{"jobs/internal/output", []string{
-			"jobs/internal/work", "jobs/internal/prompt", "jobs/internal/schema", "jobs/cost", "jobs/eval", "jobs/spec",
+			"jobs/internal/work", "jobs/internal/prompt", "jobs/internal/schema", "jobs/record", "jobs/cost", "jobs/eval", "jobs/spec",
 			"reader", "writer", "batch", "batch/gemini", "batch/journal", "batch/price",
 			"internal/apijson", "internal/durable", "internal/fileformat", "internal/message",
 		}},
 		{"jobs/internal/critic", []string{"jobs/internal/prompt", "jobs/internal/preflight", "jobs/cost", "jobs/eval", "jobs/spec", "batch", "batch/gemini", "batch/price", "internal/apijson", "internal/message"}},
-		{"jobs/internal/prune", []string{"jobs/internal/work", "jobs/cost", "jobs/spec", "batch", "batch/journal", "batch/price"}},
-		{"jobs/plan", []string{"jobs/internal/work", "jobs/cost", "batch", "batch/journal", "batch/price", "batch/quota", "internal/apijson"}},
+		{"jobs/internal/prune", []string{"jobs/internal/work", "jobs/record", "jobs/spec", "batch", "batch/journal", "batch/price"}},
+		{"jobs/internal/planner", []string{"jobs/internal/work", "jobs/cost", "jobs/plan", "batch", "batch/journal", "batch/price", "batch/quota", "internal/apijson"}},
 	}},
 	{"rows as work", []room{
-		{"jobs/internal/work", []string{"jobs/internal/prompt", "jobs/internal/media", "jobs/spec", "reader", "batch", "batch/journal", "internal/message"}},
+		{"jobs/internal/work", []string{"jobs/internal/prompt", "jobs/internal/media", "jobs/record", "jobs/spec", "reader", "batch", "batch/journal", "internal/message"}},
 	}},
 	{"requests and state", []room{
 		{"jobs/internal/prompt", []string{"jobs/internal/template", "jobs/internal/schema", "jobs/internal/preflight", "jobs/spec", "batch", "batch/gemini", "internal/apijson", "internal/message"}},
 		{"jobs/internal/repair", []string{"jobs/internal/schema", "jobs/cost", "batch", "batch/gemini", "batch/price", "internal/apijson", "internal/message"}},
-		{"jobs/internal/budget", []string{"jobs/internal/media", "jobs/cost", "batch", "batch/price", "internal/apijson", "internal/message"}},
-		{"jobs/internal/tier", []string{"jobs/cost", "batch", "batch/quota"}},
-		{"jobs/internal/state", []string{"jobs/cost", "jobs/spec", "batch", "batch/journal", "batch/price", "internal/durable", "internal/fileformat", "internal/version"}},
+		{"jobs/internal/budget", []string{"jobs/internal/media", "jobs/record", "jobs/cost", "batch", "batch/price", "internal/apijson", "internal/message"}},
+		{"jobs/internal/tier", []string{"jobs/record", "jobs/cost", "batch", "batch/quota"}},
+		{"jobs/internal/state", []string{"jobs/record", "jobs/cost", "jobs/spec", "batch", "batch/journal", "batch/price", "internal/durable", "internal/fileformat", "internal/version"}},
 	}},
 	{"knowledge", []room{
 		{"jobs/internal/template", []string{"jobs/spec", "batch", "internal/apijson", "internal/message"}},
 		{"jobs/internal/schema", []string{"jobs/spec", "batch", "internal/apijson", "internal/message"}},
 		{"jobs/internal/preflight", []string{"batch/gemini", "batch/price", "internal/apijson", "internal/message"}},
 		{"jobs/internal/media", []string{"jobs/spec", "batch", "batch/gemini", "internal/apijson", "internal/durable", "internal/message"}},
+		{"jobs/record", []string{"jobs/cost", "batch", "batch/price", "internal/durable", "internal/message"}},
 		{"jobs/cost", []string{"jobs/eval", "batch", "batch/price", "internal/message"}},
 	}},
 	{"words", []room{
 		{"jobs/spec", []string{"reader", "batch", "batch/gemini", "batch/price", "internal/apijson", "internal/fileformat", "internal/message", "internal/redact"}},
 		{"jobs/eval", []string{"batch", "internal/message"}},
+		{"jobs/plan", []string{"batch/price", "batch/quota"}},
 	}},
 	{"files", []room{
 		{"reader", []string{"batch", "reader/internal/pages", "internal/fileformat", "internal/plainjson", "internal/textfile"}},

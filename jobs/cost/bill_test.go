@@ -14,7 +14,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/jobs/cost"
-	"github.com/genbatch/genbatch/jobs/cost/costtest"
+	"github.com/genbatch/genbatch/jobs/internal/costtest"
 )
 
 // randomResult is a record as a run may write it, with whatever servers report.

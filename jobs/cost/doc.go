@@ -10,9 +10,8 @@
 //
 // # One attempt
 //
-// Money is asked for with a [batch.Spend], which is one attempt that was or may have been
-// billed, and with the model that was asked. A plan or a cap asks with a Spend of an attempt
-// that is still to be made.
+// An attempt is a [batch.Spend], which was billed or may have been, and the model that was
+// asked. A plan or a cap asks with a Spend of an attempt that is still to be made.
 //
 //   - [Of] returns what an attempt cost that reported its usage.
 //   - [Most] returns the most that an attempt can cost, or can have cost.

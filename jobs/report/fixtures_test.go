@@ -9,7 +9,6 @@ import (
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/batch/quota"
-	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs"
 )
 
@@ -84,7 +83,7 @@ func aStatus() *jobs.Status {
 	at := time.Date(2026, 11, 2, 8, 30, 0, 0, time.UTC)
 	return &jobs.Status{
 		State: "out.csv.genbatch", Output: "out.csv",
-		Running: &durable.Owner{PID: 42, Host: "here", Since: at, Command: "genbatch"}, LastSeq: 3, LastAt: at.Add(time.Minute), Totals: oneRow(),
+		Running: &jobs.Owner{PID: 42, Host: "here", Since: at, Command: "genbatch"}, LastSeq: 3, LastAt: at.Add(time.Minute), Totals: oneRow(),
 		Damage: []journal.Damage{{Segment: "00000001.log", Line: 2, Offset: 80, Detail: "the checksum does not match"}},
 		Input:  &jobs.InputStatus{Rows: 3001, Settled: 1, Left: 3000}, Rate: 12.5, Left: 4 * time.Minute,
 	}

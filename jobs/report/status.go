@@ -7,7 +7,6 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/apijson"
-	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
 )
@@ -101,7 +100,7 @@ type statusJSON struct {
 	Type        string            `json:"type"`
 	State       string            `json:"state"`
 	Output      string            `json:"output"`
-	Running     *durable.Owner    `json:"running"`
+	Running     *jobs.Owner       `json:"running"`
 	Finished    bool              `json:"finished"`
 	Standing    string            `json:"standing"`
 	Simulated   bool              `json:"simulated"`

@@ -15,6 +15,9 @@
 // [Spec.DeadlineFrom] and [Spec.CostLimit]. [Spec.Body] is the part of a request that all
 // rows share.
 //
+// [Errorf] and the functions that check or compare parts of a Spec are for the rooms of
+// package jobs, which give their errors the same form.
+//
 // Nothing here is safe for concurrent changes. A Spec that nobody changes any more may be
 // read concurrently.
 package spec

@@ -29,33 +29,8 @@ import (
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/record"
 )
-
-// An Error ends a run because the next request might take the cost of the job
-// above its max_cost, or because that can no longer be told.
-type Error struct {
-	Cap   price.USD
-	Spent price.USD // by all runs, as far as it is known
-	Next  price.USD // the most that the next request can cost
-
-	Unknown int64     // calls of which nobody says what they used
-	Most    price.USD // the most that those can have cost, beside Spent
-
-	// Unpriced is what answered without a known price, so that the cap cannot be held. It is
-	// empty if the cap is reached.
-	Unpriced string
-}
-
-func (e *Error) Error() string {
-	if e.Unpriced != "" {
-		return fmt.Sprintf("max_cost cannot be held: %s answered, whose price is not known; give it with --prices FILE, or run without --max-cost", e.Unpriced)
-	}
-	more := ""
-	if e.Unknown > 0 {
-		more = fmt.Sprintf(", and up to $%s more for %s whose usage is not known", e.Most.Format(6), message.Plural(int(e.Unknown), "call"))
-	}
-	return fmt.Sprintf("max_cost of $%s is reached: $%s is spent%s, and the next request may cost $%s", e.Cap, e.Spent.Format(6), more, e.Next.Format(6))
-}
 
 const (
 	// softCalls is how many calls are in flight until answers have shown what they cost.
@@ -135,7 +110,7 @@ func (b *Budget) noteUnpriced(s *batch.Spend) {
 }
 
 // Acquire implements [batch.Limiter]. If too little is left, it waits for calls under way,
-// which may cost less than they have reserved. It returns an [*Error] if there are none.
+// which may cost less than they have reserved. It returns an [*record.BudgetError] if there are none.
 func (b *Budget) Acquire(ctx context.Context, r *batch.Request) error {
 	// Before the lock, since these read the whole body.
 	most, hard := mostUsage(b.prices, r)
@@ -157,7 +132,7 @@ func (b *Budget) Acquire(ctx context.Context, r *batch.Request) error {
 	err := b.Limiter.Acquire(ctx, r)
 	if err == nil && b.Unpriced() != "" { // known since r began to wait for its slot
 		b.Limiter.Release(r, nil)
-		err = &Error{Cap: b.cap, Unpriced: b.Unpriced()}
+		err = &record.BudgetError{Cap: b.cap, Unpriced: b.Unpriced()}
 	}
 	if err != nil {
 		b.mu.Lock()
@@ -173,7 +148,7 @@ func (b *Budget) reserve(r *batch.Request, tier string, most batch.Usage, hard b
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.unpriced != "" {
-		return nil, &Error{Cap: b.cap, Unpriced: b.unpriced}
+		return nil, &record.BudgetError{Cap: b.cap, Unpriced: b.unpriced}
 	}
 	if !hard {
 		most.CandidatesTokenCount = b.longest + b.longest/2
@@ -199,7 +174,7 @@ func (b *Budget) reserve(r *batch.Request, tier string, most batch.Usage, hard b
 	case len(b.reserved) > 0:
 		return b.freed.wait(), nil
 	}
-	return nil, &Error{Cap: b.cap, Spent: b.spent, Next: need, Unknown: b.unknown, Most: b.most}
+	return nil, &record.BudgetError{Cap: b.cap, Spent: b.spent, Next: need, Unknown: b.unknown, Most: b.most}
 }
 
 // Release implements [batch.Limiter].

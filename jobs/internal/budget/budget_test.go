@@ -11,6 +11,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/jobs/record"
 )
 
 // A door is the limiter inside a budget. It grants a slot at once, or fails.
@@ -131,8 +132,8 @@ func TestCapHoldsUnderConcurrency(t *testing.T) {
 			t.Errorf("at most %d calls at once, in %v; want 8 in 6 s", most, took)
 		}
 		for _, err := range errs {
-			want := Error{Cap: 10 * reservation, Spent: 23 * costs(400), Next: reservation}
-			if e, ok := errors.AsType[*Error](err); !ok || *e != want {
+			want := record.BudgetError{Cap: 10 * reservation, Spent: 23 * costs(400), Next: reservation}
+			if e, ok := errors.AsType[*record.BudgetError](err); !ok || *e != want {
 				t.Errorf("refused with %v, want %v", err, &want)
 			}
 		}
@@ -288,7 +289,7 @@ func TestUnpricedAnswerEnds(t *testing.T) {
 			t.Errorf("%d calls, %d refused, %d slots open; want %d and the others", calls, len(errs), inner.open, softCalls)
 		}
 		for _, err := range errs {
-			if e, ok := errors.AsType[*Error](err); !ok || e.Unpriced != "nobodys-model" {
+			if e, ok := errors.AsType[*record.BudgetError](err); !ok || e.Unpriced != "nobodys-model" {
 				t.Errorf("refused with %v", err)
 			}
 		}
@@ -297,7 +298,7 @@ func TestUnpricedAnswerEnds(t *testing.T) {
 
 // A bound is never called spent.
 func TestErrorTellsBoundsApart(t *testing.T) {
-	e := &Error{Cap: price.Dollar, Spent: price.Dollar / 2, Unknown: 1, Most: price.Dollar / 4, Next: price.Dollar / 2}
+	e := &record.BudgetError{Cap: price.Dollar, Spent: price.Dollar / 2, Unknown: 1, Most: price.Dollar / 4, Next: price.Dollar / 2}
 	if want := "max_cost of $1 is reached: $0.500000 is spent, and up to $0.250000 more for 1 call whose usage is not known, and the next request may cost $0.500000"; e.Error() != want {
 		t.Errorf("%s, want %s", e, want)
 	}

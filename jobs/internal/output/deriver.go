@@ -12,6 +12,7 @@
 //	columns.go   takes the values of the columns from that; extras.go has the rarer ones
 //	table.go     writes the columns that were picked (pick.go) of one row
 //	files.go     writes the images and sounds of an answer
+//	rows.go      hands rows to programs, instead of writing them
 package output
 
 import (
@@ -87,7 +88,7 @@ func (d *Deriver) Derive(ctx context.Context, to Target) (*cost.Totals, writer.S
 	defer w.Abort()
 	var t cost.Totals
 	evaluator, pass := d.newEvaluator(), d.List.Media.NewPass()
-	for f, err := range d.fetchAll(ctx) {
+	for f, err := range d.fetchAll(ctx, reuseChunks) {
 		if err != nil {
 			return nil, sum, err
 		}
@@ -165,13 +166,8 @@ func (d *Deriver) understand(f *fetched) {
 		return
 	}
 	if f.Fate != work.Copied {
-		for _, e := range d.Journal.Superseded(f.Request.Fingerprint, f.Request.Occurrence) {
-			r, err := d.Journal.Read(e)
-			if err != nil {
-				f.readErr = err
-				return
-			}
-			f.earlier = append(f.earlier, r)
+		if f.readErr = d.readEarlier(f); f.readErr != nil {
+			return
 		}
 	}
 	if f.result.Status == batch.Pending {
@@ -180,6 +176,18 @@ func (d *Deriver) understand(f *fetched) {
 	}
 	f.reply = reply{result: f.result}
 	d.answered(&f.reply)
+}
+
+// readEarlier reads the results of a row that do not count.
+func (d *Deriver) readEarlier(f *fetched) error {
+	for _, e := range d.Journal.Superseded(f.Request.Fingerprint, f.Request.Occurrence) {
+		r, err := d.Journal.Read(e)
+		if err != nil {
+			return err
+		}
+		f.earlier = append(f.earlier, r)
+	}
+	return nil
 }
 
 // count adds a row to the totals, and fills in what its reply says of the cost.

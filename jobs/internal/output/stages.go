@@ -57,11 +57,17 @@ func (d *Deriver) fetch(s *chunk) {
 	}
 }
 
+// What becomes of a chunk once its rows were yielded.
+const (
+	reuseChunks = true  // each row is valid until the next
+	keepChunks  = false // rows stay valid, and so do their results
+)
+
 // fetchAll ranges over the rows in input order, with what the journal has for them. Each
-// is valid until the next. An error is the last thing yielded. Most of the time that an
+// is valid until the next if chunks are reused. An error is the last thing yielded. Most of the time that an
 // output takes goes into reading the journal and parsing its answers, so that several
 // goroutines do it. All have ended when fetchAll returns, however it ends.
-func (d *Deriver) fetchAll(ctx context.Context) iter.Seq2[*fetched, error] {
+func (d *Deriver) fetchAll(ctx context.Context, reuse bool) iter.Seq2[*fetched, error] {
 	return func(yield func(*fetched, error) bool) {
 		ctx, stop := context.WithCancel(ctx)
 		var stages sync.WaitGroup
@@ -122,6 +128,9 @@ func (d *Deriver) fetchAll(ctx context.Context) iter.Seq2[*fetched, error] {
 			}
 			for range s.size {
 				<-room
+			}
+			if !reuse {
+				continue
 			}
 			clear(s.rows) // so that long rows can be collected
 			s.reader.Release()

@@ -93,7 +93,7 @@ func TestGoroutinesEnd(t *testing.T) {
 		})
 	}
 	synctest.Test(t, func(t *testing.T) {
-		for f, err := range f.deriver.fetchAll(t.Context()) {
+		for f, err := range f.deriver.fetchAll(t.Context(), reuseChunks) {
 			if err != nil || f.reply.status != batch.OK {
 				t.Errorf("the first row is %s, %v", f.reply.status, err)
 			}
@@ -126,7 +126,7 @@ func TestStagesAreWaitedFor(t *testing.T) {
 			rendered.Add(1)
 			return nil
 		}
-		for range f.deriver.fetchAll(t.Context()) {
+		for range f.deriver.fetchAll(t.Context(), reuseChunks) {
 			break
 		}
 		before := rendered.Load()

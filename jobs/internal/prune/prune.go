@@ -8,45 +8,15 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/batch/price"
-	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/internal/work"
+	"github.com/genbatch/genbatch/jobs/record"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
-
-// Pruning says which results Prune removes: those to which one of the first three
-// applies.
-type Pruning struct {
-	Orphaned   bool          // no row of the input asks for them
-	Superseded bool          // another result of the same row counts
-	OlderThan  time.Duration // they are older; if 0, age does not matter
-
-	DryRun bool // say what would be removed, and remove nothing
-	Yes    bool // also what rows of the input would have to be asked for, and paid for, again
-}
-
-// Pruned is what Prune did, or would do.
-type Pruned struct {
-	State      string
-	Results    int64 // removed
-	Bytes      int64 // that they took in the journal, blobs aside
-	Orphaned   int64 // of them
-	Superseded int64 // of them, not orphaned
-	Kept       int64 // results that stay
-	Damage     int   // damaged places in the journal, which stay too
-
-	// Again counts the rows of the input that have an answer now, and are asked again
-	// by the next run. It is meaningful only if Compared is set: the input was there.
-	Again    int64
-	Compared bool
-	Bad      int64 // rows of the input that cannot be read or rendered: what they once got counts as orphaned
-
-	Removed cost.Totals // what the removed results' attempts used and cost; it leaves the job's totals
-}
 
 // Choose counts in r what is to go, and returns what decides that of each result. It is
 // nil if nothing goes. list is nil if there is no input to compare with. The error is a
 // [*spec.Error] if what goes would have to be paid for again, and p.Yes is not set.
-func (p Pruning) Choose(list *work.List, jl *journal.Journal, prices *price.Table, r *Pruned) (remove func(*journal.Candidate) bool, err error) {
+func Choose(p record.Pruning, list *work.List, jl *journal.Journal, prices *price.Table, r *record.Pruned) (remove func(*journal.Candidate) bool, err error) {
 	before := time.Now().Add(-p.OlderThan)
 	if list != nil {
 		for it, err := range list.All() {
@@ -76,7 +46,7 @@ func (p Pruning) Choose(list *work.List, jl *journal.Journal, prices *price.Tabl
 			r.Kept++
 			continue
 		}
-		if err := r.count(c, prices); err != nil {
+		if err := count(r, c, prices); err != nil {
 			return nil, err
 		}
 	}
@@ -94,8 +64,8 @@ func (p Pruning) Choose(list *work.List, jl *journal.Journal, prices *price.Tabl
 	return remove, nil
 }
 
-// count adds a result that goes.
-func (r *Pruned) count(c *journal.Candidate, prices *price.Table) error {
+// count adds a result that goes to r.
+func count(r *record.Pruned, c *journal.Candidate, prices *price.Table) error {
 	res, err := c.Result()
 	if err != nil {
 		return err

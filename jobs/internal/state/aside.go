@@ -34,9 +34,9 @@ func asides(dir string) []string {
 
 // SetAside renames the folder, which must exist, and creates it anew, so that the run
 // begins a new journal. Aside has the new name afterwards. The error is a
-// [*durable.LockedError] while a process runs the job.
+// [*record.LockedError] while a process runs the job.
 func (f *Folder) SetAside() error {
-	lock, err := f.FS.Lock(f.Path(lockFile))
+	lock, err := lockOf(f)
 	if err != nil {
 		return err
 	}

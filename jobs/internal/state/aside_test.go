@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/jobs/record"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -119,6 +119,6 @@ func TestAsides(t *testing.T) {
 }
 
 func isLocked(err error) bool {
-	_, ok := errors.AsType[*durable.LockedError](err)
+	_, ok := errors.AsType[*record.LockedError](err)
 	return ok
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/jobs/record"
 )
 
 // The folder's files; see the package comment. The journal has its own beside them.
@@ -40,10 +41,10 @@ func (f *Folder) Path(name string) string { return filepath.Join(f.Dir, name) }
 // Create makes the folder if it does not exist.
 func (f *Folder) Create() error { return f.FS.MkdirAll(f.Dir) }
 
-// Lock takes the job's lock until Unlock. The error is a [*durable.LockedError] if
+// Lock takes the job's lock until Unlock. The error is a [*record.LockedError] if
 // another process runs the job.
 func (f *Folder) Lock() error {
-	lock, err := f.FS.Lock(f.Path(lockFile))
+	lock, err := lockOf(f)
 	if errors.Is(err, fs.ErrPermission) {
 		return Forbidden(f.Dir, "write")
 	}
@@ -52,6 +53,16 @@ func (f *Folder) Lock() error {
 	}
 	f.lock = lock
 	return nil
+}
+
+// lockOf takes the lock of a folder. The error is a [*record.LockedError] if another
+// process has it.
+func lockOf(f *Folder) (*durable.Lock, error) {
+	lock, err := f.FS.Lock(f.Path(lockFile))
+	if held, ok := errors.AsType[*durable.LockedError](err); ok {
+		return nil, &record.LockedError{Path: held.Path, Owner: record.Owner(held.Owner)}
+	}
+	return lock, err
 }
 
 // Locked reports whether this Folder holds the lock.
@@ -68,12 +79,12 @@ func (f *Folder) Unlock() error {
 }
 
 // Owner returns the process that holds the lock of a folder, or nil if none does.
-func Owner(dir string) (*durable.Owner, error) {
+func Owner(dir string) (*record.Owner, error) {
 	o, err := durable.LockOwner(filepath.Join(dir, lockFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return o, err
+	return (*record.Owner)(o), err
 }
 
 // HasJob reports whether a folder is one that a run has left.

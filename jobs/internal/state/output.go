@@ -12,6 +12,7 @@ import (
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/record"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -47,38 +48,45 @@ func readNext(dir string) (FileID, error) {
 
 // CheckOutput refuses to replace a file that this job did not write, and one that is
 // read-only, unless force is set. A symbolic link counts as the file to which it leads. Its
-// errors are of type [*spec.Error].
+// errors are of type [*spec.Error], around a [*record.OutputError].
 func (f *Folder) CheckOutput(force bool) error {
 	info, err := os.Stat(f.Output)
 	switch {
 	case err != nil || force:
 		return nil
 	case info.Mode().Perm()&0o222 == 0:
-		return spec.Errorf("make it writable, or replace it with --force", "%s is read-only", f.Output)
+		return &spec.Error{Err: &record.OutputError{Path: f.Output, Why: "is read-only"}, Hint: "make it writable, or replace it with --force"}
 	case f.wroteOutput(info):
 		return nil
 	}
-	what := "was not written by this job"
+	why := "exists and was not written by this job"
 	if _, err := ReadManifest(f.Dir); err == nil {
-		what = "is not as this job has written it"
+		why = "exists and is not as this job has written it"
 	}
-	return spec.Errorf("choose another --output, or replace it with --force", "%s exists and %s", f.Output, what)
+	return &spec.Error{Err: &record.OutputError{Path: f.Output, Why: why}, Hint: "choose another --output, or replace it with --force"}
 }
 
 // An AppearedError says that the output could not get its name, because another file has
-// it since the run began. It is no mistake of the job, so that Err is not to be found in it.
+// it since the run began. It is no mistake of the job, so that no [*spec.Error] is to be
+// found in it.
 type AppearedError struct {
-	Path string
-	Err  error // what [Folder.CheckOutput] says of the file that is there
+	Err *record.OutputError
+}
+
+// Appeared returns err as an [*AppearedError] if it is one of [Folder.CheckOutput].
+func Appeared(err error) error {
+	if file, ok := errors.AsType[*record.OutputError](err); ok {
+		return &AppearedError{Err: file}
+	}
+	return err
 }
 
 func (e *AppearedError) Error() string {
-	what := e.Err
-	if mistake, ok := errors.AsType[*spec.Error](what); ok {
-		what = mistake.Err // its hint is for a run that has not begun
-	}
-	return fmt.Sprintf("%v; it is left as it is. All answers are in the journal: genbatch export --output FILE writes them elsewhere, and the same command with --force replaces this one", what)
+	return fmt.Sprintf("%v; it is left as it is. All answers are in the journal: genbatch export --output FILE writes them elsewhere, and the same command with --force replaces this one", e.Err)
 }
+
+// Unwrap returns what is the matter with the file.
+func (e *AppearedError) Unwrap() error { return e.Err }
 
 // CheckPlace refuses a path at which no output can be written, whatever is there now: a
 // folder, a device or a pipe, and a path where no file can be made. Its

@@ -2,19 +2,10 @@ package tier
 
 import (
 	"context"
-	"fmt"
 	"time"
+
+	"github.com/genbatch/genbatch/jobs/record"
 )
-
-// A DeadlineError ends a run because its deadline has come. Nothing new is sent then, and
-// rows that have no answer stay pending.
-type DeadlineError struct {
-	At time.Time // the deadline
-}
-
-func (e *DeadlineError) Error() string {
-	return fmt.Sprintf("the deadline has come: %s", e.At.Local().Format("Mon 2 Jan 15:04:05 MST"))
-}
 
 const (
 	// defaultTierWait is the time within which the flex tier aims to answer.
@@ -25,11 +16,11 @@ const (
 	longestTierWait = time.Hour
 )
 
-// WithDeadline returns a context that ends at a deadline, with a *DeadlineError as its
+// WithDeadline returns a context that ends at a deadline, with a [*record.DeadlineError] as its
 // cause. A zero time is no deadline.
 func WithDeadline(ctx context.Context, at time.Time) (context.Context, context.CancelFunc) {
 	if at.IsZero() {
 		return ctx, func() {}
 	}
-	return context.WithDeadlineCause(ctx, at, &DeadlineError{At: at})
+	return context.WithDeadlineCause(ctx, at, &record.DeadlineError{At: at})
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/quota"
+	"github.com/genbatch/genbatch/jobs/record"
 )
 
 // What is left, at the pace so far, decides when the first tier is left.
@@ -311,8 +312,8 @@ func TestDeadlineEndsTheRun(t *testing.T) {
 		s := &server{takes: map[string]time.Duration{"standard": time.Minute}}
 		begin := time.Now()
 		sink, err := runTiers(t, s, 1000, 4, Config{Tiers: flexFirst, Deadline: time.Now().Add(10 * time.Minute)})
-		if _, late := errors.AsType[*DeadlineError](err); !late {
-			t.Fatalf("the run ends with %v, want a *DeadlineError", err)
+		if _, late := errors.AsType[*record.DeadlineError](err); !late {
+			t.Fatalf("the run ends with %v, want a *record.DeadlineError", err)
 		}
 		n := sink.statuses()
 		if n[batch.OK] == 0 || n[batch.OK] != len(sink.results)-n[batch.Pending] || n[batch.Failed] != 0 {

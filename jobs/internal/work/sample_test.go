@@ -9,6 +9,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+	"github.com/genbatch/genbatch/jobs/record"
 )
 
 // A sample is the rows with the lowest fingerprints, in the order of the input. It is the
@@ -144,11 +145,11 @@ func TestStatus(t *testing.T) {
 		f.answer(string(status), 0, status)
 	}
 	later := time.Now().Add(time.Hour)
-	if s, _ := f.list().Status(later); s == nil || *s != (Status{Rows: 8, Settled: 2, Left: 4, Bad: 1}) {
+	if s, _ := f.list().Status(later); s == nil || *s != (record.InputStatus{Rows: 8, Settled: 2, Left: 4, Bad: 1}) {
 		t.Errorf("the status is %+v", s)
 	}
 	f.config.Dedupe = true // the second ok shares the first one's result
-	if s, _ := f.list().Status(later); s == nil || *s != (Status{Rows: 8, Settled: 3, Left: 3, Bad: 1}) {
+	if s, _ := f.list().Status(later); s == nil || *s != (record.InputStatus{Rows: 8, Settled: 3, Left: 3, Bad: 1}) {
 		t.Errorf("the status with copies is %+v", s)
 	}
 	f.input(strings.Fields(strings.Repeat("a ", 2000))...)

@@ -1,19 +1,11 @@
-package plan
+package planner
 
 import (
 	"math"
 
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/jobs/plan"
 )
-
-// A Forecast is what rows that were not asked yet will cost. Low and High are the bounds of a
-// 90 % prediction interval: the cost is below Low in 5 % of jobs, and above High in 5 %.
-type Forecast struct {
-	Answers int64     `json:"answers"` // the number of answered rows that it is derived from
-	Mean    price.USD `json:"mean_picousd"`
-	Low     price.USD `json:"low_picousd"`
-	High    price.USD `json:"high_picousd"`
-}
 
 // An observation is one answered row: the estimated tokens of its prompt, and what all its
 // attempts cost in pico-dollars.
@@ -34,7 +26,7 @@ const fewestObservations = 5
 // The residuals are skewed, since the model thinks ten times as long about some rows as about
 // others. The interval is shifted for that after Johnson, Modified t tests and confidence
 // intervals for asymmetrical populations, 1978.
-func forecast(known []observation, rows, tokens float64) (f Forecast, ok bool) {
+func forecast(known []observation, rows, tokens float64) (f plan.Forecast, ok bool) {
 	n := float64(len(known))
 	if len(known) < fewestObservations || rows == 0 {
 		return f, false
@@ -74,7 +66,7 @@ func forecast(known []observation, rows, tokens float64) (f Forecast, ok bool) {
 	}
 	mean := max(0, rows*each)
 	amount := func(x float64) price.USD { return price.USD(min(max(0, x), 9e18)) }
-	return Forecast{
+	return plan.Forecast{
 		Answers: int64(len(known)), Mean: amount(mean), Low: amount(mean + shift - spread), High: amount(mean + shift + spread),
 	}, true
 }

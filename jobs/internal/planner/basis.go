@@ -1,4 +1,4 @@
-package plan
+package planner
 
 import (
 	"time"
@@ -6,6 +6,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/plan"
 )
 
 // A basis adds up what the answers so far cost at the prices of now, and how long they took.
@@ -57,7 +58,7 @@ func (b *basis) add(req *batch.Request, r *batch.Result) {
 }
 
 // tell fills in what the plan takes from the answers so far.
-func (b *basis) tell(p *Plan) {
+func (b *basis) tell(p *plan.Plan) {
 	if f, ok := forecast(b.known, float64(p.Ask()), b.tokens); ok {
 		p.Forecast = &f
 	}

@@ -1,4 +1,4 @@
-package plan
+package planner
 
 import (
 	"encoding/json"
@@ -16,6 +16,7 @@ import (
 	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/internal/prompt"
 	"github.com/genbatch/genbatch/jobs/internal/work"
+	"github.com/genbatch/genbatch/jobs/plan"
 	"github.com/genbatch/genbatch/jobs/spec"
 	"github.com/genbatch/genbatch/reader"
 )
@@ -120,7 +121,7 @@ func (j *job) answer(status batch.Status, output int64) {
 }
 
 // plan returns the plan of the job as it stands.
-func (j *job) plan() *Plan {
+func (j *job) plan() *plan.Plan {
 	j.t.Helper()
 	c := j.config
 	c.List = j.list()
@@ -282,7 +283,7 @@ func TestSavedForecast(t *testing.T) {
 	if p.Forecast == nil || p.Forecast.Answers != 5 || p.Standard != 1 || p.Flex != 0.5 {
 		t.Fatalf("forecast %+v, standard %v, flex %v", p.Forecast, p.Standard, p.Flex)
 	}
-	text, err := p.MarshalForecast()
+	text, err := MarshalForecast(p)
 	if err != nil {
 		t.Fatal(err)
 	}

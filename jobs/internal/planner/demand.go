@@ -1,4 +1,4 @@
-package plan
+package planner
 
 // A demand is what a run would ask of one model.
 type demand struct {
