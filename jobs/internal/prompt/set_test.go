@@ -53,6 +53,22 @@ func TestSetMistakes(t *testing.T) {
 	}
 }
 
+// The rows share a cache unless each may name another.
+func TestSharesCache(t *testing.T) {
+	const cached = "request: {cachedContent: cachedContents/x}\n"
+	for text, want := range map[string]bool{
+		"prompt: '{{.q}}'":          false,
+		cached + "prompt: '{{.q}}'": true,
+		cached + "prompt: '{{.q}}'\nset: {cachedContent: '{{.c}}'}": false,
+		"prompt: '{{.q}}'\nset: {cachedContent: cachedContents/y}":  true,
+		cached + "raw: {}": false,
+	} {
+		if got := mustPrompt(t, text).SharesCache(); got != want {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
+	}
+}
+
 // mustPrompt returns the Prompt of a job file.
 func mustPrompt(t *testing.T, text string) *Prompt {
 	t.Helper()
