@@ -101,7 +101,7 @@ func (j *Job) SetAside() string { return j.state.Aside }
 func (j *Job) Spec() Spec { return j.spec }
 
 // CountRows reads the input once and returns how many rows the job has. It can
-// run beside Run.
+// run beside Run. The error is that of ctx, or a [*reader.Error].
 func (j *Job) CountRows(ctx context.Context) (int64, error) {
 	if m := j.upToDate; m != nil {
 		return m.Rows, nil
