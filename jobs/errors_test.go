@@ -189,6 +189,21 @@ func TestLockedError(t *testing.T) {
 	}
 }
 
+// TestNoState asks after jobs that no run has begun.
+func TestNoState(t *testing.T) {
+	s := moodyJob(t)
+	for name, err := range map[string]error{
+		"load":   func() error { _, err := jobs.LoadState(s.StateDir()); return err }(),
+		"file":   func() error { _, _, err := jobs.LoadFile(s); return err }(),
+		"status": func() error { _, err := jobs.ReadStatus(s.StateDir()); return err }(),
+		"prune":  func() error { _, err := jobs.Prune(s, jobs.Options{}, jobs.Pruning{Superseded: true}); return err }(),
+	} {
+		if mistake, ok := errors.AsType[*jobs.SpecError](err); !ok || mistake.Hint == "" || !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %T %v", name, err, err)
+		}
+	}
+}
+
 // export writes a job's own output again.
 func export(s jobs.Spec) error {
 	j, err := jobs.View(s, jobs.Options{})

@@ -341,6 +341,43 @@ func TestRowsMemory(t *testing.T) {
 	}
 }
 
+// A Job goes through its rows once at a time, since the numbers of identical rows depend on
+// the pass. Mistaken programs get an error, and change nothing.
+func TestRowsOneAtATime(t *testing.T) {
+	s := moodyJob(t)
+	first := func(j *jobs.Job) error {
+		for _, err := range j.Rows(t.Context()) {
+			return err
+		}
+		return nil
+	}
+	var j *jobs.Job
+	var during error
+	j, err := jobs.Open(s, jobs.Options{Model: modelFunc(moody), Observe: func(*jobs.Row) { during = first(j) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	for range j.Rows(t.Context()) {
+		if err := first(j); err == nil || !strings.Contains(err.Error(), "View") {
+			t.Errorf("a range in a range: %v", err)
+		}
+		if _, err := j.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "View") {
+			t.Errorf("a run in a range: %v", err)
+		}
+		break
+	}
+	if _, err := j.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if during == nil || !strings.Contains(during.Error(), "View") {
+		t.Errorf("a range in a run: %v", during)
+	}
+	if err := first(j); err != nil {
+		t.Errorf("after the run: %v", err)
+	}
+}
+
 func TestObserve(t *testing.T) {
 	s := moodyJob(t)
 	var seen []string

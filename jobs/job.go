@@ -50,8 +50,9 @@ type Options struct {
 
 	// Observe, if not nil, is called with each row that a run asks, once its result is safe
 	// in the journal. Calls come one at a time, in the order in which rows are answered, and
-	// the run waits for them, so that a slow one slows it down. A row that needs no call is
-	// not observed: one that is settled, skipped, or copied. [Job.Rows] has them all.
+	// the run waits for them, so that a slow one slows it down. Of the Job's methods it may
+	// call Progress only. A row that needs no call is not observed: one that is settled,
+	// skipped, or copied. [Job.Rows] has them all.
 	Observe func(*Row)
 
 	fs           durable.FS // of tests, which make writes fail
@@ -100,7 +101,7 @@ func (j *Job) SetAside() string { return j.state.Aside }
 func (j *Job) Spec() Spec { return j.spec }
 
 // CountRows reads the input once and returns how many rows the job has. It can
-// run beside Run.
+// run beside Run. The error is that of ctx, or a [*reader.Error].
 func (j *Job) CountRows(ctx context.Context) (int64, error) {
 	if m := j.upToDate; m != nil {
 		return m.Rows, nil

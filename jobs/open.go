@@ -56,12 +56,14 @@ func View(s Spec, o Options) (*Job, error) {
 }
 
 // LoadState returns the Spec that a state folder was last run with. Paths in it are where
-// the files are now, if the folder was moved.
+// the files are now, if the folder was moved. The error is a [*SpecError]; it wraps
+// [fs.ErrNotExist] if no run has left its state in the folder.
 func LoadState(dir string) (*Spec, error) { return state.LoadSpec(dir) }
 
 // LoadFile returns the job of a job file as the same command would run it now: what the file
 // says, and what flags and environment said when it was last run. changed names the keys by
-// which it differs from that run. The error is a SpecError if it was not run yet.
+// which it differs from that run. The error is a [*SpecError]; it wraps [fs.ErrNotExist] if
+// the job was not run yet.
 func LoadFile(file Spec) (job *Spec, changed []string, err error) {
 	if err := detach(&file); err != nil {
 		return nil, nil, err

@@ -14,8 +14,8 @@ import (
 
 // Prune rewrites a job's journal without some of its results. It fails with a
 // [*LockedError] while a process runs the job, and with a [*SpecError] when rows
-// of the input would have to be asked again and p.Yes is not set; then nothing has
-// changed. A crash leaves the journal as it was, or pruned.
+// of the input would have to be asked again and p.Yes is not set, or no run has left its
+// state, which is an [fs.ErrNotExist]; then nothing has changed. A crash leaves the journal as it was, or pruned.
 func Prune(s spec.Spec, o Options, p Pruning) (*Pruned, error) {
 	if !p.Orphaned && !p.Superseded && p.OlderThan <= 0 {
 		return nil, spec.Errorf("choose --orphaned, --superseded or --older-than 30d", "nothing says what to prune")
@@ -28,7 +28,7 @@ func Prune(s spec.Spec, o Options, p Pruning) (*Pruned, error) {
 	defer j.Close()
 	dir := j.state.Dir
 	if !state.HasJob(dir) {
-		return nil, spec.Errorf("name the job file, the output of a run, or its folder with --state", "no run has left its state in %s", dir)
+		return nil, state.NoState(dir)
 	}
 	if !p.DryRun {
 		if err := j.state.Lock(); err != nil {

@@ -32,6 +32,23 @@ type progress struct {
 	limiter *quota.Limiter
 	flex    *quota.Limiter // of flex calls as well; nil if there are none
 	gauges  *batch.Gauges
+	busy    bool // the rows are being gone through, which cannot be done twice at a time
+}
+
+// use says that the rows are being gone through until done is called. The error is for a
+// program that was at it already: numbers of identical rows would be mixed up.
+func (p *progress) use(what string) (done func(), err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.busy {
+		return nil, errors.New(what + " while the same Job was going through its rows: wait for the end, or open the job a second time with View")
+	}
+	p.busy = true
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.busy = false
+	}, nil
 }
 
 // start forgets the run before.
@@ -143,6 +160,11 @@ func (j *Job) ask(ctx context.Context, list *work.List) (*Summary, error) {
 	if !j.state.Locked() {
 		return nil, errors.New("a job that was opened to be looked at cannot ask: open it with Open")
 	}
+	done, err := j.progress.use("Run was called")
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	j.critic.WarnSchema()
 	failures, err := j.spec.FailureLimit()
 	if err != nil {

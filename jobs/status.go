@@ -45,8 +45,8 @@ const (
 	rateWindow = time.Minute
 )
 
-// ReadStatus reads how the job stands that a state folder was last run with; see
-// [StatusOf].
+// ReadStatus reads how the job stands that a state folder was last run with; see [LoadState]
+// for its errors, and [StatusOf].
 func ReadStatus(dir string) (*Status, error) {
 	saved, err := LoadState(dir)
 	if err != nil {
@@ -55,7 +55,8 @@ func ReadStatus(dir string) (*Status, error) {
 	return StatusOf(*saved)
 }
 
-// StatusOf reads how a job stands, without disturbing a process that runs it.
+// StatusOf reads how a job stands, without disturbing a process that runs it. The error is a
+// [*SpecError], or a fault of the disk. What is wrong with the input is in the Status.
 func StatusOf(job Spec) (*Status, error) {
 	j, err := prepare(job, Options{})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -164,10 +165,29 @@ func unknownJob(dir string, err error) error {
 		return spec.Errorf("name the job file, or run the job again, which writes it anew", "%s is not there", filepath.Join(dir, specFile))
 	}
 	if output := strings.TrimSuffix(dir, ".genbatch"); output != dir && exists(output) && !exists(dir) {
-		return spec.Errorf("name the output of a run; if it is one, bring the folder back from a copy, since without it a run asks, and pays for, every row again",
-			"no run has left its state in %s, though %s is there", dir, output)
+		return &spec.Error{
+			Err:  noStateError(fmt.Sprintf("no run has left its state in %s, though %s is there", dir, output)),
+			Hint: "name the output of a run; if it is one, bring the folder back from a copy, since without it a run asks, and pays for, every row again",
+		}
 	}
-	return spec.Errorf("name the job file, the output of a run, or its folder with --state", "no run has left its state in %s", dir)
+	return NoState(dir)
+}
+
+// A noStateError says that a folder is not there, or holds no job.
+type noStateError string
+
+func (e noStateError) Error() string { return string(e) }
+
+// Unwrap returns [fs.ErrNotExist].
+func (e noStateError) Unwrap() error { return fs.ErrNotExist }
+
+// NoState returns the [*spec.Error] for a folder in which no run has left its state. It wraps
+// [fs.ErrNotExist].
+func NoState(dir string) error {
+	return &spec.Error{
+		Err:  noStateError("no run has left its state in " + dir),
+		Hint: "name the job file, the output of a run, or its folder with --state",
+	}
 }
 
 // SaveForecast writes forecast.json: what a pilot says that the whole job will cost, as
