@@ -49,6 +49,7 @@ var house = []floor{
 		}},
 		{"jobs/internal/critic", []string{"jobs/internal/prompt", "jobs/internal/preflight", "jobs/cost", "jobs/eval", "jobs/spec", "batch", "batch/gemini", "batch/price", "internal/apijson", "internal/message"}},
 		{"jobs/internal/prune", []string{"jobs/internal/work", "jobs/cost", "jobs/spec", "batch", "batch/journal", "batch/price"}},
+		{"jobs/jobfile", []string{"jobs/spec", "internal/apijson"}},
 		{"jobs/plan", []string{"jobs/internal/work", "jobs/cost", "batch", "batch/journal", "batch/price", "batch/quota", "internal/apijson"}},
 	}},
 	{"rows as work", []room{
