@@ -30,7 +30,7 @@ var house = []floor{
 		{"internal/recordedtest", nil},
 	}},
 	{"commands", []room{
-		{"cmd/genbatch", []string{"jobs", "jobs/report", "batch", "batch/price", "batch/quota", "internal/durable", "internal/message", "internal/redact", "internal/sim", "internal/terminal"}},
+		{"cmd/genbatch", []string{"jobs", "jobs/draft", "jobs/jobfile", "jobs/report", "batch", "batch/price", "batch/quota", "internal/durable", "internal/message", "internal/redact", "internal/sim", "internal/terminal"}},
 	}},
 	{"reports", []room{
 		{"jobs/report", []string{"jobs", "batch", "batch/price", "batch/quota", "internal/durable", "internal/message", "internal/terminal"}},
@@ -42,6 +42,7 @@ var house = []floor{
 		}},
 	}},
 	{"results", []room{
+		{"jobs/draft", []string{"jobs/jobfile", "jobs/internal/output", "jobs/internal/prompt", "jobs/internal/template", "jobs/spec", "reader", "batch", "batch/price", "internal/fileformat", "internal/message", "internal/terminal"}},
 		{"jobs/internal/output", []string{
 			"jobs/internal/work", "jobs/internal/prompt", "jobs/internal/schema", "jobs/cost", "jobs/eval", "jobs/spec",
 			"reader", "writer", "batch", "batch/gemini", "batch/journal", "batch/price",
