@@ -50,7 +50,11 @@ func (d *Dialogue) ask(question, proposal string, take func(answer string) error
 		if wrong == nil {
 			return nil
 		}
-		fmt.Fprintf(d.Out, "%s", terminal.Paragraph("  "+message.OneLine(wrong.Error(), 400)+"\n"))
+		// What to do on the command line is no help here.
+		if e, ok := errors.AsType[*spec.Error](wrong); ok && strings.Contains(e.Hint, "--") {
+			wrong = e.Err
+		}
+		fmt.Fprint(d.Out, terminal.Paragraph("  "+message.OneLine(wrong.Error(), 400)+"\n"))
 	}
 }
 

@@ -121,7 +121,7 @@ func (s *Sample) named(flag, name string) (*Field, error) {
 		if near := message.Nearest(name, names); near != "" {
 			hint = fmt.Sprintf("did you mean %q? %s", near, hint)
 		}
-		return nil, spec.Errorf(hint, "%s names the column %q, which the input does not have", flag, message.OneLine(name, 60))
+		return nil, spec.Errorf(hint, "the input has no column %q, which %s names", message.OneLine(name, 60), flag)
 	}
 	return f, nil
 }
@@ -168,6 +168,7 @@ var (
 func (s *Sample) LabelColumns() (list []*Field) {
 	for _, f := range s.Fields {
 		few := len(f.counts) >= 2 && len(f.counts) <= 30 && f.filled >= 2*len(f.counts)
+		few = few && (f.filled >= 10 || labelName.MatchString(f.Name)) // in a small table much is the same by chance
 		if len(f.path) == 1 && f.isText() && few && f.words <= 5*f.filled && !noLabelName.MatchString(f.Name) && len(f.labels()) >= 2 {
 			list = append(list, f)
 		}
@@ -216,9 +217,10 @@ func (d *Draft) chooseLabels(w Wishes) error {
 	if len(w.Labels) > 0 || w.Kind != "" && w.Kind != Classify {
 		return nil
 	}
-	if d.Expected == "" {
-		if list := d.Sample.LabelColumns(); len(list) > 0 {
-			d.Expected = list[0].path[0]
+	if list := d.Sample.LabelColumns(); d.Expected == "" && len(list) > 0 {
+		d.Expected = list[0].path[0]
+		if len(d.TextFields()) == 0 && len(d.Media) == 0 { // what would be labelled
+			d.Expected = ""
 		}
 	}
 	if f := d.Sample.Field(d.Expected); d.Expected != "" {
@@ -320,6 +322,9 @@ func (d *Draft) settleKind(w Wishes) error {
 		d.Labels, d.Expected = nil, ""
 		return nil
 	}
+	if len(w.Labels) == 1 {
+		return spec.Errorf("give two or more", "a classification needs two labels at least, and %q is one", message.OneLine(w.Labels[0], 60))
+	}
 	if len(d.Labels) < 2 {
 		return spec.Errorf("give at least two with --label A --label B, or name the column that has them with --expected COLUMN",
 			"no column has labels that are plain to see")
@@ -347,7 +352,7 @@ func (d *Draft) chooseKey(wanted string) error {
 	best := len(keyName) + 1
 	for _, f := range d.Sample.Fields {
 		isName := f.unique != nil && f.filled == d.Sample.Rows-d.Sample.Bad && f.objects == 0 && f.words <= f.filled && f.MediaKind() == ""
-		if len(f.path) > 1 || !isName || slices.Contains(d.Text, f.Template()) {
+		if len(f.path) > 1 || !isName || len(d.Text) == 1 && d.Text[0] == f.Template() {
 			continue
 		}
 		rank := slices.IndexFunc(keyName, func(re *regexp.Regexp) bool { return re.MatchString(f.Name) })

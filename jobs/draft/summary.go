@@ -80,7 +80,9 @@ func (d *Draft) Choices() string {
 	}
 	line("labels", strings.Join(d.Labels, ", "))
 	line("expected", d.Expected)
-	line("key", d.Key)
+	if d.Sample.All {
+		line("key", d.Key)
+	}
 	line("media", strings.Join(d.Media, ", "))
 	line("model", d.Model)
 	line("output", d.Output)

@@ -89,7 +89,7 @@ func (d *Draft) YAML(path string) ([]byte, error) {
 	var p page
 	fmt.Fprintln(&p, jobfile.Modeline)
 	p.WriteByte('\n')
-	p.comment("", fmt.Sprintf("Drafted by genbatch init, which looked at %s. It is a proposal: change what you like. Keys behind a # are switched off.", d.lookedAt()))
+	p.comment("", fmt.Sprintf("Drafted by genbatch init, which looked at %s. Change what you like. Keys behind a # are switched off.", d.lookedAt()))
 	p.comment("", "All keys: "+docsURL)
 
 	var inputs []string
@@ -182,10 +182,13 @@ func (d *Draft) writeKind(p *page) error {
 		}
 		var note string
 		if d.Expected != "" {
-			note = fmt.Sprintf("These are the values of the column %s. A description behind the colon makes answers better.", terminal.Name(d.Expected))
-		} else {
-			note = "A description behind the colon makes answers better."
+			note = fmt.Sprintf("These are the values of the column %s", terminal.Name(d.Expected))
+			if !d.Sample.All {
+				note += fmt.Sprintf(" in the first %d rows, and the others may have more", d.Sample.Rows)
+			}
+			note += ". "
 		}
+		note += "A description behind the colon makes answers better."
 		p.key("classify.labels", "", note)
 		for _, l := range d.Labels {
 			if strings.HasPrefix(l, "@") { // else it would name a file
