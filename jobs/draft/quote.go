@@ -10,7 +10,7 @@ import (
 
 // plain matches texts that need no quotes in any version of YAML. They are short words, paths
 // and names of models.
-var plain = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*(?:[./ ]?[A-Za-z0-9_-]+)*$`)
+var plain = regexp.MustCompile(`^(?:/|(?:\.\.?/)+)?[A-Za-z][A-Za-z0-9_-]*(?:[./ ]?[A-Za-z0-9_-]+)*$`)
 
 // notPlain are words that YAML 1.1 or 1.2 takes for something else than a text.
 var notPlain = regexp.MustCompile(`(?i)^(y|yes|n|no|true|false|on|off|null|nan|inf)$`)
