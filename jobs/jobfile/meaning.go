@@ -29,7 +29,7 @@ var meanings = map[string]meaning{
 	"output_delimiter": {text: "The character between the fields of a CSV output, such as a semicolon for Excel where the comma is the decimal point.", none: "the comma", examples: []any{";"}},
 	"bom":              {text: "Begin CSV and TSV outputs with a byte order mark, by which Excel knows UTF-8.", fallback: false},
 	"state":            {text: "The folder of the job's state, which holds every answer that was paid for.", none: "the output's name with .genbatch behind it"},
-	"max_row_bytes":    {text: "The longest row that is read, in bytes. A longer one is skipped.", fallback: 268435456},
+	"max_row_bytes":    {text: "The longest row that is read, in bytes. A longer one is skipped.", none: "256 MiB", fallback: 268435456},
 	"key":              {text: "The column that names a row in messages. Its values must be unique.", none: "rows are named by file and line", examples: []any{"id"}},
 	"limit":            {text: "Take only the first rows, so many of them.", none: "all rows", examples: []any{100}},
 	"sample":           {text: "Take only so many rows, chosen by their content, so that the choice is the same each time.", none: "all rows", examples: []any{100}},
