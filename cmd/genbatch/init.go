@@ -92,11 +92,11 @@ func initJob(c *cli.Context, con *console) error {
 	if err := writeJobFile(path, text, c.Bool("force")); err != nil {
 		return err
 	}
-	fmt.Fprintf(con.stderr, "\nWrote %s:\n%s", terminal.Name(path), d.Choices())
-	for _, note := range d.ModelNotes() {
+	cost, warnings := outlook(path)
+	fmt.Fprintf(con.stderr, "\nWrote %s:\n%s", terminal.Name(path), d.Choices(cost))
+	for _, note := range append(d.ModelNotes(), warnings...) {
 		fmt.Fprint(con.stderr, terminal.Paragraph("genbatch: warn: "+note+"\n"))
 	}
-	outlook(con, path)
 	nextCommands(con, path, d)
 	return nil
 }
@@ -169,9 +169,9 @@ func writeJobFile(path string, text []byte, force bool) error {
 	return nil
 }
 
-// outlook says what the first rows of the job would cost, as plan does for all of them. It
-// reads the job file as it was written.
-func outlook(con *console, path string) {
+// outlook says what the first rows of the job would cost, as plan does for all of them, and
+// what plan will have to say. It reads the job file as it was written.
+func outlook(path string) (cost string, warnings []string) {
 	const rows = 200
 	p, err := func() (*jobs.Plan, error) {
 		s, err := jobs.Load(path)
@@ -179,7 +179,7 @@ func outlook(con *console, path string) {
 			return nil, err
 		}
 		s.Limit = rows
-		job, err := jobs.View(*s, jobs.Options{Stdin: con.stdin})
+		job, err := jobs.View(*s, jobs.Options{})
 		if err != nil {
 			return nil, err
 		}
@@ -187,21 +187,18 @@ func outlook(con *console, path string) {
 		return job.Plan()
 	}()
 	if err != nil {
-		fmt.Fprint(con.stderr, terminal.Paragraph("genbatch: warn: genbatch plan will say: "+message.Plain(err)+"\n"))
-		return
+		return "", []string{"genbatch plan will say: " + message.Plain(err)}
 	}
 	if p.Bad > 0 && len(p.BadRows) > 0 {
-		fmt.Fprint(con.stderr, terminal.Paragraph(fmt.Sprintf("genbatch: warn: %d of the first %d rows will be skipped: %s\n", p.Bad, p.Rows, message.OneLine(p.BadRows[0], 300))))
+		warnings = append(warnings, fmt.Sprintf("%d of the first %d rows will be skipped: %s", p.Bad, p.Rows, message.OneLine(p.BadRows[0], 300)))
 	}
 	if n := p.Ask(); n > 0 {
-		each := fmt.Sprintf("about %d tokens of input a row", (p.InputTokens+n-1)/n)
+		cost = fmt.Sprintf("about %d tokens of input a row", (p.InputTokens+n-1)/n)
 		if p.Priced {
-			each += fmt.Sprintf(": $%s for 1,000 rows, plus the answers", (p.InputCost / price.USD(n) * 1000).Format(4))
+			cost += fmt.Sprintf(": $%s for 1,000 rows, plus the answers", (p.InputCost / price.USD(n) * 1000).Format(4))
 		}
-		table := terminal.NewTable(con.stderr)
-		fmt.Fprintf(table, "  cost\t%s\n", each)
-		table.Flush()
 	}
+	return cost, warnings
 }
 
 // nextCommands says what to do with the job file.

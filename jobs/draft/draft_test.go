@@ -201,7 +201,7 @@ func TestStrangeNames(t *testing.T) {
 		path := table(t, "in.jsonl", rows.String())
 		d := propose(t, path, Wishes{Expected: "class: " + name})
 		s, text := reread(t, d)
-		if terminal.Safe(text) != text || terminal.Safe(d.Choices()) != d.Choices() {
+		if terminal.Safe(text) != text || terminal.Safe(d.Choices("")) != d.Choices("") {
 			t.Errorf("%q: a terminal may obey the file or the summary:\n%q", name, text)
 		}
 		if s.Expected != "class: "+name {
@@ -332,11 +332,13 @@ func TestRefusals(t *testing.T) {
 		"no column has labels":                              {Kind: Classify},
 		`needs two labels at least, and "a" is one`:         {Labels: []string{"a"}},
 		`no column "bdy", which --text names; did you mean`: {Text: []string{"bdy"}},
+		"unclosed action":                                   {Text: []string{"{{.body"}},
+		`names the column "bdoy"`:                           {Text: []string{"{{.bdoy}}"}},
 		`no column "x", which --media names`:                {Media: []string{"x"}},
 		"labels are given, and the kind is summarize":       {Kind: Summarize, Labels: []string{"a", "b"}},
-		"is the input":     {Output: path},
-		"says no format":   {Output: "out.xlsx"},
-		`column "nothing"`: {Key: "nothing"},
+		"is the input":                                      {Output: path},
+		"says no format":                                    {Output: "out.xlsx"},
+		`column "nothing"`:                                  {Key: "nothing"},
 	} {
 		if _, err := Propose(s, w, price.Default(), today); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: error %v, want %q", w, err, want)

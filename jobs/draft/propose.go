@@ -13,6 +13,7 @@ import (
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/internal/fileformat"
 	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/jobs/internal/template"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -280,6 +281,13 @@ func (d *Draft) SetText(wanted []string) error {
 	var text []string
 	for _, name := range wanted {
 		if strings.Contains(name, "{{") {
+			t, err := template.New("--text", name, template.Latest)
+			if err == nil {
+				err = t.CheckColumns(d.Sample.Columns())
+			}
+			if err != nil {
+				return err
+			}
 			text = append(text, name)
 			continue
 		}

@@ -64,8 +64,8 @@ func (f *Field) what(rows int) string {
 	return fmt.Sprintf("text, ~%d chars", f.Mean())
 }
 
-// Choices says in a few lines what the draft proposes.
-func (d *Draft) Choices() string {
+// Choices says in a few lines what the draft proposes, and what it costs.
+func (d *Draft) Choices(cost string) string {
 	var b strings.Builder
 	table := terminal.NewTable(&b)
 	line := func(name, value string) {
@@ -86,6 +86,9 @@ func (d *Draft) Choices() string {
 	line("media", strings.Join(d.Media, ", "))
 	line("model", d.Model)
 	line("output", d.Output)
+	if cost != "" {
+		fmt.Fprintf(table, "  cost\t%s\n", cost)
+	}
 	table.Flush()
 	return b.String()
 }
