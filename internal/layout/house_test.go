@@ -30,7 +30,7 @@ var house = []floor{
 		{"internal/recordedtest", nil},
 	}},
 	{"commands", []room{
-		{"cmd/genbatch", []string{"jobs", "jobs/report", "batch", "batch/price", "batch/quota", "internal/message", "internal/redact", "internal/sim", "internal/terminal"}},
+		{"cmd/genbatch", []string{"jobs", "jobs/draft", "jobs/jobfile", "jobs/report", "batch", "batch/price", "batch/quota", "internal/durable", "internal/message", "internal/redact", "internal/sim", "internal/terminal"}},
 	}},
 	{"reports", []room{
 		{"jobs/report", []string{"jobs", "batch", "batch/price", "batch/quota", "internal/apijson", "internal/message", "internal/terminal"}},
@@ -42,6 +42,7 @@ var house = []floor{
 		}},
 	}},
 	{"results", []room{
+		{"jobs/draft", []string{"jobs/jobfile", "jobs/internal/output", "jobs/internal/prompt", "jobs/internal/template", "jobs/spec", "reader", "batch", "batch/price", "internal/fileformat", "internal/message", "internal/terminal"}},
 		{"jobs/internal/output", []string{
 			"jobs/internal/work", "jobs/internal/prompt", "jobs/internal/schema", "jobs/record", "jobs/cost", "jobs/eval", "jobs/spec",
 			"reader", "writer", "batch", "batch/gemini", "batch/journal", "batch/price",
@@ -50,6 +51,7 @@ var house = []floor{
 		{"jobs/internal/critic", []string{"jobs/internal/prompt", "jobs/internal/preflight", "jobs/cost", "jobs/eval", "jobs/spec", "batch", "batch/gemini", "batch/price", "internal/apijson", "internal/message"}},
 		{"jobs/internal/prune", []string{"jobs/internal/work", "jobs/record", "jobs/spec", "batch", "batch/journal", "batch/price"}},
 		{"jobs/internal/planner", []string{"jobs/internal/work", "jobs/cost", "jobs/plan", "batch", "batch/journal", "batch/price", "batch/quota", "internal/apijson"}},
+		{"jobs/jobfile", []string{"jobs/spec", "internal/apijson"}},
 	}},
 	{"rows as work", []room{
 		{"jobs/internal/work", []string{"jobs/internal/prompt", "jobs/internal/media", "jobs/record", "jobs/spec", "reader", "batch", "batch/journal", "internal/message"}},

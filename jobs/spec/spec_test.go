@@ -16,6 +16,7 @@ input: reviews.csv
 output: /abs/labels.csv
 model: gemini-2.5-flash
 timeout: 90s
+tpm: 1e6
 classify:
   text: "{{.body}}"
   labels: {positive: "praises, loudly", negative: complains}
@@ -29,7 +30,7 @@ rpm: 1000
 	if filepath.Base(s.Input[0]) != "reviews.csv" || !filepath.IsAbs(s.Input[0]) || s.Output != "/abs/labels.csv" {
 		t.Errorf("paths %q and %q: relative ones are to the job file's folder", s.Input, s.Output)
 	}
-	if s.RPM != 1000 || s.Timeout != 90*time.Second || s.Classify.Labels[0] != (Label{Name: "positive", Description: "praises, loudly"}) || s.Classify.Labels[1].Name != "negative" {
+	if s.RPM != 1000 || s.TPM != 1_000_000 || s.Timeout != 90*time.Second || s.Classify.Labels[0] != (Label{Name: "positive", Description: "praises, loudly"}) || s.Classify.Labels[1].Name != "negative" {
 		t.Errorf("spec %+v, %+v", s, s.Classify)
 	}
 	if err := s.Check(); err != nil {
@@ -39,20 +40,22 @@ rpm: 1000
 
 func TestLoadErrors(t *testing.T) {
 	for text, want := range map[string][]string{
-		"inptu: a.csv":                          {"line 1, column 1", "inptu", `did you mean "input"?`},
-		"model: m\nclassify:\n  lables: [a, b]": {"line 3, column 3", "lables", `did you mean "labels"?`},
-		"rpm: fast":                             {"line 1, column 6: a whole number is wanted here"},
-		"strict: 7":                             {"true or false"},
-		"raw: true":                             {"line 1"},
-		"text: x":                               {"under classify:"},
-		"rpm: 1\nrpm: 2":                        {"line 2"},
-		"input: [a\nmodel: b":                   {"line "},
-		"classify: {text: x, labels: 7}":        {"labels are"},
-		"input: {a: b}":                         {"a list of texts"},
-		"temperature: 0":                        {"line 1, column 1", "temperature"},
-		"request: {generationConfig: [1, 2}":    {"line 1"},
-		"timeout: soon":                         {"timeout"},
-		"budget: 3\n":                           {"budget"},
+		"inptu: a.csv":                             {"line 1, column 1", "inptu", `did you mean "input"?`},
+		"model: m\nclassify:\n  lables: [a, b]":    {"line 3, column 3", "lables", `did you mean "labels"?`},
+		"rpm: fast":                                {"line 1, column 6: a whole number is wanted here"},
+		"rpm: 10.5":                                {"line 1, column 6: a whole number is wanted here, and 10.5 is none"},
+		"media: {column: x, max_bytes: '1.5'}":     {"line 1, column 31: a whole number is wanted here"},
+		"strict: 7":                                {"true or false"},
+		"raw: true":                                {"line 1"},
+		"text: x":                                  {"under classify:"},
+		"rpm: 1\nrpm: 2":                           {"line 2"},
+		"input: [a\nmodel: b":                      {"line "},
+		"classify: {text: x, labels: 7}":           {"labels are"},
+		"input: {a: b}":                            {"a list of texts"},
+		"temperature: 0":                           {"line 1, column 1", "temperature"},
+		"request: {generationConfig: [1, 2}":       {"line 1"},
+		"timeout: soon":                            {"timeout"},
+		"budget: 3\n":                              {"budget"},
 		"prompt: \"{{.x}}\"\n\tmodel: tabs here\n": {"line 2"},
 	} {
 		_, err := loadText(t, text)

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -171,12 +173,27 @@ func (w *writtenTexts) member(n *ast.MappingValueNode, t reflect.Type, key strin
 				w.err = Errorf(message.Duration(t.Value), "line %d, column %d: %s is no length of time: %q", t.Position.Line, t.Position.Column, name, message.OneLine(t.Value, 60))
 			}
 		}
+		if kind := field.Type.Kind(); (kind == reflect.Int || kind == reflect.Int64) && hasFraction(n.Value) && w.err == nil {
+			at := n.Value.GetToken()
+			w.err = Errorf("", "line %d, column %d: a whole number is wanted here, and %s is none", at.Position.Line, at.Position.Column, message.OneLine(at.Value, 60))
+		}
 		if what, guards := Guards()[name]; guards && t == reflect.TypeFor[Spec]() && isEmpty(n.Value) && w.err == nil {
 			at := n.Key.GetToken().Position
 			w.err = Errorf("write "+what+", or leave it out", "line %d, column %d: %s is empty", at.Line, at.Column, name)
 		}
 		n.Value = w.keep(n.Value, field.Type, name)
 	}
+}
+
+// hasFraction reports whether a node is a number with a fraction, which the YAML package would
+// cut off where a whole number is due.
+func hasFraction(n ast.Node) bool {
+	switch n.(type) {
+	case *ast.FloatNode, *ast.StringNode:
+		x, err := strconv.ParseFloat(strings.ReplaceAll(n.GetToken().Value, "_", ""), 64)
+		return err == nil && x != math.Trunc(x)
+	}
+	return false
 }
 
 // isEmpty reports whether a node is null or a blank text.
