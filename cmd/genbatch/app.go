@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/genbatch/genbatch/cmd/genbatch/internal/args"
+	"github.com/genbatch/genbatch/cmd/genbatch/internal/shells"
 	"github.com/genbatch/genbatch/jobs"
 )
 
@@ -20,16 +21,17 @@ func run(words []string, signals <-chan os.Signal, stdin io.Reader, stdout, stde
 	defer close(done)
 	go con.watch(signals, done)
 	app := newApp(con)
+	if len(words) > 1 && words[1] == shells.Command {
+		completeLine(con, app, words[2:])
+		return 0
+	}
 	if text, asked := helpAsked(con, app, words); asked {
 		fmt.Fprint(con.text, text)
 		return 0
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	err := args.CheckValues(words, app.Commands)
-	if err == nil {
-		err = app.RunContext(ctx, args.Permute(words, app.Commands))
-	}
+	err := call(ctx, app, words)
 	var ended *outcome
 	if errors.As(err, &ended) {
 		return ended.code // the command has said why
@@ -39,6 +41,14 @@ func run(words []string, signals <-chan os.Signal, stdin io.Reader, stdout, stde
 		con.printError(err, code, args.AsksJSON(words))
 	}
 	return code
+}
+
+// call has an app do what words say.
+func call(ctx context.Context, app *cli.App, words []string) error {
+	if err := args.CheckValues(words, app.Commands); err != nil {
+		return err
+	}
+	return app.RunContext(ctx, args.Permute(words, app.Commands))
 }
 
 // newApp returns the commands as the flags' parser knows them.
@@ -59,7 +69,7 @@ func newApp(con *console) *cli.App {
 		Commands: []*cli.Command{
 			runCommand(con), planCommand(con), statusCommand(con), exportCommand(con), verifyCommand(con), pruneCommand(con),
 			limitsCommand(con), pricesCommand(con), simulateCommand(con),
-			manCommand(con), helpCommand(con),
+			completionCommand(con), manCommand(con), helpCommand(con),
 		},
 		Reader:    con.stdin,
 		Writer:    con.text,

@@ -58,7 +58,7 @@ func helpAsked(con *console, app *cli.App, words []string) (text string, asked b
 		return "", false
 	}
 	columns, _ := con.text.Columns()
-	if isHelp(words[1]) {
+	if strings.HasPrefix(words[1], "-") && slices.ContainsFunc(words[1:], isHelp) {
 		return manualOf(app).Help(columns), true
 	}
 	i := slices.IndexFunc(app.Commands, func(c *cli.Command) bool { return c.HasName(words[1]) })

@@ -37,7 +37,10 @@ func UsageError(c *cli.Context, err error, _ bool) error {
 // pointing adds to the hint where the help is. The command has a blank behind it, or is empty.
 func pointing(err *jobs.SpecError, command string) error {
 	help := fmt.Sprintf("see genbatch %s--help", command)
-	if err.Hint != "" {
+	switch {
+	case strings.HasSuffix(err.Hint, "?"):
+		help = err.Hint + " S" + help[1:]
+	case err.Hint != "":
 		help = err.Hint + "; " + help
 	}
 	return &jobs.SpecError{Err: err.Err, Hint: help}

@@ -2,6 +2,8 @@ package manual
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -13,8 +15,10 @@ func (p *Program) Markdown(jobKey func(flag string) string) string {
 	for _, c := range p.Commands() {
 		fmt.Fprintf(&b, "| [`%s %s`](#%s-%[2]s) | %[4]s |\n", p.Name, c.Name, p.Name, cell(c.Usage))
 	}
+	var before []Command
 	for _, c := range p.Commands() {
-		p.chapter(&b, &c, jobKey)
+		p.chapter(&b, &c, before, jobKey)
+		before = append(before, c)
 	}
 	entries(&b, "Exit codes", "exit code", p.Exits)
 	entries(&b, "Environment", "variable", p.Variables)
@@ -22,8 +26,8 @@ func (p *Program) Markdown(jobKey func(flag string) string) string {
 	return b.String()
 }
 
-// chapter writes what there is to say about a command.
-func (p *Program) chapter(b *strings.Builder, c *Command, jobKey func(string) string) {
+// chapter writes what there is to say about a command, behind the chapters of others.
+func (p *Program) chapter(b *strings.Builder, c *Command, before []Command, jobKey func(string) string) {
 	text, examples := split(c.Text)
 	fmt.Fprintf(b, "\n## %s %s\n\n%s\n\n```text\n%s\n```\n", p.Name, c.Name, markdown(sentence(c.Usage)), strings.Join(c.Synopsis, "\n"))
 	for _, block := range text {
@@ -43,7 +47,12 @@ func (p *Program) chapter(b *strings.Builder, c *Command, jobKey func(string) st
 		}
 		b.WriteString("```\n")
 	}
+	same := make(map[string][]string) // groups by the command that has them too
 	for _, g := range c.Groups {
+		if first := sharedBy(before, g); first != "" {
+			same[first] = append(same[first], strings.ToLower(g.Title))
+			continue
+		}
 		fmt.Fprintf(b, "\n### %s of %s\n\n", g.Title, c.Name)
 		b.WriteString("| flag | meaning | default | also |\n|---|---|---|---|\n")
 		for _, f := range g.Flags {
@@ -57,6 +66,22 @@ func (p *Program) chapter(b *strings.Builder, c *Command, jobKey func(string) st
 			fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", strings.TrimSpace(f.spelled()), cell(f.Usage), cell(f.Default), strings.Join(also, " "))
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(same)) {
+		fmt.Fprintf(b, "\nThe flags of these groups are those of [%s %s](#%s-%s): %s.\n", p.Name, name, p.Name, name, strings.Join(same[name], ", "))
+	}
+}
+
+// sharedBy returns the command that has the same group of flags. Groups of one or two flags are
+// written again.
+func sharedBy(before []Command, g Group) string {
+	for _, c := range before {
+		for _, other := range c.Groups {
+			if len(g.Flags) > 2 && other.Title == g.Title && slices.Equal(other.Flags, g.Flags) {
+				return c.Name
+			}
+		}
+	}
+	return ""
 }
 
 // entries writes a chapter of names with what they mean.
