@@ -18,7 +18,7 @@ const tab = "\t"
 func TestCompletionInShells(t *testing.T) {
 	lines := []struct {
 		keys string // what is typed, with tabulators
-		want string // the words behind genbatch, with | between
+		want string // the words behind genbatch, with | between; ~ is the home folder
 	}{
 		{"pla" + tab + "--expec" + tab, "plan|--expected"},
 		{"run --endpoint ver" + tab + "--retry blocked,tr" + tab, "run|--endpoint|vertex|--retry|blocked,truncated"},
@@ -37,6 +37,7 @@ func TestCompletionInShells(t *testing.T) {
 		{"run -i My" + tab + "mo" + tab + "--key he" + tab, "run|-i|My tables/more rows.jsonl|--key|headline"},
 		{"run --prompt @My" + tab + "no" + tab, "run|--prompt|@My tables/notes.txt"},
 		{"run -i ~/in" + tab + "--strict", "run|-i|~/in home.csv|--strict"},
+		{"run -i $HOME/in" + tab + "--strict", "run|-i|~/in home.csv|--strict"},
 	}
 	for _, sh := range shellsToTest() {
 		t.Run(sh.name, func(t *testing.T) {
@@ -49,6 +50,9 @@ func TestCompletionInShells(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, l := range lines {
+				if sh.name == "fish" && strings.Contains(l.keys, "$HOME") {
+					continue // fish quotes what it inserts
+				}
 				got := s.run(t, file, "genbatch "+l.keys)
 				want := append([]string{"genbatch"}, strings.Split(strings.ReplaceAll(l.want, "~", home), "|")...)
 				if !slices.Equal(got, want) {

@@ -63,7 +63,7 @@ func completionFiles(t *testing.T) (dir string) {
 func TestCompletions(t *testing.T) {
 	t.Chdir(completionFiles(t))
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
-	t.Setenv("HOME", t.TempDir())
+	t.Setenv("HOME", completionFiles(t))
 	t.Setenv("MY_API_KEY", "secret")
 	for _, tt := range []struct{ line, want string }{
 		// Commands and flags.
@@ -129,6 +129,9 @@ func TestCompletions(t *testing.T) {
 		{"man|", "My tables/ sub/"},
 		{"run|--prompt|@My tables/", "@My tables/more rows.jsonl @My tables/notes.txt"},
 		{"run|-i|no/such/folder/", ""},
+		{"run|-i|~/sub/deeper/i", "~/sub/deeper/input.csv.gz"},
+		{"run|-i|$HOME/sub/deeper/i", "$HOME/sub/deeper/input.csv.gz"},
+		{"run|-i|~", "~/"},
 
 		// Models.
 		{"prices|gemini-2.5-flash-l", "gemini-2.5-flash-lite"},

@@ -85,11 +85,14 @@ func lastSlash(path string) int {
 
 // folder returns the path of a folder as the system knows it.
 func (l *line) folder(dir string) string {
-	if rest, ok := strings.CutPrefix(dir, "~/"); ok {
-		return filepath.Join(l.Env("HOME"), rest)
-	}
-	if dir == "" {
+	first, rest, _ := strings.Cut(dir, "/")
+	switch name, isVariable := strings.CutPrefix(first, "$"); {
+	case dir == "":
 		return "."
+	case first == "~":
+		return filepath.Join(l.Env("HOME"), rest)
+	case isVariable && l.Env(name) != "": // as shells read it
+		return filepath.Join(l.Env(name), rest)
 	}
 	return dir
 }

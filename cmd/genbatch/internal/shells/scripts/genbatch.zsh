@@ -9,13 +9,13 @@ _genbatch() {
     (( $+commands[$program] )) || [[ $program == */* && -x $program ]] || program=genbatch
     local -a answer open openshown closed closedshown
     answer=("${(@f)$("$program" __complete zsh "$COLUMNS" "${(@Q)words[1,CURRENT-1]}" "${(Q)PREFIX}" 2>/dev/null </dev/null)}")
-    # The tilde of a home folder is not to be quoted, so that it is not completed.
-    if [[ $PREFIX == \~/* && -z $compstate[quote] ]]; then
-        home='~/'
-        compset -P '\~/'
+    # A tilde or a variable that begins a path is not to be quoted, so that it is not completed.
+    if [[ $PREFIX == [~\$]*/* && -z $compstate[quote] ]]; then
+        home=${PREFIX%%/*}/
+        compset -p $#home
     fi
     while (( $#answer >= 3 )); do
-        value=${answer[2]#$home}
+        value=${answer[2]#"$home"}
         if [[ $answer[1] == open ]]; then
             open+=("$value") openshown+=("$answer[3]")
         else
@@ -23,10 +23,11 @@ _genbatch() {
         fi
         shift 3 answer
     done
-    local -a long
+    local -a expl long
     [[ "$openshown $closedshown" == *'  -- '* ]] && long=(-l)
-    (( $#open )) && compadd -V genbatch $long -S '' -d openshown -a open
-    (( $#closed )) && compadd -V genbatch $long -d closedshown -a closed
+    _description -V values expl value # for the styles of the user
+    (( $#open )) && compadd "$expl[@]" $long -S '' -d openshown -a open
+    (( $#closed )) && compadd "$expl[@]" $long -d closedshown -a closed
     (( $#open + $#closed ))
 }
 
