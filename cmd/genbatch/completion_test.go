@@ -199,12 +199,27 @@ func TestNewFlagsComplete(t *testing.T) {
 	app := testApp()
 	for _, c := range app.Commands {
 		if c.Name == "run" {
-			c.Flags = append(c.Flags, &cli.StringFlag{Name: "new-thing", Usage: "`COLUMN` that is new"})
+			c.Flags = append(c.Flags, &cli.StringFlag{Name: "new-thing", Usage: "`COLUMN` that is new"},
+				&cli.StringFlag{Name: "colour", Usage: "`COLOUR` of it all: red, dark-blue (like the sea) or green (default: red)"},
+				&cli.StringFlag{Name: "new-format", Usage: "how it is written"})
 		}
 	}
+	app.Commands = append(app.Commands, &cli.Command{Name: "look", ArgsUsage: "INPUT...", Flags: []cli.Flag{&cli.StringFlag{Name: "at", Usage: "`COLUMN` to look at"}}})
 	c := &complete.Completer{App: app, Spec: specOfWords, Env: os.Getenv}
 	if got := c.Complete([]string{"genbatch", "run", "-i", "reviews.csv", "--new-thing"}, ""); len(got) != 6 || got[0].Value != "id" || got[0].Note != "such as 1" {
 		t.Errorf("--new-thing COLUMN completes to %v", got)
+	}
+	if got := fmt.Sprint(c.Complete([]string{"genbatch", "run", "--colour"}, "")); got != "[{red  false} {dark-blue like the sea false} {green  false}]" {
+		t.Errorf("--colour COLOUR completes to %v", got)
+	}
+	if got := c.Complete([]string{"genbatch", "run", "--new-format"}, ""); len(got) != 4 || got[0].Value != "jsonl" {
+		t.Errorf("--new-format completes to %v", got)
+	}
+	if got := c.Complete([]string{"genbatch", "look", "reviews.csv"}, "o"); !slices.ContainsFunc(got, func(c complete.Candidate) bool { return c.Value == "open.csv" }) {
+		t.Errorf("look INPUT completes to %v", got)
+	}
+	if got := c.Complete([]string{"genbatch", "look", "reviews.csv", "--at"}, ""); len(got) != 6 {
+		t.Errorf("look --at completes to %v", got)
 	}
 	if got := c.Complete([]string{"genbatch", "run"}, "--new"); !slices.ContainsFunc(got, func(c complete.Candidate) bool { return c.Value == "--new-thing" && c.Note == "COLUMN that is new" }) {
 		t.Errorf("--new-thing is not offered: %v", got)

@@ -75,8 +75,6 @@ func TestFlagsReadWell(t *testing.T) {
 					t.Errorf("%s --%s: the usage %q is to begin in lower case, or with what stands for the value", c.Name, f.Name, f.Usage)
 				case strings.Count(f.Usage, "(") != strings.Count(f.Usage, ")"):
 					t.Errorf("%s --%s: the usage %q has brackets that do not match", c.Name, f.Name, f.Usage)
-				case f.Value == "VALUE":
-					t.Errorf("%s --%s: name the value in its usage, as in `PATH` of a table", c.Name, f.Name)
 				case strings.Contains(f.Usage, "(default: ") && f.Default != "":
 					t.Errorf("%s --%s: two defaults: %q", c.Name, f.Name, f.Says())
 				}
@@ -168,6 +166,27 @@ func TestHelpAsked(t *testing.T) {
 	first, code := said()
 	if lines := strings.Count(first, "\n"); code != 0 || lines > 24 || !strings.Contains(first, "genbatch help run") {
 		t.Errorf("genbatch alone exits with %d and says %d lines:\n%s", code, lines, first)
+	}
+}
+
+// The help tells every exit code that a command can end with, and no other.
+func TestExitCodesAreTold(t *testing.T) {
+	source, err := os.ReadFile("exit.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := make(map[string]bool)
+	for _, e := range exitCodes() {
+		told[e.Name] = true
+	}
+	returned := regexp.MustCompile(`return (\d+)\n`).FindAllStringSubmatch(string(source), -1)
+	for _, m := range returned {
+		if !told[m[1]] {
+			t.Errorf("the help does not tell what the exit code %s means", m[1])
+		}
+	}
+	if len(told) != len(returned) {
+		t.Errorf("%d exit codes are told, and there are %d", len(told), len(returned))
 	}
 }
 

@@ -31,7 +31,11 @@ func (l *line) job() *jobs.Spec {
 			return s
 		}
 	}
-	return l.Spec(append([]string{l.command.Name}, l.words...))
+	s := l.Spec(append([]string{l.command.Name}, l.words...))
+	if strings.HasPrefix(strings.Trim(l.command.ArgsUsage, "[]"), "INPUT") {
+		s.Input = l.args
+	}
+	return s
 }
 
 // peek returns the columns of the input and its first rows. The pages of Parquet can be

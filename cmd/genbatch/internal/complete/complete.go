@@ -4,6 +4,7 @@
 package complete
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -144,7 +145,8 @@ func (l *line) flags() (list []Candidate) {
 }
 
 // values returns the values of a flag. A command can have its own for it; else the flag's name
-// says what they are, or what stands for the value in the help, such as COLUMN.
+// says what they are, or what stands for the value in the help, such as COLUMN, or a list of
+// them in its usage.
 func (l *line) values(f cli.Flag) []Candidate {
 	m := manual.FlagOf(f)
 	if kind, ok := kinds()[l.command.Name+" --"+m.Name]; ok {
@@ -156,7 +158,32 @@ func (l *line) values(f cli.Flag) []Candidate {
 	if kind, ok := kinds()[m.Value]; ok {
 		return kind(l)
 	}
-	return nil
+	return listed(m.Usage)
+}
+
+// oneOf matches a word of a list of values in a usage, and what it means.
+var oneOf = regexp.MustCompile(`^([\w.-]*\w)(?: \(([^()]*)\))?$`)
+
+// listed returns the values that a usage lists behind its last colon: "KIND of job: classify,
+// summarize or raw (each row is a request)". It is empty if there is no such list.
+func listed(usage string) (candidates []Candidate) {
+	usage, _, _ = strings.Cut(usage, " (default: ")
+	usage, _, _ = strings.Cut(usage, ", ...")
+	i := strings.LastIndex(usage, ": ")
+	if i < 0 {
+		return nil
+	}
+	for item := range strings.SplitSeq(strings.ReplaceAll(usage[i+2:], " or ", ", "), ", ") {
+		m := oneOf.FindStringSubmatch(item)
+		if m == nil {
+			return nil
+		}
+		candidates = append(candidates, Candidate{Value: m[1], Note: m[2]})
+	}
+	if len(candidates) < 2 {
+		return nil
+	}
+	return candidates
 }
 
 // arguments returns what may stand behind the flags.
@@ -164,7 +191,8 @@ func (l *line) arguments() []Candidate {
 	if kind, ok := kinds()[l.command.Name]; ok {
 		return kind(l)
 	}
-	if kind, ok := kinds()[strings.Trim(l.command.ArgsUsage, "[]")]; ok && len(l.args) == 0 {
+	name, many := strings.CutSuffix(l.command.ArgsUsage, "...")
+	if kind, ok := kinds()[strings.Trim(name, "[]")]; ok && (many || len(l.args) == 0) {
 		return kind(l)
 	}
 	return nil

@@ -39,26 +39,29 @@ func kinds() map[string]func(*line) []Candidate {
 		"LABEL=TEXT":         (*line).descriptions,
 		"PATH=TEMPLATE":      (*line).settings,
 
-		"--input":           files(isTable),
-		"--output":          files(isTable),
-		"--examples":        files(isTable),
-		"--schema":          files(ending(".json")),
-		"--prices":          files(ending(".json")),
-		"--state":           (*line).states,
-		"--prompt":          fromFile(anyName, (*line).template),
-		"--system":          fromFile(anyName, (*line).template),
-		"--label":           fromFile(anyName, (*line).labels),
-		"--columns":         (*line).outputColumns,
-		"--endpoint":        fixed(endpoints),
-		"--auth":            fixed(authStyles),
-		"--api-key-env":     (*line).keyVariables,
-		"--schema-field":    fixed(schemaFields),
-		"--tier":            list(tiers),
-		"--retry":           list(statuses([]batch.Status{batch.Blocked, batch.Truncated, batch.Empty, batch.Invalid, batch.Rejected, batch.Failed})),
-		"--on-daily-quota":  fixed(onDailyQuota),
-		"--path-prefix":     none,
-		"simulate --listen": none,
-		"--dialect":         fixed(dialects),
+		"--input":            files(isTable),
+		"--output":           files(isTable),
+		"--examples":         files(isTable),
+		"--schema":           files(ending(".json")),
+		"--prices":           files(ending(".json")),
+		"--state":            (*line).states,
+		"--prompt":           fromFile(anyName, (*line).template),
+		"--system":           fromFile(anyName, (*line).template),
+		"--label":            fromFile(anyName, (*line).labels),
+		"--columns":          (*line).outputColumns,
+		"--endpoint":         fixed(endpoints),
+		"--auth":             fixed(authStyles),
+		"--api-key-env":      (*line).keyVariables,
+		"--schema-field":     fixed(schemaFields),
+		"--tier":             list(tiers),
+		"--retry":            list(statuses([]batch.Status{batch.Blocked, batch.Truncated, batch.Empty, batch.Invalid, batch.Rejected, batch.Failed})),
+		"--on-daily-quota":   fixed(onDailyQuota),
+		"--delimiter":        fixed(delimiters),
+		"--output-delimiter": fixed(delimiters),
+		"--path-prefix":      none,
+		"init --job":         files(isJob),
+		"simulate --listen":  none,
+		"--dialect":          fixed(dialects),
 
 		"limits":     (*line).limitsArguments,
 		"help":       (*line).commandArgument,
@@ -101,7 +104,8 @@ var (
 	onDailyQuota = []Candidate{
 		{Value: "stop", Note: "end with exit code 5"}, {Value: "wait", Note: "go on when the next day begins"},
 	}
-	shells = []Candidate{{Value: "bash"}, {Value: "zsh"}, {Value: "fish"}, {Value: "powershell"}}
+	delimiters = []Candidate{{Value: ",", Note: "comma"}, {Value: ";", Note: "semicolon"}, {Value: "tab", Note: "tabulator"}, {Value: "|", Note: "bar"}}
+	shells     = []Candidate{{Value: "bash"}, {Value: "zsh"}, {Value: "fish"}, {Value: "powershell"}}
 )
 
 // statuses returns statuses with what they mean.

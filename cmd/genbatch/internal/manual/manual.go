@@ -191,7 +191,8 @@ func FlagOf(f cli.Flag) Flag {
 	return m
 }
 
-// placeholder stands for the value of a flag whose usage names none.
+// placeholder stands for the value of a flag whose usage names none: the last word of the
+// flag's name, if the type says no more.
 func placeholder(f cli.Flag) string {
 	switch f.(type) {
 	case *cli.IntFlag, *cli.Int64Flag, *cli.Uint64Flag, *cli.UintFlag:
@@ -199,7 +200,8 @@ func placeholder(f cli.Flag) string {
 	case *cli.DurationFlag:
 		return "DURATION"
 	}
-	return "VALUE"
+	name := f.Names()[0]
+	return strings.ToUpper(name[strings.LastIndexByte(name, '-')+1:])
 }
 
 // defaultOf returns the default of a flag: the words that it has for it, or a value that is
@@ -234,18 +236,25 @@ func (f *Flag) Says() string {
 
 // blocks divides a description at its empty lines. Lines that begin with a blank stay as they
 // are, and so do the commands of a paragraph that begins with the program's name, or with a
-// comment.
+// comment. Those may be indented all together.
 func blocks(text string) (all []Block) {
 	for part := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
 		var b Block
+		margin := ""
 		for line := range strings.SplitSeq(strings.Trim(part, "\n"), "\n") {
 			indented := strings.HasPrefix(line, " ")
+			if command := strings.TrimSpace(line); len(b.Lines) == 0 && (strings.HasPrefix(command, "genbatch ") || strings.HasPrefix(command, "# ")) {
+				b.Example = true
+				margin = line[:len(line)-len(strings.TrimLeft(line, " "))]
+			}
+			if b.Example {
+				line = strings.TrimPrefix(line, margin)
+			}
 			if len(b.Lines) > 0 && !b.Example && indented != b.Fixed { // a table below its heading
 				all = append(all, b)
 				b = Block{}
 			}
 			if len(b.Lines) == 0 {
-				b.Example = strings.HasPrefix(line, "genbatch ") || strings.HasPrefix(line, "# ")
 				b.Fixed = b.Example || indented
 			}
 			b.Lines = append(b.Lines, line)

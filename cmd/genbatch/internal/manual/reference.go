@@ -63,7 +63,7 @@ func (p *Program) chapter(b *strings.Builder, c *Command, before []Command, jobK
 			if f.Variable != "" {
 				also = append(also, "`"+f.Variable+"`")
 			}
-			fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", strings.TrimSpace(f.spelled()), cell(f.Usage), cell(f.Default), strings.Join(also, " "))
+			fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", strings.ReplaceAll(strings.TrimSpace(f.spelled()), "|", `\|`), cell(f.Usage), cell(f.Default), strings.Join(also, " "))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(same)) {
