@@ -313,11 +313,16 @@ func (j *Job) openReader() (*reader.Input, error) {
 			return nil, spec.Errorf("write to another file", "%s is input and output", p)
 		}
 	}
-	in, err := reader.Open(reader.Config{Paths: paths, Format: j.spec.InputFormat, MaxRowBytes: j.spec.MaxRowBytes, Quotes: j.spec.Quotes})
+	in, err := reader.Open(readerConfig(&j.spec, paths))
 	if err != nil {
 		return nil, &spec.Error{Err: err}
 	}
 	return in, nil
+}
+
+// readerConfig says how a job's files are read.
+func readerConfig(s *spec.Spec, paths []string) reader.Config {
+	return reader.Config{Paths: paths, Format: s.InputFormat, MaxRowBytes: s.MaxRowBytes, Quotes: s.Quotes}
 }
 
 // makeList makes the list of the job's rows, and checks the job against their columns.

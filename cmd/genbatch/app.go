@@ -9,60 +9,91 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/genbatch/genbatch/cmd/genbatch/internal/args"
+	"github.com/genbatch/genbatch/cmd/genbatch/internal/shells"
 	"github.com/genbatch/genbatch/jobs"
 )
 
 // run runs the command that the arguments name, and returns its exit code.
-func run(args []string, signals <-chan os.Signal, stdin io.Reader, stdout, stderr io.Writer) int {
+func run(words []string, signals <-chan os.Signal, stdin io.Reader, stdout, stderr io.Writer) int {
 	con := newConsole(stdin, stdout, stderr)
 	done := make(chan struct{})
 	defer close(done)
 	go con.watch(signals, done)
-	app := &cli.App{
-		Name:  "genbatch",
-		Usage: "run a table of rows through a Gemini model",
-		Description: "genbatch reads rows from JSONL, CSV or Parquet, asks a Gemini model about each of them,\n" +
-			"and writes every row back with its answer, its tokens and its cost.\n" +
-			"The same command, run again, carries on where it stopped.",
-		Version: jobs.Version(),
-		Commands: []*cli.Command{
-			runCommand(con), planCommand(con), initCommand(con), statusCommand(con), exportCommand(con), verifyCommand(con), pruneCommand(con),
-			limitsCommand(con), pricesCommand(con), simulateCommand(con),
-		},
-		Reader:    stdin,
-		Writer:    con.text,
-		ErrWriter: con.stderr,
-		Suggest:   true,
-		// A label can hold a comma, as in --label "yes, really".
-		DisableSliceFlagSeparator: true,
-		ExitErrHandler:            func(*cli.Context, error) {},
-		OnUsageError:              usageError,
-		Action: func(c *cli.Context) error {
-			if c.Args().Present() {
-				return unknownCommand(c)
-			}
-			return cli.ShowAppHelp(c)
-		},
+	app := newApp(con)
+	if len(words) > 1 && words[1] == shells.Command {
+		completeLine(con, app, words[2:])
+		return 0
 	}
-	for _, c := range app.Commands {
-		c.OnUsageError = usageError
-		c.HideHelpCommand = true
+	if text, asked := helpAsked(con, app, words); asked {
+		fmt.Fprint(con.text, text)
+		return 0
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	err := checkValues(args, app.Commands)
-	if err == nil {
-		err = app.RunContext(ctx, permute(args, app.Commands))
-	}
+	err := call(ctx, app, words)
 	var ended *outcome
 	if errors.As(err, &ended) {
 		return ended.code // the command has said why
 	}
 	code := exitCode(nil, err)
 	if err != nil {
-		con.printError(err, code, asksJSON(args))
+		con.printError(err, code, args.AsksJSON(words))
 	}
 	return code
+}
+
+// call has an app do what words say.
+func call(ctx context.Context, app *cli.App, words []string) error {
+	if err := args.CheckValues(words, app.Commands); err != nil {
+		return err
+	}
+	return app.RunContext(ctx, args.Permute(words, app.Commands))
+}
+
+// newApp returns the commands as the flags' parser knows them.
+func newApp(con *console) *cli.App {
+	app := &cli.App{
+		Name:  "genbatch",
+		Usage: "run a table of rows through a Gemini model",
+		Description: "Reads rows from JSONL, CSV or Parquet, asks a Gemini model about each of them,\n" +
+			"and writes every row back with its answer, its tokens and its cost.\n" +
+			"The same command, run again, carries on where it stopped.\n\n" +
+			"# Try it without a key: the answers are made up\n" +
+			"genbatch run -i reviews.csv -o labels.csv -m gemini-3.5-flash-lite \\\n" +
+			"    --label positive --label negative --text '{{.body}}' --endpoint sim\n\n" +
+			"# Say what a job would do and cost, and then do it\n" +
+			"genbatch plan job.yaml\n" +
+			"genbatch run job.yaml",
+		Version: jobs.Version(),
+		Commands: []*cli.Command{
+			runCommand(con), planCommand(con), initCommand(con), statusCommand(con), exportCommand(con), verifyCommand(con), pruneCommand(con),
+			limitsCommand(con), pricesCommand(con), simulateCommand(con),
+			completionCommand(con), manCommand(con), helpCommand(con),
+		},
+		Reader:    con.stdin,
+		Writer:    con.text,
+		ErrWriter: con.stderr,
+		Suggest:   true,
+		HideHelp:  true, // helpAsked shows it
+		// A label can hold a comma, as in --label "yes, really".
+		DisableSliceFlagSeparator: true,
+		ExitErrHandler:            func(*cli.Context, error) {},
+		OnUsageError:              args.UsageError,
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return args.UnknownCommand(c)
+			}
+			columns, _ := con.text.Columns()
+			fmt.Fprint(con.text, manualOf(c.App).FirstScreen(columns))
+			return nil
+		},
+	}
+	for _, c := range app.Commands {
+		c.OnUsageError = args.UsageError
+		c.HideHelp = true
+	}
+	return app
 }
 
 // An outcome ends a command with an exit code and no further message: the command has

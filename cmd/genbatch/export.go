@@ -18,18 +18,25 @@ func exportCommand(con *console) *cli.Command {
 		Name:      "export",
 		Usage:     "write the output again, of an unfinished run too; sends nothing",
 		ArgsUsage: "[JOB.yaml or OUTPUT]",
+		Category:  commandsLook,
+		Description: "Derives the output again from the input and the journal. It costs nothing. Rows that\n" +
+			"have no result yet are in it as pending.\n\n" +
+			"# The same answers as Parquet\n" +
+			"genbatch export labels.csv -o labels.parquet\n\n" +
+			"# The rows that failed, to stdout\n" +
+			"genbatch export job.yaml --status failed,rejected -o - --output-format csv",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`PATH` to write (default: the job's output)"},
-			&cli.StringFlag{Name: "output-format", Usage: "jsonl, csv, tsv or parquet, where the extension does not say"},
-			&cli.StringSliceFlag{Name: "status", Usage: "only rows with this `STATUS`; repeatable, or several with commas"},
-			&cli.StringSliceFlag{Name: "columns", Usage: "`COLUMN` of the output; repeatable (default: all)"},
-			&cli.StringFlag{Name: "prefix", Usage: "`TEXT` before the names of the result columns"},
-			&cli.BoolFlag{Name: "raw", Usage: "add the raw response as a column"},
-			&cli.BoolFlag{Name: "csv-safe", Usage: "guard CSV cells that a spreadsheet would take for a formula"},
-			&cli.BoolFlag{Name: "force", Usage: "replace a file that is there"},
-			&cli.StringFlag{Name: "expected", Usage: "`COLUMN` with the labels that are right, to compare a classification with"},
-			&cli.StringFlag{Name: "prices", Usage: "`FILE` of prices that count before the built-in ones"},
-			stateFlag(), jsonFlag(), &cli.StringFlag{Name: "log-level", Value: "warn", Usage: "debug, info, warn or error"},
+			&cli.StringFlag{Name: "output", Category: groupOutput, Aliases: []string{"o"}, Usage: "`PATH` to write (default: the job's output)"},
+			&cli.StringFlag{Name: "output-format", Category: groupOutput, Usage: "`FORMAT` of the output, where the extension does not say: jsonl, csv, tsv or parquet"},
+			&cli.StringSliceFlag{Name: "status", Category: groupOutput, Usage: "only rows with one of these statuses: `STATUS,...`; repeatable"},
+			&cli.StringSliceFlag{Name: "columns", Category: groupOutput, Usage: "`COLUMN` of the output; repeatable (default: all)"},
+			&cli.StringFlag{Name: "prefix", Category: groupOutput, Usage: "`TEXT` before the names of the result columns"},
+			&cli.BoolFlag{Name: "raw", Category: groupOutput, Usage: "add the raw response as a column"},
+			&cli.BoolFlag{Name: "csv-safe", Category: groupOutput, Usage: "guard CSV cells that a spreadsheet would take for a formula"},
+			&cli.BoolFlag{Name: "force", Category: groupOutput, Usage: "replace a file that is there"},
+			&cli.StringFlag{Name: "expected", Category: groupOutput, Usage: "`COLUMN` with the labels that are right, to compare a classification with"},
+			&cli.StringFlag{Name: "prices", Category: groupOutput, Usage: "`FILE` of prices that count before the built-in ones"},
+			stateFlag(), jsonFlag(), &cli.StringFlag{Name: "log-level", Category: groupTalk, Value: "warn", Usage: "least `LEVEL` of messages to show: debug, info, warn or error"},
 		},
 		Action: func(c *cli.Context) error { return export(c, con) },
 	}

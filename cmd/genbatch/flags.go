@@ -65,11 +65,20 @@ func commaSeparated(values []string) (items []string) {
 const (
 	groupRows     = "rows"
 	groupAsk      = "what to ask"
+	groupLabels   = "labels and fields"
+	groupMedia    = "images, audio and documents"
 	groupEndpoint = "endpoint"
-	groupLimits   = "limits"
+	groupLimits   = "limits and money"
 	groupOutput   = "output"
 	groupState    = "state"
+	groupTalk     = "messages"
+	groupPlan     = "estimate"
 )
+
+// flagGroups returns the groups in the order of the help: as one describes a job.
+func flagGroups() []string {
+	return []string{groupRows, groupAsk, groupLabels, groupMedia, groupEndpoint, groupLimits, groupOutput, groupState, groupPlan, groupTalk}
+}
 
 // settings returns the flags that describe a job.
 func settings() []setting {
@@ -81,17 +90,17 @@ func settings() []setting {
 	}
 	return []setting{
 		listSetting("input", groupRows, "`PATH` of a table to read; repeatable; globs; - is stdin; .gz and .zst are read through", func(s *jobs.Spec) *jobs.List { return &s.Input }, "i"),
-		textSetting("input-format", groupRows, "jsonl, csv, tsv or parquet, where the extension does not say", func(s *jobs.Spec) *string { return &s.InputFormat }),
+		textSetting("input-format", groupRows, "`FORMAT` of the input, where the extension does not say: jsonl, csv, tsv or parquet", func(s *jobs.Spec) *string { return &s.InputFormat }),
 		boolSetting("quotes", groupRows, "TSV: fields are in quotes, as in CSV (by itself only if the names are)", func(s *jobs.Spec) *bool { return &s.Quotes }),
 		textSetting("key", groupRows, "`COLUMN` that names a row in messages; must be unique", func(s *jobs.Spec) *string { return &s.Key }),
 		numberSetting("limit", groupRows, "only the first `N` rows", "all", func(s *jobs.Spec) *int { return &s.Limit }),
 		numberSetting("sample", groupRows, "only `N` rows, chosen by fingerprint, so that the choice repeats", "all", func(s *jobs.Spec) *int { return &s.Sample }),
 		boolSetting("strict", groupRows, "read the whole input first; a bad row ends the run before anything is sent", func(s *jobs.Spec) *bool { return &s.Strict }),
 		boolSetting("dedupe", groupRows, "ask once for rows whose requests are identical, and copy the answer", func(s *jobs.Spec) *bool { return &s.Dedupe }),
-		numberSetting("max-row-bytes", groupRows, "longest row in bytes", "256 MiB", func(s *jobs.Spec) *int { return &s.MaxRowBytes }),
+		numberSetting("max-row-bytes", groupRows, "length of the longest row, in `BYTES`", "256 MiB", func(s *jobs.Spec) *int { return &s.MaxRowBytes }),
 
 		textSetting("output", groupOutput, "`PATH` of the table to write: .jsonl, .csv, .tsv (also .gz, .zst) or .parquet", func(s *jobs.Spec) *string { return &s.Output }, "o"),
-		textSetting("output-format", groupOutput, "jsonl, csv, tsv or parquet, where the extension does not say", func(s *jobs.Spec) *string { return &s.OutputFormat }),
+		textSetting("output-format", groupOutput, "`FORMAT` of the output, where the extension does not say: jsonl, csv, tsv or parquet", func(s *jobs.Spec) *string { return &s.OutputFormat }),
 		listSetting("columns", groupOutput, "`COLUMN` of the output; repeatable (default: all)", func(s *jobs.Spec) *jobs.List { return &s.Columns }),
 		textSetting("prefix", groupOutput, "`TEXT` before the names of the result columns", func(s *jobs.Spec) *string { return &s.Prefix }),
 		boolSetting("raw", groupOutput, "add the raw response as a column", func(s *jobs.Spec) *bool { return &s.RawResponse }),
@@ -102,7 +111,7 @@ func settings() []setting {
 		textSetting("prompt", groupAsk, "`TEXT` to ask, a template over the row: \"Summarize: {{.body}}\"; @FILE reads it from a file", func(s *jobs.Spec) *string { return &s.Prompt }, "p"),
 		textSetting("system", groupAsk, "`TEXT` of the system instruction, likewise", func(s *jobs.Spec) *string { return &s.System }),
 		{
-			&cli.StringSliceFlag{Name: "label", Category: groupAsk, Usage: "`LABEL` of a classification; repeatable; @FILE has one a line", EnvVars: env("label")},
+			&cli.StringSliceFlag{Name: "label", Category: groupLabels, Usage: "`LABEL` of a classification; repeatable; @FILE has one a line", EnvVars: env("label")},
 			func(c *cli.Context, s *jobs.Spec) {
 				labels := jobs.Labels{}
 				for _, name := range c.StringSlice("label") {
@@ -112,7 +121,7 @@ func settings() []setting {
 			},
 		},
 		{
-			&cli.StringSliceFlag{Name: "describe", Category: groupAsk, Usage: "`LABEL=TEXT` that tells the model what a label means; repeatable", EnvVars: env("describe")},
+			&cli.StringSliceFlag{Name: "describe", Category: groupLabels, Usage: "`LABEL=TEXT` that tells the model what a label means; repeatable", EnvVars: env("describe")},
 			func(c *cli.Context, s *jobs.Spec) {
 				classify(s).Descriptions = make(map[string]string)
 				for _, pair := range c.StringSlice("describe") {
@@ -121,7 +130,7 @@ func settings() []setting {
 			},
 		},
 		{
-			&cli.StringFlag{Name: "schema", Category: groupAsk, Usage: "`FILE` with the JSON Schema of the answers, which are checked by it; its properties become columns", EnvVars: env("schema")},
+			&cli.StringFlag{Name: "schema", Category: groupLabels, Usage: "`FILE` with the JSON Schema of the answers, which are checked by it; its properties become columns", EnvVars: env("schema")},
 			func(c *cli.Context, s *jobs.Spec) {
 				s.Schema = jobs.SchemaFile(c.String("schema"))
 				if s.Extract != nil {
@@ -129,8 +138,8 @@ func settings() []setting {
 				}
 			},
 		},
-		textSetting("schema-field", groupAsk, "responseJsonSchema (default) or responseSchema: how the schema is sent", func(s *jobs.Spec) *string { return &s.SchemaField }),
-		textSetting("text", groupAsk, "`TEMPLATE` of the text to classify, or with --schema to extract from: \"{{.body}}\"", func(s *jobs.Spec) *string {
+		textSetting("schema-field", groupLabels, "`FIELD` in which the schema is sent: responseJsonSchema (default) or responseSchema", func(s *jobs.Spec) *string { return &s.SchemaField }),
+		textSetting("text", groupLabels, "`TEMPLATE` of the text to classify, or with --schema to extract from: \"{{.body}}\"", func(s *jobs.Spec) *string {
 			if s.Summarize != nil {
 				return &s.Summarize.Text
 			}
@@ -143,16 +152,16 @@ func settings() []setting {
 			}
 			return &classify(s).Text
 		}),
-		boolSetting("multi", groupAsk, "classify: give each row any number of labels", func(s *jobs.Spec) *bool { return &classify(s).Multi }),
-		numberSetting("min-labels", groupAsk, "fewest labels of a row, with --multi", "0", func(s *jobs.Spec) *int { return &classify(s).MinLabels }),
-		numberSetting("max-labels", groupAsk, "most labels of a row, with --multi", "all", func(s *jobs.Spec) *int { return &classify(s).MaxLabels }),
-		boolSetting("rationale", groupAsk, "classify: have the model say why before it decides, in a column", func(s *jobs.Spec) *bool { return &classify(s).Rationale }),
-		boolSetting("confidence", groupAsk, "classify: have it say how sure it is, from 0 to 1, in a column", func(s *jobs.Spec) *bool { return &classify(s).Confidence }),
-		textSetting("examples", groupAsk, "classify: `FILE` with the columns text and label: examples to show the model", func(s *jobs.Spec) *string {
+		boolSetting("multi", groupLabels, "classify: give each row any number of labels", func(s *jobs.Spec) *bool { return &classify(s).Multi }),
+		numberSetting("min-labels", groupLabels, "fewest labels of a row, with --multi", "0", func(s *jobs.Spec) *int { return &classify(s).MinLabels }),
+		numberSetting("max-labels", groupLabels, "most labels of a row, with --multi", "all", func(s *jobs.Spec) *int { return &classify(s).MaxLabels }),
+		boolSetting("rationale", groupLabels, "classify: have the model say why before it decides, in a column", func(s *jobs.Spec) *bool { return &classify(s).Rationale }),
+		boolSetting("confidence", groupLabels, "classify: have it say how sure it is, from 0 to 1, in a column", func(s *jobs.Spec) *bool { return &classify(s).Confidence }),
+		textSetting("examples", groupLabels, "classify: `FILE` with the columns text and label: examples to show the model", func(s *jobs.Spec) *string {
 			classify(s).Examples = jobs.Examples{}
 			return &classify(s).Examples.File
 		}),
-		textSetting("expected", groupOutput, "`COLUMN` with the labels that are right: the summary says how well a classification does", func(s *jobs.Spec) *string { return &s.Expected }),
+		textSetting("expected", groupLabels, "`COLUMN` with the labels that are right: the summary says how well a classification does", func(s *jobs.Spec) *string { return &s.Expected }),
 		{
 			&cli.StringSliceFlag{Name: "set", Category: groupAsk, Usage: "`PATH=TEMPLATE`: a field of each row's own request, by its columns: generationConfig.temperature={{.temp}}, model, system; repeatable", EnvVars: env("set")},
 			setOverrides,
@@ -161,7 +170,7 @@ func settings() []setting {
 		boolSetting("allow-empty-text", groupAsk, "ask also about rows whose text is empty, rather than skip them", func(s *jobs.Spec) *bool { return &s.AllowEmptyText }),
 		boolSetting("no-preflight", groupAsk, "send also what is known to be refused", func(s *jobs.Spec) *bool { return &s.NoPreflight }),
 		{
-			&cli.StringSliceFlag{Name: "media", Category: groupAsk, Usage: "`COLUMN` of images, audio, video or PDF (paths, addresses, base64) to ask about; repeatable", EnvVars: env("media")},
+			&cli.StringSliceFlag{Name: "media", Category: groupMedia, Usage: "`COLUMN` of images, audio, video or PDF (paths, addresses, base64) to ask about; repeatable", EnvVars: env("media")},
 			func(c *cli.Context, s *jobs.Spec) {
 				s.Media = nil
 				for _, name := range c.StringSlice("media") {
@@ -169,18 +178,18 @@ func settings() []setting {
 				}
 			},
 		},
-		textSetting("media-root", groupAsk, "`DIR` that the files of --media lie below (default: the folder of the input file)", func(s *jobs.Spec) *string { return &s.MediaRoot }),
-		boolSetting("media-delete", groupAsk, "delete uploaded media when the job has finished, rather than leave them for 48 hours", func(s *jobs.Spec) *bool { return &s.MediaDelete }),
-		numberSetting("max-output-tokens", groupAsk, "most tokens of an answer, thinking included", "the model's", func(s *jobs.Spec) *int { return &s.MaxOutputTokens }),
+		textSetting("media-root", groupMedia, "`DIR` that the files of --media lie below (default: the folder of the input file)", func(s *jobs.Spec) *string { return &s.MediaRoot }),
+		boolSetting("media-delete", groupMedia, "delete uploaded media when the job has finished, rather than leave them for 48 hours", func(s *jobs.Spec) *bool { return &s.MediaDelete }),
+		numberSetting("max-output-tokens", groupAsk, "most `TOKENS` of an answer, thinking included", "the model's", func(s *jobs.Spec) *int { return &s.MaxOutputTokens }),
 		boolSetting("stream", groupAsk, "use streamGenerateContent, for long answers behind proxies that cut idle connections", func(s *jobs.Spec) *bool { return &s.Stream }),
 
-		textSetting("endpoint", groupEndpoint, "google (default), vertex, yescale, gptproto, sim (simulated answers) or a base URL", func(s *jobs.Spec) *string { return &s.Endpoint }),
+		textSetting("endpoint", groupEndpoint, "`ENDPOINT` to ask: google (default), vertex, yescale, gptproto, sim (simulated answers) or a base URL", func(s *jobs.Spec) *string { return &s.Endpoint }),
 		textSetting("base-url", groupEndpoint, "another `URL` for a named endpoint", func(s *jobs.Spec) *string { return &s.BaseURL }),
-		textSetting("auth", groupEndpoint, "x-goog-api-key, bearer, raw, query or none, where it differs from the endpoint's own", func(s *jobs.Spec) *string { return &s.Auth }),
+		textSetting("auth", groupEndpoint, "`STYLE` in which the key is sent, if not the endpoint's own: x-goog-api-key, bearer, raw, query or none", func(s *jobs.Spec) *string { return &s.Auth }),
 		textSetting("api-key-env", groupEndpoint, "`NAME` of the environment variable that holds the key", func(s *jobs.Spec) *string { return &s.APIKeyEnv }),
 		textSetting("api-key-file", groupEndpoint, "`PATH` of a file that holds the key", func(s *jobs.Spec) *string { return &s.APIKeyFile }),
-		textSetting("project", groupEndpoint, "Vertex AI project (default: GOOGLE_CLOUD_PROJECT)", func(s *jobs.Spec) *string { return &s.Project }),
-		textSetting("location", groupEndpoint, "Vertex AI location (default: GOOGLE_CLOUD_LOCATION, else global)", func(s *jobs.Spec) *string { return &s.Location }),
+		textSetting("project", groupEndpoint, "`PROJECT` of Vertex AI (default: GOOGLE_CLOUD_PROJECT)", func(s *jobs.Spec) *string { return &s.Project }),
+		textSetting("location", groupEndpoint, "`LOCATION` of Vertex AI (default: GOOGLE_CLOUD_LOCATION, else global)", func(s *jobs.Spec) *string { return &s.Location }),
 		listSetting("header", groupEndpoint, "`NAME=VALUE` of a header to send; repeatable", func(s *jobs.Spec) *jobs.List { return &s.Header }),
 
 		numberSetting("concurrency", groupLimits, "most calls in flight", "64", func(s *jobs.Spec) *int { return &s.Concurrency }),
@@ -189,7 +198,7 @@ func settings() []setting {
 		numberSetting("rpd", groupLimits, "requests a day", "learned", func(s *jobs.Spec) *int { return &s.RPD }),
 		numberSetting("max-attempts", groupLimits, "attempts for each row in one run", "6", func(s *jobs.Spec) *int { return &s.MaxAttempts }),
 		{
-			&cli.DurationFlag{Name: "timeout", Category: groupLimits, Usage: "of one attempt", DefaultText: "5m, of flex calls 15m", EnvVars: env("timeout")},
+			&cli.DurationFlag{Name: "timeout", Category: groupLimits, Usage: "longest `DURATION` of one attempt", DefaultText: "5m, of flex calls 15m", EnvVars: env("timeout")},
 			func(c *cli.Context, s *jobs.Spec) { s.Timeout = c.Duration("timeout") },
 		},
 		{
@@ -197,13 +206,13 @@ func settings() []setting {
 			func(c *cli.Context, s *jobs.Spec) { s.Tier = commaSeparated(c.StringSlice("tier")) },
 		},
 		{
-			&cli.DurationFlag{Name: "tier-wait", Category: groupLimits, Usage: "how long a row tries a tier that has no room before it asks for the next", DefaultText: "15m, with --deadline up to 1h", EnvVars: env("tier-wait")},
+			&cli.DurationFlag{Name: "tier-wait", Category: groupLimits, Usage: "`DURATION` for which a row tries a tier that has no room, before it asks for the next", DefaultText: "15m, with --deadline up to 1h", EnvVars: env("tier-wait")},
 			func(c *cli.Context, s *jobs.Spec) { s.TierWait = c.Duration("tier-wait") },
 		},
 		textSetting("deadline", groupLimits, "`WHEN` the run is to end: 6h, 18:00 or 2027-01-31T18:00:00Z; rows leave --tier flex in time, and what is not done is left for the next run (exit 5)", func(s *jobs.Spec) *string { return &s.Deadline }),
-		textSetting("max-failures", groupLimits, "`N or P%`: stop when so many rows ended without an answer (default: when the first 50 all do)", func(s *jobs.Spec) *string { return &s.MaxFailures }),
+		textSetting("max-failures", groupLimits, "stop when `N|P%` rows ended without an answer: a number, or a share of the rows (default: when the first 50 all do)", func(s *jobs.Spec) *string { return &s.MaxFailures }),
 		listSetting("fail-if", groupLimits, "`REGEX` (RE2) of texts that come as answers and are none, such as a notice about the balance; repeatable", func(s *jobs.Spec) *jobs.List { return &s.FailIf }),
-		textSetting("on-daily-quota", groupLimits, "stop or wait, when the quota of the day is used up (default: stop)", func(s *jobs.Spec) *string { return &s.OnDailyQuota }),
+		textSetting("on-daily-quota", groupLimits, "`WHAT` to do when the quota of the day is used up: stop (default) or wait", func(s *jobs.Spec) *string { return &s.OnDailyQuota }),
 		textSetting("max-cost", groupLimits, "most `USD` that the job may cost, all its runs together; hard with --max-output-tokens, else soft", func(s *jobs.Spec) *string { return &s.MaxCost }),
 		textSetting("quota-group", groupLimits, "`NAME` of what shares a quota, such as the keys of one project (default: each key has its own)", func(s *jobs.Spec) *string { return &s.QuotaGroup }),
 		textSetting("prices", groupLimits, "`FILE` of prices that count before the built-in ones", func(s *jobs.Spec) *string { return &s.Prices }),
@@ -252,18 +261,18 @@ func flagsOf(all []setting, more ...cli.Flag) []cli.Flag {
 // talkFlags returns the flags that say how a command talks to its user.
 func talkFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.BoolFlag{Name: "json", Usage: "progress and summary as JSON lines on stderr", EnvVars: env("json")},
-		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress and no summary", EnvVars: env("quiet")},
-		&cli.BoolFlag{Name: "no-color", Usage: "no colours (also: NO_COLOR)", EnvVars: env("no-color")},
-		&cli.StringFlag{Name: "log-level", Value: "warn", Usage: "debug, info, warn or error", EnvVars: env("log-level")},
+		&cli.BoolFlag{Name: "json", Category: groupTalk, Usage: "progress and summary as JSON lines on stderr", EnvVars: env("json")},
+		&cli.BoolFlag{Name: "quiet", Category: groupTalk, Aliases: []string{"q"}, Usage: "no progress and no summary", EnvVars: env("quiet")},
+		&cli.BoolFlag{Name: "no-color", Category: groupTalk, Usage: "no colours (also: NO_COLOR)", EnvVars: env("no-color")},
+		&cli.StringFlag{Name: "log-level", Category: groupTalk, Value: "warn", Usage: "least `LEVEL` of messages to show: debug, info, warn or error", EnvVars: env("log-level")},
 	}
 }
 
 // stateFlag and jsonFlag belong to the commands that look at a job that was run before.
 func stateFlag() cli.Flag {
-	return &cli.StringFlag{Name: "state", Usage: "`DIR` of the job's state (default: OUTPUT.genbatch)", EnvVars: env("state")}
+	return &cli.StringFlag{Name: "state", Category: groupState, Usage: "`DIR` of the job's state (default: OUTPUT.genbatch)", EnvVars: env("state")}
 }
 
 func jsonFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "json", Usage: "print JSON", EnvVars: env("json")}
+	return &cli.BoolFlag{Name: "json", Category: groupTalk, Usage: "print JSON", EnvVars: env("json")}
 }

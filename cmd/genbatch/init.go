@@ -28,13 +28,17 @@ func initCommand(con *console) *cli.Command {
 		Name:      "init",
 		Usage:     "write a commented job file for a table: looks at its rows, proposes, and asks at a terminal",
 		ArgsUsage: "INPUT...",
-		Description: "init looks at the first rows of INPUT, and writes a job file that runs as it is: with the\n" +
+		Category:  commandsRun,
+		Description: "Looks at the first rows of INPUT, and writes a job file that runs as it is: with the\n" +
 			"column that holds the text, labels if a column has them, a key, pictures, and a model.\n" +
 			"At a terminal it asks, with its proposals as answers; elsewhere it takes them. It sends\n" +
 			"nothing, and replaces no file without --force.\n\n" +
-			"  genbatch init reviews.csv\n" +
-			"  genbatch init reviews.csv --label positive --label negative --yes\n" +
-			"  genbatch init 'logs/*.jsonl.gz' --kind summarize --text message -o summaries.yaml",
+			"# Propose a job for a table, and ask at a terminal\n" +
+			"genbatch init reviews.csv\n\n" +
+			"# Take what is proposed, with labels of your own\n" +
+			"genbatch init reviews.csv --label positive --label negative --yes\n\n" +
+			"# Summarize one column of many files\n" +
+			"genbatch init 'logs/*.jsonl.gz' --kind summarize --text message -o logs.yaml",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "job", Aliases: []string{"o"}, Value: "job.yaml", Usage: "`FILE` to write; - is stdout"},
 			&cli.StringFlag{Name: "kind", Category: groupDraft, Usage: "`KIND`: classify, summarize, extract, prompt or raw"},

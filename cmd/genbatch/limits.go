@@ -16,8 +16,9 @@ import (
 
 func limitsCommand(con *console) *cli.Command {
 	return &cli.Command{
-		Name:  "limits",
-		Usage: "print the limits that earlier runs learned, or forget them",
+		Name:     "limits",
+		Usage:    "print the limits that earlier runs learned, or forget them",
+		Category: commandsKnow,
 		// "forget" is an argument, and no command of its own, so that flags may stand on either
 		// side of it.
 		UsageText: "genbatch limits [--json] [MODEL]\ngenbatch limits forget [--json] [MODEL]",
@@ -29,6 +30,7 @@ func limitsCommand(con *console) *cli.Command {
 			"requests of the day, which are counts. A run that is under way keeps what it\n" +
 			"knows, and leaves it behind again. genbatch run --fresh forgets the limits of\n" +
 			"the models that it asks.\n\n" +
+			"genbatch limits\n\n" +
 			"genbatch limits forget gemini-3.5-flash-lite",
 		Flags:  []cli.Flag{jsonFlag()},
 		Action: func(c *cli.Context) error { return limits(c, con) },

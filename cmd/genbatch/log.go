@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/genbatch/genbatch/cmd/genbatch/internal/args"
 	"github.com/genbatch/genbatch/jobs"
 )
 
@@ -21,7 +22,7 @@ func (con *console) options(c *cli.Context, s *jobs.Spec) (jobs.Options, error) 
 	if err != nil {
 		return jobs.Options{}, err
 	}
-	for _, text := range unknownVariables(os.Environ(), s.APIKeyEnv, c.App.Commands) {
+	for _, text := range args.UnknownVariables(os.Environ(), s.APIKeyEnv, c.App.Commands) {
 		log.Warn(text)
 	}
 	if at, tomorrow := s.DeadlineTomorrow(time.Now()); tomorrow {

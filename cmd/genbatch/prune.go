@@ -18,9 +18,13 @@ func pruneCommand(con *console) *cli.Command {
 		Name:      "prune",
 		Usage:     "remove results from the journal for good; sends nothing",
 		ArgsUsage: "[JOB.yaml or OUTPUT]",
+		Category:  commandsLook,
 		Description: "Rewrites the journal without the results that the flags name. What stays is not touched,\n" +
 			"and a crash leaves the journal as it was, or pruned. Results of rows that are in the input\n" +
-			"would be asked, and paid for, again: those go only with --yes.",
+			"would be asked, and paid for, again: those go only with --yes.\n\n" +
+			"# See what would go, and then remove it\n" +
+			"genbatch prune labels.csv --orphaned --dry-run\n" +
+			"genbatch prune labels.csv --orphaned",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "orphaned", Usage: "results that no row of the input asks for any more"},
 			&cli.BoolFlag{Name: "superseded", Usage: "results of a row that another one counts in place of"},

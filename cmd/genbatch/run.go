@@ -14,12 +14,20 @@ func runCommand(con *console) *cli.Command {
 		Name:      "run",
 		Usage:     "start, or carry on with, a job",
 		ArgsUsage: "[JOB.yaml]",
+		Category:  commandsRun,
 		Description: "Asks about every row that has no answer yet, and writes the output when no row is\n" +
 			"pending. Run again with the same command, it carries on; with new or changed rows, it\n" +
 			"asks only those. Every flag is also a key of the job file (snake_case) and a variable\n" +
 			"GENBATCH_… of the environment; flags come before the environment, and that before the file.\n\n" +
+			"# Classify the rows of a table\n" +
 			"genbatch run -i reviews.csv -o labels.csv -m gemini-3.5-flash-lite \\\n" +
-			"   --label positive --label negative --text '{{.body}}'",
+			"    --label positive --label negative --text '{{.body}}'\n\n" +
+			"# Ask the same of each row, at half the price, for at most 5 dollars\n" +
+			"genbatch run -i reviews.csv -o summaries.csv -m gemini-3.5-flash-lite \\\n" +
+			"    --prompt 'Summarize in ten words: {{.body}}' --tier flex --max-cost 5\n\n" +
+			"# Run a job file on its first ten rows, then carry on with all of them\n" +
+			"genbatch run job.yaml --limit 10\n" +
+			"genbatch run job.yaml",
 		Flags: flagsOf(settings(), append(talkFlags(),
 			&cli.BoolFlag{Name: "fresh", Category: groupState, Usage: "begin a new journal, set the old one aside, and forget learned limits of the models", EnvVars: env("fresh")},
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Category: groupState, Usage: "do not ask before answers are paid for again, or the rows of stdin are replaced", EnvVars: env("yes")},

@@ -20,6 +20,7 @@ func TestMain(m *testing.M) {
 		"genbatch": main,
 		"exits":    exits,
 		"within":   within,
+		"words":    words,
 	})
 }
 

@@ -17,35 +17,38 @@ import (
 func simulateCommand(con *console) *cli.Command {
 	var kinds strings.Builder
 	for _, k := range sim.FaultKinds() {
-		fmt.Fprintf(&kinds, "\n  %-10s %s", k.Name, k.Help)
+		fmt.Fprintf(&kinds, "\n  %-12s %s", k.Name, k.Help)
 	}
 	return &cli.Command{
-		Name:  "simulate",
-		Usage: "serve the simulator on a loopback address, for trying things and for tests",
+		Name:     "simulate",
+		Usage:    "serve the simulator on a loopback address, for trying things and for tests",
+		Category: commandsHelp,
 		Description: "Serves generateContent, streamGenerateContent, countTokens, models and, as google,\n" +
 			"files, until it is interrupted. Every answer is made up: model_version ends in\n" +
 			"-simulated. Tools are played, image models draw, speech models hum. Counts are\n" +
 			"served at /sim/stats.\n\n" +
-			"genbatch simulate --listen 127.0.0.1:8080 --latency 300ms --rpm 600 --faults 503=0.05,cut=0.01 &\n" +
-			"genbatch run … --endpoint http://127.0.0.1:8080   (GENBATCH_API_KEY can be anything)\n\n" +
+			"# Serve it with a quota and faults, and run a job against it. GENBATCH_API_KEY can be anything\n" +
+			"genbatch simulate --listen 127.0.0.1:8080 --latency 300ms --rpm 600 \\\n" +
+			"    --faults 503=0.05,cut=0.01 &\n" +
+			"genbatch run job.yaml --endpoint http://127.0.0.1:8080\n\n" +
 			"Faults, KIND=SHARE of requests or KIND:VALUE=SHARE, with commas between:" + kinds.String(),
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "listen", Value: "127.0.0.1:0", Usage: "loopback `ADDRESS`; port 0 takes a free one"},
-			&cli.StringFlag{Name: "dialect", Value: "google", Usage: "google, vertex, yescale or gptproto"},
-			&cli.StringFlag{Name: "path-prefix", Usage: "`PATH` before /v1beta"},
-			&cli.StringSliceFlag{Name: "accept-key", Usage: "a `KEY` that is accepted; repeatable (default: any)"},
-			&cli.IntFlag{Name: "rpm", Base: 10, Usage: "requests in any 60 seconds, for each model"},
-			&cli.IntFlag{Name: "tpm", Base: 10, Usage: "input tokens in any 60 seconds, for each model"},
-			&cli.IntFlag{Name: "rpd", Base: 10, Usage: "requests a day, for each model"},
-			&cli.BoolFlag{Name: "bare-quota", Usage: "refusals do not say which limit, nor how long"},
-			&cli.IntFlag{Name: "concurrency", Base: 10, Usage: "more requests at once than `N` get 503"},
-			&cli.DurationFlag{Name: "latency", Usage: "of each answer"},
-			&cli.DurationFlag{Name: "jitter", Usage: "up to so much more"},
-			&cli.DurationFlag{Name: "file-delay", Usage: "how long an uploaded file is PROCESSING"},
-			&cli.BoolFlag{Name: "old-schemas", Usage: "responseJsonSchema is an unknown field"},
-			&cli.StringFlag{Name: "faults", Usage: "`KIND=SHARE,…`, see above"},
-			&cli.Uint64Flag{Name: "seed", Base: 10, Usage: "decides which requests the faults hit"},
-			&cli.BoolFlag{Name: "count-answers", Usage: "count answers by request, for /sim/stats"},
+			&cli.StringFlag{Name: "listen", Category: "server", Value: "127.0.0.1:0", Usage: "loopback `ADDRESS`; port 0 takes a free one"},
+			&cli.StringFlag{Name: "dialect", Category: "server", Value: "google", Usage: "`DIALECT` to speak: google, vertex, yescale or gptproto"},
+			&cli.StringFlag{Name: "path-prefix", Category: "server", Usage: "`PATH` before /v1beta"},
+			&cli.StringSliceFlag{Name: "accept-key", Category: "server", Usage: "a `KEY` that is accepted; repeatable (default: any)"},
+			&cli.IntFlag{Name: "rpm", Category: "limits", Base: 10, Usage: "requests in any 60 seconds, for each model"},
+			&cli.IntFlag{Name: "tpm", Category: "limits", Base: 10, Usage: "input tokens in any 60 seconds, for each model"},
+			&cli.IntFlag{Name: "rpd", Category: "limits", Base: 10, Usage: "requests a day, for each model"},
+			&cli.BoolFlag{Name: "bare-quota", Category: "limits", Usage: "let refusals say neither which limit nor how long"},
+			&cli.IntFlag{Name: "concurrency", Category: "limits", Base: 10, Usage: "answer more than `N` requests at once with 503"},
+			&cli.DurationFlag{Name: "latency", Category: "answers", Usage: "`DURATION` of each answer"},
+			&cli.DurationFlag{Name: "jitter", Category: "answers", Usage: "up to so much more, by chance"},
+			&cli.DurationFlag{Name: "file-delay", Category: "answers", Usage: "`DURATION` for which an uploaded file is PROCESSING"},
+			&cli.BoolFlag{Name: "old-schemas", Category: "answers", Usage: "refuse responseJsonSchema, as an unknown field"},
+			&cli.StringFlag{Name: "faults", Category: "faults", Usage: "`KIND=SHARE,...` of requests that get a fault; the kinds stand above"},
+			&cli.Uint64Flag{Name: "seed", Category: "faults", Base: 10, Usage: "number `N` that decides which requests the faults hit"},
+			&cli.BoolFlag{Name: "count-answers", Category: "answers", Usage: "count answers by request, for /sim/stats"},
 		},
 		Action: func(c *cli.Context) error {
 			if err := checkAddress(c.String("listen")); err != nil {

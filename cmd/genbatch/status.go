@@ -12,7 +12,12 @@ func statusCommand(con *console) *cli.Command {
 		Name:      "status",
 		Usage:     "say how a job stands, also while it runs",
 		ArgsUsage: "[JOB.yaml or OUTPUT]",
-		Flags:     []cli.Flag{stateFlag(), jsonFlag()},
+		Category:  commandsLook,
+		Description: "Tells how many rows are settled and left, what they came to, what they cost, and\n" +
+			"whether a process runs the job now.\n\n" +
+			"genbatch status job.yaml\n\n" +
+			"genbatch status labels.csv --json",
+		Flags: []cli.Flag{stateFlag(), jsonFlag()},
 		Action: func(c *cli.Context) error {
 			job, err := savedJob(c)
 			if err != nil {

@@ -15,7 +15,13 @@ func verifyCommand(con *console) *cli.Command {
 		Name:      "verify",
 		Usage:     "prove on the files that every row has its result; sends nothing",
 		ArgsUsage: "[JOB.yaml or OUTPUT]",
-		Flags:     []cli.Flag{stateFlag(), jsonFlag(), &cli.StringFlag{Name: "log-level", Value: "error", Usage: "debug, info, warn or error"}},
+		Category:  commandsLook,
+		Description: "Reads input, journal and output, and compares them: each row has one result, and\n" +
+			"stands in the output once, in order. The exit code is 1 if they do not agree, and 3\n" +
+			"while rows are pending.\n\n" +
+			"genbatch verify labels.csv\n\n" +
+			"genbatch verify job.yaml --json",
+		Flags: []cli.Flag{stateFlag(), jsonFlag(), &cli.StringFlag{Name: "log-level", Category: groupTalk, Value: "error", Usage: "least `LEVEL` of messages to show: debug, info, warn or error"}},
 		Action: func(c *cli.Context) error {
 			named, err := savedJob(c)
 			if err != nil {

@@ -15,7 +15,7 @@ import (
 var dependencies = map[string][]string{
 	"github.com/parquet-go/parquet-go": {"reader/parquet.go", "reader/parquet_rows.go", "reader/internal/pages", "writer/parquet.go", "writer/parquet_schema.go"},
 	"github.com/klauspost/compress":    {"internal/textfile/compressed.go", "reader/internal/pages/codec.go", "writer/writer.go"},
-	"github.com/urfave/cli/v2":         {"cmd/genbatch"},
+	"github.com/urfave/cli/v2":         {"cmd/genbatch", "cmd/genbatch/internal/args", "cmd/genbatch/internal/complete", "cmd/genbatch/internal/manual"},
 	"github.com/rivo/uniseg":           {"internal/terminal/width.go"},
 	"golang.org/x/oauth2":              {"batch/gemini"},
 	"golang.org/x/sync":                {"batch/run.go"},

@@ -30,7 +30,13 @@ var house = []floor{
 		{"internal/recordedtest", nil},
 	}},
 	{"commands", []room{
-		{"cmd/genbatch", []string{"jobs", "jobs/draft", "jobs/jobfile", "jobs/report", "batch", "batch/price", "batch/quota", "internal/durable", "internal/message", "internal/redact", "internal/sim", "internal/terminal"}},
+		{"cmd/genbatch", []string{"cmd/genbatch/internal/...", "jobs", "jobs/draft", "jobs/jobfile", "jobs/report", "batch", "batch/price", "batch/quota", "internal/durable", "internal/message", "internal/redact", "internal/sim", "internal/terminal"}},
+	}},
+	{"the command line", []room{
+		{"cmd/genbatch/internal/shells", []string{"cmd/genbatch/internal/complete", "internal/terminal"}},
+		{"cmd/genbatch/internal/complete", []string{"cmd/genbatch/internal/args", "cmd/genbatch/internal/manual", "jobs", "batch", "batch/price", "batch/quota", "internal/message", "internal/sim"}},
+		{"cmd/genbatch/internal/manual", []string{"internal/terminal"}},
+		{"cmd/genbatch/internal/args", []string{"jobs", "internal/message"}},
 	}},
 	{"reports", []room{
 		{"jobs/report", []string{"jobs", "batch", "batch/price", "batch/quota", "internal/apijson", "internal/message", "internal/terminal"}},

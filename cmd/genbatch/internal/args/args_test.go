@@ -1,4 +1,4 @@
-package main
+package args
 
 import (
 	"slices"
@@ -25,7 +25,7 @@ func TestPermute(t *testing.T) {
 		{"genbatch other a --limit 3", "genbatch other --limit -- a 3"},
 	}
 	for _, tt := range tests {
-		if got := permute(strings.Fields(tt.in), commands); !slices.Equal(got, strings.Fields(tt.want)) {
+		if got := Permute(strings.Fields(tt.in), commands); !slices.Equal(got, strings.Fields(tt.want)) {
 			t.Errorf("%s: %s, want %s", tt.in, strings.Join(got, " "), tt.want)
 		}
 	}
@@ -47,7 +47,7 @@ func TestAsksJSON(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Setenv("GENBATCH_JSON", tt.env)
-		if got := asksJSON(strings.Fields(tt.args)); got != tt.want {
+		if got := AsksJSON(strings.Fields(tt.args)); got != tt.want {
 			t.Errorf("%q with GENBATCH_JSON=%q: %v, want %v", tt.args, tt.env, got, tt.want)
 		}
 	}

@@ -1,4 +1,6 @@
-package main
+// Package args reads the words of a command before the flags' parser does, and says what is
+// wrong with them in words that help.
+package args
 
 import (
 	"errors"
@@ -17,21 +19,38 @@ import (
 	"github.com/genbatch/genbatch/jobs"
 )
 
-// usageError makes a SpecError of a mistake in the flags, so that it exits with 2.
-func usageError(c *cli.Context, err error, _ bool) error {
+// UsageError makes a SpecError of a mistake in the flags, so that it exits with 2. It points at
+// the help on the command.
+func UsageError(c *cli.Context, err error, _ bool) error {
 	var refused *jobs.SpecError
 	if errors.As(err, &refused) {
 		return err
 	}
-	text := err.Error()
 	command := ""
 	var flags []cli.Flag
 	if c.Command != nil && c.Command.Name != "genbatch" {
 		command, flags = c.Command.Name+" ", c.Command.Flags
 	}
-	hint := fmt.Sprintf("see genbatch %s--help", command)
+	return pointing(mistake(c.App, command, flags, err.Error()), command)
+}
+
+// pointing adds to the hint where the help is. The command has a blank behind it, or is empty.
+func pointing(err *jobs.SpecError, command string) error {
+	help := fmt.Sprintf("see genbatch %s--help", command)
+	switch {
+	case strings.HasSuffix(err.Hint, "?"):
+		help = err.Hint + " S" + help[1:]
+	case err.Hint != "":
+		help = err.Hint + "; " + help
+	}
+	return &jobs.SpecError{Err: err.Err, Hint: help}
+}
+
+// mistake says what is wrong in what the flags' parser refuses.
+func mistake(app *cli.App, command string, flags []cli.Flag, text string) *jobs.SpecError {
 	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
 		name = strings.TrimLeft(name, "-")
+		hint := ""
 		group := jobs.GroupOf(strings.ReplaceAll(name, "-", "_"))
 		meant := nearestFlag(flags, name)
 		switch {
@@ -39,28 +58,28 @@ func usageError(c *cli.Context, err error, _ bool) error {
 			hint = fmt.Sprintf("did you mean --%s?", meant)
 		case group != "":
 			hint = fmt.Sprintf("it is a key of a job file, under %s:", group)
-		case command == "" && flagOfCommand(c.App, name) != "":
-			hint = fmt.Sprintf("it goes after the command, as in genbatch %s --%s", flagOfCommand(c.App, name), name)
+		case command == "" && flagOfCommand(app, name) != "":
+			hint = fmt.Sprintf("it goes after the command, as in genbatch %s --%s", flagOfCommand(app, name), name)
 		}
 		return &jobs.SpecError{Err: fmt.Errorf("there is no flag --%s", name), Hint: hint}
 	}
 	if name, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
-		return noValue(flagNamed(flags, strings.TrimLeft(name, "-")), "")
+		return noValue(FlagNamed(flags, name), "")
 	}
 	if m := wrongFlag.FindStringSubmatch(text); m != nil {
-		return wrongValue(flagNamed(flags, m[2]), "--"+m[2], unquote(m[1]))
+		return wrongValue(FlagNamed(flags, m[2]), "--"+m[2], unquote(m[1]))
 	}
 	if m := wrongVariable.FindStringSubmatch(text); m != nil {
-		return wrongValue(flagNamed(flags, m[3]), m[2], unquote(m[1]))
+		return wrongValue(FlagNamed(flags, m[3]), m[2], unquote(m[1]))
 	}
 	if strings.HasPrefix(text, "bad flag syntax: ") {
 		text = fmt.Sprintf("%q is no flag", strings.TrimPrefix(text, "bad flag syntax: "))
 	}
-	return &jobs.SpecError{Err: errors.New(text), Hint: hint}
+	return &jobs.SpecError{Err: errors.New(text)}
 }
 
-// unknownCommand refuses a command that there is not.
-func unknownCommand(c *cli.Context) error {
+// UnknownCommand refuses a command that there is not.
+func UnknownCommand(c *cli.Context) error {
 	name := c.Args().First()
 	var names []string
 	for _, command := range c.App.Commands {
@@ -94,7 +113,7 @@ func unquote(quoted string) string {
 }
 
 // wrongValue says what is wrong with a value of a flag, which name says as the user gave it.
-func wrongValue(f cli.Flag, name, text string) error {
+func wrongValue(f cli.Flag, name, text string) *jobs.SpecError {
 	hint := message.Number(text, 0)
 	switch f.(type) {
 	case *cli.DurationFlag:
@@ -106,7 +125,7 @@ func wrongValue(f cli.Flag, name, text string) error {
 }
 
 // noValue says that a flag has no value; next is what stands in its place.
-func noValue(f cli.Flag, next string) error {
+func noValue(f cli.Flag, next string) *jobs.SpecError {
 	name, example := "", "VALUE"
 	if f != nil {
 		name = f.Names()[0]
@@ -128,8 +147,9 @@ func noValue(f cli.Flag, next string) error {
 	return &jobs.SpecError{Err: errors.New(text), Hint: fmt.Sprintf("write --%s %s", name, example)}
 }
 
-// flagNamed returns the flag of that name, or nil.
-func flagNamed(flags []cli.Flag, name string) cli.Flag {
+// FlagNamed returns the flag of that name, or nil. The name may have its dashes.
+func FlagNamed(flags []cli.Flag, name string) cli.Flag {
+	name = strings.TrimLeft(name, "-")
 	for _, f := range flags {
 		if slices.Contains(f.Names(), name) {
 			return f
@@ -141,7 +161,7 @@ func flagNamed(flags []cli.Flag, name string) cli.Flag {
 // flagOfCommand returns a command that has a flag of that name. It is empty if none has.
 func flagOfCommand(app *cli.App, name string) string {
 	for _, c := range app.Commands {
-		if flagNamed(c.Flags, name) != nil {
+		if FlagNamed(c.Flags, name) != nil {
 			return c.Name
 		}
 	}
@@ -168,9 +188,9 @@ func nearestFlag(flags []cli.Flag, name string) string {
 	return message.NearestWithin(near(name), strings.ReplaceAll(name, "_", "-"), names)
 }
 
-// checkValues refuses a flag whose value is another flag: genbatch run -m --limit 5. A value
+// CheckValues refuses a flag whose value is another flag: genbatch run -m --limit 5. A value
 // that begins with two dashes is given as --prefix=--x.
-func checkValues(args []string, commands []*cli.Command) error {
+func CheckValues(args []string, commands []*cli.Command) error {
 	if len(args) < 3 {
 		return nil
 	}
@@ -178,7 +198,7 @@ func checkValues(args []string, commands []*cli.Command) error {
 	if i < 0 {
 		return nil
 	}
-	flags := commands[i].Flags
+	name, flags := commands[i].Name, commands[i].Flags
 	for i, a := range args[2:] {
 		if a == "--" {
 			break
@@ -186,22 +206,22 @@ func checkValues(args []string, commands []*cli.Command) error {
 		if len(a) < 2 || a[0] != '-' {
 			continue
 		}
-		f, ok := flagNamed(flags, strings.TrimLeft(a, "-")).(cli.DocGenerationFlag)
+		f, ok := FlagNamed(flags, strings.TrimLeft(a, "-")).(cli.DocGenerationFlag)
 		if !ok || !f.TakesValue() || i+3 >= len(args) {
 			continue
 		}
 		next, isFlag := strings.CutPrefix(args[i+3], "--")
 		next, _, _ = strings.Cut(next, "=")
-		if isFlag && flagNamed(flags, next) != nil {
-			return noValue(f.(cli.Flag), "--"+next)
+		if isFlag && FlagNamed(flags, next) != nil {
+			return pointing(noValue(f.(cli.Flag), "--"+next), name+" ")
 		}
 	}
 	return nil
 }
 
-// unknownVariables says which variables GENBATCH_… of the environment no flag reads. One that
+// UnknownVariables says which variables GENBATCH_… of the environment no flag reads. One that
 // a job names as that of its key is known.
-func unknownVariables(environ []string, key string, commands []*cli.Command) (warnings []string) {
+func UnknownVariables(environ []string, key string, commands []*cli.Command) (warnings []string) {
 	known := map[string]bool{"GENBATCH_API_KEY": true, key: true}
 	for _, c := range commands {
 		for _, f := range c.Flags {
@@ -227,9 +247,9 @@ func unknownVariables(environ []string, key string, commands []*cli.Command) (wa
 	return warnings
 }
 
-// asksJSON reports whether the flags or the environment ask for JSON. It reads them by
+// AsksJSON reports whether the flags or the environment ask for JSON. It reads them by
 // itself, since an error of the flags' own parser is to be JSON too.
-func asksJSON(args []string) bool {
+func AsksJSON(args []string) bool {
 	for _, a := range args {
 		if a == "--" {
 			break
@@ -247,9 +267,9 @@ func asksJSON(args []string) bool {
 	return yes
 }
 
-// permute moves flags before arguments. The flags' parser stops at the first argument,
+// Permute moves flags before arguments. The flags' parser stops at the first argument,
 // and people type genbatch run job.yaml --limit 10.
-func permute(args []string, commands []*cli.Command) []string {
+func Permute(args []string, commands []*cli.Command) []string {
 	if len(args) < 3 {
 		return args
 	}
@@ -289,4 +309,10 @@ func permute(args []string, commands []*cli.Command) []string {
 		flags = append(flags, "--")
 	}
 	return append(flags, rest...)
+}
+
+// TakesValue reports whether the value of a flag is the word behind it, or behind its "=".
+func TakesValue(f cli.Flag) bool {
+	d, ok := f.(cli.DocGenerationFlag)
+	return ok && d.TakesValue()
 }

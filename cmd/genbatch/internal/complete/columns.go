@@ -1,0 +1,174 @@
+package complete
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/jobs"
+)
+
+const (
+	peekedRows = 20  // for columns: those of JSONL differ from row to row
+	labelRows  = 500 // for labels, which may be rare
+	mostLabels = 50  // a column with more values holds no labels
+	noteBytes  = 40  // of a value that is shown as an example
+)
+
+// job returns the job that the line describes, or that a command looks at.
+func (l *line) job() *jobs.Spec {
+	if l.command.ArgsUsage == "[JOB.yaml or OUTPUT]" && l.Named != nil {
+		arg, state := "", ""
+		if len(l.args) > 0 {
+			arg = l.args[0]
+		}
+		if given := l.given["state"]; len(given) > 0 {
+			state = given[0]
+		}
+		if s := l.Named(arg, state); s != nil {
+			return s
+		}
+	}
+	s := l.Spec(append([]string{l.command.Name}, l.words...))
+	if strings.HasPrefix(strings.Trim(l.command.ArgsUsage, "[]"), "INPUT") {
+		s.Input = l.args
+	}
+	return s
+}
+
+// peek returns the columns of the input and its first rows. The pages of Parquet can be
+// large, so that of its files only the columns are read.
+func (l *line) peek(n int) ([]batch.Column, []batch.Row) {
+	s := *l.job()
+	if len(s.Input) > 0 && (strings.HasSuffix(s.Input[0], ".parquet") || s.InputFormat == "parquet") {
+		n = 0
+	}
+	const longest = 1 << 20 // no row that is worth the wait is longer
+	s.MaxRowBytes = longest
+	columns, rows, err := jobs.Peek(s, n)
+	if err != nil {
+		return nil, nil
+	}
+	return columns, rows
+}
+
+// columns returns the columns of the input, each with a value of it.
+func (l *line) columns() (candidates []Candidate) {
+	columns, rows := l.peek(peekedRows)
+	for _, c := range columns {
+		candidates = append(candidates, Candidate{Value: c.Name, Note: note(&c, rows)})
+	}
+	return candidates
+}
+
+// note returns the first value of a column, or else its type.
+func note(c *batch.Column, rows []batch.Row) string {
+	for i := range rows {
+		if v, ok := rows[i].Value(c.Name); ok && v != nil {
+			if text := strings.TrimSpace(fmt.Sprint(v)); text != "" {
+				return "such as " + message.OneLine(text, noteBytes)
+			}
+		}
+	}
+	return fmt.Sprint(c.Type)
+}
+
+// outputColumns returns the columns that the output can have.
+func (l *line) outputColumns() []Candidate {
+	candidates := l.columns()
+	for _, c := range jobs.ResultColumns(*l.job()) {
+		candidates = append(candidates, Candidate{Value: c.Name, Note: "of the result"})
+	}
+	given := l.given["columns"]
+	return slices.DeleteFunc(candidates, func(c Candidate) bool { return slices.Contains(given, c.Value) })
+}
+
+// labels returns what stands in the column of the right labels.
+func (l *line) labels() (candidates []Candidate) {
+	s := l.job()
+	if s.Expected == "" {
+		return nil
+	}
+	_, rows := l.peek(labelRows)
+	count := make(map[string]int)
+	for i := range rows {
+		if text, ok := rows[i].Value(s.Expected); ok {
+			if label, isText := text.(string); isText && label != "" {
+				if count[label]++; count[label] == 1 {
+					candidates = append(candidates, Candidate{Value: label})
+				}
+			}
+		}
+	}
+	if len(candidates) > mostLabels {
+		return nil
+	}
+	given := l.given["label"]
+	candidates = slices.DeleteFunc(candidates, func(c Candidate) bool { return slices.Contains(given, c.Value) })
+	for i := range candidates {
+		candidates[i].Note = fmt.Sprintf("%d of the first %d rows", count[candidates[i].Value], len(rows))
+	}
+	return candidates
+}
+
+// descriptions returns the labels of the job, to be described.
+func (l *line) descriptions() (candidates []Candidate) {
+	if strings.Contains(l.current, "=") {
+		return nil
+	}
+	if c := l.job().Classify; c != nil {
+		for _, label := range c.Labels {
+			candidates = append(candidates, Candidate{Value: label.Name + "=", Open: true})
+		}
+	}
+	return candidates
+}
+
+// settings returns what rows often set.
+func (l *line) settings() []Candidate {
+	if path, _, ok := strings.Cut(l.current, "="); ok {
+		before := l.current
+		l.current = strings.TrimPrefix(before, path+"=")
+		candidates := l.template()
+		for i := range candidates {
+			candidates[i].Value = path + "=" + candidates[i].Value
+		}
+		return candidates
+	}
+	return []Candidate{
+		{Value: "model=", Note: "the model that the row asks", Open: true},
+		{Value: "system=", Note: "its system instruction", Open: true},
+		{Value: "generationConfig.temperature=", Open: true},
+		{Value: "generationConfig.maxOutputTokens=", Open: true},
+		{Value: "generationConfig.thinkingConfig.thinkingBudget=", Open: true},
+	}
+}
+
+// template returns the columns as a template names them, behind the text that stands before
+// the last field.
+func (l *line) template() (candidates []Candidate) {
+	before := l.current
+	if i := strings.LastIndex(before, "{{"); i >= 0 && !strings.Contains(before[i:], "}}") {
+		before = before[:i]
+	} else if before != "" && !strings.HasSuffix(before, " ") {
+		return nil // in the middle of a word
+	}
+	for _, c := range l.columns() {
+		c.Value = before + field(c.Value)
+		candidates = append(candidates, c)
+	}
+	return candidates
+}
+
+// field returns a column as a template names it.
+func field(column string) string {
+	plain := column != "" && !strings.ContainsFunc(column, func(r rune) bool {
+		return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	}) && (column[0] < '0' || column[0] > '9')
+	if plain {
+		return "{{." + column + "}}"
+	}
+	return fmt.Sprintf("{{index . %q}}", column)
+}

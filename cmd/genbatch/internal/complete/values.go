@@ -1,0 +1,247 @@
+package complete
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/batch/quota"
+	"github.com/genbatch/genbatch/internal/sim"
+	"github.com/genbatch/genbatch/jobs"
+)
+
+// kinds returns what completes values: by a command and its flag, by a flag, by what stands
+// for a value in the help, or by a command for its arguments. A flag that is in none of them
+// has a value that only its user knows.
+func kinds() map[string]func(*line) []Candidate {
+	return map[string]func(*line) []Candidate{
+		// What stands for a value.
+		"PATH":               files(anyName),
+		"FILE":               files(anyName),
+		"DIR":                files(noName),
+		"INPUT":              files(isTable),
+		"JOB.yaml":           files(isJob),
+		"OUTPUT":             (*line).outputArgument,
+		"JOB.yaml or OUTPUT": (*line).jobArgument,
+		"COLUMN":             (*line).columns,
+		"MODEL":              (*line).models,
+		"FORMAT":             fixed(formats),
+		"LEVEL":              fixed(levels),
+		"STATUS,...":         list(statuses(batch.Statuses)),
+		"STATUS":             fixed(statuses(batch.Statuses)),
+		"TEMPLATE":           (*line).template,
+		"SHELL":              fixed(shells),
+		"COMMAND":            func(l *line) []Candidate { return l.commands() },
+		"KIND=SHARE,...":     (*line).faults,
+		"LABEL=TEXT":         (*line).descriptions,
+		"PATH=TEMPLATE":      (*line).settings,
+
+		"--input":            files(isTable),
+		"--output":           files(isTable),
+		"--examples":         files(isTable),
+		"--schema":           files(ending(".json")),
+		"--prices":           files(ending(".json")),
+		"--state":            (*line).states,
+		"--prompt":           fromFile(anyName, (*line).template),
+		"--system":           fromFile(anyName, (*line).template),
+		"--label":            fromFile(anyName, (*line).labels),
+		"--columns":          (*line).outputColumns,
+		"--endpoint":         fixed(endpoints),
+		"--auth":             fixed(authStyles),
+		"--api-key-env":      (*line).keyVariables,
+		"--schema-field":     fixed(schemaFields),
+		"--tier":             list(tiers),
+		"--retry":            list(statuses([]batch.Status{batch.Blocked, batch.Truncated, batch.Empty, batch.Invalid, batch.Rejected, batch.Failed})),
+		"--on-daily-quota":   fixed(onDailyQuota),
+		"--delimiter":        fixed(delimiters),
+		"--output-delimiter": fixed(delimiters),
+		"--path-prefix":      none,
+		"init --job":         files(isJob),
+		"simulate --listen":  none,
+		"--dialect":          fixed(dialects),
+
+		"limits":     (*line).limitsArguments,
+		"help":       (*line).commandArgument,
+		"man":        files(noName),
+		"completion": (*line).shellArgument,
+	}
+}
+
+func none(*line) []Candidate { return nil }
+
+var (
+	formats = []Candidate{
+		{Value: "jsonl", Note: "one JSON object a line"}, {Value: "csv", Note: "values with commas between"},
+		{Value: "tsv", Note: "values with tabs between"}, {Value: "parquet", Note: "Apache Parquet"},
+	}
+	levels = []Candidate{
+		{Value: "debug", Note: "everything"}, {Value: "info", Note: "what happens"},
+		{Value: "warn", Note: "what may be wrong"}, {Value: "error", Note: "what is wrong"},
+	}
+	endpoints = []Candidate{
+		{Value: "google", Note: "Google's own API"}, {Value: "vertex", Note: "Vertex AI"},
+		{Value: "yescale", Note: "YEScale's gateway"}, {Value: "gptproto", Note: "GPTProto's gateway"},
+		{Value: "sim", Note: "simulated answers, without a key"},
+		{Value: "https://", Note: "a base URL", Open: true},
+	}
+	dialects = []Candidate{
+		{Value: "google", Note: "Google's own API"}, {Value: "vertex", Note: "Vertex AI"},
+		{Value: "yescale", Note: "YEScale's gateway"}, {Value: "gptproto", Note: "GPTProto's gateway"},
+	}
+	authStyles = []Candidate{
+		{Value: "x-goog-api-key", Note: "x-goog-api-key: KEY"}, {Value: "bearer", Note: "Authorization: Bearer KEY"},
+		{Value: "raw", Note: "Authorization: KEY"}, {Value: "query", Note: "?key=KEY"}, {Value: "none", Note: "no key is sent"},
+	}
+	schemaFields = []Candidate{
+		{Value: "responseJsonSchema", Note: "JSON Schema"}, {Value: "responseSchema", Note: "the older OpenAPI form"},
+	}
+	tiers = []Candidate{
+		{Value: "flex", Note: "half the price, and slower"}, {Value: "standard", Note: "the list price"}, {Value: "priority", Note: "dearer, and first in line"},
+	}
+	onDailyQuota = []Candidate{
+		{Value: "stop", Note: "end with exit code 5"}, {Value: "wait", Note: "go on when the next day begins"},
+	}
+	delimiters = []Candidate{{Value: ",", Note: "comma"}, {Value: ";", Note: "semicolon"}, {Value: "tab", Note: "tabulator"}, {Value: "|", Note: "bar"}}
+	shells     = []Candidate{{Value: "bash"}, {Value: "zsh"}, {Value: "fish"}, {Value: "powershell"}}
+)
+
+// statuses returns statuses with what they mean.
+func statuses(all []batch.Status) (candidates []Candidate) {
+	notes := map[batch.Status]string{
+		batch.OK: "answered", batch.Truncated: "the answer was cut at a token limit", batch.Blocked: "a filter held back the prompt or the answer",
+		batch.Empty: "answered without content, every time", batch.Invalid: "the answer failed the label or schema check",
+		batch.Rejected: "the API refuses this row", batch.Failed: "the retries are used up", batch.Skipped: "the row could not be read or rendered",
+		batch.Pending: "no outcome yet",
+	}
+	for _, s := range all {
+		candidates = append(candidates, Candidate{Value: string(s), Note: notes[s]})
+	}
+	return candidates
+}
+
+// fixed returns a kind with always the same values.
+func fixed(values []Candidate) func(*line) []Candidate {
+	return func(*line) []Candidate { return slices.Clone(values) }
+}
+
+// list returns a kind of values with commas between: the last one is completed, by what is
+// not in the list yet.
+func list(values []Candidate) func(*line) []Candidate {
+	return func(l *line) (candidates []Candidate) {
+		before := l.current[:strings.LastIndexByte(l.current, ',')+1]
+		given := strings.Split(before, ",")
+		for _, c := range values {
+			if !slices.Contains(given, c.Value) {
+				c.Value = before + c.Value
+				candidates = append(candidates, c)
+			}
+		}
+		return candidates
+	}
+}
+
+// faults returns the kinds of faults, of which the last in the list is completed.
+func (l *line) faults() (candidates []Candidate) {
+	before := l.current[:strings.LastIndexByte(l.current, ',')+1]
+	for _, k := range sim.FaultKinds() {
+		candidates = append(candidates, Candidate{Value: before + k.Name + "=", Note: k.Help, Open: true})
+	}
+	return candidates
+}
+
+// models returns the models that have a price today, by the file that --prices names too.
+func (l *line) models() (candidates []Candidate) {
+	table := price.Default()
+	file := l.Env("GENBATCH_PRICES")
+	if given := l.given["prices"]; len(given) > 0 {
+		file = given[len(given)-1]
+	}
+	if file != "" {
+		if t, err := price.LoadFile(file); err == nil {
+			table = t
+		}
+	}
+	now := time.Now()
+	for _, m := range table.Models() {
+		if p := m.At(now); p.Priced() {
+			candidates = append(candidates, Candidate{Value: m.ID, Note: priceNote(p)})
+		}
+	}
+	return candidates
+}
+
+// priceNote says in a few words what a model costs.
+func priceNote(p *price.Period) string {
+	if len(p.Tiers) == 0 {
+		return ""
+	}
+	rates := p.Tiers[0].Rates[price.Standard]
+	if rates == nil {
+		return ""
+	}
+	in, hasIn := rates.PerMillion(price.InputText)
+	out, hasOut := rates.PerMillion(price.OutputText)
+	switch {
+	case hasIn && hasOut:
+		return fmt.Sprintf("$%s in, $%s out per million tokens", in, out)
+	case hasIn:
+		return fmt.Sprintf("$%s in per million tokens", in)
+	}
+	return ""
+}
+
+// limitsArguments returns "forget", and the models of which runs have left something.
+func (l *line) limitsArguments() (candidates []Candidate) {
+	if len(l.args) == 0 {
+		candidates = append(candidates, Candidate{Value: "forget", Note: "forget what was learned"})
+	} else if len(l.args) > 1 || l.args[0] != "forget" {
+		return nil
+	}
+	kept, _ := quota.List(jobs.QuotaDir(l.Env))
+	seen := make(map[string]bool)
+	for _, k := range kept {
+		if !seen[k.Model] {
+			seen[k.Model] = true
+			candidates = append(candidates, Candidate{Value: k.Model, Note: "asked at " + k.Endpoint})
+		}
+	}
+	return candidates
+}
+
+func (l *line) commandArgument() []Candidate {
+	if len(l.args) > 0 {
+		return nil
+	}
+	return l.commands()
+}
+
+func (l *line) shellArgument() []Candidate {
+	if len(l.args) > 0 {
+		return nil
+	}
+	return slices.Clone(shells)
+}
+
+// jobArgument returns job files, and the outputs of runs.
+func (l *line) jobArgument() []Candidate {
+	return append(l.outputs(), l.list(l.current, isJob)...)
+}
+
+func (l *line) outputArgument() []Candidate {
+	return append(l.outputs(), l.list(l.current, noName)...)
+}
+
+// keyVariables returns the variables of the environment that may hold a key. Their values are
+// not shown.
+func (l *line) keyVariables() (candidates []Candidate) {
+	for _, pair := range l.Environ {
+		name, _, _ := strings.Cut(pair, "=")
+		if upper := strings.ToUpper(name); strings.Contains(upper, "KEY") || strings.Contains(upper, "TOKEN") {
+			candidates = append(candidates, Candidate{Value: name})
+		}
+	}
+	return candidates
+}

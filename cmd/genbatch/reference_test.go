@@ -1,0 +1,259 @@
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/genbatch/genbatch/cmd/genbatch/internal/manual"
+	"github.com/genbatch/genbatch/jobs"
+)
+
+var update = flag.Bool("update", false, "write docs/reference.md")
+
+const referenceIntro = `# Reference
+
+All commands with their flags, the exit codes, the variables of the environment, and the keys of the job file. This page is
+written by ` + "`go test ./cmd/genbatch -run TestReference -update`" + `, from the definitions that the commands themselves go by.
+
+Flags are written ` + "`--flag value` or `--flag=value`" + `, before or behind the arguments. A flag counts before its variable of the
+environment, and the variable before the key of the job file. Where a flag is given twice the last one wins, unless it is
+repeatable. [Shells](shell.md) complete commands, flags and values; ` + "`genbatch help COMMAND`" + ` shows at the terminal what
+stands here.
+
+`
+
+// keyTexts say what keys without a flag mean, where the comment of their field is written for
+// readers of Go.
+var keyTexts = map[string]string{
+	"classify":            "give each row one label, or with multi any number of them; see below",
+	"summarize":           "sum up each row's text; see below",
+	"extract":             "read fields out of each row's text, by a schema; see below",
+	"raw":                 "each row is a request; see below",
+	"summarize.words":     "most words; not together with sentences",
+	"summarize.sentences": "most sentences; default: 3, unless words is given",
+	"summarize.language":  "language of the summary; default: that of the text",
+	"extract.schema":      "JSON Schema of the fields; may stand in the job's own schema instead",
+	"examples.file":       "path of a table with examples",
+	"examples.list":       "the examples themselves, each with text and label",
+	"media.column":        "column with the medium; required",
+	"media.mime_type":     "type of the medium; default: that of its content, or else of its extension",
+}
+
+// docs/reference.md is what the definitions say.
+func TestReference(t *testing.T) {
+	keys := keysOfFlags(t)
+	want := referenceIntro + manualOf(testApp()).Markdown(func(name string) string { return keys[name] }) + jobFileKeys(t, keys)
+	path := filepath.Join("..", "..", "docs", "reference.md")
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) == want {
+		return
+	}
+	g, w := strings.Split(string(got), "\n"), strings.Split(want, "\n")
+	for i := range min(len(g), len(w)) {
+		if g[i] != w[i] {
+			t.Fatalf("docs/reference.md is not up to date (go test ./cmd/genbatch -run TestReference -update). Line %d is\n%s\nand should be\n%s", i+1, g[i], w[i])
+		}
+	}
+	t.Fatalf("docs/reference.md has %d lines, and should have %d (go test ./cmd/genbatch -run TestReference -update)", len(g), len(w))
+}
+
+// keysOfFlags returns the key of the job file that each flag sets, such as classify.labels. It
+// gives the flag a value, and looks what has changed.
+func keysOfFlags(t *testing.T) map[string]string {
+	t.Helper()
+	keys := make(map[string]string)
+	for _, s := range settings() {
+		name, value := s.flag.Names()[0], "1"
+		if _, ok := s.flag.(*cli.DurationFlag); ok {
+			value = "1s"
+		}
+		set := flag.NewFlagSet("run", flag.ContinueOnError)
+		if err := s.flag.Apply(set); err != nil {
+			t.Fatal(err)
+		}
+		if err := set.Set(name, value); err != nil {
+			t.Fatal(err)
+		}
+		var spec jobs.Spec
+		s.set(cli.NewContext(nil, set, nil), &spec)
+		keys[name] = changedKey(reflect.ValueOf(spec))
+		if keys[name] == "" {
+			t.Errorf("--%s sets no key", name)
+		}
+	}
+	return keys
+}
+
+// changedKey returns the path of the first field that is not zero.
+func changedKey(v reflect.Value) string {
+	for i := range v.NumField() {
+		f := v.Field(i)
+		if f.IsZero() || !v.Type().Field(i).IsExported() {
+			continue
+		}
+		key := keyOf(v.Type().Field(i))
+		if f.Kind() == reflect.Pointer && f.Elem().Kind() == reflect.Struct {
+			if inner := changedKey(f.Elem()); inner != "" {
+				return key + "." + inner
+			}
+		}
+		return key
+	}
+	return ""
+}
+
+func keyOf(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return name
+}
+
+// jobFileKeys returns the chapter on the keys of the job file: what the flags say of them, and
+// what the comments of package spec say of those without a flag.
+func jobFileKeys(t *testing.T, keys map[string]string) string {
+	t.Helper()
+	byKey := make(map[string]manual.Flag)
+	for _, s := range settings() {
+		f := manual.FlagOf(s.flag)
+		if key := keys[f.Name]; byKey[key].Name == "" {
+			byKey[key] = f
+		}
+	}
+	comments := fieldComments(t)
+	var b strings.Builder
+	b.WriteString("\n## Keys of the job file\n\nThe job file is YAML or JSON. Unknown keys are refused.\n")
+	for _, group := range []struct {
+		key string
+		typ reflect.Type
+	}{
+		{"", reflect.TypeFor[jobs.Spec]()}, {"classify", reflect.TypeFor[jobs.Classify]()}, {"summarize", reflect.TypeFor[jobs.Summarize]()},
+		{"extract", reflect.TypeFor[jobs.Extract]()}, {"raw", reflect.TypeFor[jobs.Raw]()}, {"examples", reflect.TypeFor[jobs.Examples]()}, {"media", reflect.TypeFor[jobs.MediaColumn]()},
+	} {
+		if group.key != "" {
+			fmt.Fprintf(&b, "\n### Keys under %s\n", group.key)
+		}
+		b.WriteString("\n| key | value | meaning | flag |\n|---|---|---|---|\n")
+		for i := range group.typ.NumField() {
+			field := group.typ.Field(i)
+			if !field.IsExported() {
+				continue
+			}
+			key := keyOf(field)
+			path := strings.TrimPrefix(group.key+"."+key, ".")
+			text, flagName := comments[group.typ.Name()+"."+field.Name], ""
+			if own := keyTexts[path]; own != "" {
+				text = own
+			}
+			if f, ok := byKey[path]; ok {
+				text, flagName = f.Says(), "`--"+f.Name+"`"
+			}
+			if text == "" {
+				t.Errorf("nothing says what the key %s means: give the field %s.%s a comment", path, group.typ.Name(), field.Name)
+			}
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", key, valueName(field.Type), strings.NewReplacer("|", `\|`, "<", `\<`, "*", `\*`).Replace(text), flagName)
+		}
+	}
+	return b.String()
+}
+
+// valueName says what stands under a key of a type.
+func valueName(t reflect.Type) string {
+	switch {
+	case t == reflect.TypeFor[time.Duration]():
+		return "duration"
+	case t == reflect.TypeFor[jobs.List]():
+		return "text or list"
+	case t == reflect.TypeFor[jobs.Schema]():
+		return "JSON Schema, or a file"
+	case t == reflect.TypeFor[jobs.Labels](), t == reflect.TypeFor[jobs.MediaColumns](), t == reflect.TypeFor[jobs.Examples]():
+		return "list or keys"
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64:
+		return "whole number"
+	case reflect.Float64:
+		return "number"
+	case reflect.String:
+		return "text"
+	case reflect.Slice:
+		return "list"
+	case reflect.Pointer:
+		return valueName(t.Elem())
+	}
+	return "keys"
+}
+
+// fieldComments returns the comment of each field in package spec, by its type and name.
+func fieldComments(t *testing.T) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("..", "..", "jobs", "spec", "*.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("package spec is not there: %v", err)
+	}
+	see := regexp.MustCompile(`; see \[?\w+\]?|^see \[?\w+\]?$`) // names of Go
+	comments := make(map[string]string)
+	for _, name := range slices.DeleteFunc(files, func(f string) bool { return strings.HasSuffix(f, "_test.go") }) {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			typ, ok := n.(*ast.TypeSpec)
+			if !ok {
+				return true
+			}
+			s, ok := typ.Type.(*ast.StructType)
+			if !ok {
+				return false
+			}
+			for _, f := range s.Fields.List {
+				for _, field := range f.Names {
+					text := f.Comment.Text()
+					if text == "" {
+						text = f.Doc.Text()
+					}
+					comments[typ.Name.Name+"."+field.Name] = see.ReplaceAllString(strings.Join(strings.Fields(text), " "), "")
+				}
+			}
+			return false
+		})
+	}
+	return comments
+}
+
+// Each key of a job file is a field, and JSON knows it by the same name.
+func TestKeysOfFlags(t *testing.T) {
+	keys := keysOfFlags(t)
+	for name, want := range map[string]string{"label": "classify.labels", "text": "classify.text", "max-cost": "max_cost", "raw": "raw_response", "multi": "classify.multi"} {
+		if keys[name] != want {
+			t.Errorf("--%s sets %s, want %s", name, keys[name], want)
+		}
+	}
+	if _, err := json.Marshal(jobs.Spec{}); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,72 @@
+package jobs
+
+import (
+	"os"
+	"path/filepath"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/jobs/internal/output"
+	"github.com/genbatch/genbatch/jobs/internal/prompt"
+	"github.com/genbatch/genbatch/jobs/spec"
+	"github.com/genbatch/genbatch/reader"
+)
+
+// Peek returns the columns of a job's input, and the first rows of it: at most n. Of JSONL the
+// columns are those of these rows. It looks at the first file of the input alone, and is quick
+// however large that is. What is no plain file, such as a pipe, is not read, since it can be
+// read only once. The rest of the Spec need not be complete.
+func Peek(s Spec, n int) (columns []batch.Column, rows []batch.Row, err error) {
+	path, err := firstFile(s.Input)
+	if err != nil {
+		return nil, nil, err
+	}
+	in, err := reader.Open(readerConfig(&s, []string{path}))
+	if err != nil {
+		return nil, nil, &spec.Error{Err: err}
+	}
+	var union reader.Union
+	for row, err := range in.Rows() {
+		if err != nil || len(rows) >= n {
+			break
+		}
+		if row.Err == nil {
+			union.Add(&row)
+			rows = append(rows, row)
+		}
+	}
+	if in.KnownColumns() {
+		return in.Columns(), rows, nil
+	}
+	return union.Columns(), rows, nil
+}
+
+// firstFile returns the first plain file that paths and globs name.
+func firstFile(paths []string) (string, error) {
+	for _, p := range paths {
+		names := []string{p}
+		if _, err := os.Stat(p); err != nil {
+			names, _ = filepath.Glob(p) // a bad pattern names nothing
+		}
+		for _, name := range names {
+			if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+				return name, nil
+			}
+		}
+	}
+	return "", spec.Errorf("name one with --input", "no file is given as input")
+}
+
+// ResultColumns returns the columns that the output of a job has beside those of its input.
+// The rest of the Spec need not be complete: what its kind would add is left out if that
+// cannot be told.
+func ResultColumns(s Spec) []batch.Column {
+	var ofKind []batch.Column
+	if p, err := prompt.New(&s, prompt.Wording); err == nil {
+		ofKind = p.Columns()
+	}
+	columns, err := output.NewColumns(&s, ofKind)
+	if err != nil {
+		return nil
+	}
+	return columns.Names()
+}
