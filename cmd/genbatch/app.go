@@ -26,8 +26,8 @@ func run(args []string, signals <-chan os.Signal, stdin io.Reader, stdout, stder
 			"The same command, run again, carries on where it stopped.",
 		Version: jobs.Version(),
 		Commands: []*cli.Command{
-			runCommand(con), planCommand(con), initCommand(con), statusCommand(con), exportCommand(con), verifyCommand(con), pruneCommand(con),
-			limitsCommand(con), pricesCommand(con), simulateCommand(con),
+			runCommand(con), planCommand(con), statusCommand(con), exportCommand(con), verifyCommand(con), pruneCommand(con),
+			initCommand(con), limitsCommand(con), pricesCommand(con), simulateCommand(con),
 		},
 		Reader:    stdin,
 		Writer:    con.text,
