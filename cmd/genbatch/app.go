@@ -67,8 +67,8 @@ func newApp(con *console) *cli.App {
 			"genbatch run job.yaml",
 		Version: jobs.Version(),
 		Commands: []*cli.Command{
-			runCommand(con), planCommand(con), initCommand(con), statusCommand(con), exportCommand(con), verifyCommand(con), pruneCommand(con),
-			limitsCommand(con), pricesCommand(con), simulateCommand(con),
+			runCommand(con), planCommand(con), statusCommand(con), exportCommand(con), verifyCommand(con), pruneCommand(con),
+			initCommand(con), limitsCommand(con), pricesCommand(con), simulateCommand(con),
 			completionCommand(con), manCommand(con), helpCommand(con),
 		},
 		Reader:    con.stdin,
