@@ -90,7 +90,7 @@ func settings() []setting {
 	}
 	return []setting{
 		listSetting("input", groupRows, "`PATH` of a table to read; repeatable; globs; - is stdin; .gz and .zst are read through", func(s *jobs.Spec) *jobs.List { return &s.Input }, "i"),
-		textSetting("input-format", groupRows, "`FORMAT` of the input, where the extension does not say: jsonl, csv, tsv or parquet", func(s *jobs.Spec) *string { return &s.InputFormat }),
+		textSetting("input-format", groupRows, "jsonl, csv, tsv or parquet, where the extension does not say", func(s *jobs.Spec) *string { return &s.InputFormat }),
 		boolSetting("quotes", groupRows, "TSV: fields are in quotes, as in CSV (by itself only if the names are)", func(s *jobs.Spec) *bool { return &s.Quotes }),
 		textSetting("key", groupRows, "`COLUMN` that names a row in messages; must be unique", func(s *jobs.Spec) *string { return &s.Key }),
 		numberSetting("limit", groupRows, "only the first `N` rows", "all", func(s *jobs.Spec) *int { return &s.Limit }),
@@ -100,7 +100,7 @@ func settings() []setting {
 		numberSetting("max-row-bytes", groupRows, "length of the longest row, in `BYTES`", "256 MiB", func(s *jobs.Spec) *int { return &s.MaxRowBytes }),
 
 		textSetting("output", groupOutput, "`PATH` of the table to write: .jsonl, .csv, .tsv (also .gz, .zst) or .parquet", func(s *jobs.Spec) *string { return &s.Output }, "o"),
-		textSetting("output-format", groupOutput, "`FORMAT` of the output, where the extension does not say: jsonl, csv, tsv or parquet", func(s *jobs.Spec) *string { return &s.OutputFormat }),
+		textSetting("output-format", groupOutput, "jsonl, csv, tsv or parquet, where the extension does not say", func(s *jobs.Spec) *string { return &s.OutputFormat }),
 		listSetting("columns", groupOutput, "`COLUMN` of the output; repeatable (default: all)", func(s *jobs.Spec) *jobs.List { return &s.Columns }),
 		textSetting("prefix", groupOutput, "`TEXT` before the names of the result columns", func(s *jobs.Spec) *string { return &s.Prefix }),
 		boolSetting("raw", groupOutput, "add the raw response as a column", func(s *jobs.Spec) *bool { return &s.RawResponse }),
