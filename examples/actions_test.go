@@ -110,6 +110,7 @@ func (r *runner) run(endpoint, table string) (failed []string, printed, summary,
 }
 
 func TestActions(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("bash"); err != nil {
 		t.Skip("needs bash")
 	}

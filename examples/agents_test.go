@@ -70,6 +70,7 @@ var code = regexp.MustCompile("`([a-z_.]+)`")
 
 // Every field that the page names is in the real output of the command that it names.
 func TestAgentsJSON(t *testing.T) {
+	t.Parallel()
 	dir := copyFolder(t, "cron")
 	env := append(cleanEnv(t), "GENBATCH_API_KEY=any")
 	command := func(args ...string) *exec.Cmd {

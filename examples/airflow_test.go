@@ -162,6 +162,7 @@ func TestAirflowDAG(t *testing.T) {
 
 // A task beside a run is skipped, and one that is stopped leaves its answers to the retry.
 func TestAirflowOverlap(t *testing.T) {
+	t.Parallel()
 	a := newAirflow(t)
 	// A run that is long enough for another one to meet it.
 	slow, fast := simulate(t, "--latency", "1s"), simulate(t)

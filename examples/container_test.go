@@ -74,6 +74,7 @@ func own(t *testing.T, dir string) {
 // The services of the example for Compose run on a read-only root file system. What
 // Compose makes of the file is tested in internal/manifesttest.
 func TestCompose(t *testing.T) {
+	t.Parallel()
 	unixOnly(t)
 	var file struct {
 		Services map[string]struct {
@@ -125,6 +126,7 @@ func TestCompose(t *testing.T) {
 
 // The container of the example for Kubernetes runs the job file of its ConfigMap.
 func TestKubernetes(t *testing.T) {
+	t.Parallel()
 	unixOnly(t)
 	documents := strings.Split(read(t, "kubernetes/cronjob.yaml"), "\n---\n")
 	var settings struct{ Data map[string]string }

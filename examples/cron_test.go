@@ -138,6 +138,7 @@ func TestCron(t *testing.T) {
 
 // What one run leaves, a later one takes up, and rows that are not ok are mailed once.
 func TestCronGoesOn(t *testing.T) {
+	t.Parallel()
 	unixOnly(t)
 	c := newCron(t)
 	replace(t, c.path("tickets.csv"), "Opening hours", "[[sim:block]]")
@@ -167,6 +168,7 @@ func TestCronGoesOn(t *testing.T) {
 // Runs that overlap do no harm: neither cron's own, nor one that was started by hand.
 // One that is stopped by the system says nothing, and is taken up.
 func TestCronOverlap(t *testing.T) {
+	t.Parallel()
 	unixOnly(t)
 	c := newCron(t)
 	// A run that is long enough for others to meet it.

@@ -11,6 +11,7 @@ import (
 
 // make asks what is new, and nothing else; what fails leaves what there was.
 func TestMake(t *testing.T) {
+	t.Parallel()
 	if out, err := exec.Command("make", "--version").Output(); err != nil || !strings.HasPrefix(string(out), "GNU Make") {
 		t.Skip("needs GNU make")
 	}

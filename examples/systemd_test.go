@@ -65,6 +65,7 @@ func TestSystemdExitCodes(t *testing.T) {
 // The service's command runs with what systemd gives it: the key comes from the
 // credentials, and all that is written is in the state directory.
 func TestSystemdCommand(t *testing.T) {
+	t.Parallel()
 	unixOnly(t)
 	unit := readUnit(t, "systemd/genbatch@.service")
 	etc, lib, credentials := t.TempDir(), t.TempDir(), t.TempDir()
