@@ -172,11 +172,11 @@ func (s simulator) stats(t *testing.T, name string) int {
 // await waits until the simulator's count is at least n.
 func (s simulator) await(t *testing.T, name string, n int) {
 	t.Helper()
-	for range 500 {
+	for range 1500 {
 		if s.stats(t, name) >= n {
 			return
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	t.Fatalf("the simulator did not count %d of %s in ten seconds", n, name)
+	t.Fatalf("the simulator did not count %d of %s in half a minute", n, name)
 }
