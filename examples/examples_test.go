@@ -12,19 +12,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
-
-	_ "github.com/genbatch/genbatch/jobs" // for the test cache, see build
 )
 
 func TestExamples(t *testing.T) {
-	program := build(t)
 	for name, check := range map[string]func(*testing.T, *example){
 		"classify":  classify,
 		"summarize": summarize,
@@ -34,7 +30,7 @@ func TestExamples(t *testing.T) {
 		"raw":       raw,
 	} {
 		t.Run(name, func(t *testing.T) {
-			check(t, copyExample(t, name, program))
+			check(t, copyExample(t, name))
 		})
 	}
 }
@@ -251,33 +247,14 @@ func captions(t *testing.T, e *example) {
 
 // An example is a copy of an example's folder, in which it is run.
 type example struct {
-	t       *testing.T
-	program string
-	dir     string
-	env     []string
+	t   *testing.T
+	dir string
+	env []string
 }
 
-// build builds the program as a user would. The test cache takes no notice of
-// what a test builds, only of what it imports and reads: hence the import of jobs,
-// which brings all packages below it, and the look at the command's folder.
-func build(t *testing.T) string {
+func copyExample(t *testing.T, name string) *example {
 	t.Helper()
-	if _, err := os.ReadDir("../cmd/genbatch"); err != nil {
-		t.Fatal(err)
-	}
-	program := filepath.Join(t.TempDir(), "genbatch")
-	if runtime.GOOS == "windows" {
-		program += ".exe"
-	}
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../cmd/genbatch").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	return program
-}
-
-func copyExample(t *testing.T, name, program string) *example {
-	t.Helper()
-	e := &example{t: t, program: program, dir: t.TempDir()}
+	e := &example{t: t, dir: t.TempDir(), env: cleanEnv(t)}
 	files, err := filepath.Glob(filepath.Join(name, "*"))
 	if err != nil {
 		t.Fatal(err)
@@ -301,13 +278,6 @@ func copyExample(t *testing.T, name, program string) *example {
 	if err := os.Mkdir(e.path("out"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	// Neither a key nor a setting of the user's own is to reach the program.
-	for _, kv := range os.Environ() {
-		if name, _, _ := strings.Cut(kv, "="); !strings.HasPrefix(name, "GENBATCH_") && !strings.HasSuffix(name, "_API_KEY") {
-			e.env = append(e.env, kv)
-		}
-	}
-	e.env = append(e.env, "XDG_STATE_HOME="+t.TempDir())
 	return e
 }
 
@@ -330,7 +300,7 @@ type summary struct {
 // code, the summary that it ends with, if it does, and all it wrote on stderr.
 func (e *example) run(args ...string) (code int, s summary, stderr string) {
 	e.t.Helper()
-	c := exec.CommandContext(e.t.Context(), e.program, args...)
+	c := exec.CommandContext(e.t.Context(), program(), args...)
 	var text bytes.Buffer
 	c.Dir, c.Env, c.Stderr = e.dir, e.env, &text
 	var exit *exec.ExitError

@@ -73,7 +73,7 @@ func exportToStdout(c *cli.Context, con *console, named *namedJob, format string
 	}
 	dir, err := os.MkdirTemp("", "genbatch-")
 	if err != nil {
-		return err
+		return fmt.Errorf("no temporary folder can be made (TMPDIR names another place): %w", err)
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "stdout."+format)

@@ -2,6 +2,7 @@ package state
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -114,7 +115,7 @@ func (f *Folder) RemoveTemps() error {
 func ViewJournal(dir string) (*journal.Journal, error) {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		if dir, err = os.MkdirTemp("", "genbatch-"); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("no temporary folder can be made (TMPDIR names another place): %w", err)
 		}
 		defer os.Remove(dir)
 	}
