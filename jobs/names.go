@@ -108,3 +108,6 @@ func GroupOf(key string) string { return spec.GroupOf(key) }
 
 // Guards is [spec.Guards].
 func Guards() map[string]string { return spec.Guards() }
+
+// Blank is [spec.Blank].
+func Blank(key, value string) bool { return spec.Blank(key, value) }
