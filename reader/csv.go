@@ -134,7 +134,7 @@ func (f *file) nextCSV(r *textfile.Records) (batch.Row, error) {
 func (f *file) hintAtFields(r *textfile.Records) string {
 	has := func(c byte) bool { return bytes.IndexByte(r.Text(), c) >= 0 }
 	switch d := f.dialect; {
-	case d.Escape != 0 && has(d.Escape):
+	case d.Escape != 0 && !d.Quotes && has(d.Escape):
 		return fmt.Sprintf("; the escape %c joins what it stands before", d.Escape)
 	case d.Quotes:
 		return fmt.Sprintf("; a field with a %s or a line end needs quotes", textfile.CharacterName(d.Comma))

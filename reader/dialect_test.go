@@ -26,7 +26,9 @@ func TestTextOptions(t *testing.T) {
 		{"Excel's line as the only one", "a.csv", "sep=;\na;b\n", Config{}, nil, "sep=;"},
 		{"quotes as text", "a.csv", "a,b\n\"1,2\"\n", Config{NoQuotes: true}, []string{`2: a=string("\"1") b=string("2\"")`}, ""},
 		{"escapes", "a.csv", "a,b\n\"1 \\\"x\\\"\",2\n3,4,5\\\\\n", Config{Escape: `\`}, []string{
-			`2: a=string("1 \"x\"") b=string("2")`, `3: ERR 3: the row has 3 fields and the header 2; the escape \ joins what it stands before`}, ""},
+			`2: a=string("1 \"x\"") b=string("2")`, "3: ERR 3: the row has 3 fields and the header 2; a field with a comma or a line end needs quotes"}, ""},
+		{"escapes without quotes", "a.csv", "a,b\n1\\,2,3\n3\\,4\n", Config{Escape: `\`, NoQuotes: true}, []string{
+			`2: a=string("1,2") b=string("3")`, `3: ERR 3: the row has 1 field and the header 2; the escape \ joins what it stands before`}, ""},
 		{"MySQL", "a.tsv", mysql, Config{Escape: "backslash", Null: []string{`\N`}}, []string{`2: id=string("1") body=string("a\tb\nc")`, `4: id=string("2") body=<nil>(null)`}, ""},
 		{"null", "a.csv", "a,b,c\nNULL,\"NULL\",null\n,\"\",NA\n", Config{Null: []string{"NULL", "", "NA"}}, []string{
 			`2: a=<nil>(null) b=string("NULL") c=string("null")`, `3: a=<nil>(null) b=string("") c=<nil>(null)`}, ""},

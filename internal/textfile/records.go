@@ -24,7 +24,7 @@ func (e *BadRecord) Error() string { return e.msg }
 type Dialect struct {
 	Comma  byte // separates the fields
 	Quotes bool // fields may be in quotes
-	Escape byte // makes text of the separator, quote, line end or escape after it; 0 if nothing does
+	Escape byte // makes text of the separator, quote, line end or escape after it, mostly in quotes; 0 if nothing does
 }
 
 // Records reads the records of a CSV or TSV file. It holds one record, or if a quote is
@@ -304,7 +304,7 @@ func (f *fields) escaped(at int, d Dialect, quoted bool) int {
 	}
 	for ; at < len(f.record); at++ {
 		switch c := f.record[at]; {
-		case c == d.Escape && at+1 < len(f.record):
+		case c == d.Escape && at+1 < len(f.record) && d.escapes(quoted, f.record[at+1]):
 			at++
 			f.text = append(f.text, d.unescape(f.record[at])...)
 		case quoted && c == '"':
@@ -320,6 +320,13 @@ func (f *fields) escaped(at int, d Dialect, quoted bool) int {
 		}
 	}
 	return at
+}
+
+// escapes reports whether an escape in a field counts before a byte. Spark, DuckDB and
+// PostgreSQL escape only what is in quotes, and write a backslash elsewhere as it is. A quote
+// after it can only come from others, such as Python: these three put it in quotes.
+func (d Dialect) escapes(quoted bool, next byte) bool {
+	return quoted || !d.Quotes || next == '"'
 }
 
 // letters are what MySQL, PostgreSQL and Hive write for characters that would end a field or
@@ -373,7 +380,7 @@ func (s *scan) feed(b []byte) {
 			if s.state == fieldStart {
 				s.state = inField
 			}
-		case s.Escape != 0 && c == s.Escape && s.state != afterQuote:
+		case s.Escape != 0 && c == s.Escape && (s.state == inQuotes || !s.Quotes):
 			s.escaped = true
 			if s.state != inQuotes {
 				s.opened = s.seen + i

@@ -51,7 +51,8 @@ func TestDialects(t *testing.T) {
 
 		{"an escaped quote", `"a \"b\", c",d` + "\n", spark, []string{`1 ["a \"b\", c" "d"]`}},
 		{"a doubled quote with escapes", `"a ""b"" \\",d` + "\n", spark, []string{`1 ["a \"b\" \\" "d"]`}},
-		{"outside of quotes", `a\,b,\"c,d\\` + "\n", spark, []string{`1 ["a,b" "\"c" "d\\"]`}},
+		{"outside of quotes", `a\,\\b,\"c,d\` + "\n", spark, []string{`1 ["a\\" "\\\\b" "\"c" "d\\"]`}},
+		{"at the end of a line without quotes", "a,C:\\dir\\\nb,c\n", spark, []string{`1 ["a" "C:\\dir\\"]`, `2 ["b" "c"]`}},
 		{"before what needs none", `"C:\new",\d` + "\n", spark, []string{`1 ["C:\\new" "\\d"]`}},
 		{"a line end in quotes", "\"a\\\nb\",c\nd,e\n", spark, []string{`1 ["a\nb" "c"]`, `3 ["d" "e"]`}},
 		{"before the closing quote", "1,\"a \\\"\n2,b\n", spark, []string{
@@ -133,7 +134,7 @@ func TestPythonDialects(t *testing.T) {
 		case 0:
 			p.Quoting = 1
 		case 1: // \" in quotes
-			p.EscapeChar, p.DoubleQuote, p.Quoting, d.Escape = &backslash, false, r.IntN(2), '\\'
+			p.EscapeChar, p.DoubleQuote, p.Quoting, d.Escape = &backslash, false, 1, '\\'
 		case 2: // no quotes at all
 			p.EscapeChar, p.Quoting, d.Escape, d.Quotes = &backslash, 3, '\\', false
 		}
