@@ -85,6 +85,25 @@ func openText(t *testing.T, content []byte, e Encoding) string {
 	return string(text)
 }
 
+// A text that is said to be in UTF-16, and has no zero at all, is refused rather than read as a
+// heap of rare characters.
+func TestNotUTF16(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.csv")
+	for text, fails := range map[string]bool{"id,body\n1,é\n": true, "i\x00d\x00\n\x00": false, "\xef\xbb\xbfid\n": false, "": false} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		e, err := FindEncoding("utf-16le")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Source{Path: path, Encoding: e}.Look()
+		if (err != nil) != fails || err != nil && !strings.Contains(err.Error(), "is no text in utf-16le") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
 // What is no character becomes a byte that is no UTF-8, one for each fault, and the text
 // after it is read. Half a character at the end of the file is one too.
 func TestUndecodable(t *testing.T) {

@@ -32,8 +32,8 @@ type Look struct {
 	Notes []string // what the user should know of the encoding
 }
 
-// Look looks at the beginning of the file. The error is that of opening it. What is found
-// damaged is left to whoever reads the rows, and can say in which line.
+// Look looks at the beginning of the file. The error is that of opening it, or says
+// that it cannot be in its encoding. What is found damaged is left to whoever reads the rows, and can say in which line.
 func (s Source) Look() (l Look, err error) {
 	t, err := s.Open()
 	if err != nil {
@@ -47,6 +47,8 @@ func (s Source) Look() (l Look, err error) {
 	case t.Marked && s.Encoding.name != "" && s.Encoding.name != "utf-16" && t.Encoding.name != s.Encoding.name:
 		l.note("it begins with the byte order mark of %s, which counts before --encoding %s", t.Encoding.Name(), s.Encoding.Name())
 	case t.Marked:
+	case t.Encoding.utf16 != notUTF16 && len(l.Start) > 1 && bytes.IndexByte(l.Start, 0) < 0 && validStart(l.Start):
+		return l, fmt.Errorf("is no text in %s, of which every other byte or so is zero; leave out --encoding, or say another one", t.Encoding.Name())
 	case t.Encoding.name == "":
 		l.guess()
 	default:
