@@ -20,7 +20,7 @@ func TestLibrary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := copyExample(t, "library", "go")
+	e := copyExample(t, "library")
 	e.goTool("mod", "edit", "-replace", "github.com/genbatch/genbatch="+root)
 	e.goTool("mod", "tidy", "-diff") // go.mod and go.sum are whole
 	e.goTool("vet", "./...")

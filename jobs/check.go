@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/jobs/internal/output"
@@ -20,8 +21,12 @@ func (j *Job) checkOutput() error {
 	if err := j.state.CheckOutput(j.spec.Force); err != nil {
 		return err
 	}
-	if _, err := writer.FormatOf(j.spec.Output, j.spec.OutputFormat); err != nil {
+	format, err := writer.FormatOf(j.spec.Output, j.spec.OutputFormat)
+	if err != nil {
 		return spec.Errorf("", "the output %s: %w", j.spec.Output, err)
+	}
+	if j.spec.OutputDelimiter != "" && format != "csv" {
+		return spec.Errorf("name the output .csv, or leave it out", "output_delimiter is given, and an output in %s has none", strings.ToUpper(format))
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ func Peek(s Spec, n int) (columns []batch.Column, rows []batch.Row, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	in, err := reader.Open(readerConfig(&s, []string{path}))
+	in, err := reader.Open(spec.ReaderConfig(&s, []string{path}))
 	if err != nil {
 		return nil, nil, &spec.Error{Err: err}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/genbatch/genbatch/batch"
@@ -85,6 +86,19 @@ func (j *Job) finish(ctx context.Context, s *Summary) error {
 	}
 	s.Forecast = planner.ParseForecast(forecast, totals.Rows)
 	return j.record(before, totals, sum.SHA256)
+}
+
+// ExportTo is Export to a writer, such as stdout, which receives the rows as they are derived.
+// An error can come after some of them. format is required.
+func (j *Job) ExportTo(w io.Writer, format string, statuses []batch.Status) (*Totals, error) {
+	if err := j.openJournal(); err != nil {
+		return nil, err
+	}
+	if lost := j.loss(j.journal.Last()); lost != nil && j.journal.Last() == 0 {
+		j.log().Warn(lost.String())
+	}
+	totals, _, err := j.derive(context.Background(), output.Target{To: w, Stream: true, Path: "stdout", Format: format, Only: statuses})
+	return totals, err
 }
 
 // Export derives an output from input and journal, and sends nothing. Rows

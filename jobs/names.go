@@ -154,3 +154,6 @@ func GroupOf(key string) string { return spec.GroupOf(key) }
 // Guards returns the keys of a job file that must not be left empty where they are given, such
 // as max_cost, and what is to be written for each. It is for commands that make a Spec of flags.
 func Guards() map[string]string { return spec.Guards() }
+
+// Blank is [spec.Blank].
+func Blank(key, value string) bool { return spec.Blank(key, value) }

@@ -2,9 +2,11 @@ package jobs
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/batch/quota"
@@ -48,7 +50,14 @@ func View(s Spec, o Options) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := j.openForReading(); err != nil {
+	if j.journal, err = state.ViewJournal(j.state.Dir); err == nil {
+		err = j.openInput()
+	}
+	if err == nil {
+		j.list.Use(j.journal)
+		err = j.takeSample()
+	}
+	if err != nil {
 		j.Close()
 		return nil, err
 	}
@@ -105,6 +114,9 @@ func prepare(s Spec, o Options) (*Job, error) {
 	wording := prompt.Wording
 	if !o.Fresh {
 		wording = state.WordingOf(j.state.Dir, wording)
+		if changed := state.ReadsElse(j.state.Dir, &s); len(changed) > 0 {
+			j.log().Warn(fmt.Sprintf("%s was begun with another %s: rows that read otherwise now are asked, and paid for, anew (genbatch plan says how many)", j.state.Dir, strings.Join(changed, ", ")))
+		}
 	}
 	if j.prompt, err = prompt.New(&j.spec, wording); err != nil {
 		return nil, err
@@ -141,18 +153,6 @@ func newMedia(s *spec.Spec) (*media.Parts, error) {
 		Columns: s.Media, Root: s.MediaRoot, Stdin: slices.Contains(s.Input, "-"),
 		Model: s.Model, Resolution: resolution,
 	})
-}
-
-// openForReading opens input and journal as they stand.
-func (j *Job) openForReading() (err error) {
-	if j.journal, err = state.ViewJournal(j.state.Dir); err != nil {
-		return err
-	}
-	if err := j.openInput(); err != nil {
-		return err
-	}
-	j.list.Use(j.journal)
-	return j.takeSample()
 }
 
 // openInput opens the input of a job that does not run, and checks the job against its
@@ -219,7 +219,7 @@ func (j *Job) openForWriting() error {
 		}
 	}
 	if spooled {
-		err := j.state.Spool(j.options.Stdin, j.spec.InputFormat, func(sentence string) error {
+		err := j.state.Spool(j.options.Stdin, spec.StdinFormat(&j.spec), func(sentence string) error {
 			if j.spec.Force {
 				return nil
 			}
@@ -313,16 +313,11 @@ func (j *Job) openReader() (*reader.Input, error) {
 			return nil, spec.Errorf("write to another file", "%s is input and output", p)
 		}
 	}
-	in, err := reader.Open(readerConfig(&j.spec, paths))
+	in, err := reader.Open(spec.ReaderConfig(&j.spec, paths))
 	if err != nil {
 		return nil, &spec.Error{Err: err}
 	}
 	return in, nil
-}
-
-// readerConfig says how a job's files are read.
-func readerConfig(s *spec.Spec, paths []string) reader.Config {
-	return reader.Config{Paths: paths, Format: s.InputFormat, MaxRowBytes: s.MaxRowBytes, Quotes: s.Quotes}
 }
 
 // makeList makes the list of the job's rows, and checks the job against their columns.

@@ -111,7 +111,7 @@ func (j *Job) verifyOutput(v *Verification, m *state.Manifest, c comparison) err
 		return nil
 	}
 	difference := c.difference
-	rows, err := output.CountRows(path, j.spec.OutputFormat)
+	rows, err := output.CountRows(&j.spec, path)
 	if err != nil && sum == m.Output.SHA256 {
 		v.fault("the output is as it was written, and cannot be read: %v; genbatch export --force writes it again", err)
 		return nil

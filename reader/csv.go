@@ -24,8 +24,18 @@ func fieldCount(n int) string {
 	return fmt.Sprintf("%d fields", n)
 }
 
-// openCSV reads the header.
+// openCSV finds out how the file is to be read, and reads the header.
 func (f *file) openCSV() error {
+	look, err := f.look()
+	if err != nil {
+		return err
+	}
+	wish := f.text.wish
+	wish.TSV = f.format == fileformat.TSV
+	if f.dialect, err = textfile.Find(look.Head, look.Whole, wish); err != nil {
+		return &Error{File: f.path, Line: 1, Column: 1, Err: err}
+	}
+	f.notes = slices.Concat(f.notes, f.dialect.Notes)
 	r, err := f.openRecords()
 	if err != nil {
 		return err
@@ -36,22 +46,19 @@ func (f *file) openCSV() error {
 		return err
 	}
 	f.columns = f.nameColumns(r)
-	return f.checkQuotes(r)
+	if !f.dialect.Quotes && !wish.NoQuotes && quotedField.Match(look.Head) {
+		f.note("TSV is read without quotes, so that the quotes around fields count as text; if they are to be removed, use --quotes")
+	}
+	return nil
 }
 
-// openRecords opens the file for reading its records. A TSV file has fields in quotes only
-// if it says so itself, by names in quotes, or if the user says so.
+// openRecords opens the file for reading its records, of which the header is the first.
 func (f *file) openRecords() (*textfile.Records, error) {
-	comma, quotes := byte(','), true
-	if f.format == fileformat.TSV {
-		comma = '\t'
-		var err error
-		if quotes, err = f.quotedHeader(); err != nil {
-			return nil, err
-		}
-		quotes = quotes || f.quotes
+	r, err := textfile.NewRecords(f.openText, f.dialect.Dialect, f.max)
+	if err == nil && f.dialect.SepLine {
+		_, err = r.Next() // its error would have been met when the line was recognized
 	}
-	return textfile.NewRecords(f.openText, comma, quotes, f.max)
+	return r, err
 }
 
 func (f *file) rowsCSV(yield func(batch.Row) bool) error {
@@ -99,32 +106,42 @@ func (f *file) nextCSV(r *textfile.Records) (batch.Row, error) {
 		record = record[:n]
 	}
 	row := batch.Row{Line: r.Line(), Columns: f.columns, Values: make([]any, len(f.columns))}
-	fail := func(i int, format string, args ...any) {
+	fail := func(i int, err error) {
 		line, column := r.Place(i)
-		row.Err = &Error{File: f.path, Line: line, Column: column, Err: fmt.Errorf(format, args...)}
+		row.Err = &Error{File: f.path, Line: line, Column: column, Err: err}
 	}
 	for i, value := range record[:min(len(record), len(f.columns))] {
 		switch {
 		case !utf8.ValidString(value):
-			fail(i, "column %q is not UTF-8; convert the file, for example with iconv", f.columns[i].Name)
+			fail(i, f.notText(fmt.Sprintf("column %q", f.columns[i].Name)))
 			continue // its value stays nil
 		case strings.IndexByte(value, 0) >= 0:
-			fail(i, "column %q has a NUL byte", f.columns[i].Name)
+			fail(i, fmt.Errorf("column %q has a NUL byte", f.columns[i].Name))
+			continue
+		case len(f.text.null) > 0 && !r.Quoted(i) && slices.Contains(f.text.null, string(r.Written(i))):
 			continue
 		}
 		row.Values[i] = value
 	}
 	if len(record) != len(f.columns) {
-		hint := "; a field with a comma or a line end needs quotes"
-		if !r.Quotes() {
-			hint = "; if fields with tabs or line ends are in quotes, read them with --quotes"
-			if bytes.IndexByte(r.Text(), '"') < 0 {
-				hint = ""
-			}
-		}
+		hint := f.hintAtFields(r)
 		row.Err = &Error{File: f.path, Line: row.Line, Err: fmt.Errorf("the row has %s and the header %d%s", fieldCount(len(record)), len(f.columns), hint)}
 	}
 	return row, nil
+}
+
+// hintAtFields says what may be amiss with a record that has too few or too many fields.
+func (f *file) hintAtFields(r *textfile.Records) string {
+	has := func(c byte) bool { return bytes.IndexByte(r.Text(), c) >= 0 }
+	switch d := f.dialect; {
+	case d.Escape != 0 && !d.Quotes && has(d.Escape):
+		return fmt.Sprintf("; the escape %c joins what it stands before", d.Escape)
+	case d.Quotes:
+		return fmt.Sprintf("; a field with a %s or a line end needs quotes", textfile.CharacterName(d.Comma))
+	case f.text.wish.NoQuotes || !has('"'):
+		return ""
+	}
+	return "; if fields with tabs or line ends are in quotes, read them with --quotes"
 }
 
 // badRow returns the row of a record that cannot be read.

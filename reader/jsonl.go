@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"regexp"
 	"unicode/utf8"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/fileformat"
 	"github.com/genbatch/genbatch/internal/plainjson"
 	"github.com/genbatch/genbatch/internal/textfile"
 )
@@ -19,31 +19,33 @@ import (
 // line. A file of another kind is refused once, and not line by line. dotJSON says that
 // the extension is .json, which may also stand for a single JSON document.
 func (f *file) openJSONL(dotJSON bool) error {
-	t, err := f.openText()
+	look, err := f.look()
 	if err != nil {
 		return err
 	}
-	defer t.Close()
-	head, _ := t.Peek(512)
-	head = bytes.TrimLeft(head, " \t\r\n")
-	first, _, ended := bytes.Cut(head, []byte("\n"))
-	switch first = bytes.TrimRight(first, " \t\r"); {
-	case string(first) == "[" && ended, dotJSON && bytes.HasPrefix(first, []byte("[")), arrayOfObjects.Match(first) && !bytes.Contains(head, []byte("\n{")):
-		return errors.New("is one JSON array, not one object a line; convert it, for example with: jq -c '.[]'")
-	case string(first) == "{" && ended:
-		return errors.New("has JSON objects over several lines, not one a line; convert it, for example with: jq -c . FILE")
-	case carriageReturns.Match(head):
-		return errors.New("the lines end in a bare carriage return; convert them, for example with: tr '\\r' '\\n'")
+	f.noteTwice(look)
+	if what := fileformat.NotLines(look.Head, dotJSON); what != "" {
+		return errors.New(what)
 	}
 	return nil
 }
 
-// arrayOfObjects matches the beginning of a table as one array.
-var arrayOfObjects = regexp.MustCompile(`^\[[ \t]*\{`)
-
-// carriageReturns matches two objects with only a carriage return between them. It never
-// matches inside a string, where a carriage return and a quote have to be escaped.
-var carriageReturns = regexp.MustCompile(`^\{[^\n]*\}[ \t]*\r[ \t]*\{"`)
+// noteTwice notes that the first rows give a name twice.
+func (f *file) noteTwice(look textfile.Look) {
+	const most = 100 // lines
+	var d objectDecoder
+	n := 0
+	for line := range bytes.Lines(look.Head) {
+		if n++; n > most || !look.Whole && !bytes.HasSuffix(line, []byte("\n")) {
+			return
+		}
+		d.decode(bytes.TrimSpace(line)) // its error is met again by whoever reads the rows
+		if d.twice != "" {
+			f.note("line %d gives the name %q twice: the last value counts", n, d.twice)
+			return
+		}
+	}
+}
 
 func (f *file) rowsJSONL(yield func(batch.Row) bool) error {
 	t, err := f.openText()
@@ -52,7 +54,7 @@ func (f *file) rowsJSONL(yield func(batch.Row) bool) error {
 	}
 	defer t.Close()
 	lines := textfile.NewLines(t.Reader, f.max)
-	var d objectDecoder
+	d := objectDecoder{notText: f.notText("the line").Error()}
 	for {
 		line, err := lines.Next()
 		switch {
@@ -104,6 +106,9 @@ func invalidUTF8(b []byte) int {
 type objectDecoder struct {
 	last []batch.Column // of the object before; the next object shares them if it can
 	seen map[string]int // index by name, for objects with many members
+
+	notText string // what to say of bytes that are not UTF-8
+	twice   string // the last name that an object had twice
 }
 
 // decode decodes the object b. Nested values share memory with b. With an error come the
@@ -111,7 +116,7 @@ type objectDecoder struct {
 // have, such as NaN, also those after it. That value is null.
 func (d *objectDecoder) decode(b []byte) ([]batch.Column, []any, error) {
 	if !utf8.Valid(b) {
-		return nil, nil, &syntaxError{invalidUTF8(b), "not UTF-8; convert the file, for example with iconv"}
+		return nil, nil, &syntaxError{invalidUTF8(b), d.notText}
 	}
 	s := objectScanner{b: b}
 	if err := s.begin(); err != nil {
@@ -178,7 +183,7 @@ func (d *objectDecoder) decode(b []byte) ([]batch.Column, []any, error) {
 			name = plainjson.Unescape(b[m.key+1 : m.keyEnd-1])
 		}
 		if i := d.index(cols, name); i >= 0 {
-			cols[i].Type, values[i] = m.typ, v // the last one wins
+			cols[i].Type, values[i], d.twice = m.typ, v, name // the last one wins
 			continue
 		}
 		cols = append(cols, batch.Column{Name: name, Type: m.typ})

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/reader/internal/columnname"
 	"github.com/genbatch/genbatch/reader/internal/pages"
 )
 
@@ -28,6 +28,9 @@ func (f *file) openParquet() error {
 	}
 	defer p.Close()
 	f.columns = p.columns
+	if p.renamed != "" {
+		f.note("in the schema, %s", p.renamed)
+	}
 	return p.checkPages(f.maxPage())
 }
 
@@ -44,6 +47,7 @@ type parquetFile struct {
 	fields  []*field // parallel to columns
 	leaves  []*field // of all fields
 	nested  bool     // some field is not a scalar
+	renamed string   // what was said of names that had to be changed
 }
 
 // parquetConfig leaves out the parts of a file that only a search needs.
@@ -100,9 +104,6 @@ func openParquet(path string) (p *parquetFile, err error) {
 			if err != nil {
 				return fmt.Errorf("column %q: %w", c.Name(), err)
 			}
-			if slices.ContainsFunc(p.columns, func(other batch.Column) bool { return other.Name == c.Name() }) {
-				return fmt.Errorf("two columns are named %q", c.Name())
-			}
 			p.leaves = fd.appendLeaves(p.leaves)
 			p.nested = p.nested || !fd.scalar()
 			p.fields = append(p.fields, fd)
@@ -118,6 +119,7 @@ func openParquet(path string) (p *parquetFile, err error) {
 		if len(p.columns) == 0 {
 			return errors.New("the schema has no columns")
 		}
+		p.nameColumns()
 		return nil
 	})
 	if err == errEncrypted {
@@ -127,6 +129,19 @@ func openParquet(path string) (p *parquetFile, err error) {
 		return nil, fmt.Errorf("the Parquet footer is damaged or not supported: %w", err)
 	}
 	return p, nil
+}
+
+// nameColumns gives each column a name of its own, which the schema need not do.
+func (p *parquetFile) nameColumns() {
+	written := make([]string, len(p.columns))
+	for i, c := range p.columns {
+		written[i] = c.Name
+	}
+	var unique []string
+	unique, p.renamed = columnname.Unique(written)
+	for i, name := range unique {
+		p.columns[i].Name = name
+	}
 }
 
 // checkPages reads the headers of all pages, none of which may be larger than limit.

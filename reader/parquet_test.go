@@ -345,3 +345,34 @@ func TestFloat16(t *testing.T) {
 		t.Errorf("0x7c01 is %v, want NaN", got)
 	}
 }
+
+// A schema can have two columns of one name. Both are read, and the second is renamed, as in
+// a CSV header.
+func TestParquetDoubledNames(t *testing.T) {
+	type row struct {
+		ID   string `parquet:"id"`
+		Body string `parquet:"bo"`
+		Text string `parquet:"te"`
+	}
+	path := write(t, "a.parquet", "")
+	if err := parquet.WriteFile(path, []row{{"1", "a", "x"}, {"2", "b", "y"}}); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doubled := strings.ReplaceAll(string(content), "\x02te", "\x02bo")
+	if doubled == string(content) {
+		t.Fatal("the name is not found in the footer")
+	}
+	in := open(t, Config{}, write(t, "b.parquet", doubled))
+	rows, err := all(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare(t, lines(rows), []string{`1: id=string("1") bo=string("a") bo_2=string("x")`, `2: id=string("2") bo=string("b") bo_2=string("y")`})
+	if notes := strings.Join(in.Notes(), "\n"); !strings.Contains(notes, `in the schema, column 3 is another "bo" and is called "bo_2"`) {
+		t.Errorf("notes %q", notes)
+	}
+}

@@ -46,8 +46,30 @@ type Config struct {
 	MaxRowBytes int
 
 	// Quotes says that TSV files have fields in quotes, as CSV files do. A file whose
-	// names are all in quotes is read so in any case.
-	Quotes bool
+	// names are all in quotes is read so in any case. NoQuotes says that no file has: in
+	// CSV and TSV, a quote is then a part of the text. They exclude each other.
+	Quotes, NoQuotes bool
+
+	// Delimiter is what separates the fields of CSV and TSV files: one character of ASCII,
+	// or its name, such as semicolon or tab. If it is empty, it is what the format's name
+	// says, unless a first line sep=; or the header and the first rows together say
+	// otherwise, of which [Input.Notes] tell.
+	Delimiter string
+
+	// Escape is the character that makes text of the separator, quote or line end after it
+	// in CSV and TSV files, mostly a backslash; its name can stand for it. If it is empty,
+	// only a quote within quotes is written in another way, namely twice.
+	Escape string
+
+	// Null are the texts that stand for null in CSV and TSV files, where they make up a
+	// whole field that is not in quotes. The empty text can be one of them. If there are
+	// none, an empty field is an empty text.
+	Null []string
+
+	// Encoding is that of JSONL, CSV and TSV files, by any usual name, such as
+	// windows-1252 or Shift_JIS. If it is empty, it is UTF-8. A byte order mark of UTF-8 or
+	// UTF-16 counts before it.
+	Encoding string
 }
 
 // An Input is a list of files that Open has found to be readable, with their headers
@@ -66,11 +88,14 @@ type file struct {
 	max         int    // the longest record, in bytes
 	columns     []batch.Column
 	notes       []string
+	text        *textOptions // what the user says of text files
 
-	// What is known of a CSV or TSV file.
-	header []string // as it is written
-	quotes bool     // the user says that fields are in quotes
-	spare  bool     // an empty field at the end of a row is none
+	// What is known of a text file.
+	encoding textfile.Encoding
+	guess    string           // the encoding that it is likely in, if it cannot be read as it is
+	dialect  textfile.Finding // of a CSV or TSV file, as what follows
+	header   []string         // as it is written
+	spare    bool             // an empty field at the end of a row is none
 }
 
 // note keeps what the user should know about how the file is read.
@@ -87,6 +112,10 @@ func Open(c Config) (*Input, error) {
 	if c.MaxRowBytes < 0 {
 		return nil, &Error{File: "input", Err: fmt.Errorf("--max-row-bytes %d is negative", c.MaxRowBytes)}
 	}
+	text, err := newTextOptions(c)
+	if err != nil {
+		return nil, &Error{File: "input", Err: err}
+	}
 	paths, err := expand(c.Paths)
 	if err != nil {
 		return nil, err
@@ -94,7 +123,7 @@ func Open(c Config) (*Input, error) {
 	in := &Input{known: true}
 	var union Union
 	for _, path := range paths {
-		f := &file{path: path, max: c.MaxRowBytes, quotes: c.Quotes}
+		f := &file{path: path, max: c.MaxRowBytes, text: text}
 		if f.max == 0 {
 			f.max = DefaultMaxRowBytes
 		}
@@ -201,7 +230,7 @@ func (f *file) open(format string) error {
 		// A pipe can be read only once. A run reads its input twice, and so does the next.
 		return errors.New("is not a regular file; read a pipe with --input - instead")
 	}
-	kind, err := fileformat.Of(f.path, format, "--input-format")
+	kind, err := f.kind(format)
 	if err != nil {
 		return err
 	}
@@ -236,9 +265,6 @@ func (f *file) rows(yield func(batch.Row) bool) error {
 	return f.rowsCSV(yield)
 }
 
-// openText opens the file as text. The caller must Close the result.
-func (f *file) openText() (*textfile.File, error) { return textfile.Open(f.path, f.compression) }
-
 // tooLong returns the error of a row that is over the limit.
 func tooLong(limit int) error {
 	return fmt.Errorf("the row is longer than %d bytes; raise the limit with --max-row-bytes", limit)
@@ -250,6 +276,9 @@ func expand(paths []string) ([]string, error) {
 	for _, path := range paths {
 		if path == "" {
 			return nil, &Error{File: "input", Err: errors.New("a path is empty")}
+		}
+		if way := fileformat.Download(path); way != "" {
+			return nil, &Error{File: path, Err: errors.New("is an address, and inputs are files; fetch it first, with: " + way)}
 		}
 		if _, err := os.Lstat(path); err == nil || !strings.ContainsAny(path, `*?[`) {
 			files = append(files, path)

@@ -117,13 +117,20 @@ func TestOpenErrors(t *testing.T) {
 		{name: "JSON array", file: "d.json", content: " \n[{}]", want: "one JSON array"},
 		{name: "empty CSV", file: "e.csv", want: "is empty"},
 		{name: "names all empty", file: "f.csv", content: ",,\n1,2,3\n", want: "f.csv:1: the header names no column"},
-		{name: "Excel's separator line", file: "g.csv", content: "sep=,\na,b\n", want: "g.csv:1:1: the first line tells Excel what separates the fields (sep=)"},
-		{name: "workbook", file: "s.csv", content: "PK\x03\x04\x14\x00", want: "is an Excel workbook"},
+		{name: "a separator line that cannot be", file: "g.csv", content: "sep=a\nbac\n", want: "g.csv:1:1: the first line, sep=a: the delimiter cannot be \"a\""},
+		{name: "UTF-16 without a mark", file: "g.jsonl", content: "{\x00\"\x00a\x00\"\x00", want: "read it with --encoding utf-16le"},
+		{name: "archive", file: "s.csv", content: "PK\x03\x04\x14\x00", want: "is an Excel workbook or another archive"},
+		{name: "workbook", file: "s2.csv", content: "PK\x03\x04\x14\x00\x06\x00[Content_Types].xml", want: "is an Excel workbook (.xlsx), whatever its name says; save the sheet as CSV UTF-8"},
+		{name: "workbook in JSONL", file: "s3.jsonl", content: "PK\x03\x04\x14\x00\x06\x00_rels/.rels", want: "is an Excel workbook (.xlsx)"},
+		{name: "sheet of LibreOffice", file: "s4.tsv", content: "PK\x03\x04\x14\x00mimetypeapplication/vnd.oasis.opendocument.spreadsheet", want: "is a sheet of LibreOffice (.ods)"},
+		{name: "sheet of Numbers", file: "s5.csv", content: "PK\x03\x04\x14\x00Index/Document.iwa", want: "is a sheet of Numbers"},
+		{name: "a web page as JSONL", file: "s6.jsonl", content: "\n <!doctype html>", want: "is HTML or XML"},
+		{name: "an address", path: "https://example.com/data/rows.csv?x=1", want: "https://example.com/data/rows.csv?x=1: is an address, and inputs are files; fetch it first, with: curl -fL -o rows.csv 'https://example.com/data/rows.csv?x=1'"},
 		{name: "old workbook", file: "t.csv", content: "\xd0\xcf\x11\xe0\xa1\xb1", want: "is an Excel workbook"},
 		{name: "gzip by another name", file: "u.csv", content: "\x1f\x8b\x08\x00", want: "give it a name that ends in .gz"},
 		{name: "JSON lines", file: "v.csv", content: "{\"a\": 1, \"b\": 2}\n", want: "read it with --input-format jsonl"},
 		{name: "a web page", file: "w.tsv", content: "<!DOCTYPE html>\n<html>\n", want: "is HTML or XML"},
-		{name: "commas in TSV", file: "x.tsv", content: "a,b\n1,2\n", want: "separated by commas, not by tabs"},
+		{name: "commas in TSV", file: "x.tsv", content: "a,b\n1,2,3\n", want: "seem to be separated by commas, and the rows do not have as many; say --delimiter comma, or --delimiter tab"},
 		{name: "bzip2", file: "y.csv.bz2", content: "BZh9", want: "bunzip2"},
 		{name: "workbook by its name", file: "z.xlsx", content: "PK\x03\x04", want: "CSV"},
 		{name: "CR only", file: "h.csv", content: "a,b\r1,2\r", want: "bare carriage return"},
@@ -140,7 +147,10 @@ func TestOpenErrors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			path := filepath.Join(dir, tt.path)
+			path := tt.path
+			if !strings.Contains(path, "://") {
+				path = filepath.Join(dir, tt.path)
+			}
 			if tt.file != "" {
 				path = filepath.Join(dir, tt.file)
 				if err := os.WriteFile(path, []byte(tt.content), 0o600); err != nil {
@@ -314,7 +324,7 @@ func TestByteOrderMarks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		compare(t, lines(rows), []string{`1: ERR 1:7: not UTF-8; convert the file, for example with iconv`, `2: a=Number(1)`})
+		compare(t, lines(rows), []string{`1: ERR 1:7: the line has bytes that are no character of utf-16le; mend them, or say another --encoding`, `2: a=Number(1)`})
 	})
 	t.Run("odd length", func(t *testing.T) {
 		content := utf16Text(binary.LittleEndian, "{\"a\":1}\n") + "x"

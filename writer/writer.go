@@ -44,6 +44,18 @@ type Config struct {
 	// keeps its bytes.
 	AllInput bool
 
+	// Delimiter separates the fields in CSV. It is one character of ASCII or its name, such
+	// as semicolon. If it is empty, it is a comma. TSV has tabs in any case.
+	Delimiter string
+
+	// BOM begins CSV and TSV with a byte order mark, by which Excel knows UTF-8.
+	BOM bool
+
+	// Null is what is written for null in CSV and TSV. Then a text that is the same is
+	// written in quotes, so that readers can keep the two apart. If Null is nil, null and
+	// the empty text are both written as an empty field.
+	Null *string
+
 	// CSVSafe puts an apostrophe before each text in CSV and TSV, and before each name of
 	// a column, that a spreadsheet would take for a formula. Such a text begins with
 	// = + - @, a tab or a line end, and is not a number.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/internal/terminal"
+	"github.com/genbatch/genbatch/jobs"
 )
 
 // A console is what a command reads, writes and hears signals from.
@@ -102,6 +103,14 @@ func (con *console) confirmer(c *cli.Context) func(sentence string) bool {
 type record interface {
 	fmt.Stringer
 	json.Marshaler
+}
+
+// refuseBinary refuses to write Parquet to stdout if that is a terminal.
+func (con *console) refuseBinary(format string) error {
+	if strings.EqualFold(format, "parquet") && terminal.Is(con.stdout) {
+		return &jobs.SpecError{Err: errors.New("Parquet is no text that a terminal can show"), Hint: "name a file with --output, send stdout to one, or take --output-format csv"}
+	}
+	return nil
 }
 
 // copyOut copies an output to stdout. A reader that goes away, such as head, has had what it

@@ -1,10 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -32,6 +33,8 @@ func exportCommand(con *console) *cli.Command {
 			&cli.StringSliceFlag{Name: "columns", Category: groupOutput, Usage: "`COLUMN` of the output; repeatable (default: all)"},
 			&cli.StringFlag{Name: "prefix", Category: groupOutput, Usage: "`TEXT` before the names of the result columns"},
 			&cli.BoolFlag{Name: "raw", Category: groupOutput, Usage: "add the raw response as a column"},
+			&cli.StringFlag{Name: "output-delimiter", Category: groupOutput, Usage: "`CHAR` between the fields of a CSV output, such as ';' (default: the job's)"},
+			&cli.BoolFlag{Name: "bom", Category: groupOutput, Usage: "begin CSV and TSV with a byte order mark, by which Excel knows UTF-8"},
 			&cli.BoolFlag{Name: "csv-safe", Category: groupOutput, Usage: "guard CSV cells that a spreadsheet would take for a formula"},
 			&cli.BoolFlag{Name: "force", Category: groupOutput, Usage: "replace a file that is there"},
 			&cli.StringFlag{Name: "expected", Category: groupOutput, Usage: "`COLUMN` with the labels that are right, to compare a classification with"},
@@ -65,26 +68,28 @@ func export(c *cli.Context, con *console) error {
 	return nil
 }
 
-// exportToStdout writes a whole output to stdout, by way of a temporary file. What is to
-// be said about it goes to stderr.
+// exportToStdout writes an output to stdout, row by row. What is to be said about it goes to
+// stderr. A reader that goes away, such as head, has had what it wanted.
 func exportToStdout(c *cli.Context, con *console, named *namedJob, format string) error {
 	if format == "" {
 		format = "jsonl"
 	}
-	dir, err := os.MkdirTemp("", "genbatch-")
-	if err != nil {
-		return fmt.Errorf("no temporary folder can be made (TMPDIR names another place): %w", err)
+	if err := con.refuseBinary(format); err != nil {
+		return err
 	}
-	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "stdout."+format)
-	r, err := exportTo(c, con, named, path, format)
+	job, statuses, err := viewFor(c, con, named)
 	if err != nil {
 		return err
 	}
-	if err := con.copyOut(path); err != nil {
+	defer job.Close()
+	totals, err := job.ExportTo(con.stdout, format, statuses)
+	if errors.Is(err, syscall.EPIPE) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
-	r.Path = "stdout"
+	r := report.Export{Path: "stdout", Totals: totals}
 	if c.Bool("json") {
 		writeJSON(con.stderr, r)
 		return nil
@@ -95,25 +100,32 @@ func exportToStdout(c *cli.Context, con *console, named *namedJob, format string
 
 // exportTo writes an output to a file.
 func exportTo(c *cli.Context, con *console, named *namedJob, path, format string) (r report.Export, err error) {
-	// Only these flags mean what they mean to run: --output and --state, for example, name
-	// a place here, and are no part of the job.
-	override(c, named.Spec, "columns", "prefix", "raw", "csv-safe", "expected", "prices")
-	statuses, err := statusesOf(c)
-	if err != nil {
-		return r, err
-	}
-	log, err := newLog(c, con.stderr)
-	if err != nil {
-		return r, err
-	}
-	named.warnChanged(log)
-	job, err := jobs.View(*named.Spec, jobs.Options{Log: log})
+	job, statuses, err := viewFor(c, con, named)
 	if err != nil {
 		return r, err
 	}
 	defer job.Close()
 	totals, err := job.Export(path, format, statuses, c.Bool("force"))
 	return report.Export{Path: path, Totals: totals}, err
+}
+
+// viewFor opens a job to be exported as the flags say, and returns the statuses of the rows
+// that are wanted.
+func viewFor(c *cli.Context, con *console, named *namedJob) (*jobs.Job, []batch.Status, error) {
+	// Only these flags mean what they mean to run: --output and --state, for example, name
+	// a place here, and are no part of the job.
+	override(c, named.Spec, "columns", "prefix", "raw", "csv-safe", "bom", "output-delimiter", "expected", "prices")
+	statuses, err := statusesOf(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	log, err := newLog(c, con.stderr)
+	if err != nil {
+		return nil, nil, err
+	}
+	named.warnChanged(log)
+	job, err := jobs.View(*named.Spec, jobs.Options{Log: log})
+	return job, statuses, err
 }
 
 // statusesOf returns the statuses that --status names.

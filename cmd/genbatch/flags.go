@@ -91,6 +91,11 @@ func settings() []setting {
 	return []setting{
 		listSetting("input", groupRows, "`PATH` of a table to read; repeatable; globs; - is stdin; .gz and .zst are read through", func(s *jobs.Spec) *jobs.List { return &s.Input }, "i"),
 		textSetting("input-format", groupRows, "jsonl, csv, tsv or parquet, where the extension does not say", func(s *jobs.Spec) *string { return &s.InputFormat }),
+		textSetting("delimiter", groupRows, "`CHAR` between the fields of CSV and TSV: ',' ';' tab '|' (default: what the files show)", func(s *jobs.Spec) *string { return &s.Delimiter }),
+		textSetting("encoding", groupRows, "`NAME` of the encoding of text files: windows-1252, utf-16le, shift_jis, gbk, ... (default: utf-8)", func(s *jobs.Spec) *string { return &s.Encoding }),
+		textSetting("escape", groupRows, "CSV, TSV: `CHAR` that makes text of the quote, separator or line end after it: backslash", func(s *jobs.Spec) *string { return &s.Escape }),
+		listSetting("null", groupRows, "CSV, TSV: `TEXT` that stands for null outside of quotes, such as NULL or '\\N'; repeatable; the first is written, too", func(s *jobs.Spec) *jobs.List { return &s.Null }),
+		boolSetting("no-quotes", groupRows, "CSV, TSV: a quote is a part of the text", func(s *jobs.Spec) *bool { return &s.NoQuotes }),
 		boolSetting("quotes", groupRows, "TSV: fields are in quotes, as in CSV (by itself only if the names are)", func(s *jobs.Spec) *bool { return &s.Quotes }),
 		textSetting("key", groupRows, "`COLUMN` that names a row in messages; must be unique", func(s *jobs.Spec) *string { return &s.Key }),
 		numberSetting("limit", groupRows, "only the first `N` rows", "all", func(s *jobs.Spec) *int { return &s.Limit }),
@@ -101,6 +106,8 @@ func settings() []setting {
 
 		textSetting("output", groupOutput, "`PATH` of the table to write: .jsonl, .csv, .tsv (also .gz, .zst) or .parquet", func(s *jobs.Spec) *string { return &s.Output }, "o"),
 		textSetting("output-format", groupOutput, "jsonl, csv, tsv or parquet, where the extension does not say", func(s *jobs.Spec) *string { return &s.OutputFormat }),
+		textSetting("output-delimiter", groupOutput, "`CHAR` between the fields of a CSV output, such as ';' for Excel where the comma is the decimal point (default: ',')", func(s *jobs.Spec) *string { return &s.OutputDelimiter }),
+		boolSetting("bom", groupOutput, "begin CSV and TSV with a byte order mark, by which Excel knows UTF-8", func(s *jobs.Spec) *bool { return &s.BOM }),
 		listSetting("columns", groupOutput, "`COLUMN` of the output; repeatable (default: all)", func(s *jobs.Spec) *jobs.List { return &s.Columns }),
 		textSetting("prefix", groupOutput, "`TEXT` before the names of the result columns", func(s *jobs.Spec) *string { return &s.Prefix }),
 		boolSetting("raw", groupOutput, "add the raw response as a column", func(s *jobs.Spec) *bool { return &s.RawResponse }),

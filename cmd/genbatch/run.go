@@ -41,6 +41,11 @@ func runJob(c *cli.Context, con *console) error {
 	if err != nil {
 		return err
 	}
+	if spec.Output == "-" {
+		if err := con.refuseBinary(spec.OutputFormat); err != nil {
+			return err
+		}
+	}
 	o, err := con.options(c, spec)
 	if err != nil {
 		return err

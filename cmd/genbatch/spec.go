@@ -45,7 +45,7 @@ func specOf(c *cli.Context) (*jobs.Spec, error) {
 // environment: a variable that a script failed to fill must not take the guard away.
 func refuseEmpty(c *cli.Context) error {
 	for key, what := range jobs.Guards() {
-		if name := strings.ReplaceAll(key, "_", "-"); c.IsSet(name) && strings.TrimSpace(c.String(name)) == "" {
+		if name := strings.ReplaceAll(key, "_", "-"); c.IsSet(name) && jobs.Blank(key, c.String(name)) {
 			return &jobs.SpecError{Err: fmt.Errorf("%s is empty", key), Hint: fmt.Sprintf("write %s, or leave out --%s and %s", what, name, env(name)[0])}
 		}
 	}

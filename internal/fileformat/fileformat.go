@@ -43,6 +43,9 @@ func Of(path, format, flag string) (File, error) {
 				return File{}, fmt.Errorf("a %s file is not read here; %s", f.Extension, way)
 			}
 			err := fmt.Errorf("the extension %q says no format; give %s jsonl, csv, tsv or parquet", f.Extension, flag)
+			if foreign[f.Extension] == sheet { // of an output
+				err = fmt.Errorf("a %s file is not written here; write .csv with --bom, which Excel opens, or give %s jsonl, csv, tsv or parquet", f.Extension, flag)
+			}
 			if f.Extension == ".txt" && flag == "--input-format" {
 				err = fmt.Errorf("%w; lines of plain text become JSONL with: jq -Rc '{text: .}' FILE", err)
 			}
@@ -51,6 +54,12 @@ func Of(path, format, flag string) (File, error) {
 		return f, nil
 	}
 	return File{}, fmt.Errorf("unknown %s %q; it is jsonl, csv, tsv or parquet", flag, format)
+}
+
+// IsForeign reports whether a file's extension stands for a format that others write, and that
+// is not read here.
+func IsForeign(path string) bool {
+	return foreign[strings.ToLower(filepath.Ext(path))] != ""
 }
 
 // foreign says what to do about inputs in formats that others write.
@@ -64,12 +73,13 @@ var foreign = map[string]string{
 	".z":   "unpack it, for example with: gunzip FILE",
 	".sz":  "unpack it first", ".br": "unpack it, for example with: brotli -d FILE",
 	".feather": arrow, ".arrow": arrow, ".ipc": arrow, ".orc": arrow, ".avro": arrow, ".pkl": arrow, ".pickle": arrow,
-	".db": database, ".sqlite": database, ".sqlite3": database, ".duckdb": database,
+	".gsheet": "it is a link to a Google sheet; open that and save it with File > Download > Comma-separated values",
+	".db":     database, ".sqlite": database, ".sqlite3": database, ".duckdb": database,
 	".html": "save the table as CSV", ".htm": "save the table as CSV", ".xml": "convert it to CSV or JSONL", ".yaml": "convert it to JSONL", ".yml": "convert it to JSONL",
 }
 
 const (
-	sheet    = "save the sheet as CSV UTF-8 from the program that made it, or with Python: pandas.read_excel(FILE).to_csv(FILE + '.csv', index=False)"
+	sheet    = "save the sheet as CSV UTF-8 from the program that made it; or with LibreOffice: soffice --headless --convert-to 'csv:Text - txt - csv (StarCalc):44,34,76' FILE; or with Python: pandas.read_excel(FILE).to_csv(FILE + '.csv', index=False)"
 	archive  = "unpack it, and name the files in it"
 	arrow    = "convert it to Parquet, for example with pandas, Polars or DuckDB"
 	database = "export the table as CSV or Parquet from the database"

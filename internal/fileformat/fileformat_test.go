@@ -35,7 +35,7 @@ func TestOfRefuses(t *testing.T) {
 		{"csv", "", "--input-format", `the extension "" says no format; give --input-format jsonl, csv, tsv or parquet`},
 		{"a.gz", "", "--input-format", `the extension "" says no format; give --input-format jsonl, csv, tsv or parquet`},
 		{"a.csv.bz2", "", "--input-format", `a .bz2 file is not read here; unpack it, for example with: bunzip2 -k FILE`},
-		{"A.XLS", "", "--input-format", `a .xls file is not read here; save the sheet as CSV UTF-8 from the program that made it, or with Python: pandas.read_excel(FILE).to_csv(FILE + '.csv', index=False)`},
+		{"A.XLS", "", "--input-format", `a .xls file is not read here; save the sheet as CSV UTF-8 from the program that made it; or with LibreOffice: soffice --headless --convert-to 'csv:Text - txt - csv (StarCalc):44,34,76' FILE; or with Python: pandas.read_excel(FILE).to_csv(FILE + '.csv', index=False)`},
 		{"a.orc.gz", "", "--input-format", `a .orc file is not read here; convert it to Parquet, for example with pandas, Polars or DuckDB`},
 		{"a.csv", "XML", "--input-format", `unknown --input-format "XML"; it is jsonl, csv, tsv or parquet`},
 		{"a.csv", "ndjson", "--output-format", `unknown --output-format "ndjson"; it is jsonl, csv, tsv or parquet`},

@@ -20,7 +20,7 @@ var dependencies = map[string][]string{
 	"golang.org/x/oauth2":              {"batch/gemini"},
 	"golang.org/x/sync":                {"batch/run.go"},
 	"golang.org/x/term":                {"internal/terminal/writer.go"},
-	"golang.org/x/text":                {"jobs/spec", "jobs/internal/prompt"},
+	"golang.org/x/text":                {"internal/textfile", "jobs/spec", "jobs/internal/prompt"},
 	"golang.org/x/time":                {"jobs/internal/critic/critic.go"},
 
 	// The library's codecs make as much of a page as there is in it, or lose a part.

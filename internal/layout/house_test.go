@@ -78,15 +78,16 @@ var house = []floor{
 		{"jobs/cost", []string{"jobs/eval", "batch", "batch/price", "internal/message"}},
 	}},
 	{"words", []room{
-		{"jobs/spec", []string{"reader", "batch", "batch/gemini", "batch/price", "internal/apijson", "internal/fileformat", "internal/message", "internal/redact"}},
+		{"jobs/spec", []string{"reader", "batch", "batch/gemini", "batch/price", "internal/apijson", "internal/fileformat", "internal/message", "internal/redact", "internal/textfile"}},
 		{"jobs/eval", []string{"batch", "internal/message"}},
 		{"jobs/plan", []string{"batch/price", "batch/quota"}},
 	}},
 	{"files", []room{
-		{"reader", []string{"batch", "reader/internal/pages", "internal/fileformat", "internal/plainjson", "internal/textfile"}},
-		{"writer", []string{"batch", "internal/durable", "internal/fileformat", "internal/plainjson"}},
+		{"reader", []string{"batch", "reader/internal/columnname", "reader/internal/pages", "internal/fileformat", "internal/plainjson", "internal/textfile"}},
+		{"writer", []string{"batch", "internal/durable", "internal/fileformat", "internal/plainjson", "internal/textfile"}},
 	}},
-	{"pages of Parquet", []room{
+	{"names, and pages of Parquet", []room{
+		{"reader/internal/columnname", nil},
 		{"reader/internal/pages", nil},
 	}},
 	{"around the engine", []room{

@@ -20,15 +20,21 @@ type BadRecord struct {
 // Error says what is wrong with the record, without its place.
 func (e *BadRecord) Error() string { return e.msg }
 
+// A Dialect says what divides the records of a file into fields.
+type Dialect struct {
+	Comma  byte // separates the fields
+	Quotes bool // fields may be in quotes
+	Escape byte // makes text of the separator, quote, line end or escape after it, mostly in quotes; 0 if nothing does
+}
+
 // Records reads the records of a CSV or TSV file. It holds one record, or if a quote is
 // not closed up to lines.max bytes of the lines after it.
 type Records struct {
-	open   func() (*File, error)
-	text   *File
-	lines  Lines
-	comma  byte
-	quotes bool // fields may be in quotes
-	scan   quoteScan
+	open    func() (*File, error)
+	text    *File
+	lines   Lines
+	dialect Dialect
+	scan    scan
 
 	// The window holds whole lines, of which the last one is the last that lines has
 	// read. The record begins at start. What follows pos is to be read again.
@@ -40,12 +46,11 @@ type Records struct {
 	split  fields
 }
 
-// NewRecords returns what reads the records of a file, whose fields comma separates. With
-// quotes they may be in quotes. A record of more than limit bytes is an error. open opens
-// the file, and mostly does so once. The caller must Close the result.
-func NewRecords(open func() (*File, error), comma byte, quotes bool, limit int) (*Records, error) {
-	r := &Records{open: open, comma: comma, quotes: quotes, lines: Lines{max: limit}}
-	if quotes {
+// NewRecords returns what reads the records of a file. A record of more than limit bytes is
+// an error. open opens the file, and mostly does so once. The caller must Close the result.
+func NewRecords(open func() (*File, error), d Dialect, limit int) (*Records, error) {
+	r := &Records{open: open, dialect: d, lines: Lines{max: limit}}
+	if d.Quotes || d.Escape != 0 {
 		r.lines.long = r.scan.feed
 	}
 	if err := r.seek(0); err != nil {
@@ -61,8 +66,8 @@ func (r *Records) Line() int64 { return r.number }
 // LastLine returns the number of the last line that was read.
 func (r *Records) LastLine() int64 { return r.last }
 
-// Quotes reports whether fields may be in quotes.
-func (r *Records) Quotes() bool { return r.quotes }
+// Dialect returns what divides the records into fields.
+func (r *Records) Dialect() Dialect { return r.dialect }
 
 // Text returns the record as it is in the file, without its line end. It is valid until
 // the next call of Next.
@@ -71,8 +76,12 @@ func (r *Records) Text() []byte { return r.split.record }
 // Quoted reports whether field i of the record is in quotes.
 func (r *Records) Quoted(i int) bool {
 	at := r.split.starts[i]
-	return r.quotes && at < len(r.split.record) && r.split.record[at] == '"'
+	return r.dialect.Quotes && at < len(r.split.record) && r.split.record[at] == '"'
 }
+
+// Written returns field i of the record as it is written, with quotes and escapes. It is
+// valid until the next call of Next.
+func (r *Records) Written(i int) []byte { return r.split.record[r.split.starts[i]:r.split.stops[i]] }
 
 // seek opens the file anew and passes over the first bytes of its text.
 func (r *Records) seek(offset int64) (err error) {
@@ -96,7 +105,7 @@ func (r *Records) Close() {
 // Next reads the next record; empty lines are none. The result is valid until the next
 // call. An error of type *BadRecord, or ErrTooLong, concerns this record alone.
 func (r *Records) Next() ([]string, error) {
-	r.scan = quoteScan{comma: r.comma, bad: -1}
+	r.scan = scan{Dialect: r.dialect, bad: -1}
 	var line []byte
 	for isEmpty(line) {
 		r.slide()
@@ -110,7 +119,7 @@ func (r *Records) Next() ([]string, error) {
 			return nil, err
 		}
 	}
-	if r.quotes && bytes.IndexByte(line, '"') >= 0 {
+	if d := r.dialect; d.Quotes && bytes.IndexByte(line, '"') >= 0 || d.Escape != 0 && bytes.IndexByte(line, d.Escape) >= 0 {
 		r.scan.feed(line)
 		if r.scan.open() || r.scan.bad >= 0 {
 			var err error
@@ -119,7 +128,7 @@ func (r *Records) Next() ([]string, error) {
 			}
 		}
 	}
-	return r.split.of(line, r.comma, r.quotes), nil
+	return r.split.of(line, r.dialect), nil
 }
 
 // isEmpty reports whether a line has nothing but its line end, if it has one.
@@ -239,19 +248,24 @@ func (r *Records) Place(i int) (line int64, column int) {
 type fields struct {
 	record []byte
 	starts []int  // the place of each field in the record
+	stops  []int  // the end of each field in the record
 	text   []byte // the fields without their quotes
 	ends   []int  // of the fields in text
 	values []string
 }
 
 // of returns the fields of a record. Its quotes are in order.
-func (f *fields) of(record []byte, comma byte, quotes bool) []string {
+func (f *fields) of(record []byte, d Dialect) []string {
 	record = bytes.TrimSuffix(record, []byte("\n"))
 	record = bytes.TrimSuffix(record, []byte("\r"))
-	f.record, f.starts, f.text, f.ends, f.values = record, f.starts[:0], f.text[:0], f.ends[:0], f.values[:0]
+	f.record, f.starts, f.stops, f.text, f.ends, f.values = record, f.starts[:0], f.stops[:0], f.text[:0], f.ends[:0], f.values[:0]
+	escapes := d.Escape != 0 && bytes.IndexByte(record, d.Escape) >= 0
 	for at := 0; ; at++ {
 		f.starts = append(f.starts, at)
-		if quotes && at < len(record) && record[at] == '"' {
+		switch quoted := d.Quotes && at < len(record) && record[at] == '"'; {
+		case escapes:
+			at = f.escaped(at, d, quoted)
+		case quoted:
 			for at++; ; at++ {
 				n := bytes.IndexByte(record[at:], '"')
 				f.text = append(f.text, record[at:at+n]...)
@@ -260,14 +274,15 @@ func (f *fields) of(record []byte, comma byte, quotes bool) []string {
 				}
 				f.text = append(f.text, '"')
 			}
-		} else {
-			n := bytes.IndexByte(record[at:], comma)
+		default:
+			n := bytes.IndexByte(record[at:], d.Comma)
 			if n < 0 {
 				n = len(record) - at
 			}
 			f.text = append(f.text, record[at:at+n]...)
 			at += n
 		}
+		f.stops = append(f.stops, at)
 		f.ends = append(f.ends, len(f.text))
 		if at >= len(record) {
 			break
@@ -281,13 +296,66 @@ func (f *fields) of(record []byte, comma byte, quotes bool) []string {
 	return f.values
 }
 
-// A quoteScan follows the quotes of a record, of which it sees the bytes in order.
-type quoteScan struct {
-	comma  byte
-	state  quoteState
-	seen   int // bytes
-	opened int // the place of the last quote that opens a field
-	bad    int // the place of a closing quote that text follows; -1 if there is none
+// escaped appends the text of the field at a place of a record with escapes, and returns
+// the place after the field.
+func (f *fields) escaped(at int, d Dialect, quoted bool) int {
+	if quoted {
+		at++
+	}
+	for ; at < len(f.record); at++ {
+		switch c := f.record[at]; {
+		case c == d.Escape && at+1 < len(f.record) && d.escapes(quoted, f.record[at+1]):
+			at++
+			f.text = append(f.text, d.unescape(f.record[at])...)
+		case quoted && c == '"':
+			if at+1 == len(f.record) || f.record[at+1] != '"' {
+				return at + 1
+			}
+			at++
+			f.text = append(f.text, '"')
+		case !quoted && c == d.Comma:
+			return at
+		default:
+			f.text = append(f.text, c)
+		}
+	}
+	return at
+}
+
+// escapes reports whether an escape in a field counts before a byte. Spark, DuckDB and
+// PostgreSQL escape only what is in quotes, and write a backslash elsewhere as it is. A quote
+// after it can only come from others, such as Python: these three put it in quotes.
+func (d Dialect) escapes(quoted bool, next byte) bool {
+	return quoted || !d.Quotes || next == '"'
+}
+
+// letters are what MySQL, PostgreSQL and Hive write for characters that would end a field or
+// be invisible. They use no quotes.
+var letters = map[byte]string{'n': "\n", 'r': "\r", 't': "\t", 'b': "\b", 'f': "\f", 'v': "\v", '0': "\x00", 'Z': "\x1a"}
+
+// unescape returns what the escape and the byte after it stand for. Before a byte that needs
+// none, the escape is text: Spark writes C:\new so.
+func (d Dialect) unescape(c byte) string {
+	switch c {
+	case '"', '\n', '\r', d.Comma, d.Escape:
+		return string(c)
+	}
+	if s, ok := letters[c]; ok && !d.Quotes && d.Escape == '\\' {
+		return s
+	}
+	return string([]byte{d.Escape, c})
+}
+
+// A scan follows the quotes and escapes of a record, of which it sees the bytes in order.
+type scan struct {
+	Dialect
+	state   quoteState
+	escaped bool // the next byte is text
+	joined  bool // the last byte seen is a line end that is text
+	seen    int  // bytes
+	opened  int  // the place of the last quote that opens a field, or escape before a line end
+	bad     int  // the place of a closing quote that text follows; -1 if there is none
+	slashed bool // a backslash stands before that quote
 }
 
 type quoteState uint8
@@ -300,11 +368,27 @@ const (
 )
 
 // open reports whether the record goes on in the next line.
-func (s *quoteScan) open() bool { return s.state == inQuotes && s.bad < 0 }
+func (s *scan) open() bool { return (s.state == inQuotes || s.joined) && s.bad < 0 }
 
-func (s *quoteScan) feed(b []byte) {
+func (s *scan) feed(b []byte) {
 	for i := 0; i < len(b) && s.bad < 0; i++ {
-		switch c := b[i]; {
+		c := b[i]
+		s.joined = s.escaped && c == '\n'
+		switch {
+		case s.escaped:
+			s.escaped = c == '\r' && i+1 < len(b) && b[i+1] == '\n' // both are one line end
+			if s.state == fieldStart {
+				s.state = inField
+			}
+		case s.Escape != 0 && c == s.Escape && (s.state == inQuotes || !s.Quotes):
+			s.escaped = true
+			if s.state != inQuotes {
+				s.opened = s.seen + i
+			}
+		case s.state == inQuotes && s.Escape != 0:
+			if c == '"' {
+				s.state = afterQuote
+			}
 		case s.state == inQuotes:
 			n := bytes.IndexByte(b[i:], '"')
 			if n < 0 {
@@ -315,11 +399,11 @@ func (s *quoteScan) feed(b []byte) {
 			s.state = afterQuote
 		case s.state == afterQuote && c == '"':
 			s.state = inQuotes
-		case c == s.comma:
+		case c == s.Comma:
 			s.state = fieldStart
 		case s.state == afterQuote && c != '\n' && (c != '\r' || i+1 < len(b) && b[i+1] != '\n'):
-			s.bad = s.seen + i - 1
-		case s.state == fieldStart && c == '"':
+			s.bad, s.slashed = s.seen+i-1, i > 1 && b[i-2] == '\\'
+		case s.state == fieldStart && c == '"' && s.Quotes:
 			s.state, s.opened = inQuotes, s.seen+i
 		case s.state == fieldStart:
 			s.state = inField
@@ -330,13 +414,34 @@ func (s *quoteScan) feed(b []byte) {
 
 // err says why there is no record. first is the length of its first line, or 0 if that is
 // not known.
-func (s *quoteScan) err(first int) error {
+func (s *scan) err(first int) error {
 	if s.bad >= 0 && s.bad < first {
-		return &BadRecord{s.bad + 1, "text follows a closing quote; a quote inside a field in quotes is written twice"}
+		return &BadRecord{s.bad + 1, "text follows a closing quote; a quote inside a field in quotes is written twice" + s.orEscaped()}
 	}
-	e := &BadRecord{0, "a quote is opened here and not closed as it should; the lines after this one are read as rows of their own"}
+	e := &BadRecord{0, "a quote is opened here and not closed as it should" + s.perhapsEscaped() + "; the lines after this one are read as rows of their own"}
+	if s.joined && s.state != inQuotes {
+		e.msg = "the file ends in an escape here, at the end of a line"
+	}
 	if s.opened < first {
 		e.Column = s.opened + 1
 	}
 	return e
+}
+
+// orEscaped and perhapsEscaped add to an error what an escape may have to do with it.
+func (s *scan) orEscaped() string {
+	switch {
+	case s.Escape != 0:
+		return ", or after " + string(s.Escape)
+	case s.slashed:
+		return `; where it is written \", read the file with --escape backslash`
+	}
+	return ""
+}
+
+func (s *scan) perhapsEscaped() string {
+	if s.Escape == 0 {
+		return ""
+	}
+	return " (perhaps " + string(s.Escape) + " stands before the closing one)"
 }

@@ -16,15 +16,20 @@ import (
 const Buffer = 256 << 10
 
 // A File is an open text file. It is read decompressed, without byte order mark, and in
-// UTF-8 even if the file is in UTF-16.
+// UTF-8 whatever its encoding. Bytes that are no character of the encoding become bytes that
+// are no UTF-8.
 type File struct {
 	*bufio.Reader
-	closers []func() error
+	Encoding Encoding // of the file
+	Marked   bool     // a byte order mark says the encoding
+	start    []byte   // the first bytes, before they are decoded
+	closers  []func() error
 }
 
-// Open opens the file at path, whose compression is "gz", "zst" or empty. The caller must
-// Close the result. An error does not name the file.
-func Open(path, compression string) (*File, error) {
+// Open opens the file at path, whose compression is "gz", "zst" or empty, and which is in an
+// encoding unless it has a byte order mark. The caller must Close the result. An error does
+// not name the file.
+func Open(path, compression string, e Encoding) (*File, error) {
 	raw, err := os.Open(path)
 	if err != nil {
 		var pe *os.PathError
@@ -43,7 +48,7 @@ func Open(path, compression string) (*File, error) {
 		t.closers = append(t.closers, closer)
 	}
 	t.Reader = bufio.NewReaderSize(r, Buffer)
-	if err := t.decodeBOM(); err != nil {
+	if err := t.decode(e); err != nil {
 		t.Close()
 		return nil, err
 	}
@@ -57,25 +62,6 @@ func (t *File) Close() error {
 		errs = append(errs, t.closers[i]())
 	}
 	return errors.Join(errs...)
-}
-
-// decodeBOM removes a byte order mark. After one of UTF-16 it puts a decoder in between.
-func (t *File) decodeBOM() error {
-	head, err := t.Peek(3)
-	if err != nil && err != io.EOF {
-		return err
-	}
-	switch {
-	case len(head) >= 3 && head[0] == 0xEF && head[1] == 0xBB && head[2] == 0xBF:
-		t.Discard(3)
-	case len(head) >= 2 && head[0] == 0xFF && head[1] == 0xFE:
-		t.Discard(2)
-		t.Reader = bufio.NewReaderSize(&utf16Reader{r: t.Reader}, Buffer)
-	case len(head) >= 2 && head[0] == 0xFE && head[1] == 0xFF:
-		t.Discard(2)
-		t.Reader = bufio.NewReaderSize(&utf16Reader{r: t.Reader, big: true}, Buffer)
-	}
-	return nil
 }
 
 // A utf16Reader turns UTF-16 into UTF-8. A surrogate without its other half becomes three
@@ -126,7 +112,7 @@ func (u *utf16Reader) peekUnit() (uint16, error) {
 	b, err := u.r.Peek(2)
 	switch {
 	case len(b) == 1 && err == io.EOF:
-		return 0, errors.New("the UTF-16 text ends in the middle of a character; the file was cut short")
+		return 0, errCutShort
 	case err != nil:
 		return 0, err
 	case u.big:

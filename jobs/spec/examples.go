@@ -22,6 +22,8 @@ type Examples struct {
 	Text  string    `json:"text,omitempty"`  // the file's column with the texts; default: text
 	Label string    `json:"label,omitempty"` // the file's column with the labels; default: label, or else labels
 	List  []Example `json:"list,omitempty"`
+
+	notes []string // see Notes
 }
 
 // An Example is a text with its label or labels. In a job with [Classify.Multi] a single text
@@ -133,9 +135,13 @@ func (e *Examples) read() error {
 	if len(list) == 0 {
 		return Errorf("leave examples out, or give it rows with text and label", "%s has no examples", e.File)
 	}
-	*e = Examples{List: list}
+	*e = Examples{List: list, notes: in.Notes()}
 	return nil
 }
+
+// Notes returns what the user should know about how the file of the examples was read. There are
+// none for a Spec that was stored since.
+func (e *Examples) Notes() []string { return e.notes }
 
 // lacksColumn returns the error for a row of examples without a column.
 func lacksColumn(row *batch.Row, name string) error {

@@ -41,7 +41,7 @@ func (s *Spec) MapPaths(to func(path string) string) {
 		paths = append(paths, &s.Input[i])
 	}
 	for _, p := range paths {
-		if *p != "" && *p != "-" {
+		if *p != "" && *p != "-" && !fileformat.IsAddress(*p) { // Check refuses addresses
 			*p = to(*p)
 		}
 	}
@@ -80,7 +80,7 @@ func (s *Spec) ReadFiles() error {
 func (s *Spec) resolve(dir string) {
 	at := func(path *string) {
 		*path = inHome(*path)
-		if *path != "" && *path != "-" && !filepath.IsAbs(*path) {
+		if *path != "" && *path != "-" && !filepath.IsAbs(*path) && !fileformat.IsAddress(*path) {
 			*path = filepath.Join(dir, *path)
 		}
 	}

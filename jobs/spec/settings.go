@@ -17,11 +17,23 @@ import (
 // The settings that are written as text are read here. Each method returns the zero value
 // for a setting that is not given, and an [*Error] for one that cannot be read.
 
-// Guards returns the keys whose settings keep a job from costing more or running longer than is
-// meant, and what is to be written for each. A job file or a flag that leaves one empty is
-// refused, so that it does not take the guard away.
+// Guards returns the keys that may not be left empty, and what is to be written for each. Most
+// of them keep a job from costing more or running longer than is meant, so that an empty one
+// would take the guard away. An empty delimiter is a mistake: YAML takes a vertical bar without
+// quotes for the beginning of a text.
 func Guards() map[string]string {
-	return map[string]string{"max_cost": "dollars", "max_failures": "a number or a percentage", "deadline": "a time"}
+	return map[string]string{
+		"max_cost": "dollars", "max_failures": "a number or a percentage", "deadline": "a time",
+		"delimiter": "a character, in YAML in quotes", "output_delimiter": "a character, in YAML in quotes",
+	}
+}
+
+// Blank reports whether the value of one of the Guards is empty. A delimiter can be a space.
+func Blank(key, value string) bool {
+	if strings.HasSuffix(key, "delimiter") {
+		return value == ""
+	}
+	return strings.TrimSpace(value) == ""
 }
 
 // CostLimit returns what max_cost allows the job to cost. It is 0 if nothing limits the cost.

@@ -157,6 +157,9 @@ func (w *writtenTexts) member(n *ast.MappingValueNode, t reflect.Type, key strin
 		}
 	case t.Kind() == reflect.Struct:
 		name := n.Key.GetToken().Value
+		if key, ok := asText(n.Key, reflect.TypeFor[string]()).(ast.MapKeyNode); ok {
+			n.Key = key // the key null
+		}
 		if n.Key.IsMergeKey() {
 			return
 		}
@@ -177,9 +180,12 @@ func (w *writtenTexts) member(n *ast.MappingValueNode, t reflect.Type, key strin
 			at := n.Value.GetToken()
 			w.err = Errorf("", "line %d, column %d: a whole number is wanted here, and %s is none", at.Position.Line, at.Position.Column, message.OneLine(at.Value, 60))
 		}
-		if what, guards := Guards()[name]; guards && t == reflect.TypeFor[Spec]() && isEmpty(n.Value) && w.err == nil {
+		if what, guards := Guards()[name]; guards && t == reflect.TypeFor[Spec]() && isEmpty(n.Value, name) && w.err == nil {
 			at := n.Key.GetToken().Position
 			w.err = Errorf("write "+what+", or leave it out", "line %d, column %d: %s is empty", at.Line, at.Column, name)
+		}
+		if name == "null" && n.Value.GetToken().Type != token.ImplicitNullType {
+			n.Value = asText(n.Value, field.Type) // null: NULL says which text is null
 		}
 		n.Value = w.keep(n.Value, field.Type, name)
 	}
@@ -196,13 +202,15 @@ func hasFraction(n ast.Node) bool {
 	return false
 }
 
-// isEmpty reports whether a node is null or a blank text.
-func isEmpty(n ast.Node) bool {
+// isEmpty reports whether the value of a key is null or blank; see [Blank].
+func isEmpty(n ast.Node, key string) bool {
 	switch n := n.(type) {
 	case *ast.NullNode:
 		return true
 	case *ast.StringNode:
-		return strings.TrimSpace(n.Value) == ""
+		return Blank(key, n.Value)
+	case *ast.LiteralNode: // of a vertical bar without quotes
+		return Blank(key, n.Value.Value)
 	}
 	return false
 }

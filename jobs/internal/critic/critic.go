@@ -158,6 +158,9 @@ func (c *Critic) WarnExamples() {
 	if k == nil {
 		return
 	}
+	for _, note := range c.spec.Classify.Examples.Notes() {
+		c.log.Warn("examples: " + note)
+	}
 	if n, size := k.ExampleSize(); n > ManyExamples || size > manyExampleBytes {
 		c.log.Warn(fmt.Sprintf("%d examples, about %d tokens, are sent with each row, and paid for each time", n, size/4))
 	}

@@ -2,6 +2,7 @@ package output
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -10,16 +11,28 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/fileformat"
 	"github.com/genbatch/genbatch/jobs/spec"
 	"github.com/genbatch/genbatch/reader"
+	"github.com/genbatch/genbatch/writer"
 )
 
 // This file compares outputs with files that are there.
 
+// written returns how a file is read that genbatch has written for a job. Nothing of it is left
+// to be found out.
+func written(s *spec.Spec, path string) reader.Config {
+	c := reader.Config{Paths: []string{path}, Format: s.OutputFormat, MaxRowBytes: math.MaxInt32, Delimiter: "tab"}
+	if format, err := writer.FormatOf(path, s.OutputFormat); err == nil && format == fileformat.CSV {
+		c.Delimiter = cmp.Or(s.OutputDelimiter, "comma")
+	}
+	return c
+}
+
 // CountRows reads a file that genbatch has written, and returns how many rows it has. A row
 // that cannot be read is an error.
-func CountRows(path, format string) (n int64, err error) {
-	in, err := reader.Open(reader.Config{Paths: []string{path}, Format: format, MaxRowBytes: math.MaxInt32})
+func CountRows(s *spec.Spec, path string) (n int64, err error) {
+	in, err := reader.Open(written(s, path))
 	if err != nil {
 		return 0, err
 	}
@@ -39,7 +52,7 @@ func CountRows(path, format string) (n int64, err error) {
 // they cost. A file that is no output of such a job has none, and what cannot be read does
 // not count. The cost is 0 if it is not known of each of them.
 func Answers(s *spec.Spec) (n int64, cost price.USD) {
-	in, err := reader.Open(reader.Config{Paths: []string{s.Output}, Format: s.OutputFormat, MaxRowBytes: math.MaxInt32})
+	in, err := reader.Open(written(s, s.Output))
 	if err != nil {
 		return 0, 0
 	}

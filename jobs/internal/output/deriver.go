@@ -58,6 +58,7 @@ type Target struct {
 	Format string         // jsonl, csv, tsv or parquet; if it is empty, the extension of Path decides
 	Only   []batch.Status // leaves out rows with any other status, unless it is empty
 	To     io.Writer      // receives the file's bytes if it is not nil; then no file is written or changed
+	Stream bool           // with To: refuse columns that name files, rather than compare the files
 
 	// Whole makes a pending row an error, [ErrPending]. Whoever finds the job's own
 	// output takes it for finished.

@@ -74,7 +74,7 @@ func Check(s *spec.Spec, in *reader.Input, names []string, result []batch.Column
 	if err != nil || len(from)+len(to) == 0 {
 		return err
 	}
-	c := writer.Config{Path: s.Output, Format: s.OutputFormat, Input: len(from)}
+	c := writer.Config{Path: s.Output, Format: s.OutputFormat, Input: len(from), Delimiter: s.OutputDelimiter, Null: spec.NullText(s)}
 	for _, i := range from {
 		c.Columns = append(c.Columns, input[i])
 	}

@@ -24,7 +24,10 @@ type table struct {
 // first, unless the output can hold different columns in each row.
 func (d *Deriver) newTable(to Target) (*table, error) {
 	result := d.Columns.Names()
-	c := writer.Config{To: to.To, Path: to.Path, Format: to.Format, CSVSafe: d.Spec.CSVSafe, FS: d.FS}
+	c := writer.Config{
+		To: to.To, Path: to.Path, Format: to.Format,
+		Delimiter: d.Spec.OutputDelimiter, BOM: d.Spec.BOM, Null: spec.NullText(d.Spec), CSVSafe: d.Spec.CSVSafe, FS: d.FS,
+	}
 	written, err := writer.FormatOf(to.Path, to.Format)
 	if err != nil {
 		return nil, &spec.Error{Err: err}
@@ -61,6 +64,9 @@ func (d *Deriver) newTable(to Target) (*table, error) {
 		c.Columns = append(c.Columns, result[i])
 		o.result = append(o.result, d.Columns[i])
 		if d.Columns[i].files {
+			if to.Stream {
+				return nil, spec.Errorf("name a file with --output, or leave the column out with --columns", "the column %q names files, which are written beside an output that has a place", result[i].Name)
+			}
 			// CheckFiles has asked before whether the folder is the job's.
 			if o.filer, err = newFiler(d.FS, to.Path, d.StateDir, to.To != nil, true); err != nil {
 				return nil, err

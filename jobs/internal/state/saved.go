@@ -62,6 +62,16 @@ func (f *Folder) SaveSpec(s, file *spec.Spec, wording int) (asksElse bool, err e
 	return asksElse, f.FS.WriteFile(f.Path(specFile), append(text, '\n'), 0o600)
 }
 
+// ReadsElse names the settings by which a job reads its input in another way than when a
+// folder was last run with it; see [spec.Reads]. It returns none for a folder without results.
+func ReadsElse(dir string, s *spec.Spec) []string {
+	old, err := readSaved(dir)
+	if err != nil || !HasResults(dir) {
+		return nil
+	}
+	return spec.Reads(&old.Spec, s)
+}
+
 // readSaved reads job.json, with paths as they are now.
 func readSaved(dir string) (*savedJob, error) {
 	path := filepath.Join(dir, specFile)

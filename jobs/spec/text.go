@@ -1,0 +1,94 @@
+package spec
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/genbatch/genbatch/internal/fileformat"
+	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/internal/textfile"
+	"github.com/genbatch/genbatch/reader"
+)
+
+// This file has the settings that say how text files are read and written.
+
+// ReaderConfig returns what a Spec says of how files of its input are read.
+func ReaderConfig(s *Spec, paths []string) reader.Config {
+	return reader.Config{
+		Paths: paths, Format: s.InputFormat, MaxRowBytes: s.MaxRowBytes,
+		Quotes: s.Quotes, NoQuotes: s.NoQuotes, Delimiter: s.Delimiter, Escape: s.Escape, Null: s.Null, Encoding: s.Encoding,
+	}
+}
+
+// StdinFormat returns the format of stdin, or "" if its first bytes are to tell. What has
+// separators between its fields is CSV.
+func StdinFormat(s *Spec) string {
+	if s.InputFormat == "" && s.Delimiter != "" {
+		return fileformat.CSV
+	}
+	return s.InputFormat
+}
+
+// NullText returns what is written for null in CSV and TSV outputs; nil if nothing is said.
+func NullText(s *Spec) *string {
+	if len(s.Null) == 0 {
+		return nil
+	}
+	return &s.Null[0]
+}
+
+// checkText returns an [*Error] for the first setting of text files that is impossible.
+func checkText(s *Spec) error {
+	for _, path := range s.Input {
+		if way := fileformat.Download(path); way != "" {
+			return Errorf("fetch it first, with: "+way, "the input %s is an address, and inputs are files, which are read twice and more", path)
+		}
+	}
+	if fileformat.IsAddress(s.Output) {
+		return Errorf("write a file, and send that there", "the output %s is an address", s.Output)
+	}
+	if _, err := textfile.NewWish(s.Delimiter, s.Escape, s.Quotes, s.NoQuotes); err != nil {
+		return &Error{Err: err}
+	}
+	if _, err := textfile.ParseDelimiter(s.OutputDelimiter); err != nil {
+		return &Error{Err: fmt.Errorf("output_delimiter: %w", err)}
+	}
+	if _, err := textfile.FindEncoding(s.Encoding); err != nil {
+		hint := "write a name such as windows-1252, utf-16le, shift_jis or gbk; without --encoding, plan says what a file looks like"
+		if near := message.Nearest(strings.ToLower(s.Encoding), textfile.Encodings()); near != "" {
+			hint = fmt.Sprintf("did you mean %s?", near)
+		} else if strings.EqualFold(s.Encoding, "ansi") {
+			hint = "Windows calls so what is windows-1252 in western Europe and America, windows-1250 and 1251 in eastern Europe, shift_jis in Japan and gbk in China"
+		}
+		return Errorf(hint, "%w", err)
+	}
+	for _, null := range s.Null {
+		if strings.ContainsAny(null, "\"\r\n") {
+			return Errorf(`write the text alone, such as --null NULL or --null '\N'; a field in quotes is never null`, "null is %q, with quotes or a line end", message.OneLine(null, 80))
+		}
+	}
+	return nil
+}
+
+// Reads names the settings by which two Specs read the same files differently, so that rows of
+// one may be other rows for the other.
+func Reads(a, b *Spec) (differ []string) {
+	for _, s := range []struct {
+		name string
+		same bool
+	}{
+		{"input_format", strings.EqualFold(a.InputFormat, b.InputFormat)},
+		{"delimiter", a.Delimiter == b.Delimiter},
+		{"encoding", strings.EqualFold(a.Encoding, b.Encoding)},
+		{"escape", a.Escape == b.Escape},
+		{"quotes", a.Quotes == b.Quotes},
+		{"no_quotes", a.NoQuotes == b.NoQuotes},
+		{"null", slices.Equal(a.Null, b.Null)},
+	} {
+		if !s.same {
+			differ = append(differ, s.name)
+		}
+	}
+	return differ
+}
