@@ -166,3 +166,26 @@ func TestParsePage(t *testing.T) {
 		t.Error("a block that is not closed is no error")
 	}
 }
+
+// TestFilesAreNamed holds pages to naming a file before they show what it holds:
+// where the page is read, nobody sees the name behind the language.
+func TestFilesAreNamed(t *testing.T) {
+	for _, p := range pages(t) {
+		for i := range p.blocks {
+			b := &p.blocks[i]
+			if b.file == "" || b.language == "console" || comparedElsewhere[p.name] != "" {
+				continue
+			}
+			from := 0
+			for k, line := range p.prose[:b.first] {
+				if head.MatchString(line) {
+					from = k
+				}
+			}
+			before := strings.Join(p.prose[from:b.first], "\n") + b.lines[0]
+			if !strings.Contains(before, b.file) {
+				t.Errorf("%s:%d: the text before this block does not say that it is the file %s", p.name, b.first, b.file)
+			}
+		}
+	}
+}
