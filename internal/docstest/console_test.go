@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -66,9 +68,13 @@ func (p *page) compare(t *testing.T, s *step, e *ending) {
 
 // run takes the steps, and returns the ending of each command that ended.
 func (p *page) run(t *testing.T, programs string, steps []*step) []*ending {
-	dir, err := os.MkdirTemp("", "docs") // not t.TempDir, whose long names would have lines wrapped
-	if err != nil {
-		t.Fatal(err)
+	// The name has always the same length, since texts with it are wrapped.
+	dir := ""
+	for err := fs.ErrExist; errors.Is(err, fs.ErrExist); {
+		dir = fmt.Sprintf("/tmp/docs%06d", rand.IntN(1_000_000))
+		if err = os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			t.Fatal(err)
+		}
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	work, home := filepath.Join(dir, "w"), filepath.Join(dir, "h")
