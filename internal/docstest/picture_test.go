@@ -43,7 +43,7 @@ func TestPictures(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", b.file, err)
 			}
-			if !pattern(b.lines).MatchString(strings.Join(lines, "\n") + "\n") {
+			if !shows(lines, b) {
 				t.Errorf("%s shows another session than %s:%d. Run go test ./internal/docstest -update, and look at the picture. It shows\n%s", b.file, p.name, b.first, indent(strings.Join(lines, "\n")))
 			}
 			if string(drawn) != drawPicture(lines) {
@@ -54,6 +54,12 @@ func TestPictures(t *testing.T) {
 	if n == 0 {
 		t.Error("no page has a picture")
 	}
+}
+
+// shows reports whether the lines of a picture are those of a block. What the block
+// leaves out with a line of "…", the picture leaves out in the same way.
+func shows(lines []string, b *block) bool {
+	return len(lines) == len(b.lines) && pattern(b.lines).MatchString(strings.Join(lines, "\n")+"\n")
 }
 
 // drawPicture returns lines of a terminal as an SVG picture. It brings its own
