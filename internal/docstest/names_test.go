@@ -190,19 +190,33 @@ var foreign = map[string]bool{
 	"column_1":        true,
 	"response_format": true, // fields of other APIs
 	"input_schema":    true,
-	"corrects_dates":  true, // the schema of examples/extract
 }
 
 var snake = regexp.MustCompile(`^[a-z]+(_[a-z0-9]+)+:?$`)
 
 // TestNames holds names in snake_case, which are columns, keys of the job file and
-// fields of JSON, to those that the program knows, or that the page shows in a block.
+// fields of JSON, to those that the program knows, that the page shows in a block, or
+// that a file of the example holds.
 func TestNames(t *testing.T) {
 	known := literals(t)
 	for _, p := range pages(t) {
 		var shown strings.Builder
 		for i := range p.blocks {
 			shown.WriteString(p.blocks[i].text())
+		}
+		if dir := filepath.Dir(filepath.FromSlash(p.name)); filepath.Dir(dir) == "examples" {
+			files, err := filepath.Glob(filepath.Join(root, dir, "*.*"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, file := range files {
+				if filepath.Ext(file) == ".md" {
+					continue
+				}
+				if text, err := os.ReadFile(file); err == nil { // or it is a folder
+					shown.Write(text)
+				}
+			}
 		}
 		for i, line := range p.prose {
 			for _, m := range span.FindAllStringSubmatch(line, -1) {
