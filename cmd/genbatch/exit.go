@@ -10,7 +10,7 @@ import (
 )
 
 // exitCode returns the exit code for what a command came to. Errors get their codes here
-// alone, and the README documents them. s is nil for a command that is no run.
+// alone, and docs/exit-codes.md documents them. s is nil for a command that is no run.
 func exitCode(s *jobs.Summary, err error) int {
 	var (
 		spec   *jobs.SpecError

@@ -22,6 +22,7 @@ var house = []floor{
 	// at everything.
 	{"tests", []room{
 		{"examples", nil},
+		{"internal/docstest", nil},
 		{"internal/layout", nil},
 		{"jobs/internal/jobtest", []string{"jobs/spec", "batch", "internal/durable"}},
 		{"jobs/internal/costtest", []string{"jobs/cost"}},
