@@ -8,8 +8,6 @@ import (
 	"os"
 
 	"github.com/urfave/cli/v2"
-
-	"github.com/genbatch/genbatch/jobs"
 )
 
 // run runs the command that the arguments name, and returns its exit code.
@@ -24,10 +22,10 @@ func run(args []string, signals <-chan os.Signal, stdin io.Reader, stdout, stder
 		Description: "genbatch reads rows from JSONL, CSV or Parquet, asks a Gemini model about each of them,\n" +
 			"and writes every row back with its answer, its tokens and its cost.\n" +
 			"The same command, run again, carries on where it stopped.",
-		Version: jobs.Version(),
+		Version: versionLine(),
 		Commands: []*cli.Command{
 			runCommand(con), planCommand(con), statusCommand(con), exportCommand(con), verifyCommand(con), pruneCommand(con),
-			limitsCommand(con), pricesCommand(con), simulateCommand(con),
+			limitsCommand(con), pricesCommand(con), simulateCommand(con), versionCommand(con),
 		},
 		Reader:    stdin,
 		Writer:    con.text,

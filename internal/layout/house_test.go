@@ -30,7 +30,7 @@ var house = []floor{
 		{"internal/recordedtest", nil},
 	}},
 	{"commands", []room{
-		{"cmd/genbatch", []string{"jobs", "jobs/report", "batch", "batch/price", "batch/quota", "internal/durable", "internal/message", "internal/redact", "internal/sim", "internal/terminal"}},
+		{"cmd/genbatch", []string{"jobs", "jobs/report", "batch", "batch/price", "batch/quota", "internal/durable", "internal/message", "internal/redact", "internal/sim", "internal/terminal", "internal/version"}},
 	}},
 	{"reports", []room{
 		{"jobs/report", []string{"jobs", "batch", "batch/price", "batch/quota", "internal/durable", "internal/message", "internal/terminal"}},
