@@ -28,6 +28,7 @@ var house = []floor{
 		{"batch/batchtest", []string{"batch"}},
 		{"internal/benchtest", nil},
 		{"internal/recordedtest", nil},
+		{"internal/release", nil},
 	}},
 	{"commands", []room{
 		{"cmd/genbatch", []string{"jobs", "jobs/report", "batch", "batch/price", "batch/quota", "internal/durable", "internal/message", "internal/redact", "internal/sim", "internal/terminal", "internal/version"}},
