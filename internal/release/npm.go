@@ -113,10 +113,7 @@ func writePackage(file string, m *manifest, files ...packed) error {
 }
 
 func writeTar(w io.Writer, files []packed) error {
-	z, err := gzip.NewWriterLevel(w, gzip.BestCompression)
-	if err != nil {
-		return err
-	}
+	z := gzip.NewWriter(w)
 	t := tar.NewWriter(z)
 	for _, f := range files {
 		h := &tar.Header{
