@@ -11,7 +11,6 @@ import (
 
 	"github.com/genbatch/genbatch/cmd/genbatch/internal/args"
 	"github.com/genbatch/genbatch/cmd/genbatch/internal/shells"
-	"github.com/genbatch/genbatch/jobs"
 )
 
 // run runs the command that the arguments name, and returns its exit code.
@@ -65,11 +64,11 @@ func newApp(con *console) *cli.App {
 			"# Say what a job would do and cost, and then do it\n" +
 			"genbatch plan job.yaml\n" +
 			"genbatch run job.yaml",
-		Version: jobs.Version(),
+		Version: versionLine(),
 		Commands: []*cli.Command{
 			runCommand(con), planCommand(con), statusCommand(con), exportCommand(con), verifyCommand(con), pruneCommand(con),
 			initCommand(con), limitsCommand(con), pricesCommand(con), simulateCommand(con),
-			completionCommand(con), manCommand(con), helpCommand(con),
+			completionCommand(con), manCommand(con), versionCommand(con), helpCommand(con),
 		},
 		Reader:    con.stdin,
 		Writer:    con.text,

@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/version"
 	"github.com/genbatch/genbatch/jobs"
 )
 
@@ -52,12 +52,8 @@ func manCommand(con *console) *cli.Command {
 // versionDate returns the day of the commit that this program was built from. If that is not
 // known it is the day of the price table, which is a part of the program too.
 func versionDate() string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if at, err := time.Parse(time.RFC3339, s.Value); s.Key == "vcs.time" && err == nil {
-				return at.UTC().Format(time.DateOnly)
-			}
-		}
+	if at := version.Running().Time; !at.IsZero() {
+		return at.UTC().Format(time.DateOnly)
 	}
 	return price.Default().Generated()
 }

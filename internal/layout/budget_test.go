@@ -39,8 +39,8 @@ var longPackages = map[string]exception{
 
 // manyFiles are the packages that may have more files.
 var manyFiles = map[string]exception{
-	"cmd/genbatch": {28, "one file a command"},
 	"batch/gemini": {23, "the service's dialects and the shapes of its answers have a file each"},
+	"cmd/genbatch": {28, "one file a command"},
 }
 
 // manyMethods are the types that may have more methods.

@@ -29,9 +29,10 @@ var house = []floor{
 		{"batch/batchtest", []string{"batch"}},
 		{"internal/benchtest", nil},
 		{"internal/recordedtest", nil},
+		{"internal/release", nil},
 	}},
 	{"commands", []room{
-		{"cmd/genbatch", []string{"cmd/genbatch/internal/...", "jobs", "jobs/draft", "jobs/jobfile", "jobs/report", "batch", "batch/price", "batch/quota", "internal/durable", "internal/message", "internal/redact", "internal/sim", "internal/terminal"}},
+		{"cmd/genbatch", []string{"cmd/genbatch/internal/...", "jobs", "jobs/draft", "jobs/jobfile", "jobs/report", "batch", "batch/price", "batch/quota", "internal/durable", "internal/message", "internal/redact", "internal/sim", "internal/terminal", "internal/version"}},
 	}},
 	{"the command line", []room{
 		{"cmd/genbatch/internal/shells", []string{"cmd/genbatch/internal/complete", "internal/terminal"}},
