@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -107,4 +108,21 @@ func within() {
 		os.Exit(99)
 	}
 	os.Exit(c.ProcessState.ExitCode())
+}
+
+// words is the program "words WORD...": it writes its arguments as JSON to the file
+// $WORDS_FILE, so that a test learns what a shell made of a line.
+func words() {
+	text, err := json.Marshal(os.Args[1:])
+	if err == nil {
+		err = os.WriteFile(os.Getenv("WORDS_FILE")+".new", text, 0o600)
+	}
+	if err == nil {
+		err = os.Rename(os.Getenv("WORDS_FILE")+".new", os.Getenv("WORDS_FILE"))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "words:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,23 +13,6 @@ import (
 	"time"
 	"unsafe"
 )
-
-// words is the program "words WORD...": it writes its arguments as JSON to the file
-// $WORDS_FILE, so that a test learns what a shell made of a line.
-func words() {
-	text, err := json.Marshal(os.Args[1:])
-	if err == nil {
-		err = os.WriteFile(os.Getenv("WORDS_FILE")+".new", text, 0o600)
-	}
-	if err == nil {
-		err = os.Rename(os.Getenv("WORDS_FILE")+".new", os.Getenv("WORDS_FILE"))
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "words:", err)
-		os.Exit(1)
-	}
-	os.Exit(0)
-}
 
 // A screen is a terminal in which a program runs, with a test at its keys.
 type screen struct {
