@@ -176,7 +176,7 @@ func TestExitCodesAreTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	told := make(map[string]bool)
-	for _, e := range exitCodes() {
+	for _, e := range manual.Exits() {
 		told[e.Name] = true
 	}
 	returned := regexp.MustCompile(`return (\d+)\n`).FindAllStringSubmatch(string(source), -1)

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,7 +13,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/genbatch/genbatch/batch/price"
-	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
@@ -93,7 +91,7 @@ func initJob(c *cli.Context, con *console) error {
 		_, err := con.stdout.Write(text)
 		return err
 	}
-	if err := writeJobFile(path, text, c.Bool("force")); err != nil {
+	if err := draft.WriteFile(path, text, c.Bool("force")); err != nil {
 		return err
 	}
 	cost, warnings := outlook(path)
@@ -128,13 +126,9 @@ func checkJobPath(c *cli.Context, path string) error {
 		return nil
 	}
 	if _, err := os.Lstat(path); err == nil {
-		return jobExists(path)
+		return draft.ExistsError(path)
 	}
 	return nil
-}
-
-func jobExists(path string) error {
-	return &jobs.SpecError{Err: fmt.Errorf("%s exists", path), Hint: "name another file with -o, or replace it with --force"}
 }
 
 // settle returns the draft: with questions at a terminal, and else by the proposals alone.
@@ -149,28 +143,6 @@ func settle(c *cli.Context, con *console, sample *draft.Sample) (*draft.Draft, e
 	fmt.Fprintf(con.stderr, "\nEnter takes what stands in brackets. Nothing is sent.\n")
 	dialogue := draft.Dialogue{In: bufio.NewReader(con.stdin), Out: con.stderr}
 	return dialogue.Questions(sample, wishes, price.Default(), time.Now())
-}
-
-// writeJobFile writes a file that is not there yet, or with force in the place of one.
-func writeJobFile(path string, text []byte, force bool) error {
-	if force {
-		return durable.FS{}.WriteFile(path, text, 0o644)
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	switch {
-	case errors.Is(err, fs.ErrExist):
-		return jobExists(path)
-	case errors.Is(err, fs.ErrNotExist):
-		return &jobs.SpecError{Err: fmt.Errorf("%s cannot be written: there is no folder %s", path, filepath.Dir(path))}
-	case err != nil:
-		return fmt.Errorf("the job file cannot be written: %w", err)
-	}
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Close()); err != nil {
-		os.Remove(path) // half of a job is none
-		return fmt.Errorf("the job file cannot be written: %w", err)
-	}
-	return nil
 }
 
 // outlook says what the first rows of the job would cost, as plan does for all of them, and

@@ -32,11 +32,11 @@ var house = []floor{
 		{"internal/release", nil},
 	}},
 	{"commands", []room{
-		{"cmd/genbatch", []string{"cmd/genbatch/internal/...", "jobs", "jobs/draft", "jobs/jobfile", "jobs/report", "batch", "batch/price", "batch/quota", "internal/durable", "internal/message", "internal/redact", "internal/sim", "internal/terminal", "internal/version"}},
+		{"cmd/genbatch", []string{"cmd/genbatch/internal/...", "jobs", "jobs/draft", "jobs/jobfile", "jobs/report", "batch", "batch/price", "batch/quota", "internal/message", "internal/redact", "internal/sim", "internal/terminal", "internal/version"}},
 	}},
 	{"the command line", []room{
 		{"cmd/genbatch/internal/shells", []string{"cmd/genbatch/internal/complete", "internal/terminal"}},
-		{"cmd/genbatch/internal/complete", []string{"cmd/genbatch/internal/args", "cmd/genbatch/internal/manual", "jobs", "batch", "batch/price", "batch/quota", "internal/message", "internal/sim"}},
+		{"cmd/genbatch/internal/complete", []string{"cmd/genbatch/internal/args", "cmd/genbatch/internal/manual", "jobs", "jobs/draft", "batch", "batch/price", "batch/quota", "internal/message", "internal/sim"}},
 		{"cmd/genbatch/internal/manual", []string{"internal/terminal"}},
 		{"cmd/genbatch/internal/args", []string{"jobs", "internal/message"}},
 	}},
@@ -50,7 +50,7 @@ var house = []floor{
 		}},
 	}},
 	{"results", []room{
-		{"jobs/draft", []string{"jobs/jobfile", "jobs/internal/output", "jobs/internal/prompt", "jobs/internal/template", "jobs/spec", "reader", "batch", "batch/price", "internal/fileformat", "internal/message", "internal/terminal"}},
+		{"jobs/draft", []string{"jobs/jobfile", "jobs/internal/output", "jobs/internal/prompt", "jobs/internal/template", "jobs/spec", "reader", "batch", "batch/price", "internal/durable", "internal/fileformat", "internal/message", "internal/terminal"}},
 		{"jobs/internal/output", []string{
 			"jobs/internal/work", "jobs/internal/prompt", "jobs/internal/schema", "jobs/record", "jobs/cost", "jobs/eval", "jobs/spec",
 			"reader", "writer", "batch", "batch/gemini", "batch/journal", "batch/price",

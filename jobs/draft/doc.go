@@ -6,6 +6,9 @@
 // first, and a [Dialogue] asks for it at a terminal. [Draft.YAML] is the job file, with a
 // comment on each key.
 //
+// [Peek] and [ResultColumns] tell the columns of a job that is not complete yet, as shells
+// do while its command is being typed.
+//
 // A draft is a guess that a person reads and changes. So it says what it goes by, and leaves
 // out what it cannot know: a key column is commented out if not all rows were looked at.
 //

@@ -8,6 +8,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/jobs"
+	"github.com/genbatch/genbatch/jobs/draft"
 )
 
 const (
@@ -47,7 +48,7 @@ func (l *line) peek(n int) ([]batch.Column, []batch.Row) {
 	}
 	const longest = 1 << 20 // no row that is worth the wait is longer
 	s.MaxRowBytes = longest
-	columns, rows, err := jobs.Peek(s, n)
+	columns, rows, err := draft.Peek(s, n)
 	if err != nil {
 		return nil, nil
 	}
@@ -78,7 +79,7 @@ func note(c *batch.Column, rows []batch.Row) string {
 // outputColumns returns the columns that the output can have.
 func (l *line) outputColumns() []Candidate {
 	candidates := l.columns()
-	for _, c := range jobs.ResultColumns(*l.job()) {
+	for _, c := range draft.ResultColumns(*l.job()) {
 		candidates = append(candidates, Candidate{Value: c.Name, Note: "of the result"})
 	}
 	given := l.given["columns"]

@@ -1,4 +1,4 @@
-package jobs
+package draft
 
 import (
 	"os"
@@ -15,7 +15,7 @@ import (
 // columns are those of these rows. It looks at the first file of the input alone, and is quick
 // however large that is. What is no plain file, such as a pipe, is not read, since it can be
 // read only once. The rest of the Spec need not be complete.
-func Peek(s Spec, n int) (columns []batch.Column, rows []batch.Row, err error) {
+func Peek(s spec.Spec, n int) (columns []batch.Column, rows []batch.Row, err error) {
 	path, err := firstFile(s.Input)
 	if err != nil {
 		return nil, nil, err
@@ -59,7 +59,7 @@ func firstFile(paths []string) (string, error) {
 // ResultColumns returns the columns that the output of a job has beside those of its input.
 // The rest of the Spec need not be complete: what its kind would add is left out if that
 // cannot be told.
-func ResultColumns(s Spec) []batch.Column {
+func ResultColumns(s spec.Spec) []batch.Column {
 	var ofKind []batch.Column
 	if p, err := prompt.New(&s, prompt.Wording); err == nil {
 		ofKind = p.Columns()

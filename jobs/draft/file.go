@@ -1,0 +1,39 @@
+package draft
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/jobs/spec"
+)
+
+// ExistsError refuses to replace a file that is there.
+func ExistsError(path string) error {
+	return spec.Errorf("name another file with -o, or replace it with --force", "%s exists", path)
+}
+
+// WriteFile writes a job file that is not there yet, or with force in the place of one.
+func WriteFile(path string, text []byte, force bool) error {
+	if force {
+		return durable.FS{}.WriteFile(path, text, 0o644)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return ExistsError(path)
+	case errors.Is(err, fs.ErrNotExist):
+		return spec.Errorf("make the folder first", "%s cannot be written: there is no folder %s", path, filepath.Dir(path))
+	case err != nil:
+		return fmt.Errorf("the job file cannot be written: %w", err)
+	}
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Close()); err != nil {
+		os.Remove(path) // half of a job is none
+		return fmt.Errorf("the job file cannot be written: %w", err)
+	}
+	return nil
+}
