@@ -22,20 +22,6 @@ var update = flag.Bool("update", false, "write into the pages what their command
 // root is the top folder of the repository.
 var root = filepath.Join("..", "..")
 
-// arriving lists pages that other pages link to before they are there. It is empty
-// but while several branches wait to be merged.
-var arriving = []string{
-	"docs/install.md",
-	"docs/stability.md",
-	"docs/shell.md",
-	"docs/reference.md",
-	"docs/job-file.md",
-	"docs/text-files.md",
-	"docs/pipelines.md",
-	"docs/agents.md",
-	"docs/library.md",
-}
-
 // comparedElsewhere are pages whose outputs another test compares.
 var comparedElsewhere = map[string]string{
 	"docs/gateways.md": "TestGatewayPages in cmd/genbatch: its jobs need servers in the gateways' dialects",
