@@ -24,8 +24,11 @@ const (
 // shapes returns the schemas of the keys whose types do not say all.
 func shapes() map[string]object {
 	format := inAnyCase("jsonl", "csv", "tsv", "parquet")
+	delimiter := text().with("minLength", 1)
 	return map[string]object{
 		"input_format": format, "output_format": format,
+		"delimiter": delimiter, "output_delimiter": delimiter,
+		"null":             oneOrMany(object{{"type", []string{"string", "number", "null"}}}), // null: NULL names that text
 		"endpoint":         anyOf(words("google", "vertex", "yescale", "gptproto", "sim"), pattern(address, "")),
 		"base_url":         pattern(address, ""),
 		"auth":             words("x-goog-api-key", "bearer", "raw", "query", "none", "oauth"),
