@@ -15,6 +15,7 @@ import (
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/batch/quota"
+	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/internal/sim"
 	"github.com/genbatch/genbatch/internal/version"
 	"github.com/genbatch/genbatch/jobs/cost"
@@ -41,11 +42,6 @@ func (c *connection) close() error {
 	return c.sim.Close()
 }
 
-// endpointOptions are what the Spec says of the endpoint.
-func endpointOptions(s *spec.Spec) gemini.EndpointOptions {
-	return gemini.EndpointOptions{Name: s.Endpoint, BaseURL: s.BaseURL, Auth: s.Auth, Project: s.Project, Location: s.Location}
-}
-
 // connect makes the client of the job's endpoint, and starts the simulator when
 // the job names it. It opens no connection, so that a mistake in the endpoint, or
 // a missing key, is found before the state folder is made.
@@ -56,8 +52,8 @@ func connect(s *spec.Spec, o Options) (c connection, err error) {
 			c = connection{}
 		}
 	}()
-	address := endpointOptions(s)
-	if gemini.FactsOf(address.Name).Simulated && address.BaseURL == "" && o.Model == nil {
+	address := spec.EndpointOptions(s)
+	if spec.StartsSimulator(address) && o.Model == nil {
 		prices, err := s.PriceTable()
 		if err != nil {
 			return c, err
@@ -67,19 +63,13 @@ func connect(s *spec.Spec, o Options) (c connection, err error) {
 		}
 		address.BaseURL = c.sim.URL
 	}
-	e, err := gemini.ParseEndpoint(address, o.Env)
+	e, header, err := spec.ParseEndpoint(s, address, o.Env)
 	if err != nil {
-		return c, &spec.Error{Err: err}
-	}
-	if len(s.Tier) > 0 {
-		if err := spec.CheckTierEndpoint(e.Name, e.Facts); err != nil {
-			return c, err
-		}
+		return c, err
 	}
 	if o.Model != nil {
 		c.client, c.endpoint = o.Model, e
-		_, err := s.HTTPHeader()
-		return c, err
+		return c, nil
 	}
 	if warning := e.Warning(); warning != "" {
 		o.Log.Warn(warning)
@@ -88,10 +78,6 @@ func connect(s *spec.Spec, o Options) (c connection, err error) {
 		e.Auth = gemini.AuthGoogKey // with any key, as a real endpoint wants one
 	}
 	key, from, err := apiKey(s, e, o.Env)
-	if err != nil {
-		return c, err
-	}
-	header, err := s.HTTPHeader()
 	if err != nil {
 		return c, err
 	}
@@ -104,6 +90,22 @@ func connect(s *spec.Spec, o Options) (c connection, err error) {
 	}
 	c.endpoint, c.keyID = e, quota.KeyID(key)
 	return c, nil
+}
+
+// checkEndpoint refuses what connect refuses, but for a key that is missing: a job is often
+// planned where it has none. A key that the job names, and that is not there, is warned of.
+func checkEndpoint(s *spec.Spec, o Options) error {
+	address := spec.EndpointOptions(s)
+	if spec.StartsSimulator(address) {
+		address.BaseURL = "http://127.0.0.1" // stands for the simulator that a run starts
+	}
+	e, _, err := spec.ParseEndpoint(s, address, o.Env)
+	if err == nil && (s.APIKeyFile != "" || s.APIKeyEnv != "") {
+		if _, _, err := apiKey(s, e, o.Env); err != nil {
+			o.Log.Warn("run would refuse: " + message.Plain(err))
+		}
+	}
+	return err
 }
 
 // apiKey finds the key that belongs to the endpoint, and says where: one
@@ -208,13 +210,13 @@ func plannedStore(j *Job) *quota.Store {
 	if j.conn.client != nil {
 		return j.quotaStore()
 	}
-	address := endpointOptions(&j.spec)
-	if gemini.FactsOf(address.Name).Simulated && address.BaseURL == "" {
+	address := spec.EndpointOptions(&j.spec)
+	if spec.StartsSimulator(address) {
 		return nil
 	}
 	e, err := gemini.ParseEndpoint(address, j.options.Env)
 	if err != nil {
-		return nil // run says what is wrong with it
+		return nil // checkEndpoint says what is wrong with it
 	}
 	key, _, err := apiKey(&j.spec, e, j.options.Env)
 	if err != nil && j.spec.QuotaGroup == "" {

@@ -16,6 +16,9 @@ import (
 // Plan reads input and journal and says what a run would do and cost.
 func (j *Job) Plan() (*Plan, error) {
 	if !j.state.Locked() { // else a run has checked them
+		if err := checkEndpoint(&j.spec, j.options); err != nil {
+			return nil, err
+		}
 		if err := j.critic.CheckGuards(); err != nil {
 			return nil, err
 		}

@@ -96,9 +96,9 @@ func (f *file) nextCSV(r *textfile.Records) (batch.Row, error) {
 	var bad *textfile.BadRecord
 	switch {
 	case errors.Is(err, textfile.ErrTooLong):
-		return f.badRow(r.Line(), 0, tooLong(f.max)), nil
+		return batch.Row{Line: r.Line(), Err: &Error{File: f.path, Line: r.Line(), Err: tooLong(f.max)}}, nil
 	case errors.As(err, &bad):
-		return f.badRow(r.Line(), bad.Column, bad), nil
+		record = bad.Fields // so that the row can be recognized
 	case err != nil:
 		return batch.Row{}, err
 	}
@@ -123,7 +123,10 @@ func (f *file) nextCSV(r *textfile.Records) (batch.Row, error) {
 		}
 		row.Values[i] = value
 	}
-	if len(record) != len(f.columns) {
+	switch {
+	case bad != nil:
+		row.Err = &Error{File: f.path, Line: row.Line, Column: bad.Column, Err: bad}
+	case len(record) != len(f.columns):
 		hint := f.hintAtFields(r)
 		row.Err = &Error{File: f.path, Line: row.Line, Err: fmt.Errorf("the row has %s and the header %d%s", fieldCount(len(record)), len(f.columns), hint)}
 	}
@@ -142,9 +145,4 @@ func (f *file) hintAtFields(r *textfile.Records) string {
 		return ""
 	}
 	return "; if fields with tabs or line ends are in quotes, read them with --quotes"
-}
-
-// badRow returns the row of a record that cannot be read.
-func (f *file) badRow(line int64, column int, err error) batch.Row {
-	return batch.Row{Line: line, Err: &Error{File: f.path, Line: line, Column: column, Err: err}}
 }

@@ -14,6 +14,45 @@ import (
 	"unicode/utf8"
 )
 
+// A row that cannot be read keeps the fields that stand before what is wrong, so that it can be
+// recognized in the output.
+func TestBadRowsKeepFields(t *testing.T) {
+	for _, tt := range []struct {
+		name, in string
+		config   Config
+		want     string // of the first row: its values, nil as -
+	}{
+		{"too few fields", "id,a,b\n1,x\n", Config{}, "1 x -"},
+		{"too many", "id,a,b\n1,x,y,z\n", Config{}, "1 x y"},
+		{"text after a closing quote", "id,a,b\n1,\"x\" y,z\n", Config{}, "1 - -"},
+		{"the same in the first field", "id,a,b\n\"1\" y,x,z\n", Config{}, "- - -"},
+		{"behind fields in quotes", "id,a,b\n\"1, \"\"one\"\"\",x,\"y\"z\n", Config{}, `1, "one" x -`},
+		{"more fields than columns before it", "id,a\n1,x,y,\"z\" z\n", Config{}, "1 x"},
+		{"a quote that is not closed", "id,a,b\n1,x,\"y\n2,x,y\n", Config{}, "1 x -"},
+		{"one that another row closes", "id,a,b\n1,x,\"y\n2,\"x\",y\n", Config{}, "1 x -"},
+		{"with escapes", "id,a,b\n1,\"x\\\"\",\"y\" z\n", Config{Escape: "backslash"}, `1 x" -`},
+		{"null", "id,a,b\nNULL,x,\"y\" z\n", Config{Null: []string{"NULL"}}, "- x -"},
+		{"bytes that are no text", "id,a,b\n1,\xff,\"y\" z\n", Config{}, "1 - -"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			rows, err := all(open(t, tt.config, write(t, "in.csv", tt.in)))
+			if err != nil || rows[0].Err == nil {
+				t.Fatalf("%v, %v", err, rows)
+			}
+			var got []string
+			for _, v := range rows[0].Values {
+				if v == nil {
+					v = "-"
+				}
+				got = append(got, fmt.Sprint(v))
+			}
+			if text := strings.Join(got, " "); text != tt.want || len(rows[0].Columns) != len(got) {
+				t.Errorf("%d columns, %q, want %q", len(rows[0].Columns), text, tt.want)
+			}
+		})
+	}
+}
+
 func TestCSV(t *testing.T) {
 	const fields = "a field with a comma or a line end needs quotes"
 	const notClosed = "a quote is opened here and not closed as it should; the lines after this one are read as rows of their own"

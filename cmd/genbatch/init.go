@@ -35,9 +35,11 @@ func initCommand(con *console) *cli.Command {
 			"genbatch init reviews.csv\n\n" +
 			"# Take what is proposed, with labels of your own\n" +
 			"genbatch init reviews.csv --label positive --label negative --yes\n\n" +
+			"# Look at a file of another program, and say how it is written\n" +
+			"genbatch init export.txt --delimiter '|' --encoding windows-1252\n\n" +
 			"# Summarize one column of many files\n" +
 			"genbatch init 'logs/*.jsonl.gz' --kind summarize --text message -o logs.yaml",
-		Flags: []cli.Flag{
+		Flags: flagsOf(slices.DeleteFunc(settings(), func(s setting) bool { return !slices.Contains(readingFlags(), s.flag.Names()[0]) }),
 			&cli.StringFlag{Name: "job", Aliases: []string{"o"}, Value: "job.yaml", Usage: "`FILE` to write; - is stdout"},
 			&cli.StringFlag{Name: "kind", Category: groupDraft, Usage: "`KIND`: classify, summarize, extract, prompt or raw"},
 			&cli.StringSliceFlag{Name: "text", Category: groupDraft, Usage: "`COLUMN` that holds the text, or a template; repeatable"},
@@ -47,11 +49,10 @@ func initCommand(con *console) *cli.Command {
 			&cli.StringSliceFlag{Name: "media", Category: groupDraft, Usage: "`COLUMN` of images, audio, video or PDF; repeatable"},
 			&cli.StringFlag{Name: "model", Aliases: []string{"m"}, Category: groupDraft, Usage: "`MODEL` to ask", EnvVars: env("model")},
 			&cli.StringFlag{Name: "output", Category: groupDraft, Usage: "`PATH` of the table that the job writes (default: beside the input)"},
-			&cli.StringFlag{Name: "input-format", Category: groupDraft, Usage: "jsonl, csv, tsv or parquet, where the extension does not say"},
 			&cli.BoolFlag{Name: "force", Usage: "replace the job file"},
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask; take what is proposed", EnvVars: env("yes")},
 			&cli.BoolFlag{Name: "print-schema", Usage: "print the JSON Schema of job files, for editors, and do nothing else"},
-		},
+		),
 		Action: func(c *cli.Context) error {
 			if c.Bool("print-schema") {
 				schema, err := jobfile.Schema()
@@ -71,15 +72,31 @@ func initJob(c *cli.Context, con *console) error {
 	if err := checkJobPath(c, path); err != nil {
 		return err
 	}
-	sample, err := draft.Look(c.Args().Slice(), c.String("input-format"))
+	reads := jobs.Spec{Input: c.Args().Slice()}
+	override(c, &reads, readingFlags()...)
+	sample, err := draft.Look(reads)
 	if err != nil {
 		return err
 	}
-	for _, note := range sample.Notes {
-		fmt.Fprintf(con.stderr, "genbatch: note: %s\n", note)
+	show := func() {
+		for _, note := range sample.Notes {
+			fmt.Fprint(con.stderr, terminal.Paragraph("genbatch: note: "+note+"\n"))
+		}
+		fmt.Fprint(con.stderr, sample)
 	}
-	fmt.Fprint(con.stderr, sample)
-	d, err := settle(c, con, sample)
+	show()
+	dialogue := dialogueOf(c, con)
+	if dialogue != nil {
+		fmt.Fprintf(con.stderr, "\nEnter takes what stands in brackets. Nothing is sent.\n")
+		before := sample
+		if sample, err = dialogue.Encoding(before); err != nil {
+			return err
+		}
+		if sample != before {
+			show()
+		}
+	}
+	d, err := settle(c, dialogue, sample)
 	if err != nil {
 		return err
 	}
@@ -99,7 +116,7 @@ func initJob(c *cli.Context, con *console) error {
 	for _, note := range append(d.ModelNotes(), warnings...) {
 		fmt.Fprint(con.stderr, terminal.Paragraph("genbatch: warn: "+note+"\n"))
 	}
-	nextCommands(con, path, d)
+	fmt.Fprint(con.stderr, draft.NextCommands(path, d.Output))
 	return nil
 }
 
@@ -131,17 +148,30 @@ func checkJobPath(c *cli.Context, path string) error {
 	return nil
 }
 
-// settle returns the draft: with questions at a terminal, and else by the proposals alone.
-func settle(c *cli.Context, con *console, sample *draft.Sample) (*draft.Draft, error) {
+// readingFlags are the flags that say how the input is read. They mean what they mean to run, and
+// the job file keeps them.
+func readingFlags() []string {
+	return []string{"input-format", "delimiter", "encoding", "escape", "null", "no-quotes", "quotes"}
+}
+
+// dialogueOf returns what asks the user; nil if the proposals are to be taken.
+func dialogueOf(c *cli.Context, con *console) *draft.Dialogue {
+	if _, ok := con.stderr.Columns(); !ok || !terminal.Is(con.stdin) || c.Bool("yes") {
+		return nil
+	}
+	return &draft.Dialogue{In: bufio.NewReader(con.stdin), Out: con.stderr}
+}
+
+// settle returns the draft: with questions if there is a dialogue, and else by the proposals
+// alone.
+func settle(c *cli.Context, dialogue *draft.Dialogue, sample *draft.Sample) (*draft.Draft, error) {
 	wishes := draft.Wishes{
 		Kind: strings.ToLower(c.String("kind")), Text: c.StringSlice("text"), Labels: c.StringSlice("label"), Expected: c.String("expected"),
 		Key: c.String("key"), Media: c.StringSlice("media"), Model: c.String("model"), Output: c.String("output"),
 	}
-	if _, ok := con.stderr.Columns(); !ok || !terminal.Is(con.stdin) || c.Bool("yes") {
+	if dialogue == nil {
 		return draft.Propose(sample, wishes, price.Default(), time.Now())
 	}
-	fmt.Fprintf(con.stderr, "\nEnter takes what stands in brackets. Nothing is sent.\n")
-	dialogue := draft.Dialogue{In: bufio.NewReader(con.stdin), Out: con.stderr}
 	return dialogue.Questions(sample, wishes, price.Default(), time.Now())
 }
 
@@ -175,19 +205,4 @@ func outlook(path string) (cost string, warnings []string) {
 		}
 	}
 	return cost, warnings
-}
-
-// nextCommands says what to do with the job file.
-func nextCommands(con *console, path string, d *draft.Draft) {
-	if strings.ContainsAny(path, " '\"$&;()*?[]|<>\\`~#!") {
-		path = "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
-	}
-	table := terminal.NewTable(con.stderr)
-	table.MaxLabel = 60
-	fmt.Fprintf(table, "\nRead it, and then:\n")
-	fmt.Fprintf(table, "  genbatch plan %s\twhat it sends and costs; sends nothing\n", path)
-	fmt.Fprintf(table, "  genbatch plan %s --pilot 20\tthe same, after asking 20 rows\n", path)
-	fmt.Fprintf(table, "  genbatch run %s\truns it; the same command carries on\n", path)
-	table.Flush()
-	fmt.Fprintf(con.stderr, "Without a key, the simulator makes answers up:\n  genbatch run %s --endpoint sim --output %s\n", path, "try"+filepath.Ext(d.Output))
 }

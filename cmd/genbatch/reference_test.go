@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goccy/go-yaml"
 	"github.com/urfave/cli/v2"
 
 	"github.com/genbatch/genbatch/cmd/genbatch/internal/manual"
@@ -255,5 +256,46 @@ func TestKeysOfFlags(t *testing.T) {
 	}
 	if _, err := json.Marshal(jobs.Spec{}); err != nil {
 		t.Error(err)
+	}
+}
+
+// The cask names each man page, since Homebrew knows no globs; the archives and packages take
+// the folder.
+func TestPackagesHaveManPages(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", ".goreleaser.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config struct {
+		Archives []struct {
+			Files []struct{ Src string }
+		}
+		Nfpms []struct {
+			Contents []struct{ Src, Dst string }
+		}
+		Casks []struct{ Manpages []string } `yaml:"homebrew_casks"`
+	}
+	if err := yaml.Unmarshal(text, &config); err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, page := range manualOf(testApp()).ManPages("2026-11-29") {
+		want = append(want, "man/"+page.Name)
+	}
+	slices.Sort(want)
+	if len(config.Casks) != 1 || len(config.Archives) != 1 || len(config.Nfpms) != 1 {
+		t.Fatalf("the configuration is read as %+v", config)
+	}
+	got := slices.Sorted(slices.Values(config.Casks[0].Manpages))
+	if !slices.Equal(got, want) {
+		t.Errorf("the cask has the pages %q, and genbatch man writes %q", got, want)
+	}
+	if !slices.ContainsFunc(config.Archives[0].Files, func(f struct{ Src string }) bool { return f.Src == ".release/man/*" }) {
+		t.Error("the archives do not have all man pages")
+	}
+	if !slices.ContainsFunc(config.Nfpms[0].Contents, func(f struct{ Src, Dst string }) bool {
+		return f.Src == ".release/man-gz/*" && f.Dst == "/usr/share/man/man1/"
+	}) {
+		t.Error("the packages do not have all man pages")
 	}
 }

@@ -36,7 +36,7 @@ var house = []floor{
 	}},
 	{"the command line", []room{
 		{"cmd/genbatch/internal/shells", []string{"cmd/genbatch/internal/complete", "internal/terminal"}},
-		{"cmd/genbatch/internal/complete", []string{"cmd/genbatch/internal/args", "cmd/genbatch/internal/manual", "jobs", "jobs/draft", "batch", "batch/price", "batch/quota", "internal/message", "internal/sim"}},
+		{"cmd/genbatch/internal/complete", []string{"cmd/genbatch/internal/args", "cmd/genbatch/internal/manual", "jobs", "jobs/draft", "batch", "batch/price", "batch/quota", "internal/message", "internal/sim", "internal/textfile"}},
 		{"cmd/genbatch/internal/manual", []string{"internal/terminal"}},
 		{"cmd/genbatch/internal/args", []string{"jobs", "internal/message"}},
 	}},
@@ -50,7 +50,7 @@ var house = []floor{
 		}},
 	}},
 	{"results", []room{
-		{"jobs/draft", []string{"jobs/jobfile", "jobs/internal/output", "jobs/internal/prompt", "jobs/internal/template", "jobs/spec", "reader", "batch", "batch/price", "internal/durable", "internal/fileformat", "internal/message", "internal/terminal"}},
+		{"jobs/draft", []string{"jobs/jobfile", "jobs/internal/output", "jobs/internal/prompt", "jobs/internal/template", "jobs/spec", "reader", "batch", "batch/price", "internal/durable", "internal/fileformat", "internal/message", "internal/terminal", "internal/textfile"}},
 		{"jobs/internal/output", []string{
 			"jobs/internal/work", "jobs/internal/prompt", "jobs/internal/schema", "jobs/record", "jobs/cost", "jobs/eval", "jobs/spec",
 			"reader", "writer", "batch", "batch/gemini", "batch/journal", "batch/price",

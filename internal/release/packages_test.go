@@ -37,7 +37,7 @@ func distOf(t *testing.T) string {
 
 // beside are the files that come with the binary.
 var beside = []string{
-	"README.md", "LICENSE", "CHANGELOG.md", "man/genbatch.1",
+	"README.md", "LICENSE", "CHANGELOG.md", "man/genbatch.1", "man/genbatch-run.1",
 	"completions/genbatch.bash", "completions/genbatch.zsh", "completions/genbatch.fish", "completions/genbatch.ps1",
 }
 
@@ -141,7 +141,7 @@ func TestDeb(t *testing.T) {
 	root := t.TempDir()
 	output(t, exec.Command("dpkg-deb", "--extract", deb, root))
 	for _, file := range []string{
-		"usr/bin/genbatch", "usr/share/doc/genbatch/copyright", "usr/share/man/man1/genbatch.1.gz",
+		"usr/bin/genbatch", "usr/share/doc/genbatch/copyright", "usr/share/man/man1/genbatch.1.gz", "usr/share/man/man1/genbatch-run.1.gz",
 		"usr/share/bash-completion/completions/genbatch", "usr/share/zsh/vendor-completions/_genbatch", "usr/share/fish/vendor_completions.d/genbatch.fish",
 	} {
 		if info, err := os.Stat(filepath.Join(root, file)); err != nil || info.Size() == 0 {

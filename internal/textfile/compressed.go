@@ -44,7 +44,7 @@ func decompressed(raw io.Reader, compression string) (r io.Reader, closer func()
 			return nil, nil, m.fault(noEOF(err))
 		}
 		z.Multistream(false)
-		return compressed{z, m}, z.Close, nil
+		return &compressed{r: z, m: m}, z.Close, nil
 	}
 	// A concurrency of 1 keeps the decoder from starting goroutines, and from reading
 	// ahead. The largest window is that of the zstd program.
@@ -53,7 +53,7 @@ func decompressed(raw io.Reader, compression string) (r io.Reader, closer func()
 	if err != nil {
 		return nil, nil, m.fault(noEOF(err))
 	}
-	return compressed{&zstdReader{z, counter}, m}, func() error { z.Close(); return nil }, nil
+	return &compressed{r: &zstdReader{z, counter}, m: m}, func() error { z.Close(); return nil }, nil
 }
 
 // check says what a file is that is clearly not of this compression.
@@ -110,18 +110,24 @@ func (m method) fault(err error) error {
 	return fmt.Errorf("the %s data is damaged, and some rows before this may be wrong; get the file again", m.name)
 }
 
-// compressed puts the errors of a decompressor in words.
+// compressed puts the errors of a decompressor in words. It keeps to the first: a decompressor
+// that is asked again may say something else.
 type compressed struct {
-	r io.Reader
-	m method
+	r   io.Reader
+	m   method
+	err error
 }
 
-func (c compressed) Read(p []byte) (int, error) {
+func (c *compressed) Read(p []byte) (int, error) {
+	if c.err != nil {
+		return 0, c.err
+	}
 	n, err := c.r.Read(p)
 	if err == nil || err == io.EOF {
 		return n, err
 	}
-	return n, c.m.fault(err)
+	c.err = c.m.fault(err)
+	return n, c.err
 }
 
 // A gzipReader reads all members of a gzip file. Zeros after the last one are padding, as

@@ -13,7 +13,8 @@ import (
 // A BadRecord says why a line is no record, and at which of its bytes. The next record
 // begins with the next line.
 type BadRecord struct {
-	Column int // from 1, or 0 if it is not known
+	Column int      // from 1, or 0 if it is not known
+	Fields []string // those that stand whole before what is wrong; valid until the next call of Next
 	msg    string
 }
 
@@ -182,7 +183,11 @@ func (r *Records) join(line []byte) ([]byte, error) {
 // be no record.
 func (r *Records) back(first int) error {
 	r.pos, r.last = r.start+first, r.number
-	return r.scan.err(first)
+	bad := r.scan.err(first)
+	if at := r.scan.opened; r.dialect.Quotes && 0 < at && at < first { // a separator stands before it
+		bad.Fields = r.split.of(r.window[r.start:r.start+at-1], r.dialect)
+	}
+	return bad
 }
 
 // skip reads to the end of a record that is over the limit, and keeps nothing of it. If
@@ -414,11 +419,11 @@ func (s *scan) feed(b []byte) {
 
 // err says why there is no record. first is the length of its first line, or 0 if that is
 // not known.
-func (s *scan) err(first int) error {
+func (s *scan) err(first int) *BadRecord {
 	if s.bad >= 0 && s.bad < first {
-		return &BadRecord{s.bad + 1, "text follows a closing quote; a quote inside a field in quotes is written twice" + s.orEscaped()}
+		return &BadRecord{Column: s.bad + 1, msg: "text follows a closing quote; a quote inside a field in quotes is written twice" + s.orEscaped()}
 	}
-	e := &BadRecord{0, "a quote is opened here and not closed as it should" + s.perhapsEscaped() + "; the lines after this one are read as rows of their own"}
+	e := &BadRecord{msg: "a quote is opened here and not closed as it should" + s.perhapsEscaped() + "; the lines after this one are read as rows of their own"}
 	if s.joined && s.state != inQuotes {
 		e.msg = "the file ends in an escape here, at the end of a line"
 	}

@@ -58,6 +58,31 @@ func (d *Dialogue) ask(question, proposal string, take func(answer string) error
 	}
 }
 
+// Encoding asks in which encoding the input is, if that is a guess. It returns the sample as the
+// answer has it.
+func (d *Dialogue) Encoding(s *Sample) (*Sample, error) {
+	guess, reason := s.GuessedEncoding()
+	if guess == "" {
+		return s, nil
+	}
+	fmt.Fprint(d.Out, terminal.Paragraph(reason+".\n"))
+	sample := s
+	err := d.ask("Encoding of the input", guess, func(answer string) error {
+		if answer == guess {
+			return nil
+		}
+		reads := s.Reads
+		reads.Encoding = answer
+		again, err := Look(reads)
+		if err != nil {
+			return err
+		}
+		sample = again
+		return nil
+	})
+	return sample, err
+}
+
 // Questions asks for what the user has not said yet, and returns the draft of the answers. It
 // is [Propose] with questions.
 func (d *Dialogue) Questions(s *Sample, w Wishes, prices *price.Table, now time.Time) (*Draft, error) {

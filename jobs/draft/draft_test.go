@@ -39,7 +39,7 @@ func table(t *testing.T, name, text string) string {
 
 func propose(t *testing.T, path string, w Wishes) *Draft {
 	t.Helper()
-	s, err := Look([]string{path}, "")
+	s, err := Look(spec.Spec{Input: spec.List{path}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,7 +282,7 @@ func TestFreeOutput(t *testing.T) {
 func TestModel(t *testing.T) {
 	path := table(t, "in.csv", lines("id,body\n", "r%d,"+prose+"\n", 5))
 	for day := time.Date(2026, 7, 25, 12, 0, 0, 0, time.UTC); day.Year() < 2029; day = day.AddDate(0, 1, 0) {
-		s, err := Look([]string{path}, "")
+		s, err := Look(spec.Spec{Input: spec.List{path}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -315,7 +315,7 @@ func TestBounds(t *testing.T) {
 	for i := range 600 {
 		members = append(members, fmt.Sprintf(`"%s%d":"x"`, wide, i))
 	}
-	sample, err := Look([]string{table(t, "in.jsonl", `{"a":{`+strings.Join(members, ",")+"}}\n")}, "")
+	sample, err := Look(spec.Spec{Input: spec.List{table(t, "in.jsonl", `{"a":{`+strings.Join(members, ",")+"}}\n")}})
 	if err != nil || len(sample.Fields) != maxFields {
 		t.Errorf("%d fields, %v", len(sample.Fields), err)
 	}
@@ -323,7 +323,7 @@ func TestBounds(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	path := table(t, "in.csv", lines("id,body\n", "r%d,"+prose+"\n", 5))
-	s, err := Look([]string{path}, "")
+	s, err := Look(spec.Spec{Input: spec.List{path}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -345,7 +345,7 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"-", "none.csv"} {
-		if _, err := Look([]string{name}, ""); err == nil {
+		if _, err := Look(spec.Spec{Input: spec.List{name}}); err == nil {
 			t.Errorf("%s is looked at", name)
 		}
 	}
@@ -355,7 +355,7 @@ func TestRefusals(t *testing.T) {
 // goes away gets no file.
 func TestDialogue(t *testing.T) {
 	path := table(t, "in.csv", lines("id,topic,title,body\n", "r%d,%c,a title,"+prose+"\n", 12))
-	s, err := Look([]string{path}, "")
+	s, err := Look(spec.Spec{Input: spec.List{path}})
 	if err != nil {
 		t.Fatal(err)
 	}

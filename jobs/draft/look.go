@@ -1,7 +1,9 @@
 package draft
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/jobs/spec"
@@ -19,27 +21,52 @@ const (
 
 // A Sample is what a look at an input shows.
 type Sample struct {
-	Inputs []string // paths and globs, as the user gave them
-	Format string   // as the user gave it; empty if the extension says it
-	Files  []string // the files that they stand for
-	Rows   int      // how many were looked at
-	Bad    int      // how many of them cannot be read
-	All    bool     // whether these are all rows of the input
-	Notes  []string // what the user should know about how the files are read
-	Fields []*Field // the columns, and what JSON objects in them hold
+	Reads  spec.Spec // what describes the input: as the user says, and by what the files show
+	Files  []string  // the files that paths and globs stand for
+	Rows   int       // how many were looked at
+	Bad    int       // how many of them cannot be read
+	All    bool      // whether these are all rows of the input
+	Notes  []string  // what the user should know about how the files are read
+	Fields []*Field  // the columns, and what JSON objects in them hold
+
+	finds  []find // the settings that were taken from the files
+	badRow string // the error of one that cannot be read
 }
 
-// Look looks at the first rows of an input: paths or globs, and the format where extensions
-// do not say it. Its errors are of type *spec.Error.
-func Look(inputs []string, format string) (*Sample, error) {
-	if slices.Contains(inputs, "-") {
+// Look looks at the first rows of an input, as a Spec describes it: its paths or globs, their
+// format, and how text files are written. What the Spec leaves out of the latter is taken from
+// the files, as far as they show it. The errors of Look are of type *spec.Error.
+func Look(reads spec.Spec) (*Sample, error) {
+	if slices.Contains(reads.Input, "-") {
 		return nil, spec.Errorf("save the rows to a file, and draft the job for that; a job then reads stdin with --input -", "stdin can be read only once, and a draft looks at the rows first")
 	}
-	in, err := reader.Open(reader.Config{Paths: inputs, Format: format, MaxRowBytes: maxRow})
+	if err := spec.CheckText(&reads); err != nil {
+		return nil, err
+	}
+	first := &Sample{Reads: reads}
+	first.guessEncoding()
+	first.findDelimiter()
+	s, err := look(first.Reads)
+	if err != nil {
+		return nil, err
+	}
+	s.finds = first.finds
+	s = s.tryEscape()
+	for _, f := range s.finds {
+		s.Notes = append(s.Notes, fmt.Sprintf("%s; the job file has %s: %s", f.reason, f.key, s.textSetting(f.key)))
+	}
+	return s, nil
+}
+
+// look reads the first rows of an input, as a Spec describes it.
+func look(reads spec.Spec) (*Sample, error) {
+	config := spec.ReaderConfig(&reads, reads.Input)
+	config.MaxRowBytes = maxRow
+	in, err := reader.Open(config)
 	if err != nil {
 		return nil, spec.Errorf("", "%w", err)
 	}
-	s := &Sample{Inputs: inputs, Format: format, Files: in.Paths(), Notes: in.Notes(), All: true}
+	s := &Sample{Reads: reads, Files: in.Paths(), Notes: in.Notes(), All: true}
 	fields := make(map[string]*Field)
 	for _, c := range in.Columns() { // of a table without rows, too
 		s.add(fields, c.Name, []string{c.Name}, c.Type)
@@ -55,7 +82,9 @@ func Look(inputs []string, format string) (*Sample, error) {
 		}
 		s.Rows++
 		if row.Err != nil {
-			s.Bad++
+			if s.Bad++; s.badRow == "" || strings.Contains(row.Err.Error(), "--escape") {
+				s.badRow = row.Err.Error()
+			}
 			continue
 		}
 		for i, c := range row.Columns {

@@ -2,7 +2,6 @@ package draft
 
 import (
 	"os"
-	"path/filepath"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/jobs/internal/output"
@@ -42,15 +41,9 @@ func Peek(s spec.Spec, n int) (columns []batch.Column, rows []batch.Row, err err
 
 // firstFile returns the first plain file that paths and globs name.
 func firstFile(paths []string) (string, error) {
-	for _, p := range paths {
-		names := []string{p}
-		if _, err := os.Stat(p); err != nil {
-			names, _ = filepath.Glob(p) // a bad pattern names nothing
-		}
-		for _, name := range names {
-			if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
-				return name, nil
-			}
+	for _, name := range filesOf(paths) {
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+			return name, nil
 		}
 	}
 	return "", spec.Errorf("name one with --input", "no file is given as input")

@@ -396,7 +396,7 @@ func (d *Draft) freeOutput() string {
 	case ".json", ".ndjson":
 		ext = ".jsonl"
 	default:
-		ext = "." + cmp.Or(strings.ToLower(d.Sample.Format), "csv")
+		ext = "." + cmp.Or(strings.ToLower(d.Sample.Reads.InputFormat), "csv")
 	}
 	for n := 1; ; n++ {
 		number := ""

@@ -2,6 +2,7 @@ package draft
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -74,6 +75,7 @@ func (d *Draft) Choices(cost string) string {
 		}
 	}
 	line("kind", d.Kind)
+	line("read with", d.Sample.readAs())
 	line("text", strings.Join(textNames(d), ", "))
 	if slices.Contains(d.Text, "{{json .}}") {
 		line("", "(no column holds a text: the whole row is asked about)")
@@ -90,5 +92,22 @@ func (d *Draft) Choices(cost string) string {
 		fmt.Fprintf(table, "  cost\t%s\n", cost)
 	}
 	table.Flush()
+	return b.String()
+}
+
+// NextCommands says what to do with the job file at a path, whose job writes an output.
+func NextCommands(path, output string) string {
+	if strings.ContainsAny(path, " '\"$&;()*?[]|<>\\`~#!") {
+		path = "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+	}
+	var b strings.Builder
+	table := terminal.NewTable(&b)
+	table.MaxLabel = 60
+	fmt.Fprintf(table, "\nRead it, and then:\n")
+	fmt.Fprintf(table, "  genbatch plan %s\twhat it sends and costs; sends nothing\n", path)
+	fmt.Fprintf(table, "  genbatch plan %s --pilot 20\tthe same, after asking 20 rows\n", path)
+	fmt.Fprintf(table, "  genbatch run %s\truns it; the same command carries on\n", path)
+	table.Flush()
+	fmt.Fprintf(&b, "Without a key, the simulator makes answers up:\n  genbatch run %s --endpoint sim --output %s\n", path, "try"+filepath.Ext(output))
 	return b.String()
 }

@@ -93,7 +93,7 @@ func (d *Draft) YAML(path string) ([]byte, error) {
 	p.comment("", "All keys: "+docsURL)
 
 	var inputs []string
-	for _, in := range d.Sample.Inputs {
+	for _, in := range d.Sample.Reads.Input {
 		inputs = append(inputs, quote(pathFrom(path, in)))
 	}
 	input := inputs[0]
@@ -101,8 +101,13 @@ func (d *Draft) YAML(path string) ([]byte, error) {
 		input = "\n  - " + strings.Join(inputs, "\n  - ")
 	}
 	p.key("input", input)
-	if d.Sample.Format != "" {
-		p.key("input_format", quote(d.Sample.Format))
+	if format := d.Sample.Reads.InputFormat; format != "" {
+		p.key("input_format", quote(format))
+	}
+	for _, key := range textKeys {
+		if value := d.Sample.textSetting(key); value != "" {
+			p.key(key, value, d.Sample.reason(key))
+		}
 	}
 	p.key("output", quote(pathFrom(path, d.Output)))
 	p.key("model", quote(d.Model), d.modelNote())

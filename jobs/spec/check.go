@@ -18,7 +18,7 @@ func (s *Spec) Check() error {
 	case s.Model == "":
 		return Errorf("say which with --model, for example --model gemini-3.5-flash-lite", "no model is given, and there is no default since models are retired")
 	}
-	if err := checkText(s); err != nil {
+	if err := CheckText(s); err != nil {
 		return err
 	}
 	if err := s.checkKind(); err != nil {

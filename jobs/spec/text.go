@@ -38,8 +38,8 @@ func NullText(s *Spec) *string {
 	return &s.Null[0]
 }
 
-// checkText returns an [*Error] for the first setting of text files that is impossible.
-func checkText(s *Spec) error {
+// CheckText returns an [*Error] for the first setting of text files that is impossible.
+func CheckText(s *Spec) error {
 	for _, path := range s.Input {
 		if way := fileformat.Download(path); way != "" {
 			return Errorf("fetch it first, with: "+way, "the input %s is an address, and inputs are files, which are read twice and more", path)

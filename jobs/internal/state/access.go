@@ -16,8 +16,11 @@ import (
 
 // CheckAccess refuses a folder that is there and cannot be read, with a [*spec.Error] that
 // says whose it is. To the rest of the package such a folder looks as if it was empty. It
-// says nothing of a folder that is not there.
+// says nothing of a folder that is not there. A file in its place is refused, too.
 func CheckAccess(dir string) error {
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return spec.Errorf("name a folder with --state, or choose another --output", "the state folder %s is a file", dir)
+	}
 	_, err := os.ReadDir(dir)
 	for _, name := range []string{specFile, manifestFile, lockFile} {
 		if err == nil || errors.Is(err, fs.ErrNotExist) {

@@ -10,6 +10,7 @@ import (
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/internal/sim"
+	"github.com/genbatch/genbatch/internal/textfile"
 	"github.com/genbatch/genbatch/jobs"
 )
 
@@ -58,6 +59,9 @@ func kinds() map[string]func(*line) []Candidate {
 		"--on-daily-quota":   fixed(onDailyQuota),
 		"--delimiter":        fixed(delimiters),
 		"--output-delimiter": fixed(delimiters),
+		"--encoding":         encodings,
+		"--escape":           fixed(escapes),
+		"--null":             fixed(nulls),
 		"--path-prefix":      none,
 		"init --job":         files(isJob),
 		"simulate --listen":  none,
@@ -104,9 +108,28 @@ var (
 	onDailyQuota = []Candidate{
 		{Value: "stop", Note: "end with exit code 5"}, {Value: "wait", Note: "go on when the next day begins"},
 	}
-	delimiters = []Candidate{{Value: ",", Note: "comma"}, {Value: ";", Note: "semicolon"}, {Value: "tab", Note: "tabulator"}, {Value: "|", Note: "bar"}}
-	shells     = []Candidate{{Value: "bash"}, {Value: "zsh"}, {Value: "fish"}, {Value: "powershell"}}
+	delimiters = []Candidate{ // by their names, which no shell takes for anything else
+		{Value: "comma", Note: ","}, {Value: "semicolon", Note: ";"}, {Value: "tab", Note: "tabulator"}, {Value: "pipe", Note: "|"}, {Value: "space", Note: "a blank"},
+	}
+	escapes = []Candidate{{Value: "backslash", Note: `\`}}
+	nulls   = []Candidate{{Value: "NULL", Note: "SQL Server, Spark"}, {Value: `\N`, Note: "MySQL, PostgreSQL, Hive"}, {Value: "NA", Note: "R"}}
+	shells  = []Candidate{{Value: "bash"}, {Value: "zsh"}, {Value: "fish"}, {Value: "powershell"}}
 )
+
+// encodings returns the names of encodings, with where the files are from that have them.
+func encodings(*line) (candidates []Candidate) {
+	notes := map[string]string{
+		"windows-1252": "Excel in western Europe and America", "windows-1250": "Windows in central Europe", "windows-1251": "Windows, Cyrillic",
+		"windows-1253": "Windows, Greek", "windows-1254": "Windows, Turkish", "windows-1255": "Windows, Hebrew", "windows-1256": "Windows, Arabic",
+		"windows-1257": "Windows, Baltic", "windows-1258": "Windows, Vietnamese", "windows-874": "Windows, Thai",
+		"shift_jis": "Excel in Japan", "gbk": "Excel in China", "big5": "Excel in Taiwan", "euc-kr": "Excel in Korea",
+		"utf-16le": "Windows, without a byte order mark", "macintosh": "old files of a Mac", "ibm437": "DOS", "ibm850": "DOS in western Europe",
+	}
+	for _, name := range textfile.Encodings() {
+		candidates = append(candidates, Candidate{Value: name, Note: notes[name]})
+	}
+	return candidates
+}
 
 // statuses returns statuses with what they mean.
 func statuses(all []batch.Status) (candidates []Candidate) {

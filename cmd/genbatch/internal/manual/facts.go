@@ -31,8 +31,11 @@ func Variables() []Entry {
 		{Name: "GOOGLE_GEMINI_BASE_URL", Text: "another address of Google's own API, without --base-url; GOOGLE_VERTEX_BASE_URL is that of Vertex AI"},
 		{Name: "HTTPS_PROXY", Text: "the proxy for requests; HTTP_PROXY and NO_PROXY are obeyed too"},
 		{Name: "NO_COLOR", Text: "if it is set, no colours, as with --no-color"},
+		{Name: "TERM", Text: "if it is dumb, progress is written in lines rather than as a bar"},
 		{Name: "XDG_STATE_HOME", Text: "the folder under which learned limits are kept"},
+		{Name: "HOME", Text: "the folder that ~ stands for, and in which ~/.local/state is; USERPROFILE on Windows"},
 		{Name: "TMPDIR", Text: "where temporary files go"},
+		{Name: "GOGC", Text: "how rarely memory is collected, for programs in Go; by itself genbatch chooses that by what it holds"},
 	}
 }
 
