@@ -140,9 +140,6 @@ type gzipReader struct {
 func (g *gzipReader) Read(p []byte) (int, error) {
 	for {
 		n, err := g.Reader.Read(p)
-		if errors.Is(err, gzip.ErrHeader) {
-			return n, errBehind // of a Reset below; the first member has begun well
-		}
 		if n > 0 || err != io.EOF {
 			if err == io.EOF {
 				err = nil // the next call meets it again
