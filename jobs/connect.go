@@ -144,15 +144,15 @@ func apiKey(s *spec.Spec, e gemini.Endpoint, env func(string) string) (key, from
 // checkSimulated refuses to mix made-up answers with real ones. The endpoint is
 // no part of a row's identity, so without it a job that was tried with the
 // simulator would count as answered.
-func (j *Job) checkSimulated() error {
+func (j *Job) checkSimulated(e gemini.Endpoint) error {
 	switch simulated, known, err := simulatedBefore(j.journal); {
 	case err != nil:
 		return err
 	case !known:
-	case simulated && !isLocal(j.conn.endpoint):
+	case simulated && !isLocal(e):
 		return spec.Errorf("set them aside with --fresh, or choose another --output",
 			"the answers in %s were made up by the simulator", j.state.Dir)
-	case !simulated && j.conn.endpoint.Simulated:
+	case !simulated && e.Simulated:
 		return spec.Errorf("choose another --output", "%s holds real answers, which the simulator's would be mixed with", j.state.Dir)
 	}
 	return nil
