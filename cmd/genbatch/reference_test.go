@@ -26,13 +26,12 @@ var update = flag.Bool("update", false, "write docs/reference.md")
 
 const referenceIntro = `# Reference
 
-All commands with their flags, the exit codes, the variables of the environment, and the keys of the job file. This page is
-written by ` + "`go test ./cmd/genbatch -run TestReference -update`" + `, from the definitions that the commands themselves go by.
+This page lists all commands with their flags, the exit codes, the variables of the environment, and the keys of the job file.
+` + "`go test ./cmd/genbatch -run TestReference -update`" + ` writes it from the definitions that the commands themselves use.
 
-Flags are written ` + "`--flag value` or `--flag=value`" + `, before or behind the arguments. A flag counts before its variable of the
-environment, and the variable before the key of the job file. Where a flag is given twice the last one wins, unless it is
-repeatable. [Shells](shell.md) complete commands, flags and values; ` + "`genbatch help COMMAND`" + ` shows at the terminal what
-stands here.
+Write a flag as ` + "`--limit 10` or `--limit=10`" + `, before or after the arguments. A flag overrides its variable of the environment, and the
+variable overrides the key of the job file. If you give a flag twice, the last one counts, unless it is repeatable.
+` + "`genbatch help COMMAND`" + ` shows the same at the terminal, and the [shell](shell.md) completes commands, flags and values with Tab.
 
 `
 
@@ -40,8 +39,8 @@ stands here.
 // readers of Go.
 var keyTexts = map[string]string{
 	"classify":            "give each row one label, or with multi any number of them; see below",
-	"summarize":           "sum up each row's text; see below",
-	"extract":             "read fields out of each row's text, by a schema; see below",
+	"summarize":           "summarize each row's text; see below",
+	"extract":             "take data out of each row's text, in the form of a JSON Schema; see below",
 	"raw":                 "each row is a request; see below",
 	"summarize.words":     "most words; not together with sentences",
 	"summarize.sentences": "most sentences; default: 3, unless words is given",
@@ -143,7 +142,7 @@ func jobFileKeys(t *testing.T, keys map[string]string) string {
 	}
 	comments := fieldComments(t)
 	var b strings.Builder
-	b.WriteString("\n## Keys of the job file\n\nThe job file is YAML or JSON. Unknown keys are refused.\n")
+	b.WriteString("\n## Keys of the job file\n\nThe job file is YAML or JSON. Unknown keys are refused. [The job file](job-file.md) explains it, with examples of each kind of job,\nand how `genbatch init` drafts one for a table.\n")
 	for _, group := range []struct {
 		key string
 		typ reflect.Type
