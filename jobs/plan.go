@@ -71,7 +71,7 @@ func (j *Job) checkMixture() error {
 	if err != nil {
 		return nil // run says what is wrong with it
 	}
-	return j.checkSimulated(e)
+	return checkSimulated(j.journal, j.state.Dir, e)
 }
 
 // Least returns how long so many more rows take at the least, by the limits of requests that
