@@ -143,19 +143,19 @@ func apiKey(s *spec.Spec, e gemini.Endpoint, env func(string) string) (key, from
 	return "", "", spec.Errorf(hint, "there is no API key for %s", e)
 }
 
-// checkSimulated refuses to mix made-up answers with real ones. The endpoint is
-// no part of a row's identity, so without it a job that was tried with the
-// simulator would count as answered.
-func (j *Job) checkSimulated() error {
-	switch simulated, known, err := simulatedBefore(j.journal); {
+// checkSimulated refuses an endpoint whose answers are real if those of the journal in dir
+// are made up, and the other way round. The endpoint is no part of a row's identity, so
+// without it a job that was tried with the simulator would count as answered.
+func checkSimulated(jl *journal.Journal, dir string, e gemini.Endpoint) error {
+	switch simulated, known, err := simulatedBefore(jl); {
 	case err != nil:
 		return err
 	case !known:
-	case simulated && !isLocal(j.conn.endpoint):
+	case simulated && !isLocal(e):
 		return spec.Errorf("set them aside with --fresh, or choose another --output",
-			"the answers in %s were made up by the simulator", j.state.Dir)
-	case !simulated && j.conn.endpoint.Simulated:
-		return spec.Errorf("choose another --output", "%s holds real answers, which the simulator's would be mixed with", j.state.Dir)
+			"the answers in %s were made up by the simulator", dir)
+	case !simulated && e.Simulated:
+		return spec.Errorf("choose another --output", "%s holds real answers, which the simulator's would be mixed with", dir)
 	}
 	return nil
 }

@@ -361,7 +361,7 @@ func (j *Job) openJournal() (err error) {
 		}
 		j.log().Warn("the journal is damaged: " + d.Error() + "; the rows concerned are asked again")
 	}
-	if err := j.checkSimulated(); err != nil {
+	if err := checkSimulated(j.journal, j.state.Dir, j.conn.endpoint); err != nil {
 		return err
 	}
 	var file *Spec

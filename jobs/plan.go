@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/jobs/internal/planner"
 	"github.com/genbatch/genbatch/jobs/spec"
@@ -42,6 +43,9 @@ func (j *Job) Plan() (*Plan, error) {
 	} else if err := j.checkOutput(); err != nil {
 		j.log().Warn("run would refuse: " + err.Error())
 	}
+	if err := j.checkMixture(); err != nil {
+		j.log().Warn("run would refuse: " + err.Error())
+	}
 	bound, err := j.spec.OutputBound()
 	if err != nil {
 		return nil, err
@@ -58,6 +62,19 @@ func (j *Job) Plan() (*Plan, error) {
 			return store.Peek(model)
 		},
 	})
+}
+
+// checkMixture says whether a run would mix made-up answers with real ones. It needs no
+// connection and no key.
+func (j *Job) checkMixture() error {
+	if j.options.Fresh {
+		return nil
+	}
+	e, err := gemini.ParseEndpoint(endpointOptions(&j.spec), j.options.Env)
+	if err != nil {
+		return nil // run says what is wrong with it
+	}
+	return checkSimulated(j.journal, j.state.Dir, e)
 }
 
 // Least returns how long so many more rows take at the least, by the limits of requests that

@@ -108,6 +108,11 @@ func TestCommandsAgree(t *testing.T) {
 			saying{0, "finished: "}, saying{0, "OK    6 rows"}, saying{0, "0 to ask"}, saying{0, "6 ok"}, saying{0, "up to date"}},
 		{"manifest damaged", func(a *agreeing) error { return os.WriteFile(a.path(state+"/manifest.json"), []byte("{"), 0o600) },
 			saying{0, "which costs nothing"}, saying{1, "manifest.json is damaged"}, saying{0, "0 to ask"}, saying{0, "6 ok"}, saying{0, "6 ok"}},
+		{"another endpoint, which answers for real", func(a *agreeing) error {
+			a.t.Setenv("GEMINI_API_KEY", "any")
+			return a.edit("job.yaml", "endpoint: sim", "endpoint: google")
+		},
+			saying{0, "finished: "}, saying{0, "OK    6 rows"}, saying{0, "run would refuse: the answers in"}, saying{0, "6 ok"}, saying{2, "were made up by the simulator"}},
 		{"all moved", func(a *agreeing) error {
 			moved := filepath.Join(filepath.Dir(a.dir), "moved")
 			old := a.dir

@@ -17,11 +17,11 @@ import (
 func exportCommand(con *console) *cli.Command {
 	return &cli.Command{
 		Name:      "export",
-		Usage:     "write the output again, of an unfinished run too; sends nothing",
+		Usage:     "write the answers so far to a table, also of an unfinished run; sends nothing",
 		ArgsUsage: "[JOB.yaml or OUTPUT]",
 		Category:  commandsLook,
-		Description: "Derives the output again from the input and the journal. It costs nothing. Rows that\n" +
-			"have no result yet are in it as pending.\n\n" +
+		Description: "Derives the output from the input and the journal, in any format. It costs nothing. Rows\n" +
+			"that have no result yet are pending.\n\n" +
 			"# The same answers as Parquet\n" +
 			"genbatch export labels.csv -o labels.parquet\n\n" +
 			"# The rows that failed, to stdout\n" +

@@ -24,7 +24,7 @@ func initCommand(con *console) *cli.Command {
 	const groupDraft = "what to write"
 	return &cli.Command{
 		Name:      "init",
-		Usage:     "write a commented job file for a table: looks at its rows, proposes, and asks at a terminal",
+		Usage:     "draft a commented job file for a table, from its first rows; asks at a terminal",
 		ArgsUsage: "INPUT...",
 		Category:  commandsRun,
 		Description: "Looks at the first rows of INPUT, and writes a job file that runs as it is: with the\n" +

@@ -22,7 +22,7 @@ func limitsCommand(con *console) *cli.Command {
 		// "forget" is an argument, and no command of its own, so that flags may stand on either
 		// side of it.
 		UsageText: "genbatch limits [--json] [MODEL]\ngenbatch limits forget [--json] [MODEL]",
-		Description: "Prints what earlier runs on this machine left about the limits of each\n" +
+		Description: "Prints what earlier runs on this machine learned about the limits of each\n" +
 			"endpoint, key and model. A limit that a server named counts for 24 hours. An\n" +
 			"estimate only lets the next run start faster, and binds nothing. Neither\n" +
 			"outlives a day.\n\n" +

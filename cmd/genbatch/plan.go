@@ -12,20 +12,20 @@ import (
 func planCommand(con *console) *cli.Command {
 	return &cli.Command{
 		Name:      "plan",
-		Usage:     "say what a run would do and cost; sends nothing, but for --pilot",
+		Usage:     "show what a run would do and cost; sends nothing, except with --pilot",
 		ArgsUsage: "[JOB.yaml]",
 		Category:  commandsRun,
-		Description: "Tells which rows a run would ask, the tokens and the cost that are to be expected, how\n" +
+		Description: "Shows which rows a run would ask, the tokens and the cost to expect, how\n" +
 			"long it takes at the known limits, and the first request. It takes the flags of run.\n\n" +
 			"genbatch plan job.yaml\n\n" +
-			"# Ask 50 rows for real, and foretell the cost of the others by them\n" +
+			"# Ask 50 rows for real, and estimate the cost of the others from them\n" +
 			"genbatch plan job.yaml --pilot 50\n\n" +
 			"# What would another model cost?\n" +
 			"genbatch plan job.yaml --model gemini-2.5-pro",
 		Flags: flagsOf(settings(), append(talkFlags(),
 			&cli.IntFlag{Name: "count-tokens", Category: groupPlan, Base: 10, Usage: "have the endpoint count the tokens of `N` prompts of all lengths, to correct the estimate; Google's own endpoints alone"},
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Category: groupState, Usage: "with --pilot: do not ask before answers are paid for again", EnvVars: env("yes")},
-			&cli.IntFlag{Name: "pilot", Category: groupPlan, Base: 10, Usage: "ask `N` rows for real, of all lengths, and keep their answers: the cost is foretold from what they cost"},
+			&cli.IntFlag{Name: "pilot", Category: groupPlan, Base: 10, Usage: "ask `N` rows for real, of all lengths, and keep their answers: the cost of the others is estimated from theirs"},
 		)...),
 		Action: func(c *cli.Context) error {
 			if c.IsSet("pilot") {

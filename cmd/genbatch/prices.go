@@ -19,12 +19,12 @@ func pricesCommand(con *console) *cli.Command {
 		ArgsUsage: "[MODEL]",
 		Category:  commandsKnow,
 		Description: "Prices are in USD per million tokens. Gateways charge their own: what is shown here is\n" +
-			"Google's list price, but for what --prices FILE says. Its format is in docs/prices.md.\n\n" +
+			"Google's list price, except for what --prices FILE says. Its format is in docs/prices.md.\n\n" +
 			"genbatch prices\n\n" +
 			"genbatch prices gemini-3.5-flash-lite",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "prices", Usage: "`FILE` of prices that count before the built-in ones", EnvVars: env("prices")},
-			&cli.BoolFlag{Name: "all", Usage: "models too that have no price today"},
+			&cli.BoolFlag{Name: "all", Usage: "also models that have no price today"},
 		},
 		Action: func(c *cli.Context) error {
 			table := price.Default()

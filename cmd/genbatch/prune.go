@@ -19,17 +19,17 @@ func pruneCommand(con *console) *cli.Command {
 		Usage:     "remove results from the journal for good; sends nothing",
 		ArgsUsage: "[JOB.yaml or OUTPUT]",
 		Category:  commandsLook,
-		Description: "Rewrites the journal without the results that the flags name. What stays is not touched,\n" +
-			"and a crash leaves the journal as it was, or pruned. Results of rows that are in the input\n" +
-			"would be asked, and paid for, again: those go only with --yes.\n\n" +
-			"# See what would go, and then remove it\n" +
+		Description: "Rewrites the journal without the results that the flags name. All others stay as they are,\n" +
+			"and a crash leaves the journal either as it was or pruned. Rows of the input whose results\n" +
+			"are removed would be asked and paid for again, so those are removed only with --yes.\n\n" +
+			"# See what would be removed, and then remove it\n" +
 			"genbatch prune labels.csv --orphaned --dry-run\n" +
 			"genbatch prune labels.csv --orphaned",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "orphaned", Usage: "results that no row of the input asks for any more"},
-			&cli.BoolFlag{Name: "superseded", Usage: "results of a row that another one counts in place of"},
+			&cli.BoolFlag{Name: "orphaned", Usage: "results that no row of the input needs any more"},
+			&cli.BoolFlag{Name: "superseded", Usage: "results of rows that have a newer one"},
 			&cli.StringFlag{Name: "older-than", Usage: "results older than `AGE`, such as 30d or 12h"},
-			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Usage: "say what would go, and remove nothing"},
+			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Usage: "show what would be removed, and remove nothing"},
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "also results whose rows would be asked again"},
 			stateFlag(), jsonFlag(),
 		},

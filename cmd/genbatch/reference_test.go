@@ -4,14 +4,9 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
 	"path/filepath"
 	"reflect"
-	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,38 +16,21 @@ import (
 
 	"github.com/genbatch/genbatch/cmd/genbatch/internal/manual"
 	"github.com/genbatch/genbatch/jobs"
+	"github.com/genbatch/genbatch/jobs/jobfile"
 )
 
 var update = flag.Bool("update", false, "write docs/reference.md")
 
 const referenceIntro = `# Reference
 
-All commands with their flags, the exit codes, the variables of the environment, and the keys of the job file. This page is
-written by ` + "`go test ./cmd/genbatch -run TestReference -update`" + `, from the definitions that the commands themselves go by.
+This page lists all commands with their flags, the exit codes, the variables of the environment, and the keys of the job file.
+` + "`go test ./cmd/genbatch -run TestReference -update`" + ` writes it from the definitions that the commands themselves use.
 
-Flags are written ` + "`--flag value` or `--flag=value`" + `, before or behind the arguments. A flag counts before its variable of the
-environment, and the variable before the key of the job file. Where a flag is given twice the last one wins, unless it is
-repeatable. [Shells](shell.md) complete commands, flags and values; ` + "`genbatch help COMMAND`" + ` shows at the terminal what
-stands here.
+Write a flag as ` + "`--limit 10` or `--limit=10`" + `, before or after the arguments. A flag overrides its variable of the environment, and the
+variable overrides the key of the job file. If you give a flag twice, the last one counts, unless it is repeatable.
+` + "`genbatch help COMMAND`" + ` shows the same at the terminal, and the [shell](shell.md) completes commands, flags and values with Tab.
 
 `
-
-// keyTexts say what keys without a flag mean, where the comment of their field is written for
-// readers of Go.
-var keyTexts = map[string]string{
-	"classify":            "give each row one label, or with multi any number of them; see below",
-	"summarize":           "sum up each row's text; see below",
-	"extract":             "read fields out of each row's text, by a schema; see below",
-	"raw":                 "each row is a request; see below",
-	"summarize.words":     "most words; not together with sentences",
-	"summarize.sentences": "most sentences; default: 3, unless words is given",
-	"summarize.language":  "language of the summary; default: that of the text",
-	"extract.schema":      "JSON Schema of the fields; may stand in the job's own schema instead",
-	"examples.file":       "path of a table with examples",
-	"examples.list":       "the examples themselves, each with text and label",
-	"media.column":        "column with the medium; required",
-	"media.mime_type":     "type of the medium; default: that of its content, or else of its extension",
-}
 
 // docs/reference.md is what the definitions say.
 func TestReference(t *testing.T) {
@@ -131,8 +109,8 @@ func keyOf(f reflect.StructField) string {
 	return name
 }
 
-// jobFileKeys returns the chapter on the keys of the job file: what the flags say of them, and
-// what the comments of package spec say of those without a flag.
+// jobFileKeys returns the chapter on the keys of the job file, each with what may stand there
+// and with its flag.
 func jobFileKeys(t *testing.T, keys map[string]string) string {
 	t.Helper()
 	byKey := make(map[string]manual.Flag)
@@ -142,9 +120,8 @@ func jobFileKeys(t *testing.T, keys map[string]string) string {
 			byKey[key] = f
 		}
 	}
-	comments := fieldComments(t)
 	var b strings.Builder
-	b.WriteString("\n## Keys of the job file\n\nThe job file is YAML or JSON. Unknown keys are refused.\n")
+	b.WriteString("\n## Keys of the job file\n\nThe job file is YAML or JSON. Unknown keys are refused. [The job file](job-file.md) explains it, with an example of each kind\nof job, what holds without a key, and how `genbatch init` drafts a file for a table.\n")
 	for _, group := range []struct {
 		key string
 		typ reflect.Type
@@ -163,15 +140,13 @@ func jobFileKeys(t *testing.T, keys map[string]string) string {
 			}
 			key := keyOf(field)
 			path := strings.TrimPrefix(group.key+"."+key, ".")
-			text, flagName := comments[group.typ.Name()+"."+field.Name], ""
-			if own := keyTexts[path]; own != "" {
-				text = own
-			}
+			flagName := ""
 			if f, ok := byKey[path]; ok {
-				text, flagName = f.Says(), "`--"+f.Name+"`"
+				flagName = "`--" + f.Name + "`"
 			}
+			text := jobfile.Meaning(path)
 			if text == "" {
-				t.Errorf("nothing says what the key %s means: give the field %s.%s a comment", path, group.typ.Name(), field.Name)
+				t.Errorf("nothing says what the key %s means", path)
 			}
 			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", key, valueName(field.Type), strings.NewReplacer("|", `\|`, "<", `\<`, "*", `\*`).Replace(text), flagName)
 		}
@@ -206,44 +181,6 @@ func valueName(t reflect.Type) string {
 		return valueName(t.Elem())
 	}
 	return "keys"
-}
-
-// fieldComments returns the comment of each field in package spec, by its type and name.
-func fieldComments(t *testing.T) map[string]string {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join("..", "..", "jobs", "spec", "*.go"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("package spec is not there: %v", err)
-	}
-	see := regexp.MustCompile(`; see \[?\w+\]?|^see \[?\w+\]?$`) // names of Go
-	comments := make(map[string]string)
-	for _, name := range slices.DeleteFunc(files, func(f string) bool { return strings.HasSuffix(f, "_test.go") }) {
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			typ, ok := n.(*ast.TypeSpec)
-			if !ok {
-				return true
-			}
-			s, ok := typ.Type.(*ast.StructType)
-			if !ok {
-				return false
-			}
-			for _, f := range s.Fields.List {
-				for _, field := range f.Names {
-					text := f.Comment.Text()
-					if text == "" {
-						text = f.Doc.Text()
-					}
-					comments[typ.Name.Name+"."+field.Name] = see.ReplaceAllString(strings.Join(strings.Fields(text), " "), "")
-				}
-			}
-			return false
-		})
-	}
-	return comments
 }
 
 // Each key of a job file is a field, and JSON knows it by the same name.

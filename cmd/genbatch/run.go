@@ -12,13 +12,13 @@ import (
 func runCommand(con *console) *cli.Command {
 	return &cli.Command{
 		Name:      "run",
-		Usage:     "start, or carry on with, a job",
+		Usage:     "start a job, or continue it",
 		ArgsUsage: "[JOB.yaml]",
 		Category:  commandsRun,
 		Description: "Asks about every row that has no answer yet, and writes the output when no row is\n" +
-			"pending. Run again with the same command, it carries on; with new or changed rows, it\n" +
+			"pending. Run the same command again, and it continues; if rows are new or changed, it\n" +
 			"asks only those. Every flag is also a key of the job file (snake_case) and a variable\n" +
-			"GENBATCH_… of the environment; flags come before the environment, and that before the file.\n\n" +
+			"GENBATCH_… of the environment. A flag overrides its variable, and that overrides the file.\n\n" +
 			"# Classify the rows of a table\n" +
 			"genbatch run -i reviews.csv -o labels.csv -m gemini-3.5-flash-lite \\\n" +
 			"    --label positive --label negative --text '{{.body}}'\n\n" +
@@ -30,7 +30,7 @@ func runCommand(con *console) *cli.Command {
 			"genbatch run job.yaml",
 		Flags: flagsOf(settings(), append(talkFlags(),
 			&cli.BoolFlag{Name: "fresh", Category: groupState, Usage: "begin a new journal, set the old one aside, and forget learned limits of the models", EnvVars: env("fresh")},
-			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Category: groupState, Usage: "do not ask before answers are paid for again, or the rows of stdin are replaced", EnvVars: env("yes")},
+			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Category: groupState, Usage: "do not ask before answers are paid for again, or rows from stdin are replaced", EnvVars: env("yes")},
 		)...),
 		Action: func(c *cli.Context) error { return runJob(c, con) },
 	}

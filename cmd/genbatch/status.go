@@ -10,10 +10,10 @@ import (
 func statusCommand(con *console) *cli.Command {
 	return &cli.Command{
 		Name:      "status",
-		Usage:     "say how a job stands, also while it runs",
+		Usage:     "show the state of a job, also while it runs",
 		ArgsUsage: "[JOB.yaml or OUTPUT]",
 		Category:  commandsLook,
-		Description: "Tells how many rows are settled and left, what they came to, what they cost, and\n" +
+		Description: "Shows how many rows are settled and left, with which statuses, what they cost, and\n" +
 			"whether a process runs the job now.\n\n" +
 			"genbatch status job.yaml\n\n" +
 			"genbatch status labels.csv --json",

@@ -13,12 +13,12 @@ import (
 func verifyCommand(con *console) *cli.Command {
 	return &cli.Command{
 		Name:      "verify",
-		Usage:     "prove on the files that every row has its result; sends nothing",
+		Usage:     "check the files: every row has its result, once and in order; sends nothing",
 		ArgsUsage: "[JOB.yaml or OUTPUT]",
 		Category:  commandsLook,
-		Description: "Reads input, journal and output, and compares them: each row has one result, and\n" +
-			"stands in the output once, in order. The exit code is 1 if they do not agree, and 3\n" +
-			"while rows are pending.\n\n" +
+		Description: "Reads input, journal and output, and compares them: each row must have one result, and be\n" +
+			"in the output once, in order. The exit code is 1 if they do not agree, and 3 while rows\n" +
+			"are pending.\n\n" +
 			"genbatch verify labels.csv\n\n" +
 			"genbatch verify job.yaml --json",
 		Flags: []cli.Flag{stateFlag(), jsonFlag(), &cli.StringFlag{Name: "log-level", Category: groupTalk, Value: "error", Usage: "least `LEVEL` of messages to show: debug, info, warn or error"}},

@@ -78,7 +78,7 @@ func TestFlags(t *testing.T) {
 			if b.language != "sh" && b.language != "bash" && b.language != "console" {
 				continue
 			}
-			for _, call := range calls(b.text()) {
+			for _, call := range calls(b.typed()) {
 				if wrong := c.parse(t, call); wrong != "" {
 					t.Errorf("%s:%d: genbatch does not take: genbatch %s\n%s", p.name, b.first, strings.Join(call, " "), indent(wrong))
 				}

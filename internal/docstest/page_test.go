@@ -27,6 +27,23 @@ func (b *block) text() string {
 	return strings.Join(b.lines, "\n") + "\n"
 }
 
+// typed returns what a reader types: the whole block, or in a session the commands
+// without what they print.
+func (b *block) typed() string {
+	if b.language != "console" {
+		return b.text()
+	}
+	var list []string
+	open := false // the line before ends in a backslash
+	for _, line := range b.lines {
+		if command, typed := strings.CutPrefix(line, "$ "); typed || open {
+			list = append(list, command)
+			open = strings.HasSuffix(line, "\\")
+		}
+	}
+	return strings.Join(list, "\n") + "\n"
+}
+
 var fence = regexp.MustCompile("^(\\s*)(```+)\\s*(\\S*)\\s*(\\S*)")
 
 func parsePage(name, text string) (*page, error) {
@@ -161,6 +178,9 @@ func TestParsePage(t *testing.T) {
 	}
 	if s := steps[2]; s.command != "three" || len(s.want) != 0 {
 		t.Errorf("the command is %q, and prints %q", s.command, s.want)
+	}
+	if typed := p.blocks[1].typed(); typed != "one \\\n    --two\nthree\n" {
+		t.Errorf("what is typed is %q", typed)
 	}
 	if _, err := parsePage("p.md", "```sh\nx\n"); err == nil {
 		t.Error("a block that is not closed is no error")

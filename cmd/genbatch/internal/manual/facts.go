@@ -19,7 +19,7 @@ func Exits() []Entry {
 // Variables returns the variables of the environment that are read beside those of the flags.
 func Variables() []Entry {
 	return []Entry{
-		{Name: "GENBATCH_…", Text: "any flag of run: --max-cost is GENBATCH_MAX_COST. A flag counts before the environment, and the environment before the job file"},
+		{Name: "GENBATCH_…", Text: "any flag of run: --max-cost is GENBATCH_MAX_COST. A flag overrides the environment, and the environment overrides the job file"},
 		{Name: "GEMINI_API_KEY", Text: "the key for Google's own API; GOOGLE_API_KEY counts before it"},
 		{Name: "GOOGLE_API_KEY", Text: "the key for Google's own API, or for Vertex AI in express mode"},
 		{Name: "YESCALE_API_KEY", Text: "the key for --endpoint yescale"},

@@ -53,8 +53,8 @@ func (p *Program) chapter(b *strings.Builder, c *Command, before []Command, jobK
 			same[first] = append(same[first], strings.ToLower(g.Title))
 			continue
 		}
-		fmt.Fprintf(b, "\n### %s of %s\n\n", g.Title, c.Name)
-		b.WriteString("| flag | meaning | default | also |\n|---|---|---|---|\n")
+		fmt.Fprintf(b, "\n### %s: %s\n\n", c.Name, strings.ToLower(g.Title))
+		b.WriteString("| flag | meaning | default | key, variable |\n|---|---|---|---|\n")
 		for _, f := range g.Flags {
 			var also []string
 			if key := jobKey(f.Name); key != "" {
@@ -67,7 +67,7 @@ func (p *Program) chapter(b *strings.Builder, c *Command, before []Command, jobK
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(same)) {
-		fmt.Fprintf(b, "\nThe flags of these groups are those of [%s %s](#%s-%s): %s.\n", p.Name, name, p.Name, name, strings.Join(same[name], ", "))
+		fmt.Fprintf(b, "\nThese groups of flags are the same as those of [%s %s](#%s-%s): %s.\n", p.Name, name, p.Name, name, strings.Join(same[name], ", "))
 	}
 }
 
