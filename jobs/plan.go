@@ -70,7 +70,7 @@ func (j *Job) checkMixture() error {
 	if j.options.Fresh {
 		return nil
 	}
-	e, err := gemini.ParseEndpoint(endpointOptions(&j.spec), j.options.Env)
+	e, err := gemini.ParseEndpoint(spec.EndpointOptions(&j.spec), j.options.Env)
 	if err != nil {
 		return nil // run says what is wrong with it
 	}
