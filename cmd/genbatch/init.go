@@ -179,9 +179,7 @@ func outlook(path string) (cost string, warnings []string) {
 
 // nextCommands says what to do with the job file.
 func nextCommands(con *console, path string, d *draft.Draft) {
-	if strings.ContainsAny(path, " '\"$&;()*?[]|<>\\`~#!") {
-		path = "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
-	}
+	path = shellQuote(path)
 	table := terminal.NewTable(con.stderr)
 	table.MaxLabel = 60
 	fmt.Fprintf(table, "\nRead it, and then:\n")
@@ -189,5 +187,5 @@ func nextCommands(con *console, path string, d *draft.Draft) {
 	fmt.Fprintf(table, "  genbatch plan %s --pilot 20\tthe same, after asking 20 rows\n", path)
 	fmt.Fprintf(table, "  genbatch run %s\truns it; the same command carries on\n", path)
 	table.Flush()
-	fmt.Fprintf(con.stderr, "Without a key, the simulator makes answers up:\n  genbatch run %s --endpoint sim --output %s\n", path, "try"+filepath.Ext(d.Output))
+	fmt.Fprintf(con.stderr, "Without a key, the simulator makes answers up:\n  genbatch run %s --endpoint sim --output %s\n", path, draft.TrialOutput(d.Output))
 }
