@@ -81,12 +81,10 @@ var (
 		{Value: "debug", Note: "everything"}, {Value: "info", Note: "what happens"},
 		{Value: "warn", Note: "what may be wrong"}, {Value: "error", Note: "what is wrong"},
 	}
-	endpoints = []Candidate{
-		{Value: "google", Note: "Google's own API"}, {Value: "vertex", Note: "Vertex AI"},
-		{Value: "yescale", Note: "YEScale's gateway"}, {Value: "gptproto", Note: "GPTProto's gateway"},
+	endpoints = slices.Concat(dialects, []Candidate{
 		{Value: "sim", Note: "simulated answers, without a key"},
 		{Value: "https://", Note: "a base URL", Open: true},
-	}
+	})
 	dialects = []Candidate{
 		{Value: "google", Note: "Google's own API"}, {Value: "vertex", Note: "Vertex AI"},
 		{Value: "yescale", Note: "YEScale's gateway"}, {Value: "gptproto", Note: "GPTProto's gateway"},
