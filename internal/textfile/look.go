@@ -33,7 +33,8 @@ type Look struct {
 }
 
 // Look looks at the beginning of the file. The error is that of opening it, or says
-// that it cannot be in its encoding. What is found damaged is left to whoever reads the rows, and can say in which line.
+// that it cannot be in its encoding. What is found damaged is left to whoever reads the
+// rows, and can say in which line.
 func (s Source) Look() (l Look, err error) {
 	t, err := s.Open()
 	if err != nil {
