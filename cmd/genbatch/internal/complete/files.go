@@ -35,9 +35,6 @@ func isTable(name string) bool {
 	return err == nil
 }
 
-// isJob reports whether a file is a job file by its name.
-func isJob(name string) bool { return ending(".yaml", ".yml")(name) }
-
 // list returns what lies in the folder that a path which is being typed begins with. Names
 // that begin with a dot, and state folders, are there only if one begins to type them.
 func (l *line) list(path string, accept func(name string) bool) (list []Candidate) {

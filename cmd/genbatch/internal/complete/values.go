@@ -9,6 +9,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/batch/quota"
+	"github.com/genbatch/genbatch/cmd/genbatch/internal/args"
 	"github.com/genbatch/genbatch/internal/sim"
 	"github.com/genbatch/genbatch/jobs"
 )
@@ -23,7 +24,7 @@ func kinds() map[string]func(*line) []Candidate {
 		"FILE":               files(anyName),
 		"DIR":                files(noName),
 		"INPUT":              files(isTable),
-		"JOB.yaml":           files(isJob),
+		"JOB.yaml":           files(args.IsJobFile),
 		"OUTPUT":             (*line).outputArgument,
 		"JOB.yaml or OUTPUT": (*line).jobArgument,
 		"COLUMN":             (*line).columns,
@@ -59,7 +60,7 @@ func kinds() map[string]func(*line) []Candidate {
 		"--delimiter":        fixed(delimiters),
 		"--output-delimiter": fixed(delimiters),
 		"--path-prefix":      none,
-		"init --job":         files(isJob),
+		"init --job":         files(args.IsJobFile),
 		"simulate --listen":  none,
 		"--dialect":          fixed(dialects),
 
@@ -225,7 +226,7 @@ func (l *line) shellArgument() []Candidate {
 
 // jobArgument returns job files, and the outputs of runs.
 func (l *line) jobArgument() []Candidate {
-	return append(l.outputs(), l.list(l.current, isJob)...)
+	return append(l.outputs(), l.list(l.current, args.IsJobFile)...)
 }
 
 func (l *line) outputArgument() []Candidate {
