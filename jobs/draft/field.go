@@ -203,7 +203,8 @@ var base64Of = map[string]string{"iVBORw0KGgo": "image", "/9j/": "image", "UklGR
 // seeMedia notes whether a text names or holds a file that the API takes.
 func (f *Field) seeMedia(text string) {
 	if rest, ok := strings.CutPrefix(text, "data:"); ok {
-		if kind, _, ok := strings.Cut(rest, "/"); ok && slices.Contains([]string{"image", "audio", "video", "application"}, kind) {
+		kind, format, _ := strings.Cut(rest, "/")
+		if slices.Contains([]string{"image", "audio", "video"}, kind) || kind == "application" && strings.HasPrefix(format, "pdf") {
 			f.media[kind]++
 		}
 		return
