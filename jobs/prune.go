@@ -15,7 +15,8 @@ import (
 // Prune rewrites a job's journal without some of its results. It fails with a
 // [*LockedError] while a process runs the job, and with a [*SpecError] when rows
 // of the input would have to be asked again and p.Yes is not set, or no run has left its
-// state, which is an [fs.ErrNotExist]; then nothing has changed. A crash leaves the journal as it was, or pruned.
+// state, which is an [fs.ErrNotExist]; then nothing has changed. A crash leaves the journal
+// as it was, or pruned.
 func Prune(s spec.Spec, o Options, p Pruning) (*Pruned, error) {
 	if !p.Orphaned && !p.Superseded && p.OlderThan <= 0 {
 		return nil, spec.Errorf("choose --orphaned, --superseded or --older-than 30d", "nothing says what to prune")

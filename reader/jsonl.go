@@ -90,18 +90,6 @@ func (f *file) rowsJSONL(yield func(batch.Row) bool) error {
 	}
 }
 
-// invalidUTF8 returns the offset of the first byte of b that is not UTF-8.
-func invalidUTF8(b []byte) int {
-	for i := 0; i < len(b); {
-		r, n := utf8.DecodeRune(b[i:])
-		if r == utf8.RuneError && n == 1 {
-			return i
-		}
-		i += n
-	}
-	return len(b)
-}
-
 // An objectDecoder turns JSON objects into columns and values.
 type objectDecoder struct {
 	last []batch.Column // of the object before; the next object shares them if it can
@@ -116,7 +104,7 @@ type objectDecoder struct {
 // have, such as NaN, also those after it. That value is null.
 func (d *objectDecoder) decode(b []byte) ([]batch.Column, []any, error) {
 	if !utf8.Valid(b) {
-		return nil, nil, &syntaxError{invalidUTF8(b), d.notText}
+		return nil, nil, &syntaxError{textfile.FirstInvalid(b), d.notText}
 	}
 	s := objectScanner{b: b}
 	if err := s.begin(); err != nil {

@@ -195,7 +195,7 @@ func reread(j *Journal) (gone int64, err error) {
 	now := &Journal{config: j.config}
 	now.config.ReadOnly = true
 	if err := now.open(); err != nil {
-		return 0, err
+		return 0, errors.Join(err, now.Close())
 	}
 	for _, n := range j.Rows() {
 		gone += n

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/genbatch/genbatch/cmd/genbatch/internal/args"
 	"github.com/genbatch/genbatch/cmd/genbatch/internal/complete"
 	"github.com/genbatch/genbatch/cmd/genbatch/internal/shells"
 	"github.com/genbatch/genbatch/internal/message"
@@ -61,7 +61,7 @@ func specOfWords(words []string) *jobs.Spec {
 	app := newApp(newConsole(nil, io.Discard, io.Discard))
 	for _, c := range app.Commands {
 		c.Action = func(c *cli.Context) error {
-			if path := c.Args().First(); filepath.Ext(path) == ".yaml" || filepath.Ext(path) == ".yml" {
+			if path := c.Args().First(); args.IsJobFile(path) {
 				if s, err := jobs.Load(path); err == nil {
 					found = s
 				}
@@ -78,7 +78,7 @@ func specOfWords(words []string) *jobs.Spec {
 // jobNamed returns the job that a command such as export looks at, or nil.
 func jobNamed(arg, state string) *jobs.Spec {
 	switch {
-	case filepath.Ext(arg) == ".yaml" || filepath.Ext(arg) == ".yml":
+	case args.IsJobFile(arg):
 		return nil // its words are read as those of a run
 	case state == "" && arg == "":
 		return nil

@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/cmd/genbatch/internal/args"
 	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
@@ -116,28 +115,25 @@ func initJob(c *cli.Context, con *console) error {
 	for _, note := range append(d.ModelNotes(), warnings...) {
 		fmt.Fprint(con.stderr, terminal.Paragraph("genbatch: warn: "+note+"\n"))
 	}
-	fmt.Fprint(con.stderr, draft.NextCommands(path, d.Output))
+	fmt.Fprint(con.stderr, draft.NextCommands(shellQuote(path), d.Output))
 	return nil
 }
 
 // checkJobPath refuses what is no job file by its name, what is there already, and arguments
 // that are no tables.
 func checkJobPath(c *cli.Context, path string) error {
-	isJob := func(path string) bool {
-		return slices.Contains([]string{".yaml", ".yml"}, strings.ToLower(filepath.Ext(path)))
-	}
 	if c.NArg() == 0 {
 		return &jobs.SpecError{Err: errors.New("no table is named"), Hint: "write genbatch init reviews.csv"}
 	}
 	for _, arg := range c.Args().Slice() {
-		if isJob(arg) {
+		if args.IsJobFile(arg) {
 			return &jobs.SpecError{Err: fmt.Errorf("%s is a job file, by its name", terminal.Name(arg)), Hint: "name the table that a job is to read; -o names the job file to write"}
 		}
 	}
 	switch {
 	case path == "-":
 		return nil
-	case !isJob(path):
+	case !args.IsJobFile(path):
 		return &jobs.SpecError{Err: fmt.Errorf("-o %s is no job file, by its name", terminal.Name(path)), Hint: "a job file ends in .yaml; the table that the job writes is named with --output"}
 	case c.Bool("force"):
 		return nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -27,7 +28,7 @@ func manCommand(con *console) *cli.Command {
 			"genbatch man ~/.local/share/man/man1",
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 1 {
-				return &jobs.SpecError{Err: fmt.Errorf("more than one folder is named"), Hint: "write genbatch man DIR"}
+				return &jobs.SpecError{Err: errors.New("more than one folder is named"), Hint: "write genbatch man DIR"}
 			}
 			pages := manualOf(c.App).ManPages(versionDate())
 			dir := c.Args().First()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/genbatch/genbatch/cmd/genbatch/internal/args"
 	"github.com/genbatch/genbatch/jobs"
 )
 
@@ -23,7 +24,7 @@ func specOf(c *cli.Context) (*jobs.Spec, error) {
 			Hint: "name inputs with --input, and quote globs"}
 	}
 	if path := c.Args().First(); path != "" {
-		if ext := filepath.Ext(path); !slices.Contains([]string{".yaml", ".yml", ".json"}, ext) {
+		if !args.IsJobFile(path) && filepath.Ext(path) != ".json" {
 			return nil, &jobs.SpecError{Err: fmt.Errorf("%s is no job file, by its name", path), Hint: "name a table with --input; a job file ends in .yaml"}
 		}
 		var err error
@@ -86,10 +87,10 @@ type namedJob struct {
 // --state: as it was last run, and as the job file has it now.
 func savedJob(c *cli.Context) (*namedJob, error) {
 	dir, arg := c.String("state"), c.Args().First()
-	switch ext := filepath.Ext(arg); {
+	switch {
 	case c.NArg() > 1:
 		return nil, &jobs.SpecError{Err: fmt.Errorf("more than one job is named")}
-	case ext == ".yaml" || ext == ".yml":
+	case args.IsJobFile(arg):
 		file, err := jobs.Load(arg)
 		if err != nil {
 			return nil, err

@@ -63,7 +63,7 @@ class GenbatchOperator(BaseOperator):
         for line in self._process.stderr:
             record = json.loads(line) if line.startswith("{") else {}
             if record.get("type") == "progress":
-                self.log.info("%s of %s rows", record["rows"], record["total"])
+                self.log.info("%s of %s rows", record["rows"], record["total"] or "?")  # null: not counted yet
             else:
                 self.log.info("%s", line.rstrip())
             if "exit_code" in record:

@@ -2,13 +2,10 @@ package layout_test
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
-	"go/importer"
-	"go/token"
 	"go/types"
-	"io"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -21,10 +18,7 @@ const apiFile = "../../docs/api.txt"
 // TestAPI compares the list with what there is. With -update it is written anew.
 func TestAPI(t *testing.T) {
 	allFiles(t) // so that the test cache takes notice of changes
-	got, err := api()
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := api(t)
 	if *update {
 		if err := os.WriteFile(apiFile, got, 0o666); err != nil {
 			t.Fatal(err)
@@ -60,39 +54,19 @@ func differing(a, b []byte) []string {
 }
 
 // api lists a line for each exported name, as the files below api in Go's own repository do.
-func api() ([]byte, error) {
-	c := exec.Command("go", "list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}\t{{.Name}}", module+"/...")
-	c.Stderr = os.Stderr
-	text, err := c.Output()
-	if err != nil {
-		return nil, fmt.Errorf("go list: %w", err)
-	}
-	exports := make(map[string]string)
-	var public []string
-	for line := range strings.Lines(string(text)) {
-		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-		exports[f[0]] = f[1]
-		if strings.HasPrefix(f[0], module+"/") && f[2] != "main" && f[1] != "" && !strings.Contains(f[0]+"/", "/internal/") {
-			public = append(public, f[0])
-		}
-	}
-	slices.Sort(public)
-	imp := importer.ForCompiler(token.NewFileSet(), "gc", func(path string) (io.ReadCloser, error) {
-		return os.Open(exports[path])
-	})
+func api(t *testing.T) []byte {
+	t.Helper()
+	packages := importable(t)
+	slices.SortFunc(packages, func(a, b *types.Package) int { return cmp.Compare(a.Path(), b.Path()) })
 	var b bytes.Buffer
 	fmt.Fprintln(&b, "# The exported names of the library. go test ./internal/layout -run TestAPI -update writes this file;\n# stability.md beside it says what may change.")
-	for _, path := range public {
-		pkg, err := imp.Import(path)
-		if err != nil {
-			return nil, err
-		}
+	for _, pkg := range packages {
 		fmt.Fprintln(&b)
 		for _, line := range namesOf(pkg) {
-			fmt.Fprintf(&b, "%s: %s\n", strings.TrimPrefix(path, module+"/"), line)
+			fmt.Fprintf(&b, "%s: %s\n", strings.TrimPrefix(pkg.Path(), module+"/"), line)
 		}
 	}
-	return b.Bytes(), nil
+	return b.Bytes()
 }
 
 // namesOf lists what a package exports.
@@ -130,7 +104,7 @@ func namesOfType(o *types.TypeName, qualify types.Qualifier) (lines []string) {
 		t = types.Unalias(t)
 		lines = append(lines, fmt.Sprintf("type %s = %s", name, types.TypeString(t, qualify)))
 		named, ok := t.(*types.Named)
-		if !ok || !strings.Contains(named.Obj().Pkg().Path()+"/", "/internal/") {
+		if !ok || !isInternal(named.Obj().Pkg().Path()) {
 			return lines
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -54,7 +55,7 @@ func readDist(dir string) (*dist, error) {
 		}
 	}
 	if d.version == "" || len(d.binaries) == 0 {
-		return nil, fmt.Errorf("it holds no binaries of a version")
+		return nil, errors.New("it holds no binaries of a version")
 	}
 	return d, nil
 }

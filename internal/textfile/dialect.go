@@ -19,12 +19,18 @@ var characters = map[string]byte{
 // CharacterName names a separator or an escape, as the flags take it.
 func CharacterName(c byte) string {
 	switch c {
+	case ',':
+		return "comma"
+	case ';':
+		return "semicolon"
 	case '\t':
 		return "tab"
+	case '|':
+		return "pipe"
 	case ' ':
 		return "space"
-	case ',', ';', '|', '\\':
-		return map[byte]string{',': "comma", ';': "semicolon", '|': "pipe", '\\': "backslash"}[c]
+	case '\\':
+		return "backslash"
 	}
 	if c < ' ' {
 		return fmt.Sprintf(`\x%02x`, c)

@@ -73,7 +73,7 @@ func openText(t *testing.T, content []byte, e Encoding) string {
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f, err := Open(path, "", e)
+	f, err := Source{Path: path, Encoding: e}.Open()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package textfile
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"slices"
 	"strings"
 	"unicode"
@@ -47,15 +48,7 @@ func GuessEncoding(head []byte) []Guess {
 		}
 		all = append(all, scored{Guess{name, sample}, score})
 	}
-	slices.SortStableFunc(all, func(a, b scored) int {
-		switch {
-		case a.score > b.score:
-			return -1
-		case a.score < b.score:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(all, func(a, b scored) int { return cmp.Compare(b.score, a.score) })
 	var guesses []Guess
 	for i, s := range all {
 		const near, most = 0.9, 3

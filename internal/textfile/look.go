@@ -15,9 +15,6 @@ type Source struct {
 	Encoding    Encoding // unless a byte order mark says another one
 }
 
-// Open opens the file. See the function Open.
-func (s Source) Open() (*File, error) { return Open(s.Path, s.Compression, s.Encoding) }
-
 // A Look is what the beginning of a text file tells.
 type Look struct {
 	Start []byte // the first bytes, decompressed and not decoded
@@ -33,7 +30,8 @@ type Look struct {
 }
 
 // Look looks at the beginning of the file. The error is that of opening it, or says
-// that it cannot be in its encoding. What is found damaged is left to whoever reads the rows, and can say in which line.
+// that it cannot be in its encoding. What is found damaged is left to whoever reads the
+// rows, and can say in which line.
 func (s Source) Look() (l Look, err error) {
 	t, err := s.Open()
 	if err != nil {
@@ -75,7 +73,7 @@ func (l *Look) guess() {
 	for _, g := range guesses {
 		like = append(like, fmt.Sprintf("%s (%q)", g.Encoding, g.Sample))
 	}
-	line := 1 + bytes.Count(l.Head[:firstInvalid(l.Head)], []byte("\n"))
+	line := 1 + bytes.Count(l.Head[:FirstInvalid(l.Head)], []byte("\n"))
 	l.note("line %d is not UTF-8; it looks like %s: read the file with --encoding %s. Without that, rows with such bytes are skipped", line, strings.Join(like, " or "), l.Guess)
 }
 
@@ -100,8 +98,8 @@ func (l *Look) doubt(s Source) {
 	}
 }
 
-// firstInvalid returns the place of the first byte of a text that is not UTF-8.
-func firstInvalid(text []byte) int {
+// FirstInvalid returns the place of the first byte of a text that is not UTF-8.
+func FirstInvalid(text []byte) int {
 	for i := 0; i < len(text); {
 		r, n := utf8.DecodeRune(text[i:])
 		if r == utf8.RuneError && n == 1 {

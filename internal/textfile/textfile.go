@@ -26,11 +26,9 @@ type File struct {
 	closers  []func() error
 }
 
-// Open opens the file at path, whose compression is "gz", "zst" or empty, and which is in an
-// encoding unless it has a byte order mark. The caller must Close the result. An error does
-// not name the file.
-func Open(path, compression string, e Encoding) (*File, error) {
-	raw, err := os.Open(path)
+// Open opens the file. The caller must Close the result. An error does not name the file.
+func (s Source) Open() (*File, error) {
+	raw, err := os.Open(s.Path)
 	if err != nil {
 		var pe *os.PathError
 		if errors.As(err, &pe) {
@@ -39,7 +37,7 @@ func Open(path, compression string, e Encoding) (*File, error) {
 		return nil, err
 	}
 	t := &File{closers: []func() error{raw.Close}}
-	r, closer, err := decompressed(raw, compression)
+	r, closer, err := decompressed(raw, s.Compression)
 	if err != nil {
 		t.Close()
 		return nil, err
@@ -48,7 +46,7 @@ func Open(path, compression string, e Encoding) (*File, error) {
 		t.closers = append(t.closers, closer)
 	}
 	t.Reader = bufio.NewReaderSize(r, Buffer)
-	if err := t.decode(e); err != nil {
+	if err := t.decode(s.Encoding); err != nil {
 		t.Close()
 		return nil, err
 	}

@@ -180,8 +180,8 @@ func proposedLabels(d *Draft) string {
 	switch {
 	case d.Expected != "":
 		return "=" + d.Expected
-	case len(d.Sample.LabelColumns()) > 0:
-		return "=" + d.Sample.LabelColumns()[0].Name
+	case len(d.Sample.labelColumns()) > 0:
+		return "=" + d.Sample.labelColumns()[0].Name
 	}
 	return strings.Join(d.Labels, ", ")
 }
@@ -203,7 +203,7 @@ func textNames(d *Draft) []string {
 func (d *Dialogue) listModels(draft *Draft) {
 	const most = 6
 	table := terminal.NewTable(d.Out)
-	models := draft.Models()
+	models := draft.models()
 	for _, e := range models[:min(most, len(models))] {
 		fmt.Fprintf(table, "  %s\t%s\n", e.ID, priceOf(&e))
 	}

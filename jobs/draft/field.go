@@ -3,6 +3,8 @@ package draft
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"iter"
 	"maps"
 	"net/http"
 	"path"
@@ -50,13 +52,7 @@ func newField(name string, path []string, t batch.Type) *Field {
 }
 
 // pathID returns a text that no other path has.
-func pathID(path []string) string {
-	text, err := json.Marshal(path)
-	if err != nil { // a list of texts always has a JSON form
-		return strings.Join(path, "\x00")
-	}
-	return string(text)
-}
+func pathID(path []string) string { return fmt.Sprintf("%q", path) }
 
 // see notes a value at a path, and those below it. It returns how long the value is.
 func (s *Sample) see(fields map[string]*Field, path []string, t batch.Type, v any) int {
@@ -92,7 +88,7 @@ func (s *Sample) see(fields map[string]*Field, path []string, t batch.Type, v an
 }
 
 // members yields the members of an object in their order.
-func members(raw json.RawMessage) func(yield func(string, json.RawMessage) bool) {
+func members(raw json.RawMessage) iter.Seq2[string, json.RawMessage] {
 	return func(yield func(string, json.RawMessage) bool) {
 		d := json.NewDecoder(bytes.NewReader(raw))
 		if _, err := d.Token(); err != nil {
@@ -207,7 +203,8 @@ var base64Of = map[string]string{"iVBORw0KGgo": "image", "/9j/": "image", "UklGR
 // seeMedia notes whether a text names or holds a file that the API takes.
 func (f *Field) seeMedia(text string) {
 	if rest, ok := strings.CutPrefix(text, "data:"); ok {
-		if kind, _, ok := strings.Cut(rest, "/"); ok && slices.Contains([]string{"image", "audio", "video", "application"}, kind) {
+		kind, format, _ := strings.Cut(rest, "/")
+		if slices.Contains([]string{"image", "audio", "video"}, kind) || kind == "application" && strings.HasPrefix(format, "pdf") {
 			f.media[kind]++
 		}
 		return

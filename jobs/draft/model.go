@@ -18,22 +18,22 @@ var smallModel = regexp.MustCompile(`^gemini-(\d+(?:\.\d+)?)-flash-lite$`)
 // today, or else the cheapest model. It is empty if the table has none.
 func (d *Draft) likelyModel() string {
 	best, newest := "", -1.0
-	for _, e := range d.Models() {
+	for _, e := range d.models() {
 		if m := smallModel.FindStringSubmatch(e.ID); m != nil {
 			if generation, err := strconv.ParseFloat(m[1], 64); err == nil && generation > newest {
 				best, newest = e.ID, generation
 			}
 		}
 	}
-	if best == "" && len(d.Models()) > 0 {
-		return d.Models()[0].ID
+	if best == "" && len(d.models()) > 0 {
+		return d.models()[0].ID
 	}
 	return best
 }
 
-// Models returns the models of the price table that answer in text, have a price today, and
+// models returns the models of the price table that answer in text, have a price today, and
 // are neither retired nor previews, the cheapest first.
-func (d *Draft) Models() (list []price.Entry) {
+func (d *Draft) models() (list []price.Entry) {
 	for _, m := range d.prices.Models() {
 		e, ok := d.prices.Lookup(m.ID, d.now)
 		special := strings.Contains(m.ID, "preview") || strings.Contains(m.ID, "robotics") || strings.Contains(m.ID, "computer-use")

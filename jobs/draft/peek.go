@@ -6,6 +6,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/jobs/internal/output"
 	"github.com/genbatch/genbatch/jobs/internal/prompt"
+	"github.com/genbatch/genbatch/jobs/internal/template"
 	"github.com/genbatch/genbatch/jobs/spec"
 	"github.com/genbatch/genbatch/reader"
 )
@@ -48,6 +49,9 @@ func firstFile(paths []string) (string, error) {
 	}
 	return "", spec.Errorf("name one with --input", "no file is given as input")
 }
+
+// Reference returns how a template writes a column.
+func Reference(column string) string { return template.Reference(column) }
 
 // ResultColumns returns the columns that the output of a job has beside those of its input.
 // The rest of the Spec need not be complete: what its kind would add is left out if that

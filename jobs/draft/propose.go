@@ -165,8 +165,8 @@ var (
 	noLabelName = regexp.MustCompile(`(?i)^(.*[_ .-])?(lang|language|locale|country|currency|gender|sex|source|status|version|author|user|city|region|state|split|unit|model|year|month|day|id|channel|platform)$`)
 )
 
-// LabelColumns returns the columns that may hold labels, the likeliest first.
-func (s *Sample) LabelColumns() (list []*Field) {
+// labelColumns returns the columns that may hold labels, the likeliest first.
+func (s *Sample) labelColumns() (list []*Field) {
 	for _, f := range s.Fields {
 		few := len(f.counts) >= 2 && len(f.counts) <= 30 && f.filled >= 2*len(f.counts)
 		few = few && (f.filled >= 10 || labelName.MatchString(f.Name)) // in a small table much is the same by chance
@@ -218,9 +218,9 @@ func (d *Draft) chooseLabels(w Wishes) error {
 	if len(w.Labels) > 0 || w.Kind != "" && w.Kind != Classify {
 		return nil
 	}
-	if list := d.Sample.LabelColumns(); d.Expected == "" && len(list) > 0 {
+	if list := d.Sample.labelColumns(); d.Expected == "" && len(list) > 0 {
 		d.Expected = list[0].path[0]
-		if len(d.TextFields()) == 0 && len(d.Media) == 0 { // what would be labelled
+		if len(d.textFields()) == 0 && len(d.Media) == 0 { // what would be labelled
 			d.Expected = ""
 		}
 	}
@@ -237,8 +237,8 @@ func (d *Draft) chooseLabels(w Wishes) error {
 // textName matches names by which people call the text of a row.
 var textName = regexp.MustCompile(`(?i)^(.*[_ .-])?(text|body|content|description|review|comment|message|abstract|article|post|tweet|question|document|summary|transcript|note|notes|feedback)$`)
 
-// TextFields returns the fields that may hold the text of a row, the likeliest first.
-func (d *Draft) TextFields() (list []*Field) {
+// textFields returns the fields that may hold the text of a row, the likeliest first.
+func (d *Draft) textFields() (list []*Field) {
 	for _, f := range d.Sample.Fields {
 		if f.isText() && !slices.Contains(f.path, d.Expected) {
 			list = append(list, f)
@@ -264,9 +264,9 @@ func (d *Draft) TextFields() (list []*Field) {
 // chooseText chooses what of a row is asked about.
 func (d *Draft) chooseText(wanted []string) error {
 	if len(wanted) > 0 {
-		return d.SetText(wanted)
+		return d.setText(wanted)
 	}
-	list := d.TextFields()
+	list := d.textFields()
 	switch {
 	case len(list) > 0 && (len(d.Media) == 0 || list[0].words >= 3*list[0].filled):
 		d.Text = []string{list[0].Template()}
@@ -276,8 +276,8 @@ func (d *Draft) chooseText(wanted []string) error {
 	return nil
 }
 
-// SetText sets what of a row is asked about: columns, or one template.
-func (d *Draft) SetText(wanted []string) error {
+// setText sets what of a row is asked about: columns, or one template.
+func (d *Draft) setText(wanted []string) error {
 	var text []string
 	for _, name := range wanted {
 		if strings.Contains(name, "{{") {
@@ -311,7 +311,7 @@ func (d *Draft) likelyKind() string {
 	if len(d.Labels) > 0 {
 		return Classify
 	}
-	if list := d.TextFields(); len(d.Media) == 0 && len(list) > 0 && list[0].Mean() >= longText {
+	if list := d.textFields(); len(d.Media) == 0 && len(list) > 0 && list[0].Mean() >= longText {
 		return Summarize
 	}
 	return Prompt
@@ -408,6 +408,16 @@ func (d *Draft) freeOutput() string {
 			return path
 		}
 	}
+}
+
+// trialOutput returns the path of another output, of the same format, for answers that are
+// made up.
+func trialOutput(output string) string {
+	kind, err := fileformat.Of(output, "", "--output")
+	if err != nil { // stdout
+		return "try.jsonl"
+	}
+	return "try" + kind.Extension
 }
 
 func exists(path string) bool {

@@ -2,7 +2,6 @@ package draft
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -95,11 +94,9 @@ func (d *Draft) Choices(cost string) string {
 	return b.String()
 }
 
-// NextCommands says what to do with the job file at a path, whose job writes an output.
+// NextCommands says what to do with the job file at a path, which is quoted for the shell, and
+// whose job writes an output.
 func NextCommands(path, output string) string {
-	if strings.ContainsAny(path, " '\"$&;()*?[]|<>\\`~#!") {
-		path = "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
-	}
 	var b strings.Builder
 	table := terminal.NewTable(&b)
 	table.MaxLabel = 60
@@ -108,6 +105,6 @@ func NextCommands(path, output string) string {
 	fmt.Fprintf(table, "  genbatch plan %s --pilot 20\tthe same, after asking 20 rows\n", path)
 	fmt.Fprintf(table, "  genbatch run %s\truns it; the same command carries on\n", path)
 	table.Flush()
-	fmt.Fprintf(&b, "Without a key, the simulator makes answers up:\n  genbatch run %s --endpoint sim --output %s\n", path, "try"+filepath.Ext(output))
+	fmt.Fprintf(&b, "Without a key, the simulator makes answers up:\n  genbatch run %s --endpoint sim --output %s\n", path, trialOutput(output))
 	return b.String()
 }

@@ -344,9 +344,9 @@ func anyOf(columns []batch.Column, names map[string]bool) bool {
 }
 
 // pathFrom returns a path as a job file at another path names it: relative to the file's own
-// folder, if it is relative at all.
+// folder, if it is relative at all. A single - is no path: it stands for stdout.
 func pathFrom(file, path string) string {
-	if filepath.IsAbs(path) {
+	if filepath.IsAbs(path) || path == "-" {
 		return path
 	}
 	if dir := filepath.Dir(file); dir != "." {
@@ -356,7 +356,7 @@ func pathFrom(file, path string) string {
 			path = abs
 		}
 	}
-	if strings.HasPrefix(path, "~") || path == "-" { // not the home folder, not stdin
+	if strings.HasPrefix(path, "~") || path == "-" { // not the home folder, not stdout
 		path = "./" + path
 	}
 	return filepath.ToSlash(path)

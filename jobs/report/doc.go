@@ -1,5 +1,5 @@
-// Package report shows what a job found: as text for people, and as JSON for programs. Begin with [Summary] for a run that has ended, [Progress] for one that goes on,
-// and [Plan].
+// Package report shows what a job found: as text for people, and as JSON for programs. Begin
+// with [Summary] for a run that has ended, [Progress] for one that goes on, and [Plan].
 //
 // Each record is a type of its own, such as [Summary] or [Plan]: one of the jobs
 // package's records, with what else is needed to show it. String returns the text, and

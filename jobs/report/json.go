@@ -12,8 +12,8 @@ import (
 // fields is free to follow their meaning.
 type sorted[T any] struct{ fields T }
 
-// MarshalJSON implements json.Marshaler, without escapes for HTML. T must not implement it, neither by itself nor
-// by an embedded struct.
+// MarshalJSON implements json.Marshaler, without escapes for HTML. T must not implement it,
+// neither by itself nor by an embedded struct.
 func (s sorted[T]) MarshalJSON() ([]byte, error) {
 	text, err := apijson.Marshal(s.fields)
 	if err != nil {

@@ -81,7 +81,9 @@ func (s *Spec) resolve(dir string) {
 	at := func(path *string) {
 		*path = inHome(*path)
 		if *path != "" && *path != "-" && !filepath.IsAbs(*path) && !fileformat.IsAddress(*path) {
-			*path = filepath.Join(dir, *path)
+			if *path = filepath.Join(dir, *path); *path == "-" { // ./- is a file
+				*path = "." + string(filepath.Separator) + *path
+			}
 		}
 	}
 	for i := range s.Input {

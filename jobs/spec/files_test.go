@@ -70,6 +70,15 @@ func TestReadFiles(t *testing.T) {
 	}
 }
 
+// What stands for stdin and stdout is no path, and a path never becomes it.
+func TestDash(t *testing.T) {
+	s := Spec{Input: List{"-", "./-"}, Output: "-", State: "sub/../-"}
+	s.resolve(".")
+	if want := "." + string(filepath.Separator) + "-"; s.Input[0] != "-" || s.Input[1] != want || s.Output != "-" || s.State != want {
+		t.Errorf("input %q, output %q, state %q", s.Input, s.Output, s.State)
+	}
+}
+
 func TestMakePathsAbsolute(t *testing.T) {
 	input, prices := List{"a.csv", "-"}, filepath.Join(t.TempDir(), "prices.json")
 	s := Spec{Input: input, Output: "out.csv", Prices: prices}

@@ -13,8 +13,9 @@
 //
 // An attempt that was cut may have been billed, and nobody says for how much. The model of
 // [Bound] adds the most that such an attempt can have used to its outcome, so that this run and
-// later ones count it. An answer of a model without a price ends the run: nothing bounds its cost. It stands outside the model that sends media, where a medium is
-// a reference of some bytes and not its content.
+// later ones count it. It stands outside the model that sends media, where a medium is a
+// reference of some bytes and not its content. An answer of a model without a price ends the
+// run, because nothing bounds its cost.
 package budget
 
 import (

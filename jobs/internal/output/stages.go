@@ -64,9 +64,9 @@ const (
 )
 
 // fetchAll ranges over the rows in input order, with what the journal has for them. Each
-// is valid until the next if chunks are reused. An error is the last thing yielded. Most of the time that an
-// output takes goes into reading the journal and parsing its answers, so that several
-// goroutines do it. All have ended when fetchAll returns, however it ends.
+// is valid until the next if chunks are reused. An error is the last thing yielded. Most of
+// the time that an output takes goes into reading the journal and parsing its answers, so
+// that several goroutines do it. All have ended when fetchAll returns, however it ends.
 func (d *Deriver) fetchAll(ctx context.Context, reuse bool) iter.Seq2[*fetched, error] {
 	return func(yield func(*fetched, error) bool) {
 		ctx, stop := context.WithCancel(ctx)

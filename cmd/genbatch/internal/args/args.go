@@ -78,6 +78,12 @@ func mistake(app *cli.App, command string, flags []cli.Flag, text string) *jobs.
 	return &jobs.SpecError{Err: errors.New(text)}
 }
 
+// IsJobFile reports whether a path is that of a job file, by its name.
+func IsJobFile(path string) bool {
+	ext := strings.ToLower(filepath.Ext(path))
+	return ext == ".yaml" || ext == ".yml"
+}
+
 // UnknownCommand refuses a command that there is not.
 func UnknownCommand(c *cli.Context) error {
 	name := c.Args().First()
@@ -86,13 +92,10 @@ func UnknownCommand(c *cli.Context) error {
 		names = append(names, command.Name)
 	}
 	hint := "the commands are " + message.List(names)
-	switch ext := filepath.Ext(name); {
-	case ext == ".yaml" || ext == ".yml":
+	if IsJobFile(name) {
 		hint = "did you mean genbatch run " + message.OneLine(name, 80) + "?"
-	default:
-		if meant := message.NearestWithin(near(name), name, names); meant != "" {
-			hint = "did you mean genbatch " + meant + "?"
-		}
+	} else if meant := message.NearestWithin(near(name), name, names); meant != "" {
+		hint = "did you mean genbatch " + meant + "?"
 	}
 	return &jobs.SpecError{Err: fmt.Errorf("there is no command %q", message.OneLine(name, 80)), Hint: hint}
 }
@@ -273,17 +276,10 @@ func Permute(args []string, commands []*cli.Command) []string {
 	if len(args) < 3 {
 		return args
 	}
-	valued := make(map[string]bool) // flags that take a value
+	var known []cli.Flag
 	for _, c := range commands {
-		if c.Name != args[1] {
-			continue
-		}
-		for _, f := range c.Flags {
-			if d, ok := f.(cli.DocGenerationFlag); ok && d.TakesValue() {
-				for _, name := range f.Names() {
-					valued[name] = true
-				}
-			}
+		if c.Name == args[1] {
+			known = c.Flags
 		}
 	}
 	flags, rest := args[:2:2], []string(nil)
@@ -296,16 +292,13 @@ func Permute(args []string, commands []*cli.Command) []string {
 			rest = append(rest, a)
 		default:
 			flags = append(flags, a)
-			if valued[strings.TrimLeft(a, "-")] && i+1 < len(args) {
+			if TakesValue(FlagNamed(known, a)) && i+1 < len(args) {
 				i++
 				flags = append(flags, args[i])
 			}
 		}
 	}
 	if len(rest) > 0 {
-		if slices.ContainsFunc(flags[2:], func(a string) bool { return a == "--help" || a == "-h" }) {
-			return flags // help on the command, not on its argument
-		}
 		flags = append(flags, "--")
 	}
 	return append(flags, rest...)

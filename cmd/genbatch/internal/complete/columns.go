@@ -157,19 +157,8 @@ func (l *line) template() (candidates []Candidate) {
 		return nil // in the middle of a word
 	}
 	for _, c := range l.columns() {
-		c.Value = before + field(c.Value)
+		c.Value = before + draft.Reference(c.Value)
 		candidates = append(candidates, c)
 	}
 	return candidates
-}
-
-// field returns a column as a template names it.
-func field(column string) string {
-	plain := column != "" && !strings.ContainsFunc(column, func(r rune) bool {
-		return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
-	}) && (column[0] < '0' || column[0] > '9')
-	if plain {
-		return "{{." + column + "}}"
-	}
-	return fmt.Sprintf("{{index . %q}}", column)
 }

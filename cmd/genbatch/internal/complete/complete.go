@@ -21,7 +21,7 @@ type Candidate struct {
 	Open  bool   // the word goes on, as a folder does, so that no blank follows
 }
 
-// A Completer completes lines. All fields but Env are required.
+// A Completer completes lines. All fields but Environ are required.
 type Completer struct {
 	App *cli.App
 
@@ -34,7 +34,7 @@ type Completer struct {
 	Named func(arg, state string) *jobs.Spec
 
 	Env     func(name string) string
-	Environ []string
+	Environ []string // as NAME=VALUE; only the names are shown
 }
 
 // A line is a command line up to the word that is completed.

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/genbatch/genbatch/internal/fileformat"
 )
 
 const stateFolder = ".genbatch" // the end of the names of state folders
@@ -15,8 +17,7 @@ func files(accept func(name string) bool) func(*line) []Candidate {
 	return func(l *line) []Candidate { return l.list(l.current, accept) }
 }
 
-// ending returns a function that accepts names with one of these ends. Tables can be
-// compressed too.
+// ending returns a function that accepts names with one of these ends.
 func ending(extensions ...string) func(string) bool {
 	return func(name string) bool {
 		name = strings.ToLower(name)
@@ -30,15 +31,9 @@ func noName(string) bool { return false }
 
 // isTable reports whether a file is a table by its name.
 func isTable(name string) bool {
-	name = strings.ToLower(name)
-	for _, compression := range []string{".gz", ".zst"} {
-		name = strings.TrimSuffix(name, compression)
-	}
-	return ending(".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")(name)
+	_, err := fileformat.Of(name, "", "")
+	return err == nil
 }
-
-// isJob reports whether a file is a job file by its name.
-func isJob(name string) bool { return ending(".yaml", ".yml")(name) }
 
 // list returns what lies in the folder that a path which is being typed begins with. Names
 // that begin with a dot, and state folders, are there only if one begins to type them.
@@ -118,10 +113,8 @@ func (l *line) outputs() (list []Candidate) {
 }
 
 // states returns state folders, and the folders that may hold some.
-func (l *line) states() (list []Candidate) {
-	for _, c := range l.list(l.current, noName) {
-		list = append(list, c)
-	}
+func (l *line) states() []Candidate {
+	list := l.list(l.current, noName)
 	for _, c := range l.outputs() {
 		list = append(list, Candidate{Value: c.Value + stateFolder, Note: "state folder"})
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/batch/quota"
+	"github.com/genbatch/genbatch/cmd/genbatch/internal/args"
 	"github.com/genbatch/genbatch/internal/sim"
 	"github.com/genbatch/genbatch/internal/textfile"
 	"github.com/genbatch/genbatch/jobs"
@@ -24,7 +25,7 @@ func kinds() map[string]func(*line) []Candidate {
 		"FILE":               files(anyName),
 		"DIR":                files(noName),
 		"INPUT":              files(isTable),
-		"JOB.yaml":           files(isJob),
+		"JOB.yaml":           files(args.IsJobFile),
 		"OUTPUT":             (*line).outputArgument,
 		"JOB.yaml or OUTPUT": (*line).jobArgument,
 		"COLUMN":             (*line).columns,
@@ -63,7 +64,7 @@ func kinds() map[string]func(*line) []Candidate {
 		"--escape":           fixed(escapes),
 		"--null":             fixed(nulls),
 		"--path-prefix":      none,
-		"init --job":         files(isJob),
+		"init --job":         files(args.IsJobFile),
 		"simulate --listen":  none,
 		"--dialect":          fixed(dialects),
 
@@ -85,12 +86,10 @@ var (
 		{Value: "debug", Note: "everything"}, {Value: "info", Note: "what happens"},
 		{Value: "warn", Note: "what may be wrong"}, {Value: "error", Note: "what is wrong"},
 	}
-	endpoints = []Candidate{
-		{Value: "google", Note: "Google's own API"}, {Value: "vertex", Note: "Vertex AI"},
-		{Value: "yescale", Note: "YEScale's gateway"}, {Value: "gptproto", Note: "GPTProto's gateway"},
+	endpoints = slices.Concat(dialects, []Candidate{
 		{Value: "sim", Note: "simulated answers, without a key"},
 		{Value: "https://", Note: "a base URL", Open: true},
-	}
+	})
 	dialects = []Candidate{
 		{Value: "google", Note: "Google's own API"}, {Value: "vertex", Note: "Vertex AI"},
 		{Value: "yescale", Note: "YEScale's gateway"}, {Value: "gptproto", Note: "GPTProto's gateway"},
@@ -250,7 +249,7 @@ func (l *line) shellArgument() []Candidate {
 
 // jobArgument returns job files, and the outputs of runs.
 func (l *line) jobArgument() []Candidate {
-	return append(l.outputs(), l.list(l.current, isJob)...)
+	return append(l.outputs(), l.list(l.current, args.IsJobFile)...)
 }
 
 func (l *line) outputArgument() []Candidate {

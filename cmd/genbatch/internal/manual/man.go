@@ -36,10 +36,7 @@ var escaper = strings.NewReplacer(
 )
 
 // escaped returns a text as it stands in a line.
-func escaped(text string) string {
-	text = escaper.Replace(text)
-	return text
-}
+func escaped(text string) string { return escaper.Replace(text) }
 
 // text writes a text, whose lines may end anywhere: there are tools that want none of more
 // than 80 bytes.
@@ -197,7 +194,7 @@ func (p *Program) manOf(c *Command, date string) string {
 		if i > 0 {
 			fmt.Fprintln(&r, ".br")
 		}
-		command := strings.Join([]string{p.Name, c.Name}, " ")
+		command := p.Name + " " + c.Name
 		rest := strings.TrimPrefix(line, command)
 		fmt.Fprintf(&r, "\\fB%s\\fR%s\n", escaped(command), escaped(rest))
 	}

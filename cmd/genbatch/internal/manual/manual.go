@@ -269,7 +269,7 @@ func blocks(text string) (all []Block) {
 // Text returns a paragraph as one line.
 func (b *Block) Text() string { return strings.Join(b.Lines, " ") }
 
-// Split divides blocks in descriptions and examples.
+// split divides blocks into descriptions and examples.
 func split(all []Block) (text, examples []Block) {
 	for _, b := range all {
 		if b.Example {

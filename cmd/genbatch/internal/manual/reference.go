@@ -13,7 +13,7 @@ func (p *Program) Markdown(jobKey func(flag string) string) string {
 	var b strings.Builder
 	b.WriteString("## Commands\n\n| command | what it does |\n|---|---|\n")
 	for _, c := range p.Commands() {
-		fmt.Fprintf(&b, "| [`%s %s`](#%s-%[2]s) | %[4]s |\n", p.Name, c.Name, p.Name, cell(c.Usage))
+		fmt.Fprintf(&b, "| [`%[1]s %[2]s`](#%[1]s-%[2]s) | %[3]s |\n", p.Name, c.Name, cell(c.Usage))
 	}
 	var before []Command
 	for _, c := range p.Commands() {
@@ -67,7 +67,7 @@ func (p *Program) chapter(b *strings.Builder, c *Command, before []Command, jobK
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(same)) {
-		fmt.Fprintf(b, "\nThese groups of flags are the same as those of [%s %s](#%s-%s): %s.\n", p.Name, name, p.Name, name, strings.Join(same[name], ", "))
+		fmt.Fprintf(b, "\nThese groups of flags are the same as those of [%[1]s %[2]s](#%[1]s-%[2]s): %[3]s.\n", p.Name, name, strings.Join(same[name], ", "))
 	}
 }
 
