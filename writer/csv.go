@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/fileformat"
 	"github.com/genbatch/genbatch/internal/textfile"
 )
 
@@ -86,8 +87,11 @@ func checkTextName(name string) error {
 }
 
 // oddHeader reports whether a header would be taken for something else without quotes: a
-// byte order mark, Excel's separator line, a page, other separators.
+// byte order mark, Excel's separator line, a file of another kind, other separators.
 func (e *csvEncoder) oddHeader(names []string) bool {
+	if fileformat.OtherKind([]byte(names[0]), fileformat.CSV) != "" {
+		return true
+	}
 	for _, start := range []string{"\ufeff", "sep=", "<"} {
 		if strings.HasPrefix(strings.ToLower(names[0]), start) {
 			return true

@@ -2,8 +2,10 @@ package writer
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"strconv"
 	"unicode/utf8"
@@ -161,7 +163,15 @@ func (e *parquetEncoder) close() error {
 	if err := e.writeBatch(); err != nil {
 		return err
 	}
-	return e.w.Close()
+	return diskError(e.w.Close())
+}
+
+// diskError leaves out what the library says about its pages when the disk is at fault.
+func diskError(err error) error {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		return pe
+	}
+	return err
 }
 
 // writeBatch gives the batch to the library, and ends the row group if it is large
@@ -171,7 +181,7 @@ func (e *parquetEncoder) writeBatch() error {
 		return nil
 	}
 	if _, err := e.w.WriteRows(e.rows[:e.n]); err != nil {
-		return err
+		return diskError(err)
 	}
 	for i := range e.rows[:e.n] {
 		clear(e.rows[i]) // so that the texts can be collected
@@ -182,7 +192,7 @@ func (e *parquetEncoder) writeBatch() error {
 		return nil
 	}
 	if err := e.w.Flush(); err != nil {
-		return err
+		return diskError(err)
 	}
 	e.groupRows, e.groupStart = 0, e.w.Size()
 	return nil

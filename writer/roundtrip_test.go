@@ -15,7 +15,7 @@ import (
 // nasty are the pieces of texts that some format has trouble with.
 var nasty = []string{
 	"a", "word ", " ", "\t", "\n", "\r", "\r\n", `"`, `""`, `\`, `\"`, `\t`, `\.`, ",", ";", "'", "=", "é", "😀",
-	"\u2028", "\u2029", "\u0085", "\ufeff", "\u00a0", "\x00", "\x7f", "\x1b", "\xff", "\xed\xa0\x80", "null", "NaN", "{", "[", "#", "<", "sep=", "-",
+	"\u2028", "\u2029", "\u0085", "\ufeff", "\u00a0", "\x00", "\x7f", "\x1b", "\xff", "\xed\xa0\x80", "null", "NaN", "{", "[", "[{", "%PDF-", "PAR1", "BZh91AY&SY", "#", "<", "sep=", "-",
 }
 
 func nastyText(r *rand.Rand, pieces []string) string {

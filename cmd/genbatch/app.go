@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -19,6 +20,19 @@ func run(words []string, signals <-chan os.Signal, stdin io.Reader, stdout, stde
 	done := make(chan struct{})
 	defer close(done)
 	go con.watch(signals, done)
+	code := obey(con, words)
+	// A script must not take what is cut off, or empty, for what there is to know. A reader that
+	// goes away, such as head, has had what it wanted.
+	if err := con.text.Err(); err != nil && code == 0 && !errors.Is(err, syscall.EPIPE) {
+		err = fmt.Errorf("what was found cannot be written to stdout: %w", err)
+		code = exitCode(nil, err)
+		con.printError(err, code, args.AsksJSON(words))
+	}
+	return code
+}
+
+// obey does what the arguments say, and returns the exit code.
+func obey(con *console, words []string) int {
 	app := newApp(con)
 	if len(words) > 1 && words[1] == shells.Command {
 		completeLine(con, app, words[2:])

@@ -42,8 +42,7 @@ func completionCommand(con *console) *cli.Command {
 				}
 				return &jobs.SpecError{Err: err, Hint: "write genbatch completion with one of " + message.List(shells.Names)}
 			}
-			_, err := io.WriteString(con.stdout, shells.Script(shell))
-			return err
+			return con.write(shells.Script(shell))
 		},
 	}
 }

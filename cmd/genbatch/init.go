@@ -56,7 +56,7 @@ func initCommand(con *console) *cli.Command {
 			if c.Bool("print-schema") {
 				schema, err := jobfile.Schema()
 				if err == nil {
-					_, err = con.stdout.Write(schema)
+					err = con.write(string(schema))
 				}
 				return err
 			}
@@ -104,8 +104,7 @@ func initJob(c *cli.Context, con *console) error {
 		return err
 	}
 	if path == "-" {
-		_, err := con.stdout.Write(text)
-		return err
+		return con.write(string(text))
 	}
 	if err := draft.WriteFile(path, text, c.Bool("force")); err != nil {
 		return err

@@ -33,8 +33,7 @@ func manCommand(con *console) *cli.Command {
 			pages := manualOf(c.App).ManPages(versionDate())
 			dir := c.Args().First()
 			if dir == "" {
-				_, err := fmt.Fprint(con.stdout, pages[0].Text)
-				return err
+				return con.write(pages[0].Text)
 			}
 			if err := os.MkdirAll(dir, 0o755); err != nil {
 				return fmt.Errorf("the man pages cannot be written: %w", err)

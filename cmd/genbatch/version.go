@@ -9,7 +9,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/internal/version"
+	"github.com/genbatch/genbatch/jobs"
 )
 
 func versionCommand(con *console) *cli.Command {
@@ -23,6 +25,9 @@ func versionCommand(con *console) *cli.Command {
 			"genbatch version --json",
 		Flags: []cli.Flag{jsonFlag()},
 		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return &jobs.SpecError{Err: fmt.Errorf("version takes no %q", message.OneLine(c.Args().First(), 80)), Hint: "write genbatch version alone, or with --json"}
+			}
 			con.print(c, buildInfo{version.Running(), price.Default().Generated()})
 			return nil
 		},

@@ -23,9 +23,9 @@ func OtherKind(head []byte, wanted string) string {
 		return "is compressed with gzip; give it a name that ends in .gz"
 	case begins("\x28\xb5\x2f\xfd"):
 		return "is compressed with zstd; give it a name that ends in .zst"
-	case begins("BZh", "\xfd7zXZ"):
+	case begins("\xfd7zXZ"), bzip2.Match(head):
 		return "is compressed in a way that is not read here; unpack it first, for example with bunzip2 or unxz"
-	case begins("PAR1"):
+	case begins("PAR1") && bytes.ContainsFunc(head[:min(len(head), 64)], isControl): // else PAR1 is a column's name
 		return "is a Parquet file; read it with --input-format parquet"
 	case begins("%PDF-"):
 		return "is a PDF, not a table; save the table as CSV from the program that made it"
@@ -74,6 +74,13 @@ func NotLines(head []byte, dotJSON bool) string {
 	}
 	return ""
 }
+
+// bzip2 matches the beginning of a file that bzip2 wrote, also of nothing. A column's name may
+// begin with its first letters.
+var bzip2 = regexp.MustCompile(`^BZh[1-9](1AY&SY|\x17rE8P)`)
+
+// isControl reports whether a character does not occur in text.
+func isControl(c rune) bool { return c < ' ' && c != '\t' && c != '\n' && c != '\r' }
 
 // arrayOfObjects matches the beginning of a table as one array.
 var arrayOfObjects = regexp.MustCompile(`^\[[ \t]*\{`)

@@ -1,6 +1,9 @@
 package fileformat
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestOf(t *testing.T) {
 	for _, c := range []struct {
@@ -42,6 +45,28 @@ func TestOfRefuses(t *testing.T) {
 	} {
 		if got, err := Of(c.path, c.format, c.flag); err == nil || err.Error() != c.want || got != (File{}) {
 			t.Errorf("Of(%q, %q, %q) = %+v, %v, want %s", c.path, c.format, c.flag, got, err, c.want)
+		}
+	}
+}
+
+// A table whose first column is called as other files begin is a table.
+func TestOtherKind(t *testing.T) {
+	for head, want := range map[string]string{
+		"PAR1,PAR2\n1,2\n":                   "",
+		"PAR1":                               "",
+		"PAR1\x15\x04\x15\x80":               "is a Parquet file",
+		"BZh,town\n1,2\n":                    "",
+		"BZh91AY&SY\x00\x01":                 "is compressed in a way that is not read here",
+		"BZh9\x17rE8P\x90\x00\x00\x00\x00":   "is compressed in a way that is not read here",
+		"\xfd7zXZ\x00":                       "is compressed in a way that is not read here",
+		"%PDF-1.7\n":                         "is a PDF",
+		"\x1f\x8b\x08":                       "is compressed with gzip",
+		"[{\"a\":1}]":                        "is JSON",
+		"<a>,b\n1,2\n":                       "",
+		" <!DOCTYPE html>\n<title>x</title>": "is HTML or XML",
+	} {
+		if got := OtherKind([]byte(head), CSV); (got == "") != (want == "") || !strings.HasPrefix(got, want) {
+			t.Errorf("%q %q, want %q", head, got, want)
 		}
 	}
 }

@@ -15,6 +15,7 @@ type Writer struct {
 	mu    sync.Mutex
 	w     io.Writer
 	shown []string // the lines that change, as they are on the screen
+	err   error    // the first of Write
 }
 
 // NewWriter returns a Writer over w. If w is a file that is a terminal, the Writer knows its
@@ -27,9 +28,19 @@ func (w *Writer) Write(text []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, err := io.WriteString(w.w, w.hidden()+Safe(string(text))); err != nil {
+		if w.err == nil {
+			w.err = err
+		}
 		return 0, err
 	}
 	return len(text), nil
+}
+
+// Err returns the first error of Write, for those who print many things and ask once.
+func (w *Writer) Err() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
 }
 
 // Show shows lines below everything that was written. They take the place of those of the

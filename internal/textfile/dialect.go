@@ -187,6 +187,9 @@ func Find(head []byte, whole bool, w Wish) (Finding, error) {
 			return f, err
 		}
 	}
+	if w.Escape == f.Comma { // NewWish has refused it where --delimiter says so
+		return f, fmt.Errorf("%s separate the fields, and --escape %s cannot be the same; leave it out, or say --delimiter", separatorName(f.Comma), CharacterName(w.Escape))
+	}
 	f.Quotes = quotes(head, f.Comma, w)
 	return f, nil
 }
@@ -287,14 +290,14 @@ func (f *Finding) sniff(head []byte, w Wish) error {
 		}
 	}
 	if chosen != f.Comma {
-		rows := "the header"
-		if best.rows > 0 {
-			rows += fmt.Sprintf(" and the first %d rows", best.rows)
-			if best.rows == 1 {
-				rows = "the header and the first row"
-			}
+		show := fmt.Sprintf("the header and the first %d rows show", best.rows)
+		switch best.rows {
+		case 0:
+			show = "the header shows"
+		case 1:
+			show = "the header and the first row show"
 		}
-		f.note("%s separate the fields, as %s show, and the file is read so; --delimiter %s reads it otherwise", separatorName(chosen), rows, CharacterName(f.Comma))
+		f.note("%s separate the fields, as %s, and the file is read so; --delimiter %s reads it otherwise", separatorName(chosen), show, CharacterName(f.Comma))
 		f.Comma = chosen
 		return nil
 	}

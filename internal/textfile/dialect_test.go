@@ -22,7 +22,7 @@ func TestFind(t *testing.T) {
 		{"ragged commas", "a,b,c\n1,2\n1,2,3\n", Wish{}, ", true", "", ""},
 		{"semicolons", "a;b\n1,5;2,5\n", Wish{}, "; true", "semicolons separate the fields, as the header and the first row show, and the file is read so; --delimiter comma reads it otherwise", ""},
 		{"semicolons and a comma in the header", "a;b, c\n1;x\n2;y\n", Wish{}, "; true", "semicolons", ""},
-		{"semicolons in a header alone", "a;b\n", Wish{}, "; true", "as the header show", ""},
+		{"semicolons in a header alone", "a;b\n", Wish{}, "; true", "as the header shows", ""},
 		{"semicolons with a comma, in a header alone", "a;b,c\n", Wish{}, ", true", "", ""},
 		{"semicolons at each end", "a;b;\n1;2;\n", Wish{}, "; true", "semicolons", ""},
 		{"semicolons in quotes", "a;b\n\"x;y\";\"line\nend\"\n", Wish{}, "; true", "semicolons", ""},
@@ -46,6 +46,9 @@ func TestFind(t *testing.T) {
 		{"Excel's line, and otherwise said", "sep=;\na,b\n", Wish{Comma: ','}, ", true", "--delimiter comma says otherwise and counts", ""},
 		{"a name that begins so", "sep=;x\n1\n", Wish{}, "", "", "one column"},
 		{"escapes", `a;b` + "\n" + `"x \"; y";z` + "\n", Wish{Escape: '\\'}, "; true", "semicolons", ""},
+		{"an escape that is the separator", "a,b\n1,2\n", Wish{Escape: ','}, "", "", "commas separate the fields, and --escape comma cannot be the same"},
+		{"an escape that is the separator found", "a|b\n1|2\n", Wish{Escape: '|'}, "", "", "vertical bars separate the fields, and --escape pipe cannot be the same"},
+		{"an escape that is Excel's separator", "sep=|\na|b\n", Wish{Escape: '|'}, "", "", "vertical bars separate"},
 		{"nothing", "", Wish{}, ", true", "", ""},
 	}
 	for _, tt := range tests {

@@ -1,7 +1,6 @@
 package spec
 
 import (
-	"errors"
 	"path/filepath"
 	"strings"
 	"time"
@@ -127,13 +126,14 @@ type List []string
 // UnmarshalYAML implements yaml.InterfaceUnmarshaler.
 func (l *List) UnmarshalYAML(unmarshal func(any) error) error {
 	var many []string
-	if err := unmarshal(&many); err == nil {
+	err := unmarshal(&many)
+	if err == nil {
 		*l = many
 		return nil
 	}
 	var one string
-	if err := unmarshal(&one); err != nil {
-		return errors.New("a text or a list of texts is wanted here")
+	if unmarshal(&one) != nil {
+		return err // it has the position
 	}
 	*l = List{one}
 	return nil

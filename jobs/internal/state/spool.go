@@ -59,6 +59,11 @@ func (f *Folder) Spool(stdin io.Reader, format string, confirm func(sentence str
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return &spec.Error{Err: fmt.Errorf("stdin: %w", err)}
 	}
+	for magic, program := range map[string]string{"\x1f\x8b": "gzip", "\x28\xb5\x2f\xfd": "zstd"} {
+		if bytes.HasPrefix(head, []byte(magic)) {
+			return spec.Errorf(fmt.Sprintf("unpack it on the way, with: %s -dc FILE | genbatch …", program), "stdin is compressed with %s", program)
+		}
+	}
 	if format == "" {
 		if format = sniff(head); format == "" {
 			return spec.Errorf("say it with --input-format csv, tsv, jsonl or parquet", "the format of stdin is not known")

@@ -37,6 +37,8 @@ func TestSpoolFormats(t *testing.T) {
 	}
 	f, _ := newFolder(t)
 	jobtest.IsSpecError(t, "unknown", f.Spool(strings.NewReader("q,r\n"), "", nil, nil), "the format of stdin is not known")
+	jobtest.IsSpecError(t, "gzip", f.Spool(strings.NewReader("\x1f\x8b\x08\x00"), "csv", nil, nil), "stdin is compressed with gzip; unpack it on the way, with: gzip -dc FILE |")
+	jobtest.IsSpecError(t, "zstd", f.Spool(strings.NewReader("\x28\xb5\x2f\xfd\x04"), "", nil, nil), "stdin is compressed with zstd")
 	if left := contents(t, f.Dir); len(left) != 0 {
 		t.Errorf("a refused stdin leaves %v", left)
 	}
