@@ -108,7 +108,7 @@ type record interface {
 // refuseBinary refuses to write Parquet to stdout if that is a terminal.
 func (con *console) refuseBinary(format string) error {
 	if strings.EqualFold(format, "parquet") && terminal.Is(con.stdout) {
-		return &jobs.SpecError{Err: errors.New("Parquet is no text that a terminal can show"), Hint: "name a file with --output, send stdout to one, or take --output-format csv"}
+		return &jobs.SpecError{Err: errors.New("a terminal cannot show Parquet, which is no text"), Hint: "name a file with --output, send stdout to one, or take --output-format csv"}
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ func TestParquetToTerminal(t *testing.T) {
 	var stderr bytes.Buffer
 	args := []string{"genbatch", "run", "-i", "in.csv", "-o", "-", "--output-format", "Parquet", "-m", "gemini-2.5-flash-lite", "--endpoint", "sim", "-p", "{{.body}}"}
 	code := run(args, nil, os.Stdin, terminal, &stderr)
-	if code != 2 || !strings.Contains(stderr.String(), "Parquet is no text that a terminal can show") {
+	if code != 2 || !strings.Contains(stderr.String(), "a terminal cannot show Parquet, which is no text") {
 		t.Errorf("exit %d: %s", code, stderr.String())
 	}
 	if _, err := os.Stat("in.csv.stdout.genbatch"); !os.IsNotExist(err) {
