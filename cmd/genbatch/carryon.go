@@ -12,6 +12,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/batch/quota"
+	"github.com/genbatch/genbatch/cmd/genbatch/internal/args"
 	"github.com/genbatch/genbatch/internal/redact"
 	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
@@ -104,21 +105,8 @@ func sameCommand(without ...string) string {
 		}
 		isHeader = strings.TrimLeft(a, "-") == "header"
 		if a != "--fresh" && a != "--yes" && a != "-y" {
-			words = append(words, shellQuote(a))
+			words = append(words, args.Quote(a))
 		}
 	}
 	return strings.Join(words, " ")
-}
-
-// shellQuote quotes a word for POSIX shells, if it needs quotes.
-func shellQuote(word string) string {
-	if word != "" && !strings.ContainsFunc(word, func(r rune) bool {
-		return !strings.ContainsRune("-_./:=@%+,~", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
-	}) {
-		return word
-	}
-	if safe := terminal.Safe(word); safe != word { // as bash and zsh read it back
-		return "$'" + terminal.Safe(strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\t", `\t`).Replace(word)) + "'"
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

@@ -115,7 +115,7 @@ func initJob(c *cli.Context, con *console) error {
 	for _, note := range append(d.ModelNotes(), warnings...) {
 		fmt.Fprint(con.stderr, terminal.Paragraph("genbatch: warn: "+note+"\n"))
 	}
-	fmt.Fprint(con.stderr, draft.NextCommands(shellQuote(path), d.Output))
+	fmt.Fprint(con.stderr, draft.NextCommands(args.Quote(path), d.Output))
 	return nil
 }
 

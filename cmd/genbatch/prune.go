@@ -1,14 +1,9 @@
 package main
 
 import (
-	"fmt"
-	"math"
-	"regexp"
-	"strconv"
-	"time"
-
 	"github.com/urfave/cli/v2"
 
+	"github.com/genbatch/genbatch/cmd/genbatch/internal/args"
 	"github.com/genbatch/genbatch/jobs"
 	"github.com/genbatch/genbatch/jobs/report"
 )
@@ -40,7 +35,7 @@ func pruneCommand(con *console) *cli.Command {
 			}
 			p := jobs.Pruning{Orphaned: c.Bool("orphaned"), Superseded: c.Bool("superseded"), DryRun: c.Bool("dry-run"), Yes: c.Bool("yes")}
 			if text := c.String("older-than"); text != "" {
-				if p.OlderThan, err = parseAge(text); err != nil {
+				if p.OlderThan, err = args.ParseAge(text); err != nil {
 					return err
 				}
 			}
@@ -52,32 +47,4 @@ func pruneCommand(con *console) *cli.Command {
 			return nil
 		},
 	}
-}
-
-// agePattern matches a number of days and a duration. Either may be left out.
-var agePattern = regexp.MustCompile(`^(?:(\d+)d)?(.*)$`)
-
-// parseAge reads a duration that may begin with days: 30d, 1d12h, 90m.
-func parseAge(text string) (time.Duration, error) {
-	wrong := &jobs.SpecError{Err: fmt.Errorf("older-than is %q", text), Hint: "write --older-than 30d, 36h or 1d12h"}
-	m := agePattern.FindStringSubmatch(text)
-	var d time.Duration
-	if m[2] != "" {
-		var err error
-		if d, err = time.ParseDuration(m[2]); err != nil {
-			return 0, wrong
-		}
-	}
-	if m[1] != "" {
-		const day = 24 * time.Hour
-		days, err := strconv.ParseInt(m[1], 10, 64)
-		if err != nil || d < 0 || days > int64((math.MaxInt64-d)/day) {
-			return 0, wrong
-		}
-		d += time.Duration(days) * day
-	}
-	if d <= 0 {
-		return 0, wrong
-	}
-	return d, nil
 }

@@ -38,7 +38,7 @@ var house = []floor{
 		{"cmd/genbatch/internal/shells", []string{"cmd/genbatch/internal/complete", "internal/terminal"}},
 		{"cmd/genbatch/internal/complete", []string{"cmd/genbatch/internal/args", "cmd/genbatch/internal/manual", "jobs", "jobs/draft", "batch", "batch/price", "batch/quota", "internal/fileformat", "internal/message", "internal/sim", "internal/textfile"}},
 		{"cmd/genbatch/internal/manual", []string{"internal/terminal"}},
-		{"cmd/genbatch/internal/args", []string{"jobs", "internal/message"}},
+		{"cmd/genbatch/internal/args", []string{"jobs", "internal/message", "internal/terminal"}},
 	}},
 	{"reports", []room{
 		{"jobs/report", []string{"jobs", "batch", "batch/price", "batch/quota", "internal/apijson", "internal/message", "internal/terminal"}},
