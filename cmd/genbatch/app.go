@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -21,12 +20,10 @@ func run(words []string, signals <-chan os.Signal, stdin io.Reader, stdout, stde
 	defer close(done)
 	go con.watch(signals, done)
 	code := obey(con, words)
-	// A script must not take what is cut off, or empty, for what there is to know. A reader that
-	// goes away, such as head, has had what it wanted.
-	if err := con.text.Err(); err != nil && code == 0 && !errors.Is(err, syscall.EPIPE) {
-		err = fmt.Errorf("what was found cannot be written to stdout: %w", err)
+	// A script must not take what is cut off, or empty, for what there is to know.
+	if err := con.text.Err(); err != nil && code == 0 {
 		code = exitCode(nil, err)
-		con.printError(err, code, args.AsksJSON(words))
+		con.printError(fmt.Errorf("what was found cannot be written to stdout: %w", err), code, args.AsksJSON(words))
 	}
 	return code
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/genbatch/genbatch/cmd/genbatch/internal/complete"
 	"github.com/genbatch/genbatch/cmd/genbatch/internal/shells"
 	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
 )
 
@@ -42,7 +43,7 @@ func completionCommand(con *console) *cli.Command {
 				}
 				return &jobs.SpecError{Err: err, Hint: "write genbatch completion with one of " + message.List(shells.Names)}
 			}
-			return con.write(shells.Script(shell))
+			return terminal.Send(con.stdout, shells.Script(shell))
 		},
 	}
 }

@@ -113,15 +113,6 @@ func (con *console) refuseBinary(format string) error {
 	return nil
 }
 
-// write writes data to stdout. A reader that goes away, such as head, has had what it wanted.
-func (con *console) write(data string) error {
-	_, err := io.WriteString(con.stdout, data)
-	if errors.Is(err, syscall.EPIPE) {
-		return nil
-	}
-	return err
-}
-
 // copyOut copies an output to stdout. A reader that goes away, such as head, has had what it
 // wanted.
 func (con *console) copyOut(path string) error {

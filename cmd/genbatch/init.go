@@ -57,7 +57,7 @@ func initCommand(con *console) *cli.Command {
 			if c.Bool("print-schema") {
 				schema, err := jobfile.Schema()
 				if err == nil {
-					err = con.write(string(schema))
+					err = terminal.Send(con.stdout, string(schema))
 				}
 				return err
 			}
@@ -105,7 +105,7 @@ func initJob(c *cli.Context, con *console) error {
 		return err
 	}
 	if path == "-" {
-		return con.write(string(text))
+		return terminal.Send(con.stdout, string(text))
 	}
 	if err := draft.WriteFile(path, text, c.Bool("force")); err != nil {
 		return err

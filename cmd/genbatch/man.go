@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/internal/version"
 	"github.com/genbatch/genbatch/jobs"
 )
@@ -33,7 +34,7 @@ func manCommand(con *console) *cli.Command {
 			pages := manualOf(c.App).ManPages(versionDate())
 			dir := c.Args().First()
 			if dir == "" {
-				return con.write(pages[0].Text)
+				return terminal.Send(con.stdout, pages[0].Text)
 			}
 			if err := os.MkdirAll(dir, 0o755); err != nil {
 				return fmt.Errorf("the man pages cannot be written: %w", err)

@@ -1,10 +1,12 @@
 package terminal
 
 import (
+	"errors"
 	"io"
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 
 	"golang.org/x/term"
 )
@@ -28,7 +30,7 @@ func (w *Writer) Write(text []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, err := io.WriteString(w.w, w.hidden()+Safe(string(text))); err != nil {
-		if w.err == nil {
+		if w.err == nil && !errors.Is(err, syscall.EPIPE) {
 			w.err = err
 		}
 		return 0, err
@@ -36,7 +38,8 @@ func (w *Writer) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// Err returns the first error of Write, for those who print many things and ask once.
+// Err returns the first error of Write, for those who print many things and ask once. A
+// reader that went away, such as head, has had what it wanted, and is none.
 func (w *Writer) Err() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -98,6 +101,14 @@ func (w *Writer) columns() (columns int, ok bool) {
 		columns = Columns
 	}
 	return columns, true
+}
+
+// Send writes text as it is. A reader that goes away is no error, as for Err.
+func Send(w io.Writer, text string) error {
+	if _, err := io.WriteString(w, text); !errors.Is(err, syscall.EPIPE) {
+		return err
+	}
+	return nil
 }
 
 // Is reports whether a file, of which a person types or reads the text, is a terminal.
