@@ -412,7 +412,7 @@ func TestStateDeletedDuringTheRun(t *testing.T) {
 	if _, ok := errors.AsType[*LostError](err); !ok || s.Run.Attempts > 12 {
 		t.Fatalf("%d attempts and %v, want a LostError after 10", s.Run.Attempts, err)
 	}
-	f.e.Reply = nil
+	f.e.Answer()
 	if s := f.mustRun(); s.Settled < 9 || len(f.output("response")) != 50 {
 		t.Errorf("the next run finds %d rows settled", s.Settled)
 	}
@@ -458,7 +458,7 @@ func TestRowsAddUpAfterALoss(t *testing.T) {
 			if left := s.Left(50); kept <= 0 || kept+left != 50 {
 				t.Errorf("%d rows are answered, %d of them lost, and %d of 50 left", s.Run.Rows, s.Lost, left)
 			}
-			f.e.Reply = nil
+			f.e.Answer()
 			if s := f.mustRun(); s.Settled != kept || len(f.output("response")) != 50 {
 				t.Errorf("the next run finds %d rows settled, want %d", s.Settled, kept)
 			}

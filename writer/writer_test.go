@@ -126,7 +126,7 @@ func TestJSONLPicked(t *testing.T) {
 func TestCSVToJSONL(t *testing.T) {
 	in := source(t, "a.csv", "b,a\n007,\"x\ny\"\n1\n\"q\"z,1\n")
 	got := text(t, convert(t, in, "o.jsonl", writer.Config{AllInput: true, Columns: results[1:2]}))
-	want := `{"b":"007","a":"x\ny","status":"a <b> \"c\"\n"}` + "\n" + `{"b":"1","a":null,"status":null}` + "\n" + `{"status":null}` + "\n"
+	want := `{"b":"007","a":"x\ny","status":"a <b> \"c\"\n"}` + "\n" + `{"b":"1","a":null,"status":null}` + "\n" + `{"b":null,"a":null,"status":null}` + "\n"
 	if got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}

@@ -38,11 +38,11 @@ func NewEndpoint(t *testing.T) *Endpoint {
 		e.Mu.Lock()
 		e.Asked = append(e.Asked, prompt)
 		e.Times[prompt]++
-		n := e.Times[prompt]
+		n, reply := e.Times[prompt], e.Reply
 		e.Mu.Unlock()
 		status, text := 200, AnswerBody(prompt)
-		if e.Reply != nil {
-			status, text = e.Reply(prompt, n)
+		if reply != nil {
+			status, text = reply(prompt, n)
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)
@@ -50,6 +50,14 @@ func NewEndpoint(t *testing.T) *Endpoint {
 	}))
 	t.Cleanup(e.Close)
 	return e
+}
+
+// Answer takes Reply back. Unlike Reply itself it may be called after a run that ended early,
+// whose last calls may still be served.
+func (e *Endpoint) Answer() {
+	e.Mu.Lock()
+	defer e.Mu.Unlock()
+	e.Reply = nil
 }
 
 // AnswerBody returns a response whose answer is text. It used 100 tokens of input and 10

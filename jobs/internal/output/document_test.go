@@ -19,7 +19,7 @@ func TestColumnsDocument(t *testing.T) {
 	}
 	_, tables, _ := strings.Cut(string(text), "\n## Result columns\n")
 	results, rest, _ := strings.Cut(tables, "\n## Status\n")
-	statuses, rest, _ := strings.Cut(rest, "\n## Columns of what is not text\n")
+	statuses, rest, _ := strings.Cut(rest, "\n## Columns for more than text\n")
 	others, _, complete := strings.Cut(rest, "\n## ")
 	if !complete {
 		t.Fatal("the page has other headings than this test knows")
