@@ -97,7 +97,7 @@ func TestAirflowExitCodes(t *testing.T) {
 	}{
 		{name: "0", state: "success"},
 		{name: "1", state: "up_for_retry", why: "the run broke",
-			change: func(a *airflow) { write(t, a.path("out/labels.csv.genbatch"), "a file where the folder must be") }},
+			change: func(a *airflow) { breakJournal(t, a.path("out/labels.csv")) }},
 		{name: "2", state: "failed", why: "max_costs",
 			change: func(a *airflow) { replace(t, a.path("job.yaml"), "max_cost:", "max_costs:") }},
 		{name: "3", state: "failed", why: "8.3% of the rows have no answer",

@@ -82,6 +82,14 @@ func (c *cron) log() string {
 	return read(c.t, files[len(files)-1])
 }
 
+// breakJournal puts a folder where the journal of an output must be, so that a run breaks.
+func breakJournal(t *testing.T, output string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Join(output+".genbatch", "results-000001.jsonl"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func unixOnly(t *testing.T) {
 	if _, err := exec.LookPath("/bin/sh"); err != nil {
 		t.Skip("needs a Unix shell")
@@ -103,7 +111,7 @@ func TestCron(t *testing.T) {
 	}{
 		{name: "every row ok", genbatch: "0"},
 		{name: "broken", genbatch: "1", code: 1, mail: "genbatch ended with exit code 1 in ",
-			change: func(c *cron) { write(c.t, c.path("out/labels.csv.genbatch"), "a file where the folder must be") }},
+			change: func(c *cron) { breakJournal(c.t, c.path("out/labels.csv")) }},
 		{name: "a mistake", genbatch: "2", code: 2, mail: "genbatch ended with exit code 2 in ",
 			change: func(c *cron) { replace(c.t, c.path("job.yaml"), "max_cost:", "max_costs:") }},
 		{name: "some rows not ok", genbatch: "3", mail: "genbatch: 1 of 12 rows is not ok", change: block},
