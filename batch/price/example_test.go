@@ -50,7 +50,7 @@ func ExampleTable_Lookup() {
 	if !ok {
 		log.Fatal("there is no such model")
 	}
-	input, _ := entry.Period.Tiers[0].Rates[price.Standard].PerMillion(price.InputText)
+	input, _ := entry.Period.Quoted().PerMillion(price.InputText)
 	fmt.Printf("%s: %s USD per million tokens of input\n", entry.ID, input)
 	// Output:
 	// some-model: 0.2 USD per million tokens of input

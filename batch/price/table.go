@@ -156,6 +156,15 @@ func (m *Model) At(t time.Time) *Period {
 // Priced reports whether any price is known. It is false for a nil Period.
 func (p *Period) Priced() bool { return p != nil && (len(p.Tiers) > 0 || p.PerRequest != nil) }
 
+// Quoted returns the rates by which a model is compared with others: the standard ones for the
+// smallest prompts. It is nil if there are none, as for a nil Period.
+func (p *Period) Quoted() *Rates {
+	if p == nil || len(p.Tiers) == 0 {
+		return nil
+	}
+	return p.Tiers[0].Rates[Standard]
+}
+
 // A Table is a set of dated prices. It is read-only and safe for concurrent use.
 // Get one from [Default], [Load] or [LoadFile].
 type Table struct {

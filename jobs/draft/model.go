@@ -51,10 +51,7 @@ func (d *Draft) models() (list []price.Entry) {
 
 // rates returns what a million tokens of text cost in the smallest size of a model's prompts.
 func rates(e *price.Entry) (in, out price.USD, ok bool) {
-	if !e.Period.Priced() || len(e.Period.Tiers) == 0 {
-		return 0, 0, false
-	}
-	r := e.Period.Tiers[0].Rates[price.Standard]
+	r := e.Period.Quoted()
 	if r == nil {
 		return 0, 0, false
 	}

@@ -197,10 +197,7 @@ func (l *line) models() (candidates []Candidate) {
 
 // priceNote says in a few words what a model costs.
 func priceNote(p *price.Period) string {
-	if len(p.Tiers) == 0 {
-		return ""
-	}
-	rates := p.Tiers[0].Rates[price.Standard]
+	rates := p.Quoted()
 	if rates == nil {
 		return ""
 	}
