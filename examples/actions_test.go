@@ -112,7 +112,7 @@ func (r *runner) run(endpoint, table string) (failed []string, printed, summary,
 func TestActions(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("bash"); err != nil {
-		t.Skip("needs bash")
+		t.Skip("bash is not installed; on Debian: apt-get install bash")
 	}
 	r := &runner{t: t, cache: filepath.Join(t.TempDir(), "cache")}
 

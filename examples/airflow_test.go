@@ -43,7 +43,7 @@ func newAirflow(t *testing.T) *airflow {
 	t.Helper()
 	python, err := interpreter()
 	if err != nil {
-		t.Skipf("needs python3: %v", err)
+		t.Skipf("python3 is not installed (%v); on Debian: apt-get install python3", err)
 	}
 	a := &airflow{t: t, python: python, dir: copyFolder(t, "airflow")}
 	a.env = append(cleanEnv(t), "PATH="+filepath.Dir(program())+":"+os.Getenv("PATH"), "PYTHONDONTWRITEBYTECODE=1")

@@ -92,7 +92,7 @@ func breakJournal(t *testing.T, output string) {
 
 func unixOnly(t *testing.T) {
 	if _, err := exec.LookPath("/bin/sh"); err != nil {
-		t.Skip("needs a Unix shell")
+		t.Skip("there is no /bin/sh: run the test on a Unix")
 	}
 }
 

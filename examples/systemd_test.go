@@ -16,7 +16,7 @@ import (
 func TestSystemdUnits(t *testing.T) {
 	analyze, err := exec.LookPath("systemd-analyze")
 	if err != nil {
-		t.Skip("needs systemd-analyze, from Debian's package systemd")
+		t.Skip("systemd-analyze is not installed; on Debian: apt-get install systemd")
 	}
 	dir := copyFolder(t, "systemd")
 	service := filepath.Join(dir, "genbatch@tickets.service")

@@ -90,7 +90,7 @@ func TestFlagsReadWell(t *testing.T) {
 func TestExamplesParse(t *testing.T) {
 	sh, err := exec.LookPath("sh")
 	if err != nil {
-		t.Skip("there is no sh to divide examples into words")
+		t.Skip("there is no sh to divide examples into words: run the test where a POSIX shell is in PATH")
 	}
 	app := testApp()
 	p := manualOf(app)

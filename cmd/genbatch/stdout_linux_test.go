@@ -11,7 +11,7 @@ import (
 func TestParquetToTerminal(t *testing.T) {
 	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
-		t.Skipf("there is no pseudo-terminal here: %v", err)
+		t.Skipf("there is no pseudo-terminal here (%v): run the test where devpts is mounted", err)
 	}
 	defer terminal.Close()
 	t.Chdir(t.TempDir())

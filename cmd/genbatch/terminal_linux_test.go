@@ -29,7 +29,7 @@ func newScreen(t *testing.T, c *exec.Cmd) *screen {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
-		t.Skipf("there is no terminal to test in: %v", err)
+		t.Skipf("there is no pseudo-terminal here (%v): run the test where devpts is mounted", err)
 	}
 	ioctl := func(request uintptr, arg unsafe.Pointer) {
 		if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, master.Fd(), request, uintptr(arg)); errno != 0 {
