@@ -73,8 +73,9 @@ func (con *console) say(text string) {
 func (con *console) untilSignal(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	finish := func(s os.Signal) {
-		cancel(fmt.Errorf("the signal %v", s))
+		// Said first: a run that has nothing under way is over before another word could be.
 		con.say(fmt.Sprintf("\ngenbatch: %v: nothing new is sent; calls under way have 30 s to finish\n(once more to leave at once)\n", s))
+		cancel(fmt.Errorf("the signal %v", s))
 	}
 	con.interrupted.Store(&finish)
 	return ctx, func() { con.interrupted.Store(nil); cancel(nil) }
