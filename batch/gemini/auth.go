@@ -80,3 +80,28 @@ func (c *Client) key() (string, error) {
 	}
 	return key, nil
 }
+
+// StorageClient returns a client for Cloud Storage, where the jobs of Vertex AI's batch API
+// read and write. It uses the same account, proxy and certificates as c. Other servers than
+// Google's own, such as an emulator, get no token. Redirects are not followed.
+func (c *Client) StorageClient() *http.Client {
+	return &http.Client{
+		Transport:     withTokens{c},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+type withTokens struct{ client *Client }
+
+func (t withTokens) RoundTrip(req *http.Request) (*http.Response, error) {
+	c := t.client
+	if c.config.Endpoint.Auth == AuthOAuth && req.URL.Scheme == "https" && strings.HasSuffix(req.URL.Hostname(), ".googleapis.com") {
+		token, err := c.key()
+		if err != nil {
+			return nil, err
+		}
+		req = req.Clone(req.Context()) // a RoundTripper must not change its request
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	return c.transport.RoundTrip(req)
+}

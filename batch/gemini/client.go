@@ -20,6 +20,8 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/gemini/internal/clock"
+	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/internal/redact"
 )
@@ -134,6 +136,9 @@ func New(c Config) (*Client, error) {
 	return &Client{config: c, transport: rt, header: c.header()}, nil
 }
 
+// Endpoint returns where the client sends its requests.
+func (c *Client) Endpoint() Endpoint { return c.config.Endpoint }
+
 // header returns the header fields that all requests share. The key is not among them,
 // nor is what depends on the tier.
 func (c *Config) header() http.Header {
@@ -155,18 +160,7 @@ func (c *Client) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 		return x.noKey(err)
 	}
 
-	attempt, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	timeout := c.timeout(r.Tier)
-	end := time.Now().Add(timeout)
-	var begun atomic.Bool // whether the answer has begun
-	timer := time.AfterFunc(timeout, func() {
-		if begun.Load() && time.Now().Before(end) {
-			cancel(errIdle)
-		} else {
-			cancel(errTotal)
-		}
-	})
+	attempt, timer := clock.Start(ctx, clock.Limits{Total: c.timeout(r.Tier), Idle: c.config.IdleTimeout})
 	defer timer.Stop()
 	method := ":generateContent"
 	if c.config.Stream || r.Stream {
@@ -185,7 +179,7 @@ func (c *Client) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 	// and would put the address with its query into errors.
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
-		return x.unsent(ctx, why(attempt, err), sent.Load())
+		return x.unsent(ctx, clock.Why(attempt, err), sent.Load())
 	}
 	defer resp.Body.Close()
 	x.sent, x.status, x.header = r.Body, resp.StatusCode, resp.Header
@@ -193,23 +187,12 @@ func (c *Client) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 	if resp.StatusCode/100 != 2 {
 		limit = min(limit, maxErrorBytes)
 	}
-	alive := func() { timer.Reset(min(c.config.IdleTimeout, time.Until(end))) }
-	begun.Store(true)
-	alive()
-	x.body, x.oversize, err = readBody(resp, limit, alive)
+	timer.Alive()
+	x.body, x.oversize, err = timer.ReadBody(resp, limit)
 	if err != nil {
-		x.broke = why(attempt, err)
+		x.broke = clock.Why(attempt, err)
 	}
 	return x.classified()
-}
-
-// why returns the reason for which the attempt was ended, or else err. The reason says
-// more than the error that the transport makes of it.
-func why(attempt context.Context, err error) error {
-	if cause := context.Cause(attempt); cause != nil {
-		return cause
-	}
-	return err
 }
 
 // timeout returns how long an attempt in the tier may take. Calls of the Files API have
@@ -229,7 +212,7 @@ func (c *Client) request(ctx context.Context, r *batch.Request, method, key stri
 	body := r.Body
 	var err error
 	if e.Vertex {
-		if body, err = withRoles(body); err != nil {
+		if body, err = apijson.WithRoles(body); err != nil {
 			return nil, err
 		}
 	} else if r.Tier != "" {
@@ -264,7 +247,7 @@ func (c *Client) blankOf(v variant) (*http.Request, error) {
 		return last.request, nil
 	}
 	e := c.config.Endpoint
-	req, err := http.NewRequest(http.MethodPost, e.url(v.model, v.method), nil)
+	req, err := http.NewRequest(http.MethodPost, e.URL(v.model, v.method), nil)
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,12 @@
 package gemini
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 
@@ -34,35 +36,18 @@ func (c *Client) CountTokens(ctx context.Context, r *batch.Request) (int64, erro
 	if err != nil {
 		return 0, err
 	}
-	key, err := c.key()
-	if err != nil {
-		return 0, err
-	}
-	secrets := c.redactor(key)
-	ctx, cancel := context.WithTimeout(ctx, c.timeout(""))
-	defer cancel()
-	req, err := c.request(ctx, &batch.Request{Model: r.Model, Body: body}, ":countTokens", key)
-	if err != nil {
-		return 0, err
-	}
-	resp, err := c.transport.RoundTrip(req)
-	if err != nil {
-		return 0, fmt.Errorf("countTokens: no answer: %w", why(ctx, err))
-	}
-	defer resp.Body.Close()
-	text, _, err := readBody(resp, maxErrorBytes, func() {})
-	if err != nil {
-		return 0, fmt.Errorf("countTokens: %w", err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		x := exchange{status: resp.StatusCode, header: resp.Header, body: secrets.Body(text), limit: maxErrorBytes, keyFrom: c.config.KeyFrom, secrets: secrets}
-		o := x.outcome()
-		return 0, fmt.Errorf("countTokens: %w", o.Err)
+	reply, failed := c.Call(ctx, &Call{
+		Method: http.MethodPost, Address: c.config.Endpoint.URL(r.Model, ":countTokens"),
+		Header: map[string]string{"Content-Type": "application/json"},
+		Body:   io.NewSectionReader(bytes.NewReader(body), 0, int64(len(body))),
+	})
+	if failed != nil {
+		return 0, fmt.Errorf("countTokens: %w", failed.Err)
 	}
 	var answer struct {
 		Total wire.Count `json:"totalTokens"`
 	}
-	if json.Unmarshal(wire.Camel(text), &answer) != nil || answer.Total <= 0 {
+	if json.Unmarshal(wire.Camel(reply.Body), &answer) != nil || answer.Total <= 0 {
 		return 0, errors.New("countTokens: the answer has no totalTokens")
 	}
 	return int64(answer.Total), nil

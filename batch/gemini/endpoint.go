@@ -72,11 +72,11 @@ var named = map[string]struct {
 	}, "GOOGLE_VERTEX_BASE_URL"},
 	"yescale": {Endpoint: Endpoint{
 		Auth: AuthGoogKey, KeyEnv: []string{"YESCALE_API_KEY"},
-		Facts: Facts{NoTiers: true, InlineLimit: gatewayInlineLimit},
+		Facts: Facts{NoTiers: true, NoBatches: true, InlineLimit: gatewayInlineLimit},
 	}},
 	"gptproto": {Endpoint: Endpoint{
 		BaseURL: "https://gptproto.com", Auth: AuthRaw, KeyEnv: []string{"GPTPROTO_API_KEY"},
-		Facts: Facts{NoTiers: true, InlineLimit: gatewayInlineLimit},
+		Facts: Facts{NoTiers: true, NoBatches: true, InlineLimit: gatewayInlineLimit},
 	}},
 	"sim": {Endpoint: Endpoint{
 		Auth:  AuthNone,
@@ -210,9 +210,10 @@ func (e Endpoint) Warning() string {
 	return "the key goes to " + u.Host + " unencrypted: use https"
 }
 
-// url returns the address of a call, without a key. The model may have models/ before
-// its name. Names that begin with tunedModels/ or dynamic/ are kept.
-func (e Endpoint) url(model, method string) string {
+// URL returns the address of a model's method, such as ":generateContent", without a key.
+// The model may have models/ before its name. Names that begin with tunedModels/ or
+// dynamic/ are kept.
+func (e Endpoint) URL(model, method string) string {
 	return e.BaseURL + "/" + e.Version + "/" + e.modelPath(model) + method
 }
 

@@ -76,7 +76,7 @@ func TestParseEndpoint(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := e.url(tt.model, ":generateContent"); got != tt.url {
+			if got := e.URL(tt.model, ":generateContent"); got != tt.url {
 				t.Errorf("url\n got %s\nwant %s", got, tt.url)
 			}
 			if e.Auth != tt.auth || e.String() != tt.str {

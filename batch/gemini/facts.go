@@ -23,6 +23,12 @@ type Facts struct {
 	// tiers. It would charge its own price for a call that seems to cost half.
 	NoTiers bool
 
+	// NoBatches says that the endpoint, as far as is known, has no Batch API: YEScale and
+	// GPTProto document none, and new-api, which resellers run, did not route it as of
+	// 2026-07-30. Of a base URL it is not known, and false.
+	// https://github.com/QuantumNous/new-api/issues/6535
+	NoBatches bool
+
 	// FilesAPI says that media can be uploaded through the Files API.
 	FilesAPI bool
 

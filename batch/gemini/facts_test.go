@@ -5,7 +5,7 @@ import "testing"
 // TestFacts checks the facts about an endpoint against what the user said about it.
 func TestFacts(t *testing.T) {
 	unknown := Facts{InlineLimit: gatewayInlineLimit}
-	gateway := Facts{NoTiers: true, InlineLimit: gatewayInlineLimit}
+	gateway := Facts{NoTiers: true, NoBatches: true, InlineLimit: gatewayInlineLimit}
 	google := Facts{Dialect: GoogleDialect, ListPrices: true, FilesAPI: true, CountsTokens: true, InlineLimit: googleInlineLimit}
 	vertex := Facts{Dialect: VertexDialect, ListPrices: true, CountsTokens: true, InlineLimit: gatewayInlineLimit}
 	simulator := Facts{Simulated: true, ListPrices: true, FilesAPI: true, CountsTokens: true, InlineLimit: googleInlineLimit}

@@ -23,8 +23,6 @@ const (
 	uploadChunk = 8 << 20
 	// uploadFaults is how many exchanges of an upload may fail in a row.
 	uploadFaults = 5
-	// maxFileReply bounds the description of a file, in bytes.
-	maxFileReply = 1 << 20
 	// MaxFileBytes is the size of the largest file that the Files API takes.
 	// https://ai.google.dev/gemini-api/docs/files
 	MaxFileBytes = 2 << 30
@@ -106,7 +104,7 @@ func (f *Files) Upload(ctx context.Context, content io.ReaderAt, size int64, mim
 	if err != nil {
 		return nil, err
 	}
-	session := reply.header.Get("X-Goog-Upload-Url")
+	session := reply.Header.Get("X-Goog-Upload-Url")
 	if err := f.checkSession(session); err != nil {
 		return nil, err
 	}
@@ -144,14 +142,14 @@ func (f *Files) Upload(ctx context.Context, content io.ReaderAt, size int64, mim
 		if err != nil {
 			return nil, err
 		}
-		status := strings.ToLower(reply.header.Get("X-Goog-Upload-Status"))
+		status := strings.ToLower(reply.Header.Get("X-Goog-Upload-Status"))
 		switch {
 		case status == "final" || offset == size && !unsure:
-			return reply.file()
+			return readFile(reply)
 		case status == "cancelled":
 			return nil, fileErrorf(batch.Retry, "", batch.KindServer, "", "the Files API gave the upload up")
 		case unsure:
-			received, err := strconv.ParseInt(reply.header.Get("X-Goog-Upload-Size-Received"), 10, 64)
+			received, err := strconv.ParseInt(reply.Header.Get("X-Goog-Upload-Size-Received"), 10, 64)
 			if err != nil || received < 0 || received > size {
 				return nil, fileErrorf(batch.Retry, "", batch.KindServer, "", "the Files API does not say how much it has of the upload")
 			}
@@ -166,9 +164,7 @@ func (f *Files) Upload(ctx context.Context, content io.ReaderAt, size int64, mim
 // checkSession refuses an address to which the content would go unencrypted. The content
 // may be private.
 func (f *Files) checkSession(session string) error {
-	u, err := url.Parse(session)
-	base, berr := url.Parse(f.client.config.Endpoint.BaseURL)
-	if err == nil && berr == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == base.Scheme && u.Host == base.Host) {
+	if u, err := url.Parse(session); err == nil && f.client.trusted(u) {
 		return nil
 	}
 	return fileErrorf(batch.Settled, batch.Failed, batch.KindConfig, hintAddress, "the endpoint gave no usable address for the upload")
@@ -180,7 +176,7 @@ func (f *Files) Get(ctx context.Context, name string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return reply.file()
+	return readFile(reply)
 }
 
 // Delete removes the file. It is no error if the file no longer exists.
@@ -251,19 +247,13 @@ func (f *Files) url(name string) string {
 	return e.BaseURL + "/" + e.Version + "/files/" + url.PathEscape(strings.TrimPrefix(name, "files/"))
 }
 
-// A fileReply is an answer of the Files API with a status of 2xx.
-type fileReply struct {
-	header http.Header
-	body   []byte
-}
-
-// file reads the description of a file. The last answer of an upload wraps it in an
+// readFile reads the description of a file. The last answer of an upload wraps it in an
 // object.
-func (r *fileReply) file() (*File, error) {
+func readFile(r *Reply) (*File, error) {
 	var wrapped struct {
 		File json.RawMessage `json:"file"`
 	}
-	text := wire.Camel(r.body)
+	text := wire.Camel(r.Body)
 	if json.Unmarshal(text, &wrapped) == nil && wrapped.File != nil {
 		text = wrapped.File
 	}
@@ -274,84 +264,22 @@ func (r *fileReply) file() (*File, error) {
 	return &file, nil
 }
 
-// exchange makes one exchange with the Files API.
-func (f *Files) exchange(ctx context.Context, method, address string, header map[string]string, body *io.SectionReader) (*fileReply, error) {
-	c := f.client
-	x := exchange{limit: maxFileReply, keyFrom: c.config.KeyFrom, secrets: c.redactor("")}
-	key, err := c.key()
-	if err != nil {
-		return nil, &FileError{x.noKey(err)}
+// exchange makes one exchange with the Files API. The server names the address of an
+// upload, which may be on another host.
+func (f *Files) exchange(ctx context.Context, method, address string, header map[string]string, body *io.SectionReader) (*Reply, error) {
+	reply, o := f.client.Call(ctx, &Call{Method: method, Address: address, Header: header, Body: body})
+	if o == nil {
+		return reply, nil
 	}
-	x.secrets = c.redactor(key)
-	timed, stop := context.WithTimeoutCause(ctx, c.timeout(""), errTotal)
-	defer stop()
-	req, err := http.NewRequestWithContext(timed, method, address, nil)
-	if err != nil {
-		return nil, fileErrorf(batch.Settled, batch.Failed, batch.KindConfig, hintAddress, "the Files API has no usable address")
+	o.MaybeBilled, o.Limits = false, nil
+	if o.Consequence == batch.SlowDown || o.Consequence == batch.Park {
+		o.Consequence = batch.Retry // the limit is not one of the model
 	}
-	if body != nil {
-		req.ContentLength = body.Size()
-		req.GetBody = func() (io.ReadCloser, error) {
-			return io.NopCloser(io.NewSectionReader(body, 0, body.Size())), nil
-		}
-		if req.Body, err = req.GetBody(); err != nil {
-			return nil, err
-		}
-		if body.Size() == 0 {
-			req.Body = http.NoBody
-		}
-	}
-	for name, values := range c.config.Header {
-		req.Header[http.CanonicalHeaderKey(name)] = values
-	}
-	for name, value := range header {
-		req.Header.Set(name, value)
-	}
-	req.Header.Del("Accept-Encoding")
-	req.Header.Set("User-Agent", strings.TrimSuffix("genbatch/"+c.config.Version, "/"))
-	// The server names the address of an upload, which may be on another host. Neither
-	// the key nor the user's own headers are sent there.
-	if strings.HasPrefix(address, c.config.Endpoint.BaseURL+"/") {
-		if err := c.authorize(req, key); err != nil {
-			return nil, fileErrorf(batch.Stop, "", batch.KindConfig, "", "%v", err)
-		}
-	} else {
-		for name := range c.config.Header {
-			req.Header.Del(name)
-		}
-	}
-	resp, err := c.transport.RoundTrip(req)
-	if err != nil {
-		return nil, x.brokenOff(ctx, why(timed, err))
-	}
-	defer resp.Body.Close()
-	x.status, x.header = resp.StatusCode, resp.Header
-	x.body, x.oversize, err = readBody(resp, maxFileReply, func() {})
-	if resp.StatusCode/100 != 2 {
-		x.body = x.secrets.Body(x.body)
-		o := x.outcome()
-		o.MaybeBilled, o.Limits = false, nil
-		if o.Consequence == batch.SlowDown || o.Consequence == batch.Park {
-			o.Consequence = batch.Retry // the limit is not one of the model
-		}
-		o.Err.Message = "the Files API: " + o.Err.Message
-		k, none := o.Err.Kind, slices.Contains([]int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented}, resp.StatusCode)
-		if none || o.Consequence == batch.Stop && k != batch.KindKey && k != batch.KindBilling {
-			// A proxy in front of Google may have no Files API. Rows without uploads go on.
-			o.Consequence, o.Status, o.Refusal, o.Err.Hint = batch.Settled, batch.Failed, "", "use smaller files, or their https:// addresses"
-		}
-		return nil, &FileError{o}
-	}
-	if err != nil {
-		return nil, x.brokenOff(ctx, why(timed, err))
-	}
-	return &fileReply{header: resp.Header, body: x.body}, nil
-}
-
-// brokenOff returns the error of an exchange without a complete answer.
-func (x *exchange) brokenOff(ctx context.Context, err error) *FileError {
-	o := x.unsent(ctx, err, false)
-	o.Consequence = batch.Retry
 	o.Err.Message = "the Files API: " + o.Err.Message
-	return &FileError{o}
+	k, none := o.Err.Kind, slices.Contains([]int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented}, o.Err.HTTPStatus)
+	if none || o.Consequence == batch.Stop && k != batch.KindKey && k != batch.KindBilling {
+		// A proxy in front of Google may have no Files API. Rows without uploads go on.
+		o.Consequence, o.Status, o.Refusal, o.Err.Hint = batch.Settled, batch.Failed, "", "use smaller files, or their https:// addresses"
+	}
+	return nil, &FileError{*o}
 }

@@ -19,6 +19,7 @@ import (
 	"testing"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/gemini/internal/clock"
 )
 
 var update = flag.Bool("update", false, "write docs/outcomes.md anew")
@@ -171,9 +172,9 @@ var failures = []struct {
 	{"a certificate of another host, or an expired one", x509.HostnameError{Certificate: &x509.Certificate{}}, false},
 	{"no TLS where there should be", tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}, false},
 	{"the connection is reset or closed before an answer", syscall.ECONNRESET, false},
-	{"no whole answer within `--timeout`", errTotal, false},
+	{"no whole answer within `--timeout`", clock.ErrTotal, false},
 	{"the answer breaks off", io.ErrUnexpectedEOF, true},
-	{"the answer falls silent for 2 minutes", errIdle, true},
+	{"the answer falls silent for 2 minutes", clock.ErrIdle, true},
 }
 
 // consequences are the columns that say what follows from an outcome.

@@ -102,18 +102,6 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
-// TestClaimedLength checks that a Content-Length is not believed beforehand.
-func TestClaimedLength(t *testing.T) {
-	resp := &http.Response{ContentLength: 60 << 20, Body: io.NopCloser(strings.NewReader("{}"))}
-	body, oversize, err := readBody(resp, 64<<20, func() {})
-	if string(body) != "{}" || oversize || err != nil {
-		t.Errorf("%q, %v, %v", body, oversize, err)
-	}
-	if cap(body) > 2*firstBuffer {
-		t.Errorf("%d bytes were set aside", cap(body))
-	}
-}
-
 // cut answers with a body that ends before its Content-Length.
 func cut(body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {

@@ -1,7 +1,6 @@
 package gemini
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -62,36 +61,6 @@ func (e Endpoint) vertexPath(model string) string {
 	return scope + "publishers/google/models/" + url.PathEscape(strings.TrimPrefix(model, "models/"))
 }
 
-// withRoles returns the body with the role "user" in each content that has no role.
-// Vertex AI requires it, and Google AI adds it by itself. A body that needs no change,
-// or does not have the expected form, is returned as it is.
-func withRoles(body json.RawMessage) (json.RawMessage, error) {
-	top, err := apijson.ParseAsWritten(body)
-	if err != nil {
-		return body, nil
-	}
-	var contents []apijson.Object
-	if err := json.Unmarshal(top["contents"], &contents); err != nil {
-		var one apijson.Object // the API reads a single object as a list of one
-		if json.Unmarshal(top["contents"], &one) != nil || one == nil {
-			return body, nil
-		}
-		contents = []apijson.Object{one}
-	}
-	changed := false
-	for _, c := range contents {
-		role := bytes.TrimSpace(c["role"])
-		if c != nil && (len(role) == 0 || string(role) == "null" || string(role) == `""`) {
-			c["role"] = json.RawMessage(`"user"`)
-			changed = true
-		}
-	}
-	if !changed {
-		return body, nil
-	}
-	return with(top, "contents", contents)
-}
-
 // withField returns the body with a top-level field set, unless the body has that field
 // already, in either spelling.
 func withField(body json.RawMessage, name, value string) (json.RawMessage, error) {
@@ -99,12 +68,7 @@ func withField(body json.RawMessage, name, value string) (json.RawMessage, error
 	if err != nil || top == nil || top.Has(name) {
 		return body, nil
 	}
-	return with(top, name, value)
-}
-
-// with returns the body top with the field set to v.
-func with(top apijson.Object, field string, v any) (json.RawMessage, error) {
-	if err := top.Put(field, v); err != nil {
+	if err := top.Put(name, value); err != nil {
 		return nil, err
 	}
 	return apijson.Marshal(top)
