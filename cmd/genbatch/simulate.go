@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -19,14 +21,19 @@ func simulateCommand(con *console) *cli.Command {
 	for _, k := range sim.FaultKinds() {
 		fmt.Fprintf(&kinds, "\n  %-12s %s", k.Name, k.Help)
 	}
+	kinds.WriteString("\n\nFaults of batches, KIND or KIND:VALUE for all, with =SHARE for some, or with @N for the\n" +
+		"N-th call, job or row:")
+	for _, k := range sim.BatchFaultKinds() {
+		fmt.Fprintf(&kinds, "\n  %-12s %s", k.Name, k.Help)
+	}
 	return &cli.Command{
 		Name:     "simulate",
 		Usage:    "serve the simulator on a loopback address, for trying things and for tests",
 		Category: commandsHelp,
-		Description: "Serves generateContent, streamGenerateContent, countTokens, models and, as google,\n" +
-			"files, until it is interrupted. Every answer is made up: model_version ends in\n" +
+		Description: "Serves generateContent, streamGenerateContent, countTokens, models, batches and, as\n" +
+			"google, files, until it is interrupted. Every answer is made up: model_version ends in\n" +
 			"-simulated. Tools are played, image models draw, speech models hum. Counts are\n" +
-			"served at /sim/stats.\n\n" +
+			"served at /sim/stats, with a ledger of the rows of batches that were billed.\n\n" +
 			"# Serve it with a quota and faults, and run a job against it. GENBATCH_API_KEY can be anything\n" +
 			"genbatch simulate --listen 127.0.0.1:8080 --latency 300ms --rpm 600 \\\n" +
 			"    --faults 503=0.05,cut=0.01 &\n" +
@@ -47,6 +54,10 @@ func simulateCommand(con *console) *cli.Command {
 			&cli.DurationFlag{Name: "file-delay", Category: "answers", Usage: "`DURATION` for which an uploaded file is PROCESSING"},
 			&cli.BoolFlag{Name: "old-schemas", Category: "answers", Usage: "refuse responseJsonSchema, as an unknown field"},
 			&cli.StringFlag{Name: "faults", Category: "faults", Usage: "`KIND=SHARE,...` of requests that get a fault; the kinds stand above"},
+			&cli.DurationFlag{Name: "batch-time", Category: "batches", Value: time.Second, Usage: "`DURATION` of a batch, a third of which it is pending"},
+			&cli.Float64Flag{Name: "batch-speed", Category: "batches", Value: 1, Usage: "let what takes 48 hours or six weeks pass `N` times as fast"},
+			&cli.StringFlag{Name: "batch-faults", Category: "batches", Usage: "`KIND,...` of faults of batches; the kinds stand above"},
+			&cli.StringFlag{Name: "batch-storage", Category: "batches", Usage: "`URL` of the Cloud Storage that batches of vertex read and write"},
 			&cli.Uint64Flag{Name: "seed", Category: "faults", Base: 10, Usage: "number `N` that decides which requests the faults hit"},
 			&cli.BoolFlag{Name: "count-answers", Category: "answers", Usage: "count answers by request, for /sim/stats"},
 		},
@@ -62,11 +73,20 @@ func simulateCommand(con *console) *cli.Command {
 			if err != nil {
 				return &jobs.SpecError{Err: err}
 			}
+			batchFaults, err := sim.ParseBatchFaults(c.String("batch-faults"))
+			if err != nil {
+				return &jobs.SpecError{Err: err}
+			}
+			pending := c.Duration("batch-time") / 3
 			server, err := sim.Listen(c.String("listen"), sim.Config{
 				Dialect: dialect, PathPrefix: c.String("path-prefix"), Keys: c.StringSlice("accept-key"),
 				Quota:       sim.Quota{RPM: c.Int("rpm"), TPM: c.Int("tpm"), RPD: c.Int("rpd"), Bare: c.Bool("bare-quota")},
 				Concurrency: c.Int("concurrency"), Latency: c.Duration("latency"), Jitter: c.Duration("jitter"),
 				OldSchemas: c.Bool("old-schemas"), FileDelay: c.Duration("file-delay"),
+				Batches: sim.Batches{
+					Pending: cmp.Or(pending, -1), Running: cmp.Or(c.Duration("batch-time")-pending, -1), Speed: c.Float64("batch-speed"),
+					Faults: batchFaults, Storage: c.String("batch-storage"),
+				},
 				Faults: faults, Seed: c.Uint64("seed"), CountAnswers: c.Bool("count-answers"),
 			})
 			if err != nil {

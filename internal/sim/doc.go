@@ -1,10 +1,11 @@
 // Package sim is a simulator of the Gemini API. Its HTTP server answers generateContent,
-// streamGenerateContent, countTokens, the list of models and the Files API, in the shapes
-// that Google, Vertex AI and two gateways give them. With it, genbatch can be tried
-// without a key, and tested against everything that a real endpoint does wrong.
+// streamGenerateContent, countTokens, the list of models, the Files API and the batch API,
+// in the shapes that Google, Vertex AI and two gateways give them. With it, genbatch can be
+// tried without a key, and tested against everything that a real endpoint does wrong.
 //
-// The package serves: it has the routes, the keys, the quotas, the faults, the files and
-// the counts. Package wire knows the protocol, and package answer makes the answers. A
+// The package serves: it has the routes, the keys, the faults and the counts. Package wire
+// knows the protocol, package answer makes the answers, package quota has the limits,
+// package filestore keeps the files, and package batches has the jobs of the batch API. A
 // further part of the API becomes a type that [Server] holds, with a line for each of its
 // methods in the table of routes.
 //
@@ -32,13 +33,22 @@
 // the voice. Both cost as many tokens as Google has published. Media in a prompt are
 // decoded, compared with their type, and counted by modality.
 //
-// Google's dialect has the Files API, with resumable uploads. A file belongs to its key,
-// and is gone after 48 hours. The display name of an upload may hold directives: those
+// Google's dialect has the Files API, with uploads that are resumable or multipart. A file belongs to the
+// project of its key, and is gone after 48 hours. Each key has a project of its own, but for
+// keys that end in the same @name. The display name of an upload may hold directives: those
 // below for its first call, and these of its own:
 //
 //	[[sim:lostchunk]]    half of the first chunk is kept, and answered with 503
 //	[[sim:slowfile=2s]]  the file is PROCESSING for so long
 //	[[sim:failedfile]]   the file is FAILED after that
+//
+// # Batches
+//
+// Google's dialect has the batch API for files and for rows in the call, and Vertex AI's has
+// it for objects of Cloud Storage. A batch takes a second, however many rows it has
+// ([Config].Batches), or rather as long as it takes to answer them. A row is answered as a
+// call would be, with the directives of its text and the configured faults. What is refused
+// is an error of the row. [Stats] has a ledger of the rows that were billed.
 //
 // # Faults
 //
@@ -52,13 +62,14 @@
 //	[[sim:slow=2s]]     with a value
 //	[[sim:slowx1=2s]]   both
 //
-// [FaultKinds] lists them all. Of several directives, all those apply that change the
+// [FaultKinds] lists them all. Batches have faults of their own, of the calls, the jobs and
+// the rows ([batches.ParseFaults]). Of several directives, all those apply that change the
 // answer, until one replaces it. The count of tries starts again with an answer that no
 // passing fault has touched. Requests with equal bodies share a count.
 //
 // # What it does not do
 //
-// It has no batches, and caches nothing: a directive can only make it say so. Built-in
+// It caches nothing: a directive can only make it say so. Built-in
 // tools other than those above, such as googleMaps and fileSearch, are accepted and do
 // nothing. A quota of tokens counts input tokens, by the estimate of four characters a
 // token that the usage has too. A request that is larger than the quota is always refused.

@@ -39,9 +39,10 @@ type exchange struct {
 	damage damage
 }
 
-// sleep waits, and reports whether the caller is still there after it.
+// sleep waits, and reports whether the caller is still there after it. Nobody waits for the
+// row of a batch.
 func (x *exchange) sleep(d time.Duration) bool {
-	if d <= 0 {
+	if d <= 0 || x.inBatch() {
 		return true
 	}
 	t := time.NewTimer(d)
@@ -161,7 +162,12 @@ func (x *exchange) readBody() bool {
 		return false
 	}
 	x.body = b.Bytes()
+	x.hashBody()
+	return true
+}
+
+// hashBody sets the hashes of the body.
+func (x *exchange) hashBody() {
 	x.bodySum = sha256.Sum256(x.body)
 	x.bodyHash = binary.BigEndian.Uint64(x.bodySum[:])
-	return true
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/internal/sim/answer"
+	"github.com/genbatch/genbatch/internal/sim/quota"
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
@@ -52,14 +53,14 @@ var plainFaults = []faultKind{
 	{"429", "429 with QuotaFailure and RetryInfo, of =DURATION (1s)", checkDuration, (*exchange).fault429},
 	{"429bare", "429 that says neither which limit nor how long", nil, refusal(func(x *exchange) *wire.Error { return wire.BareQuota(x.server.config.Dialect) })},
 	{"429day", "429, the quota of the day is used up", nil, refusal(func(x *exchange) *wire.Error {
-		return wire.QuotaExceeded([]wire.Violation{{Metric: metricRequests, ID: idDay, Model: x.model.Name, Limit: "250"}}, 27*time.Second)
+		return wire.QuotaExceeded([]wire.Violation{{Metric: quota.MetricRequests, ID: quota.IDDay, Model: x.model.Name, Limit: "250"}}, 27*time.Second)
 	})},
 	{"429empty", "429 with an empty body", nil, func(x *exchange, _ string) bool {
 		x.w.WriteHeader(http.StatusTooManyRequests)
 		return true
 	}},
 	{"429zero", "429, limit: 0: the model is not on this tier", nil, refusal(func(x *exchange) *wire.Error {
-		return wire.QuotaExceeded([]wire.Violation{{Metric: metricRequests, ID: idMinute, Model: x.model.Name, Limit: "0"}}, 20*time.Second)
+		return wire.QuotaExceeded([]wire.Violation{{Metric: quota.MetricRequests, ID: quota.IDMinute, Model: x.model.Name, Limit: "0"}}, 20*time.Second)
 	})},
 	{"499", "499 CANCELLED", nil, refusal(func(*exchange) *wire.Error {
 		return wire.Errorf(499, "CANCELLED", "The operation was cancelled.")
@@ -217,7 +218,7 @@ func (x *exchange) fault429(value string) bool {
 		x.fail(wire.BareQuota(x.server.config.Dialect))
 		return true
 	}
-	v := wire.Violation{Metric: metricRequests, ID: idMinute, Model: x.model.Name}
+	v := wire.Violation{Metric: quota.MetricRequests, ID: quota.IDMinute, Model: x.model.Name}
 	x.fail(wire.QuotaExceeded([]wire.Violation{v}, duration(value, time.Second)))
 	return true
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/genbatch/genbatch/internal/sim/filestore"
 )
 
 const (
@@ -29,10 +31,10 @@ func start(t *testing.T, s *Server, key, mime, meta string) string {
 }
 
 // put uploads a file in one request.
-func put(t *testing.T, s *Server, key, mime, meta string, data []byte) fileInfo {
+func put(t *testing.T, s *Server, key, mime, meta string, data []byte) filestore.Info {
 	t.Helper()
 	w := do(s, "POST", start(t, s, key, mime, meta), data, command, "upload, finalize", offsetAt, "0")
-	var got struct{ File fileInfo }
+	var got struct{ File filestore.Info }
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != 200 || w.Header().Get("X-Goog-Upload-Status") != "final" {
 		t.Fatalf("%v: %d %s", err, w.Code, w.Body)
 	}
@@ -68,7 +70,7 @@ func TestUpload(t *testing.T) {
 	send("query", 0, 0, 200, "final", len(data))
 	send("upload", len(data), len(data), 400, "final", len(data))
 
-	var page struct{ Files []fileInfo }
+	var page struct{ Files []filestore.Info }
 	w = do(s, "GET", "/a/v1beta/files", nil, keyHeader, "k")
 	if err := json.Unmarshal(w.Body.Bytes(), &page); err != nil || len(page.Files) != 1 {
 		t.Fatalf("%v: %s", err, w.Body)
@@ -106,7 +108,7 @@ func TestFileStates(t *testing.T) {
 		state := func(name, want string) {
 			t.Helper()
 			w := do(s, "GET", "/v1beta/"+name, nil, keyHeader, "k")
-			var got fileInfo
+			var got filestore.Info
 			if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || got.State != want || (want == "FAILED") != (got.Error != nil) {
 				t.Errorf("%v: %s %s, want %s", err, name, w.Body, want)
 			}
@@ -144,7 +146,7 @@ func TestFileStates(t *testing.T) {
 		if st := s.Stats(); st.Deletes != 1 || st.Files != 1 {
 			t.Errorf("%+v", st)
 		}
-		time.Sleep(fileLife)
+		time.Sleep(48 * time.Hour)
 		if st := s.Stats(); st.Files != 0 {
 			t.Errorf("after two days: %+v", st)
 		}

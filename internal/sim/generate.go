@@ -16,30 +16,22 @@ func (x *exchange) generate() {
 		return
 	}
 	s, d := x.server, x.server.config.Dialect
-	var e *wire.Error
-	if x.request, e = wire.ParseRequest(x.body, d, s.config.OldSchemas); e != nil {
+	missing, e := x.parse()
+	if e != nil {
 		x.refuse("invalid", e)
 		return
 	}
-	missing := x.resolveFiles(x.request)
-	x.promptTokens = x.request.CountPrompt(&x.model)
-	tokens := wire.Sum(x.promptTokens)
-
 	// What is invalid counts against the quota too, so the quota comes first.
-	if e := s.quotas.admit(d, x.model.Name, tokens); e != nil {
+	if e := s.quotas.Admit(d, x.model.Name, wire.Sum(x.promptTokens)); e != nil {
 		x.refuse("quota", e)
 		return
 	}
-	if e := x.request.Validate(d, &x.model, x.stream); e != nil {
-		x.refuse("invalid", e)
-		return
-	}
-	if missing != nil {
-		x.refuse("file", missing)
-		return
-	}
-	if limit := x.model.InputLimit(); tokens > limit {
-		x.refuse("invalid", wire.Invalid("The input token count (%d) exceeds the maximum number of tokens allowed (%d).", tokens, limit))
+	if e := x.invalid(missing, x.stream); e != nil {
+		reason := "invalid"
+		if e == missing {
+			reason = "file"
+		}
+		x.refuse(reason, e)
 		return
 	}
 
@@ -53,10 +45,41 @@ func (x *exchange) generate() {
 	if s.config.Jitter > 0 {
 		wait += time.Duration(chance.Unit(chance.Mix(x.bodyHash^s.config.Seed)) * float64(s.config.Jitter))
 	}
-	if !x.sleep(wait) || x.fault() {
+	if x.sleep(wait) {
+		x.reply()
+	}
+}
+
+// parse reads the request and counts its prompt. missing says which file it refers to that
+// is not there.
+func (x *exchange) parse() (missing, e *wire.Error) {
+	if x.request, e = wire.ParseRequest(x.body, x.server.config.Dialect, x.server.config.OldSchemas); e != nil {
+		return nil, e
+	}
+	missing = x.resolveFiles(x.request)
+	x.promptTokens = x.request.CountPrompt(&x.model)
+	return missing, nil
+}
+
+// invalid returns why the request that was read cannot be answered; nil if it can.
+func (x *exchange) invalid(missing *wire.Error, stream bool) *wire.Error {
+	if e := x.request.Validate(x.server.config.Dialect, &x.model, stream); e != nil {
+		return e
+	}
+	if missing != nil {
+		return missing
+	}
+	if tokens, limit := wire.Sum(x.promptTokens), x.model.InputLimit(); tokens > limit {
+		return wire.Invalid("The input token count (%d) exceeds the maximum number of tokens allowed (%d).", tokens, limit)
+	}
+	return nil
+}
+
+// reply answers a request that is valid.
+func (x *exchange) reply() {
+	if x.fault() {
 		return
 	}
-
 	frames, err := x.frames(x.compose())
 	if err != nil { // cannot happen: JSON can hold every answer
 		x.refuse("internal", wire.Internal())
@@ -65,9 +88,11 @@ func (x *exchange) generate() {
 	if !x.send(frames) || x.damage.failed {
 		return
 	}
-	x.answered()
+	if !x.inBatch() {
+		x.answered()
+	}
 	if !x.damage.passing { // such a fault has spoiled the answer, so its count goes on
-		s.tries.forget(triesKey(x.bodySum, x.body))
+		x.server.tries.forget(triesKey(x.bodySum, x.body))
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/genbatch/genbatch/internal/sim/quota"
 )
 
 // A brokenLimit is one violation in the body of a 429.
@@ -56,7 +58,7 @@ func TestRequestsPerMinute(t *testing.T) {
 		}
 		w := call(s, flash, body) // at 30 s
 		v, delay, message := refusal429(t, w.Body.Bytes())
-		if w.Code != 429 || len(v) != 1 || v[0].ID != idMinute || v[0].Value != "3" || v[0].Dimensions.Model != "gemini-2.5-flash" {
+		if w.Code != 429 || len(v) != 1 || v[0].ID != quota.IDMinute || v[0].Value != "3" || v[0].Dimensions.Model != "gemini-2.5-flash" {
 			t.Errorf("%d %+v", w.Code, v)
 		}
 		if delay != 30*time.Second {
@@ -115,7 +117,7 @@ func TestTokensPerMinute(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		v, delay, _ := refusal429(t, call(s, flash, forty).Body.Bytes())
-		if len(v) != 1 || v[0].ID != idTokens || v[0].Value != "100" || delay != 58*time.Second {
+		if len(v) != 1 || v[0].ID != quota.IDTokens || v[0].Value != "100" || delay != 58*time.Second {
 			t.Errorf("%+v in %v", v, delay)
 		}
 		if w := call(s, flash, ask(strings.Repeat("abcd", 20), "")); w.Code != 200 {
@@ -138,7 +140,7 @@ func TestRequestsPerDay(t *testing.T) {
 		time.Sleep(8*time.Hour - 1)
 		w := call(s, flash, body)
 		v, delay, _ := refusal429(t, w.Body.Bytes())
-		if len(v) != 1 || v[0].ID != idDay || delay > time.Minute {
+		if len(v) != 1 || v[0].ID != quota.IDDay || delay > time.Minute {
 			t.Errorf("%+v in %v", v, delay)
 		}
 		time.Sleep(time.Nanosecond)
@@ -170,25 +172,5 @@ func TestQuotaStyles(t *testing.T) {
 	_, _, message := refusal429(t, call(New(Config{Quota: Quota{RPM: -1}}), flash, ask("hi", "")).Body.Bytes())
 	if !strings.Contains(message, "limit: 0, model: gemini-2.5-flash") {
 		t.Errorf("no quota at all: %q", message)
-	}
-}
-
-// A shorter window lets through its share of the minute's limit, and refusals speak
-// of the minute.
-func TestQuotaWindow(t *testing.T) {
-	var m meter
-	q := Quota{RPM: 600, TPM: 6000, Window: 6 * time.Second}
-	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
-	for i := range 60 {
-		if broken, _ := m.admit(now.Add(time.Duration(i)*50*time.Millisecond), q, "m", 10); broken != nil {
-			t.Fatalf("request %d of 60 in 6 s was refused: %v", i+1, broken)
-		}
-	}
-	broken, wait := m.admit(now.Add(5*time.Second), q, "m", 10)
-	if len(broken) != 2 || broken[0].Limit != "600" || broken[1].Limit != "6000" || wait != time.Second {
-		t.Errorf("the 61st request broke %v, to wait %v, want 600 and 6000, and 1s", broken, wait)
-	}
-	if broken, _ := m.admit(now.Add(6*time.Second), q, "m", 10); broken != nil {
-		t.Errorf("refused for %v after the first has left the window", broken)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/genbatch/genbatch/internal/sim/batches"
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
@@ -17,10 +18,11 @@ type route struct {
 	serve    func(*exchange)
 }
 
-// The dialects of those who make the models, and of those who have the Files API.
+// The dialects of those who make the models, and those that have something to themselves.
 var (
 	makers = []Dialect{Google, Vertex}
 	google = []Dialect{Google}
+	vertex = []Dialect{Vertex}
 )
 
 // routes is the whole API: a new method is a line here. The first route that matches a
@@ -32,6 +34,7 @@ var routes = []route{
 	{http.MethodPost, "models/{model}:streamGenerateContent", wire.Dialects, streamed(keyed(modelled((*exchange).generate)))},
 	// Gateways pass on what they bill, and counting is free.
 	{http.MethodPost, "models/{model}:countTokens", makers, keyed(modelled((*exchange).countTokens))},
+	{http.MethodPost, "models/{model}:batchGenerateContent", google, keyed(modelled(withBody(batch((*batches.Service).Create))))},
 	{"", "models/{method...}", makers, keyed(unknownMethod)},
 
 	// The Files API asks for the key before it looks at the verb.
@@ -41,6 +44,18 @@ var routes = []route{
 	{http.MethodGet, "files/{file...}", google, keyed((*exchange).getFile)},
 	{http.MethodDelete, "files/{file...}", google, keyed((*exchange).deleteFile)},
 	{"", "files/{file...}", google, keyed((*exchange).unknownPath)},
+
+	{http.MethodGet, "batches", google, keyed(batch((*batches.Service).List))},
+	{http.MethodGet, "batches/{batch...}", google, keyed(batch((*batches.Service).Get))},
+	{http.MethodDelete, "batches/{batch...}", google, keyed(batch((*batches.Service).Delete))},
+	{http.MethodPost, "batches/{batch...}:cancel", google, keyed(batch((*batches.Service).Cancel))},
+	{http.MethodPatch, "batches/{batch...}:updateGenerateContentBatch", google, keyed(withBody(batch((*batches.Service).Update)))},
+
+	{http.MethodPost, "batchPredictionJobs", vertex, keyed(withBody(vertexBatch(batches.Vertex.Create)))},
+	{http.MethodGet, "batchPredictionJobs", vertex, keyed(vertexBatch(batches.Vertex.List))},
+	{http.MethodGet, "batchPredictionJobs/{job}", vertex, keyed(vertexBatch(batches.Vertex.Get))},
+	{http.MethodDelete, "batchPredictionJobs/{job}", vertex, keyed(vertexBatch(batches.Vertex.Delete))},
+	{http.MethodPost, "batchPredictionJobs/{job}:cancel", vertex, keyed(batch((*batches.Service).Cancel))},
 }
 
 // serve answers a call by its route.
@@ -48,6 +63,7 @@ func (s *Server) serve(x *exchange) {
 	d := s.config.Dialect
 	path, ok := strings.CutPrefix(x.r.URL.Path, s.config.PathPrefix)
 	path, uploading := strings.CutPrefix(path, "/upload")
+	path = strings.TrimPrefix(path, "/download") // the same with and without
 	at, resource, known := d.CutPath(path)
 	if !ok || !known {
 		x.unknownPath()
@@ -106,6 +122,15 @@ func (x *exchange) authenticate() bool {
 		return false
 	}
 	return true
+}
+
+// withBody serves a call with its body.
+func withBody(next func(*exchange)) func(*exchange) {
+	return func(x *exchange) {
+		if x.readBody() {
+			next(x)
+		}
+	}
 }
 
 // modelled serves a call only when its model exists.

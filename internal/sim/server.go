@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +14,9 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/internal/sim/answer"
+	"github.com/genbatch/genbatch/internal/sim/batches"
+	"github.com/genbatch/genbatch/internal/sim/filestore"
+	"github.com/genbatch/genbatch/internal/sim/quota"
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
@@ -37,27 +41,33 @@ type Config struct {
 
 	FileDelay time.Duration // for which an uploaded file is PROCESSING
 
-	Faults []Fault // see ParseFaults
+	Batches Batches // how batches behave
+
+	Faults []Fault // see ParseFaults; of each call, and of each row of a batch
 	Seed   uint64  // decides which requests the faults hit
 
-	// CountAnswers makes Stats count the answers by request. That takes memory for each
-	// request that differs.
+	// CountAnswers makes Stats count the answers by request, and the ledger of the batches
+	// know them. That takes memory for each request that differs.
 	CountAnswers bool
 	// AnswerLog, when not nil, gets a JSON line for each answer, with the SHA-256 of the
 	// request's body and how the body begins. It is written to by one goroutine at a time.
 	AnswerLog io.Writer
 }
 
+// A Quota limits one model.
+type Quota = quota.Quota
+
 // A Server simulates one endpoint. It is an http.Handler, and all its methods are safe
 // for concurrent use. What belongs to one feature of the API is a type of its own here.
 type Server struct {
 	config      Config
-	keys        keys
-	quotas      quotas
+	keys        *keys
+	quotas      quota.Quotas
 	stats       counters
 	tries       tries
 	classifiers answer.Classifiers
-	files       fileStore
+	files       filestore.Store
+	batches     *batches.Service
 
 	nonce  [4]byte // makes the response ids differ from those of other servers
 	serial atomic.Uint64
@@ -71,9 +81,19 @@ func New(c Config) *Server {
 	s.config.Dialect = cmp.Or(c.Dialect, Google)
 	s.stats.answers = map[[32]byte]int{}
 	s.keys = newKeys(c.Keys)
-	s.quotas.each, s.quotas.single = c.Quota, c.ModelQuotas
+	s.quotas.Each, s.quotas.Single = c.Quota, c.ModelQuotas
+	s.config.Batches.Seed = cmp.Or(c.Batches.Seed, c.Seed)
+	s.batches = batches.New(s.config.Batches)
+	s.files.Life = s.batches.FileLife()
 	_, _ = rand.Read(s.nonce[:]) // never fails
 	return s
+}
+
+// Close forgets all files and batches, which are on disk. Only a server that was given any
+// needs it.
+func (s *Server) Close() {
+	s.batches.Close()
+	s.files.Close()
 }
 
 // Check says what is wrong with the configuration, if anything is.
@@ -84,7 +104,7 @@ func (c *Config) Check() error {
 	if c.PathPrefix != "" && !strings.HasPrefix(c.PathPrefix, "/") {
 		return fmt.Errorf("path prefix %q must begin with a slash", c.PathPrefix)
 	}
-	return checkFaults(c.Faults)
+	return errors.Join(checkFaults(c.Faults), batches.CheckFaults(c.Batches.Faults))
 }
 
 // statsPath is where Stats are served, as JSON.
@@ -145,10 +165,11 @@ func Listen(addr string, c Config) (*Running, error) {
 	return r, nil
 }
 
-// Close stops listening and breaks all connections. It returns once the listener has
-// ended.
+// Close stops listening, breaks all connections, and forgets all files and batches. It
+// returns once the listener has ended.
 func (r *Running) Close() error {
 	err := r.http.Close()
 	<-r.served
+	r.Server.Close()
 	return err
 }

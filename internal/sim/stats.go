@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/genbatch/genbatch/internal/sim/batches"
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
@@ -14,10 +15,11 @@ import (
 type Stats struct {
 	Requests int64 `json:"requests"` // all that arrived
 	// Answered counts the complete answers to generateContent and streamGenerateContent
-	// that a caller can use. Blocked and truncated ones count, garbage and empty ones do
+	// that a caller can use, without the rows of batches. Blocked and truncated ones count, garbage and empty ones do
 	// not.
 	Answered int64 `json:"answered"`
-	// Refused counts refusals by reason: auth, path, model, invalid, file, quota, overload.
+	// Refused counts refusals by reason: auth, path, model, invalid, file, batch, quota,
+	// overload.
 	Refused map[string]int64 `json:"refused"`
 	Faults  map[string]int64 `json:"faults"` // by kind
 
@@ -32,11 +34,13 @@ type Stats struct {
 	Deletes       int64 `json:"deletes"` // files that were deleted
 	Files         int64 `json:"files"`   // that exist now
 
+	Batches batches.Stats `json:"batches"`
+
 	InFlight    int64 `json:"inFlight"`
 	MaxInFlight int64 `json:"maxInFlight"`
 
 	// Answers counts the answers by the SHA-256 of the request's body, in hexadecimal
-	// digits. It is nil without [Config.CountAnswers].
+	// digits. It is nil without [Config.CountAnswers]. Rows of batches are in Batches.
 	Answers map[string]int `json:"answers,omitempty"`
 }
 
@@ -91,8 +95,8 @@ func (s *Server) Stats() Stats {
 		Requests: c.requests.Load(), Answered: c.answered.Load(),
 		Refused: c.refused.snapshot(), Faults: c.faults.snapshot(),
 		PromptTokens: c.promptTokens.Load(), CachedTokens: c.cachedTokens.Load(), CandidatesTokens: c.candidatesTokens.Load(), ThoughtsTokens: c.thoughtsTokens.Load(),
-		Uploads: c.uploads.Load(), UploadedBytes: c.uploadedBytes.Load(), Deletes: c.deletes.Load(), Files: s.files.live(),
-		InFlight: c.inFlight.Load(), MaxInFlight: c.maxInFlight.Load(),
+		Uploads: c.uploads.Load(), UploadedBytes: c.uploadedBytes.Load(), Deletes: c.deletes.Load(), Files: s.files.Live(),
+		Batches: s.batches.Stats(), InFlight: c.inFlight.Load(), MaxInFlight: c.maxInFlight.Load(),
 	}
 	if s.config.CountAnswers {
 		st.Answers = map[string]int{}
@@ -125,6 +129,9 @@ const logBytes = 200
 func (x *exchange) answered() {
 	s := x.server
 	s.stats.answered.Add(1)
+	if s.config.CountAnswers {
+		s.batches.BillSingle(x.request.ContentSum(&x.model))
+	}
 	if !s.config.CountAnswers && s.config.AnswerLog == nil {
 		return
 	}

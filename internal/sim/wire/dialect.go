@@ -44,6 +44,7 @@ type Address struct {
 	Version   string // v1, v1beta, ...
 	publisher string // "publishers/google/" on Vertex AI
 	Express   bool   // Vertex AI without a project
+	Parent    string // projects/{p}/locations/{l} on Vertex AI, with a project
 }
 
 // CutPath splits a path such as /v1beta/models/X:generateContent. rest is the resource
@@ -57,9 +58,25 @@ func (d Dialect) CutPath(path string) (at Address, rest string, ok bool) {
 	if d != Vertex {
 		return at, rest, version == "v1" || version == "v1beta" || version == "v1alpha"
 	}
+	known := version == "v1" || version == "v1beta1"
+	if at.Parent, ok = projectPath(rest); ok {
+		// Jobs belong to a project, and models to their publisher.
+		if jobs := strings.TrimPrefix(rest, at.Parent+"/"); strings.HasPrefix(jobs, "batchPredictionJobs") {
+			return at, jobs, known
+		}
+	}
 	before, rest, ok := strings.Cut(rest, "publishers/google/")
 	at.publisher, at.Express = "publishers/google/", before == ""
-	return at, rest, ok && (version == "v1" || version == "v1beta1") && (at.Express || isProject(before))
+	return at, rest, ok && known && (at.Express || isProject(before))
+}
+
+// projectPath returns the projects/{p}/locations/{l} that a path begins with.
+func projectPath(path string) (parent string, ok bool) {
+	f := strings.SplitN(path, "/", 5)
+	if len(f) < 5 || !isProject(strings.Join(f[:4], "/")+"/") {
+		return "", false
+	}
+	return strings.Join(f[:4], "/"), true
 }
 
 // isProject reports whether s is projects/{p}/locations/{l}/.

@@ -7,6 +7,7 @@ import (
 
 // A Request is the body of a call, with what its answer and its checks depend on.
 type Request struct {
+	root     map[string]any // all of it, with its keys in camelCase
 	Contents []Content
 	system   Content        // systemInstruction
 	config   map[string]any // generationConfig
@@ -92,7 +93,7 @@ func ParseCount(body []byte) (*Request, *Error) {
 
 // parse reads a body whose keys are normalized.
 func parse(root map[string]any) (*Request, *Error) {
-	q := &Request{}
+	q := &Request{root: root}
 	// One object where a list belongs is a list of one, as for Google's parser.
 	for _, c := range List(root["contents"]) {
 		q.Contents = append(q.Contents, parseContent(c))

@@ -1,4 +1,5 @@
-package sim
+// Package quota has the limits that the simulator sets for each model.
+package quota
 
 import (
 	"cmp"
@@ -52,12 +53,13 @@ type tokenCount struct {
 	n  int
 }
 
+// The names that refusals have for the limits.
 const (
-	metricRequests = wire.Service + "/generate_content_free_tier_requests"
+	MetricRequests = wire.Service + "/generate_content_free_tier_requests"
 	metricTokens   = wire.Service + "/generate_content_free_tier_input_token_count"
-	idMinute       = "GenerateRequestsPerMinutePerProjectPerModel-FreeTier"
-	idDay          = "GenerateRequestsPerDayPerProjectPerModel-FreeTier"
-	idTokens       = "GenerateContentInputTokensPerModelPerMinute-FreeTier"
+	IDMinute       = "GenerateRequestsPerMinutePerProjectPerModel-FreeTier"
+	IDDay          = "GenerateRequestsPerDayPerProjectPerModel-FreeTier"
+	IDTokens       = "GenerateContentInputTokensPerModelPerMinute-FreeTier"
 )
 
 // pacific is the time zone in which the day of a quota ends.
@@ -84,16 +86,16 @@ func (m *meter) admit(now time.Time, q Quota, model string, tokens int) (broken 
 	}
 	switch {
 	case q.RPM < 0:
-		breaks(metricRequests, idMinute, 0, now.Add(window))
+		breaks(MetricRequests, IDMinute, 0, now.Add(window))
 	case q.RPM > 0 && len(m.requests) >= rpm:
-		breaks(metricRequests, idMinute, q.RPM, m.requests[len(m.requests)-rpm].Add(window))
+		breaks(MetricRequests, IDMinute, q.RPM, m.requests[len(m.requests)-rpm].Add(window))
 	}
 	if q.TPM > 0 && m.tokenSum+tokens > tpm {
-		breaks(metricTokens, idTokens, q.TPM, m.roomFor(tokens, tpm, now, window))
+		breaks(metricTokens, IDTokens, q.TPM, m.roomFor(tokens, tpm, now, window))
 	}
 	if q.RPD > 0 && m.today >= q.RPD {
 		// The delay is in seconds although the day is used up, as the real one is.
-		breaks(metricRequests, idDay, q.RPD, now.Add(time.Minute-now.Sub(now.Truncate(time.Minute))))
+		breaks(MetricRequests, IDDay, q.RPD, now.Add(time.Minute-now.Sub(now.Truncate(time.Minute))))
 	}
 
 	if len(broken) > 0 {
@@ -142,18 +144,19 @@ func (m *meter) roomFor(tokens, limit int, now time.Time, window time.Duration) 
 	return now.Add(window)
 }
 
-// quotas are the limits of the models, and the meters that count against them.
-type quotas struct {
-	each   Quota
-	single map[string]Quota // of the models named here, instead
+// Quotas are the limits of the models, and the meters that count against them. It is safe
+// for concurrent use.
+type Quotas struct {
+	Each   Quota
+	Single map[string]Quota // of the models named here, instead
 	meters sync.Map         // model name to *meter
 }
 
-// admit counts a request of a model, or returns why its quota refuses it.
-func (s *quotas) admit(d Dialect, model string, tokens int) *wire.Error {
-	q, ok := s.single[model]
+// Admit counts a request of a model, or returns why its quota refuses it.
+func (s *Quotas) Admit(d wire.Dialect, model string, tokens int) *wire.Error {
+	q, ok := s.Single[model]
 	if !ok {
-		q = s.each
+		q = s.Each
 	}
 	if q.RPM == 0 && q.TPM == 0 && q.RPD == 0 {
 		return nil
@@ -166,7 +169,7 @@ func (s *quotas) admit(d Dialect, model string, tokens int) *wire.Error {
 	switch {
 	case len(broken) == 0:
 		return nil
-	case q.Bare || d != Google:
+	case q.Bare || d != wire.Google:
 		return wire.BareQuota(d)
 	}
 	return wire.QuotaExceeded(broken, wait)
