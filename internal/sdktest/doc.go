@@ -1,5 +1,5 @@
-// Package sdktest holds tests in which Google's own Go SDK drives the simulator:
-// what the SDK sends must be accepted, and what it gets must say what the SDK's
-// types say. It is a module of its own, so that genbatch does not depend on the
-// SDK.
+// Package sdktest holds tests in which Google's own SDKs, that for Go and that for
+// JavaScript, drive the simulator: what they send must be accepted, and what they get must
+// say what their types say. Batches of Vertex AI read and write the Cloud Storage of
+// fake-gcs-server. It is a module of its own, so that genbatch depends on none of these.
 package sdktest
