@@ -13,6 +13,8 @@
 //   - A response is the API's raw answer.
 //   - A result is what became of a row: a [Result].
 //   - A job is the description of a run (package jobs).
+//   - A batch job is one of the endpoint's, which answers many rows together (package
+//     batch/gemini/batches).
 //   - The journal is the durable record of results (package batch/journal).
 //
 // A row is settled when its result needs no further attempt. See [Status].
@@ -75,4 +77,11 @@
 //     stop the run, and not lead to another call.
 //   - The media are next to the client. Rows that wait, and bodies that are changed,
 //     hold references alone.
+//
+// # Rows in batch jobs
+//
+// A row that is answered in a batch job passes these models twice. First a model that keeps
+// the request stands in the place of the client. When the job has ended, the engine goes over
+// its rows, and a model that answers with their results stands there. No tier and no quota is
+// around these, and rows that need another attempt are left to others; see [Config].Later.
 package batch

@@ -34,6 +34,13 @@ type Request struct {
 	// Empty means that it asks for none. It is no part of the row's identity.
 	Tier string
 
+	// Batch is the batch job in which the attempt was made. It is empty for a call.
+	Batch string
+
+	// History is what attempts of the row have come to before, if they were made in the
+	// same run; see Config.Later. Nil means that there were none.
+	History *History
+
 	// InputTokens is an estimate, for the quota of tokens a minute.
 	InputTokens int
 }

@@ -77,6 +77,7 @@ type Spend struct {
 	Tier  string    `json:"tier,omitempty"`  // the serviceTier or trafficType that served it
 	Usage *Usage    `json:"usage,omitempty"` // nil if the attempt was cut and may have been billed
 	Most  *Usage    `json:"most,omitempty"`  // the most that an attempt of unknown cost can have used; nil if not known
+	Batch string    `json:"batch,omitempty"` // the batch job in which it was made; empty for a call
 }
 
 // A Result is what became of one row. It is one record of the journal, and the row's

@@ -36,6 +36,13 @@ type Config struct {
 	// attempts cost.
 	OnResult func(*Result)
 
+	// Later, if not nil, takes the rows that need another attempt, each of them with the
+	// outcome of its last one. The request is as it is to be attempted next, and has the
+	// row's History. The row is left pending, with what its attempts cost. So each request
+	// is attempted once, and whether the endpoint as a whole is in trouble is for others to
+	// judge. Later is called from several goroutines. Nil means that Run makes all attempts.
+	Later func(*Request, *Outcome)
+
 	// Gauges, if not nil, are kept up to date, for a display of progress.
 	Gauges *Gauges
 }
@@ -231,7 +238,7 @@ func (r *run) feed(requests iter.Seq2[*Request, error]) {
 		r.gate.pass(r.soft)
 		r.open.Add(1)
 		select {
-		case r.fresh <- &call{req: req}:
+		case r.fresh <- newCall(req):
 		case <-r.soft.Done():
 			return
 		}

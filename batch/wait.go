@@ -3,6 +3,7 @@ package batch
 import (
 	"container/heap"
 	"context"
+	"maps"
 	"sync/atomic"
 	"time"
 )
@@ -10,19 +11,35 @@ import (
 // A call is a request on its way through the engine. It belongs to whoever received it
 // last: feed, a worker, or wait.
 type call struct {
-	req       *Request
-	body      []byte // what the next attempt sends; nil means req.Body
-	changes   []Change
-	attempts  int            // attempts made in this run
-	slowed    int            // of these, those refused for a quota
-	uncounted int            // of these, those marked as Outcome.Uncounted, and those lost to an outage
-	bounded   map[reason]int // retries made under an outcome's own MaxRetries
-	spent     []Spend
+	req     *Request
+	body    []byte // what the next attempt sends; nil means req.Body
+	changes []Change
+	History
+	spent []Spend
 
 	due   time.Time // when the next attempt may be made
 	ended bool      // the call has an outcome
 
 	unanswered bool // an attempt failed because the endpoint did not answer it
+}
+
+// A History is what the attempts of a row have come to in a run. It is read-only once
+// [Config].Later has it.
+type History struct {
+	attempts  int            // attempts made
+	slowed    int            // of these, those refused for a quota
+	uncounted int            // of these, those marked as Outcome.Uncounted, and those lost to an outage
+	bounded   map[reason]int // retries made under an outcome's own MaxRetries
+}
+
+// newCall returns the call of a request, which may have been attempted before.
+func newCall(req *Request) *call {
+	c := &call{req: req, changes: req.Changes}
+	if h := req.History; h != nil {
+		c.History = *h
+		c.bounded = maps.Clone(h.bounded)
+	}
+	return c
 }
 
 // waitingRows bounds the rows that wait for another attempt. While so many wait, no

@@ -79,7 +79,7 @@ func (r *run) attempt(c *call) {
 
 	c.attempts++
 	if o.Usage != nil || o.MaybeBilled {
-		s := Spend{At: begin, Model: o.ModelVersion, Tier: o.Tier, Usage: o.Usage, Most: o.Most}
+		s := Spend{At: begin, Model: o.ModelVersion, Tier: o.Tier, Usage: o.Usage, Most: o.Most, Batch: req.Batch}
 		if s.Model == "" {
 			s.Model = req.Model
 		}
@@ -98,13 +98,36 @@ func (r *run) attempt(c *call) {
 		c.due = end
 	case r.soft.Err() != nil:
 		c.due = end // the run ends; the row stays untouched
-	case o.Consequence == Park && c.slowed < quotaPerAttempt*r.MaxAttempts:
+	case o.Consequence == Park && c.slowed < quotaPerAttempt*r.MaxAttempts && r.Later == nil:
 		// The limiter knows it from Release. It makes the row wait, or ends the run.
 		c.slowed++
 		c.due = end.Add(backoff(c.attempts, 0)) // RetryAfter often belongs to the quota of a minute
 	default:
 		r.retry(c, &o, theirs, begin, end)
+		if r.Later != nil && !c.ended {
+			r.later(c, &o)
+		}
 	}
+}
+
+// later hands on a row that needs another attempt, and leaves it pending.
+func (r *run) later(c *call, o *Outcome) {
+	c.ended = true
+	if len(c.spent) > 0 {
+		res := r.result(c, Pending)
+		res.At, res.Attempts = time.Now(), 0 // the result that settles the row counts them all
+		r.tell(event{result: res})
+	}
+	next := *c.req
+	next.Changes = c.changes
+	if c.body != nil {
+		next.Body = c.body
+	}
+	if n := len(c.changes); n > 0 {
+		next.Stream = c.changes[n-1].Stream
+	}
+	next.History = &c.History
+	r.Later(&next, o)
 }
 
 // judgeOutage reports whether a call failed for the endpoint's trouble, and ends the run if
@@ -113,6 +136,7 @@ func (r *run) judgeOutage(c *call, o *Outcome, begin, end time.Time) (theirs boo
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
+	case r.Later != nil:
 	case len(o.Limits) > 0 || o.Uncounted || o.Consequence == Park || o.Consequence == Stop:
 	case o.Unanswered():
 		var stop error

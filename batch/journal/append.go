@@ -110,6 +110,7 @@ func (w *lineWriter) spend(s *batch.Spend) {
 	w.text("tier", s.Tier)
 	w.usage("usage", s.Usage)
 	w.usage("most", s.Most)
+	w.text("batch", s.Batch)
 	w.close('}')
 }
 

@@ -175,6 +175,7 @@ func (l *lineReader) spend(old batch.Spend) (s batch.Spend) {
 	s.Tier = l.text("tier", old.Tier)
 	s.Usage = l.usage("usage", old.Usage)
 	s.Most = l.usage("most", old.Most)
+	s.Batch = l.text("batch", old.Batch)
 	l.close('}')
 	return s
 }
