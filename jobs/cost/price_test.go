@@ -121,3 +121,57 @@ func TestOutputLimit(t *testing.T) {
 		}
 	}
 }
+
+// Batches cost what Google publishes for them, whatever tier the answer itself names: it says
+// standard. Prices are of 2026-11-20 in dollars for a million tokens, written by hand from
+// https://ai.google.dev/gemini-api/docs/pricing.
+func TestBatchPrices(t *testing.T) {
+	published := map[string]struct{ in, out float64 }{
+		"gemini-4-neon": {1.5, 7.5}, "gemini-4-hydrogen": {.75, 3.75}, "gemini-4-carbon": {1, 5}, "gemini-4-argon": {1, 5},
+		"gemini-3.8-flash": {.375, 1.875}, "gemini-3.7-flash": {.375, 1.875}, "gemini-3.6-flash": {.375, 1.875},
+		"gemini-3.5-flash":      {.375, 1.875}, // which 3.6 Flash answers since 2026-10-08
+		"gemini-3.5-flash-lite": {.15, 1.25}, "gemini-3.1-flash-lite": {.125, .75}, "gemini-3.1-pro-preview": {1, 6}, "gemini-3-flash-preview": {.25, 1.5},
+		"gemini-3-pro-preview": {1, 6}, // which 3.1 Pro answers since 2026-03-09
+		"gemini-2.5-pro":       {.625, 5}, "gemini-2.5-flash": {.15, 1.25}, "gemini-2.5-flash-lite": {.05, .2},
+		"gemini-nano-banana-2.1": {.75, 3.75}, "gemini-3.1-flash-lite-image": {.125, .75}, "gemini-3-pro-image": {1, 6}, "gemini-2.5-flash-image": {.15, 1.25},
+		"gemini-2.5-flash-preview-tts": {.25, 5}, "gemini-2.5-pro-preview-tts": {.5, 10},
+		"gemini-embedding-001": {.075, 0}, "gemini-embedding-2": {.1, 0}, "gemini-robotics-er-2-preview": {1, 5},
+	}
+	const prompt, output, thoughts = 1000, 60, 40
+	for _, m := range price.Default().Models() {
+		model, kind := m.ID, "TEXT"
+		if strings.HasSuffix(model, "tts") {
+			kind = "AUDIO"
+		}
+		usage := &batch.Usage{PromptTokenCount: prompt, CandidatesTokenCount: output, ThoughtsTokenCount: thoughts, ServiceTier: "standard",
+			CandidatesTokensDetails: []batch.ModalityTokens{{Modality: kind, TokenCount: output}}}
+		s := batch.Spend{At: at, Model: model, Tier: "batch", Usage: usage, Most: usage}
+		got, known := cost.Of(price.Default(), &s, model)
+		p, ok := published[model]
+		if !ok {
+			if known {
+				t.Errorf("%s has a price in the tier batch, and this test does not know it", model)
+			}
+			continue
+		}
+		delete(published, model)
+		if want := price.USD(p.in*1e6+.5)*prompt + price.USD(p.out*1e6+.5)*(output+thoughts); got != want || !known {
+			t.Errorf("%s: %d pico-dollars (known: %t), want %d", model, got, known, want)
+		}
+		if most, known := cost.Most(price.Default(), &s, model); !known || most < price.USD(p.in*1e6+.5)*prompt+price.USD(p.out*1e6+.5)*output {
+			t.Errorf("%s: at most %d pico-dollars (known: %t), and %d are billed", model, most, known, got)
+		}
+	}
+	for model := range published {
+		t.Errorf("the price table does not name %s", model)
+	}
+
+	// Long prompts have another price, and a model without one in the tier has none.
+	long := &batch.Usage{PromptTokenCount: 300_000, CandidatesTokenCount: 10}
+	if got, known := cost.Of(price.Default(), &batch.Spend{At: at, Model: "gemini-2.5-pro", Tier: "batch", Usage: long}, "gemini-2.5-pro"); got != 300_000*1_250_000+10*7_500_000 || !known {
+		t.Errorf("a long prompt costs %d pico-dollars (known: %t)", got, known)
+	}
+	if cost.Known(price.Default(), "gemini-3.8-flash-tts", "batch", at) {
+		t.Error("gemini-3.8-flash-tts has a price in the tier batch, which Google has not published")
+	}
+}

@@ -84,8 +84,18 @@ func load(path string) (*spec.Spec, error) {
 			c.Schema = some
 		}
 	}
-	if s.TierWait > 0 && len(s.Tier) == 0 { // also: --tier
+	switch { // also: --tier
+	case len(s.Tier) > 0:
+	case s.BatchBucket != "" || s.BatchCleanup:
+		s.Tier = spec.List{"batch", "flex"}
+	case s.TierWait > 0:
 		s.Tier = spec.List{"flex"}
+	}
+	switch onVertex := s.Endpoint == "vertex"; {
+	case s.BatchBucket != "" && s.Endpoint == "": // also: --endpoint
+		s.Endpoint = "vertex"
+	case s.BatchBucket == "" && onVertex && spec.ByBatch(s):
+		s.BatchBucket = "gs://bucket"
 	}
 	if s.SchemaField != "" && len(s.Schema) == 0 && s.Extract == nil && s.Classify == nil && s.Raw == nil {
 		s.Schema = some
@@ -184,9 +194,11 @@ var values = map[string][]any{
 	"max_cost":     {5.00, "5.00", "0.075", "0", 0, "-1", -1, "1e2", "7.5e-2", "five", "$5", ".5", "5.", ".", 9223373},
 	"retry":        {"blocked", many{"blocked", "invalid"}, "ok", "pending", many{"blocked", "skipped"}, "blocked,invalid"},
 	"fail_if":      {"balance", many{"a", "b"}, many{}}, "on_daily_quota": {"stop", "wait", "sleep", "Stop"},
-	"tier":     {"flex", "flex,standard", "Flex, standard", many{"flex", "standard"}, "batch", many{"flex", "bach"}, "priority ", ",flex", "flex,"},
-	"deadline": {"6h", "18:00", "9:00", "18:00:30", "25:00", "18:60", "2027-01-31T18:00", "2027-01-31 18:00", "2027-01-31T18:00:00Z", "2027-01-31t18:00z", "2027-01-31 18:00 +01:00", "2027-01-31T18:00:00+01:00", "2027-13-31T18:00", "2027-01-31", "2027-01-31T25:00", "soon", "-1h", " 6h ", "90", 6, "2 hours"},
-	"rpm":      {0, "+5", "-5", "5.0", "many", 1000}, "limit": {5, 0}, "sample": {5, 0}, "columns": {many{"id", "label"}}, "system": {"{{.body}}", "@s.txt"},
+	"tier":          {"flex", "flex,standard", "Flex, standard", many{"flex", "standard"}, "batch", "batch,flex", "Batch , flex, standard", many{"batch", "flex"}, many{"batch,flex", "standard"}, many{"flex", "batch"}, many{"flex,batch"}, "flex,batch", "batch,batch", many{"flex", "bach"}, "priority ", ",flex", "flex,"},
+	"batch_bucket":  {"gs://my-bucket", "gs://my-bucket/", "gs://my-bucket/a/b.c", "gs://my-bucket/a/", "gs://my-bucket/.a/..b/...", "gs://my-bucket//a", "gs://my-bucket/a/..", "gs://my-bucket/./a", "gs://my-bucket/a*", "gs://My-Bucket", "gs://b", "gs://", "my-bucket/a", "s3://my-bucket"},
+	"batch_cleanup": {true, false, "yes"},
+	"deadline":      {"6h", "18:00", "9:00", "18:00:30", "25:00", "18:60", "2027-01-31T18:00", "2027-01-31 18:00", "2027-01-31T18:00:00Z", "2027-01-31t18:00z", "2027-01-31 18:00 +01:00", "2027-01-31T18:00:00+01:00", "2027-13-31T18:00", "2027-01-31", "2027-01-31T25:00", "soon", "-1h", " 6h ", "90", 6, "2 hours"},
+	"rpm":           {0, "+5", "-5", "5.0", "many", 1000}, "limit": {5, 0}, "sample": {5, 0}, "columns": {many{"id", "label"}}, "system": {"{{.body}}", "@s.txt"},
 	"expected": {"section"}, "max_output_tokens": {100}, "tpm": {10.5, 10.0},
 }
 

@@ -38,6 +38,11 @@ func contradictions() object {
 	}
 	schemaGiven := inConfig("A schema is given already, and stands for this field.", "responseSchema", "response_schema",
 		"responseJsonSchema", "response_json_schema", "_responseJsonSchema", "responseFormat", "response_format")
+	first := pattern(`\s*`+batchTier+`\s*(?:,.*)?`, "")
+	byBatch := anyOf(first, object{{"type", "array"}, {"items", []object{first}}, {"minItems", 1}})
+	alone := pattern(`\s*`+batchTier+`\s*`, "")
+	byBatchAlone := anyOf(alone, object{{"type", "array"}, {"items", []object{alone}}, {"minItems", 1}, {"maxItems", 1}})
+	const notByBatch = "This is for jobs whose first tier is batch."
 	zero, notZero := object{{"enum", []any{0, "0"}}}, object{{"not", object{{"enum", []any{0, "0"}}}}}
 
 	var beside object
@@ -65,8 +70,15 @@ func contradictions() object {
 		{"schema", schemaGiven},
 		{"max_output_tokens", inConfig("max_output_tokens says this already.", "maxOutputTokens", "max_output_tokens")},
 		{"system", inRequest(forbid("system says this already.", "systemInstruction", "system_instruction"))},
-		{"tier", inRequest(forbid("tier says this already.", "serviceTier", "service_tier"))},
-		{"endpoint", when("endpoint", words("yescale", "gptproto"), forbid("This gateway is not known to sell service tiers.", "tier", "tier_wait"))},
+		{"tier", all(
+			inRequest(forbid("tier says this already.", "serviceTier", "service_tier")),
+			when("tier", byBatchAlone, forbid("Batches do not wait for room, as flex does: deadline says when rows leave them.", "tier_wait")),
+			when("tier", object{{"not", byBatch}}, all(forbid(notByBatch, "batch_bucket"), inMember(object{{"enum", []any{false}}, {"errorMessage", notByBatch}}, "batch_cleanup"))),
+		)},
+		{"endpoint", all(
+			when("endpoint", words("yescale", "gptproto"), forbid("This gateway is not known to sell service tiers.", "tier", "tier_wait")),
+			when("endpoint", object{{"not", words("vertex")}}, forbid("Only Vertex AI keeps batches in a bucket.", "batch_bucket")),
+		)},
 	}...)
 	oneControl := forbid("The API takes thinkingLevel (Gemini 3 and later) or thinkingBudget (2.5), not both.", "thinkingBudget", "thinking_budget")
 	thinking := object{{"dependencies", object{{"thinkingLevel", oneControl}, {"thinking_level", oneControl}}}}

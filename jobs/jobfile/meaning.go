@@ -82,9 +82,12 @@ var meanings = map[string]meaning{
 	"fail_if":        {text: "Patterns (RE2) of texts that come as answers and are none, such as a gateway's notice about the balance. Such a row is asked again.", examples: []any{"balance is insufficient"}},
 	"on_daily_quota": {text: "What to do when the quota of the day is used up.", fallback: "stop"},
 	"quota_group":    {text: "A name for what shares a quota, such as the keys of one Google project.", none: "each key has a quota of its own"},
-	"tier":           {text: "The service tiers to try, in this order. Flex costs half, and may have no room.", none: "the API's standard tier", examples: []any{"flex", []string{"flex", "standard"}}},
-	"tier_wait":      {text: "How long a row tries a tier that has no room before it asks for the next one.", none: "15m, with a deadline up to 1h", fallback: "15m"},
+	"tier":           {text: "The service tiers to try, in this order. Flex costs half, and may have no room. Batch is the Batch API, which costs half and may take a day; it can only come first.", none: "the API's standard tier", examples: []any{"flex", []string{"flex", "standard"}, []string{"batch", "standard"}}},
+	"tier_wait":      {text: "How long a row tries a tier that has no room before it asks for the next one. It is about flex: batches take their time.", none: "15m, with a deadline up to 1h", fallback: "15m"},
 	"deadline":       {text: "When a run must end: after a while (6h), at a time of the day (18:00), or at a date. Later rows are left for the next run.", examples: []any{"6h", "18:00", "2027-01-31T18:00:00Z"}},
+
+	"batch_bucket":  {text: "Where Vertex AI reads and writes batches: a folder in a bucket of Cloud Storage. It is required for the tier batch there, and only there.", examples: []any{"gs://my-bucket/genbatch"}},
+	"batch_cleanup": {text: "Delete each batch at the endpoint once all its rows are safe on disk.", none: "it stays until the endpoint removes it", fallback: false},
 
 	"max_cost":     {text: "The most that the job may cost in dollars, all its runs together. It is a hard limit with max_output_tokens, and else a soft one.", none: "no limit", examples: []any{5}},
 	"prices":       {text: "The path of a file with your own prices, which count before the built-in ones.", examples: []any{"prices.json"}},

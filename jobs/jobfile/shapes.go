@@ -18,7 +18,11 @@ const (
 	positive = `(?:[0-9]*[1-9][0-9]*(?:\.[0-9]*)?|[0-9]*\.0*[1-9][0-9]*)`
 	percent  = `(?:100(?:\.0*)?|0*[1-9][0-9]?(?:\.[0-9]*)?|0*\.0*[1-9][0-9]*)`
 
-	tier = `(?:[Ff][Ll][Ee][Xx]|[Ss][Tt][Aa][Nn][Dd][Aa][Rr][Dd]|[Pp][Rr][Ii][Oo][Rr][Ii][Tt][Yy])`
+	// A part of the path of an object. One of dots alone begins with three.
+	bucketPart = `(?:[^/#*?\[\]\x00-\x1f\x7f.][^/#*?\[\]\x00-\x1f\x7f]*|\.[^/#*?\[\]\x00-\x1f\x7f.][^/#*?\[\]\x00-\x1f\x7f]*|\.\.[^/#*?\[\]\x00-\x1f\x7f]+)`
+
+	batchTier = `[Bb][Aa][Tt][Cc][Hh]`
+	tier      = `(?:[Ff][Ll][Ee][Xx]|[Ss][Tt][Aa][Nn][Dd][Aa][Rr][Dd]|[Pp][Rr][Ii][Oo][Rr][Ii][Tt][Yy])`
 )
 
 // shapes returns the schemas of the keys whose types do not say all.
@@ -36,7 +40,8 @@ func shapes() map[string]object {
 		"schema_field":     words("responseJsonSchema", "responseSchema"),
 		"on_daily_quota":   words("stop", "wait"),
 		"retry":            oneOrMany(words("blocked", "truncated", "empty", "invalid", "rejected", "failed")),
-		"tier":             oneOrMany(anyOf(words("flex", "standard", "priority"), pattern(`\s*`+tier+`\s*(?:,\s*`+tier+`\s*)*`, ""))),
+		"tier":             tiers(),
+		"batch_bucket":     pattern(`gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](?:/(?:`+bucketPart+`/)*(?:`+bucketPart+`)?)?`, "Write a folder in a bucket, such as gs://my-bucket/genbatch."),
 		"fail_if":          oneOrMany(text().with("minLength", 1)),
 		"max_cost":         {{"type", []string{"number", "string"}}, {"exclusiveMinimum", 0}, {"maximum", 9223372}, {"errorMessage", "Write dollars above 0, such as 5.00."}, {"pattern", `^\s*\+?` + positive + `(?:[eE][+-]?[0-9]{1,2})?\s*$`}},
 		"max_failures":     {{"type", []string{"integer", "string"}}, {"minimum", 1}, {"errorMessage", "Write a number of rows, such as 100, or a percentage, such as 5%."}, {"pattern", `^\s*(?:\+?0*[1-9][0-9]*|\+?` + percent + `\s*%)\s*$`}},
@@ -45,6 +50,13 @@ func shapes() map[string]object {
 		"media.mime_type":  pattern(`\s*[^\s/;]+/[^\s/;]+\s*(?:;.*)?`, "Write a type, such as image/png."),
 		"request":          request(),
 	}
+}
+
+// tiers returns the schema of service tiers, of which batch can only be the first.
+func tiers() object {
+	later := anyOf(words("flex", "standard", "priority"), pattern(`\s*`+tier+`\s*(?:,\s*`+tier+`\s*)*`, ""))
+	first := anyOf(words("batch", "flex", "standard", "priority"), pattern(`\s*(?:`+batchTier+`|`+tier+`)\s*(?:,\s*`+tier+`\s*)*`, "Name batch first, then flex, standard or priority."))
+	return anyOf(first, object{{"type", "array"}, {"items", []object{first}}, {"additionalItems", later}})
 }
 
 // request returns the schema of what stands under request:. It names the fields that people

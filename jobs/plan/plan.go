@@ -56,6 +56,34 @@ type Plan struct {
 	Unpriced int64     // calls for them without a known price
 
 	Tier string // the service tier that all costs are for, the job's first; empty if it names none
+
+	Compared *Comparison // nil if no price is known
+	Batches  *Batches    // nil if the job's first tier is not batch
+}
+
+// A Comparison is what the rows to be asked would cost in each service alone. An amount is 0 if
+// a model has no price in the service.
+type Comparison struct {
+	Standard, Flex, Batch price.USD
+
+	// Of says what is compared, which is what the plan knows best of the cost: forecast (its
+	// mean), cost (with the output to expect), max_cost (with the most output) or input_cost
+	// (the input alone, since nothing is known of the output).
+	Of string
+}
+
+// Batches are the jobs of the Batch API that the rows to be asked go into.
+type Batches struct {
+	Jobs  int64
+	Bytes int64 // of the requests, without media, about
+
+	// Bound names what decides how many there are, of the model that has most of them: rows,
+	// bytes or tokens. It is empty if none has more than one. Most is the limit, of an account
+	// of tier 1, and Next that of tier 2; 0 if it is not known, or the same for all accounts.
+	Bound      string
+	Most, Next int64
+
+	AsOf string // the day of the limits, such as 2026-08-18
 }
 
 // An Outlook is what a plan takes from the answers that the job has so far.

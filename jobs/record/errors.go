@@ -80,3 +80,17 @@ type DeadlineError struct {
 func (e *DeadlineError) Error() string {
 	return fmt.Sprintf("the deadline has come: %s", e.At.Local().Format("Mon 2 Jan 15:04:05 MST"))
 }
+
+// A DetachedError ends a run that leaves its rows to batch jobs at the endpoint. The same
+// command collects what is done by then.
+type DetachedError struct {
+	Jobs int       // that are at work
+	Rows int64     // in these jobs
+	Next time.Time // when it is worth to come back
+}
+
+// Error names the jobs, and when to come back, in local time.
+func (e *DetachedError) Error() string {
+	return fmt.Sprintf("%s in %s at work; the same command collects them, from about %s on",
+		message.Plural(int(e.Rows), "row"), message.Plural(e.Jobs, "batch job"), e.Next.Local().Format("15:04"))
+}

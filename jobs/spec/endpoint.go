@@ -25,6 +25,17 @@ func ParseEndpoint(s *Spec, o gemini.EndpointOptions, env func(string) string) (
 	if err != nil {
 		return e, nil, &Error{Err: err}
 	}
+	if err := checkBatch(s, e.Name, e.Vertex, e.Facts); err != nil {
+		return e, nil, err
+	}
+	if ByBatch(s) && e.Vertex && e.Project == "" {
+		return e, nil, Errorf("name one with --project, or leave batch out of --tier",
+			"batches of Vertex AI belong to a project, and an API key alone (express mode) has none")
+	}
+	if ByBatch(s) && e.Vertex && e.Auth != gemini.AuthOAuth && e.Auth != gemini.AuthNone {
+		return e, nil, Errorf("leave --auth out, and log in by gcloud auth application-default login",
+			"batches of Vertex AI are in Cloud Storage, which takes no API key")
+	}
 	if len(s.Tier) > 0 {
 		if err := CheckTierEndpoint(e.Name, e.Facts); err != nil {
 			return e, nil, err

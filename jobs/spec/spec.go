@@ -83,8 +83,12 @@ type Spec struct {
 	QuotaGroup   string `json:"quota_group,omitempty"`    // a name for keys that share a quota; default: each key has its own
 
 	Tier     List          `json:"tier,omitempty"`      // service tiers; see Tiers
-	TierWait time.Duration `json:"tier_wait,omitempty"` // how long a row tries a tier before the next; default: 15m, with a deadline up to 1h
+	TierWait time.Duration `json:"tier_wait,omitempty"` // how long a row tries a tier of single calls before the next; default: 15m, with a deadline up to 1h
 	Deadline string        `json:"deadline,omitempty"`  // of a run; see DeadlineFrom
+
+	// Of the tier batch; see [ByBatch].
+	BatchBucket  string `json:"batch_bucket,omitempty"`  // where Vertex AI reads and writes: gs://bucket/prefix
+	BatchCleanup bool   `json:"batch_cleanup,omitempty"` // delete jobs at the endpoint once their rows are safe
 
 	// Cost and output.
 	MaxCost     string `json:"max_cost,omitempty"`     // in dollars, over the job's whole journal; see CostLimit

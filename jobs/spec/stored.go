@@ -11,8 +11,8 @@ import (
 )
 
 // WithoutSecrets returns the Spec as it can be stored. Header values and addresses that hold
-// secrets are made unreadable. Only sending needs them, and nothing is sent for a Spec that
-// was read from a state folder.
+// secrets are made unreadable. Only sending needs them, and what is sent for a Spec that was
+// read from a state folder needs the job file too.
 func (s Spec) WithoutSecrets() Spec {
 	s.Force = false // the user said it about one run only
 	s.Header = slices.Clone(s.Header)
@@ -24,6 +24,17 @@ func (s Spec) WithoutSecrets() Spec {
 	return s
 }
 
+// CheckSecrets refuses a Spec for sending that lacks secrets because it was stored.
+func CheckSecrets(s *Spec) error {
+	for _, pair := range s.Header {
+		if name, value, _ := strings.Cut(pair, "="); value == redact.Mark {
+			return Errorf("name the job file that has it, and not the output",
+				"the endpoint cannot be asked, since the value of the header %s is not kept in the state folder", name)
+		}
+	}
+	return nil
+}
+
 // DerivedFrom returns the part of the Spec that rows and output are derived from. It leaves
 // out how calls are made, so that another --rpm does not make an output out of date.
 func (s Spec) DerivedFrom() Spec {
@@ -31,6 +42,7 @@ func (s Spec) DerivedFrom() Spec {
 	s.Endpoint, s.BaseURL, s.Auth, s.APIKeyEnv, s.APIKeyFile, s.Project, s.Location, s.Header = "", "", "", "", "", "", "", nil
 	s.Concurrency, s.RPM, s.TPM, s.RPD, s.MaxAttempts, s.Timeout, s.MaxFailures, s.Retry = 0, 0, 0, 0, 0, 0, "", nil
 	s.OnDailyQuota, s.QuotaGroup, s.TierWait, s.Deadline, s.MaxCost = "", "", 0, "", ""
+	s.BatchBucket, s.BatchCleanup = "", false
 	s.Stream, s.Strict, s.MediaDelete, s.State = false, false, false, ""
 	return s
 }
@@ -69,6 +81,19 @@ func Renewed(ran, was, now *Spec) (job *Spec, changed []string, err error) {
 	}
 	if job, err = specOf(n); err != nil {
 		return nil, nil, err
+	}
+	// What the file says now is known with its secrets.
+	known := now.WithoutSecrets()
+	if slices.Equal(job.Header, known.Header) {
+		job.Header = now.Header
+	}
+	for _, one := range []struct {
+		value      *string
+		shown, now string
+	}{{&job.Endpoint, known.Endpoint, now.Endpoint}, {&job.BaseURL, known.BaseURL, now.BaseURL}} {
+		if *one.value == one.shown {
+			*one.value = one.now
+		}
 	}
 	before, err := valuesOf(ran.DerivedFrom())
 	if err != nil {

@@ -1,6 +1,9 @@
 package spec
 
-import "testing"
+import (
+	"reflect"
+	"testing"
+)
 
 // What is not sent is free to change, and a header is stored without its value.
 func TestWithoutSecrets(t *testing.T) {
@@ -23,7 +26,10 @@ func TestSameQuestion(t *testing.T) {
 		change func(*Spec)
 		same   bool
 	}{
-		"output":  {func(s *Spec) { s.Output = "b.csv" }, true},
+		"output": {func(s *Spec) { s.Output = "b.csv" }, true},
+		"tier": {func(s *Spec) {
+			s.Tier, s.TierWait, s.BatchBucket, s.BatchCleanup = List{"batch", "flex"}, 1, "gs://bucket", true
+		}, true},
 		"limits":  {func(s *Spec) { s.RPM, s.MaxCost = 7, "1" }, true},
 		"model":   {func(s *Spec) { s.Model = "n" }, false},
 		"labels":  {func(s *Spec) { s.Classify = &Classify{Text: "x", Labels: Labels{{Name: "b"}, {Name: "a"}}} }, false},
@@ -34,5 +40,16 @@ func TestSameQuestion(t *testing.T) {
 		if got := SameQuestion(&s, &changed); got != tt.same {
 			t.Errorf("another %s: the same question is %t", name, got)
 		}
+	}
+}
+
+// Where and how batches are kept changes no row and no output, so that a finished output stays
+// up to date.
+func TestDerivedFromNoBatchSettings(t *testing.T) {
+	s := Spec{Model: "m", Prompt: "x", Tier: List{"batch"}}
+	with := s
+	with.BatchBucket, with.BatchCleanup = "gs://bucket", true
+	if !reflect.DeepEqual(with.DerivedFrom(), s.DerivedFrom()) {
+		t.Errorf("derived from %+v, want %+v", with.DerivedFrom(), s.DerivedFrom())
 	}
 }

@@ -54,19 +54,27 @@ type Budget struct {
 	unknown  int64     // those calls
 	unpriced string    // the first that answered without a known price; empty: none did
 	reserved map[*batch.Request]price.USD
-	total    price.USD // the sum of reserved
-	freed    bell      // rings when a call has ended
-	models   []string  // models that answered for others, and may be dearer
-	answers  int       // in this run
-	longest  int64     // the most output tokens of an answer
-	unseen   int64     // the most input tokens of an answer beyond those that its request reserved
+	held     map[string]price.USD // by batch job, whose calls are not in reserved
+	total    price.USD            // the sum of reserved and held
+	freed    bell                 // rings when a call has ended
+	models   []string             // models that answered for others, and may be dearer
+	shown
 }
 
-// New returns a budget of which nothing is spent. What it lets through it passes on to l.
+// shown is what answers and requests have shown of the cost of others.
+type shown struct {
+	answers int   // in this run
+	longest int64 // the most output tokens of an answer
+	unseen  int64 // the most input tokens of an answer beyond those that its request reserved
+	hard    bool  // whether a request of a batch job has limited its output
+}
+
+// New returns a budget of which nothing is spent. What it lets through it passes on to l, which
+// is nil for a budget of batch jobs alone.
 func New(l batch.Limiter, prices *price.Table, limit price.USD) *Budget {
 	return &Budget{
 		Limiter: l, prices: prices, cap: limit,
-		reserved: make(map[*batch.Request]price.USD),
+		reserved: make(map[*batch.Request]price.USD), held: make(map[string]price.USD),
 	}
 }
 
@@ -151,17 +159,9 @@ func (b *Budget) reserve(r *batch.Request, tier string, most batch.Usage, hard b
 	if b.unpriced != "" {
 		return nil, &record.BudgetError{Cap: b.cap, Unpriced: b.unpriced}
 	}
-	if !hard {
-		most.CandidatesTokenCount = b.longest + b.longest/2
-	}
-	most.PromptTokenCount += b.unseen + b.unseen/2
-	var need price.USD
-	for _, model := range append([]string{r.Model}, b.models...) {
-		amount, ok := cost.Most(b.prices, &batch.Spend{At: time.Now(), Model: model, Tier: tier, Most: &most}, model)
-		if !ok && model == r.Model {
-			return nil, fmt.Errorf("max_cost cannot be held: %w", cost.UnknownPrice(model, tier))
-		}
-		need = max(need, amount)
+	need, err := b.need(r, tier, most, hard)
+	if err != nil {
+		return nil, err
 	}
 	// The first answers also show which model answers. It need not be the one that is
 	// asked, nor as cheap.
@@ -178,9 +178,27 @@ func (b *Budget) reserve(r *batch.Request, tier string, most batch.Usage, hard b
 	return nil, &record.BudgetError{Cap: b.cap, Spent: b.spent, Next: need, Unknown: b.unknown, Most: b.most}
 }
 
+// need returns the most that r can cost in a tier. mu is held.
+func (b *Budget) need(r *batch.Request, tier string, most batch.Usage, hard bool) (need price.USD, err error) {
+	if !hard {
+		most.CandidatesTokenCount = b.longest + b.longest/2
+	}
+	most.PromptTokenCount += b.unseen + b.unseen/2
+	for _, model := range append([]string{r.Model}, b.models...) {
+		amount, ok := cost.Most(b.prices, &batch.Spend{At: time.Now(), Model: model, Tier: tier, Most: &most}, model)
+		if !ok && model == r.Model {
+			return 0, fmt.Errorf("max_cost cannot be held: %w", cost.UnknownPrice(model, tier))
+		}
+		need = max(need, amount)
+	}
+	return need, nil
+}
+
 // Release implements [batch.Limiter].
 func (b *Budget) Release(r *batch.Request, o *batch.Outcome) {
-	b.Limiter.Release(r, o)
+	if b.Limiter != nil {
+		b.Limiter.Release(r, o)
+	}
 	if o == nil { // no attempt was made
 		o = new(batch.Outcome)
 	}

@@ -64,6 +64,25 @@ type column struct {
 	level string // of mediaResolution; the request's if empty
 }
 
+// Of returns the Parts of the media that a job names; nil if it names none. What is wrong
+// with s is a *spec.Error.
+func Of(s *spec.Spec) (*Parts, error) {
+	switch {
+	case len(s.Media) == 0 && s.MediaRoot != "":
+		return nil, spec.Errorf("name the columns with --media COLUMN, or media: in the job file", "media_root is given, and no column with media")
+	case len(s.Media) == 0:
+		return nil, nil
+	case s.Raw != nil:
+		return nil, spec.Errorf("put inlineData or fileData parts into the requests themselves", "media does not go with raw:")
+	}
+	config := apijson.Config(s.Request)
+	resolution, _ := apijson.Field(config, "mediaResolution").(string)
+	return New(Config{
+		Columns: s.Media, Root: s.MediaRoot, Stdin: slices.Contains(s.Input, "-"),
+		Model: s.Model, Resolution: resolution,
+	})
+}
+
 // New returns the Parts of a job. What is wrong with c is a *spec.Error.
 func New(c Config) (*Parts, error) {
 	m := &Parts{root: c.Root, stdin: c.Stdin, estimate: newEstimator(c.Model, c.Resolution)}

@@ -7,11 +7,13 @@ type demand struct {
 	input  int64 // estimated tokens
 	output int64 // expected tokens, thinking included
 	most   int64 // the most tokens of output
+	bytes  int64 // of the requests
 }
 
 // add adds a row.
-func (d *demand) add(input, most int64) {
+func (d *demand) add(input, most int64, bytes int) {
 	d.rows++
+	d.bytes += int64(bytes)
 	d.input += input
 	d.most += most
 }

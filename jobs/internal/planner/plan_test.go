@@ -22,9 +22,10 @@ import (
 )
 
 // A token of cheap costs 1,000,000 pico-dollars in and 10,000,000 out, one of dear twice
-// that, and half of it in the flex tier.
+// that, and half of it in the flex tier. In batches cheap costs half of that again, so that
+// no other service has the same price, and dear has no price.
 const testPrices = `{"models": [
-	{"id": "cheap", "periods": [{"tiers": [{"standard": {"input_text": 1, "output_text": 10}, "flex": {"input_text": 0.5, "output_text": 5}}]}]},
+	{"id": "cheap", "periods": [{"tiers": [{"standard": {"input_text": 1, "output_text": 10}, "flex": {"input_text": 0.5, "output_text": 5}, "batch": {"input_text": 0.25, "output_text": 2.5}}]}]},
 	{"id": "dear", "periods": [{"tiers": [{"standard": {"input_text": 2, "output_text": 20}, "flex": {"input_text": 1, "output_text": 10}}]}]}]}`
 
 // A job is a small job that asks m about q of each row, and its journal.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/gemini/batches"
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/batch/quota"
@@ -38,6 +39,8 @@ type Config struct {
 
 	MaxOutputTokens int64 // the bound that the job sets to each answer; 0 if none
 	OwnBounds       bool  // whether rows may set bounds of their own, which count instead
+
+	Limits func(model string) batches.Limits // of the jobs of the Batch API
 
 	Counted TokenCounts                    // prompts that the endpoint has counted; may be nil
 	Quota   func(model string) quota.Known // what is known of a model's quota
@@ -128,7 +131,7 @@ func (b *builder) ask(it *work.Item) {
 		bound = boundOf(it.Request.Body)
 	}
 	b.basis.tokens += float64(input)
-	b.demands.of(it.Request.Model).add(input, bound)
+	b.demands.of(it.Request.Model).add(input, bound, len(it.Request.Body))
 	p.MaxOutputTokens += bound
 	b.unbounded = b.unbounded || bound == 0
 	if p.First == nil {
@@ -152,6 +155,9 @@ func (b *builder) finish() {
 	}
 	p.InputTokens = b.demands.correct(b.answered, b.Counted)
 	b.price()
+	if b.tier() == string(price.Batch) {
+		p.Batches = b.demands.batches(b.Limits)
+	}
 	for _, d := range b.demands {
 		p.Pace = append(p.Pace, plan.Pace{Model: d.model, Rows: d.rows, Tokens: d.input, Known: b.Quota(d.model)})
 	}

@@ -5,6 +5,7 @@ import (
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/plan"
 )
 
 // price fills in what the plan's tokens cost, each row's at the price of its own model. All
@@ -24,14 +25,51 @@ func (b *builder) price() {
 	if p.MaxOutputTokens == 0 {
 		p.MaxOutputCost = 0
 	}
+	p.Compared = b.compare()
 }
 
-// priceOf returns what a demand costs with so much output in all. The size of a prompt can
+// compare returns what the rows would cost in each service; nil if that is not known of any.
+func (b *builder) compare() *plan.Comparison {
+	p := &b.plan
+	c, output := new(plan.Comparison), func(*demand) int64 { return 0 }
+	switch {
+	case p.Forecast != nil:
+		in := func(share float64) price.USD { return price.USD(share * float64(p.Forecast.Mean)) }
+		return &plan.Comparison{Of: "forecast", Standard: in(p.Standard), Flex: in(p.Flex), Batch: in(p.Batch)}
+	case p.Answered > 0:
+		c.Of, output = "cost", func(d *demand) int64 { return d.output }
+	case p.MaxOutputTokens > 0:
+		c.Of, output = "max_cost", func(d *demand) int64 { return d.most }
+	default:
+		c.Of = "input_cost"
+	}
+	for service, sum := range map[price.Service]*price.USD{price.Standard: &c.Standard, price.Flex: &c.Flex, price.Batch: &c.Batch} {
+		for _, d := range b.demands {
+			amount, known := b.priceIn(string(service), d, output(d))
+			if !known {
+				*sum = 0
+				break
+			}
+			*sum += amount
+		}
+	}
+	if c.Standard == 0 && c.Flex == 0 && c.Batch == 0 {
+		return nil
+	}
+	return c
+}
+
+// priceOf returns what a demand costs in the planned tier with so much output in all.
+func (b *builder) priceOf(d *demand, output int64) (price.USD, bool) {
+	return b.priceIn(b.tier(), d, output)
+}
+
+// priceIn returns what a demand costs in a tier with so much output in all. The size of a prompt can
 // decide its price, so the mean request is priced, and not the sum: some requests as the mean
 // rounded down, the others as the mean rounded up.
-func (b *builder) priceOf(d *demand, output int64) (price.USD, bool) {
+func (b *builder) priceIn(tier string, d *demand, output int64) (price.USD, bool) {
 	mean := func(up int64) (price.USD, bool) {
-		return cost.Of(b.Prices, b.call(d.model, b.tier(), (d.input+up)/d.rows, (output+up)/d.rows), d.model)
+		return cost.Of(b.Prices, b.call(d.model, tier, (d.input+up)/d.rows, (output+up)/d.rows), d.model)
 	}
 	low, ok := mean(0)
 	high, _ := mean(d.rows - 1)

@@ -43,7 +43,7 @@ type Config struct {
 	Left        int64         // rows to be asked; it matters only with a deadline and two tiers
 
 	RPM, TPM int            // the limits of a minute that are given; what Quota has learned if 0
-	Quota    *quota.Limiter // of all calls; required
+	Quota    *quota.Limiter // of all calls; nil for a ladder that only says when to switch
 
 	// Warn is called if another tier answers than the one that was asked, or if the
 	// answer does not say which. It may be nil.
@@ -53,6 +53,9 @@ type Config struct {
 // limits returns the limits of a minute, given or learned. 0 means that one is not known.
 func (c *Config) limits() (rpm, tpm int64) {
 	rpm, tpm = int64(c.RPM), int64(c.TPM)
+	if c.Quota == nil {
+		return rpm, tpm
+	}
 	for _, l := range c.Quota.Learned() {
 		switch {
 		case l.Limit == quota.LimitRPM && rpm == 0:

@@ -33,6 +33,20 @@ func (p *pace) add(inputTokens int) {
 	}
 }
 
+// SwitchAt returns when so many rows have to leave the first tier, so that the second one can
+// ask them by the deadline. A zero time means never. Before flex there is time for one more
+// call: the deadline of flex itself would let none of them begin.
+func (t *Ladder) SwitchAt(left int64) time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.left = left
+	at := t.switchAt()
+	if !at.IsZero() && t.tiers[1] == "flex" {
+		at = at.Add(-assumedFlex)
+	}
+	return at
+}
+
 // switchAt returns when rows have to leave the first tier, so that the second one can do
 // what is left by the deadline. A zero time means never. mu is held.
 func (t *Ladder) switchAt() time.Time {

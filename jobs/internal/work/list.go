@@ -321,3 +321,17 @@ func (l *List) Count(ctx context.Context) (int64, error) {
 	}
 	return n, ctx.Err()
 }
+
+// CountAsked returns how many rows of the list a run would ask. The error is that of an input
+// that breaks.
+func (l *List) CountAsked() (n int64, err error) {
+	for it, err := range l.Items() {
+		if err != nil {
+			return n, err
+		}
+		if it.Fate.Ask() {
+			n++
+		}
+	}
+	return n, nil
+}

@@ -1,0 +1,54 @@
+package connection
+
+import (
+	"path/filepath"
+
+	"github.com/genbatch/genbatch/batch/gemini"
+	"github.com/genbatch/genbatch/batch/quota"
+	"github.com/genbatch/genbatch/jobs/internal/state"
+	"github.com/genbatch/genbatch/jobs/spec"
+)
+
+// Store is where the day's count and the learned limits are kept for all jobs of this user
+// on this machine; nil where nothing is to be kept.
+func (c *Connection) Store(s *spec.Spec, o Options) *quota.Store {
+	return quotaStore(s, o, c.Endpoint, c.KeyID)
+}
+
+// PlannedStore is the store of a job that is only looked at, without a connection; nil
+// where it cannot be told whose quota it would be.
+func PlannedStore(s *spec.Spec, o Options) *quota.Store {
+	address := spec.EndpointOptions(s)
+	if spec.StartsSimulator(address) {
+		return nil
+	}
+	e, err := gemini.ParseEndpoint(address, o.Env)
+	if err != nil {
+		return nil // Check says what is wrong with it
+	}
+	key, _, err := apiKey(s, e, o.Env)
+	if err != nil && s.QuotaGroup == "" {
+		return nil
+	}
+	return quotaStore(s, o, e, quota.KeyID(key))
+}
+
+func quotaStore(s *spec.Spec, o Options, e gemini.Endpoint, keyID string) *quota.Store {
+	dir := QuotaDir(o.Env)
+	if dir == "" || e.Simulated || o.Model != nil { // the simulator begins anew with each run
+		return nil
+	}
+	if s.QuotaGroup != "" {
+		keyID = quota.GroupID(s.QuotaGroup)
+	}
+	return &quota.Store{Dir: dir, Endpoint: e.String(), KeyID: keyID, Log: o.Log}
+}
+
+// QuotaDir is the folder in which the runs of the user leave what they know of limits, for
+// [quota.List] and [quota.Store]. It is empty if the environment names no folder for state.
+func QuotaDir(env func(string) string) string {
+	if dir := state.UserDir(env); dir != "" {
+		return filepath.Join(dir, "genbatch", "quota")
+	}
+	return ""
+}
