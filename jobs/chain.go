@@ -8,7 +8,7 @@ import (
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/jobs/internal/budget"
-	"github.com/genbatch/genbatch/jobs/internal/media"
+	"github.com/genbatch/genbatch/jobs/internal/connection"
 	"github.com/genbatch/genbatch/jobs/internal/prompt"
 	"github.com/genbatch/genbatch/jobs/internal/repair"
 	"github.com/genbatch/genbatch/jobs/internal/tier"
@@ -25,23 +25,24 @@ type chain struct {
 	job     *Job
 	quota   *quota.Limiter
 	limiter batch.Limiter // the cap over the quota
-	ladder  *tier.Ladder  // around both, and around the model; nil if the job names no tier
+	ladder  *tier.Ladder  // around both, and around the model; nil if the job names no tier of single calls
 	model   batch.Model
 
 	begin    time.Time // of the run
 	deadline time.Time // zero: there is none
 }
 
-// newChain makes the chain of a run over the rows of a list, which begins now.
-func (j *Job) newChain(list *work.List) (*chain, error) {
-	c := &chain{job: j, quota: quota.New(quota.Config{
+// newChain makes the chain of a run over the rows of a list. Batch jobs that are at work may
+// hold a part of the cap already; else limit is nil. Deadline may be zero.
+func (j *Job) newChain(list *work.List, limit *budget.Budget, begin, deadline time.Time) (*chain, error) {
+	c := &chain{job: j, begin: begin, deadline: deadline, quota: quota.New(quota.Config{
 		RPM: j.spec.RPM, TPM: j.spec.TPM, RPD: j.spec.RPD,
 		Concurrency: j.spec.Concurrency, OnDailyQuota: dayPolicy(j.spec.OnDailyQuota),
 		Store: j.quotaStore(),
 	})}
-	err := c.addLimiters(list)
+	err := c.addLimiters(list, limit)
 	if err == nil {
-		c.model, err = c.newModel()
+		c.model, err = c.newModel(mediaModel(j, j.conn.Client), false)
 	}
 	if err != nil {
 		c.close()
@@ -51,13 +52,16 @@ func (j *Job) newChain(list *work.List) (*chain, error) {
 }
 
 // addLimiters puts the cap and the ladder of tiers around the quota.
-func (c *chain) addLimiters(list *work.List) (err error) {
-	if c.limiter, err = c.newBudget(c.quota); err != nil {
-		return err
+func (c *chain) addLimiters(list *work.List, limit *budget.Budget) (err error) {
+	if limit == nil {
+		if limit, err = c.newBudget(); err != nil {
+			return err
+		}
 	}
-	c.begin = time.Now()
-	if c.deadline, err = c.job.spec.DeadlineFrom(c.begin); err != nil {
-		return err
+	c.limiter = c.quota
+	if limit != nil {
+		limit.Limiter = c.quota
+		c.limiter = limit
 	}
 	c.ladder, err = c.newLadder(list)
 	return err
@@ -91,17 +95,16 @@ func dayPolicy(name string) quota.DayPolicy {
 	return quota.DayStop
 }
 
-// newBudget returns the limiter that holds the job's cap; the one given, when it
-// has none.
-func (c *chain) newBudget(l batch.Limiter) (batch.Limiter, error) {
+// newBudget returns the limiter that holds the job's cap. It is nil if the job has no cap.
+func (c *chain) newBudget() (*budget.Budget, error) {
 	if c.job.spec.MaxCost == "" {
-		return l, nil
+		return nil, nil
 	}
 	limit, err := c.job.spec.CostLimit()
 	if err != nil {
 		return nil, err
 	}
-	b := budget.New(l, c.job.prices, limit)
+	b := budget.New(nil, c.job.prices, limit)
 	for r, err := range readable(c.job.journal) {
 		if err != nil {
 			return nil, err
@@ -129,38 +132,41 @@ func (c *chain) bringsInput() bool {
 		apijson.Grounded(request) || apijson.HasTool("urlContext")(request) || apijson.HasTool("codeExecution")(request)
 }
 
-// newLadder returns what chooses the service tiers of a run. It is nil if the job names none.
+// newLadder returns what chooses the service tiers of a run. It is nil if the
+// job names none for single calls.
 func (c *chain) newLadder(list *work.List) (*tier.Ladder, error) {
-	if len(c.job.spec.Tier) == 0 {
+	tiers := spec.CallTiers(&c.job.spec)
+	if len(tiers) == 0 {
 		return nil, nil
 	}
 	config := tier.Config{
-		Limiter: c.limiter, Tiers: c.job.spec.Tiers(), Wait: c.job.spec.TierWait, Begin: c.begin, Deadline: c.deadline, Concurrency: c.job.spec.Concurrency,
+		Limiter: c.limiter, Tiers: tiers, Wait: c.job.spec.TierWait, Begin: c.begin, Deadline: c.deadline, Concurrency: c.job.spec.Concurrency,
 		RPM: c.job.spec.RPM, TPM: c.job.spec.TPM, Quota: c.quota, Warn: c.job.critic.WarnTier,
 	}
 	if c.deadline.IsZero() || len(config.Tiers) == 1 {
 		return tier.New(config), nil
 	}
 	// The deadline needs to know what is left to do.
-	for it, err := range list.Items() {
-		if err != nil {
-			return nil, err
-		}
-		if it.Fate.Ask() {
-			config.Left++
-		}
+	var err error
+	if config.Left, err = list.CountAsked(); err != nil {
+		return nil, err
 	}
 	return tier.New(config), nil
 }
 
-// newModel returns what makes the attempts: the endpoint's client, and around it what
-// sends media, keeps made-up answers from real ones and notices from answers, writes
-// schemas as the endpoint knows them, changes a call that must fail again, checks
-// answers, and bounds what attempts can have used.
-func (c *chain) newModel() (batch.Model, error) {
-	m, err := c.keepProvenance(c.withMedia())
+// newModel lays around the endpoint's client what keeps made-up answers from real ones and
+// notices from answers, writes schemas as the endpoint knows them, changes a call that must
+// fail again, checks answers, and bounds what attempts can have used. The answers of batch
+// jobs do not show whether the next request had better be another one: they were all asked at
+// once.
+func (c *chain) newModel(m batch.Model, inBatches bool) (batch.Model, error) {
+	m, err := c.keepProvenance(m)
 	if err != nil {
 		return nil, err
+	}
+	ignores := c.job.prompt.IgnoresSchema()
+	if inBatches {
+		ignores = nil
 	}
 	if c.job.prompt.SharesCache() {
 		m = repair.SharedCache(m)
@@ -170,7 +176,7 @@ func (c *chain) newModel() (batch.Model, error) {
 	}
 	m = repair.SchemaField(m, repair.SchemaConfig{
 		EveryRow: len(c.job.spec.Schema) > 0, OpenAPI: c.job.spec.SchemaField == "responseSchema", Log: c.job.log(),
-		Checked: c.job.prompt.Checks(), Described: c.job.prompt.Classification() != nil, Ignores: c.job.prompt.IgnoresSchema(),
+		Checked: c.job.prompt.Checks(), Described: c.job.prompt.Classification() != nil, Ignores: ignores,
 	})
 	m = repair.Change(m, c.job.prices, c.job.spec.Stream)
 	if c.job.prompt.Checks() {
@@ -185,19 +191,10 @@ func (c *chain) newModel() (batch.Model, error) {
 	return budget.Bound(m, c.job.prices), nil
 }
 
-// withMedia returns the job's client, which sends media if the job has any.
-func (c *chain) withMedia() batch.Model {
-	if c.job.media == nil {
-		return c.job.conn.client
-	}
-	c.job.conn.uploads = media.OpenUploads(c.job.conn.client, c.job.state.FS, c.job.state.Dir, c.job.conn.keyID, c.job.log())
-	return media.NewModel(c.job.conn.client, c.job.conn.endpoint.InlineLimit, c.job.conn.uploads)
-}
-
 // keepProvenance guards a model by what the journal has. Only at an address of this
 // machine do the answers alone tell whether they are made up; see checkSimulated.
 func (c *chain) keepProvenance(m batch.Model) (batch.Model, error) {
-	if !isLocal(c.job.conn.endpoint) {
+	if !connection.IsLocal(c.job.conn.Endpoint) {
 		return m, nil
 	}
 	simulated, known, err := simulatedBefore(c.job.journal)

@@ -94,7 +94,7 @@ func benchmarkResume(b *testing.B, format string) {
 	}
 	defer j.Close()
 	opening := next()
-	sum, err := j.ask(b.Context(), j.list)
+	sum, err := j.ask(b.Context(), j.list, false)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -84,7 +84,7 @@ func benchRun(b *testing.B, s spec.Spec, rows int) (sending, writing lap) {
 		b.Fatal(err)
 	}
 	defer j.Close()
-	sum, err := j.ask(b.Context(), j.list)
+	sum, err := j.ask(b.Context(), j.list, false)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -266,7 +266,7 @@ func BenchmarkStart(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := j.ask(b.Context(), j.list); err != nil {
+		if _, err := j.ask(b.Context(), j.list, false); err != nil {
 			b.Fatal(err)
 		}
 		if err := j.Close(); err != nil {

@@ -222,7 +222,7 @@ func simulator(t *testing.T, latency time.Duration) *sim.Running {
 }
 
 // killsEnv says how often TestEndToEndKill kills. If it is less than usual,
-// TestEndToEndKillAtEachPoint takes every fourth point.
+// TestEndToEndKillAtEachPoint and TestEndToEndBatchKillAtEachStep take every fourth point.
 const (
 	killsEnv   = "GENBATCH_KILLS"
 	usualKills = 20

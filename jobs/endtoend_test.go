@@ -6,6 +6,8 @@ import "testing"
 // a real clock. Their names begin with TestEndToEnd. This is what each tries to break, and
 // about how long it takes on two cores:
 //
+//	BatchKillAtEachStep    batch jobs, by kill -9 at each write and each call     10 s
+//	BatchSecondJob         rows billed twice, by a job that is listed too late     3 s
 //	Chaos                  every row's outcome, by all faults of the simulator     5 s
 //	ChaosStops             the early end of a run that cannot go on                3 s
 //	Kill                   answers and output, by kill -9 at any moment           10 s

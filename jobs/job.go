@@ -42,6 +42,10 @@ type Options struct {
 	// learned limits of the models that the job asks.
 	Fresh bool
 
+	// Detach has a run in the tier batch submit what is to be asked, collect what is done by
+	// now, and end without waiting for the rest. It is refused for other jobs.
+	Detach bool
+
 	// Model makes the attempts in the place of the endpoint's client: for tests, and for
 	// models that are reached in another way. Nothing is kept of its quota for later
 	// runs. Media are uploaded only if it has the method Files of [gemini.Client]. Nil
@@ -55,8 +59,13 @@ type Options struct {
 	// skipped, or copied. [Job.Rows] has them all.
 	Observe func(*Row)
 
+	// ShowBatch, if not nil, is called when a batch job of a run has come to another state.
+	ShowBatch func(Batch)
+
 	fs           durable.FS // of tests, which make writes fail
 	segmentBytes int64      // of the journal; its default if 0. Tests want several segments.
+	batchRows    int64      // of a batch job at most; by the limits of the model if 0. Tests want several jobs.
+	batchPace    float64    // the factor of all waits for batch jobs; by the endpoint if 0. Tests do not wait.
 }
 
 // A Job is a Spec made ready: its input opened, its templates checked, its
@@ -80,7 +89,7 @@ type Job struct {
 	upToDate *state.Manifest     // of the output, if Open found that nothing is to be asked; else nil
 	counted  planner.TokenCounts // the prompts that CountTokens had counted
 
-	conn     connection // of a job that can run
+	conn     remote // of a job that can run
 	progress progress
 }
 

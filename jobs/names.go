@@ -85,6 +85,10 @@ type (
 	Outlook = plan.Outlook
 	// A Forecast is a cost with its interval.
 	Forecast = plan.Forecast
+	// A Comparison is what the rows would cost in each service.
+	Comparison = plan.Comparison
+	// Batches are the jobs of the Batch API that a run would make.
+	Batches = plan.Batches
 	// A Pace is what a run would ask of one model.
 	Pace = plan.Pace
 )
@@ -105,6 +109,8 @@ type (
 	Pruning = record.Pruning
 	// A Pruned says what it removed.
 	Pruned = record.Pruned
+	// A Batch is a batch job at an endpoint.
+	Batch = record.Batch
 )
 
 // What the file at the output's path is to a job; see [Status.Standing].
@@ -127,6 +133,8 @@ type (
 	BudgetError = record.BudgetError
 	// A DeadlineError ends a run whose deadline has come.
 	DeadlineError = record.DeadlineError
+	// A DetachedError ends a run that leaves rows to batch jobs at the endpoint.
+	DetachedError = record.DetachedError
 	// A LostError ends a run whose journal was deleted, moved or cut.
 	LostError = journal.LostError
 	// A Damage is a place where the journal is not as it was written.

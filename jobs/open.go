@@ -10,8 +10,9 @@ import (
 
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/batch/quota"
-	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/jobs/internal/batchstate"
+	"github.com/genbatch/genbatch/jobs/internal/connection"
 	"github.com/genbatch/genbatch/jobs/internal/critic"
 	"github.com/genbatch/genbatch/jobs/internal/media"
 	"github.com/genbatch/genbatch/jobs/internal/output"
@@ -94,6 +95,13 @@ func prepare(s Spec, o Options) (*Job, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
+	if o.Detach && !spec.ByBatch(&s) {
+		return nil, spec.Errorf("add --tier batch, or leave it out", "--detach is given, and the job does not go by batch: single calls end with the run")
+	}
+	if o.Detach && spec.StartsSimulator(spec.EndpointOptions(&s)) {
+		return nil, spec.Errorf("start genbatch simulate, and give its address with --base-url",
+			"--detach is given, and the simulator that a run starts ends with it, and so do its batches")
+	}
 	if err := detach(&s); err != nil {
 		return nil, err
 	}
@@ -131,28 +139,10 @@ func prepare(s Spec, o Options) (*Job, error) {
 	if j.retry, err = s.RetryStatuses(); err != nil {
 		return nil, err
 	}
-	if j.media, err = newMedia(&j.spec); err != nil {
+	if j.media, err = media.Of(&j.spec); err != nil {
 		return nil, err
 	}
 	return j, nil
-}
-
-// newMedia returns what makes parts of the media columns; nil for a job without any.
-func newMedia(s *spec.Spec) (*media.Parts, error) {
-	switch {
-	case len(s.Media) == 0 && s.MediaRoot != "":
-		return nil, spec.Errorf("name the columns with --media COLUMN, or media: in the job file", "media_root is given, and no column with media")
-	case len(s.Media) == 0:
-		return nil, nil
-	case s.Raw != nil:
-		return nil, spec.Errorf("put inlineData or fileData parts into the requests themselves", "media does not go with raw:")
-	}
-	config := apijson.Config(s.Request)
-	resolution, _ := apijson.Field(config, "mediaResolution").(string)
-	return media.New(media.Config{
-		Columns: s.Media, Root: s.MediaRoot, Stdin: slices.Contains(s.Input, "-"),
-		Model: s.Model, Resolution: resolution,
-	})
 }
 
 // openInput opens the input of a job that does not run, and checks the job against its
@@ -198,10 +188,13 @@ func (j *Job) openForWriting() error {
 	if err := state.BoundCalls(&j.spec, quota.DefaultConcurrency, j.log()); err != nil {
 		return err
 	}
-	if j.conn, err = connect(&j.spec, j.options); err != nil {
+	if j.conn.Connection, err = connection.Open(&j.spec, j.options.connection()); err != nil {
 		return err
 	}
 	if j.options.Fresh && durable.IsDir(j.state.Dir) {
+		if err := checkFresh(j.state.Dir); err != nil {
+			return err
+		}
 		if err := j.state.SetAside(); err != nil {
 			return err
 		}
@@ -293,6 +286,9 @@ func (j *Job) openRows() error {
 // that a job with media never is.
 func (j *Job) findUpToDate(in *reader.Input) {
 	j.upToDate = nil
+	if sent, err := batchstate.View(j.state.Dir); err != nil || len(sent.Live()) > 0 {
+		return // what was paid for is collected, though no row may ask for it any more
+	}
 	if j.media == nil {
 		j.upToDate = j.state.UpToDate(state.Sources{Spec: &j.spec, Inputs: in.Paths()}, j.retry)
 	}
@@ -361,7 +357,7 @@ func (j *Job) openJournal() (err error) {
 		}
 		j.log().Warn("the journal is damaged: " + d.Error() + "; the rows concerned are asked again")
 	}
-	if err := checkSimulated(j.journal, j.state.Dir, j.conn.endpoint); err != nil {
+	if err := checkSimulated(j.journal, j.state.Dir, j.conn.Endpoint); err != nil {
 		return err
 	}
 	var file *Spec

@@ -7,7 +7,9 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
+	"github.com/genbatch/genbatch/batch/gemini/batches"
 	"github.com/genbatch/genbatch/batch/quota"
+	"github.com/genbatch/genbatch/jobs/internal/connection"
 	"github.com/genbatch/genbatch/jobs/internal/planner"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
@@ -17,7 +19,7 @@ import (
 // Plan reads input and journal and says what a run would do and cost.
 func (j *Job) Plan() (*Plan, error) {
 	if !j.state.Locked() { // else a run has checked them
-		if err := checkEndpoint(&j.spec, j.options); err != nil {
+		if err := connection.Check(&j.spec, j.options.connection()); err != nil {
 			return nil, err
 		}
 		if err := j.critic.CheckGuards(); err != nil {
@@ -34,6 +36,7 @@ func (j *Job) Plan() (*Plan, error) {
 		return nil, err
 	}
 	j.warnInput()
+	j.critic.WarnBatch()
 	j.critic.WarnSchema()
 	j.critic.WarnExamples()
 	j.critic.WarnExpected()
@@ -50,10 +53,11 @@ func (j *Job) Plan() (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	store := plannedStore(j)
+	store, dialect := j.quotaStore(), spec.EndpointOptions(&j.spec).Dialect()
 	return planner.New(planner.Config{
 		List: j.list, Journal: j.journal, Prices: j.prices, Count: j.deriver().Count, Tiers: j.spec.Tiers(),
 		MaxOutputTokens: bound, OwnBounds: j.prompt.Sets("generationConfig.maxOutputTokens"),
+		Limits:  func(model string) batches.Limits { return batches.LimitsOf(dialect, model) },
 		Counted: j.counted,
 		Quota: func(model string) quota.Known {
 			if store == nil {
@@ -84,7 +88,7 @@ func (j *Job) Least(rows int64) time.Duration {
 		return 0 // each model has quotas of its own
 	}
 	var known quota.Known
-	if store := plannedStore(j); store != nil {
+	if store := j.quotaStore(); store != nil {
 		known = store.Peek(j.spec.Model)
 	}
 	return known.Least(rows, int64(j.spec.RPM), int64(j.spec.RPD))
@@ -92,7 +96,8 @@ func (j *Job) Least(rows int64) time.Duration {
 
 // Pilot asks n of the rows that a run would ask, from the shortest to the longest
 // prompt, and keeps their answers. What they cost is the basis of the plan that it
-// returns. The output is not written, even where no row is left. The plan is there
+// returns. Rows are asked by single calls also where the job goes by batch, which might take
+// a day. The output is not written, even where no row is left. The plan is there
 // whenever the error is one of [batch.Run]'s, of what was answered until then.
 func (j *Job) Pilot(ctx context.Context, n int) (*Summary, *Plan, error) {
 	if err := j.openJournal(); err != nil {
@@ -104,7 +109,7 @@ func (j *Job) Pilot(ctx context.Context, n int) (*Summary, *Plan, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s, runErr := j.ask(ctx, pilot)
+	s, runErr := j.ask(ctx, pilot, false)
 	if s == nil {
 		return nil, nil, runErr
 	}
@@ -130,15 +135,15 @@ func (j *Job) CountTokens(ctx context.Context, n int) (counted int64, err error)
 	if err := j.list.CheckMeant(j.log()); err != nil {
 		return 0, err
 	}
-	if j.conn.client == nil {
-		if j.conn, err = connect(&j.spec, j.options); err != nil {
+	if j.conn.Client == nil {
+		if j.conn.Connection, err = connection.Open(&j.spec, j.options.connection()); err != nil {
 			return 0, err
 		}
 	}
-	if err := j.conn.endpoint.CanCount(); err != nil {
+	if err := j.conn.Endpoint.CanCount(); err != nil {
 		return 0, spec.Errorf("plan without --count-tokens; --pilot N asks some rows for real, and keeps their answers", "--count-tokens: %w", err)
 	}
-	client, ok := j.conn.client.(interface {
+	client, ok := j.conn.Client.(interface {
 		CountTokens(context.Context, *batch.Request) (int64, error)
 	})
 	if !ok {

@@ -10,10 +10,12 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/internal/batchjob"
+	"github.com/genbatch/genbatch/jobs/internal/budget"
 	"github.com/genbatch/genbatch/jobs/internal/output"
-	"github.com/genbatch/genbatch/jobs/internal/state"
 	"github.com/genbatch/genbatch/jobs/internal/tier"
 	"github.com/genbatch/genbatch/jobs/internal/work"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // This file runs jobs: it asks what the journal does not have, and counts what a run comes to.
@@ -32,7 +34,8 @@ type progress struct {
 	limiter *quota.Limiter
 	flex    *quota.Limiter // of flex calls as well; nil if there are none
 	gauges  *batch.Gauges
-	busy    bool // the rows are being gone through, which cannot be done twice at a time
+	batches map[string]int64 // the rows of each batch job that is at work
+	busy    bool             // the rows are being gone through, which cannot be done twice at a time
 }
 
 // use says that the rows are being gone through until done is called. The error is for a
@@ -52,19 +55,41 @@ func (p *progress) use(what string) (done func(), err error) {
 }
 
 // start forgets the run before.
-func (p *progress) start(begin time.Time, since int64, limiter, flex *quota.Limiter) {
+func (p *progress) start(begin time.Time, since int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.begin, p.since = begin, since
 	p.read, p.settled, p.bad, p.copied, p.run = 0, 0, 0, 0, cost.Totals{}
-	p.limiter, p.flex, p.gauges = limiter, flex, new(batch.Gauges)
+	p.limiter, p.flex, p.gauges = nil, nil, new(batch.Gauges)
+	p.batches = make(map[string]int64)
 }
 
-// count counts a row that the run has come to.
-func (p *progress) count(f work.Fate) {
+// follow takes note of how a batch job is.
+func (p *progress) follow(b Batch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.read++
+	if b.Live {
+		p.batches[b.ID] = b.Rows
+	} else {
+		delete(p.batches, b.ID)
+	}
+}
+
+// limit says what limits the calls of the run.
+func (p *progress) limit(limiter, flex *quota.Limiter) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.limiter, p.flex = limiter, flex
+}
+
+// count counts the n-th row, from 1, if the run has not come to it before.
+func (p *progress) count(n int64, f work.Fate) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n <= p.read {
+		return
+	}
+	p.read = n
 	switch f {
 	case work.Bad:
 		p.bad++
@@ -88,6 +113,9 @@ type Progress struct {
 	Attempts int64 // made
 	Waiting  int64 // rows that wait for their next attempt
 
+	Batches int64 // batch jobs that are at work
+	Batched int64 // rows in these
+
 	Quota quota.State
 }
 
@@ -106,7 +134,13 @@ func (j *Job) Progress() Progress {
 	}
 	s.Elapsed = time.Since(p.begin)
 	s.Calls, s.Attempts, s.Waiting = p.gauges.Calls.Load(), p.gauges.Attempts.Load(), p.gauges.Waiting.Load()
-	s.Quota = p.limiter.State()
+	for _, rows := range p.batches {
+		s.Batches++
+		s.Batched += rows
+	}
+	if p.limiter != nil {
+		s.Quota = p.limiter.State()
+	}
 	if p.flex != nil {
 		if flex := p.flex.State(); flex.Waiting > s.Quota.Waiting {
 			s.Quota = flex
@@ -126,6 +160,7 @@ func (j *Job) Progress() Progress {
 //   - [*batch.StopError]: the endpoint refuses every request; its Err says why.
 //   - [*quota.DayError]: the quota of the day is used up.
 //   - [*DeadlineError]: the deadline of the Spec has come.
+//   - [*DetachedError]: rows are left to batch jobs at the endpoint.
 //   - [*BudgetError]: the next request might exceed the MaxCost of the Spec.
 //   - [batch.ErrMaxFailures]: too many rows ended without an answer.
 //   - [batch.ErrSource]: the input broke; it wraps a [*reader.Error].
@@ -136,13 +171,14 @@ func (j *Job) Progress() Progress {
 func (j *Job) Run(ctx context.Context) (*Summary, error) {
 	j.warnInput()
 	j.critic.WarnPrice()
+	j.critic.WarnBatch()
 	j.critic.WarnExamples()
 	j.critic.WarnExpected()
 	if m := j.upToDate; m != nil {
 		return j.unchanged(m), nil
 	}
 	begin := time.Now()
-	s, err := j.ask(ctx, j.list)
+	s, err := j.ask(ctx, j.list, spec.ByBatch(&j.spec))
 	if err != nil {
 		return s, err
 	}
@@ -155,8 +191,8 @@ func (j *Job) Run(ctx context.Context) (*Summary, error) {
 	return s, err
 }
 
-// ask asks what the journal does not have of the rows of a list.
-func (j *Job) ask(ctx context.Context, list *work.List) (*Summary, error) {
+// ask asks what the journal does not have of the rows of a list, by batch or by single calls.
+func (j *Job) ask(ctx context.Context, list *work.List, byBatch bool) (*Summary, error) {
 	if !j.state.Locked() {
 		return nil, errors.New("a job that was opened to be looked at cannot ask: open it with Open")
 	}
@@ -170,29 +206,34 @@ func (j *Job) ask(ctx context.Context, list *work.List) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := j.newChain(list)
+	begin := time.Now()
+	deadline, err := j.spec.DeadlineFrom(begin)
 	if err != nil {
 		return nil, err
 	}
-	defer c.close()
-	ctx, cancel := tier.WithDeadline(ctx, c.deadline)
+	ctx, cancel := tier.WithDeadline(ctx, deadline)
 	defer cancel()
-	j.progress.start(c.begin, j.journal.Last(), c.quota, c.flex())
+	j.progress.start(begin, j.journal.Last())
 	observer := output.NewObserver(j.deriver(), j.options.Observe)
-	requests, skip := j.requests(list, observer)
-	err = batch.Run(ctx, c.over(batch.Config{
-		Sink:        state.Guard(j.state, j.journal),
-		Skip:        skip,
-		Endpoint:    j.conn.endpoint.String(),
-		Concurrency: j.spec.Concurrency,
-		MaxAttempts: j.spec.MaxAttempts,
-		MaxFailures: failures,
-		OnResult: func(r *batch.Result) {
-			j.note(r)
-			observer.Show(r)
-		},
-		Gauges: j.progress.gauges,
-	}), requests)
+	settle := settling(j, observer)
+	runner, err := newRunner(j, list, observer, settle, deadline, byBatch)
+	if err != nil {
+		return nil, err
+	}
+	detached := (*DetachedError)(nil)
+	if runner != nil {
+		if err = runner.Run(ctx); errors.As(err, &detached) && !byBatch {
+			err = nil // the rows that no batch job has are asked now
+		}
+	}
+	var learned []quota.Learned
+	if err == nil && (!byBatch || len(spec.CallTiers(&j.spec)) > 0) {
+		settle.MaxFailures = failures
+		learned, err = call(ctx, j, list, observer, runner, settle, begin, deadline)
+	}
+	if err == nil && detached != nil {
+		err = detached
+	}
 	if late, ok := errors.AsType[*DeadlineError](err); ok {
 		err = late
 	}
@@ -201,13 +242,32 @@ func (j *Job) ask(ctx context.Context, list *work.List) (*Summary, error) {
 		s.Lost = lost.Gone
 	}
 	s.Asked = j.spec.Tiers()
-	s.Simulated = s.Simulated || j.conn.endpoint.Simulated && s.Run.Attempts > 0
-	s.ListPriced = j.critic.ListPriced(j.conn.endpoint, &s.Run)
-	s.Learned = c.quota.Learned()
+	s.Simulated = s.Simulated || j.conn.Endpoint.Simulated && s.Run.Attempts > 0
+	s.ListPriced = j.critic.ListPriced(j.conn.Endpoint, &s.Run)
+	s.Learned = learned
+	s.Batches = j.conn.records()
 	if err != nil && j.media == nil { // whose files would all be read again
 		s.Input, _ = list.Status(time.Now().Add(leftPatience))
 	}
 	return s, err
+}
+
+// call asks rows in single calls.
+func call(ctx context.Context, j *Job, list *work.List, observer *output.Observer, runner *batchjob.Runner, config batch.Config, begin, deadline time.Time) ([]quota.Learned, error) {
+	var limit *budget.Budget
+	if runner != nil {
+		limit = runner.Budget
+	}
+	c, err := j.newChain(list, limit, begin, deadline)
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	j.progress.limit(c.quota, c.flex())
+	requests, skip := j.requests(list, observer)
+	config.Skip = skip
+	err = batch.Run(ctx, c.over(config), left(runner, requests))
+	return c.quota.Learned(), err
 }
 
 // requests ranges over the requests of all rows that have one. skip tells of the one
@@ -216,6 +276,7 @@ func (j *Job) ask(ctx context.Context, list *work.List) (*Summary, error) {
 func (j *Job) requests(list *work.List, observer *output.Observer) (all iter.Seq2[*batch.Request, error], skip func(*batch.Request) bool) {
 	var last work.Fate
 	all = func(yield func(*batch.Request, error) bool) {
+		var n int64
 		pass := j.media.NewPass()
 		for it, err := range list.Items() {
 			if err != nil {
@@ -223,7 +284,8 @@ func (j *Job) requests(list *work.List, observer *output.Observer) (all iter.Seq
 				return
 			}
 			last = it.Fate
-			j.progress.count(it.Fate)
+			n++
+			j.progress.count(n, it.Fate)
 			pass.Add(it.Request, it.Err)
 			observer.Expect(&it)
 			if it.Fate != work.Bad && it.Fate != work.Copied && !yield(it.Request, nil) {

@@ -40,8 +40,9 @@ type Summary struct {
 	// journal during the run; they are counted as answered, and as left.
 	Lost int64 `json:"lost,omitzero"`
 
-	Asked []string     `json:"-"` // the service tiers that the job names, in its order; nil if none
-	Input *InputStatus `json:"-"` // how far the job is; nil if the run did not end early, or if counting takes too long
+	Batches []Batch      `json:"batches,omitempty"` // the batch jobs of all runs, the oldest first
+	Asked   []string     `json:"-"`                 // the service tiers that the job names, in its order; nil if none
+	Input   *InputStatus `json:"-"`                 // how far the job is; nil if the run did not end early, or if counting takes too long
 
 	Run cost.Totals  `json:"run"`           // what this run asked
 	Job *cost.Totals `json:"job,omitempty"` // every row of the output, all runs; nil while rows are pending
@@ -77,7 +78,7 @@ func (j *Job) summary() *Summary {
 // unchanged is the summary of a run that had nothing to do.
 func (j *Job) unchanged(m *state.Manifest) *Summary {
 	s := j.summary()
-	s.ListPriced = j.critic.ListPriced(j.conn.endpoint, &m.Summary)
+	s.ListPriced = j.critic.ListPriced(j.conn.Endpoint, &m.Summary)
 	s.Bad = m.Summary.Status[batch.Skipped]
 	s.Settled = m.Rows - s.Bad
 	s.keep(j.spec.Output, m)

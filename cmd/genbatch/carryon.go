@@ -40,7 +40,13 @@ func printCarryOn(w io.Writer, s *jobs.Summary, err error, total int64) {
 	var day *quota.DayError
 	var budget *jobs.BudgetError
 	var late *jobs.DeadlineError
+	var away *jobs.DetachedError
+	atWork := slices.ContainsFunc(s.Batches, func(b jobs.Batch) bool { return b.Live && b.Name != "" })
 	switch {
+	case errors.As(err, &away):
+		text += "Collect with:"
+	case atWork:
+		text += "Batch jobs stay at the endpoint, and go on without this process. Collect with:"
 	case errors.As(err, &late):
 		text += "Carry on with, or with a later --deadline:"
 	case errors.As(err, &budget) && budget.Unpriced != "":

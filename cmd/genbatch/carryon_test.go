@@ -31,3 +31,15 @@ func TestSafeOnlyIfAllIsKept(t *testing.T) {
 		}
 	}
 }
+
+// A batch job that was never created is not said to go on at the endpoint.
+func TestJobsThatStay(t *testing.T) {
+	for name, stays := range map[string]bool{"": false, "batches/x": true} {
+		var text strings.Builder
+		s := jobs.Summary{Batches: []jobs.Batch{{ID: "5da34383-ca44b8b7", Name: name, State: "submitting", Live: true, Rows: 3}}}
+		printCarryOn(&text, &s, batch.ErrInterrupted, 3)
+		if got := strings.Contains(text.String(), "stay at the"); got != stays {
+			t.Errorf("named %q: says that jobs stay: %v, want %v", name, got, stays)
+		}
+	}
+}

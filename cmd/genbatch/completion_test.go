@@ -86,6 +86,8 @@ func TestCompletions(t *testing.T) {
 		{"run|-endpoint|s", "sim"},
 		{"run|--auth|", "x-goog-api-key bearer raw query none"},
 		{"run|--tier|flex,", "flex,standard flex,priority"},
+		{"run|--tier|b", "batch"},
+		{"run|--tier|batch,", "batch,flex batch,standard batch,priority"},
 		{"run|--on-daily-quota|", "stop wait"},
 		{"run|--log-level|", "debug info warn error"},
 		{"run|--output-format|p", "parquet"},

@@ -19,6 +19,7 @@ func exitCode(s *jobs.Summary, err error) int {
 		locked *jobs.LockedError
 		budget *jobs.BudgetError
 		late   *jobs.DeadlineError
+		away   *jobs.DetachedError
 	)
 	switch {
 	case err == nil:
@@ -30,7 +31,7 @@ func exitCode(s *jobs.Summary, err error) int {
 		return 2
 	case errors.As(err, &stop):
 		return 4
-	case errors.As(err, &day), errors.As(err, &late):
+	case errors.As(err, &day), errors.As(err, &late), errors.As(err, &away):
 		return 5
 	case errors.As(err, &budget):
 		return 6

@@ -90,13 +90,18 @@ func pilot(c *cli.Context, con *console) error {
 	if p == nil {
 		return err
 	}
+	spec := job.Spec()
 	switch {
 	case c.Bool("json"):
 		writeJSON(con.stderr, report.Summary{Summary: summary, Err: err, ExitCode: exitCode(summary, err)})
 	case !c.Bool("quiet"):
-		fmt.Fprintf(con.stderr, "The pilot asked %s; their answers are kept.\n", report.Rows(&summary.Run))
+		how := ""
+		if p.Batches != nil {
+			calls := append(spec.Tiers()[1:], "standard")
+			how = fmt.Sprintf(" in the %s tier, since a batch may take a day", calls[0])
+		}
+		fmt.Fprintf(con.stderr, "The pilot asked %s%s; their answers are kept.\n", report.Rows(&summary.Run), how)
 	}
-	spec := job.Spec()
 	con.print(c, report.Plan{Plan: p, Spec: &spec})
 	return err
 }

@@ -29,6 +29,7 @@ func runCommand(con *console) *cli.Command {
 			"genbatch run job.yaml --limit 10\n" +
 			"genbatch run job.yaml",
 		Flags: flagsOf(settings(), append(talkFlags(),
+			&cli.BoolFlag{Name: "detach", Category: groupState, Usage: "with --tier batch: submit, collect what is done, and end with exit 5 rather than wait", EnvVars: env("detach")},
 			&cli.BoolFlag{Name: "fresh", Category: groupState, Usage: "begin a new journal, set the old one aside, and forget learned limits of the models", EnvVars: env("fresh")},
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Category: groupState, Usage: "do not ask before answers are paid for again, or rows from stdin are replaced", EnvVars: env("yes")},
 		)...),
@@ -50,6 +51,8 @@ func runJob(c *cli.Context, con *console) error {
 	if err != nil {
 		return err
 	}
+	o.Detach = c.Bool("detach")
+	o.ShowBatch = con.batchShower(c)
 	if o.Fresh = c.Bool("fresh"); o.Fresh {
 		if err := confirmFresh(o.Confirm, spec); err != nil {
 			return err

@@ -14,7 +14,7 @@ func statusCommand(con *console) *cli.Command {
 		ArgsUsage: "[JOB.yaml or OUTPUT]",
 		Category:  commandsLook,
 		Description: "Shows how many rows are settled and left, with which statuses, what they cost, and\n" +
-			"whether a process runs the job now.\n\n" +
+			"whether a process runs the job now. If it has batch jobs, the endpoint is asked after them.\n\n" +
 			"genbatch status job.yaml\n\n" +
 			"genbatch status labels.csv --json",
 		Flags: []cli.Flag{stateFlag(), jsonFlag()},
@@ -27,7 +27,9 @@ func statusCommand(con *console) *cli.Command {
 			if err != nil {
 				return err
 			}
-			con.print(c, report.Status{Status: s, Changed: job.changed})
+			shown := report.Status{Status: s, Changed: job.changed}
+			findBatches(c.Context, &shown, job.Spec)
+			con.print(c, shown)
 			return nil
 		},
 	}

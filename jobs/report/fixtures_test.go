@@ -106,6 +106,18 @@ func aPlan(now time.Time) *jobs.Plan {
 		MaxOutputTokens: 1_208_000, MaxOutputCost: price.Dollar / 2,
 		First: json.RawMessage(`{"contents":[{"parts":[{"text":"a < b"}]}]}`), FirstModel: "gemini-a", FirstAt: "in.csv:2",
 		Price: price.Dollar / 200, Unpriced: 1, Tier: "standard",
+		Compared: &jobs.Comparison{Of: "forecast", Standard: 3 * price.Dollar / 100, Flex: 3 * price.Dollar / 200, Batch: 3 * price.Dollar / 200},
+	}
+}
+
+// aBatchPlan is a plan without answers in the tier batch.
+func aBatchPlan() *jobs.Plan {
+	return &jobs.Plan{
+		Rows: 50_000, New: 50_000, InputTokens: 40_000_000, InputCost: 15 * price.Dollar, Priced: true, MaxOutputTokens: 5_000_000, MaxOutputCost: 37 * price.Dollar, Tier: "batch",
+		Outlook: jobs.Outlook{PerCall: time.Second, Pace: []jobs.Pace{{Model: "gemini-3.6-flash", Rows: 50_000, Tokens: 40_000_000, Known: quota.Known{
+			Learned: []quota.Learned{{Limit: quota.LimitRPD, Value: 500}}, Used: 100, Reset: time.Now().Add(8 * time.Hour)}}}},
+		Compared: &jobs.Comparison{Of: "max_cost", Standard: 104 * price.Dollar, Batch: 52 * price.Dollar},
+		Batches:  &jobs.Batches{Jobs: 14, Bytes: 162_500_000, Bound: "tokens", Most: 3_000_000, Next: 400_000_000, AsOf: "2026-08-18"},
 	}
 }
 

@@ -35,7 +35,7 @@ func (d dollars) MarshalJSON() ([]byte, error) { return []byte(price.USD(d).Stri
 
 // known returns nil, which is written as null, for the 0 that stands for a number that is
 // not there or not known.
-func known[N int64 | float64](n N) *N {
+func known[N ~int64 | ~float64](n N) *N {
 	if n == 0 {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
+	"github.com/genbatch/genbatch/jobs/report/internal/request"
 )
 
 // A Plan shows what a run would do and cost.
@@ -33,17 +34,20 @@ func (p Plan) String() string {
 		}
 		fmt.Fprintf(w, "input\tabout %s%s\n", Many(r.InputTokens, "token"), by)
 		fmt.Fprintf(w, "output\t%s\n", p.outputText())
-		fmt.Fprintf(w, "cost\t%s%s\n", p.costText(), p.tierText())
+		fmt.Fprintf(w, "cost\t%s\n", p.costText())
 		if other := p.otherServices(); other != "" {
 			fmt.Fprintf(w, "otherwise\t%s\n", other)
 		}
+		p.writeBatches(w)
 		if text := p.capText(); text != "" {
 			fmt.Fprintf(w, "cap\t%s\n", text)
 		}
 		if least, by := p.leastTime(); least > 0 {
 			fmt.Fprintf(w, "time\tat least %s at %s\n", durationInDays(least), by)
 		}
-		p.writeDays(w)
+		if r.Batches == nil {
+			p.writeDays(w)
+		}
 	}
 	if r.Price > 0 || r.Unpriced > 0 {
 		fmt.Fprintf(w, "spent so far\t%s\n", amount(r.Price, r.Unpriced))
@@ -57,7 +61,7 @@ func (p Plan) String() string {
 	}
 	if r.First != nil {
 		title := fmt.Sprintf("The first request, for %s, to %s:\n", terminal.Line(r.FirstAt, faultWidth), terminal.Name(r.FirstModel))
-		fmt.Fprintf(&b, "\n%s%s", title, requestText(r.First))
+		fmt.Fprintf(&b, "\n%s%s", title, request.Text(r.First))
 	}
 	return b.String()
 }
@@ -99,7 +103,11 @@ func (p Plan) outputText() string {
 func (p Plan) costText() string {
 	r := p.Plan
 	if !r.Priced {
-		return "unknown: the price of this model is not known (see genbatch prices, and --prices)"
+		in := ""
+		if r.Tier != "" {
+			in = " in the " + r.Tier + " tier"
+		}
+		return "unknown: the price of this model" + in + " is not known (see genbatch prices, and --prices)"
 	}
 	text := fmt.Sprintf("about $%s for the input, plus the output", Money(r.InputCost))
 	switch {
@@ -109,9 +117,13 @@ func (p Plan) costText() string {
 		text = fmt.Sprintf("about $%s", Money(r.InputCost+r.OutputCost))
 	}
 	if r.MaxOutputTokens > 0 {
-		return text + fmt.Sprintf(", at most $%s without retries", Money(r.InputCost+r.MaxOutputCost))
+		most := fmt.Sprintf(", at most $%s without retries", Money(r.InputCost+r.MaxOutputCost))
+		if len(p.Spec.Tier) > 1 {
+			return text + p.tierText() + most // which is that of the dearest tier
+		}
+		return text + most + p.tierText()
 	}
-	return text + "; nothing bounds it: --max-output-tokens would"
+	return text + p.tierText() + "; nothing bounds it: --max-output-tokens would"
 }
 
 // tierText says which tier the cost is of.
@@ -129,17 +141,24 @@ func (p Plan) tierText() string {
 // otherServices says what the rows would cost with the services that the job does not
 // use.
 func (p Plan) otherServices() string {
-	r := p.Plan
-	if r.Forecast == nil {
+	c := p.Plan.Compared
+	if c == nil {
 		return ""
+	}
+	text := "about $%s with %s"
+	switch c.Of {
+	case "max_cost":
+		text = "at most $%s with %s"
+	case "input_cost":
+		text = "about $%s for the input with %s"
 	}
 	var others []string
 	for _, s := range []struct {
 		tier, name string
-		share      float64 // of the forecast
-	}{{"standard", "the standard tier", r.Standard}, {"flex", "flex", r.Flex}, {"", "the Batch API", r.Batch}} {
-		if s.share > 0 && s.tier != cmp.Or(r.Tier, "standard") {
-			others = append(others, fmt.Sprintf("about $%s with %s", Money(price.USD(s.share*float64(r.Forecast.Mean))), s.name))
+		cost       price.USD
+	}{{"standard", "the standard tier", c.Standard}, {"flex", "flex", c.Flex}, {"batch", "the Batch API", c.Batch}} {
+		if s.cost > 0 && s.tier != cmp.Or(p.Plan.Tier, "standard") {
+			others = append(others, fmt.Sprintf(text, Money(s.cost), s.name))
 		}
 	}
 	return strings.Join(others, ", ")
@@ -179,6 +198,7 @@ type planJSON struct {
 	LeastSeconds float64                 `json:"least_seconds,omitempty"`
 	BoundBy      string                  `json:"bound_by,omitempty"` // what makes it take so long
 	Models       []sorted[planModelJSON] `json:"models"`
+	Batches      *sorted[batchesJSON]    `json:"batches,omitempty"`
 }
 
 // planRowsJSON counts the rows of a plan.
@@ -206,6 +226,8 @@ type planCostJSON struct {
 	StandardShare *float64              `json:"standard_share,omitempty"`
 	FlexShare     *float64              `json:"flex_share,omitempty"`
 	BatchShare    *float64              `json:"batch_share,omitempty"`
+
+	Compared *sorted[comparisonJSON] `json:"compared,omitempty"`
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -221,6 +243,7 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 		InputTokens:  r.InputTokens, MaxOutputTokens: known(r.MaxOutputTokens), AnswersKnown: r.Answered, Simulated: r.Simulated,
 		planCostJSON: planCostOf(r),
 		Models:       p.models(),
+		Batches:      p.batches(),
 	}
 	if r.Answered > 0 {
 		record.OutputTokens = &r.OutputTokens
@@ -232,7 +255,7 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 }
 
 func planCostOf(r *jobs.Plan) planCostJSON {
-	c := planCostJSON{Tier: r.Tier, SpentUSD: wholeCost(r.Price, r.Unpriced), Forecast: forecastOf(r.Forecast)}
+	c := planCostJSON{Compared: comparisonOf(r.Compared), Tier: r.Tier, SpentUSD: wholeCost(r.Price, r.Unpriced), Forecast: forecastOf(r.Forecast)}
 	if r.Forecast != nil {
 		c.StandardShare, c.FlexShare, c.BatchShare = &r.Standard, &r.Flex, &r.Batch
 	}

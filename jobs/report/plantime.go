@@ -40,6 +40,9 @@ func (p Plan) rpd(m *jobs.Pace) quotaLimit { return limitOf(p.Spec.RPD, m, quota
 // leastTime returns how long a run takes at the least, and what makes it take so long.
 // Each model has quotas of its own, and all models are asked at once: the slowest counts.
 func (p Plan) leastTime() (longest time.Duration, by string) {
+	if p.Plan.Batches != nil {
+		return 0, "" // no call waits for a quota, and how long batches take is not for us to say
+	}
 	atLeast := func(d time.Duration, why string) {
 		if d > longest {
 			longest, by = d, why
@@ -131,7 +134,7 @@ func (p Plan) models() (models []sorted[planModelJSON]) {
 			Model: m.Model, Rows: m.Rows, InputTokens: m.Tokens,
 			RPM: known(p.rpm(m).value), TPM: known(p.tpm(m).value), RPD: known(p.rpd(m).value), Learned: m.Learned,
 		}
-		if rpd := record.RPD; rpd != nil {
+		if rpd := record.RPD; rpd != nil && p.Plan.Batches == nil {
 			record.LeftToday, record.DaysMore = new(leftToday(m, *rpd)), new(daysMore(m, *rpd))
 		}
 		models = append(models, sorted[planModelJSON]{record})

@@ -51,6 +51,9 @@ func (p Progress) parts() []string {
 	if share := p.Share(); share >= 0 {
 		parts[0] += fmt.Sprintf(" (%d %%)", int(100*share)) // rounded down: 100 % is the end
 	}
+	if r.Batches > 0 {
+		parts = append(parts, fmt.Sprintf("%s in %s", Count(r.Batched), Many(r.Batches, "batch job")))
+	}
 	if left := p.left(); left > 0 {
 		parts = append(parts, "about "+timeLeft(left)+" left")
 	}
@@ -88,12 +91,12 @@ func (p Progress) Share() float64 {
 }
 
 // left is about how long the rest takes at this pace; 0 if that is not known. It is not known
-// in a pause, nor of the last rows, which only wait for their answers or their next attempt.
+// of batches or in a pause, nor of the last rows, which only wait for their answers or their next attempt.
 func (p Progress) left() time.Duration {
 	r := p.Progress
 	rows := p.Total - p.done()
 	paused := r.Quota.Limit == quota.LimitPause || r.Quota.Limit == quota.LimitRPD
-	if !p.known() || paused || rows <= r.Calls+r.Waiting || r.Run.Rows == 0 || p.RowRate <= 0 {
+	if !p.known() || paused || r.Batches > 0 || rows <= r.Calls+r.Waiting || r.Run.Rows == 0 || p.RowRate <= 0 {
 		return 0
 	}
 	rate := p.RowRate
@@ -146,11 +149,18 @@ type progressJSON struct {
 	InFlight int64 `json:"in_flight"`
 	Attempts int64 `json:"attempts"`
 	Waiting  int64 `json:"retries_waiting"`
+	progressBatchesJSON
 
 	Tokens    int64             `json:"tokens"`
 	CostUSD   *dollars          `json:"cost_usd"`
 	Simulated bool              `json:"simulated"`
 	Quota     sorted[quotaJSON] `json:"quota"`
+}
+
+// progressBatchesJSON counts what is at work at the endpoint.
+type progressBatchesJSON struct {
+	Batches int64 `json:"batches,omitempty"`         // batch jobs
+	Batched int64 `json:"rows_in_batches,omitempty"` // rows in these
 }
 
 // progressRowsJSON divides the rows that are done.
@@ -186,7 +196,7 @@ func (p Progress) MarshalJSON() ([]byte, error) {
 		Type: "progress", Seconds: r.Elapsed.Seconds(), Total: known(p.Total), Rows: p.done(),
 		progressRowsJSON: progressRowsJSON{r.Run.Status, r.Settled, r.Bad, r.Copied},
 		RowRate:          p.RowRate,
-		InFlight:         r.Calls, Attempts: r.Attempts, Waiting: r.Waiting,
+		InFlight:         r.Calls, Attempts: r.Attempts, Waiting: r.Waiting, progressBatchesJSON: progressBatchesJSON{r.Batches, r.Batched},
 		Tokens: allTokens(&r.Run), CostUSD: totalJSON(&r.Run), Simulated: r.Run.Simulated(), Quota: quotaOf(r.Quota),
 	}
 	if left := p.left(); left > 0 {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/quota"
-	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
 )
 
@@ -83,25 +82,6 @@ func TestProgressFit(t *testing.T) {
 		if got := p.Fit(columns); got != want {
 			t.Errorf("in %d columns: %q, want %q", columns, got, want)
 		}
-	}
-}
-
-// A request is cut to a screen, and says how to see it all; a short one is there as it is.
-func TestRequestText(t *testing.T) {
-	long := `{"contents":[{"parts":[{"text":"` + strings.Repeat("word ", 5000) + `"}]}],"list":[` + strings.Repeat(`{"a":"`+strings.Repeat("b", 60)+`"},`, 99) + `1]}`
-	text := requestText([]byte(long))
-	lines := strings.Split(text, "\n")
-	if len(lines) > 26 || !strings.Contains(text, "plan --json") {
-		t.Errorf("a long request takes %d lines:\n%s", len(lines), text)
-	}
-	for _, line := range lines {
-		if terminal.Width(line) > terminal.Columns {
-			t.Errorf("a line has %d columns: %s", terminal.Width(line), line)
-		}
-	}
-	short := `{"contents": [{"parts": [{"text": "a <b> & \"c\""}], "n": 1.50, "x": []}]}`
-	if got := requestText([]byte(short)); got != short+"\n" {
-		t.Errorf("a short request is shown as %s", got)
 	}
 }
 

@@ -266,6 +266,7 @@ The first request, for in.csv:2, to gemini-a:
 				"batch_share": 0.5,
 				"bound_by": "500 requests a day, learned 2 h ago of gemini-a",
 				"changed": 5,
+				"compared": {"batch_usd": 0.015, "flex_usd": 0.015, "of": "forecast", "standard_usd": 0.03},
 				"copied": 10,
 				"cost_usd": 0.03,
 				"first_request": {"contents": [{"parts": [{"text": "a \u003c b"}]}]},
@@ -286,6 +287,87 @@ The first request, for in.csv:2, to gemini-a:
 				"spent_usd": null,
 				"standard_share": 1,
 				"tier": "standard",
+				"type": "plan"
+			}`,
+		},
+		{
+			name: "a plan by batch, of a model without a price in flex",
+			record: func(time.Time) shown {
+				return Plan{Plan: aBatchPlan(), Spec: &jobs.Spec{Tier: []string{"batch", "standard"}}}
+			},
+			text: `
+rows       50,000: 50,000 to ask, 0 settled, 0 bad
+input      about 40,000,000 tokens
+output     not known before the first answers, at most 5,000,000 tokens
+cost       about $15.00 for the input, plus the output, in the batch tier, and
+           more as far as rows fall back to standard, at most $52.00 without
+           retries
+otherwise  at most $104.00 with the standard tier
+batches    14 jobs of the Batch API, about 163 MB of requests, some after
+           others: an account of tier 1 may have 3,000,000 input tokens waiting
+           at once, and one of tier 2 400,000,000 (limits of 2026-08-18)
+time       within 24 hours is the goal, not a promise; half of 230,000 batches
+           took 7 minutes at most, and 90 % an hour (OpenRouter, September 2026)
+`,
+			json: `{
+				"again": 0,
+				"answers_known": 0,
+				"bad": 0,
+				"bad_rows": null,
+				"batches": {"bound_by": "tokens", "bytes": 162500000, "goal_seconds": 86400, "jobs": 14, "limit": 3000000, "limit_in_tier_2": 400000000, "limits_as_of": "2026-08-18", "median_seconds": 420},
+				"changed": 0,
+				"compared": {"batch_usd": 52, "of": "max_cost", "standard_usd": 104},
+				"copied": 0,
+				"first_request": null,
+				"input_cost_usd": 15,
+				"input_tokens": 40000000,
+				"max_cost_usd": 52,
+				"max_output_tokens": 5000000,
+				"models": [{"input_tokens": 40000000, "learned": [{"limit": "rpd", "value": 500, "at": "0001-01-01T00:00:00Z"}], "model": "gemini-3.6-flash", "rows": 50000, "rpd": 500, "rpm": null, "tpm": null}],
+				"new": 50000,
+				"orphaned": 0,
+				"rows": 50000,
+				"settled": 0,
+				"simulated": false,
+				"spent_usd": 0,
+				"tier": "batch",
+				"type": "plan"
+			}`,
+		},
+		{
+			name: "a plan without a price in the tier",
+			record: func(time.Time) shown {
+				return Plan{Plan: &jobs.Plan{Rows: 1, New: 1, Tier: "batch", Batches: &jobs.Batches{Jobs: 1, Bytes: 200}}, Spec: &jobs.Spec{Tier: []string{"batch"}}}
+			},
+			text: `
+rows     1: 1 to ask, 0 settled, 0 bad
+input    about 0 tokens
+output   not known before the first answers
+cost     unknown: the price of this model in the batch tier is not known (see
+         genbatch prices, and --prices)
+batches  1 job of the Batch API, about 1.0 kB of requests
+time     within 24 hours is the goal, not a promise; half of 230,000 batches
+         took 7 minutes at most, and 90 % an hour (OpenRouter, September 2026)
+`,
+			json: `{
+				"again": 0,
+				"answers_known": 0,
+				"bad": 0,
+				"bad_rows": null,
+				"batches": {"bytes": 200, "goal_seconds": 86400, "jobs": 1, "median_seconds": 420},
+				"changed": 0,
+				"copied": 0,
+				"first_request": null,
+				"input_tokens": 0,
+				"max_output_tokens": null,
+				"models": null,
+				"new": 1,
+				"orphaned": 0,
+				"rows": 1,
+				"settled": 0,
+				"simulated": false,
+				"spent_usd": 0,
+				"tier": "batch",
 				"type": "plan"
 			}`,
 		},

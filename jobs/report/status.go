@@ -2,11 +2,13 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/apijson"
+	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
 )
@@ -15,6 +17,9 @@ import (
 type Status struct {
 	Status  *jobs.Status
 	Changed []string // keys of the job file that have changed since the last run; see [jobs.LoadFile]
+
+	Batches, Unknown []jobs.Batch // see [jobs.FindBatches]
+	BatchError       error        // why the endpoint was not asked after them; nil if it was
 }
 
 // standing says in one line how far the job is, and what is to be done if it is not finished.
@@ -68,7 +73,7 @@ func (s Status) String() string {
 	}
 	if r.Running != nil {
 		left := ""
-		if r.Left > 0 {
+		if r.Left > 0 && !s.inBatches() {
 			left = ", " + timeLeft(r.Left) + " left"
 		}
 		fmt.Fprintf(w, "speed\t%s rows/s in the last minute%s\n", decimal(r.Rate), left)
@@ -78,6 +83,15 @@ func (s Status) String() string {
 		fmt.Fprintf(w, "last result\t%s\n", r.LastAt.Local().Format(time.DateTime))
 	}
 	fmt.Fprintf(w, "requests\t%s, %s of them retries\n", Count(r.Attempts), Count(r.Retries))
+	writeBatches(w, s.Batches, "")
+	writeUnknownBatches(w, s.Unknown)
+	switch {
+	case s.BatchError == nil:
+	case len(s.Batches) == 0:
+		fmt.Fprintf(w, "batch jobs\tnot known: %s\n", terminal.Line(message.Plain(s.BatchError), faultWidth))
+	default:
+		fmt.Fprintf(w, "\tas they were last seen: %s\n", terminal.Line(message.Plain(s.BatchError), faultWidth))
+	}
 	fmt.Fprintf(w, "cost\t%s\n", totalCost(&r.Totals))
 	writeBill(w, "", &r.Totals)
 	if r.Unreported > 0 {
@@ -95,23 +109,41 @@ func (s Status) String() string {
 	return b.String()
 }
 
+// inBatches reports whether batch jobs are at work, whose end the pace so far does not tell.
+func (s Status) inBatches() bool {
+	return slices.ContainsFunc(s.Batches, func(b jobs.Batch) bool { return b.Live })
+}
+
 // statusJSON is [Status] as JSON.
 type statusJSON struct {
-	Type        string            `json:"type"`
-	State       string            `json:"state"`
-	Output      string            `json:"output"`
-	Running     *jobs.Owner       `json:"running"`
-	Finished    bool              `json:"finished"`
-	Standing    string            `json:"standing"`
-	Simulated   bool              `json:"simulated"`
-	Changed     []string          `json:"changed,omitempty"` // keys of the job file
-	LastSeq     int64             `json:"last_seq"`
-	LastAt      *time.Time        `json:"last_at"` // null: there is no result
-	Input       *jobs.InputStatus `json:"input"`
-	InputError  string            `json:"input_error,omitempty"`
-	RowRate     *float64          `json:"rows_per_second"` // null: it is not running
-	LeftSeconds *float64          `json:"eta_seconds"`     // null: not known
+	Type       string            `json:"type"`
+	State      string            `json:"state"`
+	Output     string            `json:"output"`
+	Running    *jobs.Owner       `json:"running"`
+	Finished   bool              `json:"finished"`
+	Standing   string            `json:"standing"`
+	Simulated  bool              `json:"simulated"`
+	Changed    []string          `json:"changed,omitempty"` // keys of the job file
+	LastSeq    int64             `json:"last_seq"`
+	LastAt     *time.Time        `json:"last_at"` // null: there is no result
+	Input      *jobs.InputStatus `json:"input"`
+	InputError string            `json:"input_error,omitempty"`
+	statusPaceJSON
+	statusBatchesJSON
 	totalsJSON
+}
+
+// statusPaceJSON is how fast a job runs.
+type statusPaceJSON struct {
+	RowRate     *float64 `json:"rows_per_second"` // null: it is not running
+	LeftSeconds *float64 `json:"eta_seconds"`     // null: not known
+}
+
+// statusBatchesJSON are a job's batch jobs.
+type statusBatchesJSON struct {
+	Batches    []jobs.Batch `json:"batches,omitempty"`
+	Unknown    []jobs.Batch `json:"unknown_batches,omitempty"` // at the endpoint, with the mark of this job
+	BatchError string       `json:"batch_error,omitempty"`
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -120,6 +152,10 @@ func (s Status) MarshalJSON() ([]byte, error) {
 	record := statusJSON{
 		Type: "status", State: r.State, Output: r.Output, Running: r.Running, Finished: r.Finished, LastSeq: r.LastSeq,
 		Input: r.Input, totalsJSON: totalsOf(&r.Totals),
+	}
+	record.Batches, record.Unknown = s.Batches, s.Unknown
+	if s.BatchError != nil {
+		record.BatchError = message.Plain(s.BatchError)
 	}
 	record.Standing, record.Simulated, record.Changed = string(r.Standing), r.Simulated(), s.Changed
 	if r.InputError != nil {
@@ -131,7 +167,7 @@ func (s Status) MarshalJSON() ([]byte, error) {
 	if r.Running != nil {
 		record.RowRate = &r.Rate
 	}
-	if r.Left > 0 {
+	if r.Left > 0 && !s.inBatches() {
 		record.LeftSeconds = new(r.Left.Seconds())
 	}
 	return apijson.Marshal(sorted[statusJSON]{record})

@@ -42,6 +42,7 @@ func (s Summary) String() string {
 	tw := newTable(&b)
 	writeRows(tw, r, rows, left)
 	writeRun(tw, r)
+	writeBatches(tw, r.Batches, "  ")
 	writeCost(tw, r, rows)
 	tw.Flush()
 	writeEvaluation(&b, rows.Evaluation)
@@ -251,6 +252,7 @@ type summaryJSON struct {
 	RowRate   float64 `json:"rows_per_second"`
 	summaryRowsJSON
 
+	Batches    []jobs.Batch          `json:"batches,omitempty"`
 	ListPriced bool                  `json:"list_priced"`
 	Learned    []quota.Learned       `json:"learned,omitempty"`
 	Forecast   *sorted[forecastJSON] `json:"forecast,omitempty"`
@@ -274,7 +276,7 @@ func (s Summary) MarshalJSON() ([]byte, error) {
 		Type: "summary", ExitCode: s.ExitCode,
 		Output: r.Output, Unchanged: r.Unchanged, Simulated: r.Simulated, Seconds: r.Elapsed.Seconds(), RowRate: rowRate(r),
 		summaryRowsJSON: summaryRowsJSON{r.Settled, dollars(r.Kept), r.Bad, r.Copied, r.Lost},
-		ListPriced:      r.ListPriced, Learned: r.Learned, Forecast: forecastOf(r.Forecast), Run: sorted[totalsJSON]{totalsOf(&r.Run)},
+		Batches:         r.Batches, ListPriced: r.ListPriced, Learned: r.Learned, Forecast: forecastOf(r.Forecast), Run: sorted[totalsJSON]{totalsOf(&r.Run)},
 	}
 	if s.Err != nil {
 		record.Error = message.Plain(s.Err)

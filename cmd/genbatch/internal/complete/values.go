@@ -55,7 +55,7 @@ func kinds() map[string]func(*line) []Candidate {
 		"--auth":             fixed(authStyles),
 		"--api-key-env":      (*line).keyVariables,
 		"--schema-field":     fixed(schemaFields),
-		"--tier":             list(tiers),
+		"--tier":             (*line).tiers,
 		"--retry":            list(statuses([]batch.Status{batch.Blocked, batch.Truncated, batch.Empty, batch.Invalid, batch.Rejected, batch.Failed})),
 		"--on-daily-quota":   fixed(onDailyQuota),
 		"--delimiter":        fixed(delimiters),
@@ -102,7 +102,7 @@ var (
 		{Value: "responseJsonSchema", Note: "JSON Schema"}, {Value: "responseSchema", Note: "the older OpenAPI form"},
 	}
 	tiers = []Candidate{
-		{Value: "flex", Note: "half the price, and slower"}, {Value: "standard", Note: "the list price"}, {Value: "priority", Note: "dearer, and first in line"},
+		{Value: "batch", Note: "half the price, within a day"}, {Value: "flex", Note: "half the price, and slower"}, {Value: "standard", Note: "the list price"}, {Value: "priority", Note: "dearer, and first in line"},
 	}
 	onDailyQuota = []Candidate{
 		{Value: "stop", Note: "end with exit code 5"}, {Value: "wait", Note: "go on when the next day begins"},
@@ -163,6 +163,11 @@ func list(values []Candidate) func(*line) []Candidate {
 		}
 		return candidates
 	}
+}
+
+// tiers returns service tiers. The Batch API comes before all others.
+func (l *line) tiers() []Candidate {
+	return slices.DeleteFunc(list(tiers)(l), func(c Candidate) bool { return strings.HasSuffix(c.Value, ",batch") })
 }
 
 // faults returns the kinds of faults, of which the last in the list is completed.

@@ -8,7 +8,7 @@ func Exits() []Entry {
 		{Name: "2", Text: "a mistake in the flags, the job file or the input; nothing was sent"},
 		{Name: "3", Text: "the run has finished, and some rows are not ok; they are in the output with their status"},
 		{Name: "4", Text: "the endpoint refuses every request (the key, the balance, the model), or does not answer"},
-		{Name: "5", Text: "the quota of the day is used up, or the deadline has come; run the command again later"},
+		{Name: "5", Text: "the quota of the day is used up, the deadline has come, or rows are left in batches (--detach); run the command again later"},
 		{Name: "6", Text: "--max-cost is reached, or a model of unknown price has answered under it"},
 		{Name: "7", Text: "another process runs this job"},
 		{Name: "8", Text: "--max-failures is reached"},

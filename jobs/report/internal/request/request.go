@@ -1,4 +1,5 @@
-package report
+// Package request shows a request as one reads it on a screen.
+package request
 
 import (
 	"bytes"
@@ -10,9 +11,9 @@ import (
 	"github.com/genbatch/genbatch/internal/terminal"
 )
 
-// requestText shows as much of a request as one reads on a screen. A value that fits into a
+// Text shows as much of a request as one reads on a screen. A value that fits into a
 // line stands in one, and a long one, such as a prompt, takes some rows at most.
-func requestText(request json.RawMessage) string {
+func Text(request json.RawMessage) string {
 	const (
 		most     = 24 // rows
 		ofValues = 6  // rows of one line

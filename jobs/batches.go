@@ -1,0 +1,296 @@
+package jobs
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/gemini"
+	"github.com/genbatch/genbatch/batch/gemini/batches"
+	"github.com/genbatch/genbatch/batch/journal"
+	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/jobs/internal/batchjob"
+	"github.com/genbatch/genbatch/jobs/internal/batchstate"
+	"github.com/genbatch/genbatch/jobs/internal/connection"
+	"github.com/genbatch/genbatch/jobs/internal/media"
+	"github.com/genbatch/genbatch/jobs/internal/output"
+	"github.com/genbatch/genbatch/jobs/internal/state"
+	"github.com/genbatch/genbatch/jobs/internal/tier"
+	"github.com/genbatch/genbatch/jobs/internal/work"
+	"github.com/genbatch/genbatch/jobs/spec"
+)
+
+// This file has rows answered in batch jobs: those that the job's first tier asks for, and
+// those that earlier runs have left at the endpoint.
+
+// simulatedPace is how much faster the batch jobs of the simulator are followed. In the place
+// of Vertex AI it is known by its Cloud Storage. That an endpoint is on this machine is not
+// enough, since it may be a proxy to a real one.
+const simulatedPace = 0.01
+
+// newRunner returns what has rows answered in batch jobs. It is nil if rows do not go by batch,
+// and no job is under way. settle is the configuration of the run.
+func newRunner(j *Job, list *work.List, observer *output.Observer, settle batch.Config, deadline time.Time, byBatch bool) (*batchjob.Runner, error) {
+	store, err := batchstate.Open(j.state.Dir, j.state.FS)
+	if err != nil {
+		return nil, err
+	}
+	j.conn.batches = store
+	if !byBatch && len(store.Live()) == 0 && (list != nil || store.Folder() == "") {
+		return nil, nil
+	}
+	e := j.conn.Endpoint
+	owner := batchstate.Owner{Endpoint: e.String(), Project: e.Project, KeyID: j.conn.KeyID, KeyFrom: j.conn.KeyFrom}
+	if err := batchjob.CheckEndpoint(store, owner); err != nil { // before one without batches is refused as such
+		return nil, err
+	}
+	service, err := batchService(j)
+	if err != nil {
+		return nil, err
+	}
+	c := &chain{job: j}
+	limit, err := c.newBudget()
+	if err != nil {
+		return nil, err
+	}
+	var chainErr error
+	if observer != nil {
+		for it, err := range list.Items() { // rows of earlier runs' jobs may be answered before the run comes to them
+			if err != nil {
+				return nil, fmt.Errorf("%w: %w", batch.ErrSource, err)
+			}
+			observer.Expect(&it)
+		}
+	}
+	policy, err := batchPolicy(j, list, deadline, byBatch)
+	if err != nil {
+		return nil, err
+	}
+	if policy.Pace = j.options.batchPace; policy.Pace == 0 && (e.Simulated || service.Emulated() && connection.IsLocal(e)) {
+		policy.Pace = simulatedPace
+	}
+	runner, err := batchjob.New(batchjob.Config{
+		Service: service, Store: store, Journal: j.journal,
+		Owner: owner,
+		Limits: func(model string) batches.Limits {
+			l := batches.LimitsOf(e.Dialect, model)
+			l.Rows = cmp.Or(j.options.batchRows, l.Rows)
+			return l
+		},
+		Rows: func() iter.Seq2[*batch.Request, error] { return toAsk(j, list, observer) },
+		Chain: func(m batch.Model) batch.Model {
+			var chained batch.Model
+			chained, chainErr = c.newModel(m, true)
+			return chained
+		},
+		Media:  func(m batch.Model) batch.Model { return mediaModel(j, m) },
+		Settle: settle, Budget: limit, Policy: policy,
+		Log: j.log(),
+		Show: func(b Batch) {
+			j.progress.follow(b)
+			if j.options.ShowBatch != nil {
+				j.options.ShowBatch(b)
+			}
+		},
+	})
+	for _, b := range store.Records() {
+		j.progress.follow(b)
+	}
+	return runner, errors.Join(err, chainErr)
+}
+
+// batchPolicy says how far batch jobs are to go. Unless rows go by batch, none is created.
+func batchPolicy(j *Job, list *work.List, deadline time.Time, byBatch bool) (p batchjob.Policy, err error) {
+	p = batchjob.Policy{Cleanup: j.spec.BatchCleanup, Detach: j.options.Detach, Last: len(spec.CallTiers(&j.spec)) == 0}
+	if !byBatch {
+		p.NoNew, p.Detach = true, true
+		return p, nil
+	}
+	if p.Failures, err = j.spec.FailureLimit(); err != nil {
+		return p, err
+	}
+	asked, err := list.CountAsked()
+	if err != nil {
+		return p, fmt.Errorf("%w: %w", batch.ErrSource, err)
+	}
+	if j.prompt.Checks() {
+		p.Pilot, p.Form = asked > batchjob.PilotWorth, cmp.Or(j.spec.SchemaField, "responseJsonSchema")
+	}
+	if !deadline.IsZero() && !p.Last {
+		begin := time.Now()
+		ladder := tier.New(tier.Config{
+			Tiers: j.spec.Tiers(), Begin: begin, Deadline: deadline,
+			Concurrency: j.spec.Concurrency, RPM: j.spec.RPM, TPM: j.spec.TPM,
+		})
+		// What single calls take is a guess, and half of all jobs are done within minutes. So
+		// batches have half of the time in any case.
+		half := begin.Add(deadline.Sub(begin) / 2)
+		p.Leave = func() time.Time {
+			if at := ladder.SwitchAt(asked - j.Progress().Run.Rows); at.After(half) {
+				return at
+			}
+			return half
+		}
+	}
+	return p, nil
+}
+
+// mediaModel returns m with media put into its requests, if the job has any.
+func mediaModel(j *Job, m batch.Model) batch.Model {
+	if j.media == nil {
+		return m
+	}
+	if j.conn.uploads == nil {
+		j.conn.uploads = media.OpenUploads(j.conn.Client, j.state.FS, j.state.Dir, j.conn.KeyID, j.log())
+	}
+	return media.NewModel(m, j.conn.Endpoint.InlineLimit, j.conn.uploads)
+}
+
+// toAsk ranges over the requests of the rows that are to be asked.
+func toAsk(j *Job, list *work.List, observer *output.Observer) iter.Seq2[*batch.Request, error] {
+	return func(yield func(*batch.Request, error) bool) {
+		all, skip := j.requests(list, observer)
+		for req, err := range all {
+			if err == nil && skip(req) {
+				continue
+			}
+			if !yield(req, err) {
+				return
+			}
+		}
+	}
+}
+
+// left returns the requests that batch jobs leave to single calls, with what attempts of
+// theirs came to. runner may be nil.
+func left(runner *batchjob.Runner, requests iter.Seq2[*batch.Request, error]) iter.Seq2[*batch.Request, error] {
+	if runner == nil {
+		return requests
+	}
+	return func(yield func(*batch.Request, error) bool) {
+		for req, err := range requests {
+			if err == nil {
+				id := req.ID()
+				if runner.Live(id) || runner.Over(id) {
+					continue
+				}
+				req = runner.Next(req)
+			}
+			if !yield(req, err) {
+				return
+			}
+		}
+	}
+}
+
+// Cancel cancels the batch jobs of a job at their endpoint, waits for their end, and collects
+// what was done. Rows without an answer stay pending. The input is not needed. The errors are
+// those of Open and of Run.
+func Cancel(ctx context.Context, job Spec, o Options) (*Summary, error) {
+	j, err := prepare(job, o)
+	if err != nil {
+		return nil, err
+	}
+	defer j.Close()
+	if err := connectSaved(j); err != nil {
+		return nil, err
+	}
+	if err := j.state.Lock(); err != nil {
+		return nil, err
+	}
+	if j.journal, err = journal.Open(journal.Config{Dir: j.state.Dir, FS: j.state.FS}); err != nil {
+		return nil, err
+	}
+	j.progress.start(time.Now(), j.journal.Last())
+	runner, err := newRunner(j, nil, nil, settling(j, nil), time.Time{}, false)
+	if err == nil && runner != nil {
+		err = runner.Cancel(ctx)
+	}
+	s := j.summary()
+	s.Batches = j.conn.records()
+	return s, err
+}
+
+// FindBatches asks the endpoint after the batch jobs of a job. It returns those of the record
+// as they are now, and those that carry the mark of this record and are not in it: somebody
+// has removed lines of it, or has put an older copy in its place. A job that never had batch
+// jobs is asked nothing.
+func FindBatches(ctx context.Context, job Spec, o Options) (known, unknown []Batch, err error) {
+	j, err := prepare(job, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer j.Close()
+	store, err := batchstate.View(j.state.Dir)
+	if err != nil || len(store.Jobs()) == 0 {
+		return nil, nil, err
+	}
+	known = store.Records()
+	if spec.StartsSimulator(spec.EndpointOptions(&j.spec)) {
+		return known, nil, nil // its jobs have ended with the process that it was in
+	}
+	if err := connectSaved(j); err != nil {
+		return known, nil, err
+	}
+	service, err := batchService(j)
+	if err != nil {
+		return known, nil, err
+	}
+	known, unknown, err = batchstate.Find(ctx, store, service)
+	return known, unknown, err
+}
+
+// connectSaved connects a job that may come from its state folder.
+func connectSaved(j *Job) error {
+	err := spec.CheckSecrets(&j.spec)
+	if err == nil {
+		j.conn.Connection, err = connection.Open(&j.spec, j.options.connection())
+	}
+	return err
+}
+
+// batchService returns the batch API of the job's endpoint.
+func batchService(j *Job) (*batches.Service, error) {
+	client, ok := j.conn.Client.(*gemini.Client)
+	if !ok {
+		return nil, spec.Errorf("leave batch out of the tiers", "a model that stands in the place of the endpoint's client has no batches")
+	}
+	service, err := batches.New(batches.Config{Client: client, Bucket: j.spec.BatchBucket})
+	if err != nil {
+		return nil, &spec.Error{Err: err}
+	}
+	return service, nil
+}
+
+// settling is the configuration of all runs that settle the job's rows.
+func settling(j *Job, observer *output.Observer) batch.Config {
+	return batch.Config{
+		Sink:        state.Guard(j.state, j.journal),
+		Endpoint:    j.conn.Endpoint.String(),
+		Concurrency: j.spec.Concurrency,
+		MaxAttempts: j.spec.MaxAttempts,
+		OnResult: func(r *batch.Result) {
+			j.note(r)
+			observer.Show(r)
+		},
+		Gauges: j.progress.gauges,
+	}
+}
+
+// checkFresh refuses to set a state folder aside whose rows are in batch jobs: they would be
+// asked, and paid for, twice.
+func checkFresh(dir string) error {
+	store, err := batchstate.View(dir)
+	if err != nil {
+		return err
+	}
+	if live := store.Live(); len(live) > 0 {
+		return spec.Errorf("genbatch cancel ends them, and collects what is done; or run without --fresh",
+			"--fresh would ask rows again that are in %s at %s", message.Plural(len(live), "batch job"), live[0].Endpoint)
+	}
+	return nil
+}
