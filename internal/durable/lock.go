@@ -29,7 +29,7 @@ func (e *LockedError) Error() string {
 	if e.Owner.PID == 0 {
 		return fmt.Sprintf("%s is locked by another process", e.Path)
 	}
-	return fmt.Sprintf("%s is locked by %s, process %d on %s, since %s", e.Path, e.Owner.Command,
+	return fmt.Sprintf("%s is locked by %s, process %d on %s, since %s; wait until it has ended, or stop it", e.Path, e.Owner.Command,
 		e.Owner.PID, e.Owner.Host, e.Owner.Since.Local().Format(time.DateTime))
 }
 

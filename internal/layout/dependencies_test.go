@@ -23,6 +23,9 @@ var dependencies = map[string][]string{
 	"golang.org/x/text":                {"internal/textfile", "jobs/spec", "jobs/internal/prompt"},
 	"golang.org/x/time":                {"jobs/internal/critic/critic.go"},
 
+	// Cloud Storage, where Vertex AI reads batches: a protocol of its own, with resumed
+	// uploads, retries and checksums.
+
 	// The library's codecs make as much of a page as there is in it, or lose a part.
 	"github.com/andybalholm/brotli": {"reader/internal/pages/codec.go"},
 	"github.com/pierrec/lz4/v4":     {"reader/internal/pages/codec.go"},

@@ -41,7 +41,10 @@ var house = []floor{
 		{"cmd/genbatch/internal/args", []string{"jobs", "internal/message", "internal/terminal"}},
 	}},
 	{"reports", []room{
-		{"jobs/report", []string{"jobs", "batch", "batch/price", "batch/quota", "internal/apijson", "internal/message", "internal/terminal"}},
+		{"jobs/report", []string{"jobs/report/internal/...", "jobs", "batch", "batch/price", "batch/quota", "internal/apijson", "internal/message", "internal/terminal"}},
+	}},
+	{"parts of reports", []room{
+		{"jobs/report/internal/request", []string{"internal/apijson", "internal/terminal"}},
 	}},
 	{"a job's life", []room{
 		{"jobs", []string{
@@ -58,11 +61,23 @@ var house = []floor{
 		}},
 		{"jobs/internal/critic", []string{"jobs/internal/prompt", "jobs/internal/preflight", "jobs/cost", "jobs/eval", "jobs/spec", "batch", "batch/gemini", "batch/price", "internal/apijson", "internal/message"}},
 		{"jobs/internal/prune", []string{"jobs/internal/work", "jobs/record", "jobs/spec", "batch", "batch/journal", "batch/price"}},
-		{"jobs/internal/planner", []string{"jobs/internal/work", "jobs/cost", "jobs/plan", "batch", "batch/journal", "batch/price", "batch/quota", "internal/apijson"}},
+		{"jobs/internal/planner", []string{"jobs/internal/work", "jobs/cost", "jobs/plan", "batch", "batch/gemini/batches", "batch/journal", "batch/price", "batch/quota", "internal/apijson"}},
 		{"jobs/jobfile", []string{"jobs/spec", "internal/apijson"}},
 	}},
 	{"rows as work", []room{
 		{"jobs/internal/work", []string{"jobs/internal/prompt", "jobs/internal/media", "jobs/record", "jobs/spec", "reader", "batch", "batch/journal", "internal/message"}},
+	}},
+	{"batch jobs", []room{
+		{"jobs/internal/batchjob", []string{
+			"jobs/internal/batchstate", "jobs/internal/budget", "jobs/record", "jobs/spec",
+			"batch", "batch/gemini/batches", "batch/journal", "internal/message",
+		}},
+	}},
+	{"their record", []room{
+		{"jobs/internal/batchstate", []string{"jobs/record", "batch", "batch/gemini/batches", "internal/durable"}},
+	}},
+	{"connections", []room{
+		{"jobs/internal/connection", []string{"jobs/internal/state", "jobs/spec", "batch", "batch/gemini", "batch/quota", "internal/message", "internal/sim", "internal/version"}},
 	}},
 	{"requests and state", []room{
 		{"jobs/internal/prompt", []string{"jobs/internal/template", "jobs/internal/schema", "jobs/internal/preflight", "jobs/spec", "batch", "batch/gemini", "internal/apijson", "internal/message"}},
@@ -93,7 +108,9 @@ var house = []floor{
 		{"reader/internal/pages", nil},
 	}},
 	{"around the engine", []room{
-		{"batch/gemini", []string{"batch", "batch/gemini/internal/wire", "internal/apijson", "internal/message", "internal/plainjson", "internal/redact"}},
+		{"batch/gemini/batches", []string{"batch", "batch/gemini", "batch/gemini/internal/wire", "internal/apijson", "internal/message", "internal/redact"}},
+		{"batch/gemini", []string{"batch", "batch/gemini/internal/clock", "batch/gemini/internal/wire", "internal/apijson", "internal/message", "internal/plainjson", "internal/redact"}},
+		{"batch/gemini/internal/clock", nil},
 		{"batch/gemini/internal/wire", []string{"batch", "internal/apijson"}},
 		{"batch/journal", []string{"batch", "batch/journal/internal/table", "internal/durable"}},
 		{"batch/journal/internal/table", []string{"batch"}},
@@ -107,6 +124,10 @@ var house = []floor{
 	// ours: a client and a server that share code agree on its mistakes.
 	{"the simulator", []room{
 		{"internal/sim", []string{"internal/sim/..."}},
+		{"internal/sim/batches", []string{"internal/sim/cloud", "internal/sim/filestore", "internal/sim/wire", "internal/sim/chance"}},
+		{"internal/sim/cloud", nil},
+		{"internal/sim/filestore", nil},
+		{"internal/sim/quota", []string{"internal/sim/wire"}},
 		{"internal/sim/answer", []string{"internal/sim/wire", "internal/sim/chance"}},
 		{"internal/sim/wire", nil},
 		{"internal/sim/chance", nil},
