@@ -298,6 +298,7 @@ func (w *batchWorld) holds(tt batchFault) {
 // Each google.rpc.Code that a row can have, alone among rows that are answered, and always at
 // the first row of a job, so that it meets its row in each of them.
 func TestBatchRowCodes(t *testing.T) {
+	long(t, "each code of each kind, in a job of its own")
 	for _, tt := range []struct {
 		codes []int
 		rows  string
