@@ -122,6 +122,7 @@ func TestAgentsJSON(t *testing.T) {
 	}
 	collect([]byte(stderr.String()))
 	run(0, "plan", "job.yaml", "--json", "--endpoint", "sim") // after the first answers
+	run(0, "plan", "job.yaml", "--json", "--endpoint", "sim", "--tier", "batch", "--output", "batch.csv")
 	run(0, "verify", "job.yaml", "--json")
 
 	kind := ""
