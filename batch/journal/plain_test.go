@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/durable"
 )
 
 // fill gives every field of v a value of its own, unless it does not know the field's type.
@@ -51,7 +52,7 @@ func encoded(t testing.TB, r *batch.Result) []byte {
 	if err := e.add(r, r.Seq, r.Response, ""); err != nil {
 		t.Fatal(err)
 	}
-	body, ok := verifySum(e.buf[:len(e.buf)-1])
+	body, ok := durable.VerifySum(e.buf[:len(e.buf)-1])
 	if !ok {
 		t.Fatalf("bad sum: %s", e.buf)
 	}

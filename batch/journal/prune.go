@@ -329,7 +329,7 @@ func appendPruned(buf []byte, p span) []byte {
 	buf = strconv.AppendInt(buf, p.from, 10)
 	buf = append(buf, fieldPruned...)
 	buf = strconv.AppendInt(buf, p.to, 10)
-	return appendSum(buf, start)
+	return durable.AppendSum(buf, start)
 }
 
 func parsePruned(body []byte) (p span, ok bool) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/durable"
 )
 
 // A Reader reads many results with less work for each than [Journal.Read]. One read of the
@@ -110,7 +111,7 @@ func (j *Journal) bytes(segment uint16, from, to int64) (name string, text []byt
 
 // read checks the sum of a line and decodes the line to r.
 func (j *Journal) read(name string, l line, r *batch.Result) (*batch.Result, error) {
-	if l.body, l.ok = verifySum(l.text); !l.ok {
+	if l.body, l.ok = durable.VerifySum(l.text); !l.ok {
 		return nil, corrupt(name, l)
 	}
 	return j.decodeLine(name, l, r)

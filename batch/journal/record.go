@@ -3,15 +3,14 @@ package journal
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"hash/crc32"
 	"slices"
 	"strconv"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/durable"
 )
 
 // This file encodes and decodes the lines of the journal.
@@ -30,46 +29,12 @@ const (
 	fieldStatus = `,"status":"`
 	fieldAnswer = `,"response":`
 	fieldBlob   = `,"blob":"`
-	fieldSum    = `,"crc32c":"`
 
 	// maxNumber is the largest seq and occurrence: they have at most 18 digits.
 	maxNumber = 999_999_999_999_999_999
 
-	sumLen  = len(fieldSum) + 8 + len(`"}`)
 	blobLen = len(fieldBlob) + 2*sha256.Size + len(`"`)
 )
-
-// castagnoli is the polynomial of the sums. Processors have an instruction for it, so
-// that a scan is as fast as the disk.
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// appendSum ends the line that begins at start in buf with its sum.
-func appendSum(buf []byte, start int) []byte {
-	sum := crc32.Checksum(buf[start:], castagnoli)
-	buf = append(buf, fieldSum...)
-	buf = hex.AppendEncode(buf, binary.BigEndian.AppendUint32(nil, sum))
-	return append(buf, "\"}\n"...)
-}
-
-// verifySum returns the part of a line that its sum covers. The line comes without its
-// line end. ok is false if the sum does not match.
-func verifySum(line []byte) (body []byte, ok bool) {
-	n := len(line) - sumLen
-	if !hasSum(line) {
-		return nil, false
-	}
-	var sum [4]byte
-	binary.BigEndian.PutUint32(sum[:], crc32.Checksum(line[:n], castagnoli))
-	var text [8]byte
-	hex.Encode(text[:], sum[:])
-	return line[:n], string(line[n+len(fieldSum):len(line)-2]) == string(text[:])
-}
-
-// hasSum reports whether the line ends in a sum, right or wrong.
-func hasSum(line []byte) bool {
-	n := len(line) - sumLen
-	return n > 0 && string(line[n:n+len(fieldSum)]) == fieldSum && string(line[len(line)-2:]) == `"}`
-}
 
 // A header is the first line of a segment.
 type header struct {
@@ -81,7 +46,7 @@ type header struct {
 func appendHeader(buf []byte, firstSeq int64) []byte {
 	start := len(buf)
 	buf = fmt.Appendf(buf, `{"format":%q,"version":%d,"first_seq":%d`, formatName, formatVersion, firstSeq)
-	return appendSum(buf, start)
+	return durable.AppendSum(buf, start)
 }
 
 // parseHeader returns the header that has this body. An error says that the file belongs
@@ -143,7 +108,7 @@ func (e *encoder) add(r *batch.Result, seq int64, response []byte, blob string) 
 		b = append(b, fieldAnswer...)
 		b = append(b, response...)
 	}
-	e.buf = appendSum(b, start)
+	e.buf = durable.AppendSum(b, start)
 	return nil
 }
 

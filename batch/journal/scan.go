@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"iter"
+
+	"github.com/genbatch/genbatch/internal/durable"
 )
 
 // This file reads segments line by line, and builds the index from them.
@@ -72,7 +74,7 @@ func lines(segment io.Reader) iter.Seq2[line, error] {
 // more lines, so that one bad byte does not cost two results.
 func yieldParts(l line, yield func(line, error) bool) bool {
 	for {
-		l.body, l.ok = verifySum(l.text)
+		l.body, l.ok = durable.VerifySum(l.text)
 		i := -1
 		if !l.ok {
 			i = lostLineEnd(l.text)
@@ -82,7 +84,7 @@ func yieldParts(l line, yield func(line, error) bool) bool {
 		}
 		part := l
 		part.text, part.ended, part.lineEndDamaged = l.text[:i], true, true
-		part.body, part.ok = verifySum(part.text)
+		part.body, part.ok = durable.VerifySum(part.text)
 		if !yield(part, nil) {
 			return false
 		}
@@ -101,18 +103,18 @@ func lostLineEnd(text []byte) int {
 		}
 		i += from
 		from = i + 1
-		if !hasSum(text[:i-1]) {
+		if !durable.HasSum(text[:i-1]) {
 			continue
 		}
-		if _, ok := verifySum(text[:i-1]); ok {
+		if _, ok := durable.VerifySum(text[:i-1]); ok {
 			return i - 1
 		}
-		if _, ok := verifySum(text[i:]); ok {
+		if _, ok := durable.VerifySum(text[i:]); ok {
 			return i - 1
 		}
 	}
 	if i := bytes.LastIndex(text, []byte(startRecord)); i > 0 {
-		if _, ok := verifySum(text[i:]); ok {
+		if _, ok := durable.VerifySum(text[i:]); ok {
 			return i - 1
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"io/fs"
 	"os"
@@ -268,31 +267,20 @@ func (s *Store) read() (whole int64, err error) {
 	return whole, nil
 }
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// sumMark stands between a line and its sum, as in the journal.
-const sumMark = `,"crc32c":"`
-
 // lineOf returns the line of a job, with its sum.
 func lineOf(j *Job) ([]byte, error) {
 	text, err := json.Marshal(j)
 	if err != nil {
 		return nil, err
 	}
-	text = text[:len(text)-1] // without the brace
-	return fmt.Appendf(nil, "%s%s%s\"}\n", text, sumMark, sumOf(text)), nil
+	return durable.AppendSum(text[:len(text)-1], 0), nil // without the brace
 }
 
 // parseLine reads a line of the record. It returns false if the line does not match its sum.
 func parseLine(line []byte) (*Job, bool) {
-	text, whole := bytes.CutSuffix(line, []byte("\"}\n"))
-	at := bytes.LastIndex(text, []byte(sumMark))
-	if !whole || at < 0 {
-		return nil, false
-	}
-	sum := text[at+len(sumMark):]
-	text = text[:at]
-	if string(sum) != sumOf(text) {
+	line, whole := bytes.CutSuffix(line, []byte("\n"))
+	text, ok := durable.VerifySum(line)
+	if !whole || !ok {
 		return nil, false
 	}
 	j := new(Job)
@@ -301,9 +289,6 @@ func parseLine(line []byte) (*Job, bool) {
 	}
 	return j, true
 }
-
-// sumOf returns the sum of a line, as the line has it.
-func sumOf(text []byte) string { return fmt.Sprintf("%08x", crc32.Checksum(text, castagnoli)) }
 
 // Note records that a job has come to a step. It is durable when Note returns nil.
 func (s *Store) Note(j *Job, step Step) error {
