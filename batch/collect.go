@@ -196,8 +196,7 @@ func (j *judge) count(r *Result) error {
 		if j.ended == failureWindow && j.failed == j.ended {
 			return fmt.Errorf("%w: the first %d rows all did, the last with: %s", ErrMaxFailures, j.ended, r.Error)
 		}
-	case l.Rows > 0 && j.failed >= l.Rows,
-		l.Percent > 0 && j.ended >= failureWindow && float64(j.failed)*100 >= l.Percent*float64(j.ended):
+	case l.Reached(int64(j.failed), int64(j.ended)):
 		return fmt.Errorf("%w: %d of %d, the last with: %s", ErrMaxFailures, j.failed, j.ended, r.Error)
 	}
 	return nil

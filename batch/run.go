@@ -61,6 +61,13 @@ type FailureLimit struct {
 	Percent float64 // the share of the rows that have ended, from the 50th on; 0 means no limit by share
 }
 
+// Reached reports whether so many rows without an answer, of so many that have ended, stop a
+// run by Rows or Percent.
+func (l FailureLimit) Reached(failed, ended int64) bool {
+	return l.Rows > 0 && failed >= int64(l.Rows) ||
+		l.Percent > 0 && ended >= failureWindow && float64(failed)*100 >= l.Percent*float64(ended)
+}
+
 // These errors end a run before its last row. They are reasons, not faults: every
 // answer that was received is in the Sink.
 var (

@@ -393,8 +393,7 @@ func (c *collector) judge(j *batchstate.Job) error {
 	case j.Answered == 0 && j.Cancel == nil && failedAll(j):
 		return c.countFailed(j)
 	}
-	const window = 50 // rows that must have ended before a share of them counts, as in batch.Run
-	if l, n := c.Failures, c.counted(); l.Rows > 0 && n.bad >= int64(l.Rows) || l.Percent > 0 && n.ends >= window && float64(100*n.bad) >= l.Percent*float64(n.ends) {
+	if n := c.counted(); c.Failures.Reached(n.bad, n.ends) {
 		return fmt.Errorf("%w: %d of %d", batch.ErrMaxFailures, n.bad, n.ends)
 	}
 	return c.judgePilot(j)
