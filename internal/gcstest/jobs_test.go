@@ -242,6 +242,29 @@ func TestDenied(t *testing.T) {
 	w.bills("1 5 0 0")
 }
 
+// TestFailedUpload checks that an upload whose reply is lost each time leaves nothing in the
+// bucket, although it was written there.
+func TestFailedUpload(t *testing.T) {
+	w := newWorld(t, 5, "")
+	w.after = func(r *http.Request) {
+		if r.Method == http.MethodPost && strings.Contains(r.URL.RawQuery, "input.jsonl") {
+			panic(http.ErrAbortHandler)
+		}
+	}
+	s, err := w.run(t.Context())
+	if stop, ok := errors.AsType[*batch.StopError](err); !ok || stop.Err.Kind != batch.KindTransport || s.Batches[0].Live {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if got := w.left(); got != "" {
+		t.Errorf("%s is left", got)
+	}
+	w.bills("0 0 0 0")
+	w.after = nil
+	w.mustRun()
+	w.answered()
+	w.bills("1 5 0 0")
+}
+
 // TestCleanup checks what is left in the bucket, and at the endpoint.
 func TestCleanup(t *testing.T) {
 	for _, cleanup := range []bool{false, true} {

@@ -246,8 +246,11 @@ func (c *creator) upload(ctx context.Context, j *batchstate.Job) error {
 		return err
 	}
 	defer f.Close()
-	err = c.persist(ctx, func() (err error) {
-		j.File, err = c.Service.Upload(ctx, j.DisplayName(), f, j.Bytes)
+	err = c.persist(ctx, func() error {
+		file, err := c.Service.Upload(ctx, j.DisplayName(), f, j.Bytes)
+		if err == nil { // else what was written so far stands where the intent says
+			j.File = file
+		}
 		return err
 	})
 	if err != nil {
