@@ -64,10 +64,13 @@ func checkBatch(s *Spec, endpoint string, vertex bool, f gemini.Facts) error {
 	return nil
 }
 
-// bucketName matches the name of a bucket. A name with dots may be longer, which nobody who
-// is not told so by the service has to know.
+// bucketName matches the name of a bucket, but for its length.
 // https://cloud.google.com/storage/docs/buckets#naming
-var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$`)
+var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*[a-z0-9]$`)
+
+// The lengths that the name of a bucket may have. Without dots it is shorter, which the service
+// tells those whom it concerns.
+const shortestBucket, longestBucket = 3, 222
 
 // checkBucket refuses what is no place in Cloud Storage, or one whose objects other tools
 // would misread: they take *, ?, [ and ] for patterns, and # for a version.
@@ -81,7 +84,7 @@ func checkBucket(place string) error {
 		return refuse("it does not begin with gs://")
 	}
 	bucket, prefix, _ := strings.Cut(path, "/")
-	if !bucketName.MatchString(bucket) {
+	if len(bucket) < shortestBucket || len(bucket) > longestBucket || !bucketName.MatchString(bucket) {
 		return refuse("a bucket's name has 3 or more lower-case letters, digits and - _ .")
 	}
 	prefix = strings.TrimSuffix(prefix, "/")

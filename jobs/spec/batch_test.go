@@ -54,14 +54,19 @@ func TestBucket(t *testing.T) {
 		"my-bucket/genbatch":        "begin with gs://",
 		"gs://":                     "3 or more",
 		"gs://ab":                   "3 or more",
-		"gs://My-Bucket/a":          "3 or more",
-		"gs://-bucket/a":            "3 or more",
-		"gs://my-bucket//a":         "empty, . or ..",
-		"gs://my-bucket/a//":        "empty, . or ..",
-		"gs://my-bucket/a/../b":     "empty, . or ..",
-		"gs://my-bucket/a*":         "misread",
-		"gs://my-bucket/a#1":        "misread",
-		"gs://my-bucket/a\nb":       "misread",
+		"gs://abc":                  "",
+
+		"gs://" + strings.Repeat("a", 222): "",
+		"gs://" + strings.Repeat("a", 223): "3 or more",
+
+		"gs://My-Bucket/a":      "3 or more",
+		"gs://-bucket/a":        "3 or more",
+		"gs://my-bucket//a":     "empty, . or ..",
+		"gs://my-bucket/a//":    "empty, . or ..",
+		"gs://my-bucket/a/../b": "empty, . or ..",
+		"gs://my-bucket/a*":     "misread",
+		"gs://my-bucket/a#1":    "misread",
+		"gs://my-bucket/a\nb":   "misread",
 	} {
 		if err := checkBucket(place); (want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", place, err, want)

@@ -142,9 +142,14 @@ func repairWithin(value any, names whose) error {
 	return nil
 }
 
+// maxColumnName is the length of the longest name of a column. As a part of the pattern it
+// would be compiled into 300 steps each time that a process begins.
+// https://cloud.google.com/bigquery/docs/schemas#column_names
+const maxColumnName = 300
+
 // columnName matches what may be the name of a column. Some beginnings are BigQuery's own.
 var (
-	columnName     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,299}$`)
+	columnName     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	reservedPrefix = regexp.MustCompile(`(?i)^(?:_TABLE_|_FILE_|_PARTITION|_ROW_TIMESTAMP|__ROOT__|_COLIDENTIFIER)`)
 )
 
@@ -157,7 +162,7 @@ func (m *importer) object(object map[string]any, place string, depth int) error 
 		return m.unfit(place, "is nested deeper than %d levels, which the importer of Vertex AI does not take", maxNesting)
 	}
 	for _, name := range slices.Sorted(maps.Keys(object)) {
-		if !columnName.MatchString(name) || reservedPrefix.MatchString(name) {
+		if len(name) > maxColumnName || !columnName.MatchString(name) || reservedPrefix.MatchString(name) {
 			return m.unfit(place, "has the name %q, which the importer of Vertex AI does not take: it must be of letters, digits and _", message.OneLine(name, 60))
 		}
 		inner := name

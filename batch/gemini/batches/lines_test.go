@@ -94,6 +94,8 @@ func TestImporter(t *testing.T) {
 		{"a name with a dot", []string{call(`{"a.b":1}`)}, "", `has the name "a.b"`},
 		{"a name in another alphabet", []string{call(`{"größe":1}`)}, "", `has the name "größe"`},
 		{"a name of BigQuery's own", []string{call(`{"_table_x":1}`)}, "", `has the name "_table_x"`},
+		{"a name of 300 letters", []string{call(`{"` + strings.Repeat("x", 300) + `":1}`)}, "", ""},
+		{"a name of 301 letters", []string{call(`{"` + strings.Repeat("x", 301) + `":1}`)}, "", `has the name "xxx`},
 		{"names that differ in case", []string{call(`{"Size":1}`), call(`{"size":1}`)}, "", "args.size is also written contents[].parts[].functionCall.args.Size"},
 		{"15 levels", []string{deep(15)}, "", ""},
 		{"16 levels", []string{deep(16)}, "", "is nested deeper than 15 levels"},

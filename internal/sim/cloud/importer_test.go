@@ -17,6 +17,8 @@ func TestImporter(t *testing.T) {
 		{[]string{`{"request":{"x":[{"y":1}]}}`, `{"request":{"x":[{"y":true}]}}`}, "field request.x[].y has changed type from FLOAT to BOOLEAN"},
 		{[]string{`{"request":{"x":[1,"a"]}}`}, "request.x[] has changed type"},
 		{[]string{`{"request":{"a b":1}}`}, `invalid field name "a b" in request.a b`},
+		{[]string{`{"request":{"` + strings.Repeat("x", 300) + `":1}}`}, ""},
+		{[]string{`{"request":{"` + strings.Repeat("x", 301) + `":1}}`}, `invalid field name "xxx`},
 		{[]string{`{"request":{"x":{}}}`}, "field request.x is a record without fields"},
 		{[]string{`{"request":{"x":{"enum":null}}}`}, "request.x.enum"},
 		{[]string{`{"request":` + strings.Repeat(`{"x":`, 15) + `1` + strings.Repeat("}", 15) + `}`}, ""},
