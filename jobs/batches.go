@@ -113,6 +113,10 @@ func batchPolicy(j *Job, list *work.List, deadline time.Time, byBatch bool) (p b
 	if p.Failures, err = j.spec.FailureLimit(); err != nil {
 		return p, err
 	}
+	ladder := !deadline.IsZero() && !p.Last
+	if !ladder && !j.prompt.Checks() {
+		return p, nil // nothing else wants to know how many rows there are
+	}
 	asked, err := list.CountAsked()
 	if err != nil {
 		return p, fmt.Errorf("%w: %w", batch.ErrSource, err)
@@ -120,23 +124,29 @@ func batchPolicy(j *Job, list *work.List, deadline time.Time, byBatch bool) (p b
 	if j.prompt.Checks() {
 		p.Pilot, p.Form = asked > batchjob.PilotWorth, cmp.Or(j.spec.SchemaField, "responseJsonSchema")
 	}
-	if !deadline.IsZero() && !p.Last {
-		begin := time.Now()
-		ladder := tier.New(tier.Config{
-			Tiers: j.spec.Tiers(), Begin: begin, Deadline: deadline,
-			Concurrency: j.spec.Concurrency, RPM: j.spec.RPM, TPM: j.spec.TPM,
-		})
-		// What single calls take is a guess, and half of all jobs are done within minutes. So
-		// batches have half of the time in any case.
-		half := begin.Add(deadline.Sub(begin) / 2)
-		p.Leave = func() time.Time {
-			if at := ladder.SwitchAt(asked - j.Progress().Run.Rows); at.After(half) {
-				return at
-			}
-			return half
-		}
+	if ladder {
+		p.Leave = leaveBatches(j, asked, deadline)
 	}
 	return p, nil
+}
+
+// leaveBatches returns what says when the tiers of single calls need all the time that is left
+// until the deadline. So many rows are to be asked.
+func leaveBatches(j *Job, asked int64, deadline time.Time) func() time.Time {
+	begin := time.Now()
+	ladder := tier.New(tier.Config{
+		Tiers: j.spec.Tiers(), Begin: begin, Deadline: deadline,
+		Concurrency: j.spec.Concurrency, RPM: j.spec.RPM, TPM: j.spec.TPM,
+	})
+	// What single calls take is a guess, and half of all jobs are done within minutes. So
+	// batches have half of the time in any case.
+	half := begin.Add(deadline.Sub(begin) / 2)
+	return func() time.Time {
+		if at := ladder.SwitchAt(asked - j.Progress().Run.Rows); at.After(half) {
+			return at
+		}
+		return half
+	}
 }
 
 // mediaModel returns m with media put into its requests, if the job has any.

@@ -131,7 +131,7 @@ func (b *bucket) do(ctx context.Context, method, address, contentType string, bo
 	}
 	defer resp.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // what there is of it says enough
-	message := bodyMessage(string(text))
+	message := messageOf(text)
 	if message == "" && !bytes.HasPrefix(bytes.TrimSpace(text), []byte("<")) {
 		message = strings.TrimSpace(string(text))
 	}
@@ -146,4 +146,15 @@ func drained(resp *http.Response, err error) error {
 	_, err = io.Copy(io.Discard, resp.Body)
 	resp.Body.Close()
 	return err
+}
+
+// messageOf returns the message of an error in JSON; empty if there is none.
+func messageOf(text []byte) string {
+	var v struct {
+		Error struct {
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	_ = json.Unmarshal(text, &v) // a page in another form has no such message
+	return v.Error.Message
 }

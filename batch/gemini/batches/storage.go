@@ -2,7 +2,6 @@ package batches
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -244,17 +243,4 @@ func storageError(done, object string, err error) *Error {
 		e.Kind = batch.KindTimeout
 	}
 	return e
-}
-
-// bodyMessage returns the message of an error in JSON.
-func bodyMessage(body string) string {
-	var v struct {
-		Error struct {
-			Message string `json:"message"`
-		} `json:"error"`
-	}
-	if json.Unmarshal([]byte(body), &v) != nil {
-		return ""
-	}
-	return v.Error.Message
 }

@@ -22,7 +22,7 @@ type base struct {
 type watch struct {
 	silent  time.Time // since when polls give nothing; zero if the last one did
 	pending time.Time // when it was last seen waiting to be worked on
-	faults  int       // polls in a row that gave nothing
+	faults  int       // polls or downloads in a row that gave nothing
 	reread  bool      // its results were downloaded twice
 	kept    bool      // it could not be deleted
 	shown   string    // the state that was shown last

@@ -67,6 +67,7 @@ func (c *collector) judgePilot(j *batchstate.Job) error {
 func (b *base) proves(j *batchstate.Job) bool {
 	const far = 0.4 // above the usual share
 	answers, invalid := float64(j.Answered), float64(j.Invalid)
+	// The first bound spares reading the journal for the second one, which is never lower.
 	return answers > 0 && (invalid <= far*answers || invalid <= (b.usuallyInvalid()+far)*answers)
 }
 
