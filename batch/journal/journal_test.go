@@ -484,6 +484,16 @@ func TestConcurrentUse(t *testing.T) {
 			last = before
 		}
 	})
+	wg.Go(func() {
+		for j.Last() < groups*size {
+			for _, err := range j.Candidates() {
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		}
+	})
 	wg.Wait()
 	has(t, j, results(0, groups*size)...)
 }

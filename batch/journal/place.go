@@ -53,7 +53,8 @@ func ready(j *Journal) error {
 // long as it was written. Of the blobs it looks only at the newest one, which shows whether
 // their folder is there. It costs one system call for each 256 MiB.
 func unchanged(j *Journal) error {
-	for i, seg := range j.segments {
+	for i := range j.segments {
+		seg := &j.segments[i] // no copy, since readers set f meanwhile
 		var err error
 		if j.out != nil && i == len(j.segments)-1 {
 			err = j.out.SameSize()

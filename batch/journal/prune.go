@@ -59,8 +59,8 @@ type segmentLine struct {
 // allLines yields every line of every segment, good or bad, except the headers.
 func (j *Journal) allLines() iter.Seq2[segmentLine, error] {
 	return func(yield func(segmentLine, error) bool) {
-		for i := range j.segments {
-			if !j.segmentLines(i, yield) {
+		for i, seg := range j.written() {
+			if !j.segmentLines(i, seg, yield) {
 				return
 			}
 		}
@@ -68,8 +68,7 @@ func (j *Journal) allLines() iter.Seq2[segmentLine, error] {
 }
 
 // segmentLines does so for one segment. It returns false if no more is to be yielded.
-func (j *Journal) segmentLines(at int, yield func(segmentLine, error) bool) bool {
-	seg := j.segments[at]
+func (j *Journal) segmentLines(at int, seg segment, yield func(segmentLine, error) bool) bool {
 	f, err := j.openSegment(seg.name)
 	if err != nil {
 		yield(segmentLine{}, err)

@@ -75,16 +75,20 @@ func (j *Journal) decodeLine(segment string, l line, r *batch.Result) (*batch.Re
 	return r, nil
 }
 
+// written returns the segments as they are now. A copy can be read while Write goes on.
+func (j *Journal) written() []segment {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.segments)
+}
+
 // All returns a sequence of all results that are durable now, in the order in which they
 // were written, including those that do not count. A damaged result yields a [*Damage] in
 // its place, and the results after it follow. Any other error ends the sequence. It can be
 // ranged over many times.
 func (j *Journal) All() iter.Seq2[*batch.Result, error] {
 	return func(yield func(*batch.Result, error) bool) {
-		j.mu.Lock()
-		segments := slices.Clone(j.segments)
-		j.mu.Unlock()
-		for _, seg := range segments {
+		for _, seg := range j.written() {
 			if !j.yieldSegment(seg, yield) {
 				return
 			}
