@@ -45,7 +45,7 @@ func (r *remote) records() []Batch {
 
 // connection returns what the job's connection needs of its surroundings.
 func (o *Options) connection() connection.Options {
-	return connection.Options{Env: o.Env, Log: o.Log, Model: o.Model}
+	return connection.Options{Env: o.Env, Log: o.Log, Model: o.Model, FS: o.fs, Transport: o.transport}
 }
 
 // checkSimulated refuses an endpoint whose answers are real if those of the journal in dir

@@ -56,7 +56,7 @@ func (c *batchChild) spec() spec.Spec {
 }
 
 func (c *batchChild) open(fsys durable.FS) (*Job, error) {
-	return Open(c.spec(), Options{Env: noEnv, fs: fsys, batchRows: batchChildJob, batchPace: batchTestPace})
+	return Open(c.spec(), Options{Env: noEnv, seams: seams{fs: fsys, batchRows: batchChildJob, batchPace: batchTestPace}})
 }
 
 // The files in which a child says what it did: where it killed itself, or all its operations.

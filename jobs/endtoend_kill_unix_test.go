@@ -65,7 +65,7 @@ func question(n int) string { return fmt.Sprintf("question %d of the table", n) 
 func (c *child) open(fsys durable.FS) (*Job, error) {
 	return Open(c.spec(), Options{
 		Env: func(string) string { return "key" }, Stdin: strings.NewReader(c.stdin()),
-		fs: fsys, segmentBytes: int64(c.Rows) * 200,
+		seams: seams{fs: fsys, segmentBytes: int64(c.Rows) * 200},
 	})
 }
 

@@ -33,6 +33,7 @@ type fixture struct {
 	spec    spec.Spec
 	handler http.Handler    // of the endpoint, for bubbles; newFixture sets that of e
 	calls   *sync.WaitGroup // of the handler in a bubble; nil: the job asks over HTTP
+	safe    []string        // answers of which runWatched was told that they are in the journal
 }
 
 // newFixture returns a job whose endpoint echoes what it is asked.

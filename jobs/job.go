@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
@@ -62,10 +63,17 @@ type Options struct {
 	// ShowBatch, if not nil, is called when a batch job of a run has come to another state.
 	ShowBatch func(Batch)
 
-	fs           durable.FS // of tests, which make writes fail
-	segmentBytes int64      // of the journal; its default if 0. Tests want several segments.
-	batchRows    int64      // of a batch job at most; by the limits of the model if 0. Tests want several jobs.
-	batchPace    float64    // the factor of all waits for batch jobs; by the endpoint if 0. Tests do not wait.
+	seams
+}
+
+// The seams are where tests take hold of a job. Their zero values are what users have.
+type seams struct {
+	fs           durable.FS        // in whose place tests put disks that fail
+	transport    http.RoundTripper // in the place of the network
+	segmentBytes int64             // of the journal; tests want several segments
+	blobBytes    int               // of the journal; tests want short blobs
+	batchRows    int64             // of a batch job at most; tests want several jobs
+	batchPace    float64           // the factor of all waits for batch jobs; 0 is by the endpoint
 }
 
 // A Job is a Spec made ready: its input opened, its templates checked, its

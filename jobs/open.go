@@ -340,7 +340,7 @@ func (j *Job) openJournal() (err error) {
 	if j.journal != nil {
 		return nil
 	}
-	if j.journal, err = journal.Open(journal.Config{Dir: j.state.Dir, FS: j.state.FS, SegmentBytes: j.options.segmentBytes}); err != nil {
+	if j.journal, err = journal.Open(journal.Config{Dir: j.state.Dir, FS: j.state.FS, SegmentBytes: j.options.segmentBytes, BlobBytes: j.options.blobBytes}); err != nil {
 		return err
 	}
 	j.list.Use(j.journal)

@@ -76,7 +76,7 @@ func (j *Journal) decodeLine(segment string, l line, r *batch.Result) (*batch.Re
 }
 
 // written returns the segments as they are now. A copy can be read while Write goes on.
-func (j *Journal) written() []segment {
+func written(j *Journal) []segment {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return slices.Clone(j.segments)
@@ -88,7 +88,7 @@ func (j *Journal) written() []segment {
 // ranged over many times.
 func (j *Journal) All() iter.Seq2[*batch.Result, error] {
 	return func(yield func(*batch.Result, error) bool) {
-		for _, seg := range j.written() {
+		for _, seg := range written(j) {
 			if !j.yieldSegment(seg, yield) {
 				return
 			}

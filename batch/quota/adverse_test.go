@@ -134,7 +134,7 @@ func TestCloseHangs(t *testing.T) {
 		s, _ := store(t.TempDir())
 		var mu sync.Mutex
 		var hang chan struct{}
-		s.fs.Hook = func(durable.Op, string) (bool, error) {
+		s.FS.Hook = func(durable.Op, string) (bool, error) {
 			mu.Lock()
 			h := hang
 			mu.Unlock()
@@ -253,7 +253,7 @@ func TestUnreportedOverMidnight(t *testing.T) {
 			t.Fatal("no more requests")
 		}
 		release := make(chan struct{})
-		s.fs.Hook = func(durable.Op, string) (bool, error) {
+		s.FS.Hook = func(durable.Op, string) (bool, error) {
 			<-release
 			return true, nil
 		}

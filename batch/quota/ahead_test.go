@@ -14,7 +14,7 @@ import (
 // visits counts how often a store books in the minute's file.
 func visits(s *Store) *atomic.Int64 {
 	var n atomic.Int64
-	s.fs.Hook = func(_ durable.Op, path string) (bool, error) {
+	s.FS.Hook = func(_ durable.Op, path string) (bool, error) {
 		if strings.HasSuffix(path, ".minute.lock") {
 			n.Add(1)
 		}
@@ -162,7 +162,7 @@ func TestNamedLimitDropsWhatIsBeingBooked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := store(t.TempDir())
 		slow := false
-		s.fs.Hook = func(_ durable.Op, path string) (bool, error) {
+		s.FS.Hook = func(_ durable.Op, path string) (bool, error) {
 			if slow && strings.HasSuffix(path, ".minute.lock") {
 				time.Sleep(5 * time.Millisecond)
 			}

@@ -20,7 +20,7 @@ func TestStoreHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, text := store(t.TempDir())
 		hang := make(chan struct{})
-		s.fs.Hook = func(durable.Op, string) (bool, error) {
+		s.FS.Hook = func(durable.Op, string) (bool, error) {
 			<-hang
 			return true, nil
 		}
@@ -59,13 +59,13 @@ func TestStoreHangs(t *testing.T) {
 func TestStoreHangsForOneModel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := store(t.TempDir())
-		s.fs.Hook = func(_ durable.Op, path string) (bool, error) {
+		s.FS.Hook = func(_ durable.Op, path string) (bool, error) {
 			if strings.Contains(path, "slow") {
 				time.Sleep(time.Second)
 			}
 			return true, nil
 		}
-		if err := s.fs.MkdirAll(s.Dir); err != nil {
+		if err := s.FS.MkdirAll(s.Dir); err != nil {
 			t.Fatal(err)
 		}
 		l := New(Config{RPM: 600, Store: s})
@@ -93,7 +93,7 @@ func TestSlowStore(t *testing.T) {
 			var wg sync.WaitGroup
 			for range 2 {
 				s, text := store(dir)
-				s.fs.Hook = func(durable.Op, string) (bool, error) {
+				s.FS.Hook = func(durable.Op, string) (bool, error) {
 					time.Sleep(200 * time.Millisecond)
 					return true, nil
 				}

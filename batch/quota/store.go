@@ -40,7 +40,9 @@ type Store struct {
 	KeyID    string       // names the key, see KeyID and GroupID; empty = no key
 	Log      *slog.Logger // receives warnings; nil = discarded
 
-	fs durable.FS // tests make its writes fail
+	// FS is for tests within this module, which make writes fail. Others leave it at its
+	// zero value, the real file system.
+	FS durable.FS
 }
 
 // KeyID returns a name for a key that does not give it away; "" for no key.
@@ -167,7 +169,7 @@ func (s *Store) write(path string, r dayRecord) error {
 	if err != nil {
 		return err
 	}
-	err = s.fs.WriteFile(path, append(text, '\n'), 0o600)
+	err = s.FS.WriteFile(path, append(text, '\n'), 0o600)
 	if err == nil && r.Used == 0 { // once a day is often enough to tidy up
 		name := filepath.Base(path)
 		err = durable.RemoveTemps(s.Dir, func(n string) bool { return n == name })
@@ -180,7 +182,7 @@ func (s *Store) lock(path string) (*durable.Lock, error) {
 	path += ".lock"
 	lock, err := s.await(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err = s.fs.MkdirAll(s.Dir); err == nil {
+		if err = s.FS.MkdirAll(s.Dir); err == nil {
 			lock, err = s.await(path)
 		}
 	}
@@ -190,7 +192,7 @@ func (s *Store) lock(path string) (*durable.Lock, error) {
 // await waits up to lockPatience for a lock.
 func (s *Store) await(path string) (*durable.Lock, error) {
 	for wait, end := time.Millisecond, time.Now().Add(lockPatience); ; wait = min(2*wait, 5*time.Millisecond) {
-		l, err := s.fs.Lock(path)
+		l, err := s.FS.Lock(path)
 		if _, held := errors.AsType[*durable.LockedError](err); !held || !time.Now().Before(end) {
 			return l, err
 		}

@@ -480,7 +480,7 @@ func TestStoreFaults(t *testing.T) {
 			s, text := store(t.TempDir())
 			spend(t, New(Config{RPM: 1e9, RPD: 8, Store: s}), 2)
 			n := 0
-			s.fs.Hook = func(op durable.Op, path string) (bool, error) {
+			s.FS.Hook = func(op durable.Op, path string) (bool, error) {
 				if strings.HasSuffix(path, ".lock") {
 					return true, nil
 				}

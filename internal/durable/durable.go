@@ -8,6 +8,7 @@
 //	WriteFile             the same, with fchmod before the fsync
 //	Rename                rename, fsync(folder)
 //	MkdirAll              for each missing folder: mkdir, fsync(parent); fsync(parent of path)
+//	MkdirShared           mkdir, fsync(parent)
 //	OpenAppend            open(path, O_CREAT|O_APPEND)
 //	Appender.Write        write
 //	Appender.Sync         fdatasync (Linux), F_FULLFSYNC (macOS), fsync elsewhere
@@ -63,6 +64,19 @@ type FS struct {
 	// a failure may have changed nothing or everything. If err is nil, apply must be
 	// true, except that a sync may be left out.
 	Hook func(op Op, path string) (apply bool, err error)
+
+	// Trace, if not nil, is called after each operation that was carried out, and after a
+	// write that failed half way. Here path is the name that the file has at that time, which
+	// may be a temporary one. to is the new name in a rename, and otherwise empty. What a sync
+	// does is up to the Trace: no file or folder is really synced.
+	Trace func(op Op, path, to string)
+}
+
+// did tells the Trace of an operation.
+func (s FS) did(op Op, path, to string) {
+	if s.Trace != nil {
+		s.Trace(op, path, to)
+	}
 }
 
 // do carries out an operation, as far as the Hook allows it.
@@ -96,7 +110,9 @@ type File struct {
 func (s FS) CreateFile(path string) (*File, error) {
 	file := &File{fs: s, path: path}
 	err := s.do(OpCreate, path, func() (err error) {
-		file.f, err = os.CreateTemp(filepath.Dir(path), filepath.Base(path)+tempMark+"*")
+		if file.f, err = os.CreateTemp(filepath.Dir(path), filepath.Base(path)+tempMark+"*"); err == nil {
+			s.did(OpCreate, file.f.Name(), "")
+		}
 		return err
 	})
 	if err != nil {
@@ -116,6 +132,7 @@ func (f *File) Write(p []byte) (n int, err error) {
 	}
 	f.err = f.fs.do(OpWrite, f.path, func() (err error) {
 		n, err = f.f.Write(p)
+		f.fs.did(OpWrite, f.f.Name(), "")
 		return err
 	})
 	return n, f.err
@@ -128,17 +145,18 @@ func (f *File) Commit() error {
 	if f.err != nil {
 		return errors.Join(f.err, f.Abort())
 	}
-	if err := f.fs.do(OpSync, f.path, f.f.Sync); err != nil {
+	err := f.fs.do(OpSync, f.path, func() error { return f.fs.sync(OpSync, f.f.Name(), f.f.Sync) })
+	if err != nil {
 		f.err = err
 		return errors.Join(err, f.Abort())
 	}
 	f.closed, f.err = true, os.ErrClosed
-	err := f.f.Close() // before the rename: Windows renames no open file
+	err = f.f.Close() // before the rename: Windows renames no open file
 	if err == nil {
-		err = f.fs.do(OpRename, f.path, func() error { return os.Rename(f.f.Name(), f.path) })
+		err = f.fs.do(OpRename, f.path, func() error { return f.fs.rename(f.f.Name(), f.path) })
 	}
 	if err != nil {
-		return errors.Join(err, remove(f.f.Name()))
+		return errors.Join(err, f.fs.remove(f.f.Name()))
 	}
 	return f.fs.SyncDir(filepath.Dir(f.path))
 }
@@ -153,15 +171,38 @@ func (f *File) Abort() error {
 	if f.err == nil {
 		f.err = os.ErrClosed
 	}
-	return errors.Join(f.f.Close(), remove(f.f.Name()))
+	return errors.Join(f.f.Close(), f.fs.remove(f.f.Name()))
 }
 
 // remove removes a file. It is no error if there is none.
-func remove(path string) error {
+func (s FS) remove(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	s.did(OpRemove, path, "")
 	return nil
+}
+
+// rename gives a file or folder another name.
+func (s FS) rename(from, to string) error {
+	return s.traced(OpRename, from, to, os.Rename(from, to))
+}
+
+// sync makes a file or folder durable, or leaves that to the Trace.
+func (s FS) sync(op Op, path string, really func() error) error {
+	if s.Trace != nil {
+		s.Trace(op, path, "")
+		return nil
+	}
+	return really()
+}
+
+// traced tells the Trace of an operation, unless it has failed with err, and returns err.
+func (s FS) traced(op Op, path, to string, err error) error {
+	if err == nil {
+		s.did(op, path, to)
+	}
+	return err
 }
 
 // WriteFile writes a whole file, as [FS.CreateFile] and Commit do. If it fails, the file
@@ -206,7 +247,7 @@ func (s FS) MkdirAll(path string) error {
 			return err
 		}
 	}
-	err = s.do(OpMkdir, path, func() error { return os.Mkdir(path, 0o700) })
+	err = s.do(OpMkdir, path, func() error { return s.traced(OpMkdir, path, "", os.Mkdir(path, 0o700)) })
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
@@ -217,7 +258,7 @@ func (s FS) MkdirAll(path string) error {
 // removed there. It does nothing on systems that cannot do so (Windows, some network
 // file systems).
 func (s FS) SyncDir(path string) error {
-	return s.do(OpSyncDir, path, func() error { return syncDir(path) })
+	return s.do(OpSyncDir, path, func() error { return s.sync(OpSyncDir, path, func() error { return syncDir(path) }) })
 }
 
 // An Appender writes at the end of a file. Once a call has failed, all later ones fail
@@ -238,6 +279,7 @@ func (s FS) OpenAppend(path string) (*Appender, error) {
 		if a.f, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600); err != nil {
 			return err
 		}
+		s.did(OpOpen, path, "")
 		info, err := a.f.Stat()
 		if err == nil {
 			a.size = info.Size()
@@ -271,6 +313,7 @@ func (a *Appender) do(op Op, f func() error) error {
 func (a *Appender) Write(p []byte) (n int, err error) {
 	err = a.do(OpWrite, func() (err error) {
 		n, err = a.f.Write(p)
+		a.fs.did(OpWrite, a.f.Name(), "")
 		return err
 	})
 	a.size += int64(n)
@@ -279,14 +322,14 @@ func (a *Appender) Write(p []byte) (n int, err error) {
 
 // Sync makes durable what has been written to the file, by earlier processes too.
 func (a *Appender) Sync() error {
-	return a.do(OpSync, func() error { return datasync(a.f) })
+	return a.do(OpSync, func() error { return a.fs.sync(OpSync, a.f.Name(), func() error { return datasync(a.f) }) })
 }
 
 // Truncate cuts the file to size bytes, durably.
 func (a *Appender) Truncate(size int64) error {
 	err := a.do(OpTruncate, func() error {
 		// By name, because Windows does not truncate a file that is open for appending only.
-		return os.Truncate(a.f.Name(), size)
+		return a.fs.traced(OpTruncate, a.f.Name(), "", os.Truncate(a.f.Name(), size))
 	})
 	if err != nil {
 		return err

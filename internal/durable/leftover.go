@@ -27,10 +27,17 @@ func RemoveTemps(dir string, chosen func(name string) bool) error {
 	}
 	for _, e := range entries {
 		if name, ok := tempOf(e.Name()); ok && !e.IsDir() && chosen(name) {
-			errs = append(errs, remove(filepath.Join(dir, e.Name())))
+			errs = append(errs, FS{}.remove(filepath.Join(dir, e.Name())))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// IsTempOf reports whether a name is that of a temporary file which was to have the other
+// name.
+func IsTempOf(temp, name string) bool {
+	of, ok := tempOf(temp)
+	return ok && of == name
 }
 
 // tempOf returns the name that a temporary file was to have.
@@ -46,7 +53,7 @@ func tempOf(temp string) (name string, ok bool) {
 // Rename durably gives a file or folder another name in the same folder. If Rename fails,
 // the file has one of the two names.
 func (s FS) Rename(from, to string) error {
-	if err := s.do(OpRename, to, func() error { return os.Rename(from, to) }); err != nil {
+	if err := s.do(OpRename, to, func() error { return s.rename(from, to) }); err != nil {
 		return err
 	}
 	return s.SyncDir(filepath.Dir(to))

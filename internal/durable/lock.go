@@ -73,6 +73,7 @@ func (s FS) Lock(path string) (*Lock, error) {
 				return err
 			}
 			_, err := f.WriteAt(append(text, '\n'), 0)
+			s.did(OpWrite, path, "")
 			return err
 		})
 	}

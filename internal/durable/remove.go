@@ -7,6 +7,6 @@ const OpRemove Op = "remove"
 // after [FS.SyncDir] of the folder: until then a crash can bring the file back.
 func (s FS) Remove(path string) error {
 	return s.do(OpRemove, path, func() error {
-		return remove(path)
+		return s.remove(path)
 	})
 }

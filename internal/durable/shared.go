@@ -23,6 +23,7 @@ func (s FS) CreateShared(path string) (*File, error) {
 		if file.f, err = createTemp(path); err != nil {
 			return err
 		}
+		s.did(OpCreate, file.f.Name(), "")
 		if old, err := os.Stat(path); err == nil {
 			return file.f.Chmod(old.Mode().Perm())
 		}
@@ -35,6 +36,17 @@ func (s FS) CreateShared(path string) (*File, error) {
 		return nil, err
 	}
 	return file, nil
+}
+
+// MkdirShared makes a folder of the user's, unless it is there, in one that is. It gets the
+// mode that the umask allows. The name of path is synced, even if path exists, because the
+// process that made it may have died before its own sync.
+func (s FS) MkdirShared(path string) error {
+	err := s.do(OpMkdir, path, func() error { return s.traced(OpMkdir, path, "", os.Mkdir(path, 0o777)) })
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return s.SyncDir(filepath.Dir(path))
 }
 
 // Target returns the path of the file that a path stands for: path itself, or where the

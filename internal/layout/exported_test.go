@@ -19,6 +19,7 @@ import (
 // insiders are the exported names that mention internal types all the same, with the reason.
 var insiders = map[string]string{
 	"batch/journal.Config": "FS makes writes fail in tests of jobs and its rooms; users leave it zero, as it says",
+	"batch/quota.Store":    "likewise",
 	"writer.Config":        "likewise",
 }
 

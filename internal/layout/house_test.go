@@ -28,6 +28,7 @@ var house = []floor{
 		{"jobs/internal/costtest", []string{"jobs/cost"}},
 		{"batch/batchtest", []string{"batch"}},
 		{"internal/benchtest", nil},
+		{"internal/crashdisk", []string{"internal/durable"}},
 		{"internal/recordedtest", nil},
 		{"internal/release", nil},
 	}},
@@ -77,7 +78,7 @@ var house = []floor{
 		{"jobs/internal/batchstate", []string{"jobs/record", "batch", "batch/gemini/batches", "internal/durable"}},
 	}},
 	{"connections", []room{
-		{"jobs/internal/connection", []string{"jobs/internal/state", "jobs/spec", "batch", "batch/gemini", "batch/quota", "internal/message", "internal/sim", "internal/version"}},
+		{"jobs/internal/connection", []string{"jobs/internal/state", "jobs/spec", "batch", "batch/gemini", "batch/quota", "internal/durable", "internal/message", "internal/sim", "internal/version"}},
 	}},
 	{"requests and state", []room{
 		{"jobs/internal/prompt", []string{"jobs/internal/template", "jobs/internal/schema", "jobs/internal/preflight", "jobs/spec", "batch", "batch/gemini", "internal/apijson", "internal/message"}},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/batch/quota"
+	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/internal/sim"
 	"github.com/genbatch/genbatch/internal/version"
@@ -34,6 +36,9 @@ type Options struct {
 	Env   func(string) string
 	Log   *slog.Logger
 	Model batch.Model // in the place of the endpoint's client; mostly nil
+
+	FS        durable.FS        // writes what is kept of the quota
+	Transport http.RoundTripper // of the endpoint's client, see [gemini.Config]; mostly nil
 }
 
 // Close ends the simulator, if the connection has started it.
@@ -85,7 +90,7 @@ func Open(s *spec.Spec, o Options) (c Connection, err error) {
 	}
 	c.Client, err = gemini.New(gemini.Config{
 		Endpoint: e, Key: func() string { return key }, KeyFrom: from, Stream: s.Stream, Timeout: s.Timeout,
-		Header: header, Concurrency: s.Concurrency, Version: version.Version(),
+		Header: header, Concurrency: s.Concurrency, Version: version.Version(), Transport: o.Transport,
 	})
 	if err != nil {
 		return c, &spec.Error{Err: err}

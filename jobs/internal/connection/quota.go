@@ -41,7 +41,7 @@ func quotaStore(s *spec.Spec, o Options, e gemini.Endpoint, keyID string) *quota
 	if s.QuotaGroup != "" {
 		keyID = quota.GroupID(s.QuotaGroup)
 	}
-	return &quota.Store{Dir: dir, Endpoint: e.String(), KeyID: keyID, Log: o.Log}
+	return &quota.Store{Dir: dir, Endpoint: e.String(), KeyID: keyID, Log: o.Log, FS: o.FS}
 }
 
 // QuotaDir is the folder in which the runs of the user leave what they know of limits, for

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -69,7 +70,7 @@ func newFiler(fsys durable.FS, output, state string, check, force bool) (*filer,
 	mark, err := os.ReadFile(filepath.Join(f.dir, filesMark))
 	switch {
 	case check || force:
-	case err != nil && len(entries) > 0:
+	case err != nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !durable.IsTempOf(e.Name(), filesMark) }):
 		return nil, spec.Errorf(hint, "the answers' files go to %s, which exists and is not genbatch's", f.dir)
 	case err == nil && f.others(mark):
 		return nil, spec.Errorf(hint, "the answers' files go to %s, which holds those of another job", f.dir)
@@ -137,7 +138,7 @@ func (f *filer) write(name string, data []byte) error {
 		}
 	}
 	if !f.made {
-		if err := os.Mkdir(f.dir, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := f.fs.MkdirShared(f.dir); err != nil {
 			return err
 		}
 		if err := f.save(filepath.Join(f.dir, filesMark), f.mark()); err != nil {

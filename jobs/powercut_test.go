@@ -1,0 +1,276 @@
+package jobs
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/genbatch/genbatch/batch/journal"
+	"github.com/genbatch/genbatch/internal/crashdisk"
+	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+)
+
+// A cutChange is something that genbatch does to files, which a power cut may interrupt.
+type cutChange struct {
+	name    string
+	ops     int                       // at least so many operations of the disk
+	fixture func(*testing.T) *fixture // with all that is there before
+	change  func(*fixture, durable.FS) error
+	after   func(*fixture) // checks what is there in the end
+}
+
+// The power goes before each operation on the disk of everything that writes files, and
+// leaves whatever it may leave. The same command, run again, completes what it began, and no
+// row is asked again whose answer was safe.
+func TestPowerCutAtEachOperation(t *testing.T) {
+	for _, c := range cutChanges {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			at, again := 1, 0
+			for more := true; more; at++ {
+				for seed := range uint64(2) {
+					var bought int
+					bought, more = c.cut(t, at, seed)
+					again = max(again, bought)
+				}
+			}
+			if at < c.ops {
+				t.Errorf("there are %d operations only, want %d", at-1, c.ops)
+			}
+			t.Logf("%d power cuts, at most %d rows asked again", 2*(at-1), again)
+		})
+	}
+}
+
+// cut cuts the power before an operation. more is false if the change has fewer operations.
+func (c *cutChange) cut(t *testing.T, at int, seed uint64) (again int, more bool) {
+	f := c.fixture(t)
+	f.e.Requests()
+	disk := crashdisk.New(t, f.dir)
+	r := rand.New(rand.NewPCG(uint64(at), seed))
+	var image *crashdisk.Image
+	ops, what := 0, ""
+	err := c.change(f, disk.FS(func(op durable.Op, path string) (bool, error) {
+		if ops++; ops == at {
+			image, what = disk.Cut(r), fmt.Sprintf("power cut before operation %d, %s %s, seed %d", at, op, filepath.Base(path), seed)
+		}
+		if image != nil {
+			return false, errDead
+		}
+		return true, nil
+	}))
+	if image == nil {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range disk.Bypassed() {
+			if !mayBypass(path) && filepath.Ext(path) != "" {
+				t.Errorf("%s was written past the rules of durable files", path)
+			}
+		}
+		c.after(f)
+		return 0, false
+	}
+	if err == nil && !strings.Contains(what, "remove ") {
+		t.Errorf("%s: no error", what)
+	}
+	disk.Start(image)
+	if err := c.change(f, disk.FS(nil)); err != nil {
+		t.Errorf("%s: the same again ends with %v", what, err)
+		return 0, true
+	}
+	c.after(f)
+	for _, path := range jobtest.TempFiles(t, f.dir) {
+		if dir := filepath.Dir(path); dir != f.dir && dir != filepath.Join(f.dir, "out_files") && !strings.HasPrefix(path, f.spec.StateDir()) {
+			continue // a folder that was set aside is not tidied
+		}
+		if !strings.HasPrefix(filepath.Base(path), "other.csv") { // an export elsewhere holds no lock, so that nobody else may tidy up after it
+			t.Errorf("%s: left behind is %q", what, path)
+		}
+	}
+	f.verified(what)
+	asked := f.e.Requests()
+	if t.Failed() {
+		t.Fatal(what)
+	}
+	return len(asked) - len(slices.Compact(asked)), true
+}
+
+// runWatched runs the job on a disk. It fails the test if a row is asked again whose answer was safe.
+func (f *fixture) runWatched(d durable.FS, change func(*Options)) error {
+	o := f.options()
+	o.fs, o.segmentBytes, o.blobBytes = d, 1500, 400
+	if change != nil {
+		change(&o)
+	}
+	f.e.Mu.Lock()
+	before := len(f.e.Asked)
+	f.e.Mu.Unlock()
+	var asked []string
+	o.Observe = func(r *Row) { f.safe = append(f.safe, r.Text) }
+	safe := slices.Clone(f.safe)
+	_, err := f.runWith(o)
+	f.e.Mu.Lock()
+	asked = slices.Clone(f.e.Asked[before:])
+	f.e.Mu.Unlock()
+	for _, q := range asked {
+		if slices.Contains(safe, q) && !o.Fresh {
+			f.t.Errorf("%q is asked again, and its answer was safe", q)
+		}
+	}
+	return err
+}
+
+// prepared runs the job on a disk that nothing happens to.
+func (f *fixture) prepared() {
+	f.t.Helper()
+	if err := f.runWatched(jobtest.Unsynced, nil); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// cutRows are the rows of these jobs. One has an answer that stands in a blob.
+var cutRows = []string{"a", "b", "c", "a long one" + strings.Repeat(" and so on", 40), "e", "f"}
+
+var cutChanges = []cutChange{
+	{"run", 30, func(t *testing.T) *fixture {
+		f := newFixture(t)
+		f.input(cutRows...)
+		return f
+	}, func(f *fixture, d durable.FS) error { return f.runWatched(d, nil) }, (*fixture).haveAll},
+
+	{"run to Parquet", 30, func(t *testing.T) *fixture {
+		f := newFixture(t)
+		f.spec.Output = filepath.Join(f.dir, "out.parquet")
+		f.input(cutRows...)
+		return f
+	}, func(f *fixture, d durable.FS) error { return f.runWatched(d, nil) }, func(*fixture) {}},
+
+	{"run over stdin", 35, func(t *testing.T) *fixture {
+		f := newFixture(t)
+		f.input(cutRows...)
+		f.spec.Input = []string{"-"}
+		return f
+	}, func(f *fixture, d durable.FS) error {
+		return f.runWatched(d, func(o *Options) {
+			text, err := os.ReadFile(filepath.Join(f.dir, "in.jsonl"))
+			if err != nil {
+				f.t.Fatal(err)
+			}
+			o.Stdin = bytes.NewReader(text)
+		})
+	}, (*fixture).haveAll},
+
+	{"run with files of answers", 40, func(t *testing.T) *fixture {
+		f := newFilesFixture(t)
+		f.input("a", "picture", "speech", "picture and more")
+		return f
+	}, func(f *fixture, d durable.FS) error { return f.runWatched(d, nil) }, func(f *fixture) {
+		if got, err := os.ReadFile(filepath.Join(f.dir, "out_files", "000002.png")); err != nil || string(got) != pngBytes {
+			f.t.Errorf("the picture of row 2: %q, %v", got, err)
+		}
+	}},
+
+	{"second run with another row", 25, func(t *testing.T) *fixture {
+		f := newFixture(t)
+		f.input(cutRows[1:]...)
+		f.prepared()
+		f.safe = slices.Clone(cutRows[1:])
+		f.input(cutRows...)
+		return f
+	}, func(f *fixture, d durable.FS) error { return f.runWatched(d, nil) }, (*fixture).haveAll},
+
+	{"fresh run", 30, func(t *testing.T) *fixture {
+		f := newFixture(t)
+		f.input(cutRows...)
+		f.prepared()
+		return f
+	}, func(f *fixture, d durable.FS) error {
+		return f.runWatched(d, func(o *Options) { o.Fresh = true })
+	}, func(f *fixture) {
+		f.haveAll()
+		folders, err := filepath.Glob(filepath.Join(f.dir, "*.genbatch"))
+		if err != nil || len(folders) < 2 {
+			f.t.Fatalf("the folders are %q, %v", folders, err)
+		}
+		whole := 0
+		for _, dir := range folders {
+			if j, err := journal.Open(journal.Config{Dir: dir, ReadOnly: true}); err == nil {
+				if len(j.Damage()) == 0 && j.Last() == int64(len(cutRows)) {
+					whole++
+				}
+				j.Close()
+			}
+		}
+		if whole < 2 {
+			f.t.Errorf("%d of the folders %q have all answers, want those of before and those of now", whole, folders)
+		}
+	}},
+
+	{"export", 5, func(t *testing.T) *fixture {
+		f := newFixture(t)
+		f.input(cutRows...)
+		f.prepared()
+		return f
+	}, func(f *fixture, d durable.FS) error {
+		j, err := View(f.spec, Options{seams: seams{fs: d}})
+		if err != nil {
+			return err
+		}
+		defer j.Close()
+		path := filepath.Join(f.dir, "other.csv")
+		before, readErr := os.ReadFile(path)
+		if readErr != nil && !errors.Is(readErr, fs.ErrNotExist) || readErr == nil && bytes.Count(before, []byte("\n")) != len(cutRows)+1 {
+			f.t.Errorf("half an export was left: %q, %v", before, readErr)
+		}
+		_, err = j.Export(path, "", nil, true)
+		return err
+	}, (*fixture).haveAll},
+
+	{"prune", 8, func(t *testing.T) *fixture {
+		f := newFixture(t)
+		f.input(append([]string{"gone", "gone too"}, cutRows...)...)
+		if err := f.runWatched(durable.FS{}, nil); err != nil {
+			t.Fatal(err)
+		}
+		f.input(cutRows...)
+		f.prepared()
+		return f
+	}, func(f *fixture, d durable.FS) error {
+		_, err := Prune(f.spec, Options{seams: seams{fs: d}}, Pruning{Orphaned: true})
+		return err
+	}, func(f *fixture) {
+		if p := f.plan(); p.New != 0 || p.Orphaned != 0 || p.Settled != int64(len(cutRows)) {
+			f.t.Errorf("after pruning, the plan is %+v", p)
+		}
+		f.mustRun()
+		f.haveAll()
+	}},
+
+	{"run with uploads", 35, func(t *testing.T) *fixture {
+		f, g := mediaFixture(t)
+		f.google(g)
+		f.spec.Request = map[string]any{}
+		f.write("cat.png", jobtest.Picture(t, 1, 4, 4))
+		f.input(`{"q":"x","p":"cat.png"}`, `{"q":"y"}`)
+		return f
+	}, func(f *fixture, d durable.FS) error { return f.runWatched(d, nil) }, func(f *fixture) {
+		if got := f.output("status"); !slices.Equal(got, []string{"ok", "ok"}) {
+			f.t.Errorf("the rows are %q", got)
+		}
+	}},
+}
+
+// haveAll fails the test unless the output has all of cutRows, each with its answer.
+func (f *fixture) haveAll() {
+	f.t.Helper()
+	jobtest.Equal(f.t, "output", f.output("response"), cutRows...)
+}
