@@ -106,9 +106,12 @@ func (o *Observer) Show(r *batch.Result) {
 		return
 	}
 	o.mu.Lock()
-	it := o.asked[r.ID()]
+	it, asked := o.asked[r.ID()]
 	delete(o.asked, r.ID())
 	o.mu.Unlock()
+	if !asked {
+		return // it was in a batch job of an earlier run, and is not in the input any more
+	}
 	f := &fetched{Item: it, result: r, reply: reply{result: r}}
 	o.deriver.answered(&f.reply)
 	err := o.deriver.readEarlier(f)

@@ -1,0 +1,225 @@
+package jobs
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+
+	"github.com/genbatch/genbatch/batch/price"
+)
+
+// A memoryNetwork joins the processes of a world to the endpoint.
+type memoryNetwork struct {
+	w         *world
+	server    http.Server
+	conns     chan net.Conn
+	closed    chan struct{}
+	served    chan struct{}
+	transport map[*worldJob]*http.Transport
+}
+
+func newMemoryNetwork(w *world) *memoryNetwork {
+	n := &memoryNetwork{w: w, conns: make(chan net.Conn), closed: make(chan struct{}), served: make(chan struct{}), transport: map[*worldJob]*http.Transport{}}
+	n.server.Handler = w.sim
+	n.server.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	go func() {
+		defer close(n.served)
+		_ = n.server.Serve(n) // always ends with an error
+	}()
+	return n
+}
+
+// Accept, Close and Addr make it the server's listener.
+func (n *memoryNetwork) Accept() (net.Conn, error) {
+	select {
+	case c := <-n.conns:
+		return c, nil
+	case <-n.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (n *memoryNetwork) Close() error {
+	select {
+	case <-n.closed:
+	default:
+		close(n.closed)
+	}
+	return nil
+}
+
+func (n *memoryNetwork) Addr() net.Addr { return &net.UnixAddr{Name: "memory", Net: "memory"} }
+
+func (n *memoryNetwork) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	client, server := net.Pipe()
+	select {
+	case n.conns <- server:
+		return client, nil
+	case <-ctx.Done():
+	case <-n.closed:
+	}
+	return nil, errors.Join(errors.New("no connection"), client.Close(), server.Close())
+}
+
+// of returns the transport of a process.
+func (n *memoryNetwork) of(j *worldJob) *http.Transport {
+	n.w.mu.Lock()
+	defer n.w.mu.Unlock()
+	t := n.transport[j]
+	if t == nil {
+		t = &http.Transport{DialContext: n.dial, MaxIdleConnsPerHost: 64, DisableCompression: true}
+		n.transport[j] = t
+	}
+	return t
+}
+
+// hangUp closes the connections of a process that has ended.
+func (n *memoryNetwork) hangUp(j *worldJob) { n.of(j).CloseIdleConnections() }
+
+func (n *memoryNetwork) close() {
+	for _, j := range n.w.jobs {
+		n.hangUp(j)
+	}
+	_ = n.server.Close()
+	<-n.served
+}
+
+// A memoryTransport is the network as one process has it.
+type memoryTransport struct {
+	*memoryNetwork
+	j *worldJob
+}
+
+func (m memoryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	what, _ := whatIs(r)
+	var text []byte
+	if r.Body != nil {
+		var err error
+		if text, err = io.ReadAll(r.Body); err != nil {
+			return nil, err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(text))
+	}
+	if what != "call" {
+		return m.manage(r, what, text)
+	}
+	q := promptOf(text)
+	if err := m.j.arrives(q); err != nil {
+		return nil, err
+	}
+	resp, err := m.of(m.j).RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	// The process has a reply once it has read all of it.
+	resp.Body = &watchedBody{ReadCloser: resp.Body, end: func(all []byte) {
+		cost, ok := billed(all)
+		m.j.answers(q, cost, ok)
+	}}
+	return resp, nil
+}
+
+// manage makes an exchange that is no single call.
+func (m memoryTransport) manage(r *http.Request, what string, body []byte) (*http.Response, error) {
+	w := m.w
+	w.mu.Lock()
+	dead := m.j.dead || w.image != nil
+	var req struct {
+		Batch struct {
+			DisplayName string
+			InputConfig struct{ FileName string }
+		}
+	}
+	if what == "create" {
+		_ = json.Unmarshal(body, &req) // of another form it is refused
+		w.batched[req.Batch.DisplayName] = w.uploaded[req.Batch.InputConfig.FileName]
+	}
+	w.mu.Unlock()
+	if dead {
+		return nil, errDead
+	}
+	resp, err := m.of(m.j).RoundTrip(r)
+	if what == "create" && (err != nil || resp.StatusCode >= 500) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.doubted[req.Batch.DisplayName] = true
+	}
+	if err == nil && what == "upload" {
+		resp.Body = &watchedBody{ReadCloser: resp.Body, end: func(reply []byte) {
+			var made struct{ File struct{ Name string } }
+			if json.Unmarshal(reply, &made) != nil {
+				return
+			}
+			var prompts []string
+			for line := range bytes.Lines(body) {
+				var l struct{ Request json.RawMessage }
+				if json.Unmarshal(line, &l) == nil {
+					prompts = append(prompts, promptOf(l.Request))
+				}
+			}
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.uploaded[made.File.Name] = prompts
+		}}
+	}
+	return resp, err
+}
+
+// promptOf returns the prompt of a request.
+func promptOf(body []byte) string {
+	var req struct {
+		Contents []struct{ Parts []struct{ Text string } }
+	}
+	if json.Unmarshal(body, &req) != nil || len(req.Contents) == 0 || len(req.Contents[0].Parts) == 0 {
+		return ""
+	}
+	return req.Contents[0].Parts[0].Text
+}
+
+// billed returns what a reply costs, by the price list of 2026-11: gemini-2.5-flash-lite is
+// $0.10 for a million tokens of input and $0.40 for one of output. ok says that it is an
+// answer.
+func billed(reply []byte) (cost price.USD, ok bool) {
+	if events := bytes.Split(reply, []byte("data: ")); len(events) > 1 { // a stream, whose last event has the usage
+		cost, _ = billed(events[len(events)-1])
+		return cost, cost > 0
+	}
+	var resp struct {
+		Candidates []struct {
+			FinishReason string
+			Content      struct{ Parts []struct{ Text string } }
+		}
+		UsageMetadata *struct {
+			PromptTokenCount, CandidatesTokenCount, ThoughtsTokenCount int64
+		}
+	}
+	if json.Unmarshal(reply, &resp) != nil || resp.UsageMetadata == nil {
+		return 0, false
+	}
+	u := resp.UsageMetadata
+	const picoUSD = 1_000_000 // a dollar for a million tokens is a millionth of a dollar for one
+	cost = price.USD(u.PromptTokenCount*picoUSD/10 + (u.CandidatesTokenCount+u.ThoughtsTokenCount)*picoUSD*4/10)
+	return cost, len(resp.Candidates) > 0 && len(resp.Candidates[0].Content.Parts) > 0
+}
+
+// A watchedBody tells of what was read of it, once all was.
+type watchedBody struct {
+	io.ReadCloser
+	all []byte
+	end func(all []byte)
+}
+
+func (b *watchedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.all = append(b.all, p[:n]...)
+	if err == io.EOF && b.end != nil {
+		b.end(b.all)
+		b.end = nil
+	}
+	return n, err
+}
