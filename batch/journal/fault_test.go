@@ -65,7 +65,7 @@ func TestOrderOfWrites(t *testing.T) {
 		"truncate results-000001", "sync results-000001", "sync results-000001", "syncdir dir",
 		"|", "write results-000001", "sync results-000001",
 		"|", "write results-000001", "sync results-000001",
-		"|", "mkdir blobs", "syncdir dir", "create blob", "write blob", "sync blob", "rename blob", "syncdir blobs",
+		"|", "syncdir " + filepath.Base(filepath.Dir(dir)), "mkdir blobs", "syncdir dir", "create blob", "write blob", "sync blob", "rename blob", "syncdir blobs",
 		"open results-000002", "write results-000002", "write results-000002", "sync results-000002", "syncdir dir",
 		"|", "write results-000002", "sync results-000002",
 	}

@@ -7,7 +7,7 @@
 //	CreateShared          the same, with fchmod after the open if a file is replaced
 //	WriteFile             the same, with fchmod before the fsync
 //	Rename                rename, fsync(folder)
-//	MkdirAll              for each missing folder: mkdir, fsync(parent); fsync(parent of path)
+//	MkdirAll              fsync(parent of the lowest that exists), and for each other: mkdir, fsync(parent)
 //	MkdirShared           mkdir, fsync(parent)
 //	OpenAppend            open(path, O_CREAT|O_APPEND)
 //	Appender.Write        write
@@ -222,9 +222,9 @@ func (s FS) WriteFile(path string, data []byte, perm fs.FileMode) error {
 	return f.Commit()
 }
 
-// MkdirAll makes the folder path and the missing ones above it, with mode 0700. It syncs
-// the name of path even if path exists, because the process that made it may have died
-// before its own sync.
+// MkdirAll makes the folder path and the missing ones above it, with mode 0700. It also
+// syncs the name of the lowest one that exists, because the process that made it may have
+// died before its own sync.
 func (s FS) MkdirAll(path string) error {
 	path = filepath.Clean(path)
 	parent := filepath.Dir(path)
@@ -242,10 +242,8 @@ func (s FS) MkdirAll(path string) error {
 	case !errors.Is(err, fs.ErrNotExist) || parent == path:
 		return err
 	}
-	if _, err := os.Stat(parent); err != nil {
-		if err := s.MkdirAll(parent); err != nil {
-			return err
-		}
+	if err := s.MkdirAll(parent); err != nil {
+		return err
 	}
 	err = s.do(OpMkdir, path, func() error { return s.traced(OpMkdir, path, "", os.Mkdir(path, 0o700)) })
 	if err != nil && !errors.Is(err, fs.ErrExist) {

@@ -187,7 +187,7 @@ func TestMkdirAll(t *testing.T) {
 	if err := fsys.MkdirAll(path); err != nil {
 		t.Fatal(err)
 	}
-	want := "mkdir a, syncdir " + filepath.Base(dir) + ", mkdir b, syncdir a"
+	want := "syncdir " + filepath.Base(filepath.Dir(dir)) + ", mkdir a, syncdir " + filepath.Base(dir) + ", mkdir b, syncdir a"
 	if got := strings.Join(*ops, ", "); got != want {
 		t.Errorf("operations are %s, want %s", got, want)
 	}

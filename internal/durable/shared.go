@@ -42,9 +42,11 @@ func (s FS) CreateShared(path string) (*File, error) {
 // mode that the umask allows. The name of path is synced, even if path exists, because the
 // process that made it may have died before its own sync.
 func (s FS) MkdirShared(path string) error {
-	err := s.do(OpMkdir, path, func() error { return s.traced(OpMkdir, path, "", os.Mkdir(path, 0o777)) })
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+	if !IsDir(path) {
+		err := s.do(OpMkdir, path, func() error { return s.traced(OpMkdir, path, "", os.Mkdir(path, 0o777)) })
+		if err != nil {
+			return err
+		}
 	}
 	return s.SyncDir(filepath.Dir(path))
 }
