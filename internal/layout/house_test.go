@@ -29,6 +29,7 @@ var house = []floor{
 		{"batch/batchtest", []string{"batch"}},
 		{"internal/benchtest", nil},
 		{"internal/crashdisk", []string{"internal/durable"}},
+		{"internal/mutation", nil},
 		{"internal/recordedtest", nil},
 		{"internal/release", nil},
 	}},
