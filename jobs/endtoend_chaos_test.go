@@ -310,7 +310,7 @@ func (c *chaosRun) prepare(dir, url string) error {
 }
 
 func (c *chaosRun) run(t *testing.T, dir string) error {
-	server := sim.New(sim.Config{Dialect: c.dialect, AnswerLog: &c.log, Latency: 5 * time.Millisecond})
+	server, _ := simulated(t, dir, sim.Config{Dialect: c.dialect, AnswerLog: &c.log, Latency: 5 * time.Millisecond})
 	web := httptest.NewServer(server)
 	defer web.Close()
 	if err := c.prepare(dir, web.URL); err != nil {
