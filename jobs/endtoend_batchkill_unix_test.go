@@ -45,9 +45,6 @@ type batchChild struct {
 // batchChildJob is how many rows of a batchChild go into a job.
 const batchChildJob = 6
 
-// batchTestPace makes a minute of the engine's waits 60 ms.
-const batchTestPace = 0.001
-
 func (c *batchChild) spec() spec.Spec {
 	return spec.Spec{
 		Input: spec.List{filepath.Join(c.Dir, "in.jsonl")}, Output: filepath.Join(c.Dir, "out.jsonl"), Model: "gemini-2.5-flash-lite",
