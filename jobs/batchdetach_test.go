@@ -20,9 +20,7 @@ func TestDetachedRunsLetGo(t *testing.T) {
 		if err := w.detach(); err != nil {
 			t.Fatal(err)
 		}
-		lost := w.sim
-		w.sim = sim.New(sim.Config{CountAnswers: true, Batches: sim.Batches{Pending: time.Minute, Running: time.Minute}})
-		defer func() { w.sim.Close(); w.sim = lost }()
+		w.sim = another(t, w.bill, sim.Config{CountAnswers: true, Batches: sim.Batches{Pending: time.Minute, Running: time.Minute}})
 		o := w.options()
 		o.Detach = true
 		for n := 0; ; n++ {

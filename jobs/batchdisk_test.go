@@ -34,9 +34,8 @@ func newBatchFixture(t *testing.T, rows int, faults string) (*fixture, *sim.Serv
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := sim.New(sim.Config{CountAnswers: true, Batches: sim.Batches{Pending: 5 * time.Minute, Running: 10 * time.Minute, Faults: parsed}})
-	t.Cleanup(server.Close)
 	f := newFixture(t)
+	server := f.simulated(sim.Config{CountAnswers: true, Batches: sim.Batches{Pending: 5 * time.Minute, Running: 10 * time.Minute, Faults: parsed}})
 	f.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Header.Set("X-Goog-Api-Key", "key")
 		server.ServeHTTP(w, r)

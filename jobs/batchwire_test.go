@@ -22,12 +22,8 @@ func TestBatchFaultsOverHTTP(t *testing.T) {
 	} {
 		t.Run(faults, func(t *testing.T) {
 			t.Parallel()
-			server, err := sim.Listen("", sim.Config{Batches: sim.Batches{Faults: parsed(t, faults), Pending: 20 * time.Millisecond, Running: 50 * time.Millisecond}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer server.Close()
 			f := newFixture(t)
+			server, _ := listening(t, f.dir, sim.Config{Batches: sim.Batches{Faults: parsed(t, faults), Pending: 20 * time.Millisecond, Running: 50 * time.Millisecond}})
 			f.spec.Endpoint, f.spec.BaseURL, f.spec.Auth, f.spec.Tier = "sim", server.URL, "", spec.List{"batch"}
 			f.input(lines(12)...)
 			s, log, err := f.runLogged()

@@ -56,8 +56,7 @@ func inBatchWorldOf(t *testing.T, c sim.Config, test func(t *testing.T, w *batch
 		w := &batchWorld{fixture: f}
 		f.t, f.calls = t, new(sync.WaitGroup)
 		c.CountAnswers = true
-		w.sim = sim.New(c)
-		defer w.sim.Close()
+		w.sim = f.simulated(c)
 		defer f.calls.Wait() // given up by their caller, they may go on for a while
 		test(t, w)
 	})

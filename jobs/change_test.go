@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/genbatch/genbatch/internal/billtest"
 	"github.com/genbatch/genbatch/internal/sim"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
 )
@@ -18,7 +19,9 @@ import (
 // The retries of whole rows, against the simulator behind a gateway with faults of
 // its own. Each row's text says what befalls it.
 func TestRetriesThatChangeSomething(t *testing.T) {
-	server := sim.New(sim.Config{})
+	f := newFixture(t)
+	server, own := f.simulated(sim.Config{}), new(billtest.Counter)
+	f.bill.Billers = append(f.bill.Billers, own)
 	var late atomic.Bool
 	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -35,6 +38,7 @@ func TestRetriesThatChangeSomething(t *testing.T) {
 		case has("no-streams") && stream:
 			http.Error(w, `{"error":{"code":404,"message":"models/x is not found for API version v1beta"}}`, 404)
 		case has("recited") && !has(`"temperature":1.5`):
+			own.Answer("gemini-2.5-flash-simulated", 7, 0)
 			io.WriteString(w, `{"candidates":[{"finishReason":"RECITATION"}],"usageMetadata":{"promptTokenCount":7,"totalTokenCount":7},"modelVersion":"gemini-2.5-flash-simulated"}`)
 		case has("refused") && has("thinkingBudget"):
 			http.Error(w, `{"error":{"code":400,"message":"Thinking budget is not supported.","status":"INVALID_ARGUMENT"}}`, 400)
@@ -44,7 +48,6 @@ func TestRetriesThatChangeSomething(t *testing.T) {
 	}))
 	t.Cleanup(gateway.Close)
 
-	f := newFixture(t)
 	f.spec.Endpoint, f.handler, f.spec.Auth, f.spec.Model = gateway.URL, gateway.Config.Handler, "x-goog-api-key", "gemini-2.5-flash"
 	f.spec.APIKeyFile = filepath.Join(f.dir, "key")
 	if err := os.WriteFile(f.spec.APIKeyFile, []byte("k"), 0o600); err != nil {

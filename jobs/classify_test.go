@@ -167,7 +167,7 @@ func TestLabelsUnderFaults(t *testing.T) {
 		}
 		f.input(lines...)
 		f.inBubble(func(t *testing.T) {
-			f.handler = sim.New(sim.Config{})
+			f.handler = f.simulated(sim.Config{})
 			f.mustRun()
 		})
 		for i, got := range f.output("status", "attempts", "label") {

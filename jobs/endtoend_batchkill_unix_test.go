@@ -45,9 +45,6 @@ type batchChild struct {
 // batchChildJob is how many rows of a batchChild go into a job.
 const batchChildJob = 6
 
-// batchTestPace makes a minute of the engine's waits 60 ms.
-const batchTestPace = 0.001
-
 func (c *batchChild) spec() spec.Spec {
 	return spec.Spec{
 		Input: spec.List{filepath.Join(c.Dir, "in.jsonl")}, Output: filepath.Join(c.Dir, "out.jsonl"), Model: "gemini-2.5-flash-lite",
@@ -122,10 +119,12 @@ type batchGate struct {
 	listAfter int // lists are empty until there were so many creations
 }
 
-func newBatchGate(t *testing.T, c sim.Config) *batchGate {
-	g := &batchGate{sim: sim.New(c)}
+// newBatchGate returns a gate for the jobs below a folder.
+func newBatchGate(t *testing.T, dir string, c sim.Config) *batchGate {
+	g := new(batchGate)
+	g.sim, _ = simulated(t, dir, c)
 	g.web = httptest.NewServer(g)
-	t.Cleanup(func() { g.web.Close(); g.sim.Close() })
+	t.Cleanup(g.web.Close)
 	return g
 }
 
@@ -226,8 +225,9 @@ func (c *batchChild) fixture(t *testing.T) *fixture {
 // returns where it was killed first, and what the ledger says then.
 func (s batchStep) killAndFinish(t *testing.T, rows int, seed uint64, more int) (where string, kills int, ledger sim.Stats) {
 	t.Helper()
-	g := newBatchGate(t, sim.Config{Batches: sim.Batches{Pending: 15 * time.Millisecond, Running: 60 * time.Millisecond}})
-	c := batchChild{Dir: t.TempDir(), URL: g.web.URL, Rows: rows, Cleanup: s.call > 0}
+	dir := t.TempDir()
+	g := newBatchGate(t, dir, sim.Config{Batches: sim.Batches{Pending: 15 * time.Millisecond, Running: 60 * time.Millisecond}})
+	c := batchChild{Dir: dir, URL: g.web.URL, Rows: rows, Cleanup: s.call > 0}
 	f := c.fixture(t)
 	random := rand.New(rand.NewPCG(seed, 16))
 	what := fmt.Sprintf("%+v", s)
@@ -328,9 +328,10 @@ func TestEndToEndBatchSecondJob(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			g := newBatchGate(t, sim.Config{Batches: sim.Batches{Pending: 2 * time.Second, Running: 50 * time.Millisecond, Faults: faults}})
+			dir := t.TempDir()
+			g := newBatchGate(t, dir, sim.Config{Batches: sim.Batches{Pending: 2 * time.Second, Running: 50 * time.Millisecond, Faults: faults}})
 			g.listAfter = 2
-			c := batchChild{Dir: t.TempDir(), URL: g.web.URL, Rows: batchChildJob}
+			c := batchChild{Dir: dir, URL: g.web.URL, Rows: batchChildJob}
 			f := c.fixture(t)
 			if lost == "" {
 				const create = 3
@@ -371,8 +372,9 @@ func TestEndToEndBatchKillAtEachStep(t *testing.T) {
 		rows, more = 2*batchChildJob, 3
 	}
 	begin := time.Now()
-	g := newBatchGate(t, sim.Config{Batches: sim.Batches{Pending: 15 * time.Millisecond, Running: 60 * time.Millisecond}})
-	c := batchChild{Dir: t.TempDir(), URL: g.web.URL, Rows: rows, Cleanup: true}
+	dir := t.TempDir()
+	g := newBatchGate(t, dir, sim.Config{Batches: sim.Batches{Pending: 15 * time.Millisecond, Running: 60 * time.Millisecond}})
+	c := batchChild{Dir: dir, URL: g.web.URL, Rows: rows, Cleanup: true}
 	f := c.fixture(t)
 	if _, err := g.start(c, 0, false); err != nil {
 		t.Fatal(err)

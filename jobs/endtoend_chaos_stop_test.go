@@ -75,8 +75,8 @@ func (s *stop) after() int64 {
 
 func (s *stop) run(t *testing.T, dir string) error {
 	var log bytes.Buffer
-	good := sim.New(sim.Config{Dialect: s.dialect, AnswerLog: &log})
-	bad := sim.New(sim.Config{Dialect: s.dialect, Faults: []sim.Fault{{Kind: s.fault, Probability: 1}}})
+	good, witness := simulated(t, dir, sim.Config{Dialect: s.dialect, AnswerLog: &log})
+	bad := another(t, witness, sim.Config{Dialect: s.dialect, Faults: []sim.Fault{{Kind: s.fault, Probability: 1}}})
 	var asked atomic.Int64
 	var mended atomic.Bool
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

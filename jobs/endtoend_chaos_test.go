@@ -17,6 +17,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/sim"
+	"github.com/genbatch/genbatch/jobs/internal/jobtest"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -39,10 +40,11 @@ type fate struct {
 
 // What a row's text may be, besides a text of its own.
 const (
-	wholeText = "<whole>" // the answer as it should be
-	halfText  = "<half>"  // the first half of it
-	startText = "<start>" // its first 20 bytes
-	noText    = ""
+	wholeText  = "<whole>"  // the answer as it should be
+	halfText   = "<half>"   // the first half of it
+	startText  = "<start>"  // its first 20 bytes
+	digestText = "<digest>" // its SHA-256
+	noText     = ""
 )
 
 // Every row is given at most chaosAttempts, so that one that fails for good does so
@@ -177,6 +179,7 @@ var fates = []fate{
 	passes("cached", 0, 0, 0, 0),
 	passes("fenced", 0, 0, 0, 0).answering("```json\n" + wholeText + "\n```"),
 	passes("trailing", 0, 0, 0, 0).answering(wholeText + "\n\nI hope this helps! " + startText),
+	passes("digest", 0, 0, 0, 0).answering(digestText),
 	passes("badschema", 0, 0, 0, 0).answering(`{"unexpected":true}`), // as good as any where there is no schema
 	passes("flexbusy", 0, 0, 0, 0),                                   // they ask for no tier
 	passes("downgrade", 0, 0, 0, 0),
@@ -307,7 +310,7 @@ func (c *chaosRun) prepare(dir, url string) error {
 }
 
 func (c *chaosRun) run(t *testing.T, dir string) error {
-	server := sim.New(sim.Config{Dialect: c.dialect, AnswerLog: &c.log, Latency: 5 * time.Millisecond})
+	server, _ := simulated(t, dir, sim.Config{Dialect: c.dialect, AnswerLog: &c.log, Latency: 5 * time.Millisecond})
 	web := httptest.NewServer(server)
 	defer web.Close()
 	if err := c.prepare(dir, web.URL); err != nil {
@@ -421,7 +424,7 @@ func (f *fate) answer(n int) string {
 	case f.fault == "" && f.config != "":
 		return text[:len(f.text)]
 	default:
-		return strings.NewReplacer(wholeText, text, halfText, text[:len(text)/2], startText, text[:min(20, len(text))]).Replace(f.text)
+		return strings.NewReplacer(wholeText, text, halfText, text[:len(text)/2], startText, text[:min(20, len(text))], digestText, jobtest.SHA256Of([]byte(text))).Replace(f.text)
 	}
 }
 

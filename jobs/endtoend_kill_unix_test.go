@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/genbatch/genbatch/internal/billtest"
 	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/internal/sim"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
@@ -28,6 +29,10 @@ import (
 const childEnv = "GENBATCH_TEST_CHILD"
 
 const killConcurrency = 32
+
+// lostAtKill is how many answers a kill may lose: those of the calls under way, and a group
+// that waits for its sync.
+const lostAtKill = killConcurrency + 256
 
 // A child is one run of a job in a process of its own.
 type child struct {
@@ -205,20 +210,19 @@ func (c *child) finish(t *testing.T, server *sim.Running, what string, kills int
 	if len(answers) != c.Rows {
 		t.Errorf("%s: %d different rows were answered, want %d", what, len(answers), c.Rows)
 	}
-	if bound := kills * (killConcurrency + 256); twice > bound {
+	if bound := kills * lostAtKill; twice > bound {
 		t.Errorf("%s: %d answers were bought again, and at most %d were in flight at %d kills", what, twice, bound, kills)
 	}
 	return twice
 }
 
-func simulator(t *testing.T, latency time.Duration) *sim.Running {
+// newChild returns a child with a simulator, and the witness of what it bills.
+func newChild(t *testing.T, rows int, latency time.Duration) (child, *sim.Running, *billtest.Witness) {
 	t.Helper()
-	server, err := sim.Listen("", sim.Config{CountAnswers: true, Latency: latency, Jitter: latency})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { server.Close() })
-	return server
+	c := child{Dir: t.TempDir(), Rows: rows}
+	server, w := listening(t, c.Dir, sim.Config{CountAnswers: true, Latency: latency, Jitter: latency})
+	c.Endpoint = server.URL
+	return c, server, w
 }
 
 // killsEnv says how often TestEndToEndKill kills. If it is less than usual,
@@ -251,26 +255,26 @@ func TestEndToEndKill(t *testing.T) {
 	want := wantedKills(t)
 	const rows, latency = 1000, 6 * time.Millisecond
 	begin := time.Now()
-	whole := child{Dir: t.TempDir(), Endpoint: simulator(t, latency).URL, Rows: rows}
+	whole, _, _ := newChild(t, rows, latency)
 	whole.start(t, 0)
 	duration := time.Since(begin)
 
 	var killed, jobs, twice, most int
 	for killed < want {
-		server := simulator(t, latency)
-		c := child{Dir: t.TempDir(), Endpoint: server.URL, Rows: rows}
+		c, server, bill := newChild(t, rows, latency)
 		n := 0
 		for killed+n < want && c.start(t, 1+rand.N(duration)) {
 			n++
 		}
 		again := c.finish(t, server, fmt.Sprintf("job %d after %d kills", jobs, n), n)
+		bill.MayDie(n * lostAtKill)
 		killed, twice, jobs = killed+n, twice+again, jobs+1
 		if n > 0 {
 			most = max(most, (again+n-1)/n)
 		}
 	}
 	t.Logf("%d kills over %d jobs of %d rows (%v each when not killed): %d of %d answers bought again, at most %d a kill on a job's average; the bound is %d a kill; %.1f s",
-		killed, jobs, rows, duration.Round(time.Millisecond), twice, jobs*rows, most, killConcurrency+256, time.Since(begin).Seconds())
+		killed, jobs, rows, duration.Round(time.Millisecond), twice, jobs*rows, most, lostAtKill, time.Since(begin).Seconds())
 }
 
 // kill -9 before, and after, each kind of write that a run makes.
@@ -280,7 +284,8 @@ func TestEndToEndKillAtEachPoint(t *testing.T) {
 	few := wantedKills(t) < usualKills // then every fourth point will do
 	const rows, latency = 100, time.Millisecond
 	log := filepath.Join(t.TempDir(), "log")
-	c := child{Dir: t.TempDir(), Endpoint: simulator(t, latency).URL, Rows: rows, Log: log}
+	c, _, _ := newChild(t, rows, latency)
+	c.Log = log
 	c.start(t, 0)
 	text, err := os.ReadFile(log)
 	if err != nil {
@@ -308,8 +313,8 @@ func TestEndToEndKillAtEachPoint(t *testing.T) {
 				if few && i%4 != 0 {
 					continue
 				}
-				server := simulator(t, latency)
-				c := child{Dir: t.TempDir(), Endpoint: server.URL, Rows: rows, Label: l, Nth: nth, After: after}
+				c, server, bill := newChild(t, rows, latency)
+				c.Label, c.Nth, c.After = l, nth, after
 				n := 0
 				if c.start(t, 0) {
 					n++
@@ -317,6 +322,7 @@ func TestEndToEndKillAtEachPoint(t *testing.T) {
 					t.Errorf("the run was not killed at %q", l)
 				}
 				twice += c.finish(t, server, fmt.Sprintf("killed at %q %d, after %v", l, nth, after), n)
+				bill.MayDie(n * lostAtKill)
 				killed, points = killed+n, points+1
 			}
 		}

@@ -113,8 +113,8 @@ func (m measure) used(q sim.Quota) (share, tolerated float64) {
 
 // run runs the cell's job until its time is over, and sets what the server counted
 // before and after the mark.
-func (c *cell) run(ctx context.Context, dir string) error {
-	server := sim.New(sim.Config{Quota: c.quota, Latency: c.latency})
+func (c *cell) run(t *testing.T, dir string) error {
+	server, _ := simulated(t, dir, sim.Config{Quota: c.quota, Latency: c.latency})
 	web := httptest.NewServer(server)
 	defer web.Close()
 	perMinute := max(c.quota.RPM, c.quota.TPM/100)
@@ -136,7 +136,7 @@ func (c *cell) run(ctx context.Context, dir string) error {
 		return err
 	}
 	defer j.Close()
-	ctx, cancel := context.WithTimeout(ctx, c.end)
+	ctx, cancel := context.WithTimeout(t.Context(), c.end)
 	defer cancel()
 	begin := time.Now()
 	var watch sync.WaitGroup
@@ -171,7 +171,7 @@ func runAll(t *testing.T, cells []*cell) {
 	for _, c := range cells {
 		dir := t.TempDir()
 		all.Go(func() {
-			if err := c.run(t.Context(), dir); err != nil {
+			if err := c.run(t, dir); err != nil {
 				t.Errorf("%v: %v", c, err)
 			}
 		})

@@ -21,10 +21,10 @@ import (
 // and prices times tokens.
 func TestEndToEndReconciliation(t *testing.T) {
 	long(t, "it waits for real pauses")
-	server := sim.New(sim.Config{})
+	dir := t.TempDir()
+	server, _ := simulated(t, dir, sim.Config{})
 	web := httptest.NewServer(server)
 	defer web.Close()
-	dir := t.TempDir()
 	var in strings.Builder
 	in.WriteString("model,body\n")
 	for i := range 60 {

@@ -66,7 +66,8 @@ func TestSharerChild(t *testing.T) {
 func TestEndToEndProcessesShareQuota(t *testing.T) {
 	long(t, "it fills seconds of a quota")
 	const rpm, rows = 1200, 40
-	server := sim.New(sim.Config{Quota: sim.Quota{RPM: rpm}, Latency: 50 * time.Millisecond})
+	dir := t.TempDir()
+	server, _ := simulated(t, dir, sim.Config{Quota: sim.Quota{RPM: rpm}, Latency: 50 * time.Millisecond})
 	type call struct {
 		at  time.Time
 		who string
@@ -81,7 +82,6 @@ func TestEndToEndProcessesShareQuota(t *testing.T) {
 	}))
 	defer web.Close()
 
-	dir := t.TempDir()
 	var wg sync.WaitGroup
 	for _, name := range []string{"one", "two"} {
 		text, err := json.Marshal(sharer{Name: name, Dir: dir, Endpoint: web.URL, Key: "key-" + name, Group: "project", RPM: rpm, Rows: rows})

@@ -10,6 +10,7 @@ import "testing"
 //	BatchSecondJob         rows billed twice, by a job that is listed too late     3 s
 //	Chaos                  every row's outcome, by all faults of the simulator     5 s
 //	ChaosStops             the early end of a run that cannot go on                3 s
+//	EachAnswerInItsRow     10,000 calls and 10,000 rows of batches, by a hash of all   5 s
 //	Kill                   answers and output, by kill -9 at any moment           10 s
 //	KillAtEachPoint        the same, before and after each kind of write          10 s
 //	ProcessesShareQuota    one limit over two processes                            4 s
@@ -20,7 +21,10 @@ import "testing"
 // Variables of the environment make them do more, or less:
 //
 //	GENBATCH_KILLS=200          kills as often instead of 20 times
+//	GENBATCH_ROWS=1000000       has EachAnswerInItsRow ask so many rows, twice
 //	GENBATCH_QUOTA_MINUTES=5    runs QuotaTable, for so many minutes
+//
+// What all of them cost is compared with what the simulator billed; see money_test.go.
 //
 // The benchmarks of whole jobs are in endtoend_bench*_test.go; .ci/bench runs them.
 
@@ -32,3 +36,6 @@ func long(t *testing.T, why string) {
 		t.Skip("-short leaves this out: " + why)
 	}
 }
+
+// batchTestPace makes a minute of the engine's waits 60 ms.
+const batchTestPace = 0.001

@@ -13,14 +13,21 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/billtest"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-// troubleJob opens a job of so many rows at an address. What it learns is kept nowhere.
-func troubleJob(t *testing.T, address string, rows int) *Job {
+// answeredBy is the model of jobtest.AnswerBody, which says to have used 100 tokens of input
+// and 10 of output.
+const answeredBy = "gemini-2.5-flash-lite"
+
+// troubleJob opens a job of so many rows at an address. What it learns is kept nowhere. Its
+// cost is compared with what the test bills.
+func troubleJob(t *testing.T, address string, rows int, bill *billtest.Counter) *Job {
 	t.Helper()
 	dir := t.TempDir()
+	billed(t, dir, bill)
 	var text strings.Builder
 	for n := range rows {
 		fmt.Fprintf(&text, "{\"q\":\"row %d\"}\n", n)
@@ -44,6 +51,7 @@ func TestRandomRefusalsOverHTTP(t *testing.T) {
 		t.Skip("the pace says nothing under the race detector: run it without -short")
 	}
 	var refused atomic.Int64
+	var bill billtest.Counter
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if rand.IntN(5) == 0 {
 			refused.Add(1)
@@ -53,11 +61,12 @@ func TestRandomRefusalsOverHTTP(t *testing.T) {
 			return
 		}
 		time.Sleep(20 * time.Millisecond)
+		bill.Answer(answeredBy, 100, 10)
 		fmt.Fprint(w, jobtest.AnswerBody("ok"))
 	}))
 	defer web.Close()
 	const rows = 3000
-	s, err := troubleJob(t, web.URL, rows).Run(t.Context())
+	s, err := troubleJob(t, web.URL, rows, &bill).Run(t.Context())
 	if err != nil || s.Run.Status[batch.OK] != rows {
 		t.Fatalf("%v, %v", s, err)
 	}
@@ -99,6 +108,7 @@ func TestOutageOverHTTP(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			var answered, failed atomic.Int64
+			var bill billtest.Counter
 			var down atomic.Pointer[time.Time]
 			web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				if answered.Add(1) == rows/3 {
@@ -111,10 +121,11 @@ func TestOutageOverHTTP(t *testing.T) {
 					return
 				}
 				time.Sleep(20 * time.Millisecond)
+				bill.Answer(answeredBy, 100, 10)
 				fmt.Fprint(w, jobtest.AnswerBody("ok"))
 			}))
 			defer web.Close()
-			s, err := troubleJob(t, web.URL, rows).Run(t.Context())
+			s, err := troubleJob(t, web.URL, rows, &bill).Run(t.Context())
 			if err != nil || s.Run.Status[batch.OK] != rows {
 				t.Fatalf("%+v, %v", s, err)
 			}

@@ -19,6 +19,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/billtest"
 	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
 	"github.com/genbatch/genbatch/jobs/internal/prompt"
@@ -34,6 +35,8 @@ type fixture struct {
 	handler http.Handler    // of the endpoint, for bubbles; newFixture sets that of e
 	calls   *sync.WaitGroup // of the handler in a bubble; nil: the job asks over HTTP
 	safe    []string        // answers of which runWatched was told that they are in the journal
+
+	bill *billtest.Witness // of the simulator, if there is one
 }
 
 // newFixture returns a job whose endpoint echoes what it is asked.
@@ -56,7 +59,12 @@ func (f *fixture) inBubble(test func(t *testing.T)) {
 	defer func() { f.t, f.calls = outer, nil }()
 	synctest.Test(outer, func(t *testing.T) {
 		f.t, f.calls = t, new(sync.WaitGroup)
-		defer f.calls.Wait() // given up by their caller, they may go on for a while
+		defer func() {
+			f.calls.Wait() // given up by their caller, they may go on for a while
+			if f.bill != nil {
+				f.bill.Settle(t)
+			}
+		}()
 		time.Sleep(time.Until(bubbleBegin))
 		test(t)
 	})
@@ -148,7 +156,11 @@ func (f *fixture) runWith(o Options) (*Summary, error) {
 		return nil, err
 	}
 	defer j.Close()
-	return j.Run(f.t.Context())
+	s, err := j.Run(f.t.Context())
+	if err == nil {
+		f.agrees(s)
+	}
+	return s, err
 }
 
 // runLogged is run that also returns the log, which holds the warnings.

@@ -17,9 +17,10 @@ import (
 // Of two models one thinks, at six times the price of the other's
 // output. A plan that takes both for alike is far from the bill.
 func TestPlanPricesEachModel(t *testing.T) {
-	web := httptest.NewServer(sim.New(sim.Config{}))
-	defer web.Close()
 	dir := t.TempDir()
+	server, _ := simulated(t, dir, sim.Config{})
+	web := httptest.NewServer(server)
+	defer web.Close()
 	var in strings.Builder
 	in.WriteString("model,body\n")
 	for i := range 400 {
@@ -195,7 +196,7 @@ func TestPilotForetellsTheBill(t *testing.T) {
 		}
 		f.input(prompts...)
 		f.inBubble(func(t *testing.T) {
-			f.handler = sim.New(sim.Config{})
+			f.handler = f.simulated(sim.Config{})
 			j, err := Open(f.spec, f.options())
 			if err != nil {
 				t.Fatal(err)

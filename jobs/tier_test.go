@@ -168,7 +168,7 @@ func TestTiersOfTheSimulator(t *testing.T) {
 		}
 		f.input(rows...)
 		f.inBubble(func(t *testing.T) {
-			f.handler = sim.New(sim.Config{})
+			f.handler = f.simulated(sim.Config{})
 			sum, log, err := f.runLogged()
 			if err != nil || sum.Run.Status[batch.OK] != 5 {
 				t.Fatalf("%+v: %v, %v", tt, sum.Run.Status, err)

@@ -85,7 +85,7 @@ func happen(t *testing.T, s *scenario) *world {
 // live runs the jobs until all of them are complete.
 func (w *world) live() {
 	c := w.server()
-	w.sim = sim.New(c)
+	w.sim = unwitnessed(c)
 	defer w.sim.Close()
 	w.net = newMemoryNetwork(w)
 	defer w.net.close()

@@ -118,7 +118,7 @@ func (m memoryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	// The process has a reply once it has read all of it.
 	resp.Body = &watchedBody{ReadCloser: resp.Body, end: func(all []byte) {
-		cost, ok := billed(all)
+		cost, ok := priceOf(all)
 		m.j.answers(q, cost, ok)
 	}}
 	return resp, nil
@@ -181,12 +181,12 @@ func promptOf(body []byte) string {
 	return req.Contents[0].Parts[0].Text
 }
 
-// billed returns what a reply costs, by the price list of 2026-11: gemini-2.5-flash-lite is
+// priceOf returns what a reply costs, by the price list of 2026-11: gemini-2.5-flash-lite is
 // $0.10 for a million tokens of input and $0.40 for one of output. ok says that it is an
 // answer.
-func billed(reply []byte) (cost price.USD, ok bool) {
+func priceOf(reply []byte) (cost price.USD, ok bool) {
 	if events := bytes.Split(reply, []byte("data: ")); len(events) > 1 { // a stream, whose last event has the usage
-		cost, _ = billed(events[len(events)-1])
+		cost, _ = priceOf(events[len(events)-1])
 		return cost, cost > 0
 	}
 	var resp struct {

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -20,6 +21,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/genbatch/genbatch/internal/billtest"
 )
 
 // killsEnv says how many jobs TestBatchKill completes, where it is not usualBatchKills.
@@ -258,7 +261,9 @@ func (k *killedJob) check() error {
 	if left, _ := filepath.Glob(filepath.Join(k.dir, "out.jsonl.genbatch", "batches", "*")); len(left) != 1 {
 		return fmt.Errorf("files of batch jobs are left: %q", left)
 	}
-	return k.checkLedger()
+	w := witness(k.dir)
+	w.Billers = []billtest.Biller{remote(k.sim)}
+	return errors.Join(k.checkLedger(), w.Compare())
 }
 
 // checkLedger holds the simulator's ledger against what the program knows.

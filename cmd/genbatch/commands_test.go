@@ -25,6 +25,9 @@ const patience = 30 * time.Second
 // commands are the scripts' own.
 var commands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"simulate":  simulate,
+	"unbilled":  unbilled,
+	"ownprices": ownPrices,
+	"died":      died,
 	"stats":     stats,
 	"await":     await,
 	"awaittext": awaitText,
@@ -87,6 +90,7 @@ func simulate(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	})
 	ts.Setenv(args[0], address)
+	ts.Value(billKey{}).(*scriptBill).watch(ts, address)
 }
 
 // condition is one of NAME=N, NAME<=N and NAME>=N.

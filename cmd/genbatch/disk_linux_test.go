@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/genbatch/genbatch/internal/billtest"
 	"github.com/genbatch/genbatch/internal/sim"
 )
 
@@ -63,6 +64,7 @@ func (d *smallDisk) names() string {
 type diskJob struct {
 	t      *testing.T
 	server *sim.Running
+	bill   *billtest.Witness
 	args   []string
 	rows   int
 }
@@ -71,11 +73,7 @@ type diskJob struct {
 // asked about, only carried over into the output.
 func newDiskJob(t *testing.T, output string, rows, carried int) *diskJob {
 	t.Helper()
-	server, err := sim.Listen("", sim.Config{CountAnswers: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { server.Close() })
+	server, bill := listening(t, filepath.Dir(output), sim.Config{CountAnswers: true})
 	t.Setenv("GENBATCH_API_KEY", "key")
 	input := filepath.Join(t.TempDir(), "in.csv")
 	var b bytes.Buffer
@@ -86,7 +84,7 @@ func newDiskJob(t *testing.T, output string, rows, carried int) *diskJob {
 	if err := os.WriteFile(input, b.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return &diskJob{t, server, []string{"genbatch", "run", "-i", input, "-o", output, "-m", "gemini-2.5-flash-lite",
+	return &diskJob{t, server, bill, []string{"genbatch", "run", "-i", input, "-o", output, "-m", "gemini-2.5-flash-lite",
 		"--endpoint", server.URL, "-p", "{{.body}}", "--concurrency", "8", "--quiet"}, rows}
 }
 
@@ -157,6 +155,7 @@ func TestDiskFullOfJournal(t *testing.T) {
 	d.remount(0, 8<<20)
 	j.completes(output)
 	twice := j.server.Stats().Answered - 1500
+	j.bill.MayDie(int(twice) + 2*8) // what found no room, and calls that both runs broke off
 	if twice > 2*inFlight {
 		t.Errorf("%d answers were bought again, and at most %d were in flight in two runs", twice, 2*inFlight)
 	}
@@ -220,7 +219,8 @@ func TestReadOnlyFolder(t *testing.T) {
 	if err := os.Remove(output); err != nil {
 		t.Fatal(err)
 	}
-	j.args = append(j.args, "--state", filepath.Join(t.TempDir(), "state"))
+	state := filepath.Join(t.TempDir(), "state")
+	j.args, j.bill.Dirs = append(j.args, "--state", state), append(j.bill.Dirs, state)
 	d.remount(syscall.MS_RDONLY, 8<<20)
 	before := j.server.Stats().Requests
 	j.breaks(output, "read-only file system")

@@ -46,6 +46,7 @@ func scriptEnv(e *testscript.Env) error {
 	// A program built with -race sleeps for a second when it ends, unless told not to.
 	e.Setenv("GORACE", "atexit_sleep_ms=0")
 	e.Values[stampsKey{}] = make(map[string]os.FileInfo)
+	e.Values[billKey{}] = &scriptBill{t: e.T().(testing.TB), w: witness(e.WorkDir)}
 	return nil
 }
 

@@ -20,8 +20,10 @@ import (
 
 	"github.com/fsouza/fake-gcs-server/fakestorage"
 
+	"github.com/genbatch/genbatch/internal/billtest"
 	"github.com/genbatch/genbatch/internal/sim"
 	"github.com/genbatch/genbatch/jobs"
+	"github.com/genbatch/genbatch/jobs/cost"
 )
 
 // A world is a job in the tier batch of Vertex AI. The simulator makes its batches, and reads
@@ -30,6 +32,7 @@ type world struct {
 	*testing.T
 	storage *fakestorage.Server
 	sim     *sim.Server
+	bill    *billtest.Witness
 	spec    jobs.Spec
 	log     warnings
 	rows    int
@@ -71,11 +74,19 @@ func newWorldOf(t *testing.T, rows int, faults string, pending, running time.Dur
 	if err != nil {
 		t.Fatal(err)
 	}
+	dir := t.TempDir()
 	w := &world{T: t, storage: st, rows: rows, sim: sim.New(sim.Config{
 		Dialect: sim.Vertex, CountAnswers: true,
 		Batches: sim.Batches{Pending: pending, Running: running, Faults: list, Storage: "http://" + host},
 	})}
 	t.Cleanup(w.sim.Close)
+	w.bill = billtest.Watch(t, billtest.Witness{Dirs: []string{dir}, Billers: []billtest.Biller{w.sim}, Totals: func(dir string) (*cost.Totals, error) {
+		s, err := jobs.ReadStatus(dir)
+		if err != nil {
+			return nil, err
+		}
+		return &s.Totals, nil
+	}})
 	api, files := httptest.NewServer(w.watched(w.sim)), httptest.NewServer(nil)
 	t.Cleanup(api.Close)
 	t.Cleanup(files.Close)
@@ -84,7 +95,6 @@ func newWorldOf(t *testing.T, rows int, faults string, pending, running time.Dur
 		st.HTTPHandler().ServeHTTP(rw, r)
 	}))
 	t.Setenv("STORAGE_EMULATOR_HOST", strings.TrimPrefix(files.URL, "http://"))
-	dir := t.TempDir()
 	t.Setenv("XDG_STATE_HOME", dir)
 	w.spec = jobs.Spec{
 		Input: jobs.List{filepath.Join(dir, "in.jsonl")}, Output: filepath.Join(dir, "out.jsonl"),

@@ -26,6 +26,7 @@ var house = []floor{
 		{"internal/layout", nil},
 		{"jobs/internal/jobtest", []string{"jobs/spec", "batch", "internal/durable"}},
 		{"jobs/internal/costtest", []string{"jobs/cost"}},
+		{"internal/billtest", []string{"jobs/cost", "batch/price", "internal/sim", "internal/sim/bill"}},
 		{"batch/batchtest", []string{"batch"}},
 		{"internal/benchtest", nil},
 		{"internal/crashdisk", []string{"internal/durable"}},
@@ -126,11 +127,12 @@ var house = []floor{
 	// ours: a client and a server that share code agree on its mistakes.
 	{"the simulator", []room{
 		{"internal/sim", []string{"internal/sim/..."}},
-		{"internal/sim/batches", []string{"internal/sim/cloud", "internal/sim/filestore", "internal/sim/wire", "internal/sim/chance"}},
+		{"internal/sim/batches", []string{"internal/sim/bill", "internal/sim/cloud", "internal/sim/filestore", "internal/sim/wire", "internal/sim/chance"}},
 		{"internal/sim/cloud", nil},
 		{"internal/sim/filestore", nil},
 		{"internal/sim/quota", []string{"internal/sim/wire"}},
-		{"internal/sim/answer", []string{"internal/sim/wire", "internal/sim/chance"}},
+		{"internal/sim/answer", []string{"internal/sim/bill", "internal/sim/wire", "internal/sim/chance"}},
+		{"internal/sim/bill", nil},
 		{"internal/sim/wire", nil},
 		{"internal/sim/chance", nil},
 	}},

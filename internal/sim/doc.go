@@ -5,9 +5,9 @@
 //
 // The package serves: it has the routes, the keys, the faults and the counts. Package wire
 // knows the protocol, package answer makes the answers, package quota has the limits,
-// package filestore keeps the files, and package batches has the jobs of the batch API. A
-// further part of the API becomes a type that [Server] holds, with a line for each of its
-// methods in the table of routes.
+// package filestore keeps the files, package bill adds up what answers cost, and package
+// batches has the jobs of the batch API. A further part of the API becomes a type that
+// [Server] holds, with a line for each of its methods in the table of routes.
 //
 // # Answers
 //
@@ -49,6 +49,16 @@
 // ([Config].Batches), or rather as long as it takes to answer them. A row is answered as a
 // call would be, with the directives of its text and the configured faults. What is refused
 // is an error of the row. [Stats] has a ledger of the rows that were billed.
+//
+// # What it bills
+//
+// The simulator keeps an account of the tokens of every answer that it has made, by model,
+// service tier and day; see package bill. It tells apart what the caller cannot have seen. An
+// answer that is cut is billed, and lost, and so are rows of a batch whose results nobody
+// fetches. Where a stream ends or turns into an error after its first event, the model has
+// stopped there, and no more is billed than that event reports. Refusals cost nothing. The
+// account has an exclusive or of the hashes of all questions with their answers as well, which
+// a reader of an output can compare with its rows.
 //
 // # Faults
 //

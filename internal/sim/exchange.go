@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/genbatch/genbatch/internal/sim/bill"
 	"github.com/genbatch/genbatch/internal/sim/chance"
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
@@ -29,14 +30,15 @@ type exchange struct {
 	stream bool // the answer is a stream
 	sse    bool // of server-sent events
 
-	body     []byte
-	bodySum  [32]byte // the SHA-256 of the body
-	bodyHash uint64   // its first bytes
+	body    []byte
+	bodySum [32]byte // the SHA-256 of the body
 
 	request      *wire.Request       // set by generate
 	promptTokens []wire.TokensDetail // likewise
 
 	damage damage
+
+	bill bill.Charge // for the answer, once it is made
 }
 
 // sleep waits, and reports whether the caller is still there after it. Nobody waits for the
@@ -166,8 +168,8 @@ func (x *exchange) readBody() bool {
 	return true
 }
 
-// hashBody sets the hashes of the body.
-func (x *exchange) hashBody() {
-	x.bodySum = sha256.Sum256(x.body)
-	x.bodyHash = binary.BigEndian.Uint64(x.bodySum[:])
-}
+// hashBody sets the hash of the body.
+func (x *exchange) hashBody() { x.bodySum = sha256.Sum256(x.body) }
+
+// bodyHash returns the first bytes of the body's hash.
+func (x *exchange) bodyHash() uint64 { return binary.BigEndian.Uint64(x.bodySum[:]) }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/genbatch/genbatch/internal/sim/answer"
+	"github.com/genbatch/genbatch/internal/sim/bill"
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
@@ -60,12 +61,12 @@ var bodyFaults = []faultKind{
 	{"comments", "200 with nothing but the comments of an event stream", nil, sent(200, ": keep-alive\n\n: keep-alive\n\n")},
 	{"done", "200 with nothing but the end of OpenAI's streams", nil, sent(200, "data: [DONE]\n\n")},
 	{"emptyparts", "STOP with a part without data", nil, func(x *exchange, _ string) bool {
-		x.spend(x.turn().Spend(0, 0))
+		x.bill = bill.Charge{Item: x.turn().Spend(0, 0), Fate: bill.Delivered}
 		return x.sendRaw(`{"candidates":[{"content":{"parts":[{}],"role":"model"},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":` +
 			strconv.Itoa(wire.Sum(x.promptTokens)) + `},"modelVersion":"` + x.model.Name + answer.VersionSuffix + `"}`)
 	}},
 	{"thoughts", "STOP after nothing but thoughts", nil, func(x *exchange, _ string) bool {
-		x.spend(x.turn().Spend(0, 40))
+		x.bill = bill.Charge{Item: x.turn().Spend(0, 40), Fate: bill.Delivered}
 		return x.sendRaw(`{"candidates":[{"content":{"parts":[{"text":"Let me see.","thought":true}],"role":"model"},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":` +
 			strconv.Itoa(wire.Sum(x.promptTokens)) + `,"thoughtsTokenCount":40,"totalTokenCount":` + strconv.Itoa(wire.Sum(x.promptTokens)+40) + `},"modelVersion":"` + x.model.Name + answer.VersionSuffix + `"}`)
 	}},

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"cmp"
-	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -138,9 +137,13 @@ var plainFaults = []faultKind{
 		x.damage.Rewrite = func(s string) string { return s + "\n\nI hope this helps! " + wire.Clip(s, 20) }
 		return false
 	}},
+	{"digest", "an answer that is the SHA-256 of what it would be", nil, func(x *exchange, _ string) bool {
+		x.damage.Rewrite = wire.Digest
+		return false
+	}},
 	{"badschema", "JSON that breaks its schema, until a correction; with =always, after it too", checkAny, func(x *exchange, value string) bool {
 		if value == "always" || !x.request.Corrected() {
-			x.damage.Rewrite = breakSchema
+			x.damage.Rewrite = wire.BreakSchema
 		}
 		return false
 	}},
@@ -174,24 +177,6 @@ var plainFaults = []faultKind{
 		x.damage.Finish = cmp.Or(value, "OTHER")
 		return false
 	}},
-}
-
-// breakSchema turns a JSON text into one of another shape. It renames the members of an
-// object, and replaces anything else by an object.
-func breakSchema(s string) string {
-	var o map[string]json.RawMessage
-	if json.Unmarshal([]byte(s), &o) != nil || len(o) == 0 {
-		return `{"unexpected":true}`
-	}
-	other := map[string]json.RawMessage{}
-	for name, v := range o {
-		other[name+"_"] = v
-	}
-	text, err := json.Marshal(other)
-	if err != nil { // not for what has just been unmarshalled
-		return "{}"
-	}
-	return string(text)
 }
 
 // refusal makes a fault of an error.
@@ -241,7 +226,8 @@ func (x *exchange) faultErrorBody(string) bool {
 	if !x.stream {
 		return x.sendRaw(text)
 	}
-	frames, err := x.frames(x.compose())
+	responses := x.compose()
+	frames, err := x.frames(responses)
 	if err != nil {
 		x.fail(wire.Internal())
 		return true
@@ -252,6 +238,7 @@ func (x *exchange) faultErrorBody(string) bool {
 	} else {
 		x.writeBody(http.StatusOK, x.contentType(), []byte(first+",\r\n"+text+"]\n"))
 	}
+	x.bill.BreakOff(responses[0].Output())
 	return true
 }
 

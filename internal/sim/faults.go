@@ -123,7 +123,7 @@ func (x *exchange) fault() (ended bool) {
 		}
 	}
 	// One draw for all kinds, so that each has just the probability it was given.
-	u := chance.Unit(chance.Mix(chance.Mix(x.server.config.Seed^x.bodyHash) + uint64(try)))
+	u := chance.Unit(chance.Mix(chance.Mix(x.server.config.Seed^x.bodyHash()) + uint64(try)))
 	for _, f := range x.server.config.Faults {
 		if u -= f.Probability; u < 0 {
 			due = append(due, f)

@@ -72,6 +72,7 @@ func TestFaultsOverHTTP(t *testing.T) {
 		{"fenced", 200, "```json\\nhello\\n```"},
 		{"invalid", 200, "he I am not sure"},
 		{"trailing", 200, `hello\n\nI hope this helps! hello`},
+		{"digest", 200, "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"},
 		{"badschema", 200, `{\"unexpected\":true}`},
 		{"flexbusy", 200, "hello"},
 		{"downgrade", 200, `"serviceTier":"standard"`},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/internal/sim/answer"
+	"github.com/genbatch/genbatch/internal/sim/bill"
 	"github.com/genbatch/genbatch/internal/sim/chance"
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
@@ -37,13 +38,14 @@ func (x *exchange) generate() {
 
 	n := s.stats.enter()
 	defer s.stats.inFlight.Add(-1)
+	defer func() { s.bill.Add(&x.bill) }() // however it ends, and while it is in flight
 	if s.config.Concurrency > 0 && n > int64(s.config.Concurrency) {
 		x.refuse("overload", wire.Overloaded())
 		return
 	}
 	wait := s.config.Latency
 	if s.config.Jitter > 0 {
-		wait += time.Duration(chance.Unit(chance.Mix(x.bodyHash^s.config.Seed)) * float64(s.config.Jitter))
+		wait += time.Duration(chance.Unit(chance.Mix(x.bodyHash()^s.config.Seed)) * float64(s.config.Jitter))
 	}
 	if x.sleep(wait) {
 		x.reply()
@@ -80,12 +82,22 @@ func (x *exchange) reply() {
 	if x.fault() {
 		return
 	}
-	frames, err := x.frames(x.compose())
+	responses := x.compose()
+	frames, err := x.frames(responses)
 	if err != nil { // cannot happen: JSON can hold every answer
 		x.refuse("internal", wire.Internal())
 		return
 	}
-	if !x.send(frames) || x.damage.failed {
+	if !x.send(frames) {
+		return
+	}
+	switch {
+	case x.damage.short && len(frames) > 1:
+		x.bill.BreakOff(responses[0].Output())
+	case !x.damage.short && (x.inBatch() || x.r.Context().Err() == nil): // nobody waits for a row
+		x.bill.Deliver(!x.damage.Unmeasured)
+	}
+	if x.damage.failed {
 		return
 	}
 	if !x.inBatch() {
@@ -96,10 +108,10 @@ func (x *exchange) reply() {
 	}
 }
 
-// compose makes the answer, and counts what it costs.
+// compose makes the answer. What it costs is lost until it is sent.
 func (x *exchange) compose() []answer.Response {
 	r := x.turn().Reply()
-	x.spend(r.Spent)
+	x.bill = bill.Charge{Item: r.Spent, Fate: bill.Lost}
 	return r.Responses(x.id(), x.stream)
 }
 
@@ -110,19 +122,10 @@ func (x *exchange) turn() *answer.Turn {
 		p.User, p.System = stripDirectives(p.User), stripDirectives(p.System)
 	}
 	return &answer.Turn{
-		Request: x.request, Prompt: p, Model: &x.model, Dialect: x.server.config.Dialect, Hash: x.bodyHash,
+		Request: x.request, Prompt: p, Model: &x.model, Dialect: x.server.config.Dialect, Hash: x.bodyHash(),
 		PromptTokens: x.promptTokens, SharedTier: x.r.Header.Get("X-Vertex-AI-LLM-Shared-Request-Type"),
 		Edits: x.damage.Edits, Classifiers: &x.server.classifiers,
 	}
-}
-
-// spend counts the tokens that an answer costs.
-func (x *exchange) spend(n answer.Spent) {
-	c := &x.server.stats
-	c.promptTokens.Add(int64(n.Prompt))
-	c.cachedTokens.Add(int64(n.Cached))
-	c.candidatesTokens.Add(int64(n.Candidates))
-	c.thoughtsTokens.Add(int64(n.Thoughts))
 }
 
 // countTokens answers countTokens.

@@ -83,7 +83,7 @@ func (s *rows) Check(m *wire.Model, request []byte) (tokens int, e *wire.Error) 
 func (s *rows) Answer(m *wire.Model, request []byte, wrong bool) batches.Answer {
 	x, w := s.row(m, request)
 	if wrong && (bytes.Contains(request, []byte("responseJsonSchema")) || bytes.Contains(request, []byte("response_json_schema"))) {
-		x.damage.Rewrite = breakSchema
+		x.damage.Rewrite = wire.BreakSchema
 	}
 	if !answerRow(x) {
 		return batches.Answer{Code: 14, Message: "The service is currently unavailable."} // a fault cut the connection
@@ -107,7 +107,8 @@ func (s *rows) Answer(m *wire.Model, request []byte, wrong bool) batches.Answer 
 	case err != nil || reply.Error != nil:
 		a.Code = 13
 	default:
-		a = batches.Answer{Response: body, Content: x.request.ContentSum(m)}
+		x.bill.Tier = "batch"
+		a = batches.Answer{Response: body, Content: x.request.ContentSum(m), Bill: x.bill}
 	}
 	return a
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/genbatch/genbatch/internal/sim/answer"
 	"github.com/genbatch/genbatch/internal/sim/batches"
+	"github.com/genbatch/genbatch/internal/sim/bill"
 	"github.com/genbatch/genbatch/internal/sim/filestore"
 	"github.com/genbatch/genbatch/internal/sim/quota"
 	"github.com/genbatch/genbatch/internal/sim/wire"
@@ -64,6 +65,7 @@ type Server struct {
 	keys        *keys
 	quotas      quota.Quotas
 	stats       counters
+	bill        bill.Ledger // of calls
 	tries       tries
 	classifiers answer.Classifiers
 	files       filestore.Store

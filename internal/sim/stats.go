@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/genbatch/genbatch/internal/sim/batches"
+	"github.com/genbatch/genbatch/internal/sim/bill"
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
@@ -23,11 +24,9 @@ type Stats struct {
 	Refused map[string]int64 `json:"refused"`
 	Faults  map[string]int64 `json:"faults"` // by kind
 
-	// The tokens of all answers that were made, also of those that broke on their way.
-	PromptTokens     int64 `json:"promptTokens"` // the cached ones included
-	CachedTokens     int64 `json:"cachedTokens"`
-	CandidatesTokens int64 `json:"candidatesTokens"`
-	ThoughtsTokens   int64 `json:"thoughtsTokens"`
+	// The tokens of all answers that were billed, also of those that broke on their way, and
+	// of the rows of batches.
+	bill.Statement
 
 	Uploads       int64 `json:"uploads"` // files that were uploaded to their end
 	UploadedBytes int64 `json:"uploadedBytes"`
@@ -46,10 +45,8 @@ type Stats struct {
 
 // counters are what Stats is made of.
 type counters struct {
-	requests, answered, inFlight, maxInFlight      atomic.Int64
-	promptTokens, candidatesTokens, thoughtsTokens atomic.Int64
-	cachedTokens                                   atomic.Int64
-	uploads, uploadedBytes, deletes                atomic.Int64
+	requests, answered, inFlight, maxInFlight atomic.Int64
+	uploads, uploadedBytes, deletes           atomic.Int64
 
 	refused, faults tally
 
@@ -91,12 +88,15 @@ func (c *counters) enter() int64 {
 // not be of the same moment.
 func (s *Server) Stats() Stats {
 	c := &s.stats
+	var all bill.Ledger
+	ofBatches := s.batches.Stats(&all)
+	all.AddAll(&s.bill, true)
 	st := Stats{
 		Requests: c.requests.Load(), Answered: c.answered.Load(),
 		Refused: c.refused.snapshot(), Faults: c.faults.snapshot(),
-		PromptTokens: c.promptTokens.Load(), CachedTokens: c.cachedTokens.Load(), CandidatesTokens: c.candidatesTokens.Load(), ThoughtsTokens: c.thoughtsTokens.Load(),
-		Uploads: c.uploads.Load(), UploadedBytes: c.uploadedBytes.Load(), Deletes: c.deletes.Load(), Files: s.files.Live(),
-		Batches: s.batches.Stats(), InFlight: c.inFlight.Load(), MaxInFlight: c.maxInFlight.Load(),
+		Statement: all.Statement(),
+		Uploads:   c.uploads.Load(), UploadedBytes: c.uploadedBytes.Load(), Deletes: c.deletes.Load(), Files: s.files.Live(),
+		Batches: ofBatches, InFlight: c.inFlight.Load(), MaxInFlight: c.maxInFlight.Load(),
 	}
 	if s.config.CountAnswers {
 		st.Answers = map[string]int{}

@@ -63,6 +63,14 @@ func (r *Reply) Responses(id string, stream bool) []Response {
 	return events
 }
 
+// Output returns how many tokens of output the usage reports.
+func (r *Response) Output() int {
+	if r.Usage == nil {
+		return 0
+	}
+	return r.Usage.Candidates
+}
+
 // others returns the candidates after the first.
 func (r *Reply) others() []candidate {
 	if r.noContent {

@@ -3,6 +3,7 @@ package answer
 import (
 	"slices"
 
+	"github.com/genbatch/genbatch/internal/sim/bill"
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
@@ -36,6 +37,17 @@ func (e *extras) tokens() int {
 		}
 	}
 	return n
+}
+
+// spend adds what the extras cost besides output tokens, and says what of those is no text.
+func (e *extras) spend(n *bill.Item) {
+	n.Tool = int64(e.toolTokens)
+	for _, d := range e.media {
+		n.SplitOutput(d.Modality, d.Tokens)
+	}
+	if e.grounding != nil && len(e.grounding.Queries) > 0 {
+		n.Searches, n.Grounded = int64(len(e.grounding.Queries)), 1
+	}
 }
 
 // dropMedia removes the images and the sound.

@@ -1,8 +1,11 @@
 package answer
 
 import (
+	"cmp"
+	"crypto/sha256"
 	"strings"
 
+	"github.com/genbatch/genbatch/internal/sim/bill"
 	"github.com/genbatch/genbatch/internal/sim/chance"
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
@@ -39,7 +42,7 @@ type Edits struct {
 
 // A Reply is what the model says, before it has the shape of a dialect.
 type Reply struct {
-	Spent Spent
+	Spent bill.Item // its usage may report less
 
 	dialect wire.Dialect
 	text    string
@@ -58,24 +61,17 @@ type Reply struct {
 	extras      extras
 }
 
-// Spent counts the tokens that an answer has cost. Its usage may report fewer.
-type Spent struct{ Prompt, Cached, Candidates, Thoughts int }
-
 // VersionSuffix ends the modelVersion of every answer.
 const VersionSuffix = "-simulated"
 
 // Reply makes the answer of the turn.
 func (t *Turn) Reply() *Reply {
 	q, p, e := t.Request, t.Prompt, &t.Edits
-	r := &Reply{dialect: t.Dialect, finish: "STOP", version: t.Model.Name}
-	if e.Version != "" {
-		r.version = e.Version
-	}
-	r.version += VersionSuffix
+	r := &Reply{dialect: t.Dialect, finish: "STOP", version: cmp.Or(e.Version, t.Model.Name) + VersionSuffix}
 	if e.Block != "" {
 		r.block = e.Block
 		r.Spent = t.Spend(0, 0)
-		r.usage = t.usage(r.Spent, &r.extras)
+		r.usage = t.usage(&r.Spent, &r.extras)
 		return r
 	}
 
@@ -117,8 +113,10 @@ func (t *Turn) Reply() *Reply {
 		candidates += wire.CountText(other)
 	}
 	r.Spent = t.Spend(candidates, thinking)
+	r.Spent.Digest = sha256.Sum256([]byte(p.User + "\n" + r.text))
+	r.extras.spend(&r.Spent)
 	if !e.Unmeasured {
-		r.usage = t.usage(r.Spent, &r.extras)
+		r.usage = t.usage(&r.Spent, &r.extras)
 	}
 	r.signature = thinking > 0 && (t.signs() || len(r.extras.after) > 0)
 	r.logprobs, r.topLogprobs = q.Logprobs()
@@ -207,20 +205,39 @@ func (r *Reply) limit(q *wire.Request, thoughts *int) {
 	r.text, r.noContent = text, text == ""
 }
 
-// Spend returns what an answer of so many tokens costs.
-func (t *Turn) Spend(candidates, thoughts int) Spent {
-	n := Spent{Prompt: wire.Sum(t.PromptTokens), Candidates: candidates, Thoughts: thoughts}
+// Spend returns what an answer of so many tokens costs, without what its extras do.
+func (t *Turn) Spend(candidates, thoughts int) bill.Item {
+	n := bill.Item{Model: cmp.Or(t.Edits.Version, t.Model.Name) + VersionSuffix, Tier: t.tier()}
+	n.Prompt, n.Output, n.Thoughts = int64(wire.Sum(t.PromptTokens)), int64(candidates), int64(thoughts)
 	if t.Edits.Cached {
 		n.Cached = n.Prompt * 3 / 4
+	}
+	for _, d := range t.PromptTokens {
+		n.SplitPrompt(d.Modality, d.Tokens)
 	}
 	return n
 }
 
+// tier returns the tier that answers. Gateways know none of their own.
+func (t *Turn) tier() string {
+	asked := ""
+	switch {
+	case t.Dialect == wire.Vertex, t.Dialect == wire.GPTProto:
+		asked = strings.ToLower(t.SharedTier)
+	case t.Dialect == wire.Google && !t.Edits.Downgraded:
+		asked = t.Request.Tier()
+	}
+	if asked == "flex" || asked == "priority" {
+		return asked
+	}
+	return "standard"
+}
+
 // usage reports the tokens of an answer as the dialect does.
-func (t *Turn) usage(n Spent, ex *extras) *wire.Usage {
+func (t *Turn) usage(n *bill.Item, ex *extras) *wire.Usage {
 	u := &wire.Usage{
-		Prompt: n.Prompt, PromptDetails: t.PromptTokens, Cached: n.Cached,
-		Candidates: n.Candidates, Thoughts: n.Thoughts, Total: n.Prompt + n.Candidates + n.Thoughts + ex.toolTokens,
+		Prompt: int(n.Prompt), PromptDetails: t.PromptTokens, Cached: int(n.Cached),
+		Candidates: int(n.Output), Thoughts: int(n.Thoughts), Total: int(n.Prompt+n.Output+n.Thoughts) + ex.toolTokens,
 		ToolUse: ex.toolTokens, CandidatesDetails: ex.media,
 	}
 	if ex.toolTokens > 0 && t.Dialect != wire.Vertex {
@@ -231,17 +248,14 @@ func (t *Turn) usage(n Spent, ex *extras) *wire.Usage {
 		u.Thoughts = 0 // dropped; the total keeps them
 	case wire.Vertex, wire.GPTProto:
 		u.TrafficType = "ON_DEMAND"
-		if s := strings.ToLower(t.SharedTier); s == "flex" || s == "priority" {
-			u.TrafficType += "_" + strings.ToUpper(s)
+		if n.Tier != "standard" {
+			u.TrafficType += "_" + strings.ToUpper(n.Tier)
 		}
-		if text := n.Candidates - wire.Sum(ex.media); text > 0 {
+		if text := int(n.Output) - wire.Sum(ex.media); text > 0 {
 			u.CandidatesDetails = append([]wire.TokensDetail{{Modality: "TEXT", Tokens: text}}, ex.media...)
 		}
 	default:
-		u.ServiceTier = "standard"
-		if s := t.Request.Tier(); !t.Edits.Downgraded && (s == "flex" || s == "priority") {
-			u.ServiceTier = s
-		}
+		u.ServiceTier = n.Tier
 	}
 	return u
 }

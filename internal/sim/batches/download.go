@@ -90,7 +90,7 @@ func (s Results) Download(c *Call) *wire.Error {
 	case has("download404"):
 		return wire.BatchNotFound()
 	}
-	_, results, e := s.result(c)
+	j, results, e := s.result(c)
 	if e != nil {
 		return e
 	}
@@ -110,5 +110,6 @@ func (s Results) Download(c *Call) *wire.Error {
 		c.R.Header.Del("Range")
 	}
 	http.ServeContent(c.W, c.R, "", time.Time{}, results.Reader())
+	s.ledger.fetched(j)
 	return nil
 }

@@ -150,6 +150,9 @@ func (s *Service) describe(j *job, now time.Time, hits map[string]string, whole 
 			return nil, e
 		}
 		m.Output = out
+		if out != nil && out.Inlined != nil {
+			s.ledger.fetched(j)
+		}
 		if out != nil && p == succeeded {
 			o.Response = &response{responseType, out}
 		}

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"sync"
 	"time"
+
+	"github.com/genbatch/genbatch/internal/sim/bill"
 )
 
 // Stats is the ledger: which jobs there were, and what was billed. A row is billed when its
@@ -57,6 +59,9 @@ type entry struct {
 	last   string // its state at that time
 	stats  JobStats
 	billed int64
+
+	bill    bill.Ledger
+	fetched bool // the results, at least once
 }
 
 // created enters a job.
@@ -82,6 +87,15 @@ func (l *ledger) deleted(j *job) {
 	delete(l.byJob, j)
 }
 
+// fetched enters that the caller of a job has its results.
+func (l *ledger) fetched(j *job) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e := l.byJob[j]; e != nil {
+		e.fetched = true
+	}
+}
+
 // count enters a request that is billed, and reports whether it was before.
 func (l *ledger) count(m *map[sum]struct{}, s sum) bool {
 	if *m == nil {
@@ -103,6 +117,7 @@ func (l *ledger) bill(j *job, rows []outcome) {
 		}
 		if e != nil {
 			e.billed++
+			e.bill.Add(&rows[i].bill)
 		}
 		if l.count(&l.requested, rows[i].requested) {
 			l.repeats++
@@ -124,8 +139,9 @@ func (s *Service) BillSingle(content [32]byte) {
 	}
 }
 
-// Stats returns the ledger, after answering what is due by now.
-func (s *Service) Stats() Stats {
+// Stats returns the ledger, after answering what is due by now, and enters what the rows of
+// all jobs are billed for.
+func (s *Service) Stats(all *bill.Ledger) Stats {
 	s.mu.Lock()
 	jobs := append([]*job(nil), s.order...)
 	s.mu.Unlock()
@@ -151,6 +167,7 @@ func (s *Service) Stats() Stats {
 			st.Ended[one.State]++
 		}
 		st.Billed += e.billed
+		all.AddAll(&e.bill, e.fetched)
 		st.Jobs = append(st.Jobs, one)
 	}
 	for kind, n := range s.faults.snapshot() {
@@ -179,8 +196,11 @@ func (s *Service) finish(j *job, p phase, until time.Time) error {
 	if err := s.settle(j, j.due(p), until); err != nil {
 		return err
 	}
-	if j.vertex != nil && int(j.progress.answered.Load()) >= j.due(p) {
-		return j.vertex.export(j, p)
+	if j.vertex == nil || int(j.progress.answered.Load()) < j.due(p) {
+		return nil
+	}
+	if j.vertex.export(j, p) {
+		s.ledger.fetched(j)
 	}
 	return nil
 }

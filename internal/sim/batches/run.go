@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/genbatch/genbatch/internal/sim/bill"
 	"github.com/genbatch/genbatch/internal/sim/filestore"
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
@@ -130,6 +131,7 @@ type outcome struct {
 	lines           []byte // of the results; none where they are missing
 	good, billed    bool
 	pair, requested sum
+	bill            bill.Charge
 }
 
 // visit is the most time that a call spends on answering rows. The job is still running
@@ -213,6 +215,15 @@ func (s *Service) answer(j *job, n int, line []byte) outcome {
 	}
 	o := outcome{good: a.Response != nil, billed: a.Response != nil}
 	if o.billed {
+		o.bill = a.Bill
+		if j.inlines() && j.plan.has("nometadata") { // nobody can tell whose it is
+			o.bill.Fate = bill.Lost
+		}
+		for _, unusable := range [...]string{"missing", "nokey", "neither"} {
+			if _, ok := hits[unusable]; ok {
+				o.bill.Fate = bill.Lost
+			}
+		}
 		o.requested = sumOf(a.Content[:])
 		o.pair = sumOf(a.Content[:], []byte(keyOf(&row)), row.Metadata)
 		if j.vertex != nil { // any member of a line may be the key

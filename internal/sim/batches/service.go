@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/genbatch/genbatch/internal/sim/bill"
 	"github.com/genbatch/genbatch/internal/sim/filestore"
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
@@ -58,6 +59,8 @@ type Answer struct {
 	Code     int      // of an error: a google.rpc.Code
 	Message  string   // of an error
 	Content  [32]byte // the hash of what was asked
+
+	Bill bill.Charge // for the response, as if the results were fetched
 }
 
 // A Call is one call of the batch API, which the server has read and authenticated.

@@ -221,15 +221,16 @@ func httpStatus(code int) (int, string) {
 	return http.StatusInternalServerError, "INTERNAL"
 }
 
-// export writes the results to Cloud Storage, once. Its caller holds the job's mutex.
-func (v *vertexPart) export(j *job, p phase) error {
+// export writes the results to Cloud Storage, once, and reports whether it has. Its caller
+// holds the job's mutex.
+func (v *vertexPart) export(j *job, p phase) bool {
 	results := j.progress.results
 	if v.exported.Load() {
-		return nil
+		return false
 	}
 	defer v.exported.Store(true)
 	if p == failed || results == nil {
-		return nil
+		return false
 	}
 	if n, ok := j.plan.hits["shards"]; ok {
 		v.shards = int(max(integer(n, 3), 1))
@@ -246,11 +247,11 @@ func (v *vertexPart) export(j *job, p phase) error {
 		}
 		if err != nil {
 			v.fail(err) // the rows are answered, and lost
-			return nil
+			return false
 		}
 		from = to
 	}
-	return nil
+	return true
 }
 
 // lineEnd returns where the line ends that holds the byte before an offset.

@@ -60,3 +60,21 @@ func EnumOf(schema any) []string {
 	}
 	return labels
 }
+
+// BreakSchema turns a JSON text into one of another shape. It renames the members of an
+// object, and replaces anything else by an object.
+func BreakSchema(s string) string {
+	var o map[string]json.RawMessage
+	if json.Unmarshal([]byte(s), &o) != nil || len(o) == 0 {
+		return `{"unexpected":true}`
+	}
+	other := map[string]json.RawMessage{}
+	for name, v := range o {
+		other[name+"_"] = v
+	}
+	text, err := json.Marshal(other)
+	if err != nil { // not for what has just been unmarshalled
+		return "{}"
+	}
+	return string(text)
+}

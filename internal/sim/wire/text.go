@@ -1,5 +1,10 @@
 package wire
 
+import (
+	"crypto/sha256"
+	"encoding/hex"
+)
+
 // Clip shortens s to at most n bytes, and never in the middle of a character.
 func Clip(s string, n int) string {
 	if len(s) <= n {
@@ -26,4 +31,11 @@ func CountText(s string) int {
 		}
 	}
 	return (quarters + 3) / 4
+}
+
+// Digest turns a text into its SHA-256, in hexadecimal digits. Nobody can have such an answer
+// but from who was asked.
+func Digest(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])
 }
