@@ -159,7 +159,8 @@ func cutInput(t *testing.T, s *jobs.Spec) {
 	}
 }
 
-// TestLockedError opens, exports to its own output and prunes a job that is open already.
+// TestLockedError opens, exports to its own output, prunes and cancels a job that is open
+// already.
 func TestLockedError(t *testing.T) {
 	s := moodyJob(t)
 	running, err := jobs.Open(s, jobs.Options{Model: modelFunc(moody)})
@@ -175,6 +176,7 @@ func TestLockedError(t *testing.T) {
 		"fresh":  func() error { _, err := jobs.Open(s, jobs.Options{Model: modelFunc(moody), Fresh: true}); return err },
 		"prune":  func() error { _, err := jobs.Prune(s, jobs.Options{}, jobs.Pruning{Superseded: true}); return err },
 		"export": func() error { return export(s) },
+		"cancel": func() error { _, err := jobs.Cancel(t.Context(), s, jobs.Options{Model: modelFunc(moody)}); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := try()
