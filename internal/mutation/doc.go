@@ -8,5 +8,6 @@
 // catches each is in docs/mutants.md:
 //
 //	GENBATCH_MUTANTS=all go test ./internal/mutation -v -timeout 2h          # all, and writes the page anew
-//	GENBATCH_MUTANTS='journal.go' go test ./internal/mutation -v -timeout 1h # those whose name contains this
+//	GENBATCH_MUTANTS=missing go test ./internal/mutation -v -timeout 2h      # those that have no row there
+//	GENBATCH_MUTANTS=journal.go go test ./internal/mutation -v -timeout 1h   # those whose name contains this
 package mutation
