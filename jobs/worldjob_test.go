@@ -26,26 +26,26 @@ import (
 
 // A worldJob is one of the jobs on the machine, with what is known of it from outside.
 type worldJob struct {
-	w     *world
-	name  string
-	rows  []string // the prompts of the input, in order; "" is a row that cannot be read
+	w    *world
+	name string
+	spec spec.Spec
+	rows []string // the prompts of the input, in order; "" is a row that cannot be read
+	runs int
+	done bool // the last run ended without an error, and left no row to ask
+
+	// The run that goes on, or went on last.
 	armed []trouble
-	ops   int // of the disk in this run
+	ops   int // of the disk
 	dead  bool
 	stop  context.CancelFunc
-	done  bool
-	runs  int
+	open  map[string]price.USD // what was paid for a prompt since its last result
 
-	spec spec.Spec
-
-	// By prompt. A row is safe once the run was told that its answer is in the journal. An
-	// answer is owned by a run until that has told so.
-	safe     map[string]int
+	safe     map[string]int  // the results of a prompt that runs were told to be in the journal
 	several  map[string]bool // prompts of several rows, of which an edit can take any
-	answered int
-	cost     price.USD // of answers that are safe
-	maybe    price.USD // of those that runs had received and did not know to be safe when they died
-	open     map[string]price.USD
+	answered int             // replies with an answer that runs have received
+	cost     price.USD       // of replies for results that are safe
+	maybe    price.USD       // of replies of which runs did not know that when they ended
+	ended    int             // runs that ended early
 }
 
 func newWorldJob(w *world, i int) *worldJob {
@@ -55,7 +55,7 @@ func newWorldJob(w *world, i int) *worldJob {
 	j.spec = spec.Spec{
 		Input: spec.List{in}, Output: filepath.Join(w.root, j.name+"-out"+s.Format), Model: "gemini-2.5-flash-lite",
 		Endpoint: "google", BaseURL: "http://127.0.0.1:1", Prompt: "{{.q}}", Concurrency: s.Concurrency, AllowSamePrompt: true,
-		RPM: s.RPM, RPD: s.RPD, Dedupe: s.Dedupe, Tier: s.Tier, MaxAttempts: s.MaxAttempts, OnDailyQuota: s.OnDailyQuota, Deadline: s.Deadline,
+		RPM: s.RPM, RPD: s.RPD, Dedupe: s.Dedupe, Tier: s.Tier, MaxAttempts: s.MaxAttempts, Deadline: s.Deadline,
 	}
 	if s.MaxCost != "" {
 		j.spec.MaxCost, j.spec.MaxOutputTokens = s.MaxCost, 200
@@ -172,29 +172,26 @@ func (j *worldJob) run(round int) {
 	if s.MaxCost != "" && j.runs > 3 {
 		s.MaxCost = "100"
 	}
-	err := j.process(ctx, s, o)
-	j.w.net.hangUp(j)
+	job, err := Open(s, o)
+	if err == nil {
+		_, err = job.Run(ctx)
+		err = errors.Join(err, job.Close())
+	}
+	w.net.hangUp(j)
 	w.mu.Lock()
 	dead := j.dead || w.image != nil
 	for _, c := range j.open {
 		j.maybe += c
 	}
 	clear(j.open)
+	if dead || err != nil {
+		j.ended++
+	}
 	w.mu.Unlock()
 	if dead {
 		return
 	}
 	j.judge(round, err)
-}
-
-// process opens and runs the job. A panic of the product's must not end all other worlds.
-func (j *worldJob) process(ctx context.Context, s spec.Spec, o Options) error {
-	job, err := Open(s, o)
-	if err != nil {
-		return fmt.Errorf("open: %w", err)
-	}
-	_, err = job.Run(ctx)
-	return errors.Join(err, job.Close())
 }
 
 // judge decides what comes after a run.
@@ -311,7 +308,8 @@ func (j *worldJob) observe(r *Row) {
 	if r.Copied {
 		return
 	}
-	q := fmt.Sprint(r.Input.Values[slices.IndexFunc(r.Input.Columns, func(c batch.Column) bool { return c.Name == "q" })])
+	value, _ := r.Input.Value("q")
+	q := fmt.Sprint(value)
 	if j.needed(q) == 1 {
 		j.cost += j.open[q]
 	} else { // a part of it may be for another row with this prompt
@@ -475,6 +473,9 @@ func (j *worldJob) paidOnce(v *Job) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	again := j.answered - kept
+	if most := j.ended * (j.spec.Concurrency + 256); again > most {
+		w.broken = append(w.broken, fmt.Sprintf("%s: %d answers were bought again, and %d runs that ended early explain %d at most", j.name, again, j.ended, most))
+	}
 	w.seen["superseded result"] += superseded
 	w.seen["bought again"] += again
 	w.seen["most bought again in a job"] = max(w.seen["most bought again in a job"], again)

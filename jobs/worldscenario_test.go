@@ -32,7 +32,6 @@ type jobScenario struct {
 	Dedupe                bool      `json:",omitempty"`
 	Stdin                 bool      `json:",omitempty"`
 	Tier                  spec.List `json:",omitempty"`
-	OnDailyQuota          string    `json:",omitempty"`
 	Deadline              string    `json:",omitempty"`
 }
 
