@@ -207,6 +207,36 @@ func TestChangedInPlace(t *testing.T) {
 	}
 }
 
+// A file that is cut just before it is synced is noticed by the same Write, whose results must
+// not count as safe while they are gone.
+func TestChangedDuringWrite(t *testing.T) {
+	dir := t.TempDir()
+	cut := false
+	fsys := durable.FS{Hook: func(op durable.Op, path string) (bool, error) {
+		if cut && op == durable.OpSync {
+			cut = false
+			if err := os.Truncate(path, 100); err != nil {
+				t.Error(err)
+			}
+		}
+		return true, nil
+	}}
+	j := open(t, journal.Config{Dir: dir, FS: fsys})
+	write(t, j, results(0, 3)...)
+	cut = true
+	err := j.Write(results(3, 5))
+	if lost, ok := errors.AsType[*journal.LostError](err); !ok || lost.Gone != 3 {
+		t.Fatalf("Write returns %v: %+v, want a LostError of the 3 results before", err, lost)
+	}
+	j.Close()
+	j = open(t, journal.Config{Dir: dir})
+	for _, r := range results(3, 5) {
+		if _, ok := j.Lookup(r.Fingerprint, r.Occurrence); !ok {
+			t.Errorf("row %d, which was to be written then, is gone", r.Row)
+		}
+	}
+}
+
 func appendText(path, text string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
