@@ -236,19 +236,8 @@ var cutChanges = []cutChange{
 		return err
 	}, (*fixture).haveAll},
 
-	{"prune", 8, func(t *testing.T) *fixture {
-		f := newFixture(t)
-		f.input(append([]string{"gone", "gone too"}, cutRows...)...)
-		if err := f.runWatched(durable.FS{}, nil); err != nil {
-			t.Fatal(err)
-		}
-		f.input(cutRows...)
-		f.prepared()
-		return f
-	}, func(f *fixture, d durable.FS) error {
-		_, err := Prune(f.spec, Options{seams: seams{fs: d}}, Pruning{Orphaned: true})
-		return err
-	}, func(f *fixture) {
+	{"prune", 8, toPrune, pruneOrphaned, func(f *fixture) {
+		f.gone("after pruning")
 		if p := f.plan(); p.New != 0 || p.Orphaned != 0 || p.Settled != int64(len(cutRows)) {
 			f.t.Errorf("after pruning, the plan is %+v", p)
 		}
@@ -268,6 +257,53 @@ var cutChanges = []cutChange{
 			f.t.Errorf("the rows are %q", got)
 		}
 	}},
+}
+
+// toPrune returns a fixture with answers to prune, one of which stands in a blob.
+func toPrune(t *testing.T) *fixture {
+	f := newFixture(t)
+	f.input(append([]string{"secret", "secret at length" + strings.Repeat(" and so on", 40)}, cutRows...)...)
+	f.prepared()
+	f.input(cutRows...)
+	f.prepared()
+	return f
+}
+
+func pruneOrphaned(f *fixture, d durable.FS) error {
+	_, err := Prune(f.spec, Options{seams: seams{fs: d}}, Pruning{Orphaned: true})
+	return err
+}
+
+// gone fails the test if a file of the state has an answer that was to be pruned.
+func (f *fixture) gone(what string) {
+	f.t.Helper()
+	err := filepath.WalkDir(f.spec.StateDir(), func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if bytes.Contains(text, []byte("secret")) {
+			f.t.Errorf("%s: %s has an answer that was pruned", what, path)
+		}
+		return err
+	})
+	if err != nil {
+		f.t.Error(err)
+	}
+}
+
+// What was pruned stays gone for good, also if the power goes when pruning has just ended.
+func TestPrunedStaysGone(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(10) {
+		f := toPrune(t)
+		disk := crashdisk.New(t, f.dir)
+		if err := pruneOrphaned(f, disk.FS(nil)); err != nil {
+			t.Fatal(err)
+		}
+		disk.Start(disk.Cut(rand.New(rand.NewPCG(seed, 0))))
+		f.gone(fmt.Sprintf("power cut with seed %d", seed))
+	}
 }
 
 // haveAll fails the test unless the output has all of cutRows, each with its answer.
