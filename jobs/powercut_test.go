@@ -51,11 +51,58 @@ func TestPowerCutAtEachOperation(t *testing.T) {
 	}
 }
 
+// A process is killed before each of its syncs, so that what it wrote is in the page cache
+// only. The next one takes it for what it is, and the power goes before each operation of
+// that one.
+func TestPowerCutAfterKill(t *testing.T) {
+	long(t, "it cuts the power some hundred times")
+	for _, c := range cutChanges {
+		if c.name != "run" && c.name != "prune" {
+			continue
+		}
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			cuts := 0
+			for kill := 1; ; kill++ {
+				killed := false
+				for at, more := 1, true; more; at++ {
+					f := c.fixture(t)
+					disk := crashdisk.New(t, f.dir)
+					ops, dead, synced := 0, false, false
+					_ = c.change(f, disk.FS(func(op durable.Op, _ string) (bool, error) { // it dies, or there is nothing to kill
+						ops++
+						synced = synced || ops == kill && (op == durable.OpSync || op == durable.OpSyncDir)
+						if dead = dead || ops == kill; dead {
+							return false, errDead
+						}
+						return true, nil
+					}))
+					if killed = dead; !dead || !synced {
+						break
+					}
+					_, more = c.cutOn(t, f, disk, at, uint64(at))
+					cuts++
+				}
+				if !killed {
+					break
+				}
+			}
+			if cuts < 50 {
+				t.Errorf("the power was cut %d times", cuts)
+			}
+		})
+	}
+}
+
 // cut cuts the power before an operation. more is false if the change has fewer operations.
 func (c *cutChange) cut(t *testing.T, at int, seed uint64) (again int, more bool) {
 	f := c.fixture(t)
 	f.e.Requests()
-	disk := crashdisk.New(t, f.dir)
+	return c.cutOn(t, f, crashdisk.New(t, f.dir), at, seed)
+}
+
+// cutOn does so on a disk that may hold what is not synced.
+func (c *cutChange) cutOn(t *testing.T, f *fixture, disk *crashdisk.Disk, at int, seed uint64) (again int, more bool) {
 	r := rand.New(rand.NewPCG(uint64(at), seed))
 	var image *crashdisk.Image
 	ops, what := 0, ""
@@ -85,8 +132,7 @@ func (c *cutChange) cut(t *testing.T, at int, seed uint64) (again int, more bool
 	}
 	disk.Start(image)
 	if err := c.change(f, disk.FS(nil)); err != nil {
-		t.Errorf("%s: the same again ends with %v", what, err)
-		return 0, true
+		t.Fatalf("%s: the same again ends with %v", what, err)
 	}
 	c.after(f)
 	for _, path := range jobtest.TempFiles(t, f.dir) {
@@ -98,10 +144,10 @@ func (c *cutChange) cut(t *testing.T, at int, seed uint64) (again int, more bool
 		}
 	}
 	f.verified(what)
-	asked := f.e.Requests()
 	if t.Failed() {
 		t.Fatal(what)
 	}
+	asked := f.e.Requests()
 	return len(asked) - len(slices.Compact(asked)), true
 }
 

@@ -233,7 +233,7 @@ func (j *worldJob) judge(round int, err error) {
 		time.Sleep(7 * time.Minute)
 	case errors.As(err, &deadline):
 		w.saw("deadline")
-		time.Sleep(time.Hour)
+		time.Sleep(6 * time.Hour) // a batch job may be pending for two days
 	case errors.As(err, &stopped), errors.Is(err, batch.ErrMaxFailures):
 		w.saw("given up")
 		time.Sleep(10 * time.Minute)

@@ -185,26 +185,28 @@ func promptOf(body []byte) string {
 // $0.10 for a million tokens of input and $0.40 for one of output. ok says that it is an
 // answer.
 func priceOf(reply []byte) (cost price.USD, ok bool) {
-	if events := bytes.Split(reply, []byte("data: ")); len(events) > 1 { // a stream, whose last event has the usage
-		cost, _ = priceOf(events[len(events)-1])
-		return cost, cost > 0
-	}
-	var resp struct {
-		Candidates []struct {
-			FinishReason string
-			Content      struct{ Parts []struct{ Text string } }
+	// The last event of a stream has the usage of all.
+	for event := range bytes.SplitSeq(reply, []byte("data: ")) {
+		var resp struct {
+			Candidates []struct {
+				Content struct{ Parts []struct{ Text string } }
+			}
+			UsageMetadata *struct {
+				PromptTokenCount, CandidatesTokenCount, ThoughtsTokenCount int64
+			}
 		}
-		UsageMetadata *struct {
-			PromptTokenCount, CandidatesTokenCount, ThoughtsTokenCount int64
+		if json.Unmarshal(event, &resp) != nil {
+			continue
+		}
+		if u := resp.UsageMetadata; u != nil {
+			const picoUSD = 1_000_000 // a dollar for a million tokens is a millionth of a dollar for one
+			cost = price.USD(u.PromptTokenCount*picoUSD/10 + (u.CandidatesTokenCount+u.ThoughtsTokenCount)*picoUSD*4/10)
+		}
+		for _, c := range resp.Candidates {
+			ok = ok || len(c.Content.Parts) > 0 && c.Content.Parts[0].Text != ""
 		}
 	}
-	if json.Unmarshal(reply, &resp) != nil || resp.UsageMetadata == nil {
-		return 0, false
-	}
-	u := resp.UsageMetadata
-	const picoUSD = 1_000_000 // a dollar for a million tokens is a millionth of a dollar for one
-	cost = price.USD(u.PromptTokenCount*picoUSD/10 + (u.CandidatesTokenCount+u.ThoughtsTokenCount)*picoUSD*4/10)
-	return cost, len(resp.Candidates) > 0 && len(resp.Candidates[0].Content.Parts) > 0
+	return cost, ok
 }
 
 // A watchedBody tells of what was read of it, once all was.
