@@ -149,7 +149,7 @@ func readRows(path string, rows int) (xor string, err error) {
 	return hex.EncodeToString(all[:]), nil
 }
 
-// watchHeap returns what returns the largest heap since.
+// watchHeap returns a function that reports the largest heap since the call.
 func watchHeap(t *testing.T) func() uint64 {
 	var most atomic.Uint64
 	look := func() {

@@ -34,7 +34,11 @@ type fixture struct {
 	spec    spec.Spec
 	handler http.Handler    // of the endpoint, for bubbles; newFixture sets that of e
 	calls   *sync.WaitGroup // of the handler in a bubble; nil: the job asks over HTTP
-	safe    []string        // answers of which runWatched was told that they are in the journal
+
+	// What runWatched knows of all its runs: the prompts that were asked, and those of which
+	// runs were told that their answers are in the journal.
+	asked, safe []string
+	gallery     *jobtest.Gallery // that is asked; nil: e is
 
 	bill *billtest.Witness // of the simulator, if there is one
 }

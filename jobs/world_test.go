@@ -60,9 +60,9 @@ func (w *world) saw(what string) {
 	w.seen[what]++
 }
 
-// happen lets a scenario happen.
-func happen(t *testing.T, s *scenario) *world {
-	root, err := os.MkdirTemp(worldDir, "genbatch-world-")
+// runScenario lets a world live. It returns it with the promises that it broke.
+func runScenario(t *testing.T, s *scenario) *world {
+	root, err := os.MkdirTemp("", "genbatch-world-")
 	if err != nil {
 		t.Fatal(err)
 	}

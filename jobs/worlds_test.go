@@ -23,15 +23,6 @@ var (
 // in which goroutines happen to run.
 const usualWorlds = 300
 
-// worldDir is where the disks of worlds are: in memory if the system has such a place.
-var worldDir = func() string {
-	const memory = "/dev/shm"
-	if info, err := os.Stat(memory); err == nil && info.IsDir() {
-		return memory
-	}
-	return ""
-}()
-
 // rare is what must have occurred in the suite's worlds, since they prove nothing about what
 // never happens in them.
 var rare = []string{
@@ -53,9 +44,8 @@ func TestWorlds(t *testing.T) {
 	long(t, "it runs some hundred jobs to their end")
 	if *worldSeed != 0 {
 		for range 30 {
-			s := newScenario(*worldSeed)
-			if w := happen(t, s); len(w.broken) > 0 {
-				t.Fatal(w.report(shrink(t, s)))
+			if w := runScenario(t, newScenario(*worldSeed)); len(w.broken) > 0 {
+				t.Fatal(shrink(t, w).report())
 			}
 		}
 		return
@@ -76,9 +66,9 @@ func TestWorlds(t *testing.T) {
 				t.Parallel()
 				for n := half; *worldTime == 0 && n < usualWorlds || time.Since(begin) < *worldTime; n += 2 {
 					s := newScenario(first + n)
-					w := happen(t, s)
+					w := runScenario(t, s)
 					if len(w.broken) > 0 {
-						t.Fatalf("seed %d: %s\nagain with: go test ./jobs -run TestWorlds -v -world.seed=%d", s.Seed, w.report(s), s.Seed)
+						t.Fatalf("seed %d: %s\nagain with: go test ./jobs -run TestWorlds -v -world.seed=%d", s.Seed, w.report(), s.Seed)
 					}
 					mu.Lock()
 					seen["world"]++
@@ -124,38 +114,34 @@ func TestKeptWorlds(t *testing.T) {
 			t.Fatalf("%s: %v", file, err)
 		}
 		for range 5 {
-			if w := happen(t, &s); len(w.broken) > 0 {
-				t.Errorf("%s: %s", file, w.report(&s))
+			if w := runScenario(t, &s); len(w.broken) > 0 {
+				t.Errorf("%s: %s", file, w.report())
 			}
 		}
 	}
 }
 
-// shrink leaves out of a scenario what it can as long as a promise stays broken.
-func shrink(t *testing.T, s *scenario) *scenario {
-	breaks := func(s *scenario) bool {
-		for range 5 {
-			if len(happen(t, s).broken) > 0 {
-				return true
-			}
-		}
-		return false
-	}
+// shrink leaves out of a world what it can as long as a promise stays broken.
+func shrink(t *testing.T, w *world) *world {
 	for again := true; again; {
 		again = false
-		for _, less := range s.smaller() {
-			if breaks(less) {
-				s, again = less, true
+		for _, less := range w.smaller() {
+			for try := 0; try < 5 && !again; try++ {
+				if smaller := runScenario(t, less); len(smaller.broken) > 0 {
+					w, again = smaller, true
+				}
+			}
+			if again {
 				break
 			}
 		}
 	}
-	return s
+	return w
 }
 
 // report says which promises a world broke, and how.
-func (w *world) report(s *scenario) string {
-	text, err := json.Marshal(s)
+func (w *world) report() string {
+	text, err := json.Marshal(w.scenario)
 	if err != nil {
 		w.t.Fatal(err)
 	}

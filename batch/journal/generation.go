@@ -111,14 +111,11 @@ func (j *Journal) Generation() int { return j.generation }
 
 // removeStale removes what a finished or unfinished pruning has left behind: first the
 // blobs to which no line refers, then the stale segments. The segments go last, because
-// they tell the next Open that there is something left to remove.
+// they tell the next Open that there is something left to remove. The caller has synced the
+// folder, so that the name by which this generation counts is not in the page cache only.
 func (j *Journal) removeStale(stale []string) error {
 	if len(stale) == 0 {
 		return nil
-	}
-	// The name by which this generation counts may be in the page cache only.
-	if err := j.config.FS.SyncDir(j.config.Dir); err != nil {
-		return err
 	}
 	if err := j.removeBlobs(); err != nil {
 		return err

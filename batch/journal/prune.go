@@ -59,7 +59,7 @@ type segmentLine struct {
 // allLines yields every line of every segment, good or bad, except the headers.
 func (j *Journal) allLines() iter.Seq2[segmentLine, error] {
 	return func(yield func(segmentLine, error) bool) {
-		for i, seg := range written(j) {
+		for i, seg := range snapshot(j) {
 			if !j.segmentLines(i, seg, yield) {
 				return
 			}

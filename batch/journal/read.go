@@ -75,8 +75,8 @@ func (j *Journal) decodeLine(segment string, l line, r *batch.Result) (*batch.Re
 	return r, nil
 }
 
-// written returns the segments as they are now. A copy can be read while Write goes on.
-func written(j *Journal) []segment {
+// snapshot returns the segments as they are now. A copy can be read while Write goes on.
+func snapshot(j *Journal) []segment {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return slices.Clone(j.segments)
@@ -88,7 +88,7 @@ func written(j *Journal) []segment {
 // ranged over many times.
 func (j *Journal) All() iter.Seq2[*batch.Result, error] {
 	return func(yield func(*batch.Result, error) bool) {
-		for _, seg := range written(j) {
+		for _, seg := range snapshot(j) {
 			if !j.yieldSegment(seg, yield) {
 				return
 			}

@@ -185,7 +185,7 @@ func (w *Witness) Compare() error {
 // there are whole answers that it lacks.
 func within(part, whole *side) bool {
 	p, w := &part.Tokens, &whole.Tokens
-	return part.calls < whole.calls && part.cost.Cmp(&whole.cost) < 0 && p.Prompt < w.Prompt &&
+	return part.calls < whole.calls && part.cost.Cmp(&whole.cost) <= 0 && p.Prompt < w.Prompt &&
 		p.Cached <= w.Cached && p.Tool <= w.Tool && p.Output <= w.Output && p.Thoughts <= w.Thoughts
 }
 

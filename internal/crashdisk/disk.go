@@ -13,7 +13,8 @@
 // be there in part, and a later one may be there without an earlier one, so that zeros stand
 // in the place of that. Until a folder is synced, each name that was made, changed or removed
 // in it may be on the medium or not, whatever is in the file: the sync of a file is none of
-// its name, and a rename may be there before the data is. A rename is one step, which is there
+// its name, and a rename may be there before the data is. Where only the beginning of a write is
+// there, the file may have its new length all the same. A rename is one step, which is there
 // or not. Pebble's MemFS makes such crash clones as well, of whole blocks
 // (https://pkg.go.dev/github.com/cockroachdb/pebble/vfs#MemFS.CrashClone).
 package crashdisk
@@ -61,11 +62,11 @@ type write struct {
 	data []byte
 }
 
-// A change of a folder is one that is not synced. It takes the name from away, and gives the
-// name to to a node; either may be empty.
+// A change of a folder is one that is not synced. It removes one name, and adds another one for
+// a node. Either may be empty.
 type change struct {
-	from, to string
-	node     *node
+	removed, added string
+	node           *node
 }
 
 // New follows a folder, whose content counts as synced.
@@ -137,24 +138,30 @@ func (d *Disk) follow(op durable.Op, path, to string) {
 	n := parent.names[name]
 	switch op {
 	case durable.OpMkdir:
-		parent.name(change{to: name, node: newFolder()})
+		parent.name(change{added: name, node: newFolder()})
 	case durable.OpCreate, durable.OpOpen:
 		if n == nil {
-			parent.name(change{to: name, node: &node{}})
+			parent.name(change{added: name, node: &node{}})
 		}
 	case durable.OpWrite, durable.OpTruncate:
 		if n == nil {
 			n = &node{}
-			parent.name(change{to: name, node: n})
+			parent.name(change{added: name, node: n})
 		}
 		n.written(d.read(path))
-	case durable.OpSync:
-		n.synced, n.writes = n.data, nil
-	case durable.OpRename:
-		parent.name(change{from: name, to: filepath.Base(to), node: n})
+	case durable.OpSync, durable.OpRename:
+		if n == nil {
+			d.t.Errorf("%s of %s, which the disk was never told of", op, path)
+			return
+		}
+		if op == durable.OpSync {
+			n.synced, n.writes = n.data, nil
+			return
+		}
+		parent.name(change{removed: name, added: filepath.Base(to), node: n})
 	case durable.OpRemove:
 		if n != nil {
-			parent.name(change{from: name})
+			parent.name(change{removed: name})
 		}
 	}
 }
@@ -174,7 +181,7 @@ func (d *Disk) folder(path string) *node {
 		next := n.names[name]
 		if next == nil {
 			next = newFolder()
-			n.name(change{to: name, node: next})
+			n.name(change{added: name, node: next})
 		}
 		n = next
 	}
@@ -188,11 +195,11 @@ func (n *node) name(c change) {
 }
 
 func (c change) apply(names map[string]*node) {
-	if c.from != "" {
-		delete(names, c.from)
+	if c.removed != "" {
+		delete(names, c.removed)
 	}
-	if c.to != "" {
-		names[c.to] = c.node
+	if c.added != "" {
+		names[c.added] = c.node
 	}
 }
 
@@ -240,7 +247,7 @@ func (d *Disk) look(n *node, path string) (bypassed []string) {
 			if known = new(node); e.IsDir() {
 				known = newFolder()
 			}
-			n.name(change{to: e.Name(), node: known})
+			n.name(change{added: e.Name(), node: known})
 			bypassed = append(bypassed, below)
 		}
 		if e.IsDir() {
@@ -252,7 +259,7 @@ func (d *Disk) look(n *node, path string) (bypassed []string) {
 	}
 	for name := range n.names {
 		if !found[name] {
-			n.name(change{from: name})
+			n.name(change{removed: name})
 		}
 	}
 	return slices.Compact(bypassed)
@@ -315,19 +322,24 @@ func (l *lottery) draw(image *Image, path string, n *node) {
 func (l *lottery) content(n *node) []byte {
 	left := slices.Clone(n.synced)
 	for _, w := range n.writes {
-		keep := len(w.data)
+		data := w.data
 		if l.Float64() >= l.data {
-			if l.IntN(2) == 0 {
+			begin := l.IntN(len(data) + 1)
+			switch l.IntN(3) {
+			case 0:
 				continue // all of it is lost
+			case 1:
+				data = data[:begin]
+			default: // the file has its length already, and zeros where the data is not
+				data = append(slices.Clone(data[:begin]), make([]byte, len(data)-begin)...)
 			}
-			keep = l.IntN(keep + 1)
 		}
 		if w.at <= len(left) {
 			left = left[:w.at:w.at]
 		} else {
 			left = append(left, make([]byte, w.at-len(left))...)
 		}
-		left = append(left, w.data[:keep]...)
+		left = append(left, data...)
 	}
 	return left
 }

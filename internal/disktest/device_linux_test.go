@@ -61,6 +61,8 @@ type diskWrite struct {
 }
 
 func (d *device) Getattr(_ context.Context, _ fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	out.Mode, out.Size = 0o600, uint64(len(d.image))
 	return 0
 }

@@ -43,8 +43,8 @@ import (
 // An Op is a kind of operation, as [FS.Hook] is told of it.
 type Op string
 
-// The operations. The path that comes with one is the path that the caller named. It is
-// never that of a temporary file.
+// The operations. The path that comes with one to a Hook is the path that the caller named. It
+// is never that of a temporary file.
 const (
 	OpMkdir    Op = "mkdir"
 	OpCreate   Op = "create" // of a temporary file
@@ -226,7 +226,10 @@ func (s FS) WriteFile(path string, data []byte, perm fs.FileMode) error {
 // syncs the name of the lowest one that exists, because the process that made it may have
 // died before its own sync.
 func (s FS) MkdirAll(path string) error {
-	path = filepath.Clean(path)
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
 	parent := filepath.Dir(path)
 	info, err := os.Stat(path)
 	switch {

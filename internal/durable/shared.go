@@ -38,13 +38,13 @@ func (s FS) CreateShared(path string) (*File, error) {
 	return file, nil
 }
 
-// MkdirShared makes a folder of the user's, unless it is there, in one that is. It gets the
-// mode that the umask allows. The name of path is synced, even if path exists, because the
+// MkdirShared makes a folder of the user's if there is none. Its parent must exist. The folder
+// gets the mode that the umask allows. Its name is synced even if it exists, because the
 // process that made it may have died before its own sync.
 func (s FS) MkdirShared(path string) error {
 	if !IsDir(path) {
 		err := s.do(OpMkdir, path, func() error { return s.traced(OpMkdir, path, "", os.Mkdir(path, 0o777)) })
-		if err != nil {
+		if err != nil && !errors.Is(err, fs.ErrExist) { // another process may have made it meanwhile
 			return err
 		}
 	}

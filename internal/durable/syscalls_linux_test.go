@@ -14,8 +14,11 @@ import (
 	"github.com/genbatch/genbatch/internal/durable"
 )
 
-// tracedEnv names the operation that a traced process does.
-const tracedEnv = "GENBATCH_TEST_TRACED"
+// These name the operation that a traced process does, and its folder.
+const (
+	tracedEnv    = "GENBATCH_TEST_TRACED"
+	tracedDirEnv = "GENBATCH_TEST_DIR"
+)
 
 // operations are what the documentation of the package lists, each in a folder with the file
 // old and the folder there, and the system calls that change or sync something.
@@ -52,6 +55,9 @@ var operations = []struct {
 	{"MkdirAll of a folder that is there", func(dir string) error {
 		return durable.FS{}.MkdirAll(filepath.Join(dir, "there"))
 	}, []string{"fsync ."}},
+	{"MkdirAll of a relative path", func(dir string) error {
+		return errors.Join(os.Chdir(filepath.Join(dir, "there")), durable.FS{}.MkdirAll("a"))
+	}, []string{"fsync .", "mkdir there/a", "fsync there"}},
 	{"MkdirShared", func(dir string) error {
 		return durable.FS{}.MkdirShared(filepath.Join(dir, "new"))
 	}, []string{"mkdir new", "fsync ."}},
@@ -82,16 +88,22 @@ func TestSystemCalls(t *testing.T) {
 	if err != nil {
 		t.Skip("strace is not installed: apt-get install strace")
 	}
+	if out, err := exec.Command(strace, "-o", os.DevNull, "true").CombinedOutput(); err != nil {
+		t.Skipf("strace may not look at processes here: %v %s", err, out)
+	}
 	for _, o := range operations {
 		t.Run(o.name, func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
+			dir, err := filepath.EvalSymlinks(t.TempDir()) // strace shows where files really are
+			if err != nil {
+				t.Fatal(err)
+			}
 			if err := errors.Join(os.Mkdir(filepath.Join(dir, "there"), 0o700), os.WriteFile(filepath.Join(dir, "old"), nil, 0o600)); err != nil {
 				t.Fatal(err)
 			}
 			log := filepath.Join(t.TempDir(), "log")
 			cmd := exec.Command(strace, "-f", "-y", "-qq", "-o", log, os.Args[0], "-test.run=^TestTraced$")
-			cmd.Env = append(os.Environ(), tracedEnv+"="+o.name, "GENBATCH_TEST_DIR="+dir)
+			cmd.Env = append(os.Environ(), tracedEnv+"="+o.name, tracedDirEnv+"="+dir)
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
@@ -114,7 +126,7 @@ func TestTraced(t *testing.T) {
 	}
 	for _, o := range operations {
 		if o.name == name {
-			if err := o.do(os.Getenv("GENBATCH_TEST_DIR")); err != nil {
+			if err := o.do(os.Getenv(tracedDirEnv)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -123,6 +135,9 @@ func TestTraced(t *testing.T) {
 
 // call matches the beginning of a line about a call that changes or syncs something.
 var call = regexp.MustCompile(`(?m)^\d+\s+(openat|mkdirat|mkdir|write|pwrite64|fsync|fdatasync|rename|renameat|renameat2|unlink|unlinkat|truncate|ftruncate|flock|fchmod)\((.*)$`)
+
+// workingFolder is the first argument of calls whose path is relative to it, or absolute.
+var workingFolder = regexp.MustCompile(`AT_FDCWD<[^>]*>`)
 
 // digits are those of a temporary name.
 var digits = regexp.MustCompile(`\.tmp-\d+`)
@@ -139,6 +154,7 @@ func changesIn(log, dir string) (calls []string) {
 			name = "create"
 		}
 		arguments, _, _ := strings.Cut(m[2], " = ")
+		arguments = workingFolder.ReplaceAllString(arguments, "")
 		var paths []string
 		for _, p := range path.FindAllString(arguments, -1) {
 			rel, err := filepath.Rel(dir, p)

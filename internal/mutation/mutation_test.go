@@ -137,8 +137,8 @@ func syncs(call *ast.CallExpr) bool {
 	return false
 }
 
-// failed matches the line in which go test says which test has failed.
-var failed = regexp.MustCompile(`(?m)^\s*--- FAIL: (Test\S+)`)
+// failed matches the line in which go test says which test has failed, without its subtests.
+var failed = regexp.MustCompile(`(?m)^--- FAIL: (Test\S+)`)
 
 // ended matches the line about a package that has failed.
 var ended = regexp.MustCompile(`(?m)^FAIL\s+github.com/genbatch/genbatch/(\S+)`)
@@ -163,7 +163,7 @@ func (m *mutant) run(t *testing.T) (caught string) {
 		if !strings.HasPrefix(filepath.ToSlash(m.file), suite.folder) {
 			continue
 		}
-		args := append([]string{"test", "-overlay", filepath.Join(dir, "overlay.json"), "-failfast", "-vet=off", "-timeout", "10m"}, suite.args...)
+		args := append([]string{"test", "-overlay", filepath.Join(dir, "overlay.json"), "-failfast", "-vet=off", "-timeout", "20m"}, suite.args...)
 		cmd := exec.CommandContext(t.Context(), "go", args...)
 		cmd.Dir = root
 		cmd.Env = append(os.Environ(), wanted+"=")
@@ -175,13 +175,19 @@ func (m *mutant) run(t *testing.T) (caught string) {
 			t.Fatalf("%s cannot be built:\n%s", m.name, out)
 		}
 		test, in := failed.FindSubmatch(out), ended.FindSubmatch(out)
-		switch {
-		case test != nil && in != nil:
-			return fmt.Sprintf("`%s` in `%s`", test[1], in[1])
-		case in != nil:
+		if in == nil || bytes.Contains(out, []byte("panic: test timed out")) {
+			t.Fatalf("%s: %v\n%s", m.name, err, out)
+		}
+		if test == nil {
 			return fmt.Sprintf("a panic in `%s`", in[1])
 		}
-		t.Fatalf("%s: %v\n%s", m.name, err, out)
+		// A machine with too much to do makes tests fail as well, but hardly twice.
+		again := exec.CommandContext(t.Context(), "go", "test", "-overlay", filepath.Join(dir, "overlay.json"), "-vet=off", "-run", "^"+string(test[1])+"$", "./"+string(in[1]))
+		again.Dir, again.Env = cmd.Dir, cmd.Env
+		if err := again.Run(); err != nil {
+			return fmt.Sprintf("`%s` in `%s`", test[1], in[1])
+		}
+		t.Logf("%s: %s in %s fails once, and then no more", m.name, test[1], in[1])
 	}
 	return ""
 }
@@ -246,7 +252,7 @@ GENBATCH_MUTANTS=all go test ./internal/mutation -v -timeout 2h
 func readPage(t *testing.T) map[string]string {
 	t.Helper()
 	text, err := os.ReadFile(page)
-	if err != nil && !os.IsNotExist(err) {
+	if err != nil {
 		t.Fatal(err)
 	}
 	rows := make(map[string]string)

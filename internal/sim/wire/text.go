@@ -33,8 +33,8 @@ func CountText(s string) int {
 	return (quarters + 3) / 4
 }
 
-// Digest turns a text into its SHA-256, in hexadecimal digits. Nobody can have such an answer
-// but from who was asked.
+// Digest turns a text into its SHA-256, in hexadecimal digits. Only the server can have made such
+// an answer.
 func Digest(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:])
