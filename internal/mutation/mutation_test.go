@@ -119,7 +119,13 @@ func unsynced(t *testing.T, path string) (list []mutant) {
 			if times[name]++; times[name] > 1 {
 				name += fmt.Sprintf(", the %d.", times[name])
 			}
-			list = append(list, mutant{name, rel, slices.Concat(text[:from], []byte("error(nil)"), text[to:])})
+			// What the call uses stays in use, so that the mutant can be built.
+			nothing := "func(...any) error { return nil }("
+			if f, ok := call.Fun.(*ast.SelectorExpr); ok {
+				nothing += string(text[from:files.Position(f.X.End()).Offset]) + ", "
+			}
+			nothing += string(text[files.Position(call.Lparen).Offset+1 : to])
+			list = append(list, mutant{name, rel, slices.Concat(text[:from], []byte(nothing), text[to:])})
 			return true
 		})
 	}
