@@ -42,6 +42,7 @@ type Disk struct {
 
 	mu  sync.Mutex
 	top *node
+	off bool // an image was drawn, and is not yet started
 }
 
 // A node is a file or a folder.
@@ -125,6 +126,9 @@ func (d *Disk) FS(hook func(op durable.Op, path string) (apply bool, err error))
 func (d *Disk) follow(op durable.Op, path, to string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.off {
+		return
+	}
 	if op == durable.OpSyncDir {
 		if n := d.folder(path); n != nil {
 			n.durable, n.changes = maps.Clone(n.names), nil
@@ -290,6 +294,7 @@ func (d *Disk) drawn(l *lottery) *Image {
 	d.look(d.top, "")
 	image := &Image{files: map[string][]byte{}, folders: map[string]bool{}}
 	l.draw(image, "", d.top)
+	d.off = true
 	return image
 }
 
@@ -359,7 +364,7 @@ func (d *Disk) Start(image *Image) {
 		}
 		d.check(os.WriteFile(path, data, 0o600))
 	}
-	d.top = d.synced(d.root)
+	d.top, d.off = d.synced(d.root), false
 }
 
 // clear removes what an image does not have.
