@@ -10,6 +10,8 @@ var replacements = []replacement{
 	// The syncs that are no calls which give an error alone.
 	{"a whole file is not synced before its rename", "internal/durable/durable.go",
 		`return f.fs.sync(OpSync, f.f.Name(), f.f.Sync)`, `return nil`},
+	{"no sync reaches the system", "internal/durable/durable.go",
+		`return really()`, `return nil`},
 	{"fdatasync syncs nothing", "internal/durable/sync_linux.go",
 		`serr = syscall.Fdatasync(int(fd))`, `serr = error(nil)`},
 

@@ -207,6 +207,8 @@ func TestMutants(t *testing.T) {
 	rows := make(map[string]string)
 	for _, m := range all {
 		rows[m.name] = known[m.name]
+	}
+	for _, m := range all {
 		if wants(which, m, known) {
 			begin := time.Now()
 			rows[m.name] = m.run(t)
