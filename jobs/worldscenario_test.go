@@ -109,9 +109,6 @@ func newScenario(seed uint64) *scenario {
 		}
 		if byBatch {
 			j.Duplicates, j.Dedupe, j.MaxCost, j.Tier = 0, false, "", spec.List{"batch"}
-			if j.Deadline != "" { // in less time a run cannot find out whether a job was created
-				j.Deadline = "5m"
-			}
 			if one(3) {
 				j.Tier, j.Deadline = spec.List{"batch", "flex", "standard"}, "20h"
 			}

@@ -99,6 +99,12 @@ func (c *creator) create(ctx context.Context, j *batchstate.Job) (done bool, err
 			return found, err
 		}
 	}
+	if !j.Sought.IsZero() {
+		j.Sought = time.Time{}
+		if err := c.note(j, batchstate.Uploaded); err != nil {
+			return false, err
+		}
+	}
 	remote, err := c.post(ctx, j) // from here on there may be a job
 	if err == nil {
 		return true, c.adopted(ctx, j, remote)
@@ -219,6 +225,7 @@ func (c *creator) drop(ctx context.Context, why string) error {
 	}
 	for _, j := range c.queue {
 		if j.Doubt && j.Step == batchstate.Uploaded { // it may have been created all the same
+			j.Sought = time.Time{} // a last time, for as long as at first
 			if err := c.adopt(ctx, j); err != nil {
 				return err
 			}
@@ -279,7 +286,13 @@ func (c *creator) adopt(ctx context.Context, j *batchstate.Job) error {
 	if found, err := c.look(ctx, j); err != nil || found {
 		return err
 	}
-	if err := pause(ctx, c.scaled(lookAgain)); err != nil {
+	if j.Sought.IsZero() { // kept, because a run with an early deadline does not come to the end of the wait
+		j.Sought = time.Now().Round(0).UTC()
+		if err := c.note(j, batchstate.Uploaded); err != nil {
+			return err
+		}
+	}
+	if err := pause(ctx, time.Until(j.Sought.Add(c.scaled(lookAgain)))); err != nil {
 		return err
 	}
 	if found, err := c.look(ctx, j); err != nil || found || j.Doubt {

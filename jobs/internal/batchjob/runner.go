@@ -150,6 +150,11 @@ func (r *Runner) Run(ctx context.Context) (err error) {
 	if err := r.resume(ctx); err != nil {
 		return r.ended(ctx, err)
 	}
+	if !r.Detach { // which asks at once anyway; a job of an earlier run may have ended long ago
+		if err := r.collector.pollAll(ctx); err != nil {
+			return r.ended(ctx, err)
+		}
+	}
 	poll := r.scaled(firstPoll)
 	for {
 		if err := r.collector.collect(ctx); err != nil {

@@ -94,6 +94,9 @@ type Remote struct {
 	Hint    string        `json:"hint,omitempty"`   // what somebody has to do before the next job does not fail likewise
 	Doubt   bool          `json:"doubt,omitempty"`  // it was created anew after a reply that was lost: there may be another one
 
+	// Since when the job is looked for, after a creation that got no reply; zero if there was
+	// none since.
+	Sought time.Time `json:"sought_since,omitzero"`
 	// Since when the endpoint does not know the job, and since when it has ended without
 	// results, which may still come. Zero if that is not so.
 	Gone  time.Time `json:"gone_since,omitzero"`
