@@ -225,6 +225,7 @@ func (w *batchWorld) standing() string {
 }
 
 func TestBatchFaults(t *testing.T) {
+	long(t, "it runs a job for each fault of batches")
 	known := map[string]bool{}
 	for _, tt := range batchFaults {
 		for _, f := range parsed(t, tt.faults) {

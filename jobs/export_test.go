@@ -112,6 +112,7 @@ func TestDeriveEndsAtDamage(t *testing.T) {
 
 // Rows of megabytes are not gathered by as many as there are processors.
 func TestDeriveHoldsFewLongRows(t *testing.T) {
+	long(t, "it measures memory, of which the race detector takes much")
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8))
 	f := newFixture(t)
 	f.spec.Prompt = "{{.id}}"

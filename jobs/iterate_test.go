@@ -309,6 +309,9 @@ func TestRowsOfDamagedJournal(t *testing.T) {
 
 // TestRowsMemory ranges over 24 MB of rows, and looks in the middle how much is held.
 func TestRowsMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves this out: it measures memory, of which the race detector takes much")
+	}
 	dir := t.TempDir()
 	var b strings.Builder
 	const rows = 3000

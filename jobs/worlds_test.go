@@ -113,7 +113,7 @@ func TestKeptWorlds(t *testing.T) {
 		if err := json.Unmarshal(text, &s); err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
-		for range 5 {
+		for range 2 {
 			if w := runScenario(t, &s); len(w.broken) > 0 {
 				t.Errorf("%s: %s", file, w.report())
 			}
