@@ -140,6 +140,10 @@ func (d *Disk) follow(op durable.Op, path, to string) {
 		return
 	}
 	n := parent.names[name]
+	if n == nil && (op == durable.OpSync || op == durable.OpRename) {
+		d.t.Errorf("%s of %s, which the disk was never told of", op, path)
+		return
+	}
 	switch op {
 	case durable.OpMkdir:
 		parent.name(change{added: name, node: newFolder()})
@@ -153,15 +157,9 @@ func (d *Disk) follow(op durable.Op, path, to string) {
 			parent.name(change{added: name, node: n})
 		}
 		n.written(d.read(path))
-	case durable.OpSync, durable.OpRename:
-		if n == nil {
-			d.t.Errorf("%s of %s, which the disk was never told of", op, path)
-			return
-		}
-		if op == durable.OpSync {
-			n.synced, n.writes = n.data, nil
-			return
-		}
+	case durable.OpSync:
+		n.synced, n.writes = n.data, nil
+	case durable.OpRename:
 		parent.name(change{removed: name, added: filepath.Base(to), node: n})
 	case durable.OpRemove:
 		if n != nil {

@@ -248,11 +248,19 @@ func (s FS) MkdirAll(path string) error {
 	if err := s.MkdirAll(parent); err != nil {
 		return err
 	}
-	err = s.do(OpMkdir, path, func() error { return s.traced(OpMkdir, path, "", os.Mkdir(path, 0o700)) })
-	if err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := s.mkdir(path, 0o700); err != nil {
 		return err
 	}
 	return s.SyncDir(parent)
+}
+
+// mkdir makes a folder. It is no error if another process has made it meanwhile.
+func (s FS) mkdir(path string, perm fs.FileMode) error {
+	err := s.do(OpMkdir, path, func() error { return s.traced(OpMkdir, path, "", os.Mkdir(path, perm)) })
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
 }
 
 // SyncDir makes the names in a folder durable: those of files that were made, renamed or

@@ -43,8 +43,7 @@ func (s FS) CreateShared(path string) (*File, error) {
 // process that made it may have died before its own sync.
 func (s FS) MkdirShared(path string) error {
 	if !IsDir(path) {
-		err := s.do(OpMkdir, path, func() error { return s.traced(OpMkdir, path, "", os.Mkdir(path, 0o777)) })
-		if err != nil && !errors.Is(err, fs.ErrExist) { // another process may have made it meanwhile
+		if err := s.mkdir(path, 0o777); err != nil {
 			return err
 		}
 	}
