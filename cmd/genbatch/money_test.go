@@ -66,22 +66,15 @@ type billKey struct{}
 
 // A scriptBill is what a script's simulators bill, all together.
 type scriptBill struct {
-	t       testing.TB
-	w       billtest.Witness
-	settled bool
+	t testing.TB
+	w billtest.Witness
 }
 
 // watch adds a simulator. The script's simulators live until all of them are compared: what is
 // deferred last comes first.
 func (b *scriptBill) watch(ts *testscript.TestScript, address string) {
 	b.w.Billers = append(b.w.Billers, remote(address))
-	ts.Defer(func() {
-		if b.settled {
-			return
-		}
-		b.settled = true
-		b.w.Settle(b.t)
-	})
+	ts.Defer(func() { b.w.Settle(b.t) })
 }
 
 // unbilled says why the jobs of a script are not compared with what its simulators billed.

@@ -64,18 +64,17 @@ type Witness struct {
 // until then, so they are made before.
 func Watch(t testing.TB, w Witness) *Witness {
 	t.Helper()
-	t.Cleanup(func() {
-		if !w.settled {
-			w.Settle(t)
-		}
-	})
+	t.Cleanup(func() { w.Settle(t) })
 	return &w
 }
 
-// Settle compares now rather than when the test ends. A test in a bubble does so within it,
-// since batches go on by the clock.
+// Settle compares now rather than when the test ends, and only once. A test in a bubble does so
+// within it, since batches go on by the clock.
 func (w *Witness) Settle(t testing.TB) {
 	t.Helper()
+	if w.settled {
+		return
+	}
 	w.settled = true
 	if w.why != "" || t.Failed() || t.Skipped() {
 		return

@@ -127,7 +127,7 @@ var house = []floor{
 	// ours: a client and a server that share code agree on its mistakes.
 	{"the simulator", []room{
 		{"internal/sim", []string{"internal/sim/..."}},
-		{"internal/sim/batches", []string{"internal/sim/bill", "internal/sim/cloud", "internal/sim/filestore", "internal/sim/wire", "internal/sim/chance"}},
+		{"internal/sim/batches", []string{"internal/sim/bill", "internal/sim/cloud", "internal/sim/filestore", "internal/sim/wire", "internal/sim/chance", "internal/sim/faultvalue"}},
 		{"internal/sim/cloud", nil},
 		{"internal/sim/filestore", nil},
 		{"internal/sim/quota", []string{"internal/sim/wire"}},
@@ -135,6 +135,7 @@ var house = []floor{
 		{"internal/sim/bill", nil},
 		{"internal/sim/wire", nil},
 		{"internal/sim/chance", nil},
+		{"internal/sim/faultvalue", nil},
 	}},
 	{"ground", []room{
 		{"internal/apijson", nil},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/internal/sim/answer"
+	"github.com/genbatch/genbatch/internal/sim/faultvalue"
 	"github.com/genbatch/genbatch/internal/sim/quota"
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
@@ -49,7 +50,7 @@ var plainFaults = []faultKind{
 		return wire.UnknownModel(x.server.config.Dialect, x.at, x.model.Name, "generateContent")
 	})},
 	{"408", "408 with an HTML page", nil, page(http.StatusRequestTimeout, "Request Timeout")},
-	{"429", "429 with QuotaFailure and RetryInfo, of =DURATION (1s)", checkDuration, (*exchange).fault429},
+	{"429", "429 with QuotaFailure and RetryInfo, of =DURATION (1s)", faultvalue.CheckDuration, (*exchange).fault429},
 	{"429bare", "429 that says neither which limit nor how long", nil, refusal(func(x *exchange) *wire.Error { return wire.BareQuota(x.server.config.Dialect) })},
 	{"429day", "429, the quota of the day is used up", nil, refusal(func(x *exchange) *wire.Error {
 		return wire.QuotaExceeded([]wire.Violation{{Metric: quota.MetricRequests, ID: quota.IDDay, Model: x.model.Name, Limit: "250"}}, 27*time.Second)
@@ -86,13 +87,13 @@ var plainFaults = []faultKind{
 		return false
 	}},
 
-	{"slow", "answers =DURATION (2s) later", checkDuration, func(x *exchange, value string) bool { return !x.sleep(duration(value, 2*time.Second)) }},
+	{"slow", "answers =DURATION (2s) later", faultvalue.CheckDuration, func(x *exchange, value string) bool { return !x.sleep(faultvalue.Duration(value, 2*time.Second)) }},
 	{"hang", "never answers", nil, func(x *exchange, _ string) bool {
 		<-x.r.Context().Done()
 		return true
 	}},
-	{"drip", "answers in 20 pieces, =DURATION (100ms) apart", checkDuration, func(x *exchange, value string) bool {
-		x.damage.drip = duration(value, 100*time.Millisecond)
+	{"drip", "answers in 20 pieces, =DURATION (100ms) apart", faultvalue.CheckDuration, func(x *exchange, value string) bool {
+		x.damage.drip = faultvalue.Duration(value, 100*time.Millisecond)
 		return false
 	}},
 	{"cut", "breaks off half way through the answer, or after a stream's first event", nil, func(x *exchange, _ string) bool {
@@ -204,7 +205,7 @@ func (x *exchange) fault429(value string) bool {
 		return true
 	}
 	v := wire.Violation{Metric: quota.MetricRequests, ID: quota.IDMinute, Model: x.model.Name}
-	x.fail(wire.QuotaExceeded([]wire.Violation{v}, duration(value, time.Second)))
+	x.fail(wire.QuotaExceeded([]wire.Violation{v}, faultvalue.Duration(value, time.Second)))
 	return true
 }
 

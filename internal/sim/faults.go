@@ -6,7 +6,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/genbatch/genbatch/internal/sim/chance"
 )
@@ -148,20 +147,6 @@ func (x *exchange) fault() (ended bool) {
 		}
 	}
 	return false
-}
-
-func checkDuration(s string) error {
-	if d, err := time.ParseDuration(s); err != nil || d < 0 {
-		return fmt.Errorf("%q is no duration; write 500ms or 2s", s)
-	}
-	return nil
-}
-
-func duration(s string, def time.Duration) time.Duration {
-	if d, err := time.ParseDuration(s); err == nil {
-		return d
-	}
-	return def
 }
 
 func checkSize(s string) error {

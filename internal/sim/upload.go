@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/internal/sim/chance"
+	"github.com/genbatch/genbatch/internal/sim/faultvalue"
 	"github.com/genbatch/genbatch/internal/sim/filestore"
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
@@ -129,7 +130,7 @@ func (x uploader) beginUpload(mime string, declared int64) (session string, u *f
 		case "lostchunk":
 			u.LosesHalf = true
 		case "slowfile":
-			u.Delay = duration(d.Value, time.Second)
+			u.Delay = faultvalue.Duration(d.Value, time.Second)
 		case "failedfile":
 			f.Failed = true
 		}

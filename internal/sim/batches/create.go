@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/genbatch/genbatch/internal/sim/faultvalue"
 	"github.com/genbatch/genbatch/internal/sim/filestore"
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
@@ -22,7 +23,7 @@ type Raw string
 func (s *Service) Create(c *Call) (any, *wire.Error) {
 	hits := s.faults.draw(onCreate)
 	if v, ok := hits["slowcreate"]; ok {
-		pause(c.R, duration(v, 2*time.Second))
+		pause(c.R, faultvalue.Duration(v, 2*time.Second))
 	}
 	if reply, e := s.refuseCreate(hits); reply != nil || e != nil {
 		return reply, e
@@ -67,7 +68,7 @@ func (s *Service) refuseCreate(hits map[string]string) (any, *wire.Error) {
 	}
 	s.mu.Lock()
 	if v, ok := hits["create429"]; ok {
-		s.refused429 = time.Now().Add(duration(v, 0))
+		s.refused429 = time.Now().Add(faultvalue.Duration(v, 0))
 	}
 	tooMany := has("create429") || time.Now().Before(s.refused429)
 	s.mu.Unlock()

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/genbatch/genbatch/internal/sim/chance"
 )
@@ -154,20 +153,6 @@ func (f *faults) snapshot() map[string]int64 {
 		m[kind] = n
 	}
 	return m
-}
-
-func checkDuration(s string) error {
-	if d, err := time.ParseDuration(s); err != nil || d < 0 {
-		return fmt.Errorf("%q is no duration; write 500ms or 2s", s)
-	}
-	return nil
-}
-
-func duration(s string, def time.Duration) time.Duration {
-	if d, err := time.ParseDuration(s); err == nil {
-		return d
-	}
-	return def
 }
 
 func checkInteger(s string) error {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/genbatch/genbatch/internal/sim/faultvalue"
 	"github.com/genbatch/genbatch/internal/sim/filestore"
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
@@ -238,7 +239,7 @@ func (s *Service) Get(c *Call) (any, *wire.Error) {
 func (f *faults) drawPoll(c *Call) (map[string]string, *wire.Error) {
 	hits := f.draw(onPoll)
 	if v, ok := hits["slowpoll"]; ok {
-		pause(c.R, duration(v, 2*time.Second))
+		pause(c.R, faultvalue.Duration(v, 2*time.Second))
 	}
 	for kind, e := range map[string]*wire.Error{"poll500": wire.Internal(), "poll503": wire.Overloaded(), "poll404": wire.BatchNotFound()} {
 		if _, ok := hits[kind]; ok {
@@ -285,7 +286,7 @@ func (s *Service) list(c *Call, wanted func(*job) bool) (jobs []*job, next strin
 	}
 	delay := time.Duration(0)
 	if v, ok := s.faults.setting("listdelay"); ok {
-		delay = duration(v, 5*time.Second)
+		delay = faultvalue.Duration(v, 5*time.Second)
 	}
 	q := c.R.URL.Query()
 	size := 50

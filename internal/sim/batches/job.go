@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/genbatch/genbatch/internal/sim/faultvalue"
 	"github.com/genbatch/genbatch/internal/sim/filestore"
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
@@ -82,7 +83,7 @@ func (p *plan) has(kind string) bool {
 // wait returns the duration of a fault; 0 when the job does not have it.
 func (p *plan) wait(kind string, def time.Duration) time.Duration {
 	if v, ok := p.hits[kind]; ok {
-		return duration(v, def)
+		return faultvalue.Duration(v, def)
 	}
 	return 0
 }
@@ -210,7 +211,7 @@ func (j *job) shows(s *Service, p phase, now time.Time) bool {
 	}
 	kept := s.config.scaled(resultLife)
 	if v, ok := s.faults.setting("retention"); ok {
-		kept = s.config.scaled(duration(v, jobLife))
+		kept = s.config.scaled(faultvalue.Duration(v, jobLife))
 	}
 	age := now.Sub(j.endTime(p))
 	return age < kept && age >= j.plan.wait("lateoutput", 2*time.Second)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/internal/sim/bill"
+	"github.com/genbatch/genbatch/internal/sim/faultvalue"
 	"github.com/genbatch/genbatch/internal/sim/filestore"
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
@@ -124,7 +125,7 @@ func (s *Service) UploadFaults() (limit int64, processing time.Duration, noFile 
 		limit = integer(v, limit)
 	}
 	if v, ok := hits["processing"]; ok {
-		processing = duration(v, 5*time.Second)
+		processing = faultvalue.Duration(v, 5*time.Second)
 	}
 	_, noFile = hits["nofile"]
 	return limit, processing, noFile
@@ -175,7 +176,7 @@ func (s *Service) add(j *job, enqueued int64) *wire.Error {
 			live++
 		}
 		// The quota of a cancelled job may come back days later.
-		if other.model.Name == j.model.Name && (!phase.ended() || phase == cancelled && now.Before(other.cancelTime().Add(duration(kept, 0)))) {
+		if other.model.Name == j.model.Name && (!phase.ended() || phase == cancelled && now.Before(other.cancelTime().Add(faultvalue.Duration(kept, 0)))) {
 			tokens += other.tokens
 		}
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/genbatch/genbatch/internal/sim/chance"
 	"github.com/genbatch/genbatch/internal/sim/cloud"
+	"github.com/genbatch/genbatch/internal/sim/faultvalue"
 	"github.com/genbatch/genbatch/internal/sim/filestore"
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
@@ -63,7 +64,7 @@ func VertexProject(parent string) string {
 func (s Vertex) Create(c *Call) (any, *wire.Error) {
 	hits := s.faults.draw(onCreate)
 	if v, ok := hits["slowcreate"]; ok {
-		pause(c.R, duration(v, 2*time.Second))
+		pause(c.R, faultvalue.Duration(v, 2*time.Second))
 	}
 	if reply, e := s.refuseCreate(hits); reply != nil || e != nil {
 		return reply, e
