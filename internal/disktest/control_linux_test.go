@@ -5,14 +5,16 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/genbatch/genbatch/internal/overlaytest"
 )
 
 // These leave out the syncs: of what is appended, of files before they get their names, and
 // of folders. A test that cannot tell such builds from the real one proves nothing.
 var (
-	noAppendSync = replacement{"internal/durable/sync_linux.go", "syscall.Fdatasync(int(fd))", "syscall.Fstat(int(fd), new(syscall.Stat_t))"}
-	noFileSync   = replacement{"internal/durable/durable.go", ", f.f.Sync)", ", func() error { return nil })"}
-	noFolderSync = replacement{"internal/durable/os_unix.go", "err = d.Sync()", "err = nil"}
+	noAppendSync = overlaytest.Replacement{File: "internal/durable/sync_linux.go", Old: "syscall.Fdatasync(int(fd))", New: "syscall.Fstat(int(fd), new(syscall.Stat_t))"}
+	noFileSync   = overlaytest.Replacement{File: "internal/durable/durable.go", Old: ", f.f.Sync)", New: ", func() error { return nil })"}
+	noFolderSync = overlaytest.Replacement{File: "internal/durable/os_unix.go", Old: "err = d.Sync()", New: "err = nil"}
 )
 
 // A build without syncs is tried so often before it counts as not found out: where it must be,
@@ -31,13 +33,13 @@ func TestPowerCutTellsBuildsWithoutSyncs(t *testing.T) {
 	first := number(t, seedEnv, 1)
 	for _, c := range []struct {
 		name     string
-		replaced []replacement
+		replaced []overlaytest.Replacement
 		where    []string // must find it out
 	}{
-		{"no syncs", []replacement{noAppendSync, noFileSync, noFolderSync}, fileSystems},
-		{"no sync of what is appended", []replacement{noAppendSync}, fileSystems},
-		{"no sync of files before a rename", []replacement{noFileSync}, []string{"forgetful"}},
-		{"no sync of folders", []replacement{noFolderSync}, []string{"forgetful"}},
+		{"no syncs", []overlaytest.Replacement{noAppendSync, noFileSync, noFolderSync}, fileSystems},
+		{"no sync of what is appended", []overlaytest.Replacement{noAppendSync}, fileSystems},
+		{"no sync of files before a rename", []overlaytest.Replacement{noFileSync}, []string{"forgetful"}},
+		{"no sync of folders", []overlaytest.Replacement{noFolderSync}, []string{"forgetful"}},
 	} {
 		k := &kind{name: "file", rows: 3000, binary: build(t, c.replaced...)}
 		for _, name := range fileSystems {

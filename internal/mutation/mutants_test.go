@@ -1,8 +1,8 @@
 package mutation
 
-// A replacement is a mutant that is written down. A file has the text from once.
+// A replacement is a mutant that is written down.
 type replacement struct {
-	name, file, from, to string
+	name, file, from, to string // the file has the text from once
 }
 
 // replacements are the mutants that are no missing call of a sync.

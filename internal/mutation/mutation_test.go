@@ -2,7 +2,6 @@ package mutation
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -16,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/genbatch/genbatch/internal/overlaytest"
 )
 
 // wanted names the environment variable that says which mutants to run.
@@ -56,15 +57,12 @@ type mutant struct {
 func mutants(t *testing.T) (list []mutant) {
 	t.Helper()
 	for _, r := range replacements {
-		text, err := os.ReadFile(filepath.Join(root, r.file))
+		text, err := overlaytest.Replacement{File: r.file, Old: r.from, New: r.to}.Apply(root)
 		if err != nil {
-			t.Fatal(err)
-		}
-		if n := bytes.Count(text, []byte(r.from)); n != 1 {
-			t.Errorf("%s: %s has its text %d times, want once: write the mutant anew", r.name, r.file, n)
+			t.Errorf("%s: %v: write the mutant anew", r.name, err)
 			continue
 		}
-		list = append(list, mutant{r.name, r.file, bytes.Replace(text, []byte(r.from), []byte(r.to), 1)})
+		list = append(list, mutant{r.name, r.file, text})
 	}
 	for _, folder := range folders {
 		err := filepath.WalkDir(filepath.Join(root, folder), func(path string, e fs.DirEntry, err error) error {
@@ -153,23 +151,12 @@ var ended = regexp.MustCompile(`(?m)^FAIL\s+github.com/genbatch/genbatch/(\S+)`)
 // does.
 func (m *mutant) run(t *testing.T) (caught string) {
 	t.Helper()
-	dir := t.TempDir()
-	changed := filepath.Join(dir, "changed.go")
-	if err := os.WriteFile(changed, m.text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {filepath.Join(root, m.file): changed}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	overlay := overlaytest.Write(t, root, map[string][]byte{m.file: m.text})
 	for _, suite := range suites {
 		if !strings.HasPrefix(filepath.ToSlash(m.file), suite.folder) {
 			continue
 		}
-		args := append([]string{"test", "-overlay", filepath.Join(dir, "overlay.json"), "-failfast", "-vet=off", "-timeout", "20m"}, suite.args...)
+		args := append([]string{"test", "-overlay", overlay, "-failfast", "-vet=off", "-timeout", "20m"}, suite.args...)
 		cmd := exec.CommandContext(t.Context(), "go", args...)
 		cmd.Dir = root
 		cmd.Env = append(os.Environ(), wanted+"=")
@@ -188,7 +175,7 @@ func (m *mutant) run(t *testing.T) (caught string) {
 			return fmt.Sprintf("a panic in `%s`", in[1])
 		}
 		// A machine with too much to do makes tests fail as well, but hardly twice.
-		again := exec.CommandContext(t.Context(), "go", "test", "-overlay", filepath.Join(dir, "overlay.json"), "-vet=off", "-run", "^"+string(test[1])+"$", "./"+string(in[1]))
+		again := exec.CommandContext(t.Context(), "go", "test", "-overlay", overlay, "-vet=off", "-run", "^"+string(test[1])+"$", "./"+string(in[1]))
 		again.Dir, again.Env = cmd.Dir, cmd.Env
 		if err := again.Run(); err != nil {
 			return fmt.Sprintf("`%s` in `%s`", test[1], in[1])
