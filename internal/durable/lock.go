@@ -78,7 +78,7 @@ func (s FS) Lock(path string) (*Lock, error) {
 		})
 	}
 	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, errors.Join(err, closeLocked(f))
 	}
 	return &Lock{f: f}, nil
 }
@@ -86,7 +86,7 @@ func (s FS) Lock(path string) (*Lock, error) {
 // Unlock releases the lock. The file stays, empty. If it were removed, one process could
 // hold a lock on the removed file while another locks its successor.
 func (l *Lock) Unlock() error {
-	return errors.Join(l.f.Truncate(0), l.f.Close())
+	return errors.Join(l.f.Truncate(0), closeLocked(l.f))
 }
 
 // LockOwner returns who holds the lock on the file at path, or nil if nobody does. It does

@@ -34,19 +34,34 @@ func openLocked(path string) (f *os.File, held bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	for {
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err != syscall.EINTR {
-			break
-		}
-	}
+	err = flock(f, syscall.LOCK_EX|syscall.LOCK_NB)
 	switch {
 	case err == nil:
 		return f, false, nil
-	case err == syscall.EWOULDBLOCK:
+	case errors.Is(err, syscall.EWOULDBLOCK):
 		return f, true, nil
 	}
-	return nil, false, errors.Join(&os.PathError{Op: "flock", Path: path, Err: err}, f.Close())
+	return nil, false, errors.Join(err, f.Close())
+}
+
+// closeLocked gives the lock back and closes the file. Closing alone does not end a flock
+// while another process has the file open too: one that was forked from this one has, for the
+// moment before it becomes another program.
+func closeLocked(f *os.File) error {
+	return errors.Join(flock(f, syscall.LOCK_UN), f.Close())
+}
+
+// flock calls flock(2).
+func flock(f *os.File, how int) error {
+	for {
+		switch err := syscall.Flock(int(f.Fd()), how); err {
+		case nil:
+			return nil
+		case syscall.EINTR:
+		default:
+			return &os.PathError{Op: "flock", Path: f.Name(), Err: err}
+		}
+	}
 }
 
 func isRunning(pid int) bool {

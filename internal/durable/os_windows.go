@@ -31,6 +31,9 @@ func openLocked(path string) (f *os.File, held bool, err error) {
 	return nil, false, &os.PathError{Op: "open", Path: path, Err: err}
 }
 
+// closeLocked closes the file, which gives the lock back.
+func closeLocked(f *os.File) error { return f.Close() }
+
 func isRunning(pid int) bool {
 	p, err := os.FindProcess(pid) // it opens the process, which must exist for that
 	if err != nil {
