@@ -103,9 +103,9 @@ var refusals = []example{
 func firstRule(status int, body string) string {
 	r := parseRefusal([]byte(body))
 	haystack := r.haystack()
-	for i := range rules {
-		if (rules[i].status == nil || slices.Contains(rules[i].status, status)) && rules[i].text.MatchString(haystack) {
-			return rules[i].name
+	for _, r := range rules() {
+		if (r.status == nil || slices.Contains(r.status, status)) && r.text.MatchString(haystack) {
+			return r.name
 		}
 	}
 	return ""
@@ -313,9 +313,9 @@ func TestOutcomesAreComplete(t *testing.T) {
 			statuses[e.status] = true
 		}
 	}
-	for i := range rules {
-		if !shown[rules[i].name] {
-			t.Errorf("the rule %q has no example", rules[i].name)
+	for _, r := range rules() {
+		if !shown[r.name] {
+			t.Errorf("the rule %q has no example", r.name)
 		}
 	}
 	for status := range byStatus {
