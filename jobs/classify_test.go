@@ -129,7 +129,7 @@ func TestLabelsAreChecked(t *testing.T) {
 	f.inBubble(func(t *testing.T) {
 		s := f.mustRun()
 		jobtest.Equal(t, "rows", f.output("q", "label", "status", "attempts"), "clear good ok 1", "hazy good ok 2", "stubborn <nil> invalid 2")
-		if s.Job.Labels["good"] != 2 || len(s.Job.Labels) != 1 {
+		if s.Job.Labels[""]["good"] != 2 || len(s.Job.Labels[""]) != 1 {
 			t.Errorf("labels %v", s.Job.Labels)
 		}
 		asked := f.e.Requests()

@@ -169,7 +169,7 @@ func TestExportAsksNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		totals, err := j.Export(filepath.Join(f.dir, name), "", nil, false)
-		if err != nil || totals.Status[batch.OK] != 2 || totals.Labels["x"] != 2 {
+		if err != nil || totals.Status[batch.OK] != 2 || totals.Labels[""]["x"] != 2 {
 			t.Errorf("%s: %+v, %v", name, totals, err)
 		}
 		j.Close()

@@ -25,6 +25,10 @@ type (
 	Classify = spec.Classify
 	// Labels are the labels of a classification in their order.
 	Labels = spec.Labels
+	// Questions are several classifications of a row in one call.
+	Questions = spec.Questions
+	// A Question is one of them, with labels of its own.
+	Question = spec.Question
 	// A Label is a name with an optional description, both of which the model reads.
 	Label = spec.Label
 	// Examples are texts with their labels, which show the model what is meant.
@@ -49,6 +53,8 @@ type (
 type (
 	// Totals add up the rows of a run or of a job.
 	Totals = cost.Totals
+	// LabelCounts count rows by question and label.
+	LabelCounts = cost.LabelCounts
 	// ModelTotals are those of one model.
 	ModelTotals = cost.ModelTotals
 	// TierTotals are those of one service tier.

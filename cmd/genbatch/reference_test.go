@@ -127,7 +127,7 @@ func jobFileKeys(t *testing.T, keys map[string]string) string {
 		key string
 		typ reflect.Type
 	}{
-		{"", reflect.TypeFor[jobs.Spec]()}, {"classify", reflect.TypeFor[jobs.Classify]()}, {"summarize", reflect.TypeFor[jobs.Summarize]()},
+		{"", reflect.TypeFor[jobs.Spec]()}, {"classify", reflect.TypeFor[jobs.Classify]()}, {"questions", reflect.TypeFor[jobs.Question]()}, {"summarize", reflect.TypeFor[jobs.Summarize]()},
 		{"extract", reflect.TypeFor[jobs.Extract]()}, {"raw", reflect.TypeFor[jobs.Raw]()}, {"examples", reflect.TypeFor[jobs.Examples]()}, {"media", reflect.TypeFor[jobs.MediaColumn]()},
 	} {
 		if group.key != "" {
@@ -164,7 +164,7 @@ func valueName(t reflect.Type) string {
 		return "text or list"
 	case t == reflect.TypeFor[jobs.Schema]():
 		return "JSON Schema, or a file"
-	case t == reflect.TypeFor[jobs.Labels](), t == reflect.TypeFor[jobs.MediaColumns](), t == reflect.TypeFor[jobs.Examples]():
+	case t == reflect.TypeFor[jobs.Labels](), t == reflect.TypeFor[jobs.MediaColumns](), t == reflect.TypeFor[jobs.Examples](), t == reflect.TypeFor[jobs.Questions]():
 		return "list or keys"
 	}
 	switch t.Kind() {

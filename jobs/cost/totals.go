@@ -16,7 +16,7 @@ import (
 type Totals struct {
 	Rows   int64                  `json:"rows"`             // counted by AddStatus
 	Status map[batch.Status]int64 `json:"status"`           // rows by status
-	Labels map[string]int64       `json:"labels,omitempty"` // rows by label, of a classification; "" counts rows without any
+	Labels LabelCounts            `json:"labels,omitempty"` // of a classification
 
 	// Evaluation compares the labels of an output with known ones. It is nil if there are
 	// none to compare with.
@@ -100,16 +100,22 @@ func (t *Totals) AddStatus(s batch.Status) {
 	t.Status[s]++
 }
 
-// AddLabels counts the labels that one row was given, which may be none.
-func (t *Totals) AddLabels(labels []string) {
+// AddLabels counts the labels that one row was given, which may be none. The question has no
+// name if it is the only one of a job that names none.
+func (t *Totals) AddLabels(question string, labels []string) {
 	if t.Labels == nil {
-		t.Labels = make(map[string]int64)
+		t.Labels = make(LabelCounts)
+	}
+	rows := t.Labels[question]
+	if rows == nil {
+		rows = make(map[string]int64)
+		t.Labels[question] = rows
 	}
 	if len(labels) == 0 {
-		t.Labels[""]++
+		rows[""]++
 	}
 	for _, l := range labels {
-		t.Labels[l]++
+		rows[l]++
 	}
 }
 
@@ -204,6 +210,9 @@ func (t *Totals) Clone() Totals {
 	c := *t
 	c.Status = maps.Clone(t.Status)
 	c.Labels = maps.Clone(t.Labels)
+	for question, rows := range t.Labels {
+		c.Labels[question] = maps.Clone(rows)
+	}
 	c.Problems = maps.Clone(t.Problems)
 	c.Models = slices.Clone(t.Models)
 	c.Bill = t.Bill.clone()

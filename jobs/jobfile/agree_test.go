@@ -73,6 +73,10 @@ func load(path string) (*spec.Spec, error) {
 		}
 		c.Multi = c.Multi || c.MinLabels > 0 || c.MaxLabels > 0
 		c.Examples.File = ""
+		if len(c.Questions) > 0 {
+			c.Labels, c.Multi, c.MinLabels, c.MaxLabels = nil, false, 0, 0
+			c.Examples.List = nil
+		}
 	}
 	if c := s.Summarize; c != nil {
 		c.Text = template
@@ -178,6 +182,9 @@ var values = map[string][]any{
 		group1{"lables": many{"a", "b"}}, group1{"multi": true}, group1{"multi": "true"}, group1{"min_labels": 1}, group1{"min_labels": -1}, group1{"max_labels": "2"}, group1{"max_labels": 1.5},
 		group1{"confidence": true, "rationale": false, "text": "{{.body}}"}, group1{"examples": "shots.csv"}, group1{"examples": many{group1{"text": "x", "label": "A"}}},
 		group1{"examples": group1{"file": "s.csv", "text": "t"}}, group1{"examples": group1{"text": "t"}}, group1{"examples": many{"x"}}, group1{"examples": many{group1{"txt": "x"}}},
+		group1{"questions": group1{"a": group1{"labels": many{"x", "y"}}, "b_2": group1{"labels": group1{"x": "z", "y": nil}, "multi": true, "min_labels": 1, "ask": "Which?"}}},
+		group1{"questions": many{group1{"name": "a", "labels": many{"x", "y"}}}}, group1{"questions": many{group1{"labels": many{"x", "y"}}}}, group1{"questions": many{"a"}},
+		group1{"questions": group1{"a b": group1{"labels": many{"x", "y"}}}}, group1{"questions": group1{"a": group1{"lables": many{"x", "y"}}}}, group1{"questions": group1{"a": group1{"labels": many{"x", "y"}, "max_labels": -1}}},
 		group1{"descriptions": group1{"A": "b"}}, group1{"descriptions": many{}}, group1{"descriptions": group1{"A": many{}}}, group1{"model": "m"}},
 	"summarize": {group1{"text": "{{.body}}"}, group1{"words": 5}, group1{"words": "5"}, group1{"words": 5, "sentences": 2}, group1{"word": 5}, group1{"words": "five"}, group1{"sentences": 1.5}, group1{"style": many{}}, group1{"style": "bullets", "language": "English"}},
 	"extract":   {group1{"schema": "s.json"}, group1{"schema": 5}, group1{"schema": group1{"type": "object", "properties": group1{"b": group1{"type": "integer"}}}}, group1{"shema": "s.json"}},

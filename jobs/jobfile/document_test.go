@@ -22,7 +22,7 @@ var below = []struct {
 	group, path string
 	keys        reflect.Type
 }{
-	{"classify", "classify", reflect.TypeFor[spec.Classify]()}, {"summarize", "summarize", reflect.TypeFor[spec.Summarize]()}, {"extract", "extract", reflect.TypeFor[spec.Extract]()},
+	{"classify", "classify", reflect.TypeFor[spec.Classify]()}, {"classify.questions.NAME", "questions", reflect.TypeFor[spec.Question]()}, {"summarize", "summarize", reflect.TypeFor[spec.Summarize]()}, {"extract", "extract", reflect.TypeFor[spec.Extract]()},
 	{"raw", "raw", reflect.TypeFor[spec.Raw]()}, {"media", "media", reflect.TypeFor[spec.MediaColumn]()}, {"classify.examples", "examples", reflect.TypeFor[spec.Examples]()},
 }
 

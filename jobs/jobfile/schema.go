@@ -99,6 +99,10 @@ func shapeOf(t reflect.Type, key string) (object, error) {
 		o, err := group(t.Elem(), key)
 		return o.with("dependencies", object{{"words", forbid("Keep words or sentences.", "sentences")}}), err
 	}
+	if t == reflect.TypeFor[*spec.Classify]() {
+		o, err := group(t.Elem(), key)
+		return o.with("dependencies", object{{"questions", forbid("Each question has its own labels and bounds.", "labels", "multi", "min_labels", "max_labels", "descriptions")}}), err
+	}
 	if t.Kind() == reflect.Pointer {
 		return group(t.Elem(), key)
 	}
@@ -111,6 +115,10 @@ func shapeOf(t reflect.Type, key string) (object, error) {
 		return object{{"type", []string{"object", "string"}}}, nil
 	case reflect.TypeFor[spec.Labels]():
 		return labels(), nil
+	case reflect.TypeFor[spec.Questions]():
+		return questions()
+	case reflect.TypeFor[map[string]spec.List]():
+		return object{{"type", "object"}, {"additionalProperties", oneOrMany(text())}}, nil
 	case reflect.TypeFor[spec.Examples]():
 		return examples()
 	case reflect.TypeFor[[]spec.Example]():
@@ -202,6 +210,19 @@ func labels() object {
 		object{{"type", "object"}, {"additionalProperties", described()}},
 		pattern("@.*", ""),
 	)
+}
+
+// questions returns the schema of the questions of a classification: a map, or a list of
+// questions that have their names.
+func questions() (object, error) {
+	question, err := group(reflect.TypeFor[spec.Question](), "questions")
+	question = question.with("required", []string{"labels"})
+	name := pattern(spec.QuestionName, "A name has up to 64 letters, digits and underscores, and does not begin with a digit.")
+	named := all(question, object{{"required", []string{"name"}}, {"properties", object{{"name", name}}}})
+	return anyOf(
+		object{{"type", "object"}, {"minProperties", 1}, {"propertyNames", name}, {"additionalProperties", all(question, object{{"not", object{{"required", []string{"name"}}}}})}},
+		object{{"type", "array"}, {"minItems", 1}, {"items", named}},
+	), err
 }
 
 // examples returns the schema of the examples of a classification.

@@ -18,7 +18,7 @@ func aRun() *jobs.Totals {
 	return &jobs.Totals{
 		Rows:     4,
 		Status:   map[batch.Status]int64{batch.OK: 3, batch.Failed: 1},
-		Labels:   map[string]int64{"yes": 2, "": 1},
+		Labels:   jobs.LabelCounts{"": {"yes": 2, "": 1}},
 		Problems: map[string]int64{"failed: 500 <internal>": 1},
 		Attempts: 6, Retries: 2, Changed: 1,
 		Copied: 1, Saved: price.Dollar / 1000,

@@ -1,8 +1,11 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/genbatch/genbatch/batch"
@@ -98,8 +101,8 @@ func writeRows(w io.Writer, s *jobs.Summary, rows *jobs.Totals, left int64) {
 	}
 	fmt.Fprintf(w, "  rows\t%s%s\n", statusText(rows, left), lost)
 	writeProblems(w, rows.Problems)
-	if len(rows.Labels) > 0 {
-		fmt.Fprintf(w, "  labels\t%s\n", labelsText(rows.Labels, rows.Status[batch.OK]))
+	for _, question := range slices.Sorted(maps.Keys(rows.Labels)) {
+		fmt.Fprintf(w, "  %s\t%s\n", cmp.Or(question, "labels"), labelsText(rows.Labels[question], rows.Status[batch.OK]))
 	}
 	if s.Settled > 0 {
 		fmt.Fprintf(w, "  settled before\t%s, not asked again%s\n", Many(s.Settled, "row"), saved(s.Kept))

@@ -83,7 +83,7 @@ type totalsJSON struct {
 	Rows        int64                  `json:"rows"`
 	Status      map[batch.Status]int64 `json:"status"`
 	Problems    map[string]int64       `json:"problems,omitempty"`
-	Labels      map[string]int64       `json:"labels,omitempty"`
+	Labels      jobs.LabelCounts       `json:"labels,omitempty"`
 	Evaluation  *jobs.Evaluation       `json:"evaluation,omitempty"`
 	ChangedRows int64                  `json:"changed_rows"`
 	CopiedRows  int64                  `json:"copied_rows,omitempty"`

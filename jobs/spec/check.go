@@ -41,6 +41,9 @@ func (s *Spec) Check() error {
 	if s.Expected != "" && s.Classify == nil {
 		return Errorf("it goes with --label and --text, or classify:", "expected names labels to compare with, and the job is no classification")
 	}
+	if s.Expected != "" && len(s.Classify.Questions) > 1 {
+		return Errorf("leave it out", "expected names one column of known labels, and the job has %d questions", len(s.Classify.Questions))
+	}
 	if s.OnDailyQuota != "" && s.OnDailyQuota != "stop" && s.OnDailyQuota != "wait" {
 		return Errorf("use stop or wait", "on_daily_quota is %q", s.OnDailyQuota)
 	}

@@ -14,17 +14,18 @@ import (
 	"github.com/genbatch/genbatch/internal/message"
 )
 
-// Classify asks for one label for each row, or for several.
+// Classify asks one question about each row, or several in one call, whose answers are labels.
 type Classify struct {
-	Text   string `json:"text"`   // the template of the text to label, or @FILE; required
-	Labels Labels `json:"labels"` // required
+	Text      string    `json:"text"`                // the template of the text to label, or @FILE; required
+	Labels    Labels    `json:"labels,omitempty"`    // of the only question; required unless there are Questions
+	Questions Questions `json:"questions,omitempty"` // instead of Labels; each has bounds of its own
 
 	Multi     bool `json:"multi,omitempty"`      // whether a row may have any number of labels, or none
 	MinLabels int  `json:"min_labels,omitempty"` // with Multi, the fewest labels of a row
 	MaxLabels int  `json:"max_labels,omitempty"` // with Multi, the most labels of a row; 0 means all
 
 	Rationale  bool `json:"rationale,omitempty"`  // whether the model gives its reasons, before it decides; they get a column
-	Confidence bool `json:"confidence,omitempty"` // whether the model says how sure it is, from 0 to 1; this gets a column
+	Confidence bool `json:"confidence,omitempty"` // whether the model says how sure it is of each label, from 0 to 1; this gets a column
 
 	Examples Examples `json:"examples,omitzero"` // texts with their labels, which the model is shown before each row's text
 
@@ -117,10 +118,17 @@ func (c *Classify) resolve(at func(*string)) {
 		return
 	}
 	at(&c.Examples.File)
-	for i := range c.Labels {
-		if file, ok := labelFile(c.Labels[i].Name); ok {
+	c.Labels.resolve(at)
+	for _, q := range c.Questions {
+		q.Labels.resolve(at)
+	}
+}
+
+func (l Labels) resolve(at func(*string)) {
+	for i := range l {
+		if file, ok := labelFile(l[i].Name); ok {
 			at(&file)
-			c.Labels[i].Name = "@" + file
+			l[i].Name = "@" + file
 		}
 	}
 }
@@ -133,35 +141,45 @@ func labelFile(name string) (string, bool) {
 
 // readFiles puts the contents of the files with labels and examples in place of their names.
 // c itself is a copy already, but what it points to is not.
-func (c *Classify) readFiles() error {
+func (c *Classify) readFiles() (err error) {
 	if c == nil {
 		return nil
 	}
-	if slices.ContainsFunc(c.Labels, func(l Label) bool { _, ok := labelFile(l.Name); return ok }) {
-		var labels Labels
-		for _, l := range c.Labels {
-			file, ok := labelFile(l.Name)
-			if !ok {
-				labels = append(labels, l)
-				continue
-			}
-			more, err := readLabels(file)
-			if err != nil {
-				return err
-			}
-			labels = append(labels, more...)
+	if c.Labels, err = c.Labels.read(); err != nil {
+		return err
+	}
+	c.Questions = slices.Clone(c.Questions)
+	for i := range c.Questions {
+		q := &c.Questions[i]
+		if q.Labels, err = q.Labels.read(); err != nil {
+			return err
 		}
-		c.Labels = labels
 	}
 	if err := c.describe(); err != nil {
 		return err
 	}
-	return c.Examples.read()
+	return c.Examples.read(c.Questions)
+}
+
+// read returns the labels with those of files in place of the files' names.
+func (l Labels) read() (labels Labels, err error) {
+	for _, label := range l {
+		file, ok := labelFile(label.Name)
+		if !ok {
+			labels = append(labels, label)
+			continue
+		}
+		more, err := readLabels(file)
+		if err != nil {
+			return nil, err
+		}
+		labels = append(labels, more...)
+	}
+	return labels, nil
 }
 
 // describe puts the descriptions into the labels.
 func (c *Classify) describe() error {
-	c.Labels = slices.Clone(c.Labels)
 	var names []string
 	for _, l := range c.Labels {
 		names = append(names, l.Name)

@@ -20,17 +20,18 @@ import (
 type Examples struct {
 	File  string    `json:"file,omitempty"`  // [Spec.ReadFiles] replaces it by List
 	Text  string    `json:"text,omitempty"`  // the file's column with the texts; default: text
-	Label string    `json:"label,omitempty"` // the file's column with the labels; default: label, or else labels
+	Label string    `json:"label,omitempty"` // the file's column with the labels; default: label, or else labels; with questions, their names
 	List  []Example `json:"list,omitempty"`
 
 	notes []string // see Notes
 }
 
-// An Example is a text with its label or labels. In a job with [Classify.Multi] a single text
-// may hold several labels, as a JSON list or with separators.
+// An Example is a text with its label or labels. Where a row may have several labels, a single
+// text may hold them, as a JSON list or with separators.
 type Example struct {
-	Text  string `json:"text"`
-	Label List   `json:"label"`
+	Text   string          `json:"text"`
+	Label  List            `json:"label,omitempty"`
+	Labels map[string]List `json:"labels,omitempty"` // instead of Label in a job with questions, by their names
 
 	place string // where the example stands; empty if in the job file. It is not stored.
 }
@@ -89,20 +90,20 @@ func tooManyExamples(what string) error {
 }
 
 // read puts the rows of the file into the list.
-func (e *Examples) read() error {
+func (e *Examples) read(questions Questions) error {
 	if e.File == "" {
 		return nil
+	}
+	if e.Label != "" && len(questions) > 0 {
+		return Errorf("leave it out: the column of a question has its name", "examples name the column %q of the labels, and there are questions", e.Label)
 	}
 	in, err := reader.Open(reader.Config{Paths: []string{inHome(e.File)}})
 	if err != nil {
 		return Errorf("examples are a CSV, TSV, JSONL or Parquet file with the columns text and label", "examples: %w", err)
 	}
-	textColumn, labelColumns := "text", []string{"label", "labels"}
+	textColumn := "text"
 	if e.Text != "" {
 		textColumn = e.Text
-	}
-	if e.Label != "" {
-		labelColumns = []string{e.Label}
 	}
 	var list []Example
 	for row, err := range in.Rows() {
@@ -118,14 +119,8 @@ func (e *Examples) read() error {
 			return lacksColumn(&row, textColumn)
 		}
 		x.Text = batch.TextOfBytes(v)
-		found := false
-		for _, name := range labelColumns {
-			if v, ok := row.Value(name); ok && !found {
-				x.Label, found = List{batch.TextOfBytes(v)}, true
-			}
-		}
-		if !found {
-			return lacksColumn(&row, labelColumns[0])
+		if err := e.readLabels(&x, &row, questions); err != nil {
+			return err
 		}
 		list = append(list, x)
 		if len(list) > maxExamples {
@@ -139,6 +134,34 @@ func (e *Examples) read() error {
 	return nil
 }
 
+// readLabels takes the labels of an example from its row.
+func (e *Examples) readLabels(x *Example, row *batch.Row, questions Questions) error {
+	for _, q := range questions {
+		v, ok := row.Value(q.Name)
+		if !ok {
+			return lacksColumn(row, q.Name)
+		}
+		if x.Labels == nil {
+			x.Labels = make(map[string]List, len(questions))
+		}
+		x.Labels[q.Name] = List{batch.TextOfBytes(v)}
+	}
+	if len(questions) > 0 {
+		return nil
+	}
+	columns := []string{"label", "labels"}
+	if e.Label != "" {
+		columns = []string{e.Label}
+	}
+	for _, name := range columns {
+		if v, ok := row.Value(name); ok {
+			x.Label = List{batch.TextOfBytes(v)}
+			return nil
+		}
+	}
+	return lacksColumn(row, columns[0])
+}
+
 // Notes returns what the user should know about how the file of the examples was read. There are
 // none for a Spec that was stored since.
 func (e *Examples) Notes() []string { return e.notes }
@@ -149,6 +172,6 @@ func lacksColumn(row *batch.Row, name string) error {
 	for _, c := range row.Columns {
 		names = append(names, c.Name)
 	}
-	return Errorf("name its columns under classify: with examples: {file: FILE, text: COLUMN, label: COLUMN}",
+	return Errorf("name its columns under classify: with examples: {file: FILE, text: COLUMN, label: COLUMN}; the labels of a question stand in a column of its name",
 		"%s: the example has no column %q, it has %s", row.Place(), name, message.List(names))
 }

@@ -143,10 +143,15 @@ func plainColon(n ast.Node) ast.Node {
 
 // member keeps the texts of a member of a mapping.
 func (w *writtenTexts) member(n *ast.MappingValueNode, t reflect.Type, key string) {
-	if t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Uint8 && t != reflect.TypeFor[Labels]() {
+	if t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Uint8 && t != reflect.TypeFor[Labels]() && t != reflect.TypeFor[Questions]() {
 		t = t.Elem() // one stands for a list of one
 	}
 	switch {
+	case t == reflect.TypeFor[Questions]() || t == reflect.TypeFor[map[string]List]():
+		if name, ok := asText(n.Key, reflect.TypeFor[string]()).(ast.MapKeyNode); ok {
+			n.Key = name
+		}
+		n.Value = asText(w.keep(n.Value, t.Elem(), key), t.Elem())
 	case t == reflect.TypeFor[Labels]() || t == reflect.TypeFor[Label]() || t == reflect.TypeFor[map[string]string]():
 		text := reflect.TypeFor[string]()
 		if name, ok := asText(n.Key, text).(ast.MapKeyNode); ok {
@@ -257,7 +262,7 @@ var groups = []struct {
 	key  string
 	keys reflect.Type
 }{
-	{"", reflect.TypeFor[Spec]()}, {"classify", reflect.TypeFor[Classify]()}, {"summarize", reflect.TypeFor[Summarize]()},
+	{"", reflect.TypeFor[Spec]()}, {"classify", reflect.TypeFor[Classify]()}, {"questions", reflect.TypeFor[Question]()}, {"summarize", reflect.TypeFor[Summarize]()},
 	{"extract", reflect.TypeFor[Extract]()}, {"raw", reflect.TypeFor[Raw]()}, {"examples", reflect.TypeFor[Examples]()}, {"media", reflect.TypeFor[MediaColumn]()},
 }
 

@@ -75,7 +75,7 @@ strict: true
 		t.Fatal(err)
 	}
 	want := `{"input":["0101.csv","3.10"],"output":"1e3","key":"010","strict":true,"expected":"no","model":"2.50","api_key_env":"1_0","project":"0123","header":["1.0"],"prompt":"3.10",` +
-		`"classify":{"text":"1.0","labels":null,"examples":{"list":[{"text":"1.50","label":["0101"]},{"text":"","label":["010","3.10"]}]}},` +
+		`"classify":{"text":"1.0","examples":{"list":[{"text":"1.50","label":["0101"]},{"text":"","label":["010","3.10"]}]}},` +
 		`"summarize":{"text":"1.0","words":3,"language":"no"},"raw":{"column":"0101"},"system":"1.0","request":{"generationConfig":{"stopSequences":["0101"],"temperature":0.5}},` +
 		`"media":[{"column":"010"},{"column":"3.10","mime_type":"1.0","max_bytes":10}],"set":{"0101":"1.0","a":"null","b":""},"rpm":10,"max_failures":"010","retry":["007"],"deadline":"18:00","max_cost":"5.00","prefix":"0x1","columns":["0101","null","1.0"]}`
 	if string(got) != want {

@@ -279,6 +279,7 @@ func (g *generator) array(o map[string]any, name string, depth int) {
 // there are least of them.
 func (g *generator) labels(labels []string, item map[string]any, n, least int) {
 	c, text := g.classifier(item, labels)
+	g.confidence = 0.5 // words speak for labels, not for lists of them
 	picked := []string{}
 	for _, at := range c.ranked(text) {
 		if len(picked) < n {

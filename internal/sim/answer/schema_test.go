@@ -52,6 +52,28 @@ func TestLabelSubset(t *testing.T) {
 	}
 }
 
+// Each label of an object is classified by itself, and has a confidence of its own.
+func TestSeveralLabels(t *testing.T) {
+	var got struct {
+		Topic, Tone                                          string
+		Topic_confidence, Fields_confidence, Tone_confidence float64
+		Fields                                               []string
+	}
+	number := `{"type":"NUMBER","minimum":0,"maximum":1}`
+	structured(t, new(Classifiers), "The striker scored a great goal, and parliament voted on it. A great day, and a great goal!",
+		`{"type":"OBJECT","properties":{"topic":{"type":"STRING","enum":["sport","food"]},"topic_confidence":`+number+`,
+			"fields":{"type":"ARRAY","items":{"type":"STRING","enum":["sport","politics","food"]}},"fields_confidence":`+number+`,
+			"tone":{"type":"STRING","enum":["great","bad","plain"]},"tone_confidence":`+number+`},
+			"propertyOrdering":["topic","topic_confidence","fields","fields_confidence","tone","tone_confidence"]}`, &got)
+	slices.Sort(got.Fields)
+	if got.Topic != "sport" || got.Tone != "great" || !slices.Equal(got.Fields, []string{"politics", "sport"}) {
+		t.Errorf("%+v", got)
+	}
+	if got.Topic_confidence <= 0.5 || got.Fields_confidence != 0.5 || got.Tone_confidence <= 0.5 || got.Tone_confidence == got.Topic_confidence {
+		t.Errorf("the confidences are %+v", got)
+	}
+}
+
 func TestSchemaChoices(t *testing.T) {
 	s := new(Classifiers)
 	var union struct{ Pet map[string]any }

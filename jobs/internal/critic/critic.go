@@ -203,5 +203,5 @@ func (c *Critic) WarnUnknown(e *eval.Evaluation) {
 		}
 	}
 	c.log.Warn(fmt.Sprintf("the column %s holds in %s what is none of the job's labels, such as %q; these rows are not compared; %s",
-		e.Column, message.Plural(int(e.Unknown), "row"), value, c.prompt.Classification().Hint(value)))
+		e.Column, message.Plural(int(e.Unknown), "row"), value, c.prompt.Classification().Questions[0].Hint(value)))
 }

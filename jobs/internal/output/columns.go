@@ -82,6 +82,9 @@ func NewColumns(s *spec.Spec, ofKind []batch.Column) (Columns, error) {
 	for i := range columns {
 		columns[i].Name = s.Prefix + columns[i].Name
 		if named[columns[i].Name] {
+			if s.Classify != nil {
+				return nil, spec.Errorf("give the question another name", "classify has a question %q, and the output a result column of that name", columns[i].Name)
+			}
 			return nil, spec.Errorf("rename the property in the schema", "the schema has a property %q, and every output a result column of that name", columns[i].Name)
 		}
 		named[columns[i].Name] = true

@@ -200,8 +200,10 @@ func (d *Deriver) count(f *fetched, t *cost.Totals) *reply {
 		t.AddProblem(x.status, x.problem)
 	}
 	if k := d.Prompt.Classification(); k != nil && x.own != nil {
-		labels, _ := k.LabelsOf(x.own)
-		t.AddLabels(labels)
+		for i, q := range k.Questions {
+			labels, _ := k.LabelsOf(x.own, i)
+			t.AddLabels(q.Name, labels)
+		}
 	}
 	return x
 }
@@ -242,13 +244,14 @@ func (d *Deriver) newEvaluator() *eval.Evaluator {
 	if k == nil || d.Spec.Expected == "" {
 		return nil
 	}
+	q := k.Questions[0]
 	return eval.New(eval.Config{
-		Column: d.Spec.Expected, Labels: k.Labels(), Multi: k.Multi, Confidence: k.Confidence, Parse: k.ParseLabels, IsExample: k.IsExample,
+		Column: d.Spec.Expected, Labels: q.Labels(), Multi: q.Multi, Confidence: k.Confidence, Parse: q.ParseLabels, IsExample: k.IsExample,
 	})
 }
 
 // answerOf returns what is compared with a row's known labels.
 func (d *Deriver) answerOf(x *reply) eval.Answer {
-	labels, confidence := d.Prompt.Classification().LabelsOf(x.own)
+	labels, confidence := d.Prompt.Classification().LabelsOf(x.own, 0)
 	return eval.Answer{Pending: x.status == batch.Pending, OK: x.own != nil, Labels: labels, Confidence: confidence}
 }

@@ -209,8 +209,30 @@ func TestCorrect(t *testing.T) {
 	})
 	jobtest.Equal(t, "correct", f.mustDerive("q", "label", "correct"), "a good true", "b good false", "c good null", "d null null", "e null false")
 	totals, _, err := f.deriver.Derive(t.Context(), Target{To: new(bytes.Buffer), Path: "out.jsonl"})
-	if err != nil || totals.Labels["good"] != 3 || totals.Evaluation == nil || totals.Evaluation.Rows != 3 || totals.Evaluation.Correct != 1 {
+	if err != nil || totals.Labels[""]["good"] != 3 || totals.Evaluation == nil || totals.Evaluation.Rows != 3 || totals.Evaluation.Correct != 1 {
 		t.Errorf("the totals are %+v, %v", totals, err)
+	}
+}
+
+// Each question has its columns, and its labels are counted by themselves.
+func TestQuestions(t *testing.T) {
+	const job = "classify: {text: '{{.q}}', confidence: true, questions: {mood: {labels: [good, bad]}, tags: {labels: [good, new], multi: true}}}\n"
+	f := newFixture(t, job, `{"q":"a"}`, `{"q":"b"}`, `{"q":"c"}`)
+	f.answer(func(q string, _ int64) *answer {
+		if q == "c" {
+			return &answer{response: jobtest.AnswerBody(`{"mood":"good","mood_confidence":1,"tags":["bad"],"tags_confidence":1}`)}
+		}
+		return &answer{response: jobtest.AnswerBody(`{"mood":"good","mood_confidence":0.5,"tags":[],"tags_confidence":0.25}`)}
+	})
+	jobtest.Equal(t, "columns", f.mustDerive("q", "mood", "mood_confidence", "tags", "tags_confidence", "status"),
+		"a good 0.5 [] 0.25 ok", "b good 0.5 [] 0.25 ok", "c null null null null invalid")
+	totals, _, err := f.deriver.Derive(t.Context(), Target{To: new(bytes.Buffer), Path: "out.jsonl"})
+	if err != nil || !reflect.DeepEqual(totals.Labels, cost.LabelCounts{"mood": {"good": 2}, "tags": {"": 2}}) {
+		t.Errorf("the totals are %+v, %v", totals, err)
+	}
+	s := jobtest.Load(t, "classify: {text: '{{.q}}', questions: {status: {labels: [good, bad]}}}")
+	if _, err := NewColumns(s, []batch.Column{{Name: "status"}}); err == nil || !strings.Contains(err.Error(), `a question "status", and the output a result column of that name`) {
+		t.Errorf("a question with the name of a result column: %v", err)
 	}
 }
 

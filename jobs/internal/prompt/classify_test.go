@@ -257,13 +257,17 @@ func TestClassifyMistakes(t *testing.T) {
 // Whatever a model says, what is read of it are the job's labels, as many as it
 // wants, or an error.
 func FuzzClassifyValues(f *testing.F) {
-	for _, seed := range []string{`a`, `"b"`, "```json\n[\"a\"]\n```", `{"rationale":"r","labels":["a","c, d"],"confidence":"0.5"}`, `[[[`, "a;b|c, d", `{"labels":null}`, "```", "``````", "\x00", `[null]`, `{"confidence":1e999,"labels":[]}`} {
+	for _, seed := range []string{`a`, `"b"`, "```json\n[\"a\"]\n```", `{"rationale":"r","labels":["a","c, d"],"confidence":"0.5"}`, `[[[`, "a;b|c, d", `{"labels":null}`, "```", "``````", "\x00", `[null]`, `{"confidence":1e999,"labels":[]}`,
+		`{"ONE":"a","one_confidence":1,"labels":"a;b","labels_confidence":"0.5"}`} {
 		f.Add(seed)
 	}
 	labels := spec.Labels{{Name: "a"}, {Name: "b"}, {Name: "c, d"}, {Name: "."}}
 	var kinds []*Classification
-	for _, c := range []spec.Classify{{}, {Multi: true, MinLabels: 1, MaxLabels: 2}, {Multi: true, Rationale: true, Confidence: true}, {Confidence: true}} {
-		c.Text, c.Labels = "{{.x}}", labels
+	for _, c := range []spec.Classify{
+		{Labels: labels}, {Labels: labels, Multi: true, MinLabels: 1, MaxLabels: 2}, {Labels: labels, Multi: true, Rationale: true, Confidence: true}, {Labels: labels, Confidence: true},
+		{Questions: spec.Questions{{Name: "one", Labels: labels}, {Name: "labels", Labels: labels, Multi: true, MaxLabels: 2}}, Confidence: true},
+	} {
+		c.Text = "{{.x}}"
 		k, err := newKind(job{&spec.Spec{Classify: &c}, Wording})
 		if err != nil {
 			f.Fatal(err)
@@ -279,17 +283,17 @@ func FuzzClassifyValues(f *testing.F) {
 			if len(values) != len(k.columns()) {
 				t.Fatalf("%q has %d values", text, len(values))
 			}
-			given, _ := k.LabelsOf(values)
-			for _, l := range given {
-				if !slices.Contains(k.labels, l) {
-					t.Errorf("%q is read as %q", text, l)
+			for i, q := range k.Questions {
+				given, c := k.LabelsOf(values, i)
+				for _, l := range given {
+					if !slices.Contains(q.labels, l) {
+						t.Errorf("%q is read as %q", text, l)
+					}
 				}
-			}
-			if n := len(given); n < k.minLabels || k.maxLabels > 0 && n > k.maxLabels || !k.Multi && n != 1 {
-				t.Errorf("%q has %d labels", text, n)
-			}
-			if k.Confidence {
-				if c := values[1].(float64); !(c >= 0 && c <= 1) {
+				if n := len(given); n < q.minLabels || q.maxLabels > 0 && n > q.maxLabels || !q.Multi && n != 1 {
+					t.Errorf("%q has %d labels", text, n)
+				}
+				if !(c >= 0 && c <= 1) {
 					t.Errorf("%q has the confidence %v", text, c)
 				}
 			}
@@ -360,7 +364,7 @@ func TestParseLabelsOfNumbers(t *testing.T) {
 		{"['true', 'x'], multi: true", `[true, "X"]`, "[true x]"},
 	} {
 		k := mustPrompt(t, "classify: {text: '{{.x}}', labels: "+c.labels+"}").Classification()
-		labels, err := k.ParseLabels(c.text)
+		labels, err := k.Questions[0].ParseLabels(c.text)
 		if err != nil {
 			labels = nil
 			if !strings.Contains(err.Error(), c.want) {

@@ -1,8 +1,7 @@
 package prompt
 
 import (
-	"encoding/json"
-	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/genbatch/genbatch/batch"
@@ -10,28 +9,6 @@ import (
 	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
-
-// ParseLabels returns the labels in a text that a person wrote, such as the value of a
-// column of known labels. Numbers may be written as tables write them: pandas makes 1.0 of 1
-// in a column with gaps. A text that names anything else is an error.
-func (k *Classification) ParseLabels(text string) ([]string, error) {
-	if k.Multi {
-		var items []json.RawMessage
-		if json.Unmarshal([]byte(text), &items) != nil {
-			return k.labels.list(k.labels.numbered(text))
-		}
-		texts := make([]string, len(items))
-		for i, item := range items {
-			texts[i] = k.labels.numbered(unquoted(string(item)))
-		}
-		return k.labels.all(texts)
-	}
-	label, ok := k.labels.find(k.labels.numbered(text))
-	if !ok {
-		return nil, fmt.Errorf("%q is none of the labels", message.OneLine(text, 60))
-	}
-	return []string{label}, nil
-}
 
 // IsExample reports whether the row's text is one of the examples, which the model
 // has been shown with its label.
@@ -55,11 +32,7 @@ func (k *Classification) turns(examples []spec.Example) (contents []any, err err
 		if strings.TrimSpace(x.Text) == "" {
 			return nil, spec.Errorf("", "%s: the example has no text", place)
 		}
-		labels, err := k.exampleLabels(x.Label, place)
-		if err != nil {
-			return nil, err
-		}
-		answer, err := k.exampleAnswer(labels)
+		answer, err := k.exampleAnswer(&x, place)
 		if err != nil {
 			return nil, err
 		}
@@ -76,59 +49,98 @@ func (k *Classification) turns(examples []spec.Example) (contents []any, err err
 	return contents, spec.CheckExamples(len(k.shown), size)
 }
 
+// exampleAnswer returns what the model is shown as its answer to the example at a place. It
+// has no confidence and no rationale, since made-up ones would teach the model wrong ones.
+func (k *Classification) exampleAnswer(x *spec.Example, place string) (string, error) {
+	if err := k.checkExample(x, place); err != nil {
+		return "", err
+	}
+	var object []byte // in the order in which the model is to answer
+	for _, q := range k.Questions {
+		given := x.Label
+		if k.isNamed() {
+			given = x.Labels[q.Name]
+		}
+		labels, err := q.exampleLabels(given, place)
+		if err != nil {
+			return "", err
+		}
+		if !q.Multi && !k.asksObject() {
+			return labels[0], nil
+		}
+		var value any = labels
+		if !q.Multi {
+			value = labels[0]
+		}
+		text, err := apijson.Marshal(value)
+		if err != nil || !k.asksObject() {
+			return string(text), err
+		}
+		object = append(apijson.AppendString(append(object, ','), q.Column()), ':')
+		object = append(object, text...)
+	}
+	return "{" + string(object[1:]) + "}", nil
+}
+
+// checkExample refuses an example that gives labels in the way of another kind of job, or
+// for a question that there is not.
+func (k *Classification) checkExample(x *spec.Example, place string) error {
+	if !k.isNamed() {
+		if len(x.Labels) > 0 {
+			return spec.Errorf("write label: LABEL, or name the questions under classify:", "%s: the example has labels by question, and the job no questions", place)
+		}
+		return nil
+	}
+	var names []string
+	for _, q := range k.Questions {
+		names = append(names, q.Name)
+		if _, ok := x.Labels[q.Name]; !ok {
+			return spec.Errorf("write labels: {"+q.Name+": LABEL, ...} with each of the questions", "%s: the example has no label for the question %s", place, q.Name)
+		}
+	}
+	for name := range x.Labels {
+		if !slices.Contains(names, name) {
+			return spec.Errorf("the questions are "+message.List(names), "%s: the example has a label for %q, which is no question", place, message.OneLine(name, 60))
+		}
+	}
+	if len(x.Label) > 0 {
+		return spec.Errorf("keep labels, by question", "%s: the example has label beside labels", place)
+	}
+	return nil
+}
+
 // exampleLabels returns the labels that are given for the example at a place, spelled as
 // the job has them.
-func (k *Classification) exampleLabels(given []string, place string) ([]string, error) {
-	if k.Multi {
+func (q *Question) exampleLabels(given []string, place string) ([]string, error) {
+	of := ""
+	if q.Name != "" {
+		of = q.Name + ": "
+	}
+	if q.Multi {
 		var labels []string
 		var err error
 		if len(given) == 1 {
-			labels, err = k.labels.list(given[0])
+			labels, err = q.labels.list(given[0])
 		} else {
-			labels, err = k.labels.all(given)
+			labels, err = q.labels.all(given)
 		}
 		if err != nil {
-			return nil, spec.Errorf("an empty list is written []", "%s: of the example's labels, %w", place, err)
+			return nil, spec.Errorf("an empty list is written []", "%s: %sof the example's labels, %w", place, of, err)
 		}
-		if n := len(labels); n < k.minLabels || k.maxLabels > 0 && n > k.maxLabels {
-			return nil, spec.Errorf("", "%s: the example has %s, which min_labels and max_labels do not allow", place, message.Plural(n, "label"))
+		if n := len(labels); n < q.minLabels || q.maxLabels > 0 && n > q.maxLabels {
+			return nil, spec.Errorf("", "%s: %sthe example has %s, which min_labels and max_labels do not allow", place, of, message.Plural(n, "label"))
 		}
 		return labels, nil
 	}
 	if len(given) != 1 {
-		return nil, spec.Errorf("say multi: true where a text can have several", "%s: the example has %s, and is to have one", place, message.Plural(len(given), "label"))
+		return nil, spec.Errorf("say multi: true where a text can have several", "%s: %sthe example has %s, and is to have one", place, of, message.Plural(len(given), "label"))
 	}
-	label, ok := k.labels.find(given[0])
+	label, ok := q.labels.find(given[0])
 	if !ok {
-		return nil, spec.Errorf(k.labels.hint(given[0]), "%s: the example's label %q is none of the job's", place, message.OneLine(given[0], 60))
+		return nil, spec.Errorf(q.labels.hint(given[0]), "%s: %sthe example's label %q is none of the job's", place, of, message.OneLine(given[0], 60))
 	}
 	return []string{label}, nil
 }
-
-// exampleAnswer returns what the model is shown as its answer to an example. It has no
-// confidence and no rationale, since made-up ones would teach the model wrong ones.
-func (k *Classification) exampleAnswer(labels []string) (string, error) {
-	var answer any = labels
-	switch {
-	case k.Multi && k.asksObject():
-		answer = map[string]any{"labels": labels}
-	case k.Multi:
-	case k.asksObject():
-		answer = map[string]any{"label": labels[0]}
-	default:
-		return labels[0], nil
-	}
-	text, err := apijson.Marshal(answer)
-	return string(text), err
-}
-
-// Labels returns the job's labels, as it spells them and in its order. The slice is not to
-// be changed.
-func (k *Classification) Labels() []string { return k.labels }
-
-// Hint returns a hint for a text that is none of the labels: the label that is most likely
-// meant, or all of them.
-func (k *Classification) Hint(text string) string { return k.labels.hint(text) }
 
 // ExampleSize returns how many examples the model is shown with each row, and how many
 // bytes of text they are.

@@ -106,7 +106,7 @@ func TestWordingIsPinned(t *testing.T) {
 }
 
 func TestClassifyValues(t *testing.T) {
-	k := &Classification{labels: []string{"positive", "very negative", "N/A", "U.S."}}
+	k := &Classification{Questions: []*Question{{labels: []string{"positive", "very negative", "N/A", "U.S."}}}}
 	for text, want := range map[string]string{
 		"positive": "positive", " Positive\n": "positive", `"very negative"`: "very negative", "`n/a`": "N/A", "positive.": "positive", "U.S.": "U.S.", "**u.s**": "U.S.",
 		"neutral": "", "": "", "positive, very negative": "", "I think it is positive": "",

@@ -234,10 +234,12 @@ func (p *Prompt) Oddities(names []string) (list []string) {
 		}
 	}
 	if k := p.kind.classification; k != nil {
-		if name := k.labels.describing(p.spec.Classify.Labels); name != "" {
-			label, text, _ := strings.Cut(name, ": ")
-			list = append(list, fmt.Sprintf("a label holds a colon, and is the label as a whole: %q; a description is given by --label %q --describe %q, or by a map under labels:",
-				message.OneLine(name, 60), label, message.OneLine(label+"="+text, 60)))
+		for i, asked := range p.spec.Classify.All() {
+			if name := k.Questions[i].labels.describing(asked.Labels); name != "" {
+				label, text, _ := strings.Cut(name, ": ")
+				list = append(list, fmt.Sprintf("a label holds a colon, and is the label as a whole: %q; a description is given by --label %q --describe %q, or by a map under labels:",
+					message.OneLine(name, 60), label, message.OneLine(label+"="+text, 60)))
+			}
 		}
 	}
 	return list
