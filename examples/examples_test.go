@@ -23,6 +23,7 @@ import (
 func TestExamples(t *testing.T) {
 	for name, check := range map[string]func(*testing.T, *example){
 		"classify":  classify,
+		"questions": questions,
 		"summarize": summarize,
 		"extract":   extract,
 		"captions":  captions,
@@ -32,6 +33,42 @@ func TestExamples(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			check(t, copyExample(t, name))
 		})
+	}
+}
+
+func questions(t *testing.T, e *example) {
+	tickets := readCSV(t, e.path("tickets.csv"))
+	e.finish(16, "out/answers.csv")
+	rows := readCSV(t, e.path("out/answers.csv"))
+	want := []string{"id", "message", "topic", "urgency", "wishes", "topic_correct", "urgency_correct", "wishes_correct", "status", "error", "cost_usd"}
+	if !slices.Equal(rows[0], want) || len(rows) != len(tickets) {
+		t.Fatalf("the output has %d rows with the columns %q, want %d with %q", len(rows)-1, rows[0], len(tickets)-1, want)
+	}
+	right := make(map[string]int)
+	for i, row := range rows[1:] {
+		known := tickets[i+1]
+		var wishes []string
+		if row[8] != "ok" || row[2] == "" || row[3] == "" || json.Unmarshal([]byte(row[4]), &wishes) != nil {
+			t.Errorf("ticket %s has the answers %q", row[0], row[2:])
+		}
+		for j, name := range []string{"topic", "urgency"} {
+			if known[2+j] == "" {
+				if row[5+j] != "" {
+					t.Errorf("the %s of ticket %s is compared with nothing", name, row[0])
+				}
+				continue
+			}
+			if row[5+j] != fmt.Sprint(row[2+j] == known[2+j]) {
+				t.Errorf("ticket %s has the %s %q, known is %q, and correct is %s", row[0], name, row[2+j], known[2+j], row[5+j])
+			}
+			if row[5+j] == "true" {
+				right[name]++
+			}
+		}
+	}
+	// The tickets have four topics, and two degrees of urgency.
+	if right["topic"] < 12 || right["urgency"] < 8 {
+		t.Errorf("right answers: %v", right)
 	}
 }
 

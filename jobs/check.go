@@ -48,11 +48,11 @@ func (j *Job) checkColumns() error {
 		if err := spec.CheckColumns("media", j.media.Columns(), names); err != nil {
 			return err
 		}
-		for _, o := range [...]struct{ option, column string }{{"expected", j.spec.Expected}, {"key", j.spec.Key}} {
-			if o.column == "" {
-				continue
-			}
-			if err := spec.CheckColumns(o.option, []string{o.column}, names); err != nil {
+		if err := spec.CheckColumns("expected", j.columns.Known(), names); err != nil {
+			return err
+		}
+		if j.spec.Key != "" {
+			if err := spec.CheckColumns("key", []string{j.spec.Key}, names); err != nil {
 				return err
 			}
 		}

@@ -98,7 +98,7 @@ func TestErrorsToMatch(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				time.Sleep(time.Until(time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC))) // when models have prices
 				s := moodyJob(t)
-				s.Expected, s.Dedupe = "", false
+				s.Expected, s.Dedupe = nil, false
 				if tt.job != nil {
 					tt.job(t, &s)
 				}

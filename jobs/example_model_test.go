@@ -81,7 +81,7 @@ func ExampleEvaluation() {
 	}
 	spec.Endpoint, spec.Prompt = "", ""
 	spec.Classify = &jobs.Classify{Text: "{{.text}}", Labels: jobs.Labels{{Name: "good"}, {Name: "bad"}}}
-	spec.Expected = "known"
+	spec.Expected = jobs.Expected{"": {Column: "known"}}
 
 	j, err := jobs.Open(spec, jobs.Options{Model: critic{}})
 	if err != nil {
@@ -92,7 +92,7 @@ func ExampleEvaluation() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	e := summary.Job.Evaluation
+	e := summary.Job.Evaluations[0]
 	fmt.Printf("%d of %d rows have the known label: accuracy %.2f\n", e.Correct, e.Rows, *e.Accuracy)
 	fmt.Printf("95%% interval: %.2f to %.2f\n", e.Interval[0], e.Interval[1])
 	for _, l := range e.Labels {

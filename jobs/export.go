@@ -30,7 +30,7 @@ func (j *Job) deriver() *output.Deriver {
 func (j *Job) derive(ctx context.Context, to output.Target) (*Totals, writer.Sum, error) {
 	totals, sum, err := j.deriver().Derive(ctx, to)
 	if err == nil {
-		j.critic.WarnUnknown(totals.Evaluation)
+		j.critic.WarnUnknown(totals.Evaluations)
 	}
 	return totals, sum, err
 }

@@ -78,7 +78,7 @@ func moodyJob(t *testing.T) jobs.Spec {
 	return jobs.Spec{
 		Input: jobs.List{input}, Output: filepath.Join(dir, "labels.csv"), Model: "gemini-2.5-flash-lite",
 		Classify: &jobs.Classify{Text: "{{.text}}", Labels: jobs.Labels{{Name: "good"}, {Name: "bad"}}},
-		Expected: "known", Dedupe: true, RawResponse: true, MaxAttempts: 1, Concurrency: 2,
+		Expected: jobs.Expected{"": {Column: "known"}}, Dedupe: true, RawResponse: true, MaxAttempts: 1, Concurrency: 2,
 	}
 }
 

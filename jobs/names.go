@@ -29,6 +29,10 @@ type (
 	Questions = spec.Questions
 	// A Question is one of them, with labels of its own.
 	Question = spec.Question
+	// Expected says which columns are compared with known values.
+	Expected = spec.Expected
+	// An ExpectedColumn says where the known values of one stand.
+	ExpectedColumn = spec.ExpectedColumn
 	// A Label is a name with an optional description, both of which the model reads.
 	Label = spec.Label
 	// Examples are texts with their labels, which show the model what is meant.
@@ -67,8 +71,14 @@ type (
 
 // How labels compare with known ones, which package eval defines.
 type (
-	// An Evaluation compares the labels of a job with those of its column expected.
+	// An Evaluation compares the answers of a job with known values.
 	Evaluation = eval.Evaluation
+	// Kind is a way in which values are compared.
+	Kind = eval.Kind
+	// LabelFigures say how labels compare with known ones.
+	LabelFigures = eval.LabelFigures
+	// NumberFigures say how far numbers are off.
+	NumberFigures = eval.NumberFigures
 	// Excluded counts the rows that it leaves out.
 	Excluded = eval.Excluded
 	// Scores are precision, recall and F1.

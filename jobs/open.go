@@ -129,7 +129,7 @@ func prepare(s Spec, o Options) (*Job, error) {
 	if j.prompt, err = prompt.New(&j.spec, wording); err != nil {
 		return nil, err
 	}
-	if j.columns, err = output.NewColumns(&j.spec, j.prompt.Columns()); err != nil {
+	if j.columns, err = output.NewColumns(&j.spec, j.prompt); err != nil {
 		return nil, err
 	}
 	if j.prices, err = s.PriceTable(); err != nil {

@@ -153,7 +153,7 @@ func (s *Status) readOutput(j *Job) error {
 		s.InOutput = m.Rows
 	}
 	if s.Finished {
-		s.Evaluation = m.Summary.Evaluation
+		s.Evaluations = m.Summary.Evaluations
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ func exportCommand(con *console) *cli.Command {
 			&cli.BoolFlag{Name: "bom", Category: groupOutput, Usage: "begin CSV and TSV with a byte order mark, by which Excel knows UTF-8"},
 			&cli.BoolFlag{Name: "csv-safe", Category: groupOutput, Usage: "guard CSV cells that a spreadsheet would take for a formula"},
 			&cli.BoolFlag{Name: "force", Category: groupOutput, Usage: "replace a file that is there"},
-			&cli.StringFlag{Name: "expected", Category: groupOutput, Usage: "`COLUMN` with the labels that are right, to compare a classification with"},
+			&cli.StringSliceFlag{Name: "expected", Category: groupOutput, Usage: "`COLUMN` with the right answers, to compare with; or NAME=COLUMN for each column of the answers; repeatable"},
 			&cli.StringFlag{Name: "prices", Category: groupOutput, Usage: "`FILE` of prices that count before the built-in ones"},
 			stateFlag(), jsonFlag(), &cli.StringFlag{Name: "log-level", Category: groupTalk, Value: "warn", Usage: "least `LEVEL` of messages to show: debug, info, warn or error"},
 		},

@@ -168,7 +168,15 @@ func settings() []setting {
 			classify(s).Examples = jobs.Examples{}
 			return &classify(s).Examples.File
 		}),
-		textSetting("expected", groupLabels, "`COLUMN` with the labels that are right: the summary says how well a classification does", func(s *jobs.Spec) *string { return &s.Expected }),
+		{
+			&cli.StringSliceFlag{Name: "expected", Category: groupLabels, Usage: "`COLUMN` with the right answers, to compare with; or NAME=COLUMN for each column of the answers; repeatable", EnvVars: env("expected")},
+			func(c *cli.Context, s *jobs.Spec) {
+				s.Expected = nil
+				for _, pair := range c.StringSlice("expected") {
+					expect(s, pair)
+				}
+			},
+		},
 		{
 			&cli.StringSliceFlag{Name: "set", Category: groupAsk, Usage: "`PATH=TEMPLATE`: a field of each row's own request, by its columns: generationConfig.temperature={{.temp}}, model, system; repeatable", EnvVars: env("set")},
 			setOverrides,
@@ -244,6 +252,18 @@ func describe(c *jobs.Classify, pair string) {
 		}
 	}
 	c.Descriptions[name] = text
+}
+
+// expect notes COLUMN, or NAME=COLUMN.
+func expect(s *jobs.Spec, pair string) {
+	name, column, ok := strings.Cut(pair, "=")
+	if !ok {
+		name, column = "", pair
+	}
+	if s.Expected == nil {
+		s.Expected = make(jobs.Expected)
+	}
+	s.Expected[strings.TrimSpace(name)] = jobs.ExpectedColumn{Column: strings.TrimSpace(column)}
 }
 
 // setOverrides lays --set over what the job file sets, path by path. A value without "="

@@ -129,6 +129,7 @@ func jobFileKeys(t *testing.T, keys map[string]string) string {
 	}{
 		{"", reflect.TypeFor[jobs.Spec]()}, {"classify", reflect.TypeFor[jobs.Classify]()}, {"questions", reflect.TypeFor[jobs.Question]()}, {"summarize", reflect.TypeFor[jobs.Summarize]()},
 		{"extract", reflect.TypeFor[jobs.Extract]()}, {"raw", reflect.TypeFor[jobs.Raw]()}, {"examples", reflect.TypeFor[jobs.Examples]()}, {"media", reflect.TypeFor[jobs.MediaColumn]()},
+		{"expected", reflect.TypeFor[jobs.ExpectedColumn]()},
 	} {
 		if group.key != "" {
 			fmt.Fprintf(&b, "\n### Keys under %s\n", group.key)
@@ -162,6 +163,8 @@ func valueName(t reflect.Type) string {
 		return "duration"
 	case t == reflect.TypeFor[jobs.List]():
 		return "text or list"
+	case t == reflect.TypeFor[jobs.Expected](), t == reflect.TypeFor[jobs.ExpectedColumn]():
+		return "text or keys"
 	case t == reflect.TypeFor[jobs.Schema]():
 		return "JSON Schema, or a file"
 	case t == reflect.TypeFor[jobs.Labels](), t == reflect.TypeFor[jobs.MediaColumns](), t == reflect.TypeFor[jobs.Examples](), t == reflect.TypeFor[jobs.Questions]():

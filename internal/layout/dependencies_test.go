@@ -20,7 +20,7 @@ var dependencies = map[string][]string{
 	"golang.org/x/oauth2":              {"batch/gemini"},
 	"golang.org/x/sync":                {"batch/run.go"},
 	"golang.org/x/term":                {"internal/terminal/writer.go"},
-	"golang.org/x/text":                {"internal/textfile", "jobs/spec", "jobs/internal/prompt"},
+	"golang.org/x/text":                {"internal/textfile", "jobs/eval", "jobs/spec", "jobs/internal/prompt"},
 	"golang.org/x/time":                {"jobs/internal/critic/critic.go"},
 
 	// Cloud Storage, where Vertex AI reads batches: a protocol of its own, with resumed

@@ -100,9 +100,10 @@ var house = []floor{
 	}},
 	{"words", []room{
 		{"jobs/spec", []string{"reader", "batch", "batch/gemini", "batch/price", "internal/apijson", "internal/fileformat", "internal/message", "internal/redact", "internal/textfile"}},
-		{"jobs/eval", []string{"batch", "internal/message"}},
+		{"jobs/eval", []string{"jobs/internal/stats", "batch", "internal/message"}},
 		{"jobs/plan", []string{"batch/price", "batch/quota"}},
 	}},
+	{"statistics", []room{{"jobs/internal/stats", nil}}},
 	{"files", []room{
 		{"reader", []string{"batch", "reader/internal/columnname", "reader/internal/pages", "internal/fileformat", "internal/plainjson", "internal/textfile"}},
 		{"writer", []string{"batch", "internal/durable", "internal/fileformat", "internal/plainjson", "internal/textfile"}},

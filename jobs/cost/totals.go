@@ -18,9 +18,8 @@ type Totals struct {
 	Status map[batch.Status]int64 `json:"status"`           // rows by status
 	Labels LabelCounts            `json:"labels,omitempty"` // of a classification
 
-	// Evaluation compares the labels of an output with known ones. It is nil if there are
-	// none to compare with.
-	Evaluation *eval.Evaluation `json:"evaluation,omitempty"`
+	// Evaluations compare columns of an output with known values, in the columns' order.
+	Evaluations []*eval.Evaluation `json:"evaluations,omitempty"`
 
 	Problems map[string]int64 `json:"problems,omitempty"` // rows by the reason why they are not ok; see AddProblem
 	Written  int64            `json:"-"`                  // rows of the output
@@ -204,8 +203,8 @@ func (t *Totals) model(name string) *ModelTotals {
 	return &t.Models[i]
 }
 
-// Clone returns a copy that later additions to t do not change. Both share the Evaluation,
-// which is complete when it is set.
+// Clone returns a copy that later additions to t do not change. Both share the
+// Evaluations, which are complete when they are set.
 func (t *Totals) Clone() Totals {
 	c := *t
 	c.Status = maps.Clone(t.Status)

@@ -175,7 +175,7 @@ func TestPropose(t *testing.T) {
 				t.Errorf("proposed is\n%s\nwant\n%s", got, tt.want)
 			}
 			s, _ := reread(t, d)
-			if len(s.Media) != len(d.Media) || s.Key != d.Key || s.Expected != d.Expected || s.Output != d.Output {
+			if len(s.Media) != len(d.Media) || s.Key != d.Key || s.Expected[""].Column != d.Expected || s.Output != d.Output {
 				t.Errorf("the job file is read as %+v", s)
 			}
 			if c := s.Classify; c != nil && (len(c.Labels) != len(d.Labels) || c.Text != strings.Join(d.Text, "\n\n")) {
@@ -208,8 +208,8 @@ func TestStrangeNames(t *testing.T) {
 		if terminal.Safe(text) != text || terminal.Safe(d.Choices("")) != d.Choices("") {
 			t.Errorf("%q: a terminal may obey the file or the summary:\n%q", name, text)
 		}
-		if s.Expected != "class: "+name {
-			t.Errorf("%q: expected is read as %q", name, s.Expected)
+		if s.Expected[""].Column != "class: "+name {
+			t.Errorf("%q: expected is read as %v", name, s.Expected)
 		}
 		tmpl, err := template.New("text", s.Classify.Text, template.Latest)
 		if err != nil {

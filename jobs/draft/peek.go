@@ -57,11 +57,11 @@ func Reference(column string) string { return template.Reference(column) }
 // The rest of the Spec need not be complete: what its kind would add is left out if that
 // cannot be told.
 func ResultColumns(s spec.Spec) []batch.Column {
-	var ofKind []batch.Column
-	if p, err := prompt.New(&s, prompt.Wording); err == nil {
-		ofKind = p.Columns()
+	p, err := prompt.New(&s, prompt.Wording)
+	if err != nil {
+		p = nil
 	}
-	columns, err := output.NewColumns(&s, ofKind)
+	columns, err := output.NewColumns(&s, p)
 	if err != nil {
 		return nil
 	}

@@ -297,7 +297,10 @@ func (d *Draft) resultColumns() []string {
 
 // choosePrefix sees to it that no result column has the name of a column of the input.
 func (d *Draft) choosePrefix() error {
-	s := &spec.Spec{Model: d.Model, Expected: d.Expected}
+	s := &spec.Spec{Model: d.Model}
+	if d.Expected != "" {
+		s.Expected = spec.Expected{"": {Column: d.Expected}}
+	}
 	switch d.Kind {
 	case Classify:
 		s.Classify = &spec.Classify{Text: "x", Labels: spec.Labels{{Name: "a"}, {Name: "b"}}}
@@ -323,7 +326,7 @@ func (d *Draft) choosePrefix() error {
 		default:
 			s.Prefix = fmt.Sprintf("ai%d_", n)
 		}
-		results, err := output.NewColumns(s, made.Columns())
+		results, err := output.NewColumns(s, made)
 		if err != nil {
 			return err
 		}

@@ -6,46 +6,86 @@ import (
 	"slices"
 )
 
-// An Evaluation says how labels compare with known ones. Ratios are from 0 to 1, and nil if
-// there is nothing to divide by. They are those of scikit-learn's classification_report with
-// zero_division=0. A row without a label counts as wrong.
+// A Kind is a way in which values are compared.
+type Kind string
+
+// The kinds of values. All but labels are compared as texts say them.
+const (
+	Label  Kind = "label"  // one of some labels, or several of them
+	Number Kind = "number" // right within a tolerance
+	Date   Kind = "date"   // right if it is the same day, or the same instant where both say a time
+	Set    Kind = "set"    // a list whose order does not count, and each of whose items counts once
+	Text   Kind = "text"
+)
+
+// An Evaluation says how the values of a column compare with known ones. Ratios are from 0 to
+// 1, and nil if there is nothing to divide by. A row without an answer counts as wrong.
 type Evaluation struct {
-	Column string `json:"expected"`       // the column with the known labels
-	Multi  bool   `json:"multi,omitzero"` // whether a row may have any number of labels
+	Expected string `json:"expected"`       // the input's column with the known values
+	Column   string `json:"column"`         // the column that is compared with it
+	Kind     Kind   `json:"kind"`           // which of the figures below there are
+	Multi    bool   `json:"multi,omitzero"` // of labels: whether a row may have any number of them
 
 	Rows     int64 `json:"rows"`     // rows that were compared
-	Correct  int64 `json:"correct"`  // rows with the expected label; with Multi, with exactly the expected ones
-	NoLabel  int64 `json:"no_label"` // compared rows that are not ok, and so have no label
+	Correct  int64 `json:"correct"`  // rows with the expected value; with Multi and of sets, with exactly the expected ones
+	NoLabel  int64 `json:"no_label"` // compared rows that are not ok, and so have no label or other value
 	Excluded `json:"not_compared"`
 
-	Accuracy *float64 `json:"accuracy"` // Correct / Rows; with Multi, the exact-match ratio
+	Accuracy *float64 `json:"accuracy"` // Correct / Rows; with Multi and of sets, the exact-match ratio
 	// Interval is the 95 % confidence interval of the accuracy by Wilson's score. It tells
 	// how much a sample of this size says about all rows.
 	Interval *[2]float64 `json:"accuracy_interval_95"`
-	// HammingLoss is the share of wrong decisions over all pairs of a row and a label. It is
-	// nil without Multi.
-	HammingLoss *float64 `json:"hamming_loss,omitempty"`
 
-	Micro    Scores `json:"micro"`    // over all decisions, whatever the label
-	Macro    Scores `json:"macro"`    // mean over the labels that are expected or given anywhere
-	Weighted Scores `json:"weighted"` // the same mean, weighted by how often a label is expected
+	// Micro has the scores over all decisions, whatever the label, or the item of a set. It
+	// is empty for other kinds.
+	Micro        Scores `json:"micro,omitzero"`
+	LabelFigures        // empty for other kinds
 
-	Labels []LabelScores `json:"labels"` // in the order of [Config.Labels]
+	// Jaccard is the mean over the rows of how many items the expected set and the given one
+	// share, of those in either: scikit-learn's jaccard_score with average="samples" and
+	// zero_division=1. It is nil for other kinds.
+	Jaccard *float64 `json:"jaccard,omitempty"`
 
-	// Confusion counts rows by the expected label, and below that by the given one. An empty
-	// name stands for no label. It is nil with Multi.
-	Confusion map[string]map[string]int64 `json:"confusion,omitempty"`
+	Numbers *NumberFigures `json:"numbers,omitempty"` // nil for other kinds
 
 	Calibration *Calibration `json:"calibration,omitempty"` // nil if answers state no confidence
 }
 
-// Excluded counts the rows that say nothing about the labels' quality, and so are not
+// LabelFigures are those of labels. The scores are those of scikit-learn's
+// classification_report with zero_division=0.
+type LabelFigures struct {
+	// HammingLoss is the share of wrong decisions over all pairs of a row and a label. It is
+	// nil without Multi.
+	HammingLoss *float64 `json:"hamming_loss,omitempty"`
+
+	Macro    Scores `json:"macro,omitzero"`    // mean over the labels that are expected or given anywhere
+	Weighted Scores `json:"weighted,omitzero"` // the same mean, weighted by how often a label is expected
+
+	Labels []LabelScores `json:"labels,omitempty"` // in the order of [Config.Labels]
+
+	// Confusion counts rows by the expected label, and below that by the given one. An empty
+	// name stands for no label. It is nil with Multi.
+	Confusion map[string]map[string]int64 `json:"confusion,omitempty"`
+}
+
+// NumberFigures say how far numbers are off. An error is the given number less the expected
+// one. The ratios are nil if there are no rows.
+type NumberFigures struct {
+	Tolerance string `json:"tolerance,omitempty"` // how much a right number may be off; empty for none
+	Rows      int64  `json:"rows"`                // compared rows that have both numbers
+
+	MeanAbsoluteError   *float64 `json:"mean_absolute_error"`
+	MedianAbsoluteError *float64 `json:"median_absolute_error"`
+	MeanError           *float64 `json:"mean_error"` // above 0 if numbers are given too high
+}
+
+// Excluded counts the rows that say nothing about the answers' quality, and so are not
 // compared. Pending rows are counted nowhere.
 type Excluded struct {
-	Missing  int64            `json:"without_expected"`         // rows without a known label
-	Unknown  int64            `json:"unknown_expected"`         // rows whose known label is none of [Config.Labels]
+	Missing  int64            `json:"without_expected"`         // rows without a known value
+	Unknown  int64            `json:"unknown_expected"`         // rows whose known value is none of the kind, or none of [Config.Labels]
 	Values   map[string]int64 `json:"unknown_values,omitempty"` // the Unknown rows by what they hold; the first 20 values only
-	Examples int64            `json:"examples"`                 // rows that the model was shown with their label
+	Examples int64            `json:"examples"`                 // rows that the model was shown with their value
 }
 
 // Scores are the figures of a label, or means of them. Precision is the share of the given
@@ -98,10 +138,8 @@ func scoresOf(correct, given, expected int64) Scores {
 	return Scores{ratio(correct, given), ratio(correct, expected), ratio(2*correct, given+expected)}
 }
 
-// finish computes the ratios from the counts.
+// finish computes the ratios of labels from the counts.
 func (e *Evaluation) finish() {
-	e.Accuracy = ratio(e.Correct, e.Rows)
-	e.Interval = wilson(e.Correct, e.Rows)
 	var all LabelScores
 	for i := range e.Labels {
 		l := &e.Labels[i]

@@ -15,7 +15,7 @@ import (
 // empty text is a row that is not ok.
 func evaluate(t *testing.T, c Config, rows ...[2]string) *Evaluation {
 	t.Helper()
-	c.Column, c.Parse = "known", c.parse
+	c.Expected, c.Parse = "known", c.parse
 	v := New(c)
 	for i, r := range rows {
 		g := Answer{OK: true}
@@ -159,7 +159,7 @@ func TestCalibration(t *testing.T) {
 
 // What a Parquet file or JSON holds in place of texts is compared too.
 func TestExpectedOfOtherTypes(t *testing.T) {
-	c := Config{Column: "known", Labels: []string{"1", "true", "2.5"}}
+	c := Config{Expected: "known", Labels: []string{"1", "true", "2.5"}}
 	c.Parse = c.parse
 	v := New(c)
 	for _, value := range []any{int64(1), json.Number("1"), true, 2.5, []byte("true"), json.RawMessage("null"), nil} {

@@ -1,21 +1,30 @@
 package eval
 
 import (
-	"slices"
+	"cmp"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/message"
 )
 
-// An Evaluator compares the labels of answers with known ones, row by row. It asks nothing
-// but the row and the answer, so labels can be compared long after the run. A nil Evaluator
+// An Evaluator compares the values of a column with known ones, row by row. It asks nothing
+// but the row and the answer, so values can be compared long after the run. A nil Evaluator
 // compares nothing. An Evaluator is not safe for concurrent use.
 type Evaluator struct {
 	config Config
+	kind   comparer
 
 	e     Evaluation
-	index map[string]int // a label's place in e.Labels
-	bands [10]band       // by tenths of the confidence
+	bands [10]band // by tenths of the confidence
+}
+
+// A comparer compares values of one kind.
+type comparer interface {
+	// add compares a known value with that of an answer, and adds them to its figures if
+	// they count. An error means that the text is no value of the kind.
+	add(known string, g *Answer, counts bool) (correct bool, err error)
+	// finish computes the figures of the kind.
+	finish(e *Evaluation)
 }
 
 // A band adds up the rows of a range of confidence.
@@ -24,33 +33,48 @@ type band struct {
 	sum           float64 // of the confidence
 }
 
-// A Config says what is compared. All fields but those that say otherwise are required.
+// A Config says what is compared. Expected is required, and of labels also Labels and Parse.
 type Config struct {
-	Column     string   // the input's column with the known labels
-	Labels     []string // all labels that there are
-	Multi      bool     // whether a row may have any number of labels
-	Confidence bool     // whether answers state a confidence
+	Expected   string // the input's column with the known values
+	Column     string // the name of what is compared with it
+	Kind       Kind   // default: Label
+	Confidence bool   // whether answers state a confidence
 
+	Labels []string // all labels that there are
+	Multi  bool     // whether a row may have any number of labels
 	// Parse returns the labels that a cell of the column names, in the order of Labels. It
 	// returns one label, unless Multi is set. An error means that the cell names anything
 	// else than Labels. It is not called for an empty cell.
 	Parse func(text string) ([]string, error)
 
-	// IsExample reports whether the model was shown this row's text with its label. Such a
-	// row says nothing about the labels' quality. Nil means that none was shown.
+	Tolerance Tolerance // of numbers
+	Normalize bool      // whether texts, and the items of sets, are compared by [Normalized]
+
+	// IsExample reports whether the model was shown this row's text with its value. Such a
+	// row says nothing about the answers' quality. Nil means that none was shown.
 	IsExample func(row *batch.Row) bool
 }
 
 // New returns an Evaluator before any row.
 func New(c Config) *Evaluator {
-	v := &Evaluator{config: c, index: make(map[string]int)}
-	v.e.Column, v.e.Multi = c.Column, c.Multi
-	for i, l := range c.Labels {
-		v.index[l] = i
-		v.e.Labels = append(v.e.Labels, LabelScores{Label: l})
+	c.Kind = cmp.Or(c.Kind, Label)
+	v := &Evaluator{config: c}
+	v.e.Expected, v.e.Column, v.e.Kind = c.Expected, c.Column, c.Kind
+	same := func(text string) string { return text }
+	if c.Normalize {
+		same = Normalized
 	}
-	if !c.Multi {
-		v.e.Confusion = make(map[string]map[string]int64)
+	switch c.Kind {
+	case Number:
+		v.kind = &numbers{tolerance: c.Tolerance}
+	case Date:
+		v.kind = dates{}
+	case Set:
+		v.kind = &sets{same: same}
+	case Text:
+		v.kind = texts{same}
+	default:
+		v.kind = newLabels(&c)
 	}
 	return v
 }
@@ -58,23 +82,35 @@ func New(c Config) *Evaluator {
 // An Answer is what the model answered about a row.
 type Answer struct {
 	Pending    bool     // whether there is no answer yet
-	OK         bool     // whether the answer has labels; with Multi, these may be none
+	OK         bool     // whether the answer has a value, which may be null; of labels, whether it has any, or with Multi may have none
 	Labels     []string // of [Config.Labels], in their order
+	Text       string   // the value of any other kind; empty if it is null
 	Confidence float64  // how sure the model says it is, from 0 to 1; used if [Config.Confidence] is set
 }
 
-// Add compares one row. It returns whether the row's labels are right, or nil if that is not
-// known: the row is pending, or its known label is missing or is none of the labels.
+// Null is the text of a cell that says of a number, a date or a text that it is known to be
+// absent. The answer is right if it has none either.
+const Null = "null"
+
+// Add compares one row. It returns whether the row's value is right, or nil if that is not
+// known: the row is pending, or its known value is missing or is none of the kind.
 func (v *Evaluator) Add(row *batch.Row, g Answer) *bool {
 	if v == nil || g.Pending {
 		return nil
 	}
-	expected, ok := v.expected(row)
-	if !ok {
+	value, _ := row.Value(v.e.Expected)
+	text := batch.TextOfBytes(value)
+	if text == "" {
+		v.e.Missing++
 		return nil
 	}
-	correct := g.OK && slices.Equal(expected, g.Labels)
-	if v.config.IsExample != nil && v.config.IsExample(row) {
+	shown := v.config.IsExample != nil && v.config.IsExample(row)
+	correct, err := v.kind.add(text, &g, !shown)
+	if err != nil {
+		v.unknown(text)
+		return nil
+	}
+	if shown {
 		v.e.Examples++
 		return &correct
 	}
@@ -84,28 +120,6 @@ func (v *Evaluator) Add(row *batch.Row, g Answer) *bool {
 	}
 	if !g.OK {
 		v.e.NoLabel++
-	}
-	for _, l := range expected {
-		s := &v.e.Labels[v.index[l]]
-		s.Expected++
-		if slices.Contains(g.Labels, l) {
-			s.Correct++
-		}
-	}
-	for _, l := range g.Labels {
-		v.e.Labels[v.index[l]].Given++
-	}
-	if !v.e.Multi {
-		given := v.e.Confusion[expected[0]]
-		if given == nil {
-			given = make(map[string]int64)
-			v.e.Confusion[expected[0]] = given
-		}
-		label := "" // none
-		if len(g.Labels) > 0 {
-			label = g.Labels[0]
-		}
-		given[label]++
 	}
 	if v.config.Confidence && g.OK {
 		b := &v.bands[min(int(g.Confidence*10), 9)]
@@ -118,18 +132,8 @@ func (v *Evaluator) Add(row *batch.Row, g Answer) *bool {
 	return &correct
 }
 
-// expected returns the row's known labels. Rows without any are counted; then ok is false.
-func (v *Evaluator) expected(row *batch.Row) (labels []string, ok bool) {
-	value, _ := row.Value(v.e.Column)
-	text := batch.TextOfBytes(value)
-	if text == "" {
-		v.e.Missing++
-		return nil, false
-	}
-	labels, err := v.config.Parse(text)
-	if err == nil {
-		return labels, true
-	}
+// unknown counts a row whose cell holds no value of the kind.
+func (v *Evaluator) unknown(text string) {
 	v.e.Unknown++
 	const most = 20
 	if v.e.Values == nil {
@@ -139,7 +143,6 @@ func (v *Evaluator) expected(row *batch.Row) (labels []string, ok bool) {
 	if _, known := v.e.Values[text]; known || len(v.e.Values) < most {
 		v.e.Values[text]++
 	}
-	return nil, false
 }
 
 // Result returns the evaluation of the rows so far, or nil for a nil Evaluator. It belongs to
@@ -148,7 +151,9 @@ func (v *Evaluator) Result() *Evaluation {
 	if v == nil {
 		return nil
 	}
-	v.e.finish()
+	v.e.Accuracy = ratio(v.e.Correct, v.e.Rows)
+	v.e.Interval = wilson(v.e.Correct, v.e.Rows)
+	v.kind.finish(&v.e)
 	if v.config.Confidence {
 		v.e.Calibration = v.calibration()
 	}

@@ -12,7 +12,7 @@ import (
 func ExampleEvaluator() {
 	labels := []string{"positive", "negative"}
 	v := eval.New(eval.Config{
-		Column: "truth", Labels: labels,
+		Expected: "truth", Labels: labels,
 		Parse: func(text string) ([]string, error) {
 			if !slices.Contains(labels, text) {
 				return nil, fmt.Errorf("%q is no label", text)

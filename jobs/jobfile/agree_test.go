@@ -52,11 +52,7 @@ func load(path string) (*spec.Spec, error) {
 	s.Input, s.Output, s.Model = spec.List{"in.csv"}, "out.csv", "gemini-3.5-flash-lite"
 	template := "{{.body}}"
 	if s.Prompt == "" && s.Classify == nil && s.Summarize == nil && s.Extract == nil && s.Raw == nil {
-		if s.Expected != "" {
-			s.Classify = new(spec.Classify)
-		} else {
-			s.Prompt = template
-		}
+		s.Prompt = template
 	}
 	some := spec.Schema(`{"type":"object","properties":{"a":{"type":"string"}}}`)
 	// What is in a file, and whether an object is a schema, is another matter.
@@ -185,6 +181,7 @@ var values = map[string][]any{
 		group1{"questions": group1{"a": group1{"labels": many{"x", "y"}}, "b_2": group1{"labels": group1{"x": "z", "y": nil}, "multi": true, "min_labels": 1, "ask": "Which?"}}},
 		group1{"questions": many{group1{"name": "a", "labels": many{"x", "y"}}}}, group1{"questions": many{group1{"labels": many{"x", "y"}}}}, group1{"questions": many{"a"}},
 		group1{"questions": group1{"a b": group1{"labels": many{"x", "y"}}}}, group1{"questions": group1{"a": group1{"lables": many{"x", "y"}}}}, group1{"questions": group1{"a": group1{"labels": many{"x", "y"}, "max_labels": -1}}},
+		group1{"questions": group1{"a": group1{"labels": many{"x", "y"}, "expected": "b"}}}, group1{"questions": group1{"a": group1{"labels": many{"x", "y"}, "expected": group1{"column": "b", "as": "labels"}}}},
 		group1{"descriptions": group1{"A": "b"}}, group1{"descriptions": many{}}, group1{"descriptions": group1{"A": many{}}}, group1{"model": "m"}},
 	"summarize": {group1{"text": "{{.body}}"}, group1{"words": 5}, group1{"words": "5"}, group1{"words": 5, "sentences": 2}, group1{"word": 5}, group1{"words": "five"}, group1{"sentences": 1.5}, group1{"style": many{}}, group1{"style": "bullets", "language": "English"}},
 	"extract":   {group1{"schema": "s.json"}, group1{"schema": 5}, group1{"schema": group1{"type": "object", "properties": group1{"b": group1{"type": "integer"}}}}, group1{"shema": "s.json"}},
@@ -206,7 +203,8 @@ var values = map[string][]any{
 	"batch_cleanup": {true, false, "yes"},
 	"deadline":      {"6h", "18:00", "9:00", "18:00:30", "25:00", "18:60", "2027-01-31T18:00", "2027-01-31 18:00", "2027-01-31T18:00:00Z", "2027-01-31t18:00z", "2027-01-31 18:00 +01:00", "2027-01-31T18:00:00+01:00", "2027-13-31T18:00", "2027-01-31", "2027-01-31T25:00", "soon", "-1h", " 6h ", "90", 6, "2 hours"},
 	"rpm":           {0, "+5", "-5", "5.0", "many", 1000}, "limit": {5, 0}, "sample": {5, 0}, "columns": {many{"id", "label"}}, "system": {"{{.body}}", "@s.txt"},
-	"expected": {"section"}, "max_output_tokens": {100}, "tpm": {10.5, 10.0},
+	"expected": {"section", 5, group1{"a": "b", "c": group1{"column": "d", "as": "number", "tolerance": 0.01}}, group1{"a": group1{"column": "b", "tolerance": "1%"}}, group1{"a": group1{"column": "b", "as": "text", "normalize": true}},
+		group1{"a": group1{"as": "text"}}, group1{"a": group1{"column": "b", "as": "numbers"}}, group1{"a": group1{"column": "b", "tolerance": -1}}, group1{"a": group1{"column": "b", "tolerance": "five"}}, group1{"a": many{"b"}}, group1{"a": group1{"colum": "b"}}}, "max_output_tokens": {100}, "tpm": {10.5, 10.0},
 }
 
 // randomJob returns a job with a few keys, each with a value that is right, or nearly.

@@ -52,10 +52,6 @@ func contradictions() object {
 		switch kind {
 		case "classify":
 			rules = append(rules, forbid("classify has no schema: its labels are one.", "schema", "schema_field"))
-		default:
-			rules = append(rules, forbid("expected goes with classify, and this job has "+kind+".", "expected"))
-		}
-		switch kind {
 		case "extract":
 			rules = append(rules, when("extract", object{{"required", []string{"schema"}}},
 				all(forbid("extract has a schema already.", "schema"), schemaGiven)))
@@ -65,7 +61,6 @@ func contradictions() object {
 		beside = beside.with(kind, all(rules...))
 	}
 	beside = append(beside, object{
-		{"expected", forbid("expected goes with classify, which has no schema.", "schema", "schema_field")},
 		{"limit", when("limit", notZero, inMember(zero.with("errorMessage", "Keep limit or sample."), "sample"))},
 		{"schema", schemaGiven},
 		{"max_output_tokens", inConfig("max_output_tokens says this already.", "maxOutputTokens", "max_output_tokens")},

@@ -24,6 +24,7 @@ var below = []struct {
 }{
 	{"classify", "classify", reflect.TypeFor[spec.Classify]()}, {"classify.questions.NAME", "questions", reflect.TypeFor[spec.Question]()}, {"summarize", "summarize", reflect.TypeFor[spec.Summarize]()}, {"extract", "extract", reflect.TypeFor[spec.Extract]()},
 	{"raw", "raw", reflect.TypeFor[spec.Raw]()}, {"media", "media", reflect.TypeFor[spec.MediaColumn]()}, {"classify.examples", "examples", reflect.TypeFor[spec.Examples]()},
+	{"expected.NAME", "expected", reflect.TypeFor[spec.ExpectedColumn]()},
 }
 
 // keyTables returns the tables of all keys, in Markdown.

@@ -35,7 +35,7 @@ var meanings = map[string]meaning{
 	"sample":           {text: "Take only so many rows, chosen by their content, so that the choice is the same each time.", none: "all rows", examples: []any{100}},
 	"strict":           {text: "Read the whole input first, and send nothing if any row is bad.", none: "a bad row is skipped", fallback: false},
 	"dedupe":           {text: "Ask once for rows whose requests are identical, and copy the answer to the others.", fallback: false},
-	"expected":         {text: "The column with the labels that are right. The summary compares them with the answers; they are never sent.", examples: []any{"section"}},
+	"expected":         {text: "The column with the right answers, or for each column of the answers the column that has the right ones. The summary compares them; they are never sent.", examples: []any{"section", map[string]any{"topic": "topic_true", "total": map[string]any{"column": "total_true", "tolerance": 0.01}}}},
 
 	"model": {text: "The model to ask. There is no default, since models are retired; genbatch prices lists them.",
 		examples: []any{"gemini-3.5-flash-lite"}},
@@ -116,6 +116,13 @@ var meanings = map[string]meaning{
 	"questions.multi":      {text: "A row may have any number of the labels, or none.", none: "each row has one label", fallback: false},
 	"questions.min_labels": {text: "The fewest labels of a row, with multi.", fallback: 0},
 	"questions.max_labels": {text: "The most labels of a row, with multi.", none: "all of them"},
+
+	"questions.expected": {text: "The input's column with the right labels of the question. They are never sent.", examples: []any{"topic_true"}},
+
+	"expected.column":    {text: "The input's column with the right values."},
+	"expected.as":        {text: "What the values are compared as.", none: "by the question, or by the type in the schema"},
+	"expected.tolerance": {text: "How far off a number may be: 0.01, or 1% of the right one.", none: "not at all", examples: []any{0.01, "1%"}},
+	"expected.normalize": {text: "Texts that differ in case, white space and Unicode form alone are the same.", fallback: false},
 
 	"examples.file":  {text: "The path of the table with the examples."},
 	"examples.text":  {text: "The table's column with the texts.", fallback: "text"},

@@ -117,6 +117,12 @@ func shapeOf(t reflect.Type, key string) (object, error) {
 		return labels(), nil
 	case reflect.TypeFor[spec.Questions]():
 		return questions()
+	case reflect.TypeFor[spec.Expected]():
+		of, err := shapeOf(reflect.TypeFor[spec.ExpectedColumn](), "expected")
+		return anyOf(text(), object{{"type", "object"}, {"additionalProperties", of}}), err
+	case reflect.TypeFor[spec.ExpectedColumn]():
+		of, err := group(t, "expected")
+		return anyOf(text().with("minLength", 1), of.with("required", []string{"column"})), err
 	case reflect.TypeFor[map[string]spec.List]():
 		return object{{"type", "object"}, {"additionalProperties", oneOrMany(text())}}, nil
 	case reflect.TypeFor[spec.Examples]():

@@ -1,5 +1,7 @@
 package jobfile
 
+import "github.com/genbatch/genbatch/jobs/spec"
+
 // What is known of a key beyond the type of its field.
 
 const (
@@ -32,23 +34,25 @@ func shapes() map[string]object {
 	return map[string]object{
 		"input_format": format, "output_format": format,
 		"delimiter": delimiter, "output_delimiter": delimiter,
-		"null":             oneOrMany(object{{"type", []string{"string", "number", "null"}}}), // null: NULL names that text
-		"endpoint":         anyOf(words("google", "vertex", "yescale", "gptproto", "sim"), pattern(address, "")),
-		"base_url":         pattern(address, ""),
-		"auth":             words("x-goog-api-key", "bearer", "raw", "query", "none", "oauth"),
-		"header":           oneOrMany(pattern(`\s*[^\s:=]+\s*=[^\r\n]*`, "Write NAME=VALUE.")),
-		"schema_field":     words("responseJsonSchema", "responseSchema"),
-		"on_daily_quota":   words("stop", "wait"),
-		"retry":            oneOrMany(words("blocked", "truncated", "empty", "invalid", "rejected", "failed")),
-		"tier":             tiers(),
-		"batch_bucket":     pattern(`gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](?:/(?:`+bucketPart+`/)*(?:`+bucketPart+`)?)?`, "Write a folder in a bucket, such as gs://my-bucket/genbatch."),
-		"fail_if":          oneOrMany(text().with("minLength", 1)),
-		"max_cost":         {{"type", []string{"number", "string"}}, {"exclusiveMinimum", 0}, {"maximum", 9223372}, {"errorMessage", "Write dollars above 0, such as 5.00."}, {"pattern", `^\s*\+?` + positive + `(?:[eE][+-]?[0-9]{1,2})?\s*$`}},
-		"max_failures":     {{"type", []string{"integer", "string"}}, {"minimum", 1}, {"errorMessage", "Write a number of rows, such as 100, or a percentage, such as 5%."}, {"pattern", `^\s*(?:\+?0*[1-9][0-9]*|\+?` + percent + `\s*%)\s*$`}},
-		"deadline":         pattern(`\s*(?:[+-]?`+span+`|`+clock+`|`+date+`[Tt ]`+clock+`(?:`+zone+`)?)\s*`, "Write a length of time (6h), a time of the day (18:00), or a date with its time (2027-01-31T18:00)."),
-		"media.resolution": anyOf(words("low", "medium", "high", "ultra_high"), pattern(`(?:[Mm][Ee][Dd][Ii][Aa][_-][Rr][Ee][Ss][Oo][Ll][Uu][Tt][Ii][Oo][Nn][_-])?(?:`+foldCase("low", "medium", "high", "ultra_high", "ultra-high")+`)`, "")),
-		"media.mime_type":  pattern(`\s*[^\s/;]+/[^\s/;]+\s*(?:;.*)?`, "Write a type, such as image/png."),
-		"request":          request(),
+		"null":               oneOrMany(object{{"type", []string{"string", "number", "null"}}}), // null: NULL names that text
+		"endpoint":           anyOf(words("google", "vertex", "yescale", "gptproto", "sim"), pattern(address, "")),
+		"base_url":           pattern(address, ""),
+		"auth":               words("x-goog-api-key", "bearer", "raw", "query", "none", "oauth"),
+		"header":             oneOrMany(pattern(`\s*[^\s:=]+\s*=[^\r\n]*`, "Write NAME=VALUE.")),
+		"schema_field":       words("responseJsonSchema", "responseSchema"),
+		"on_daily_quota":     words("stop", "wait"),
+		"retry":              oneOrMany(words("blocked", "truncated", "empty", "invalid", "rejected", "failed")),
+		"tier":               tiers(),
+		"batch_bucket":       pattern(`gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](?:/(?:`+bucketPart+`/)*(?:`+bucketPart+`)?)?`, "Write a folder in a bucket, such as gs://my-bucket/genbatch."),
+		"fail_if":            oneOrMany(text().with("minLength", 1)),
+		"max_cost":           {{"type", []string{"number", "string"}}, {"exclusiveMinimum", 0}, {"maximum", 9223372}, {"errorMessage", "Write dollars above 0, such as 5.00."}, {"pattern", `^\s*\+?` + positive + `(?:[eE][+-]?[0-9]{1,2})?\s*$`}},
+		"max_failures":       {{"type", []string{"integer", "string"}}, {"minimum", 1}, {"errorMessage", "Write a number of rows, such as 100, or a percentage, such as 5%."}, {"pattern", `^\s*(?:\+?0*[1-9][0-9]*|\+?` + percent + `\s*%)\s*$`}},
+		"deadline":           pattern(`\s*(?:[+-]?`+span+`|`+clock+`|`+date+`[Tt ]`+clock+`(?:`+zone+`)?)\s*`, "Write a length of time (6h), a time of the day (18:00), or a date with its time (2027-01-31T18:00)."),
+		"media.resolution":   anyOf(words("low", "medium", "high", "ultra_high"), pattern(`(?:[Mm][Ee][Dd][Ii][Aa][_-][Rr][Ee][Ss][Oo][Ll][Uu][Tt][Ii][Oo][Nn][_-])?(?:`+foldCase("low", "medium", "high", "ultra_high", "ultra-high")+`)`, "")),
+		"media.mime_type":    pattern(`\s*[^\s/;]+/[^\s/;]+\s*(?:;.*)?`, "Write a type, such as image/png."),
+		"expected.as":        words(spec.Kinds...),
+		"expected.tolerance": {{"type", []string{"number", "string"}}, {"minimum", 0}, {"errorMessage", "Write how far off is right: 0.01, or 1% of the known number."}, {"pattern", "^(?:" + spec.Tolerance + ")$"}},
+		"request":            request(),
 	}
 }
 

@@ -21,16 +21,55 @@ const (
 	unknownShown    = 3
 )
 
-// writeEvaluation writes how the labels compare with known ones, if they were compared.
-func writeEvaluation(w io.Writer, e *jobs.Evaluation) {
-	if e == nil {
+// writeEvaluations writes how columns compare with known values, if any were compared: of
+// several first all of them in one table, and then each by itself.
+func writeEvaluations(w io.Writer, all []*jobs.Evaluation) {
+	if len(all) == 1 {
+		fmt.Fprintf(w, "\nCompared with the column %s:\n", terminal.Name(all[0].Expected))
+		writeEvaluation(w, all[0])
 		return
 	}
+	if len(all) > 1 {
+		fmt.Fprint(w, "\nCompared with known values:\n\n")
+		writeOverview(w, all)
+	}
+	for _, e := range all {
+		fmt.Fprintf(w, "\n%s, compared with the column %s:\n", terminal.Name(e.Column), terminal.Name(e.Expected))
+		writeEvaluation(w, e)
+	}
+}
+
+// writeOverview writes a line for each column that was compared.
+func writeOverview(w io.Writer, all []*jobs.Evaluation) {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprint(tw, "  \tkind\trows\tright\t95% interval\tbesides\t\n")
+	for _, e := range all {
+		interval, besides := "–", "–"
+		if e.Interval != nil {
+			interval = sharePercent(&e.Interval[0]) + " to " + sharePercent(&e.Interval[1])
+		}
+		switch {
+		case len(e.Labels) > 0 && e.Rows > 0:
+			besides = "macro F1 " + scoreText(e.Macro.F1)
+		case e.Jaccard != nil && e.Rows > 0:
+			besides = "micro F1 " + scoreText(e.Micro.F1)
+		case e.Numbers != nil && e.Numbers.Rows > 0:
+			besides = "mean error ±" + figureText(*e.Numbers.MeanAbsoluteError)
+		}
+		fmt.Fprintf(tw, "  %s\t%s\t%s\t%s\t%s\t%s\t\n", shortLabel(e.Column), e.Kind, Count(e.Rows), sharePercent(e.Accuracy), interval, besides)
+	}
+	tw.Flush()
+}
+
+// writeEvaluation writes how the values of a column compare with known ones.
+func writeEvaluation(w io.Writer, e *jobs.Evaluation) {
 	tw := newTable(w)
-	fmt.Fprintf(tw, "\nCompared with the column %s:\n", terminal.Name(e.Column))
 	what := "accuracy"
-	if e.Multi {
+	switch {
+	case e.Multi || e.Jaccard != nil:
 		what = "exact match"
+	case e.Numbers != nil && e.Numbers.Tolerance != "":
+		what = "within " + e.Numbers.Tolerance
 	}
 	if e.Rows == 0 {
 		fmt.Fprintf(tw, "  %s\tnot known: no row could be compared\n", what)
@@ -41,8 +80,16 @@ func writeEvaluation(w io.Writer, e *jobs.Evaluation) {
 	if e.HammingLoss != nil {
 		fmt.Fprintf(tw, "  Hamming loss\t%.4f\n", *e.HammingLoss)
 	}
+	if e.Jaccard != nil {
+		fmt.Fprintf(tw, "  items\tprecision %s, recall %s, F1 %s; Jaccard %s in the mean\n",
+			scoreText(e.Micro.Precision), scoreText(e.Micro.Recall), scoreText(e.Micro.F1), scoreText(e.Jaccard))
+	}
+	if n := e.Numbers; n != nil && n.Rows > 0 {
+		fmt.Fprintf(tw, "  error\tmean ±%s, median ±%s, bias %+.4g, of %s with a number\n",
+			figureText(*n.MeanAbsoluteError), figureText(*n.MedianAbsoluteError), *n.MeanError, Many(n.Rows, "row"))
+	}
 	if e.NoLabel > 0 {
-		fmt.Fprintf(tw, "  no label\t%s: not ok, and counted as wrong\n", Many(e.NoLabel, "row"))
+		fmt.Fprintf(tw, "  no %s\t%s: not ok, and counted as wrong\n", valueName(e), Many(e.NoLabel, "row"))
 	}
 	if text := excludedText(e); text != "" {
 		fmt.Fprintf(tw, "  not compared\t%s\n", text)
@@ -51,7 +98,7 @@ func writeEvaluation(w io.Writer, e *jobs.Evaluation) {
 		fmt.Fprintf(tw, "  by confidence\t%s\n", bandsText(e.Calibration))
 	}
 	tw.Flush()
-	if e.Rows == 0 {
+	if e.Rows == 0 || len(e.Labels) == 0 {
 		return
 	}
 	writeScores(w, e)
@@ -60,12 +107,18 @@ func writeEvaluation(w io.Writer, e *jobs.Evaluation) {
 	}
 }
 
+// valueName is what a column holds.
+func valueName(e *jobs.Evaluation) string { return cmp.Or(string(e.Kind), "label") }
+
+// figureText writes a figure that is not below 0, with four digits that count.
+func figureText(f float64) string { return fmt.Sprintf("%.4g", f) }
+
 // excludedText says which rows were not compared, and why.
 func excludedText(e *jobs.Evaluation) string {
 	var parts []string
 	if e.Missing > 0 {
-		text := Many(e.Missing, "row") + " without an expected label"
-		if e.Multi {
+		text := Many(e.Missing, "row") + " without an expected " + valueName(e)
+		if e.Multi || e.Kind == "set" {
 			text += " ([] is one to which none applies)"
 		}
 		parts = append(parts, text)
@@ -79,7 +132,11 @@ func excludedText(e *jobs.Evaluation) string {
 			}
 			values = append(values, fmt.Sprintf("\"%s\" %s", terminal.Name(v), Count(e.Values[v])))
 		}
-		parts = append(parts, fmt.Sprintf("%s whose expected label is none of the job's (%s)", Many(e.Unknown, "row"), strings.Join(values, ", ")))
+		none := "label is none of the job's"
+		if valueName(e) != "label" {
+			none = "value is no " + valueName(e)
+		}
+		parts = append(parts, fmt.Sprintf("%s whose expected %s (%s)", Many(e.Unknown, "row"), none, strings.Join(values, ", ")))
 	}
 	if e.Examples > 0 {
 		parts = append(parts, Many(e.Examples, "row")+" that the model was shown as examples")

@@ -24,7 +24,7 @@ func (e Export) String() string {
 	fmt.Fprintf(w, "  cost\t%s\n", totalCost(e.Totals))
 	writeBill(w, "  ", e.Totals)
 	w.Flush()
-	writeEvaluation(&b, e.Totals.Evaluation)
+	writeEvaluations(&b, e.Totals.Evaluations)
 	return b.String()
 }
 

@@ -66,15 +66,17 @@ func oneRow() jobs.Totals {
 func anEvaluation() *jobs.Evaluation {
 	score := func(p, r, f float64) jobs.Scores { return jobs.Scores{Precision: &p, Recall: &r, F1: &f} }
 	return &jobs.Evaluation{
-		Column: "label", Rows: 4, Correct: 2, NoLabel: 1,
+		Expected: "label", Column: "label", Kind: "label", Rows: 4, Correct: 2, NoLabel: 1,
 		Excluded: jobs.Excluded{Missing: 1, Unknown: 2, Values: map[string]int64{"maybe": 2}, Examples: 1},
-		Accuracy: new(0.5), Interval: &[2]float64{0.15, 0.85},
-		Micro: score(0.75, 0.5, 0.6), Macro: score(0.75, 0.5, 0.5), Weighted: score(0.75, 0.5, 0.5),
-		Labels: []jobs.LabelScores{
-			{Label: "yes", Expected: 2, Given: 2, Correct: 1, Scores: score(0.5, 0.5, 0.5)},
-			{Label: "no", Expected: 2, Given: 1, Correct: 1, Scores: jobs.Scores{Recall: new(0.5)}},
+		Accuracy: new(0.5), Interval: &[2]float64{0.15, 0.85}, Micro: score(0.75, 0.5, 0.6),
+		LabelFigures: jobs.LabelFigures{
+			Macro: score(0.75, 0.5, 0.5), Weighted: score(0.75, 0.5, 0.5),
+			Labels: []jobs.LabelScores{
+				{Label: "yes", Expected: 2, Given: 2, Correct: 1, Scores: score(0.5, 0.5, 0.5)},
+				{Label: "no", Expected: 2, Given: 1, Correct: 1, Scores: jobs.Scores{Recall: new(0.5)}},
+			},
+			Confusion: map[string]map[string]int64{"yes": {"yes": 1, "": 1}, "no": {"no": 1, "yes": 1}},
 		},
-		Confusion:   map[string]map[string]int64{"yes": {"yes": 1, "": 1}, "no": {"no": 1, "yes": 1}},
 		Calibration: &jobs.Calibration{Error: new(0.25), Bands: []jobs.ConfidenceBand{{From: 0.5, To: 0.6, Rows: 1, Accuracy: 0, Mean: 0.55}, {From: 0.9, To: 1, Rows: 2, Correct: 2, Accuracy: 1, Mean: 0.95}}},
 	}
 }

@@ -105,7 +105,7 @@ func (s Status) String() string {
 		fmt.Fprintf(w, "damage\t%s\n", terminal.Line(d.Error(), faultWidth))
 	}
 	w.Flush()
-	writeEvaluation(&b, r.Evaluation)
+	writeEvaluations(&b, r.Evaluations)
 	return b.String()
 }
 

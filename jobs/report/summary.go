@@ -48,7 +48,7 @@ func (s Summary) String() string {
 	writeBatches(tw, r.Batches, "  ")
 	writeCost(tw, r, rows)
 	tw.Flush()
-	writeEvaluation(&b, rows.Evaluation)
+	writeEvaluations(&b, rows.Evaluations)
 	if s.ExitCode == notOKCode {
 		fmt.Fprint(&b, "\n", terminal.Paragraph(NotOK(r)+"\n"))
 	}

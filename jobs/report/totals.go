@@ -80,14 +80,14 @@ func byCount(counts map[string]int64) []string {
 
 // totalsJSON is [jobs.Totals] as JSON.
 type totalsJSON struct {
-	Rows        int64                  `json:"rows"`
-	Status      map[batch.Status]int64 `json:"status"`
-	Problems    map[string]int64       `json:"problems,omitempty"`
-	Labels      jobs.LabelCounts       `json:"labels,omitempty"`
-	Evaluation  *jobs.Evaluation       `json:"evaluation,omitempty"`
-	ChangedRows int64                  `json:"changed_rows"`
-	CopiedRows  int64                  `json:"copied_rows,omitempty"`
-	SavedUSD    *dollars               `json:"saved_usd,omitempty"` // by copying
+	Rows     int64                  `json:"rows"`
+	Status   map[batch.Status]int64 `json:"status"`
+	Problems map[string]int64       `json:"problems,omitempty"`
+	Labels   jobs.LabelCounts       `json:"labels,omitempty"`
+	evaluationsJSON
+	ChangedRows int64    `json:"changed_rows"`
+	CopiedRows  int64    `json:"copied_rows,omitempty"`
+	SavedUSD    *dollars `json:"saved_usd,omitempty"` // by copying
 
 	Requests int64 `json:"requests"`
 	Retries  int64 `json:"retries"`
@@ -97,6 +97,12 @@ type totalsJSON struct {
 	Models        []sorted[modelJSON] `json:"models"`
 	unreportedJSON
 	billJSON
+}
+
+// evaluationsJSON are the evaluation of the only column that is compared, or those of several.
+type evaluationsJSON struct {
+	Evaluation  *jobs.Evaluation   `json:"evaluation,omitempty"`
+	Evaluations []*jobs.Evaluation `json:"evaluations,omitempty"`
 }
 
 // unreportedJSON counts attempts that never said what they used.
@@ -136,11 +142,16 @@ func shortName(name string) string {
 func totalsOf(t *jobs.Totals) totalsJSON {
 	_, unpriced := t.CostUSD()
 	r := totalsJSON{
-		Rows: t.Rows, Status: t.Status, Problems: t.Problems, Labels: t.Labels, Evaluation: t.Evaluation, ChangedRows: t.Changed,
+		Rows: t.Rows, Status: t.Status, Problems: t.Problems, Labels: t.Labels, ChangedRows: t.Changed,
 		Requests: t.Attempts, Retries: t.Retries,
 		CostUSD: totalJSON(t), UnpricedCalls: unpriced, Models: make([]sorted[modelJSON], len(t.Models)),
 		unreportedJSON: unreportedJSON{t.Unreported, dollars(t.UnreportedMost), t.Bill.UnknownRows, nil},
 		billJSON:       billOf(t),
+	}
+	if len(t.Evaluations) == 1 {
+		r.Evaluation = t.Evaluations[0]
+	} else {
+		r.Evaluations = t.Evaluations
 	}
 	if t.Copied > 0 {
 		r.CopiedRows, r.SavedUSD = t.Copied, new(dollars(t.Saved))

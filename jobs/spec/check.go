@@ -38,11 +38,8 @@ func (s *Spec) Check() error {
 	if s.Timeout < 0 {
 		return Errorf("write --timeout 90s or 5m, or leave it out", "timeout is %v; it cannot be negative", s.Timeout)
 	}
-	if s.Expected != "" && s.Classify == nil {
-		return Errorf("it goes with --label and --text, or classify:", "expected names labels to compare with, and the job is no classification")
-	}
-	if s.Expected != "" && len(s.Classify.Questions) > 1 {
-		return Errorf("leave it out", "expected names one column of known labels, and the job has %d questions", len(s.Classify.Questions))
+	if err := AllExpected(s).check(); err != nil {
+		return err
 	}
 	if s.OnDailyQuota != "" && s.OnDailyQuota != "stop" && s.OnDailyQuota != "wait" {
 		return Errorf("use stop or wait", "on_daily_quota is %q", s.OnDailyQuota)

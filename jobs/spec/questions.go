@@ -22,6 +22,20 @@ type Question struct {
 	Multi     bool `json:"multi,omitempty"`      // whether a row may have any number of the labels, or none
 	MinLabels int  `json:"min_labels,omitempty"` // with Multi, the fewest labels of a row
 	MaxLabels int  `json:"max_labels,omitempty"` // with Multi, the most labels of a row; 0 means all
+
+	Expected ExpectedColumn `json:"expected,omitzero"` // the known labels; what [Spec.Expected] has for the question comes first
+}
+
+// Column returns the name of the result column with the answer, without the job's prefix. It
+// is also the member of the answer that has it.
+func (q *Question) Column() string {
+	switch {
+	case q.Name != "":
+		return q.Name
+	case q.Multi:
+		return "labels"
+	}
+	return "label"
 }
 
 // All returns the questions of the classification. Where it has none, that is one without a

@@ -11,26 +11,26 @@ import (
 // its default, which is none or false if the field does not say otherwise.
 type Spec struct {
 	// The rows, and where the output and the state go.
-	Input           List   `json:"input,omitempty"`            // paths, globs, or "-" for stdin; required
-	InputFormat     string `json:"input_format,omitempty"`     // default: by the extension
-	Quotes          bool   `json:"quotes,omitempty"`           // TSV has fields in quotes, as CSV does
-	Delimiter       string `json:"delimiter,omitempty"`        // of CSV and TSV inputs: a character or its name; default: what the files show
-	Encoding        string `json:"encoding,omitempty"`         // of text inputs; default: UTF-8, or what a byte order mark says
-	Escape          string `json:"escape,omitempty"`           // in CSV and TSV inputs, what makes text of the character after it; default: none
-	NoQuotes        bool   `json:"no_quotes,omitempty"`        // a quote in CSV and TSV inputs is text
-	Null            List   `json:"null,omitempty"`             // what stands for null in CSV and TSV; the first one is written
-	Output          string `json:"output,omitempty"`           // path, or "-" for stdout; required
-	OutputFormat    string `json:"output_format,omitempty"`    // default: by the extension
-	OutputDelimiter string `json:"output_delimiter,omitempty"` // of a CSV output; default: comma
-	BOM             bool   `json:"bom,omitempty"`              // begin CSV and TSV outputs with a byte order mark
-	State           string `json:"state,omitempty"`            // folder; default: see StateDirOf
-	MaxRowBytes     int    `json:"max_row_bytes,omitempty"`    // default: 256 MiB
-	Key             string `json:"key,omitempty"`              // the column that names rows in messages
-	Limit           int    `json:"limit,omitempty"`            // take only the first rows; 0 takes all
-	Sample          int    `json:"sample,omitempty"`           // take only so many rows, those of the lowest fingerprints; 0 takes all
-	Strict          bool   `json:"strict,omitempty"`           // refuse the job if any row is bad
-	Dedupe          bool   `json:"dedupe,omitempty"`           // make one call for identical requests
-	Expected        string `json:"expected,omitempty"`         // the column with the known labels, to evaluate a classification
+	Input           List     `json:"input,omitempty"`            // paths, globs, or "-" for stdin; required
+	InputFormat     string   `json:"input_format,omitempty"`     // default: by the extension
+	Quotes          bool     `json:"quotes,omitempty"`           // TSV has fields in quotes, as CSV does
+	Delimiter       string   `json:"delimiter,omitempty"`        // of CSV and TSV inputs: a character or its name; default: what the files show
+	Encoding        string   `json:"encoding,omitempty"`         // of text inputs; default: UTF-8, or what a byte order mark says
+	Escape          string   `json:"escape,omitempty"`           // in CSV and TSV inputs, what makes text of the character after it; default: none
+	NoQuotes        bool     `json:"no_quotes,omitempty"`        // a quote in CSV and TSV inputs is text
+	Null            List     `json:"null,omitempty"`             // what stands for null in CSV and TSV; the first one is written
+	Output          string   `json:"output,omitempty"`           // path, or "-" for stdout; required
+	OutputFormat    string   `json:"output_format,omitempty"`    // default: by the extension
+	OutputDelimiter string   `json:"output_delimiter,omitempty"` // of a CSV output; default: comma
+	BOM             bool     `json:"bom,omitempty"`              // begin CSV and TSV outputs with a byte order mark
+	State           string   `json:"state,omitempty"`            // folder; default: see StateDirOf
+	MaxRowBytes     int      `json:"max_row_bytes,omitempty"`    // default: 256 MiB
+	Key             string   `json:"key,omitempty"`              // the column that names rows in messages
+	Limit           int      `json:"limit,omitempty"`            // take only the first rows; 0 takes all
+	Sample          int      `json:"sample,omitempty"`           // take only so many rows, those of the lowest fingerprints; 0 takes all
+	Strict          bool     `json:"strict,omitempty"`           // refuse the job if any row is bad
+	Dedupe          bool     `json:"dedupe,omitempty"`           // make one call for identical requests
+	Expected        Expected `json:"expected,omitempty"`         // which columns hold known values, with which results are compared
 
 	// The endpoint. The API key itself has no setting.
 	Model      string `json:"model,omitempty"`        // required

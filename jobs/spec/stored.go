@@ -155,7 +155,7 @@ func merged(a, b map[string]string) map[string]string {
 func SameQuestion(a, b *Spec) bool {
 	question := func(s *Spec) string {
 		text, err := json.Marshal([]any{
-			strings.TrimPrefix(s.Model, "models/"), s.Prompt, s.Classify, s.Summarize, s.Extract, s.Raw, s.Schema, s.System, s.Request, s.MaxOutputTokens, s.Media, s.Set,
+			strings.TrimPrefix(s.Model, "models/"), s.Prompt, s.Classify.withoutExpected(), s.Summarize, s.Extract, s.Raw, s.Schema, s.System, s.Request, s.MaxOutputTokens, s.Media, s.Set,
 		})
 		if err != nil { // impossible for what was read from JSON or YAML, and only a warning depends on it
 			return ""

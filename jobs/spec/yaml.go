@@ -147,7 +147,7 @@ func (w *writtenTexts) member(n *ast.MappingValueNode, t reflect.Type, key strin
 		t = t.Elem() // one stands for a list of one
 	}
 	switch {
-	case t == reflect.TypeFor[Questions]() || t == reflect.TypeFor[map[string]List]():
+	case t == reflect.TypeFor[Questions]() || t == reflect.TypeFor[Expected]() || t == reflect.TypeFor[map[string]List]():
 		if name, ok := asText(n.Key, reflect.TypeFor[string]()).(ast.MapKeyNode); ok {
 			n.Key = name
 		}
@@ -228,7 +228,7 @@ func asText(n ast.Node, t reflect.Type) ast.Node {
 		return n
 	}
 	isText := t.Kind() == reflect.String || t == reflect.TypeFor[List]() || t == reflect.TypeFor[Labels]() || t == reflect.TypeFor[Label]() ||
-		t == reflect.TypeFor[Examples]() || t == reflect.TypeFor[MediaColumns]() || t == reflect.TypeFor[MediaColumn]()
+		t == reflect.TypeFor[Examples]() || t == reflect.TypeFor[Expected]() || t == reflect.TypeFor[ExpectedColumn]() || t == reflect.TypeFor[MediaColumns]() || t == reflect.TypeFor[MediaColumn]()
 	if !isText {
 		return n
 	}
@@ -264,6 +264,7 @@ var groups = []struct {
 }{
 	{"", reflect.TypeFor[Spec]()}, {"classify", reflect.TypeFor[Classify]()}, {"questions", reflect.TypeFor[Question]()}, {"summarize", reflect.TypeFor[Summarize]()},
 	{"extract", reflect.TypeFor[Extract]()}, {"raw", reflect.TypeFor[Raw]()}, {"examples", reflect.TypeFor[Examples]()}, {"media", reflect.TypeFor[MediaColumn]()},
+	{"expected", reflect.TypeFor[ExpectedColumn]()},
 }
 
 // keysOf returns the keys of a group.

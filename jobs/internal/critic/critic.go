@@ -5,6 +5,8 @@ package critic
 import (
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -168,11 +170,11 @@ func (c *Critic) WarnExamples() {
 
 // WarnSchema says beforehand what is known of the job's schema.
 func (c *Critic) WarnSchema() {
-	warnings, ok := c.prompt.SchemaWarnings()
-	if !ok {
+	schema := c.prompt.Schema()
+	if schema == nil {
 		return
 	}
-	for _, text := range warnings {
+	for _, text := range schema.Warnings() {
 		c.log.Warn(text)
 	}
 	model := strings.TrimPrefix(c.spec.Model, "models/")
@@ -183,25 +185,49 @@ func (c *Critic) WarnSchema() {
 
 // WarnExpected says what makes an evaluation worth less than it seems.
 func (c *Critic) WarnExpected() {
-	if c.spec.Expected == "" {
-		return
-	}
-	for _, option := range c.prompt.Showing(c.spec.Expected) {
-		c.log.Warn(fmt.Sprintf("%s shows the model the column %s, which holds the labels that it is compared with: the evaluation means nothing", option, c.spec.Expected))
+	warned := make(map[string]bool)
+	compared := spec.AllExpected(c.spec)
+	for _, name := range slices.Sorted(maps.Keys(compared)) {
+		column := compared[name].Column
+		if warned[column] {
+			continue
+		}
+		warned[column] = true
+		for _, option := range c.prompt.Showing(column) {
+			c.log.Warn(fmt.Sprintf("%s shows the model the column %s, which holds the values that its answers are compared with: the evaluation means nothing", option, column))
+		}
 	}
 }
 
-// WarnUnknown says that known labels are none of the job's.
-func (c *Critic) WarnUnknown(e *eval.Evaluation) {
-	if e == nil || e.Unknown == 0 {
-		return
-	}
-	var value string
-	for text, n := range e.Values {
-		if old := e.Values[value]; n > old || n == old && text < value {
-			value = text
+// WarnUnknown says of each column which known values are none that can be compared.
+func (c *Critic) WarnUnknown(all []*eval.Evaluation) {
+	for _, e := range all {
+		if e.Unknown == 0 {
+			continue
 		}
+		var value string
+		for text, n := range e.Values {
+			if old := e.Values[value]; n > old || n == old && text < value {
+				value = text
+			}
+		}
+		var what, hint string
+		switch e.Kind {
+		case eval.Number:
+			what, hint = "no number", "a number is written 1234.5"
+		case eval.Date:
+			what, hint = "no date that can be read in one way only", "a date is best written 2026-01-31"
+		default:
+			var labels []string
+			for _, l := range e.Labels {
+				labels = append(labels, l.Label)
+			}
+			what, hint = "none of the labels of "+e.Column, prompt.HintOf(labels, value)
+			if c.spec.Classify != nil && len(c.spec.Classify.Questions) == 0 {
+				what = "none of the job's labels"
+			}
+		}
+		c.log.Warn(fmt.Sprintf("the column %s holds in %s what is %s, such as %q; these rows are not compared; %s",
+			e.Expected, message.Plural(int(e.Unknown), "row"), what, value, hint))
 	}
-	c.log.Warn(fmt.Sprintf("the column %s holds in %s what is none of the job's labels, such as %q; these rows are not compared; %s",
-		e.Column, message.Plural(int(e.Unknown), "row"), value, c.prompt.Classification().Questions[0].Hint(value)))
 }

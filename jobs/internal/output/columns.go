@@ -6,6 +6,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/apijson"
+	"github.com/genbatch/genbatch/jobs/internal/prompt"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -18,29 +19,50 @@ type column struct {
 
 // Columns are the result columns of a job in the order of the output. Their names have
 // the job's prefix.
-type Columns []column
+type Columns struct {
+	list     []column
+	compared []comparison // in the order of the columns that they compare
+}
 
 // Names returns the columns' names and types.
 func (l Columns) Names() []batch.Column {
-	names := make([]batch.Column, len(l))
-	for i := range l {
-		names[i] = l[i].Column
+	names := make([]batch.Column, len(l.list))
+	for i := range l.list {
+		names[i] = l.list[i].Column
 	}
 	return names
 }
 
-// files reports whether a column needs the images and sounds of answers as files.
-func (l Columns) files() bool {
-	return slices.ContainsFunc(l, func(c column) bool { return c.files })
+// Known returns the input's columns that hold the known values of others.
+func (l Columns) Known() (columns []string) {
+	for _, c := range l.compared {
+		columns = append(columns, c.config.Expected)
+	}
+	return columns
 }
 
-// NewColumns returns the result columns of a job: the answer, those of its kind, the
-// standard ones, and the extras that it asks for. The answer of a classification is written
+// files reports whether a column needs the images and sounds of answers as files.
+func (l Columns) files() bool {
+	return slices.ContainsFunc(l.list, func(c column) bool { return c.files })
+}
+
+// NewColumns returns the result columns of a job: the answer, those of its kind and of what is
+// compared, the standard ones, and the extras that it asks for. The answer of a classification is written
 // only if --columns names it, since the labels say the same. It returns a [*spec.Error] if two have
 // the same name, since a property of the schema can be named like another result column,
-// and the prefix that both get does not keep them apart.
-func NewColumns(s *spec.Spec, ofKind []batch.Column) (Columns, error) {
-	var columns Columns
+// and the prefix that both get does not keep them apart. Without a prompt, which may be nil,
+// those of its kind are left out.
+func NewColumns(s *spec.Spec, p *prompt.Prompt) (Columns, error) {
+	var columns []column
+	var ofKind []batch.Column
+	var compared []comparison
+	if p != nil {
+		var err error
+		if compared, err = newComparisons(s, p); err != nil {
+			return Columns{}, err
+		}
+		ofKind = p.Columns()
+	}
 	if s.Classify == nil || slices.Contains(s.Columns, s.Prefix+response.Name) {
 		columns = append(columns, response)
 	}
@@ -52,14 +74,7 @@ func NewColumns(s *spec.Spec, ofKind []batch.Column) (Columns, error) {
 			return x.own[i]
 		}})
 	}
-	if s.Expected != "" {
-		columns = append(columns, column{Column: batch.Column{Name: "correct", Type: batch.Bool}, value: func(x *reply) any {
-			if x.correct == nil {
-				return nil
-			}
-			return *x.correct
-		}})
-	}
+	columns = append(columns, correctColumns(compared)...)
 	columns = append(columns, standardColumns...)
 	request := askedOf(s)
 	own := func(name string) bool {
@@ -83,13 +98,13 @@ func NewColumns(s *spec.Spec, ofKind []batch.Column) (Columns, error) {
 		columns[i].Name = s.Prefix + columns[i].Name
 		if named[columns[i].Name] {
 			if s.Classify != nil {
-				return nil, spec.Errorf("give the question another name", "classify has a question %q, and the output a result column of that name", columns[i].Name)
+				return Columns{}, spec.Errorf("give the question another name", "classify has a question %q, and the output a result column of that name", columns[i].Name)
 			}
-			return nil, spec.Errorf("rename the property in the schema", "the schema has a property %q, and every output a result column of that name", columns[i].Name)
+			return Columns{}, spec.Errorf("rename the property in the schema", "the schema has a property %q, and every output a result column of that name", columns[i].Name)
 		}
 		named[columns[i].Name] = true
 	}
-	return columns, nil
+	return Columns{columns, compared}, nil
 }
 
 // response is the column of the answer itself.

@@ -24,7 +24,7 @@ func newColumns(t *testing.T, job string) (Columns, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return NewColumns(s, p.Columns())
+	return NewColumns(s, p)
 }
 
 func columnNames(list []batch.Column) (names []string) {
@@ -121,7 +121,7 @@ func TestPrefixAndClash(t *testing.T) {
 	}
 	// An extra gives way to a property of its name.
 	columns, err = newColumns(t, fmt.Sprintf(schema, "note")+"columns: [note]")
-	if n := len(columns); err != nil || n != 2+len(standardNames) {
+	if n := len(columns.list); err != nil || n != 2+len(standardNames) {
 		t.Errorf("a property named like an extra: %d columns, %v", n, err)
 	}
 }

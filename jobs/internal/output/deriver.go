@@ -28,7 +28,6 @@ import (
 	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/jobs/cost"
-	"github.com/genbatch/genbatch/jobs/eval"
 	"github.com/genbatch/genbatch/jobs/internal/prompt"
 	"github.com/genbatch/genbatch/jobs/internal/work"
 	"github.com/genbatch/genbatch/jobs/spec"
@@ -88,16 +87,14 @@ func (d *Deriver) Derive(ctx context.Context, to Target) (*cost.Totals, writer.S
 	}
 	defer w.Abort()
 	var t cost.Totals
-	evaluator, pass := d.newEvaluator(), d.List.Media.NewPass()
+	evaluators, pass := d.newEvaluators(), d.List.Media.NewPass()
 	for f, err := range d.fetchAll(ctx, reuseChunks) {
 		if err != nil {
 			return nil, sum, err
 		}
 		pass.Add(f.Request, f.Item.Err)
 		x := d.count(f, &t)
-		if evaluator != nil {
-			x.correct = evaluator.Add(f.Row, d.answerOf(x))
-		}
+		evaluators.add(f.Row, x)
 		if len(to.Only) > 0 && !slices.Contains(to.Only, x.status) {
 			continue
 		}
@@ -107,7 +104,8 @@ func (d *Deriver) Derive(ctx context.Context, to Target) (*cost.Totals, writer.S
 		}
 	}
 	pass.End()
-	t.Evaluation, t.Cleaned = evaluator.Result(), w.Cleaned()
+	t.Cleaned = w.Cleaned()
+	evaluators.result(&t)
 	if to.Whole && t.Status[batch.Pending] > 0 {
 		return &t, sum, ErrPending
 	}
@@ -235,23 +233,4 @@ func (d *Deriver) price(f *fetched, t *cost.Totals) {
 			x.cost, x.priced = amount, priced
 		}
 	}
-}
-
-// newEvaluator returns what compares the job's labels with known ones, or nil if none
-// are known.
-func (d *Deriver) newEvaluator() *eval.Evaluator {
-	k := d.Prompt.Classification()
-	if k == nil || d.Spec.Expected == "" {
-		return nil
-	}
-	q := k.Questions[0]
-	return eval.New(eval.Config{
-		Column: d.Spec.Expected, Labels: q.Labels(), Multi: q.Multi, Confidence: k.Confidence, Parse: q.ParseLabels, IsExample: k.IsExample,
-	})
-}
-
-// answerOf returns what is compared with a row's known labels.
-func (d *Deriver) answerOf(x *reply) eval.Answer {
-	labels, confidence := d.Prompt.Classification().LabelsOf(x.own, 0)
-	return eval.Answer{Pending: x.status == batch.Pending, OK: x.own != nil, Labels: labels, Confidence: confidence}
 }

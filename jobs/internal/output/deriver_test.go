@@ -209,7 +209,7 @@ func TestCorrect(t *testing.T) {
 	})
 	jobtest.Equal(t, "correct", f.mustDerive("q", "label", "correct"), "a good true", "b good false", "c good null", "d null null", "e null false")
 	totals, _, err := f.deriver.Derive(t.Context(), Target{To: new(bytes.Buffer), Path: "out.jsonl"})
-	if err != nil || totals.Labels[""]["good"] != 3 || totals.Evaluation == nil || totals.Evaluation.Rows != 3 || totals.Evaluation.Correct != 1 {
+	if err != nil || totals.Labels[""]["good"] != 3 || len(totals.Evaluations) != 1 || totals.Evaluations[0].Rows != 3 || totals.Evaluations[0].Correct != 1 {
 		t.Errorf("the totals are %+v, %v", totals, err)
 	}
 }
@@ -230,10 +230,8 @@ func TestQuestions(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(totals.Labels, cost.LabelCounts{"mood": {"good": 2}, "tags": {"": 2}}) {
 		t.Errorf("the totals are %+v, %v", totals, err)
 	}
-	s := jobtest.Load(t, "classify: {text: '{{.q}}', questions: {status: {labels: [good, bad]}}}")
-	if _, err := NewColumns(s, []batch.Column{{Name: "status"}}); err == nil || !strings.Contains(err.Error(), `a question "status", and the output a result column of that name`) {
-		t.Errorf("a question with the name of a result column: %v", err)
-	}
+	_, err = newColumns(t, "classify: {text: '{{.q}}', questions: {status: {labels: [good, bad]}}}")
+	jobtest.IsSpecError(t, "a question with the name of a result column", err, `a question "status", and the output a result column of that name`)
 }
 
 // What is made of an answer can change its status without asking again.

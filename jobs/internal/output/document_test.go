@@ -34,7 +34,7 @@ func TestColumnsDocument(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, c := range columns {
+		for _, c := range columns.list {
 			want = append(want, c.Name)
 		}
 	}

@@ -83,7 +83,7 @@ func (f *fixture) input(name string, rows ...string) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	columns, err := NewColumns(f.spec, p.Columns())
+	columns, err := NewColumns(f.spec, p)
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -16,10 +16,10 @@ type reply struct {
 	answer *gemini.Answer // nil if there is none, or none that can be read
 
 	status  batch.Status
-	problem string // why the status is not ok
-	note    string // what was done to get or to read the answer
-	own     []any  // the values of the kind's columns; nil if all are null
-	correct *bool  // whether the labels are those expected; nil if that is not known
+	problem string  // why the status is not ok
+	note    string  // what was done to get or to read the answer
+	own     []any   // the values of the kind's columns; nil if all are null
+	correct []*bool // whether the values of [Columns.compared] are those expected; nil where that is not known
 
 	cost   price.USD
 	priced bool // cost is known

@@ -10,7 +10,6 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/jobs/cost"
-	"github.com/genbatch/genbatch/jobs/eval"
 	"github.com/genbatch/genbatch/jobs/internal/work"
 	"github.com/genbatch/genbatch/jobs/record"
 )
@@ -22,7 +21,7 @@ import (
 // answer was damaged since the journal was opened, or what broke the input.
 func (d *Deriver) Rows(ctx context.Context) iter.Seq2[*record.Row, error] {
 	return func(yield func(*record.Row, error) bool) {
-		names, evaluator := d.Columns.Names(), d.newEvaluator()
+		names, evaluators := d.Columns.Names(), d.newEvaluators()
 		var t cost.Totals
 		for f, err := range d.fetchAll(ctx, keepChunks) {
 			if errors.Is(err, errInterrupted) {
@@ -38,7 +37,7 @@ func (d *Deriver) Rows(ctx context.Context) iter.Seq2[*record.Row, error] {
 				own.Response = bytes.Clone(own.Response)
 				x.result = &own
 			}
-			if !yield(d.rowOf(f, names, evaluator), nil) {
+			if !yield(d.rowOf(f, names, evaluators), nil) {
 				return
 			}
 		}
@@ -46,11 +45,9 @@ func (d *Deriver) Rows(ctx context.Context) iter.Seq2[*record.Row, error] {
 }
 
 // rowOf returns an item that was counted as a row for programs.
-func (d *Deriver) rowOf(f *fetched, names []batch.Column, evaluator *eval.Evaluator) *record.Row {
+func (d *Deriver) rowOf(f *fetched, names []batch.Column, e evaluators) *record.Row {
 	x := &f.reply
-	if evaluator != nil {
-		x.correct = evaluator.Add(f.Row, d.answerOf(x))
-	}
+	e.add(f.Row, x)
 	r := &record.Row{
 		Input: f.Row, Request: f.Request, Result: x.result,
 		Status: x.status, Error: x.problem, Note: x.note,
@@ -63,7 +60,7 @@ func (d *Deriver) rowOf(f *fetched, names []batch.Column, evaluator *eval.Evalua
 			r.Usage = x.answer.Usage
 		}
 	}
-	for i, c := range d.Columns {
+	for i, c := range d.Columns.list {
 		r.Values[i] = c.value(x)
 	}
 	return r
@@ -71,10 +68,10 @@ func (d *Deriver) rowOf(f *fetched, names []batch.Column, evaluator *eval.Evalua
 
 // An Observer shows the rows of a run as they get their results. A nil Observer shows none.
 type Observer struct {
-	deriver   *Deriver
-	show      func(*record.Row)
-	names     []batch.Column
-	evaluator *eval.Evaluator // nil if no labels are known
+	deriver    *Deriver
+	show       func(*record.Row)
+	names      []batch.Column
+	evaluators evaluators
 
 	mu    sync.Mutex
 	asked map[batch.ID]work.Item // rows that are under way
@@ -86,7 +83,7 @@ func NewObserver(d *Deriver, show func(*record.Row)) *Observer {
 	if show == nil {
 		return nil
 	}
-	return &Observer{deriver: d, show: show, names: d.Columns.Names(), evaluator: d.newEvaluator(), asked: make(map[batch.ID]work.Item)}
+	return &Observer{deriver: d, show: show, names: d.Columns.Names(), evaluators: d.newEvaluators(), asked: make(map[batch.ID]work.Item)}
 }
 
 // Expect takes note of a row that is about to be asked.
@@ -119,5 +116,5 @@ func (o *Observer) Show(r *batch.Result) {
 	if err != nil {
 		f.reply.priced = false
 	}
-	o.show(o.deriver.rowOf(f, o.names, o.evaluator))
+	o.show(o.deriver.rowOf(f, o.names, o.evaluators))
 }

@@ -62,8 +62,8 @@ func (d *Deriver) newTable(to Target) (*table, error) {
 	c.Input = len(in)
 	for _, i := range out {
 		c.Columns = append(c.Columns, result[i])
-		o.result = append(o.result, d.Columns[i])
-		if d.Columns[i].files {
+		o.result = append(o.result, d.Columns.list[i])
+		if d.Columns.list[i].files {
 			if to.Stream {
 				return nil, spec.Errorf("name a file with --output, or leave the column out with --columns", "the column %q names files, which are written beside an output that has a place", result[i].Name)
 			}

@@ -15,6 +15,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/internal/apijson"
+	"github.com/genbatch/genbatch/jobs/internal/schema"
 	"github.com/genbatch/genbatch/jobs/internal/template"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
@@ -155,13 +156,12 @@ func (p *Prompt) Showing(column string) (options []string) {
 	return options
 }
 
-// SchemaWarnings returns what is known beforehand to go wrong with the job's schema, or not
-// to be heeded. It reports false for a job without a schema.
-func (p *Prompt) SchemaWarnings() (warnings []string, ok bool) {
+// Schema returns what the answers are checked by; nil for a job without a schema.
+func (p *Prompt) Schema() *schema.Schema {
 	if p.kind.answers == nil {
-		return nil, false
+		return nil
 	}
-	return p.kind.answers.schema.Warnings(), true
+	return p.kind.answers.schema
 }
 
 // IgnoresSchema returns what reports whether a text was written without knowledge of the job's

@@ -36,6 +36,9 @@ func newQuestion(c *spec.Question) (*Question, error) {
 		}
 		return nil, spec.Errorf(hint, "%sclassify has %d labels", of, len(c.Labels))
 	}
+	if strings.Contains(c.Ask, "{{") {
+		return nil, spec.Errorf("put columns into text: under classify:", "ask of the question %s has a template, and is the same for every row", c.Name)
+	}
 	q := &Question{Name: c.Name, Multi: c.Multi, ask: strings.TrimSpace(c.Ask), minLabels: c.MinLabels, maxLabels: c.MaxLabels}
 	var list strings.Builder
 	for _, l := range c.Labels {
@@ -82,16 +85,9 @@ func (q *Question) checkNumbers(of, under string) error {
 	return nil
 }
 
-// Column returns the name of the result column with the labels, without the job's prefix. It
-// is also the member of the answer that has them.
+// Column is [spec.Question.Column].
 func (q *Question) Column() string {
-	switch {
-	case q.Name != "":
-		return q.Name
-	case q.Multi:
-		return "labels"
-	}
-	return "label"
+	return (&spec.Question{Name: q.Name, Multi: q.Multi}).Column()
 }
 
 // confidenceColumn is likewise for the confidence.
@@ -101,9 +97,14 @@ func (q *Question) confidenceColumn() string { return strings.TrimPrefix(q.Name+
 // not to be changed.
 func (q *Question) Labels() []string { return q.labels }
 
-// Hint returns a hint for a text that is none of the labels: the label that is most likely
+// NewQuestion returns a question of any origin, whose labels differ in more than case.
+func NewQuestion(labels []string, multi bool) *Question {
+	return &Question{labels: labels, Multi: multi}
+}
+
+// HintOf returns a hint for a text that is none of some labels: the one that is most likely
 // meant, or all of them.
-func (q *Question) Hint(text string) string { return q.labels.hint(text) }
+func HintOf(labels []string, text string) string { return labelSet(labels).hint(text) }
 
 // numberText tells the model how many labels are wanted.
 func (q *Question) numberText() string {

@@ -146,6 +146,7 @@ func TestQuestionMistakes(t *testing.T) {
 		"questions: {topic: {labels: [a]}}":                                                   "the question topic of classify has 1 labels",
 		"questions: {topic: {labels: [a, A]}}":                                                `the question topic of classify has the labels "a" and "A"`,
 		"questions: {topic: {labels: ['a, b']}}":                                              "the question topic of classify has 1 labels",
+		"questions: {topic: {ask: 'Is {{.x}} new?', " + two + "}}":                            "ask of the question topic has a template",
 		"questions: {topic: {labels: [list.txt]}}":                                            "write @list.txt",
 		"questions: {topic: {" + two + ", max_labels: 1}}":                                    "add multi: true under topic:",
 		"questions: {topic: {" + two + ", multi: true, min_labels: 3}}":                       "the question topic: min_labels is 3, and there are 2 labels",

@@ -87,22 +87,11 @@ func Beyond64(v any, t batch.Type) bool {
 // Columns returns the properties of the schema as columns, in the order in which they are
 // written. It returns none when the answers need not be objects.
 func (s *Schema) Columns() ([]batch.Column, error) {
-	root, at := s.tree.root, ""
-	types := s.tree.types(root)
+	types := s.tree.types(s.tree.root)
 	if len(types) == 0 || slices.ContainsFunc(types, func(t string) bool { return t != "object" && t != "null" }) {
 		return nil, nil
 	}
-	for range maxRefs {
-		schema, _ := root.(map[string]any)
-		ref, ok := schema["$ref"].(string)
-		if !ok || schema["properties"] != nil {
-			break
-		}
-		if root, at, ok = s.tree.resolve(ref); !ok {
-			return nil, nil
-		}
-	}
-	schema, _ := root.(map[string]any)
+	schema, at := s.tree.object()
 	properties, _ := schema["properties"].(map[string]any)
 	var columns []batch.Column
 	for _, name := range s.tree.properties(at) {
@@ -112,6 +101,22 @@ func (s *Schema) Columns() ([]batch.Column, error) {
 		columns = append(columns, batch.Column{Name: name, Type: s.tree.columnType(properties[name])})
 	}
 	return columns, nil
+}
+
+// object returns the schema of the answers that has their properties, and where it stands.
+func (t *tree) object() (schema map[string]any, at string) {
+	root := t.root
+	for range maxRefs {
+		schema, _ = root.(map[string]any)
+		ref, ok := schema["$ref"].(string)
+		if !ok || schema["properties"] != nil {
+			break
+		}
+		if root, at, ok = t.resolve(ref); !ok {
+			return nil, ""
+		}
+	}
+	return schema, at
 }
 
 // columnType returns the type of a column for what a schema allows.

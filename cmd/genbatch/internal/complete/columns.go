@@ -89,13 +89,14 @@ func (l *line) outputColumns() []Candidate {
 // labels returns what stands in the column of the right labels.
 func (l *line) labels() (candidates []Candidate) {
 	s := l.job()
-	if s.Expected == "" {
+	expected := s.Expected[""].Column
+	if expected == "" {
 		return nil
 	}
 	_, rows := l.peek(labelRows)
 	count := make(map[string]int)
 	for i := range rows {
-		if text, ok := rows[i].Value(s.Expected); ok {
+		if text, ok := rows[i].Value(expected); ok {
 			if label, isText := text.(string); isText && label != "" {
 				if count[label]++; count[label] == 1 {
 					candidates = append(candidates, Candidate{Value: label})
