@@ -93,6 +93,23 @@ func TestWrap(t *testing.T) {
 	}
 }
 
+func TestFold(t *testing.T) {
+	for line, want := range map[string]string{
+		"":                       "",
+		"two words more":         "two words|more",
+		"a verylongword divided": "a|verylongw|ord|divided",
+		"日本語の文章":                 "日本語の|文章", // each takes two columns
+		"👍🏽👍🏽👍🏽👍🏽👍🏽": "👍🏽👍🏽👍🏽👍🏽|👍🏽",
+	} {
+		if got := strings.Join(Fold(line, 9), "|"); got != want {
+			t.Errorf("%q becomes %q, want %q", line, got, want)
+		}
+	}
+	if got := Fold("日本", 1); len(got) != 2 { // it ends, though nothing fits
+		t.Errorf("wide characters in one column become %q", got)
+	}
+}
+
 // A table aligns its cells, stays within 80 columns, and keeps long words whole.
 func TestTable(t *testing.T) {
 	var b strings.Builder

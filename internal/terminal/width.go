@@ -59,3 +59,28 @@ func Wrap(line string, columns int) []string {
 	}
 	return append(lines, current.String())
 }
+
+// Fold is [Wrap] that also divides words which are wider than the columns, such as texts of
+// Japanese, which has no spaces. A character that is wider than all columns stays whole.
+func Fold(line string, columns int) (lines []string) {
+	for _, part := range Wrap(line, columns) {
+		for Width(part) > columns {
+			end, used, state := 0, 0, -1
+			for rest := part; rest != ""; {
+				cluster, after, w, next := uniseg.FirstGraphemeClusterInString(rest, state)
+				if end > 0 && used+w > columns {
+					break
+				}
+				end, used = end+len(cluster), used+w
+				rest, state = after, next
+			}
+			if end == len(part) {
+				break
+			}
+			lines = append(lines, part[:end])
+			part = part[end:]
+		}
+		lines = append(lines, part)
+	}
+	return lines
+}
