@@ -113,6 +113,18 @@ type (
 type (
 	// A Row is one row of a job with what became of it; see [Job.Rows].
 	Row = record.Row
+	// A Selection says which rows [Show] shows.
+	Selection = record.Selection
+	// A RowRange is the rows from one number to another.
+	RowRange = record.RowRange
+	// A Detail is a row with all that its job knows of it.
+	Detail = record.Detail
+	// An AttemptCost is what one attempt cost.
+	AttemptCost = record.AttemptCost
+	// A Superseded is a result that does not count.
+	Superseded = record.Superseded
+	// Found are the rows that a Selection finds.
+	Found = record.Found
 	// An Owner is the process that runs a job.
 	Owner = record.Owner
 	// A Standing says what the file at the output's path is to the job.

@@ -320,7 +320,7 @@ func (j *Job) openReader() (*reader.Input, error) {
 func (j *Job) makeList(in *reader.Input) (err error) {
 	key := j.spec.Key
 	if key == "" && j.spec.Raw != nil {
-		key = "key" // as Gemini Batch files have it
+		key = work.RawKey
 	}
 	j.list, err = work.NewList(work.Config{
 		Input: in, Prompt: j.prompt, Media: j.media,

@@ -13,6 +13,7 @@
 //	table.go     writes the columns that were picked (pick.go) of one row
 //	files.go     writes the images and sounds of an answer
 //	rows.go      hands rows to programs, instead of writing them
+//	show.go      finds single rows by a query (query.go), and tells all that is known of them
 package output
 
 import (
@@ -35,7 +36,7 @@ import (
 )
 
 // A Deriver derives outputs. All fields but FS and Since are required; CheckFiles needs
-// Columns and StateDir alone. A Deriver is for one goroutine at a time.
+// Columns and StateDir alone, and Show can do without List. A Deriver is for one goroutine at a time.
 type Deriver struct {
 	Spec     *spec.Spec
 	List     *work.List

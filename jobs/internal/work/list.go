@@ -45,6 +45,10 @@ type Config struct {
 	Refuse func(*batch.Request) error
 }
 
+// RawKey is the column that names the rows of a job whose rows are requests themselves, unless
+// it says another: files for the Batch API have it.
+const RawKey = "key"
+
 // A List is the rows of a job in input order. Every iterator and every method reads the
 // input anew. A List is for one goroutine at a time, except for Count.
 type List struct {
@@ -233,7 +237,7 @@ func (l *List) request(row *batch.Row, clash *columnClash) (*batch.Request, erro
 	}
 	return &batch.Request{
 		Row:         row.Number,
-		Key:         l.keyOf(row),
+		Key:         l.KeyOf(row),
 		Model:       model,
 		Fingerprint: f,
 		Body:        body,
@@ -283,7 +287,7 @@ func (l *List) CheckKeys() error {
 		if err != nil {
 			return &spec.Error{Err: err}
 		}
-		key := l.keyOf(row)
+		key := l.KeyOf(row)
 		if key == "" {
 			continue
 		}
@@ -295,8 +299,8 @@ func (l *List) CheckKeys() error {
 	return nil
 }
 
-// keyOf returns the row's key as text, or "" if it has none.
-func (l *List) keyOf(row *batch.Row) string {
+// KeyOf returns the row's key as text, or "" if it has none.
+func (l *List) KeyOf(row *batch.Row) string {
 	if l.Key == "" {
 		return ""
 	}
