@@ -11,14 +11,18 @@ import (
 	_ "image/png"
 	"io"
 	"io/fs"
+	"math/big"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go"
+	"github.com/rivo/uniseg"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -282,4 +286,89 @@ func sound(ts *testscript.TestScript, neg bool, args []string) {
 	if len(bytes.Trim(b[len(b)-r.Len():], "\x00")) == 0 {
 		ts.Fatalf("%s is silent", args[0])
 	}
+}
+
+// narrow fails if a line of a file takes more than 80 columns of a terminal, or holds what a
+// terminal obeys.
+func narrow(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 1, "narrow FILE")
+	for line := range strings.Lines(ts.ReadFile(args[0])) {
+		line = strings.TrimSuffix(line, "\n")
+		if w := uniseg.StringWidth(line); w > 80 {
+			ts.Fatalf("a line of %s takes %d columns: %s", args[0], w, line)
+		}
+		if i := strings.IndexFunc(line, unicode.IsControl); i >= 0 {
+			ts.Fatalf("a line of %s has the control character %q: %q", args[0], line[i], line)
+		}
+	}
+}
+
+// asJournalled compares the rows that genbatch show --json prints with the lines of the journal
+// by their seq: everything that a line says, the row says too, and the amounts add up. There
+// must be N rows.
+func asJournalled(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 3, "asjournalled ROWS STATE N")
+	type object = map[string]any
+	journalled := make(map[float64]object)
+	for line := range strings.Lines(ts.ReadFile(filepath.Join(args[1], "results-000001.jsonl"))) {
+		var o object
+		ts.Check(json.Unmarshal([]byte(line), &o))
+		delete(o, "crc32c")
+		if seq, ok := o["seq"].(float64); ok {
+			journalled[seq] = o
+		}
+	}
+	rows := 0
+	for line := range strings.Lines(ts.ReadFile(args[0])) {
+		rows++
+		var row struct {
+			Row     float64
+			Result  object
+			Earlier []object
+			CostUSD json.Number            `json:"cost_usd"`
+			Parts   map[string]json.Number `json:"by_part_usd"`
+		}
+		ts.Check(json.Unmarshal([]byte(line), &row))
+		sum := new(big.Rat)
+		for _, shown := range append(row.Earlier, row.Result) {
+			if shown == nil {
+				continue
+			}
+			attempts, _ := shown["spent"].([]any)
+			for _, a := range attempts {
+				cost, _ := a.(object)["cost_usd"].(float64)
+				sum.Add(sum, exact(ts, strconv.FormatFloat(cost, 'f', 12, 64)))
+				delete(a.(object), "cost_usd")
+				delete(a.(object), "most_usd")
+			}
+			want := journalled[shown["seq"].(float64)]
+			if want["occurrence"] == 0.0 {
+				delete(want, "occurrence") // which the journal always has
+			}
+			if !reflect.DeepEqual(shown, want) {
+				ts.Fatalf("row %v is shown as\n%v\nand the journal has\n%v", row.Row, shown, want)
+			}
+		}
+		if row.CostUSD == "" {
+			continue
+		}
+		parts := new(big.Rat)
+		for _, n := range row.Parts {
+			parts.Add(parts, exact(ts, string(n)))
+		}
+		if all := exact(ts, string(row.CostUSD)); all.Cmp(sum) != 0 || all.Cmp(parts) != 0 {
+			ts.Fatalf("row %v costs %s; its attempts add up to %s, and the parts to %s", row.Row, row.CostUSD, sum.FloatString(12), parts.FloatString(12))
+		}
+	}
+	if want, err := strconv.Atoi(args[2]); err != nil || rows != want {
+		ts.Fatalf("%s has %d rows, want %s", args[0], rows, args[2])
+	}
+}
+
+func exact(ts *testscript.TestScript, amount string) *big.Rat {
+	r, ok := new(big.Rat).SetString(amount)
+	if !ok {
+		ts.Fatalf("%q is no amount", amount)
+	}
+	return r
 }

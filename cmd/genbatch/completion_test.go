@@ -129,6 +129,10 @@ func TestCompletions(t *testing.T) {
 		{"run|-i|reviews.csv|--expected|right label|--label|", "a: b c d"},
 		{"run|-i|reviews.csv|--expected|right label|--label|c d|--label|", "a: b"},
 		{"run|--label|x y|--label|z|--describe|", "x y= z="},
+		{"show|--status|ok,p", "ok,pending"},
+		{"show|--key|", ""},
+		{"show|--where|finish", "finish_reason="},
+		{"show|--where|status=", ""},
 
 		// Files.
 		{"run|-i|", "My tables/ open.csv prices-of-mine.json reviews.csv schema with 'quotes'.json sub/"},

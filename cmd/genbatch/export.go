@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/cmd/genbatch/internal/args"
 	"github.com/genbatch/genbatch/jobs"
 	"github.com/genbatch/genbatch/jobs/report"
 )
@@ -115,7 +115,7 @@ func viewFor(c *cli.Context, con *console, named *namedJob) (*jobs.Job, []batch.
 	// Only these flags mean what they mean to run: --output and --state, for example, name
 	// a place here, and are no part of the job.
 	override(c, named.Spec, "columns", "prefix", "raw", "csv-safe", "bom", "output-delimiter", "expected", "prices")
-	statuses, err := statusesOf(c)
+	statuses, err := args.Statuses(c)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -126,19 +126,4 @@ func viewFor(c *cli.Context, con *console, named *namedJob) (*jobs.Job, []batch.
 	named.warnChanged(log)
 	job, err := jobs.View(*named.Spec, jobs.Options{Log: log})
 	return job, statuses, err
-}
-
-// statusesOf returns the statuses that --status names.
-func statusesOf(c *cli.Context) (statuses []batch.Status, err error) {
-	for _, name := range commaSeparated(c.StringSlice("status")) {
-		status := batch.Status(name)
-		switch {
-		case name == "":
-		case slices.Contains(batch.Statuses, status):
-			statuses = append(statuses, status)
-		default:
-			return nil, &jobs.SpecError{Err: fmt.Errorf("there is no status %q", name), Hint: fmt.Sprintf("use one of %v", batch.Statuses)}
-		}
-	}
-	return statuses, nil
 }

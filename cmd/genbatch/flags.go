@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/genbatch/genbatch/cmd/genbatch/internal/args"
 	"github.com/genbatch/genbatch/jobs"
 )
 
@@ -49,16 +50,6 @@ func boolSetting(name, category, usage string, field func(*jobs.Spec) *bool) set
 		&cli.BoolFlag{Name: name, Category: category, Usage: usage, EnvVars: env(name)},
 		func(c *cli.Context, s *jobs.Spec) { *field(s) = c.Bool(name) },
 	}
-}
-
-// commaSeparated splits values whose items cannot hold a comma, such as statuses.
-func commaSeparated(values []string) (items []string) {
-	for _, v := range values {
-		for item := range strings.SplitSeq(v, ",") {
-			items = append(items, strings.TrimSpace(item))
-		}
-	}
-	return items
 }
 
 // The groups of flags in the help.
@@ -218,7 +209,7 @@ func settings() []setting {
 		},
 		{
 			&cli.StringSliceFlag{Name: "tier", Category: groupLimits, Usage: "`TIER,...` to ask for: batch (half price, within a day), flex (half price), standard, priority; flex,standard falls back (default: the API's)", EnvVars: env("tier")},
-			func(c *cli.Context, s *jobs.Spec) { s.Tier = commaSeparated(c.StringSlice("tier")) },
+			func(c *cli.Context, s *jobs.Spec) { s.Tier = args.CommaSeparated(c.StringSlice("tier")) },
 		},
 		{
 			&cli.DurationFlag{Name: "tier-wait", Category: groupLimits, Usage: "`DURATION` for which a row tries a tier that has no room, before it asks for the next; not of batch", DefaultText: "15m, with --deadline up to 1h", EnvVars: env("tier-wait")},
@@ -236,7 +227,7 @@ func settings() []setting {
 
 		{
 			&cli.StringSliceFlag{Name: "retry", Category: groupState, Usage: "`STATUS,...` of rows to ask again: blocked, truncated, empty, invalid, rejected (failed ones always are)", EnvVars: env("retry")},
-			func(c *cli.Context, s *jobs.Spec) { s.Retry = commaSeparated(c.StringSlice("retry")) },
+			func(c *cli.Context, s *jobs.Spec) { s.Retry = args.CommaSeparated(c.StringSlice("retry")) },
 		},
 		textSetting("state", groupState, "`DIR` of the job's state (default: OUTPUT.genbatch)", func(s *jobs.Spec) *string { return &s.State }),
 	}

@@ -86,7 +86,7 @@ func TestNothingReachesTheTerminal(t *testing.T) {
 		command("run", "--key", name), command("run", "--columns", evil), command("run", "--label", evil, "--text", "{{.nope}}"),
 		command("run", "-m", "x"+evil, "--max-cost", "1"), command("run", "--limit", evil), command("run", "--"+evil), command("run", "--tier", evil),
 		command("run", "--endpoint", evil), command("run", "--prices", evil), command("run", "-p", "@"+evil), command("run", "--schema", evil),
-		{"status", output}, {"status", output, "--json"}, {"verify", output}, {"verify", output, "--json"}, {"export", output, "--force"},
+		{"status", output}, {"status", output, "--json"}, {"verify", output}, {"verify", output, "--json"}, {"export", output, "--force"}, {"show", output, "--row", "1-3"}, {"show", output, "--json", "--full"}, {"show", output, "--where", evil + "=" + evil}, {"show", output, "--key", evil, "--label", evil},
 		{"export", output, "--force", "--json"}, {"export", output, "--status", evil}, {"prune", output, "--orphaned", "--dry-run"},
 		{"limits"}, {"limits", evil}, {"limits", "forget", evil}, {"prices", evil}, {"prices", "--prices", evil},
 		{"simulate", "--dialect", evil}, {"simulate", "--faults", evil}, {"simulate", "--listen", evil}, {evil}, {"run", evil}, {"run", evil + ".yaml"}, {"status", evil},

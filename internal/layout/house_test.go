@@ -36,13 +36,16 @@ var house = []floor{
 		{"internal/release", nil},
 	}},
 	{"commands", []room{
-		{"cmd/genbatch", []string{"cmd/genbatch/internal/...", "jobs", "jobs/draft", "jobs/jobfile", "jobs/report", "batch", "batch/price", "batch/quota", "internal/message", "internal/redact", "internal/sim", "internal/terminal", "internal/version"}},
+		{"cmd/genbatch", []string{"cmd/genbatch/internal/...", "jobs", "jobs/draft", "jobs/jobfile", "jobs/report", "jobs/report/detail", "batch", "batch/price", "batch/quota", "internal/message", "internal/redact", "internal/sim", "internal/terminal", "internal/version"}},
 	}},
 	{"the command line", []room{
 		{"cmd/genbatch/internal/shells", []string{"cmd/genbatch/internal/complete", "internal/terminal"}},
 		{"cmd/genbatch/internal/complete", []string{"cmd/genbatch/internal/args", "cmd/genbatch/internal/manual", "jobs", "jobs/draft", "batch", "batch/price", "batch/quota", "internal/fileformat", "internal/message", "internal/sim", "internal/textfile"}},
 		{"cmd/genbatch/internal/manual", []string{"internal/terminal"}},
-		{"cmd/genbatch/internal/args", []string{"jobs", "internal/message", "internal/terminal"}},
+		{"cmd/genbatch/internal/args", []string{"jobs", "batch", "internal/message", "internal/terminal"}},
+	}},
+	{"reports of rows", []room{
+		{"jobs/report/detail", []string{"jobs/report", "jobs", "batch", "batch/price", "internal/apijson", "internal/message", "internal/terminal"}},
 	}},
 	{"reports", []room{
 		{"jobs/report", []string{"jobs/report/internal/...", "jobs", "batch", "batch/price", "batch/quota", "internal/apijson", "internal/message", "internal/terminal"}},

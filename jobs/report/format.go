@@ -81,8 +81,8 @@ func decimal(f float64) string {
 	return fmt.Sprintf("%.1f", f)
 }
 
-// size writes a number of bytes as people read it, such as 1.5 MB. It is 1 kB at the least.
-func size(bytes int64) string {
+// Size writes a number of bytes as people read it, such as 1.5 MB. It is 1 kB at the least.
+func Size(bytes int64) string {
 	n, unit := float64(bytes)/1e3, "kB"
 	for _, larger := range []string{"MB", "GB", "TB"} {
 		if n < 1e3 {

@@ -27,8 +27,8 @@ func TestNumbers(t *testing.T) {
 		}
 	}
 	for n, want := range map[int64]string{0: "1.0 kB", 1500: "1.5 kB", 999_000: "999 kB", 162_500_000: "163 MB", 2_000_000_000: "2.0 GB", 5e15: "5,000 TB"} {
-		if got := size(n); got != want {
-			t.Errorf("size(%d) = %s, want %s", n, got, want)
+		if got := Size(n); got != want {
+			t.Errorf("Size(%d) = %s, want %s", n, got, want)
 		}
 	}
 	for total, want := range map[int64]string{0: "1,500", 2000: "1,500/2,000"} {

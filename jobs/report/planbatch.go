@@ -25,7 +25,7 @@ func (p Plan) writeBatches(w io.Writer) {
 	if b == nil {
 		return
 	}
-	fmt.Fprintf(w, "batches\t%s of the Batch API, about %s of requests%s\n", Many(b.Jobs, "job"), size(b.Bytes), p.boundText())
+	fmt.Fprintf(w, "batches\t%s of the Batch API, about %s of requests%s\n", Many(b.Jobs, "job"), Size(b.Bytes), p.boundText())
 	fmt.Fprintf(w, "time\t%s\n", batchTime)
 }
 
@@ -36,7 +36,7 @@ func (p Plan) boundText() string {
 	case "rows":
 		return fmt.Sprintf(", of at most %s each", Many(b.Most, "row"))
 	case "bytes":
-		return fmt.Sprintf(", of at most %s each", size(b.Most))
+		return fmt.Sprintf(", of at most %s each", Size(b.Most))
 	case "tokens":
 		next := ""
 		if b.Next > 0 {

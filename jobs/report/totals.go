@@ -18,10 +18,12 @@ func Rows(t *jobs.Totals) string {
 	return fmt.Sprintf("%s (%s)", Many(t.Rows, "row"), statusText(t, 0))
 }
 
-// writeSimulated says that answers were made up, so that nobody takes them for real ones.
+// Simulated says that answers were made up, so that nobody takes them for real ones.
+const Simulated = "SIMULATED: the answers below were made up by the simulator, and the cost is what\nreal ones would have cost.\n"
+
 func writeSimulated(w io.Writer, simulated bool) {
 	if simulated {
-		fmt.Fprintln(w, "SIMULATED: the answers below were made up by the simulator, and the cost is what\nreal ones would have cost.")
+		fmt.Fprint(w, Simulated)
 	}
 }
 

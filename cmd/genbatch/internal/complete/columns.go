@@ -128,6 +128,34 @@ func (l *line) descriptions() (candidates []Candidate) {
 	return candidates
 }
 
+// givenLabels returns the labels that rows of the job can have been given.
+func givenLabels(l *line) (candidates []Candidate) {
+	c := l.job().Classify
+	if c == nil {
+		return nil
+	}
+	for _, label := range c.Labels {
+		candidates = append(candidates, Candidate{Value: label.Name, Note: label.Description})
+	}
+	for _, q := range c.Questions {
+		for _, label := range q.Labels {
+			candidates = append(candidates, Candidate{Value: q.Name + "=" + label.Name, Note: label.Description})
+		}
+	}
+	return candidates
+}
+
+// conditions returns the columns of the output, each of which is to have a value.
+func conditions(l *line) (candidates []Candidate) {
+	if strings.Contains(l.current, "=") {
+		return nil
+	}
+	for _, c := range l.outputColumns() {
+		candidates = append(candidates, Candidate{Value: c.Value + "=", Note: c.Note, Open: true})
+	}
+	return candidates
+}
+
 // settings returns what rows often set.
 func (l *line) settings() []Candidate {
 	if path, _, ok := strings.Cut(l.current, "="); ok {
