@@ -24,6 +24,10 @@ type Request struct {
 	Body  json.RawMessage // the generateContent body
 	Media []Media         // what the body holds by reference; see [Media]
 
+	// Source is the row that the request was made of, for Models that judge answers by it.
+	// It may be nil.
+	Source *Row
+
 	// Stream asks for streamGenerateContent even if the model is not set to stream.
 	Stream bool
 

@@ -81,7 +81,8 @@ func newRunner(j *Job, list *work.List, observer *output.Observer, settle batch.
 			l.Rows = cmp.Or(j.options.batchRows, l.Rows)
 			return l
 		},
-		Rows: func() iter.Seq2[*batch.Request, error] { return toAsk(j, list, observer) },
+		Rows:    func() iter.Seq2[*batch.Request, error] { return toAsk(j, list, observer) },
+		Sources: work.Sources(list),
 		Chain: func(m batch.Model) batch.Model {
 			var chained batch.Model
 			chained, chainErr = c.newModel(m, true)

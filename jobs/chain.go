@@ -179,12 +179,12 @@ func (c *chain) newModel(m batch.Model, inBatches bool) (batch.Model, error) {
 		Checked: c.job.prompt.Checks(), Described: c.job.prompt.Classification() != nil, Ignores: ignores,
 	})
 	m = repair.Change(m, c.job.prices, c.job.spec.Stream)
-	if c.job.prompt.Checks() {
-		m = repair.Check(m, func(a *gemini.Answer) error {
-			_, _, err := c.job.prompt.Read(a)
+	if judge := c.job.prompt.Judge; judge.FindsFault() {
+		m = repair.Check(m, func(r *batch.Request, a *gemini.Answer) error {
+			_, err := judge.Read(r.Source, a)
 			return err
-		}, func(a *gemini.Answer) error {
-			_, _, err := c.job.prompt.ReadCut(a)
+		}, func(r *batch.Request, a *gemini.Answer) error {
+			_, err := judge.ReadCut(r.Source, a)
 			return err
 		})
 	}

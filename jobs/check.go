@@ -6,7 +6,9 @@ import (
 
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/jobs/internal/output"
+	"github.com/genbatch/genbatch/jobs/internal/prompt"
 	"github.com/genbatch/genbatch/jobs/internal/state"
+	"github.com/genbatch/genbatch/jobs/internal/work"
 	"github.com/genbatch/genbatch/jobs/spec"
 	"github.com/genbatch/genbatch/writer"
 )
@@ -41,6 +43,10 @@ func (j *Job) loss(last int64) *state.Loss {
 // that would cover the input's.
 func (j *Job) checkColumns() error {
 	names := j.list.Names()
+	var err error
+	if j.prompt.Judge, err = prompt.NewJudge(j.prompt, work.Typed(j.list, len(j.spec.Null) > 0)); err != nil {
+		return err
+	}
 	if len(names) > 0 {
 		if err := j.prompt.CheckColumns(names); err != nil {
 			return err

@@ -45,6 +45,10 @@ type (
 	Extract = spec.Extract
 	// A Raw says that each row is a request itself.
 	Raw = spec.Raw
+	// Checks are what must hold of each answer.
+	Checks = spec.Checks
+	// A Check is one of them.
+	Check = spec.Check
 	// A Schema is the JSON Schema of answers.
 	Schema = spec.Schema
 	// A MediaColumn is a column whose cells name or hold images, sound, films or documents.

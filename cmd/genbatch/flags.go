@@ -153,6 +153,15 @@ func settings() []setting {
 		boolSetting("multi", groupLabels, "classify: give each row any number of labels", func(s *jobs.Spec) *bool { return &classify(s).Multi }),
 		numberSetting("min-labels", groupLabels, "fewest labels of a row, with --multi", "0", func(s *jobs.Spec) *int { return &classify(s).MinLabels }),
 		numberSetting("max-labels", groupLabels, "most labels of a row, with --multi", "all", func(s *jobs.Spec) *int { return &classify(s).MaxLabels }),
+		{
+			&cli.StringSliceFlag{Name: "check", Category: groupLabels, Usage: "`EXPR` that must hold of each answer, such as 'answer.total > 0'; repeatable; else the row is invalid", EnvVars: env("check")},
+			func(c *cli.Context, s *jobs.Spec) {
+				s.Checks = nil
+				for _, text := range c.StringSlice("check") {
+					s.Checks = append(s.Checks, jobs.Check{Expr: text})
+				}
+			},
+		},
 		boolSetting("rationale", groupLabels, "classify: have the model say why before it decides, in a column", func(s *jobs.Spec) *bool { return &classify(s).Rationale }),
 		boolSetting("confidence", groupLabels, "classify: have it say how sure it is, from 0 to 1, in a column", func(s *jobs.Spec) *bool { return &classify(s).Confidence }),
 		textSetting("examples", groupLabels, "classify: `FILE` with the columns text and label: examples to show the model", func(s *jobs.Spec) *string {

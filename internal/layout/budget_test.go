@@ -34,7 +34,7 @@ var longPackages = map[string]exception{
 	"batch/gemini":  {3600, "one client for Google's API, Vertex AI and gateways: what they share is most of it"},
 	"batch/journal": {2620, "the format with its reasons: a fifth of it is comments on what a crash leaves"},
 	"batch/quota":   {3750, "limits, what calls teach about them, and the day's ledger with what it does unread, all behind one lock"},
-	"jobs":          {2850, "a job's life: what opens, asks, follows batches and writes is here in outline, and done in the rooms"},
+	"jobs":          {2900, "a job's life: what opens, asks, follows batches and writes is here in outline, and done in the rooms"},
 	"jobs/report":   {2900, "a file for each record: text and JSON of everything that commands say"},
 	"jobs/spec":     {2900, "a type for each group of keys, with how YAML writes it, what it refuses and how it is stored"},
 	"cmd/genbatch":  {2650, "one file a command, with its flags and its help"},

@@ -33,6 +33,7 @@ var dependencies = map[string][]string{
 	"github.com/goccy/go-yaml":           {"jobs/spec"},
 	"github.com/gabriel-vasile/mimetype": {"jobs/internal/media/types.go"},
 	"github.com/xrash/smetrics":          {"internal/message/message.go"},
+	"github.com/expr-lang/expr":          {"jobs/internal/checks"},
 	// A standard too large to write anew.
 	"github.com/santhosh-tekuri/jsonschema/v6": {"jobs/internal/schema"},
 }

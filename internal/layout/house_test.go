@@ -87,11 +87,14 @@ var house = []floor{
 		{"jobs/internal/connection", []string{"jobs/internal/state", "jobs/spec", "batch", "batch/gemini", "batch/quota", "internal/durable", "internal/message", "internal/sim", "internal/version"}},
 	}},
 	{"requests and state", []room{
-		{"jobs/internal/prompt", []string{"jobs/internal/template", "jobs/internal/schema", "jobs/internal/preflight", "jobs/spec", "batch", "batch/gemini", "internal/apijson", "internal/message"}},
+		{"jobs/internal/prompt", []string{"jobs/internal/template", "jobs/internal/checks", "jobs/internal/schema", "jobs/internal/preflight", "jobs/spec", "batch", "batch/gemini", "internal/apijson", "internal/message"}},
 		{"jobs/internal/repair", []string{"jobs/internal/schema", "jobs/cost", "batch", "batch/gemini", "batch/price", "internal/apijson", "internal/message"}},
 		{"jobs/internal/budget", []string{"jobs/internal/media", "jobs/record", "jobs/cost", "batch", "batch/price", "internal/apijson", "internal/message"}},
 		{"jobs/internal/tier", []string{"jobs/record", "jobs/cost", "batch", "batch/quota"}},
 		{"jobs/internal/state", []string{"jobs/record", "jobs/cost", "jobs/spec", "batch", "batch/journal", "batch/price", "internal/durable", "internal/fileformat", "internal/version"}},
+	}},
+	{"conditions", []room{
+		{"jobs/internal/checks", []string{"jobs/internal/schema", "jobs/spec", "batch", "internal/message"}},
 	}},
 	{"knowledge", []room{
 		{"jobs/internal/template", []string{"jobs/spec", "batch", "internal/apijson", "internal/message"}},

@@ -197,6 +197,7 @@ var values = map[string][]any{
 	"max_failures": {100, "100", "5%", " 5 %", "0.5%", "100%", "101%", "0%", "0", 0, 0.5, "five", "1.5", "00.1%", "100.0%", "%", "5%%", "+5"},
 	"max_cost":     {5.00, "5.00", "0.075", "0", 0, "-1", -1, "1e2", "7.5e-2", "five", "$5", ".5", "5.", ".", 9223373},
 	"retry":        {"blocked", many{"blocked", "invalid"}, "ok", "pending", many{"blocked", "skipped"}, "blocked,invalid"},
+	"check":        {"answer.total > 0", many{"a > 0", map[string]any{"name": "b", "expr": "b > 0", "flag": true}}, many{map[string]any{"name": "c"}}, map[string]any{"expr": "true", "message": "m"}, many{map[string]any{"expr": "x", "flags": true}}, many{}},
 	"fail_if":      {"balance", many{"a", "b"}, many{}}, "on_daily_quota": {"stop", "wait", "sleep", "Stop"},
 	"tier":          {"flex", "flex,standard", "Flex, standard", many{"flex", "standard"}, "batch", "batch,flex", "Batch , flex, standard", many{"batch", "flex"}, many{"batch,flex", "standard"}, many{"flex", "batch"}, many{"flex,batch"}, "flex,batch", "batch,batch", many{"flex", "bach"}, "priority ", ",flex", "flex,"},
 	"batch_bucket":  {"gs://my-bucket", "gs://my-bucket/", "gs://my-bucket/a/b.c", "gs://my-bucket/a/", "gs://my-bucket/.a/..b/...", "gs://my-bucket//a", "gs://my-bucket/a/..", "gs://my-bucket/./a", "gs://my-bucket/a*", "gs://My-Bucket", "gs://b", "gs://", "my-bucket/a", "s3://my-bucket"},

@@ -59,6 +59,9 @@ var meanings = map[string]meaning{
 	"schema":       {text: "The JSON Schema of the answers: the schema itself, or the path of a file that holds it. Answers are checked by it, and its properties become columns. It goes with every kind but classify.", examples: []any{"invoice.schema.json"}},
 	"schema_field": {text: "The field of the API in which the schema is sent.", fallback: "responseJsonSchema"},
 
+	"check": {text: "What must hold of each answer: expressions over row, answer, response and finish_reason. A row whose answer fails one is asked once more, with the reason, and is invalid if it fails again.",
+		examples: []any{"answer.total > 0", []any{map[string]any{"name": "sum", "expr": "answer.total == sum(answer.items, .price)", "message": "total must be the sum of the prices"}}}},
+
 	"system":            {text: "The system instruction: a template over the columns, or @FILE.", examples: []any{"You work for a bookshop.", "@system.txt"}},
 	"request":           {text: "Fields of the API's own request, merged into each request as they are. Whatever Google's documentation shows can stand here.", examples: []any{map[string]any{"generationConfig": map[string]any{"temperature": 0}}}},
 	"max_output_tokens": {text: "The most tokens of an answer, thinking included. It makes max_cost a hard limit.", none: "the model's own limit", examples: []any{1024}},
@@ -142,6 +145,11 @@ var meanings = map[string]meaning{
 	"extract.schema": {text: "The form of the data: a JSON Schema, or the path of a file that holds it. Each property becomes a column.", examples: []any{"invoice.schema.json"}},
 
 	"raw.column": {text: "The column that holds the request body.", fallback: "request"},
+
+	"check.expr":    {text: "The expression, in the language of expr-lang.org. It is true for a good answer.", examples: []any{"answer.total > 0"}},
+	"check.name":    {text: "What messages and the column failed_checks call the check.", none: "the expression", examples: []any{"positive"}},
+	"check.message": {text: "What is wrong with an answer that fails the check, in words for the model.", none: "the expression", examples: []any{"total must be above 0"}},
+	"check.flag":    {text: "A failure only stands in the column failed_checks: the row stays ok, and is not asked again.", fallback: false},
 
 	"media.column":     {text: "The column with the media.", examples: []any{"photo"}},
 	"media.mime_type":  {text: "The type of the media.", none: "by their content, or else by the extension", examples: []any{"image/png"}},

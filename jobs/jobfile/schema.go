@@ -133,6 +133,9 @@ func shapeOf(t reflect.Type, key string) (object, error) {
 	case reflect.TypeFor[spec.MediaColumns]():
 		item, err := group(reflect.TypeFor[spec.MediaColumn](), "media")
 		return oneOrMany(anyOf(text().with("minLength", 1), item.with("required", []string{"column"}))), err
+	case reflect.TypeFor[spec.Checks]():
+		item, err := group(reflect.TypeFor[spec.Check](), "check")
+		return oneOrMany(anyOf(text().with("minLength", 1), item.with("required", []string{"expr"}))), err
 	case reflect.TypeFor[map[string]string]():
 		return object{{"type", "object"}, {"additionalProperties", described()}}, nil
 	}

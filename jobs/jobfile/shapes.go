@@ -45,6 +45,7 @@ func shapes() map[string]object {
 		"tier":               tiers(),
 		"batch_bucket":       pattern(`gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](?:/(?:`+bucketPart+`/)*(?:`+bucketPart+`)?)?`, "Write a folder in a bucket, such as gs://my-bucket/genbatch."),
 		"fail_if":            oneOrMany(text().with("minLength", 1)),
+		"check.expr":         text().with("minLength", 1),
 		"max_cost":           {{"type", []string{"number", "string"}}, {"exclusiveMinimum", 0}, {"maximum", 9223372}, {"errorMessage", "Write dollars above 0, such as 5.00."}, {"pattern", `^\s*\+?` + positive + `(?:[eE][+-]?[0-9]{1,2})?\s*$`}},
 		"max_failures":       {{"type", []string{"integer", "string"}}, {"minimum", 1}, {"errorMessage", "Write a number of rows, such as 100, or a percentage, such as 5%."}, {"pattern", `^\s*(?:\+?0*[1-9][0-9]*|\+?` + percent + `\s*%)\s*$`}},
 		"deadline":           pattern(`\s*(?:[+-]?`+span+`|`+clock+`|`+date+`[Tt ]`+clock+`(?:`+zone+`)?)\s*`, "Write a length of time (6h), a time of the day (18:00), or a date with its time (2027-01-31T18:00)."),

@@ -47,6 +47,9 @@ func (s *Spec) Check() error {
 	if err := s.checkTiers(); err != nil {
 		return err
 	}
+	if err := checkChecks(s.Checks); err != nil {
+		return err
+	}
 	return s.checkRequest()
 }
 

@@ -190,3 +190,64 @@ func (s *Spec) readSchema() error {
 	s.Schema = text
 	return nil
 }
+
+// A Check is a condition that each answer is to fulfil.
+type Check struct {
+	Name    string `json:"name,omitempty"`    // how messages and the column failed_checks call it; default: the expression
+	Expr    string `json:"expr"`              // an expression of expr-lang.org that is true or false; required
+	Message string `json:"message,omitempty"` // what is wrong with an answer that does not fulfil it, in words for the model; default: the expression
+	Flag    bool   `json:"flag,omitempty"`    // whether a failure only stands in failed_checks, and the row stays ok
+}
+
+// Checks are the checks of a job in their order. In YAML they are a list, of which each item
+// is an expression or the keys of a [Check]. A single item stands for a list of one.
+type Checks []Check
+
+// Label returns what the check is called.
+func (c *Check) Label() string {
+	if c.Name != "" {
+		return c.Name
+	}
+	return c.Expr
+}
+
+// UnmarshalYAML implements yaml.InterfaceUnmarshaler.
+func (l *Checks) UnmarshalYAML(unmarshal func(any) error) error {
+	var list []Check
+	err := unmarshal(&list)
+	if err == nil {
+		*l = list
+		return nil
+	}
+	var one Check
+	if unmarshal(&one) != nil {
+		return err // it has the position
+	}
+	*l = Checks{one}
+	return nil
+}
+
+// UnmarshalYAML implements yaml.InterfaceUnmarshaler.
+func (c *Check) UnmarshalYAML(unmarshal func(any) error) error {
+	if unmarshal(&c.Expr) == nil {
+		return nil
+	}
+	type plain Check // without this method
+	return unmarshal((*plain)(c))
+}
+
+// checkChecks refuses checks that have no expression, or that cannot be told apart.
+func checkChecks(list Checks) error {
+	named := make(map[string]bool)
+	for i := range list {
+		c := &list[i]
+		if c.Expr == "" {
+			return Errorf(`write what must hold, such as --check "answer.total > 0"`, "a check has no expression")
+		}
+		if named[c.Label()] {
+			return Errorf("give one of them another name", "there are two checks %q", message.OneLine(c.Label(), 60))
+		}
+		named[c.Label()] = true
+	}
+	return nil
+}

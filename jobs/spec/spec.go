@@ -53,6 +53,8 @@ type Spec struct {
 	Schema      Schema `json:"schema,omitempty"`       // the form of the answers, which are checked against it
 	SchemaField string `json:"schema_field,omitempty"` // responseJsonSchema (default) or responseSchema
 
+	Checks Checks `json:"check,omitempty"` // what must hold of each answer
+
 	// What else is in the request; see Body.
 	System          string         `json:"system,omitempty"`            // a template, or @FILE
 	Request         map[string]any `json:"request,omitempty"`           // the API's own JSON, merged into each body

@@ -315,6 +315,10 @@ func (c *collector) apply(ctx context.Context, j *batchstate.Job) error {
 		return c.note(j, batchstate.Ended) // to be downloaded again
 	}
 	defer results.Close()
+	sources, err := c.sourcesOf(j)
+	if err != nil {
+		return err
+	}
 	before := c.counted()
 	c.settler.inner.Model = results
 	err = c.settler.run(ctx, func(yield func(*batch.Request, error) bool) {
@@ -330,6 +334,7 @@ func (c *collector) apply(ctx context.Context, j *batchstate.Job) error {
 			if earlier := c.attempts(s.ID()); earlier != nil {
 				s.History, s.Changes = earlier.History, earlier.Changes
 			}
+			s.Source = sources[s.ID()]
 			if !done && !yield(&s.Request, nil) {
 				return
 			}
@@ -354,6 +359,21 @@ func (c *collector) apply(ctx context.Context, j *batchstate.Job) error {
 	}
 	c.tell(j)
 	return c.judge(j)
+}
+
+// sourcesOf returns the rows of a job, if answers are judged by them.
+func (c *collector) sourcesOf(j *batchstate.Job) (map[batch.ID]*batch.Row, error) {
+	if c.Sources == nil {
+		return nil, nil
+	}
+	ids := make(map[batch.ID]bool, j.Rows)
+	for id, err := range c.Store.IDs(j) {
+		if err != nil {
+			return nil, err
+		}
+		ids[id] = true
+	}
+	return c.Sources(ids)
 }
 
 // tell warns of what was odd about a job's results. That rows lack their line is not, where the

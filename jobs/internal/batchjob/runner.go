@@ -75,6 +75,10 @@ type Config struct {
 
 	// Rows ranges over the rows that are to be asked, by the journal as it is then.
 	Rows func() iter.Seq2[*batch.Request, error]
+	// Sources returns the rows of requests, for a Chain that judges answers by them; see
+	// [batch.Request].Source. Rows that are not in the input any more are left out. It is nil
+	// if the Chain does not.
+	Sources func(map[batch.ID]bool) (map[batch.ID]*batch.Row, error)
 	// Chain lays around a model what changes requests and checks answers; Media what puts
 	// media into requests.
 	Chain, Media func(batch.Model) batch.Model

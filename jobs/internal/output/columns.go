@@ -75,6 +75,9 @@ func NewColumns(s *spec.Spec, p *prompt.Prompt) (Columns, error) {
 		}})
 	}
 	columns = append(columns, correctColumns(compared)...)
+	if len(s.Checks) > 0 {
+		columns = append(columns, column{Column: batch.Column{Name: "failed_checks", Type: batch.JSON}, value: func(x *reply) any { return optionalJSON(x.failed) }})
+	}
 	columns = append(columns, standardColumns...)
 	request := askedOf(s)
 	own := func(name string) bool {

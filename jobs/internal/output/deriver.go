@@ -175,7 +175,7 @@ func (d *Deriver) understand(f *fetched) {
 		return
 	}
 	f.reply = reply{result: f.result}
-	d.answered(&f.reply)
+	d.answered(f.Row, &f.reply)
 }
 
 // readEarlier reads the results of a row that do not count.

@@ -28,7 +28,7 @@ func TestColumnsDocument(t *testing.T) {
 	want := []string{response.Name}
 	for _, job := range []string{
 		"classify: {text: '{{.body}}', labels: [a, b], confidence: true, rationale: true}\nexpected: known\nraw_response: true\n",
-		"classify: {text: '{{.body}}', labels: [a, b], multi: true}\n",
+		"classify: {text: '{{.body}}', labels: [a, b], multi: true}\ncheck: 'true'\n",
 	} {
 		columns, err := newColumns(t, job)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/jobs/internal/prompt"
 )
 
 // A reply is what became of a row, as the columns of the output show it.
@@ -16,10 +17,11 @@ type reply struct {
 	answer *gemini.Answer // nil if there is none, or none that can be read
 
 	status  batch.Status
-	problem string  // why the status is not ok
-	note    string  // what was done to get or to read the answer
-	own     []any   // the values of the kind's columns; nil if all are null
-	correct []*bool // whether the values of [Columns.compared] are those expected; nil where that is not known
+	problem string   // why the status is not ok
+	note    string   // what was done to get or to read the answer
+	own     []any    // the values of the kind's columns; nil if all are null
+	correct []*bool  // whether the values of [Columns.compared] are those expected; nil where that is not known
+	failed  []string // the job's own checks that the answer fails, also those that only flag
 
 	cost   price.USD
 	priced bool // cost is known
@@ -46,7 +48,7 @@ func (x *reply) details() *gemini.Details {
 // answered completes the reply of a row with a result, except for the cost. The status
 // may differ from the result's, because a job may come to read its answers in another
 // way without asking again.
-func (d *Deriver) answered(x *reply) {
+func (d *Deriver) answered(row *batch.Row, x *reply) {
 	r := x.result
 	x.status, x.problem, x.note = r.Status, r.Error, r.Note
 	if len(r.Response) == 0 {
@@ -68,41 +70,47 @@ func (d *Deriver) answered(x *reply) {
 		x.status, x.problem, x.answer = batch.Failed, err.Error(), nil
 		return
 	}
-	d.readAnswer(x)
+	d.readAnswer(row, x)
 	if quote := fmt.Sprintf("%q", message.OneLine(a.Text, 200)); d.Prompt.Classification() != nil && x.status != batch.OK && a.Text != "" && !strings.Contains(x.problem, quote) {
 		x.problem = strings.TrimPrefix(x.problem+"; the answer is "+quote, "; ") // no column has it
 	}
 }
 
-// readAnswer completes the reply with what the answer says.
-func (d *Deriver) readAnswer(x *reply) {
-	switch x.status {
-	case batch.OK:
-		if x.result.FinishReason != "STOP" && d.readCut(x) {
+// readAnswer completes the reply with what the answer says. It is held to the job's checks as
+// they are now, also where another check made it invalid before.
+func (d *Deriver) readAnswer(row *batch.Row, x *reply) {
+	stopped := x.result.FinishReason == "STOP"
+	switch {
+	case x.status == batch.Truncated, x.status == batch.OK && !stopped:
+		if d.readCut(row, x) || x.status == batch.Truncated { // answers of earlier versions were never looked at
 			return
 		}
-		own, note, err := d.Prompt.Read(x.answer)
-		if err != nil {
-			x.status, x.problem = batch.Invalid, err.Error()
-			return
-		}
-		x.own = own
-		x.addNote(note)
-	case batch.Truncated:
-		d.readCut(x) // answers of earlier versions were never looked at
+	case x.status != batch.OK && !(x.status == batch.Invalid && stopped):
+		return
 	}
+	r, err := d.Prompt.Judge.Read(row, x.answer)
+	if x.failed = r.Failed; err != nil {
+		x.status, x.problem = batch.Invalid, err.Error()
+		return
+	}
+	x.accept(r)
 }
 
 // readCut reports whether an answer that was cut at a limit is whole all the same. Then it
 // completes the reply.
-func (d *Deriver) readCut(x *reply) bool {
-	own, note, err := d.Prompt.ReadCut(x.answer)
-	if err != nil {
+func (d *Deriver) readCut(row *batch.Row, x *reply) bool {
+	r, err := d.Prompt.Judge.ReadCut(row, x.answer)
+	if x.failed = r.Failed; err != nil {
 		return false
 	}
-	x.status, x.problem, x.own = batch.OK, "", own
-	x.addNote(note)
+	x.accept(r)
 	return true
+}
+
+// accept completes the reply of an answer that counts.
+func (x *reply) accept(r prompt.Reading) {
+	x.status, x.problem, x.own = batch.OK, "", r.Values
+	x.addNote(r.Note)
 }
 
 func (x *reply) addNote(note string) {

@@ -110,7 +110,7 @@ func (o *Observer) Show(r *batch.Result) {
 		return // it was in a batch job of an earlier run, and is not in the input any more
 	}
 	f := &fetched{Item: it, result: r, reply: reply{result: r}}
-	o.deriver.answered(&f.reply)
+	o.deriver.answered(f.Row, &f.reply)
 	err := o.deriver.readEarlier(f)
 	o.deriver.price(f, new(cost.Totals))
 	if err != nil {

@@ -32,6 +32,10 @@ type Prompt struct {
 	wording   int            // see Wording
 	model     string         // the job's
 	noAnswers noAnswers      // texts that come as answers and are none
+
+	// Judge holds answers to the job's own checks. Whoever knows the input's columns puts one
+	// in its place that knows them, before rows are asked.
+	Judge *Judge
 }
 
 // New returns the Prompt of a job whose files have been read. The wording is that of the
@@ -66,7 +70,8 @@ func New(s *spec.Spec, wording int) (*Prompt, error) {
 		p.request = k.raw.defaults
 	}
 	p.set.own = ownParts(s, p.request)
-	return p, nil
+	p.Judge, err = NewJudge(p, nil)
+	return p, err
 }
 
 // Wording returns the version of the wording in which the requests are made.

@@ -15,21 +15,21 @@ import (
 // A checkedModel checks answers on arrival.
 type checkedModel struct {
 	batch.Model
-	check, whole func(*gemini.Answer) error
+	check, whole func(*batch.Request, *gemini.Answer) error
 }
 
 // Check returns m with its answers checked. If check returns an error, the row is asked
 // once more: the request then also holds the answer and the error, so that the model can
 // correct itself. An answer that was cut at a limit is ok if whole returns no error, since
 // models fill the room behind a whole answer with blanks at times.
-func Check(m batch.Model, check, whole func(*gemini.Answer) error) batch.Model {
+func Check(m batch.Model, check, whole func(*batch.Request, *gemini.Answer) error) batch.Model {
 	return checkedModel{m, check, whole}
 }
 
 func (m checkedModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 	o := m.Model.Attempt(ctx, r)
 	if o.Status == batch.Truncated && o.Response != nil {
-		if a, err := gemini.Parse(o.Response); err == nil && m.whole(a) == nil {
+		if a, err := gemini.Parse(o.Response); err == nil && m.whole(r, a) == nil {
 			o.Consequence, o.Status, o.Err, o.MaxRetries, o.Next = batch.Answered, batch.OK, nil, 0, nil
 		}
 		return o
@@ -39,7 +39,7 @@ func (m checkedModel) Attempt(ctx context.Context, r *batch.Request) batch.Outco
 	}
 	a, err := gemini.Parse(o.Response)
 	if err == nil {
-		err = m.check(a)
+		err = m.check(r, a)
 	}
 	if err == nil {
 		return o

@@ -15,7 +15,7 @@ import (
 // is no complete answer is not checked.
 func TestCheck(t *testing.T) {
 	fault := errors.New("it is no label")
-	check := func(a *gemini.Answer) error {
+	check := func(_ *batch.Request, a *gemini.Answer) error {
 		if a.Text == "cat" {
 			return nil
 		}

@@ -188,7 +188,7 @@ func (p *pass) item(row *batch.Row) Item {
 		it.Entry, _ = p.journal.Lookup(it.Request.Fingerprint, 0)
 	case !known:
 		it.Fate = New
-	case it.Entry.Status.Settled() && !p.Retry[it.Entry.Status]:
+	case it.Entry.Status.Settled() && !p.Retry[p.statusNow(row, it.Entry)]:
 		it.Fate = Settled
 		if p.spoilt(it.Entry) {
 			it.Fate = Again
@@ -197,6 +197,18 @@ func (p *pass) item(row *batch.Row) Item {
 		it.Fate = Again
 	}
 	return it
+}
+
+// statusNow returns the status of a settled row, by the job's own checks as they are now.
+func (p *pass) statusNow(row *batch.Row, e journal.Entry) batch.Status {
+	if p.Prompt.Judge.Own() == nil || !p.Retry[batch.Invalid] || e.Status != batch.OK && e.Status != batch.Invalid {
+		return e.Status // which saves reading the result
+	}
+	r, err := p.journal.Read(e)
+	if err != nil {
+		return e.Status
+	}
+	return p.Prompt.Judge.StatusNow(row, r)
 }
 
 // spoilt reports whether an answer that was kept is none, by a pattern that the job may have
@@ -235,8 +247,13 @@ func (l *List) request(row *batch.Row, clash *columnClash) (*batch.Request, erro
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", row.Place(), err)
 	}
+	var source *batch.Row
+	if l.Prompt.Judge.Own().UsesRow() {
+		source = row
+	}
 	return &batch.Request{
 		Row:         row.Number,
+		Source:      source,
 		Key:         l.KeyOf(row),
 		Model:       model,
 		Fingerprint: f,
