@@ -28,7 +28,9 @@ func (j *Job) deriver() *output.Deriver {
 
 // derive writes an output.
 func (j *Job) derive(ctx context.Context, to output.Target) (*Totals, writer.Sum, error) {
-	totals, sum, err := j.deriver().Derive(ctx, to)
+	d := j.deriver()
+	d.Before = state.BeforeOf(j.state.Dir, &j.spec, j.journal.Last())
+	totals, sum, err := d.Derive(ctx, to)
 	if err == nil {
 		j.critic.WarnUnknown(totals.Evaluations)
 	}

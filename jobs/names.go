@@ -5,6 +5,7 @@ import (
 	"github.com/genbatch/genbatch/internal/version"
 	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/eval"
+	"github.com/genbatch/genbatch/jobs/findings"
 	"github.com/genbatch/genbatch/jobs/plan"
 	"github.com/genbatch/genbatch/jobs/record"
 	"github.com/genbatch/genbatch/jobs/spec"
@@ -89,6 +90,8 @@ type (
 	Scores = eval.Scores
 	// LabelScores are those of one label.
 	LabelScores = eval.LabelScores
+	// A Finding is one thing to know about an output.
+	Finding = findings.Finding
 	// A Calibration says how far the confidence that the model states can be believed.
 	Calibration = eval.Calibration
 	// A ConfidenceBand is the rows with a confidence between two bounds.

@@ -62,7 +62,7 @@ var house = []floor{
 	{"results", []room{
 		{"jobs/draft", []string{"jobs/jobfile", "jobs/internal/output", "jobs/internal/prompt", "jobs/internal/template", "jobs/spec", "reader", "batch", "batch/price", "internal/durable", "internal/fileformat", "internal/message", "internal/terminal", "internal/textfile"}},
 		{"jobs/internal/output", []string{
-			"jobs/internal/work", "jobs/internal/prompt", "jobs/internal/schema", "jobs/record", "jobs/cost", "jobs/eval", "jobs/spec",
+			"jobs/internal/work", "jobs/internal/prompt", "jobs/internal/schema", "jobs/record", "jobs/cost", "jobs/findings", "jobs/eval", "jobs/spec",
 			"reader", "writer", "batch", "batch/gemini", "batch/journal", "batch/price",
 			"internal/apijson", "internal/durable", "internal/fileformat", "internal/message",
 		}},
@@ -91,7 +91,7 @@ var house = []floor{
 		{"jobs/internal/repair", []string{"jobs/internal/schema", "jobs/cost", "batch", "batch/gemini", "batch/price", "internal/apijson", "internal/message"}},
 		{"jobs/internal/budget", []string{"jobs/internal/media", "jobs/record", "jobs/cost", "batch", "batch/price", "internal/apijson", "internal/message"}},
 		{"jobs/internal/tier", []string{"jobs/record", "jobs/cost", "batch", "batch/quota"}},
-		{"jobs/internal/state", []string{"jobs/record", "jobs/cost", "jobs/spec", "batch", "batch/journal", "batch/price", "internal/durable", "internal/fileformat", "internal/version"}},
+		{"jobs/internal/state", []string{"jobs/record", "jobs/cost", "jobs/findings", "jobs/spec", "batch", "batch/journal", "batch/price", "internal/durable", "internal/fileformat", "internal/version"}},
 	}},
 	{"conditions", []room{
 		{"jobs/internal/checks", []string{"jobs/internal/schema", "jobs/spec", "batch", "internal/message"}},
@@ -102,11 +102,12 @@ var house = []floor{
 		{"jobs/internal/preflight", []string{"batch/gemini", "batch/price", "internal/apijson", "internal/message"}},
 		{"jobs/internal/media", []string{"jobs/spec", "batch", "batch/gemini", "internal/apijson", "internal/durable", "internal/message"}},
 		{"jobs/record", []string{"jobs/cost", "batch", "batch/price", "internal/durable", "internal/message"}},
-		{"jobs/cost", []string{"jobs/eval", "batch", "batch/price", "internal/message"}},
+		{"jobs/cost", []string{"jobs/eval", "jobs/findings", "batch", "batch/price", "internal/message"}},
 	}},
 	{"words", []room{
 		{"jobs/spec", []string{"reader", "batch", "batch/gemini", "batch/price", "internal/apijson", "internal/fileformat", "internal/message", "internal/redact", "internal/textfile"}},
 		{"jobs/eval", []string{"jobs/internal/stats", "batch", "internal/message"}},
+		{"jobs/findings", []string{"jobs/internal/stats", "batch", "batch/price", "internal/message"}},
 		{"jobs/plan", []string{"batch/price", "batch/quota"}},
 	}},
 	{"statistics", []room{{"jobs/internal/stats", nil}}},

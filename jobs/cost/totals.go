@@ -9,6 +9,7 @@ import (
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/jobs/eval"
+	"github.com/genbatch/genbatch/jobs/findings"
 )
 
 // Totals add up rows, and what the attempts made for them used and cost. The zero value is
@@ -20,6 +21,9 @@ type Totals struct {
 
 	// Evaluations compare columns of an output with known values, in the columns' order.
 	Evaluations []*eval.Evaluation `json:"evaluations,omitempty"`
+
+	// Findings are what should be known of an output, the most important first.
+	Findings []findings.Finding `json:"findings,omitempty"`
 
 	Problems map[string]int64 `json:"problems,omitempty"` // rows by the reason why they are not ok; see AddProblem
 	Written  int64            `json:"-"`                  // rows of the output
@@ -203,8 +207,8 @@ func (t *Totals) model(name string) *ModelTotals {
 	return &t.Models[i]
 }
 
-// Clone returns a copy that later additions to t do not change. Both share the
-// Evaluations, which are complete when they are set.
+// Clone returns a copy that later additions to t do not change. Both share the Evaluations
+// and the Findings, which are complete when they are set.
 func (t *Totals) Clone() Totals {
 	c := *t
 	c.Status = maps.Clone(t.Status)

@@ -119,6 +119,7 @@ func genbatchReads(path string) error {
 	if err := s.ReadFiles(); err != nil {
 		return err
 	}
+	s.Checks = nil // what their expressions can name, the input and the answers say
 	if _, err := prompt.New(s, prompt.Wording); err != nil {
 		return err
 	}

@@ -25,6 +25,7 @@ func (e Export) String() string {
 	writeBill(w, "  ", e.Totals)
 	w.Flush()
 	writeEvaluations(&b, e.Totals.Evaluations)
+	writeFindings(&b, e.Totals.Findings)
 	return b.String()
 }
 

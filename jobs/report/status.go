@@ -106,6 +106,7 @@ func (s Status) String() string {
 	}
 	w.Flush()
 	writeEvaluations(&b, r.Evaluations)
+	writeFindings(&b, r.Findings)
 	return b.String()
 }
 

@@ -49,6 +49,7 @@ func (s Summary) String() string {
 	writeCost(tw, r, rows)
 	tw.Flush()
 	writeEvaluations(&b, rows.Evaluations)
+	writeFindings(&b, rows.Findings)
 	if s.ExitCode == notOKCode {
 		fmt.Fprint(&b, "\n", terminal.Paragraph(NotOK(r)+"\n"))
 	}
@@ -100,7 +101,7 @@ func writeRows(w io.Writer, s *jobs.Summary, rows *jobs.Totals, left int64) {
 		lost = fmt.Sprintf(", of which %s had an answer that is lost", Count(s.Lost))
 	}
 	fmt.Fprintf(w, "  rows\t%s%s\n", statusText(rows, left), lost)
-	writeProblems(w, rows.Problems)
+	writeProblems(w, rows)
 	for _, question := range slices.Sorted(maps.Keys(rows.Labels)) {
 		fmt.Fprintf(w, "  %s\t%s\n", cmp.Or(question, "labels"), labelsText(rows.Labels[question], rows.Status[batch.OK]))
 	}
@@ -120,8 +121,14 @@ const problemWidth = 200
 const listed = 20
 
 // writeProblems writes the most frequent reasons for which rows are not ok.
-func writeProblems(w io.Writer, problems map[string]int64) {
+// A status with a finding is left out, since that says them.
+func writeProblems(w io.Writer, t *jobs.Totals) {
 	const most = 3
+	problems := maps.Clone(t.Problems)
+	maps.DeleteFunc(problems, func(why string, _ int64) bool {
+		status, _, _ := strings.Cut(why, ": ")
+		return slices.ContainsFunc(t.Findings, func(f jobs.Finding) bool { return f.Code == status })
+	})
 	for i, why := range byCount(problems) {
 		if i == most {
 			fmt.Fprintf(w, "\tand others: see the column error\n")

@@ -82,14 +82,12 @@ func byCount(counts map[string]int64) []string {
 
 // totalsJSON is [jobs.Totals] as JSON.
 type totalsJSON struct {
-	Rows     int64                  `json:"rows"`
-	Status   map[batch.Status]int64 `json:"status"`
-	Problems map[string]int64       `json:"problems,omitempty"`
-	Labels   jobs.LabelCounts       `json:"labels,omitempty"`
-	evaluationsJSON
-	ChangedRows int64    `json:"changed_rows"`
-	CopiedRows  int64    `json:"copied_rows,omitempty"`
-	SavedUSD    *dollars `json:"saved_usd,omitempty"` // by copying
+	Rows        int64                  `json:"rows"`
+	Status      map[batch.Status]int64 `json:"status"`
+	Problems    map[string]int64       `json:"problems,omitempty"`
+	ChangedRows int64                  `json:"changed_rows"`
+	CopiedRows  int64                  `json:"copied_rows,omitempty"`
+	SavedUSD    *dollars               `json:"saved_usd,omitempty"` // by copying
 
 	Requests int64 `json:"requests"`
 	Retries  int64 `json:"retries"`
@@ -99,6 +97,14 @@ type totalsJSON struct {
 	Models        []sorted[modelJSON] `json:"models"`
 	unreportedJSON
 	billJSON
+	answersJSON
+}
+
+// answersJSON is what the answers of an output say, and how far they can be believed.
+type answersJSON struct {
+	Labels jobs.LabelCounts `json:"labels,omitempty"`
+	evaluationsJSON
+	Findings []jobs.Finding `json:"findings,omitempty"`
 }
 
 // evaluationsJSON are the evaluation of the only column that is compared, or those of several.
@@ -144,11 +150,12 @@ func shortName(name string) string {
 func totalsOf(t *jobs.Totals) totalsJSON {
 	_, unpriced := t.CostUSD()
 	r := totalsJSON{
-		Rows: t.Rows, Status: t.Status, Problems: t.Problems, Labels: t.Labels, ChangedRows: t.Changed,
+		Rows: t.Rows, Status: t.Status, Problems: t.Problems, ChangedRows: t.Changed,
 		Requests: t.Attempts, Retries: t.Retries,
 		CostUSD: totalJSON(t), UnpricedCalls: unpriced, Models: make([]sorted[modelJSON], len(t.Models)),
 		unreportedJSON: unreportedJSON{t.Unreported, dollars(t.UnreportedMost), t.Bill.UnknownRows, nil},
 		billJSON:       billOf(t),
+		answersJSON:    answersJSON{Labels: t.Labels, Findings: t.Findings},
 	}
 	if len(t.Evaluations) == 1 {
 		r.Evaluation = t.Evaluations[0]

@@ -152,15 +152,15 @@ func merged(a, b map[string]string) map[string]string {
 
 // SameQuestion reports whether two Specs ask the same question about a row, as far as the
 // Specs themselves tell: files that they name are not read.
-func SameQuestion(a, b *Spec) bool {
-	question := func(s *Spec) string {
-		text, err := json.Marshal([]any{
-			strings.TrimPrefix(s.Model, "models/"), s.Prompt, s.Classify.withoutExpected(), s.Summarize, s.Extract, s.Raw, s.Schema, s.System, s.Request, s.MaxOutputTokens, s.Media, s.Set,
-		})
-		if err != nil { // impossible for what was read from JSON or YAML, and only a warning depends on it
-			return ""
-		}
-		return string(text)
+func SameQuestion(a, b *Spec) bool { return QuestionOf(a) == QuestionOf(b) }
+
+// QuestionOf returns a text that is the same for two Specs if [SameQuestion] is.
+func QuestionOf(s *Spec) string {
+	text, err := json.Marshal([]any{
+		strings.TrimPrefix(s.Model, "models/"), s.Prompt, s.Classify.withoutExpected(), s.Summarize, s.Extract, s.Raw, s.Schema, s.System, s.Request, s.MaxOutputTokens, s.Media, s.Set,
+	})
+	if err != nil { // impossible for what was read from JSON or YAML, and only warnings depend on it
+		return ""
 	}
-	return question(a) == question(b)
+	return string(text)
 }

@@ -29,14 +29,16 @@ import (
 	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/findings"
 	"github.com/genbatch/genbatch/jobs/internal/prompt"
 	"github.com/genbatch/genbatch/jobs/internal/work"
 	"github.com/genbatch/genbatch/jobs/spec"
 	"github.com/genbatch/genbatch/writer"
 )
 
-// A Deriver derives outputs. All fields but FS and Since are required; CheckFiles needs
-// Columns and StateDir alone, and Show can do without List. A Deriver is for one goroutine at a time.
+// A Deriver derives outputs. All fields but FS, Before and Since are required; CheckFiles needs
+// Columns and StateDir alone, and Show can do without List. A Deriver is for one goroutine at a
+// time.
 type Deriver struct {
 	Spec     *spec.Spec
 	List     *work.List
@@ -46,6 +48,9 @@ type Deriver struct {
 	Prices   *price.Table
 	FS       durable.FS // the zero value is the real file system
 	StateDir string     // the job's state folder, by which it knows its folder of answers' files
+
+	// Before is the last run's output, with which labels are compared. Nil means none.
+	Before *findings.Before
 
 	// Since is the number of the journal's last result before the run. What is not later
 	// was kept, and not paid for again.
@@ -88,7 +93,7 @@ func (d *Deriver) Derive(ctx context.Context, to Target) (*cost.Totals, writer.S
 	}
 	defer w.Abort()
 	var t cost.Totals
-	evaluators, pass := d.newEvaluators(), d.List.Media.NewPass()
+	evaluators, pass, fold := d.newEvaluators(), d.List.Media.NewPass(), d.newFold()
 	for f, err := range d.fetchAll(ctx, reuseChunks) {
 		if err != nil {
 			return nil, sum, err
@@ -96,6 +101,7 @@ func (d *Deriver) Derive(ctx context.Context, to Target) (*cost.Totals, writer.S
 		pass.Add(f.Request, f.Item.Err)
 		x := d.count(f, &t)
 		evaluators.add(f.Row, x)
+		fold.Add(d.lookedAt(f))
 		if len(to.Only) > 0 && !slices.Contains(to.Only, x.status) {
 			continue
 		}
@@ -107,6 +113,7 @@ func (d *Deriver) Derive(ctx context.Context, to Target) (*cost.Totals, writer.S
 	pass.End()
 	t.Cleaned = w.Cleaned()
 	evaluators.result(&t)
+	t.Findings = fold.Result(knownShares(t.Evaluations))
 	if to.Whole && t.Status[batch.Pending] > 0 {
 		return &t, sum, ErrPending
 	}
@@ -222,12 +229,18 @@ func (d *Deriver) price(f *fetched, t *cost.Totals) {
 		}
 	default:
 		before := t.Bill.Retries.Cost
-		amount, priced := t.AddResult(f.result, d.Prices)
+		counted := f.result
+		if counted.Status != x.status { // read in another way by now
+			own := *counted
+			own.Status = x.status
+			counted = &own
+		}
+		amount, priced := t.AddResult(counted, d.Prices)
 		if f.result.Seq <= d.Since {
 			t.Bill.Kept += amount - (t.Bill.Retries.Cost - before)
 		}
 		for _, r := range f.earlier {
-			c, ok := t.AddSuperseded(r, d.Prices, f.result.Status)
+			c, ok := t.AddSuperseded(r, d.Prices, x.status)
 			amount, priced = amount+c, priced && ok
 		}
 		if f.result.Status != batch.Pending {

@@ -9,9 +9,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/internal/version"
 	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/findings"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -31,6 +33,9 @@ type Manifest struct {
 	Media    string      `json:"media,omitempty"`   // what the rows and their media were; see media.Pass
 	Spec     string      `json:"spec_sha256"`       // of the Spec without secrets, and its price file
 	Summary  cost.Totals `json:"totals"`
+
+	Asked  string           `json:"asked_sha256,omitempty"` // of the question, as spec.QuestionOf has it
+	Before *findings.Before `json:"before,omitempty"`       // what the labels of Summary were compared with
 }
 
 // outputForm is the version of how outputs are made of the same sources. Add one when that
@@ -105,8 +110,39 @@ func (s Sources) Manifest() (*Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.Spec = sum
+	m.Spec, m.Asked = sum, asked(s.Spec)
 	return m, nil
+}
+
+func asked(s *spec.Spec) string {
+	sum := sha256.Sum256([]byte(spec.QuestionOf(s)))
+	return hex.EncodeToString(sum[:])
+}
+
+// BeforeOf returns the output of a state folder with which one that is derived now is to be compared; nil if there
+// is none, or if it was asked something else. That is the last finished output, and the
+// results since are new. If there are none since, it is what that output was compared with, so
+// that it has the same findings when it is derived again.
+func BeforeOf(dir string, s *spec.Spec, last int64) *findings.Before {
+	return before(dir, asked(s), last)
+}
+
+func before(dir, asked string, last int64) *findings.Before {
+	m, err := ReadManifest(dir)
+	if err != nil || m.LastSeq < 0 {
+		return nil
+	}
+	b := m.Before
+	if m.LastSeq != last {
+		if len(m.Summary.Labels) == 0 {
+			return nil
+		}
+		b = &findings.Before{LastSeq: m.LastSeq, Labels: m.Summary.Labels, Rows: m.Summary.Status[batch.OK], Asked: m.Asked}
+	}
+	if b == nil || b.Asked != asked {
+		return nil
+	}
+	return b
 }
 
 // sumSpec returns the SHA-256 of a Spec and its price file, as hexadecimal digits.

@@ -13,6 +13,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/findings"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -27,6 +28,7 @@ func TestManifestRoundTrip(t *testing.T) {
 	m := &Manifest{
 		Dir: f.Dir, Genbatch: "v1", Form: 1, LastSeq: 7, Pruned: 2, Damage: []string{"here"}, Rows: 9, Output: id, Inputs: []FileID{id},
 		Journal: []FileID{id}, Media: "cd", Spec: "ef",
+		Asked: "0f", Before: &findings.Before{LastSeq: 3, Labels: map[string]map[string]int64{"": {"a": 2}}, Rows: 2, Asked: "0f"},
 		Summary: cost.Totals{Rows: 9, Status: map[batch.Status]int64{batch.OK: 8, batch.Skipped: 1}, Saved: 5, Attempts: 11},
 	}
 	if n := reflect.ValueOf(*m); func() (zero bool) {

@@ -164,6 +164,7 @@ func (f *Folder) Record(sources *Manifest, totals *cost.Totals, sha256, media st
 		return err
 	}
 	m.Output.SHA256 = sha256
+	m.Before = before(f.Dir, m.Asked, m.LastSeq)
 	if len(jl.Damage()) == 0 {
 		if m.Journal, err = journalFiles(f.Dir); err != nil {
 			return err
