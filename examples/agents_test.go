@@ -61,7 +61,7 @@ func TestAgentsExitCodes(t *testing.T) {
 	for _, row := range table(t, "Exit codes, and what to do") {
 		codes = append(codes, row[0])
 	}
-	if want := strings.Fields("0 1 2 3 4 5 6 7 8 130"); !slices.Equal(codes, want) {
+	if want := strings.Fields("0 1 2 3 4 5 6 7 8 9 130"); !slices.Equal(codes, want) {
 		t.Errorf("the page has the exit codes %q, want %q", codes, want)
 	}
 }
@@ -124,6 +124,8 @@ func TestAgentsJSON(t *testing.T) {
 	run(0, "plan", "job.yaml", "--json", "--endpoint", "sim") // after the first answers
 	run(0, "plan", "job.yaml", "--json", "--endpoint", "sim", "--tier", "batch", "--output", "batch.csv")
 	run(0, "verify", "job.yaml", "--json")
+	run(0, "run", "job.yaml", "--json", "--endpoint", "sim", "--limit", "6", "--output", "other.csv")
+	run(0, "compare", "job.yaml", "other.csv", "--json", "--expected", "subject")
 
 	kind := ""
 	for _, row := range table(t, "JSON") {
@@ -159,8 +161,14 @@ func has(record map[string]any, name string) bool {
 		return !nested || isObject && has(inner, rest)
 	}
 	for _, value := range record {
-		if inner, ok := value.(map[string]any); ok && has(inner, name) {
-			return true
+		list, isList := value.([]any)
+		if !isList {
+			list = []any{value}
+		}
+		for _, value := range list {
+			if inner, ok := value.(map[string]any); ok && has(inner, name) {
+				return true
+			}
 		}
 	}
 	return false

@@ -7,6 +7,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/jobs"
+	"github.com/genbatch/genbatch/jobs/compare"
 )
 
 // exitCode returns the exit code for what a command came to. Errors get their codes here
@@ -20,6 +21,7 @@ func exitCode(s *jobs.Summary, err error) int {
 		budget *jobs.BudgetError
 		late   *jobs.DeadlineError
 		away   *jobs.DetachedError
+		gate   *compare.GateError
 	)
 	switch {
 	case err == nil:
@@ -39,6 +41,8 @@ func exitCode(s *jobs.Summary, err error) int {
 		return 7
 	case errors.Is(err, batch.ErrMaxFailures):
 		return 8
+	case errors.As(err, &gate):
+		return 9
 	case errors.Is(err, batch.ErrInterrupted), errors.Is(err, context.Canceled):
 		return 130
 	}

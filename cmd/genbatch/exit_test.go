@@ -9,6 +9,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/jobs"
+	"github.com/genbatch/genbatch/jobs/compare"
 )
 
 func TestExitCode(t *testing.T) {
@@ -30,6 +31,7 @@ func TestExitCode(t *testing.T) {
 		{"the day", whole, &quota.DayError{}, 5},
 		{"locked", nil, &jobs.LockedError{}, 7},
 		{"too many failures", whole, fmt.Errorf("%w: 3 of 4", batch.ErrMaxFailures), 8},
+		{"a comparison that does not pass", nil, &compare.GateError{Reasons: []string{"worse"}}, 9},
 		{"interrupted", whole, fmt.Errorf("%w: by signal", batch.ErrInterrupted), 130},
 	}
 	for _, tt := range tests {

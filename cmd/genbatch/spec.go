@@ -86,10 +86,16 @@ type namedJob struct {
 // savedJob returns the job that a command names by its job file, by its output or by
 // --state: as it was last run, and as the job file has it now.
 func savedJob(c *cli.Context) (*namedJob, error) {
-	dir, arg := c.String("state"), c.Args().First()
-	switch {
-	case c.NArg() > 1:
+	if c.NArg() > 1 {
 		return nil, &jobs.SpecError{Err: fmt.Errorf("more than one job is named")}
+	}
+	return findJob(c.Args().First(), c.String("state"))
+}
+
+// findJob returns the job that an argument names, which is a job file, an output or a state
+// folder. dir is the state folder if it is given apart, and else empty.
+func findJob(arg, dir string) (*namedJob, error) {
+	switch {
 	case args.IsJobFile(arg):
 		file, err := jobs.Load(arg)
 		if err != nil {

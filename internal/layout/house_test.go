@@ -36,7 +36,7 @@ var house = []floor{
 		{"internal/release", nil},
 	}},
 	{"commands", []room{
-		{"cmd/genbatch", []string{"cmd/genbatch/internal/...", "jobs", "jobs/draft", "jobs/jobfile", "jobs/report", "jobs/report/detail", "batch", "batch/price", "batch/quota", "internal/message", "internal/redact", "internal/sim", "internal/terminal", "internal/version"}},
+		{"cmd/genbatch", []string{"cmd/genbatch/internal/...", "jobs", "jobs/compare", "jobs/draft", "jobs/jobfile", "jobs/report", "jobs/report/detail", "batch", "batch/price", "batch/quota", "internal/message", "internal/redact", "internal/sim", "internal/terminal", "internal/version"}},
 	}},
 	{"the command line", []room{
 		{"cmd/genbatch/internal/shells", []string{"cmd/genbatch/internal/complete", "internal/terminal"}},
@@ -48,7 +48,7 @@ var house = []floor{
 		{"jobs/report/detail", []string{"jobs/report", "jobs", "batch", "batch/price", "internal/apijson", "internal/message", "internal/terminal"}},
 	}},
 	{"reports", []room{
-		{"jobs/report", []string{"jobs/report/internal/...", "jobs", "batch", "batch/price", "batch/quota", "internal/apijson", "internal/message", "internal/terminal"}},
+		{"jobs/report", []string{"jobs/report/internal/...", "jobs", "jobs/compare", "batch", "batch/price", "batch/quota", "internal/apijson", "internal/message", "internal/terminal"}},
 	}},
 	{"parts of reports", []room{
 		{"jobs/report/internal/request", []string{"internal/apijson", "internal/terminal"}},
@@ -57,6 +57,12 @@ var house = []floor{
 		{"jobs", []string{
 			"jobs/...", "reader", "writer", "batch/...",
 			"internal/apijson", "internal/durable", "internal/message", "internal/sim", "internal/version",
+		}},
+	}},
+	{"comparisons", []room{
+		{"jobs/compare", []string{
+			"jobs/internal/output", "jobs/internal/stats", "jobs/cost", "jobs/record", "jobs/spec",
+			"reader", "writer", "batch", "batch/price", "internal/apijson", "internal/message",
 		}},
 	}},
 	{"results", []room{

@@ -40,6 +40,7 @@ type Row struct {
 	Cost   price.USD    // of all the row's attempts, in all runs; 0 for a copied row
 	Priced bool         // whether Cost is known; false too for a row without an outcome
 	Copied bool         // the answer is an identical row's, which has paid for it
+	Shown  bool         // the model was shown this row's text with its label, as an example
 }
 
 // Value returns the value of a column of the output, be it a result column or one of the

@@ -173,6 +173,19 @@ var standardColumns = []column{
 	{Column: batch.Column{Name: "latency_ms", Type: batch.Int}, value: ofResult(func(r *batch.Result) any { return r.LatencyMS })},
 }
 
+// Standard returns the names of the result columns that do not depend on what a job asks for:
+// those that every job has, correct, and the extras. They are without prefix.
+func Standard() []string {
+	names := []string{"correct", "raw_response"}
+	for _, c := range standardColumns {
+		names = append(names, c.Name)
+	}
+	for _, e := range extras {
+		names = append(names, e.Name)
+	}
+	return names
+}
+
 // optional returns a text, or null if it is empty.
 func optional(s string) any {
 	if s == "" {

@@ -54,6 +54,9 @@ func (d *Deriver) rowOf(f *fetched, names []batch.Column, e evaluators) *record.
 		Columns: names, Values: make([]any, len(names)),
 		Cost: x.cost, Priced: x.priced, Copied: x.copied,
 	}
+	if k := d.Prompt.Classification(); k != nil {
+		r.Shown = k.IsExample(f.Row)
+	}
 	if x.answer != nil {
 		r.Text = x.answer.Text
 		if !x.copied {

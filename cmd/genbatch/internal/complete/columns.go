@@ -20,7 +20,7 @@ const (
 
 // job returns the job that the line describes, or that a command looks at.
 func (l *line) job() *jobs.Spec {
-	if l.command.ArgsUsage == "[JOB.yaml or OUTPUT]" && l.Named != nil {
+	if (l.command.ArgsUsage == "[JOB.yaml or OUTPUT]" || l.command.Name == "compare") && l.Named != nil {
 		arg, state := "", ""
 		if len(l.args) > 0 {
 			arg = l.args[0]
@@ -84,6 +84,14 @@ func (l *line) outputColumns() []Candidate {
 	}
 	given := l.given["columns"]
 	return slices.DeleteFunc(candidates, func(c Candidate) bool { return slices.Contains(given, c.Value) })
+}
+
+// answers returns the result columns of the job.
+func answers(l *line) (candidates []Candidate) {
+	for _, c := range draft.ResultColumns(*l.job()) {
+		candidates = append(candidates, Candidate{Value: c.Name})
+	}
+	return candidates
 }
 
 // labels returns what stands in the column of the right labels.

@@ -71,6 +71,9 @@ func kinds() map[string]func(*line) []Candidate {
 		"simulate --listen":  none,
 		"--dialect":          fixed(dialects),
 
+		"compare --field": answers,
+
+		"compare":    compareArguments,
 		"limits":     (*line).limitsArguments,
 		"help":       (*line).commandArgument,
 		"man":        files(noName),
@@ -255,6 +258,20 @@ func (l *line) shellArgument() []Candidate {
 // jobArgument returns job files, and the outputs of runs.
 func (l *line) jobArgument() []Candidate {
 	return append(l.outputs(), l.list(l.current, args.IsJobFile)...)
+}
+
+// compareArguments returns runs, and the tables that runs may have left.
+func compareArguments(l *line) []Candidate {
+	if len(l.args) > 1 {
+		return nil
+	}
+	list := l.jobArgument()
+	for _, c := range l.list(l.current, isTable) {
+		if !slices.ContainsFunc(list, func(other Candidate) bool { return other.Value == c.Value }) {
+			list = append(list, c)
+		}
+	}
+	return list
 }
 
 func (l *line) outputArgument() []Candidate {

@@ -12,6 +12,7 @@ func Exits() []Entry {
 		{Name: "6", Text: "--max-cost is reached, or a model of unknown price has answered under it"},
 		{Name: "7", Text: "another process runs this job"},
 		{Name: "8", Text: "--max-failures is reached"},
+		{Name: "9", Text: "compare: B does not pass --fail-under or --fail-on-regression"},
 		{Name: "130", Text: "the run was interrupted; what was answered is safe"},
 	}
 }
