@@ -122,6 +122,10 @@ var plainFaults = []faultKind{
 		x.damage.Unmeasured = true
 		return false
 	}},
+	{"nologprobs", "an answer without log probabilities, which some gateways drop", nil, func(x *exchange, _ string) bool {
+		x.damage.NoLogprobs = true
+		return false
+	}},
 	{"cached", "three quarters of the prompt, rounded down, were in the cache", nil, func(x *exchange, _ string) bool {
 		x.damage.Cached = true
 		return false

@@ -68,6 +68,7 @@ func TestFaultsOverHTTP(t *testing.T) {
 		{"errorbody", 200, `{"error":{"code":503,`},
 		{"empty", 200, `"content":{"role":"model"},"finishReason":"STOP"`},
 		{"nousage", 200, "hello"},
+		{"nologprobs", 200, "hello"},
 		{"cached", 200, `"cachedContentTokenCount":3`},
 		{"fenced", 200, "```json\\nhello\\n```"},
 		{"invalid", 200, "he I am not sure"},
@@ -139,6 +140,31 @@ func TestFaultsOverHTTP(t *testing.T) {
 		}
 		if k.Help == "" {
 			t.Errorf("fault %s has no help", k.Name)
+		}
+	}
+}
+
+// Models from Gemini 3 on refuse to tell log probabilities, in the words of their API. A fault
+// leaves them out of an answer that was asked for them.
+func TestNoLogprobs(t *testing.T) {
+	for _, tt := range []struct {
+		dialect    Dialect
+		path, want string
+	}{
+		{Google, "/v1beta/models/gemini-3.5-flash:generateContent", "Logprobs is not enabled for models/gemini-3.5-flash"},
+		{Vertex, "/v1beta1/projects/p/locations/global/publishers/google/models/gemini-3.5-flash:generateContent", "Logprobs is not supported for this model"},
+	} {
+		w := call(New(Config{Dialect: tt.dialect}), tt.path, ask("hello", `"generationConfig":{"responseLogprobs":true}`), "Authorization", authFor(tt.dialect), "X-Goog-Api-Key", keyFor(tt.dialect))
+		if w.Code != 400 || !strings.Contains(w.Body.String(), tt.want) {
+			t.Errorf("%s: %d %s", tt.dialect, w.Code, w.Body)
+		}
+	}
+	s := httptest.NewServer(New(Config{}))
+	defer s.Close()
+	for text, want := range map[string]bool{"hello": true, "hello [[sim:nologprobs]]": false} {
+		_, answer, err := send(t, s, t.Context(), flash, ask(text, `"generationConfig":{"responseLogprobs":true}`))
+		if got := strings.Contains(answer, `"logprobsResult":{"chosenCandidates":[{"token":"hell"`); err != nil || got != want || got != strings.Contains(answer, "avgLogprobs") {
+			t.Errorf("%s: %v %s", text, err, answer)
 		}
 	}
 }

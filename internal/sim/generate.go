@@ -68,6 +68,9 @@ func (x *exchange) invalid(missing *wire.Error, stream bool) *wire.Error {
 	if e := x.request.Validate(x.server.config.Dialect, &x.model, stream); e != nil {
 		return e
 	}
+	if e := x.request.Unserved(x.server.config.Dialect, &x.model); e != nil {
+		return e
+	}
 	if missing != nil {
 		return missing
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/genbatch/genbatch/internal/sim/chance"
+	"github.com/genbatch/genbatch/internal/sim/tokens"
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
@@ -34,7 +35,7 @@ func (t *Turn) draw(r *Reply) {
 	_ = png.Encode(&b, paint(width, height, colorOf(p.User), given)) // does not fail into memory
 	r.extras.after = append(r.extras.after, part{Blob: &blob{"image/png", b.Bytes()}})
 	r.extras.media = []wire.TokensDetail{{Modality: "IMAGE", Tokens: t.Model.ImageTokens(c.Size)}}
-	r.confidence = 0.9
+	r.logprobs.Made = tokens.Plain()
 	r.extras.noText = !t.Request.Wants("TEXT")
 	if !r.extras.noText {
 		r.text = "Here is the image: " + wire.Clip(strings.Join(strings.Fields(p.User), " "), 120)

@@ -1,12 +1,9 @@
 package answer
 
 import (
-	"math"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/genbatch/genbatch/internal/sim/chance"
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
@@ -39,12 +36,12 @@ func (r *Reply) Responses(id string, stream bool) []Response {
 	if !d.VertexShaped() {
 		c.Index = new(0)
 	}
-	if r.logprobs || d == wire.Vertex {
-		average, result := r.tokenProbabilities()
+	if asked := r.logprobs.Asked; !r.noLogprobs && (asked || d == wire.Vertex) {
+		average, result := r.logprobs.Of(r.text)
 		if result != nil {
 			c.Average = &average
 		}
-		if r.logprobs {
+		if asked {
 			c.Logprobs = result
 		}
 	}
@@ -166,41 +163,4 @@ func (r *Reply) lastParts() []part {
 		parts[0].Signature = thoughtSignature
 	}
 	return parts
-}
-
-// tokenProbabilities returns log probabilities. The first token has the confidence of
-// the answer, since it decides a label, and the others are nearly certain.
-func (r *Reply) tokenProbabilities() (average float64, out *logprobsResult) {
-	out = &logprobsResult{}
-	sum := 0.0
-	for rest := r.text; rest != "" && len(out.Chosen) < 256; {
-		token := wire.Clip(rest, min(len(rest), 4))
-		if token == "" {
-			token = wire.Clip(rest, 8)
-		}
-		if token == "" {
-			break
-		}
-		rest = rest[len(token):]
-		p := 0.9999
-		if len(out.Chosen) == 0 {
-			p = r.confidence
-		}
-		chosen := tokenLogprob{token, int(chance.Hash(token) % 262144), math.Log(p)}
-		sum += chosen.Log
-		out.Chosen = append(out.Chosen, chosen)
-		if r.topLogprobs == 0 {
-			continue
-		}
-		top := topLogprobs{[]tokenLogprob{chosen}}
-		for i := 1; i < r.topLogprobs; i++ {
-			other := tokenLogprob{" " + strings.Repeat("?", i), i, math.Log((1 - p) / float64(int(1)<<i))}
-			top.Candidates = append(top.Candidates, other)
-		}
-		out.Top = append(out.Top, top)
-	}
-	if len(out.Chosen) == 0 {
-		return 0, nil
-	}
-	return sum / float64(len(out.Chosen)), out
 }

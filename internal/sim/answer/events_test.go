@@ -22,6 +22,37 @@ func TestLogprobs(t *testing.T) {
 	}
 }
 
+// In an object, the token that begins a label is what the model chose. A list has one such
+// token for each label, and a fault leaves all of it out.
+func TestLogprobsInObject(t *testing.T) {
+	body := func(schema string) string {
+		return ask("The striker scored two goals, and then ate a pizza.", `"generationConfig":{"responseLogprobs":true,"responseMimeType":"application/json","responseSchema":`+schema+`}`)
+	}
+	enum := `{"type":"STRING","enum":["sport","food","travel"]}`
+	for schema, want := range map[string][]string{
+		`{"type":"OBJECT","properties":{"why":{"type":"STRING"},"label":` + enum + `},"propertyOrdering":["why","label"]}`: {"sport"},
+		`{"type":"ARRAY","items":` + enum + `}`: {"sport", "food"},
+	} {
+		c := answerTo(t, new(Classifiers), flash, body(schema)).Candidates[0]
+		var text strings.Builder
+		var unsure []int
+		for _, tok := range c.Logprobs.Chosen {
+			if math.Exp(tok.Log) < 0.99989 {
+				unsure = append(unsure, text.Len())
+			}
+			text.WriteString(tok.Token)
+		}
+		if text.String() != c.Content.Parts[0].Text || len(unsure) != len(want) {
+			t.Fatalf("tokens %q, unsure at %v, want that of %q", text.String(), unsure, want)
+		}
+		for i, label := range want {
+			if at := strings.Index(text.String(), `"`+label) + 1; unsure[i] > at || unsure[i]+4 <= at {
+				t.Errorf("%q is unsure at %d, and %s begins at %d", text.String(), unsure[i], label, at)
+			}
+		}
+	}
+}
+
 // Parts of all kinds keep their order in a stream, and what refers to the whole
 // text comes with the last event.
 func TestStreamOfTools(t *testing.T) {

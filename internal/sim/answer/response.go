@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 
+	"github.com/genbatch/genbatch/internal/sim/tokens"
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
@@ -20,12 +21,12 @@ type Response struct {
 
 type (
 	candidate struct {
-		Content  *content        `json:"content,omitempty"`
-		Finish   string          `json:"finishReason,omitempty"`
-		Message  string          `json:"finishMessage,omitempty"`
-		Index    *int            `json:"index,omitempty"` // Google says 0, Vertex AI leaves it out
-		Average  *float64        `json:"avgLogprobs,omitempty"`
-		Logprobs *logprobsResult `json:"logprobsResult,omitempty"`
+		Content  *content       `json:"content,omitempty"`
+		Finish   string         `json:"finishReason,omitempty"`
+		Message  string         `json:"finishMessage,omitempty"`
+		Index    *int           `json:"index,omitempty"` // Google says 0, Vertex AI leaves it out
+		Average  *float64       `json:"avgLogprobs,omitempty"`
+		Logprobs *tokens.Result `json:"logprobsResult,omitempty"`
 
 		Ratings   []safetyRating      `json:"safetyRatings,omitempty"`
 		Citations *citationMetadata   `json:"citationMetadata,omitempty"`
@@ -50,18 +51,6 @@ type (
 	promptFeedback struct {
 		BlockReason string `json:"blockReason"`
 		Message     string `json:"blockReasonMessage,omitempty"`
-	}
-	logprobsResult struct {
-		Chosen []tokenLogprob `json:"chosenCandidates"`
-		Top    []topLogprobs  `json:"topCandidates,omitempty"`
-	}
-	topLogprobs struct {
-		Candidates []tokenLogprob `json:"candidates"`
-	}
-	tokenLogprob struct {
-		Token string  `json:"token"`
-		ID    int     `json:"tokenId"`
-		Log   float64 `json:"logProbability"`
 	}
 )
 

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/genbatch/genbatch/internal/sim/chance"
+	"github.com/genbatch/genbatch/internal/sim/tokens"
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
@@ -24,6 +25,7 @@ type generator struct {
 	subject    func() string // the text that the answer is about
 	hash       uint64
 	confidence float64          // of the latest classification
+	choices    []tokens.Choice  // so far, for log probabilities
 	taken      int              // words of the subject that strings have used
 	numbers    func() []float64 // that stand in the subject
 	used       int              // how many of them have been used, in their order
@@ -170,7 +172,14 @@ func (g *generator) enum(o map[string]any, values []any) {
 		g.literal(values[g.next()%uint64(len(values))])
 		return
 	}
-	g.literal(g.label(o))
+	label := g.label(o)
+	g.choose(g.confidence)
+	g.literal(label)
+}
+
+// choose notes that what is written next, after its quote, is chosen with this probability.
+func (g *generator) choose(p float64) {
+	g.choices = append(g.choices, tokens.Choice{At: len(g.buf) + 1, P: p})
 }
 
 // classifier returns the classifier of a schema's labels, and the text to classify.
@@ -280,10 +289,12 @@ func (g *generator) array(o map[string]any, name string, depth int) {
 func (g *generator) labels(labels []string, item map[string]any, n, least int) {
 	c, text := g.classifier(item, labels)
 	g.confidence = 0.5 // words speak for labels, not for lists of them
-	picked := []string{}
+	scores := c.scores(text)
+	picked, sure := []string{}, []float64{}
 	for _, at := range c.ranked(text) {
 		if len(picked) < n {
 			picked = append(picked, labels[at])
+			sure = append(sure, scores[at]/(scores[at]+0.5)) // half a vote against it
 		}
 	}
 	for i := 0; len(picked) < least; i++ {
@@ -291,7 +302,19 @@ func (g *generator) labels(labels []string, item map[string]any, n, least int) {
 			picked = append(picked, l)
 		}
 	}
-	g.literal(picked)
+	g.buf = append(g.buf, '[')
+	for i, label := range picked {
+		if i > 0 {
+			g.buf = append(g.buf, ',')
+		}
+		p := 0.5
+		if i < len(sure) {
+			p = sure[i]
+		}
+		g.choose(p)
+		g.literal(label)
+	}
+	g.buf = append(g.buf, ']')
 }
 
 // limits reads two numeric keywords, with what they are when they are not given.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/genbatch/genbatch/internal/sim/bill"
 	"github.com/genbatch/genbatch/internal/sim/chance"
+	"github.com/genbatch/genbatch/internal/sim/tokens"
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
@@ -35,6 +36,7 @@ type Edits struct {
 	Message    string              // finishMessage
 	Silent     bool                // no text at all
 	Unmeasured bool                // no usageMetadata
+	NoLogprobs bool                // no log probabilities, asked for or not
 	Cached     bool                // three quarters of the prompt were in a cache
 	Unfinished bool                // no finishReason
 	Downgraded bool                // the standard tier answers, whatever was asked
@@ -53,12 +55,11 @@ type Reply struct {
 	usage   *wire.Usage // nil when it is not reported
 	version string      // modelVersion
 
-	noContent   bool    // the candidate has no text, not even an empty one
-	confidence  float64 // of the answer, for log probabilities
-	logprobs    bool
-	topLogprobs int
-	signature   bool // a part has a thoughtSignature
-	extras      extras
+	noContent  bool // the candidate has no text, not even an empty one
+	logprobs   tokens.Logprobs
+	noLogprobs bool // they are left out, asked for or not
+	signature  bool // a part has a thoughtSignature
+	extras     extras
 }
 
 // VersionSuffix ends the modelVersion of every answer.
@@ -119,7 +120,8 @@ func (t *Turn) Reply() *Reply {
 		r.usage = t.usage(&r.Spent, &r.extras)
 	}
 	r.signature = thinking > 0 && (t.signs() || len(r.extras.after) > 0)
-	r.logprobs, r.topLogprobs = q.Logprobs()
+	r.logprobs.Asked, r.logprobs.Top = q.Logprobs()
+	r.noLogprobs = e.NoLogprobs
 	return r
 }
 
@@ -147,10 +149,11 @@ func (t *Turn) produce(r *Reply) {
 		return
 	}
 	if said := functionResults(q); said != "" && q.Schema == nil {
-		r.text, r.confidence = said, 0.9
+		r.text, r.logprobs.Made = said, tokens.Plain()
 	} else {
-		r.text, r.confidence = t.text(t.Prompt)
+		r.text, r.logprobs.Made = t.text(t.Prompt)
 	}
+	r.logprobs.Text = r.text
 	if q.Tools.Code {
 		t.runCode(r)
 	}

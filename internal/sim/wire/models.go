@@ -136,6 +136,26 @@ func (m *Model) Level(t Thinking) string {
 	return m.byDefault
 }
 
+// noLogprobs are the families of models that serve no log probabilities, by how their names
+// begin. Neither Google AI nor Vertex AI serves those of Gemini 3. Of Gemini 2.5 Google AI has
+// served none since late 2025, and Vertex AI does; here all dialects do.
+// https://github.com/googleapis/python-genai/issues/1921
+// https://github.com/GoogleCloudPlatform/generative-ai/issues/2947
+var noLogprobs = strings.Fields("gemini-3 gemini-4 gemini-nano gemini-flash gemini-pro gemma-")
+
+// Unserved returns why the model does not answer a request that is valid: it tells no
+// probabilities of its tokens. It is nil if the model does answer.
+func (q *Request) Unserved(d Dialect, m *Model) *Error {
+	asked, _ := q.Logprobs()
+	switch {
+	case !asked || !slices.ContainsFunc(noLogprobs, func(prefix string) bool { return strings.HasPrefix(m.Name, prefix) }):
+		return nil
+	case d.VertexShaped():
+		return Invalid("Unable to submit request because Logprobs is not supported for this model.")
+	}
+	return Invalid("Logprobs is not enabled for models/%s", m.Name)
+}
+
 // InputLimit returns the most input that the model takes, in tokens.
 func (m *Model) InputLimit() int {
 	if strings.HasPrefix(m.Name, "gemma-") {
