@@ -106,6 +106,7 @@ var house = []floor{
 		{"jobs/internal/template", []string{"jobs/spec", "batch", "internal/apijson", "internal/message"}},
 		{"jobs/internal/schema", []string{"jobs/spec", "batch", "internal/apijson", "internal/message"}},
 		{"jobs/internal/preflight", []string{"batch/gemini", "batch/price", "internal/apijson", "internal/message"}},
+		{"jobs/internal/logprobs", []string{"batch", "batch/gemini", "internal/durable", "internal/message"}},
 		{"jobs/internal/media", []string{"jobs/spec", "batch", "batch/gemini", "internal/apijson", "internal/durable", "internal/message"}},
 		{"jobs/record", []string{"jobs/cost", "batch", "batch/price", "internal/durable", "internal/message"}},
 		{"jobs/cost", []string{"jobs/eval", "jobs/findings", "batch", "batch/price", "internal/message"}},
