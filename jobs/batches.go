@@ -169,6 +169,11 @@ func toAsk(j *Job, list *work.List, observer *output.Observer) iter.Seq2[*batch.
 			if err == nil && skip(req) {
 				continue
 			}
+			if err == nil {
+				if f := j.conn.logprobs.Fault(req.Model, true); f != nil {
+					req, err = nil, &batch.StopError{Err: f, Times: 1}
+				}
+			}
 			if !yield(req, err) {
 				return
 			}

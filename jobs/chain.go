@@ -155,7 +155,7 @@ func (c *chain) newLadder(list *work.List) (*tier.Ladder, error) {
 }
 
 // newModel lays around the endpoint's client what keeps made-up answers from real ones and
-// notices from answers, writes schemas as the endpoint knows them, changes a call that must
+// notices from answers, looks whether log probabilities are served, writes schemas as the endpoint knows them, changes a call that must
 // fail again, checks answers, and bounds what attempts can have used. The answers of batch
 // jobs do not show whether the next request had better be another one: they were all asked at
 // once.
@@ -164,6 +164,7 @@ func (c *chain) newModel(m batch.Model, inBatches bool) (batch.Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	m = c.job.conn.logprobs.Over(m, inBatches)
 	ignores := c.job.prompt.IgnoresSchema()
 	if inBatches {
 		ignores = nil

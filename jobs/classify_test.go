@@ -19,7 +19,7 @@ import (
 // An answer without what was asked for is shown to the model once.
 func TestClassifyAsksOnceMore(t *testing.T) {
 	f := newFixture(t)
-	f.spec.Prompt, f.spec.Classify = "", &spec.Classify{Text: "{{.q}}", Labels: spec.Labels{{Name: "a"}, {Name: "b"}}, Confidence: true}
+	f.spec.Prompt, f.spec.Classify = "", &spec.Classify{Text: "{{.q}}", Labels: spec.Labels{{Name: "a"}, {Name: "b"}}, Confidence: spec.Said}
 	f.e.Reply = func(prompt string, n int) (int, string) {
 		switch {
 		case prompt == "good":

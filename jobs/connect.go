@@ -13,7 +13,9 @@ import (
 	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/internal/batchstate"
 	"github.com/genbatch/genbatch/jobs/internal/connection"
+	"github.com/genbatch/genbatch/jobs/internal/logprobs"
 	"github.com/genbatch/genbatch/jobs/internal/media"
+	"github.com/genbatch/genbatch/jobs/internal/work"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -25,6 +27,8 @@ type remote struct {
 	connection.Connection
 	uploads *media.Uploads    // of a run with media, where the endpoint has a Files API
 	batches *batchstate.Store // the record of batch jobs; nil until a run has opened it
+
+	logprobs *logprobs.Watch // nil: the job asks for none
 }
 
 func (r *remote) close() error {
@@ -92,6 +96,34 @@ func readable(jl *journal.Journal) iter.Seq2[*batch.Result, error] {
 			}
 		}
 	}
+}
+
+// watchLogprobs returns what looks after log probabilities at an endpoint, or nil if the job
+// does not ask for them.
+func watchLogprobs(j *Job, e gemini.Endpoint) *logprobs.Watch {
+	if j.spec.Classify == nil || j.spec.Classify.Confidence != spec.Logprobs {
+		return nil
+	}
+	return logprobs.New(logprobs.Config{
+		Endpoint: e.String(), Dir: connection.LogprobsDir(j.options.connection(), e), Anew: j.spec.NoPreflight, FS: j.state.FS, Log: j.log(),
+	})
+}
+
+// checkLogprobs refuses to ask rows of a list for log probabilities that are known not to be
+// served. Batch jobs that are under way are collected first, and models that rows choose are
+// found out as they come.
+func checkLogprobs(j *Job, w *logprobs.Watch, list *work.List) error {
+	f := w.Fault(j.spec.Model, spec.ByBatch(&j.spec))
+	if f == nil || j.prompt.Varies("model") {
+		return nil
+	}
+	if sent, err := batchstate.View(j.state.Dir); err != nil || len(sent.Live()) > 0 {
+		return err
+	}
+	if n, err := list.CountAsked(); n == 0 {
+		return err
+	}
+	return spec.Errorf(f.Hint, "%s", f.Message)
 }
 
 // quotaStore is where the day's count and the learned limits are kept for all jobs of this

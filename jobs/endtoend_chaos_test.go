@@ -176,6 +176,7 @@ var fates = []fate{
 
 	// Answers that are odd.
 	passes("nousage", 0, 0, 1, 0).charged(0, 1),
+	passes("nologprobs", 0, 0, 0, 0), // only a job that takes its confidence from them asks for any
 	passes("cached", 0, 0, 0, 0),
 	passes("fenced", 0, 0, 0, 0).answering("```json\n" + wholeText + "\n```"),
 	passes("trailing", 0, 0, 0, 0).answering(wholeText + "\n\nI hope this helps! " + startText),

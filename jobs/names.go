@@ -34,6 +34,8 @@ type (
 	Expected = spec.Expected
 	// An ExpectedColumn says where the known values of one stand.
 	ExpectedColumn = spec.ExpectedColumn
+	// Confidence says how it is known how sure the model is of its labels.
+	Confidence = spec.Confidence
 	// A Label is a name with an optional description, both of which the model reads.
 	Label = spec.Label
 	// Examples are texts with their labels, which show the model what is meant.
@@ -96,6 +98,14 @@ type (
 	Calibration = eval.Calibration
 	// A ConfidenceBand is the rows with a confidence between two bounds.
 	ConfidenceBand = eval.ConfidenceBand
+	// A Calibrated is the confidence as known labels correct it.
+	Calibrated = eval.Calibrated
+	// A CurvePoint is a confidence, and what known labels make of it.
+	CurvePoint = eval.CurvePoint
+	// A Judgement says how far the answers of an output can be believed.
+	Judgement = cost.Judgement
+	// A Review says which rows a person should look at.
+	Review = eval.Review
 	// A Confused counts the rows that were expected to have one label and got another.
 	Confused = eval.Confused
 )
@@ -179,6 +189,15 @@ type (
 // Load reads a job file. An unknown key, or a value that it cannot have, is a [*SpecError]
 // with its line and column, and a near name if there is one.
 func Load(path string) (*Spec, error) { return spec.Load(path) }
+
+// How it is known how sure the model is.
+const (
+	ConfidenceSaid     = spec.Said     // it is asked for a number
+	ConfidenceLogprobs = spec.Logprobs // the probability of the label's tokens
+)
+
+// ParseConfidence reads a setting as it is written in a job file: said, logprobs, true or false.
+func ParseConfidence(text string) (Confidence, error) { return spec.ParseConfidence(text) }
 
 // SchemaFile returns a Schema that is read from a file, once the job is opened.
 func SchemaFile(path string) Schema { return spec.SchemaFile(path) }

@@ -191,6 +191,7 @@ func (j *Job) openForWriting() error {
 	if j.conn.Connection, err = connection.Open(&j.spec, j.options.connection()); err != nil {
 		return err
 	}
+	j.conn.logprobs = watchLogprobs(j, j.conn.Endpoint)
 	if j.options.Fresh && durable.IsDir(j.state.Dir) {
 		if err := checkFresh(j.state.Dir); err != nil {
 			return err

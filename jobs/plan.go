@@ -49,6 +49,11 @@ func (j *Job) Plan() (*Plan, error) {
 	if err := j.checkMixture(); err != nil {
 		j.log().Warn("run would refuse: " + err.Error())
 	}
+	if e, err := gemini.ParseEndpoint(spec.EndpointOptions(&j.spec), j.options.Env); err == nil && !j.state.Locked() {
+		if err := checkLogprobs(j, watchLogprobs(j, e), j.list); err != nil {
+			j.log().Warn("run would refuse: " + err.Error())
+		}
+	}
 	bound, err := j.spec.OutputBound()
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"sync"
 	"time"
@@ -201,6 +202,9 @@ func (j *Job) ask(ctx context.Context, list *work.List, byBatch bool) (*Summary,
 		return nil, err
 	}
 	defer done()
+	if err := checkLogprobs(j, j.conn.logprobs, list); err != nil {
+		return nil, err
+	}
 	j.critic.WarnSchema()
 	failures, err := j.spec.FailureLimit()
 	if err != nil {
@@ -225,6 +229,9 @@ func (j *Job) ask(ctx context.Context, list *work.List, byBatch bool) (*Summary,
 		if err = runner.Run(ctx); errors.As(err, &detached) && !byBatch {
 			err = nil // the rows that no batch job has are asked now
 		}
+		if stop, ok := errors.AsType[*batch.StopError](err); ok && errors.Is(err, batch.ErrSource) {
+			err = stop // by which toAsk has ended the rows
+		}
 	}
 	var learned []quota.Learned
 	if err == nil && (!byBatch || len(spec.CallTiers(&j.spec)) > 0) {
@@ -233,6 +240,9 @@ func (j *Job) ask(ctx context.Context, list *work.List, byBatch bool) (*Summary,
 	}
 	if err == nil && detached != nil {
 		err = detached
+	}
+	if f := j.conn.logprobs.Found(); f != nil && err == nil { // with no row left that it could have stopped
+		j.log().Warn(fmt.Sprintf("%s; labels have no confidence: %s", f.Message, f.Hint))
 	}
 	if late, ok := errors.AsType[*DeadlineError](err); ok {
 		err = late

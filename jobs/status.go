@@ -153,7 +153,7 @@ func (s *Status) readOutput(j *Job) error {
 		s.InOutput = m.Rows
 	}
 	if s.Finished {
-		s.Evaluations, s.Findings = m.Summary.Evaluations, m.Summary.Findings
+		s.Judgement = m.Summary.Judgement
 	}
 	return nil
 }

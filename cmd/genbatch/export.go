@@ -38,6 +38,7 @@ func exportCommand(con *console) *cli.Command {
 			&cli.BoolFlag{Name: "csv-safe", Category: groupOutput, Usage: "guard CSV cells that a spreadsheet would take for a formula"},
 			&cli.BoolFlag{Name: "force", Category: groupOutput, Usage: "replace a file that is there"},
 			&cli.StringSliceFlag{Name: "expected", Category: groupOutput, Usage: "`COLUMN` with the right answers, to compare with; or NAME=COLUMN for each column of the answers; repeatable"},
+			&cli.Float64Flag{Name: "review-below", Category: groupOutput, Usage: "mark rows in a column whose confidence is below `N`, such as 0.8, and those without labels"},
 			&cli.StringFlag{Name: "prices", Category: groupOutput, Usage: "`FILE` of prices that count before the built-in ones"},
 			stateFlag(), jsonFlag(), &cli.StringFlag{Name: "log-level", Category: groupTalk, Value: "warn", Usage: "least `LEVEL` of messages to show: debug, info, warn or error"},
 		},
@@ -114,7 +115,7 @@ func exportTo(c *cli.Context, con *console, named *namedJob, path, format string
 func viewFor(c *cli.Context, con *console, named *namedJob) (*jobs.Job, []batch.Status, error) {
 	// Only these flags mean what they mean to run: --output and --state, for example, name
 	// a place here, and are no part of the job.
-	override(c, named.Spec, "columns", "prefix", "raw", "csv-safe", "bom", "output-delimiter", "expected", "prices")
+	override(c, named.Spec, "columns", "prefix", "raw", "csv-safe", "bom", "output-delimiter", "expected", "review-below", "prices")
 	statuses, err := args.Statuses(c)
 	if err != nil {
 		return nil, nil, err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"maps"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -51,6 +52,32 @@ func boolSetting(name, category, usage string, field func(*jobs.Spec) *bool) set
 		func(c *cli.Context, s *jobs.Spec) { *field(s) = c.Bool(name) },
 	}
 }
+
+// A wordFlag may stand alone, and has a word behind its "=" otherwise.
+type wordFlag struct{ *cli.GenericFlag }
+
+// TakesValue implements [cli.DocGenerationFlag]: the argument behind it is not its value.
+func (f *wordFlag) TakesValue() bool { return false }
+
+// Words says what may stand behind the "=".
+func (f *wordFlag) Words() string { return "said or logprobs" }
+
+// A confidence is the value of --confidence. It implements [cli.Generic].
+type confidence jobs.Confidence
+
+func (v *confidence) Set(text string) error {
+	if yes, err := strconv.ParseBool(text); err == nil {
+		text = strconv.FormatBool(yes)
+	}
+	c, err := jobs.ParseConfidence(text)
+	*v = confidence(c)
+	return err
+}
+
+func (v *confidence) String() string { return string(*v) }
+
+// IsBoolFlag tells package flag that --confidence alone is --confidence=true.
+func (v *confidence) IsBoolFlag() bool { return true }
 
 // The groups of flags in the help.
 const (
@@ -163,7 +190,16 @@ func settings() []setting {
 			},
 		},
 		boolSetting("rationale", groupLabels, "classify: have the model say why before it decides, in a column", func(s *jobs.Spec) *bool { return &classify(s).Rationale }),
-		boolSetting("confidence", groupLabels, "classify: have it say how sure it is, from 0 to 1, in a column", func(s *jobs.Spec) *bool { return &classify(s).Confidence }),
+		{
+			&wordFlag{&cli.GenericFlag{Name: "confidence", Category: groupLabels, Usage: "classify: have it say how sure it is, from 0 to 1, in a column; =logprobs takes the probability of the label's tokens", EnvVars: env("confidence"), Value: new(confidence)}},
+			func(c *cli.Context, s *jobs.Spec) {
+				classify(s).Confidence = jobs.Confidence(*c.Generic("confidence").(*confidence))
+			},
+		},
+		{
+			&cli.Float64Flag{Name: "review-below", Category: groupLabels, Usage: "mark rows in a column whose confidence is below `N`, such as 0.8, and those without labels", DefaultText: "no column", EnvVars: env("review-below")},
+			func(c *cli.Context, s *jobs.Spec) { s.ReviewBelow = c.Float64("review-below") },
+		},
 		textSetting("examples", groupLabels, "classify: `FILE` with the columns text and label: examples to show the model", func(s *jobs.Spec) *string {
 			classify(s).Examples = jobs.Examples{}
 			return &classify(s).Examples.File

@@ -19,6 +19,11 @@ import (
 // the flags override it.
 func specOf(c *cli.Context) (*jobs.Spec, error) {
 	s := new(jobs.Spec)
+	for _, word := range c.Args().Slice() {
+		if how, err := jobs.ParseConfidence(word); err == nil && how != "" && c.IsSet("confidence") {
+			return nil, &jobs.SpecError{Err: fmt.Errorf("--confidence may stand alone, so that %s behind it is not its value", word), Hint: "write --confidence=" + word}
+		}
+	}
 	if c.NArg() > 1 {
 		return nil, &jobs.SpecError{Err: fmt.Errorf("more than one job file is given: %s", strings.Join(c.Args().Slice(), " ")),
 			Hint: "name inputs with --input, and quote globs"}

@@ -43,7 +43,7 @@ func (s *Side) look(ctx context.Context) (l look, err error) {
 	}
 	// All that is not standard, and not beside an answer, is one.
 	l.answers = withoutResponse(slices.DeleteFunc(slices.Clone(l.results), func(name string) bool {
-		return slices.Contains(output.Standard(), name) || speaksOf(name, l.results)
+		return slices.Contains(output.Standard(), name) || s.speaksOf(name, l.results)
 	}))
 	return l, nil
 }
@@ -63,7 +63,7 @@ func (s *Side) lookAtFile() (l look) {
 		l.results = append(l.results, strings.TrimPrefix(name, s.Prefix))
 	}
 	for i := range min(begin, slices.Index(s.file, s.Prefix+"status")) {
-		if !speaksOf(l.results[i], l.results) {
+		if !s.speaksOf(l.results[i], l.results) {
 			l.inputs = append(l.inputs, s.file[i])
 		}
 	}
@@ -71,7 +71,7 @@ func (s *Side) lookAtFile() (l look) {
 		if slices.Contains(output.Standard(), name) {
 			break
 		}
-		if !speaksOf(name, l.results) {
+		if !s.speaksOf(name, l.results) {
 			l.answers = append(l.answers, name)
 		}
 	}
@@ -100,10 +100,11 @@ func withoutResponse(names []string) []string {
 
 // speaksOf reports whether a column speaks of an answer rather than being one: correct,
 // confidence and rationale, and of a named question those with its name before them.
-func speaksOf(column string, columns []string) bool {
-	for _, about := range []string{"correct", "confidence", "rationale"} {
+func (s *Side) speaksOf(column string, columns []string) bool {
+	labels := s.Labels || slices.Contains(columns, "label") || slices.Contains(columns, "labels")
+	for _, about := range []string{"correct", "confidence", "calibrated_confidence", "rationale"} {
 		question, ok := strings.CutSuffix(column, "_"+about)
-		if ok && slices.Contains(columns, question) || column == about && (slices.Contains(columns, "label") || slices.Contains(columns, "labels")) {
+		if ok && slices.Contains(columns, question) || column == about && labels {
 			return true
 		}
 	}

@@ -19,11 +19,7 @@ type Totals struct {
 	Status map[batch.Status]int64 `json:"status"`           // rows by status
 	Labels LabelCounts            `json:"labels,omitempty"` // of a classification
 
-	// Evaluations compare columns of an output with known values, in the columns' order.
-	Evaluations []*eval.Evaluation `json:"evaluations,omitempty"`
-
-	// Findings are what should be known of an output, the most important first.
-	Findings []findings.Finding `json:"findings,omitempty"`
+	Judgement
 
 	Problems map[string]int64 `json:"problems,omitempty"` // rows by the reason why they are not ok; see AddProblem
 	Written  int64            `json:"-"`                  // rows of the output
@@ -49,6 +45,18 @@ type Totals struct {
 	UnreportedMost price.USD `json:"unreported_most_picousd,omitzero"`
 
 	Bill Bill `json:"bill,omitzero"`
+}
+
+// A Judgement says how far the answers of an output can be believed.
+type Judgement struct {
+	// Evaluations compare columns of the output with known values, in the columns' order.
+	Evaluations []*eval.Evaluation `json:"evaluations,omitempty"`
+
+	// Review says which rows a person should look at. It is nil if the job does not mark them.
+	Review *eval.Review `json:"review,omitempty"`
+
+	// Findings are what should be known of the output, the most important first.
+	Findings []findings.Finding `json:"findings,omitempty"`
 }
 
 // ModelTotals are the totals of one model. Tokens are counted as the API reported them.
@@ -207,8 +215,8 @@ func (t *Totals) model(name string) *ModelTotals {
 	return &t.Models[i]
 }
 
-// Clone returns a copy that later additions to t do not change. Both share the Evaluations
-// and the Findings, which are complete when they are set.
+// Clone returns a copy that later additions to t do not change. Both share what the Judgement
+// points to, which is complete when it is set.
 func (t *Totals) Clone() Totals {
 	c := *t
 	c.Status = maps.Clone(t.Status)

@@ -106,25 +106,6 @@ type LabelScores struct {
 	Scores
 }
 
-// A Calibration says whether the model is right as often as its confidence claims.
-type Calibration struct {
-	// Error is the expected calibration error: the distance between confidence and
-	// accuracy, as a mean over the bands weighted by their rows. It is nil without rows.
-	Error *float64         `json:"expected_calibration_error"`
-	Bands []ConfidenceBand `json:"bands"` // the bands that have rows, from low to high
-}
-
-// A ConfidenceBand holds the rows whose confidence is at least From and below To. The last
-// band includes 1.
-type ConfidenceBand struct {
-	From     float64 `json:"from"`
-	To       float64 `json:"to"`
-	Rows     int64   `json:"rows"`
-	Correct  int64   `json:"correct"`
-	Accuracy float64 `json:"accuracy"`        // Correct / Rows
-	Mean     float64 `json:"mean_confidence"` // of these rows
-}
-
 // ratio returns part / whole, or nil if there is nothing to divide by.
 func ratio(part, whole int64) *float64 {
 	if whole == 0 {

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"cmp"
+	"math"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/message"
@@ -14,8 +15,8 @@ type Evaluator struct {
 	config Config
 	kind   comparer
 
-	e     Evaluation
-	bands [10]band // by tenths of the confidence
+	e           Evaluation
+	calibration calibrator
 }
 
 // A comparer compares values of one kind.
@@ -25,12 +26,6 @@ type comparer interface {
 	add(known string, g *Answer, counts bool) (correct bool, err error)
 	// finish computes the figures of the kind.
 	finish(e *Evaluation)
-}
-
-// A band adds up the rows of a range of confidence.
-type band struct {
-	rows, correct int64
-	sum           float64 // of the confidence
 }
 
 // A Config says what is compared. Expected is required, and of labels also Labels and Parse.
@@ -85,7 +80,11 @@ type Answer struct {
 	OK         bool     // whether the answer has a value, which may be null; of labels, whether it has any, or with Multi may have none
 	Labels     []string // of [Config.Labels], in their order
 	Text       string   // the value of any other kind; empty if it is null
-	Confidence float64  // how sure the model says it is, from 0 to 1; used if [Config.Confidence] is set
+	Confidence float64  // how sure the model is, from 0 to 1, or NaN if that is not known; used if [Config.Confidence] is set
+
+	// Fold is any number that is the same for the same question. Rows of the same Fold are
+	// not used to judge what was made of one another; see [Calibrated].
+	Fold uint8
 }
 
 // Null is the text of a cell that says of a number, a date or a text that it is known to be
@@ -121,13 +120,8 @@ func (v *Evaluator) Add(row *batch.Row, g Answer) *bool {
 	if !g.OK {
 		v.e.NoLabel++
 	}
-	if v.config.Confidence && g.OK {
-		b := &v.bands[min(int(g.Confidence*10), 9)]
-		b.rows++
-		b.sum += g.Confidence
-		if correct {
-			b.correct++
-		}
+	if v.config.Confidence && g.OK && !math.IsNaN(g.Confidence) {
+		v.calibration.add(g.Confidence, g.Fold, correct)
 	}
 	return &correct
 }
@@ -155,30 +149,7 @@ func (v *Evaluator) Result() *Evaluation {
 	v.e.Interval = wilson(v.e.Correct, v.e.Rows)
 	v.kind.finish(&v.e)
 	if v.config.Confidence {
-		v.e.Calibration = v.calibration()
+		v.e.Calibration = v.calibration.result()
 	}
 	return &v.e
-}
-
-// calibration compares the confidence of each band with its accuracy.
-func (v *Evaluator) calibration() *Calibration {
-	c := &Calibration{}
-	var rows int64
-	var distance float64 // weighted by rows
-	for i, b := range v.bands {
-		if b.rows == 0 {
-			continue
-		}
-		n := float64(b.rows)
-		c.Bands = append(c.Bands, ConfidenceBand{
-			From: float64(i) / 10, To: float64(i+1) / 10, Rows: b.rows, Correct: b.correct,
-			Accuracy: float64(b.correct) / n, Mean: b.sum / n,
-		})
-		rows += b.rows
-		distance += max(float64(b.correct)-b.sum, b.sum-float64(b.correct))
-	}
-	if rows > 0 {
-		c.Error = new(distance / float64(rows))
-	}
-	return c
 }

@@ -52,7 +52,11 @@ func load(path string) (*spec.Spec, error) {
 	s.Input, s.Output, s.Model = spec.List{"in.csv"}, "out.csv", "gemini-3.5-flash-lite"
 	template := "{{.body}}"
 	if s.Prompt == "" && s.Classify == nil && s.Summarize == nil && s.Extract == nil && s.Raw == nil {
-		s.Prompt = template
+		if s.ReviewBelow > 0 {
+			s.Classify = new(spec.Classify)
+		} else {
+			s.Prompt = template
+		}
 	}
 	some := spec.Schema(`{"type":"object","properties":{"a":{"type":"string"}}}`)
 	// What is in a file, and whether an object is a schema, is another matter.
@@ -84,6 +88,11 @@ func load(path string) (*spec.Spec, error) {
 			c.Schema = some
 		}
 	}
+	if s.ReviewBelow > 0 { // also: --confidence
+		if s.Classify != nil && s.Classify.Confidence == "" {
+			s.Classify.Confidence = spec.Said
+		}
+	}
 	switch { // also: --tier
 	case len(s.Tier) > 0:
 	case s.BatchBucket != "" || s.BatchCleanup:
@@ -97,7 +106,7 @@ func load(path string) (*spec.Spec, error) {
 	case s.BatchBucket == "" && onVertex && spec.ByBatch(s):
 		s.BatchBucket = "gs://bucket"
 	}
-	if s.SchemaField != "" && len(s.Schema) == 0 && s.Extract == nil && s.Classify == nil && s.Raw == nil {
+	if s.SchemaField != "" && len(s.Schema) == 0 && s.Extract == nil && s.Classify == nil {
 		s.Schema = some
 	}
 	if _, ok := s.Set["a"]; ok { // which paths there are, the API knows
@@ -177,7 +186,8 @@ var values = map[string][]any{
 		group1{"labels": many{group1{"name": "a", "description": "b"}, group1{"c": "d"}, "e", 5, true}}, group1{"labels": many{"a", group1{"name": "b", "note": "c"}}},
 		group1{"labels": many{"a", group1{}}}, group1{"labels": many{"a", group1{"b": many{}}}}, group1{"labels": group1{"a": many{}, "b": nil}}, group1{"labels": many{many{"a"}, "b"}},
 		group1{"lables": many{"a", "b"}}, group1{"multi": true}, group1{"multi": "true"}, group1{"min_labels": 1}, group1{"min_labels": -1}, group1{"max_labels": "2"}, group1{"max_labels": 1.5},
-		group1{"confidence": true, "rationale": false, "text": "{{.body}}"}, group1{"examples": "shots.csv"}, group1{"examples": many{group1{"text": "x", "label": "A"}}},
+		group1{"confidence": true, "rationale": false, "text": "{{.body}}"}, group1{"labels": many{"a", "b"}, "confidence": "logprobs"}, group1{"confidence": "said"}, group1{"confidence": "sure"}, group1{"confidence": 0.8},
+		group1{"examples": "shots.csv"}, group1{"examples": many{group1{"text": "x", "label": "A"}}},
 		group1{"examples": group1{"file": "s.csv", "text": "t"}}, group1{"examples": group1{"text": "t"}}, group1{"examples": many{"x"}}, group1{"examples": many{group1{"txt": "x"}}},
 		group1{"questions": group1{"a": group1{"labels": many{"x", "y"}}, "b_2": group1{"labels": group1{"x": "z", "y": nil}, "multi": true, "min_labels": 1, "ask": "Which?"}}},
 		group1{"questions": many{group1{"name": "a", "labels": many{"x", "y"}}}}, group1{"questions": many{group1{"labels": many{"x", "y"}}}}, group1{"questions": many{"a"}},
@@ -205,6 +215,7 @@ var values = map[string][]any{
 	"batch_cleanup": {true, false, "yes"},
 	"deadline":      {"6h", "18:00", "9:00", "18:00:30", "25:00", "18:60", "2027-01-31T18:00", "2027-01-31 18:00", "2027-01-31T18:00:00Z", "2027-01-31t18:00z", "2027-01-31 18:00 +01:00", "2027-01-31T18:00:00+01:00", "2027-13-31T18:00", "2027-01-31", "2027-01-31T25:00", "soon", "-1h", " 6h ", "90", 6, "2 hours"},
 	"rpm":           {0, "+5", "-5", "5.0", "many", 1000}, "limit": {5, 0}, "sample": {5, 0}, "columns": {many{"id", "label"}}, "system": {"{{.body}}", "@s.txt"},
+	"review_below": {0.8, 0, 1, 1.5, -0.5, "0.8", "80%"},
 	"expected": {"section", 5, group1{"a": "b", "c": group1{"column": "d", "as": "number", "tolerance": 0.01}}, group1{"a": group1{"column": "b", "tolerance": "1%"}}, group1{"a": group1{"column": "b", "as": "text", "normalize": true}},
 		group1{"a": group1{"as": "text"}}, group1{"a": group1{"column": "b", "as": "numbers"}}, group1{"a": group1{"column": "b", "tolerance": -1}}, group1{"a": group1{"column": "b", "tolerance": "five"}}, group1{"a": many{"b"}}, group1{"a": group1{"colum": "b"}}}, "max_output_tokens": {100}, "tpm": {10.5, 10.0},
 }

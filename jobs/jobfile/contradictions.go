@@ -52,6 +52,10 @@ func contradictions() object {
 		switch kind {
 		case "classify":
 			rules = append(rules, forbid("classify has no schema: its labels are one.", "schema", "schema_field"))
+		default:
+			rules = append(rules, inMember(object{{"enum", []int{0}}, {"errorMessage", "review_below goes with classify, and this job has " + kind + "."}}, "review_below"))
+		}
+		switch kind {
 		case "extract":
 			rules = append(rules, when("extract", object{{"required", []string{"schema"}}},
 				all(forbid("extract has a schema already.", "schema"), schemaGiven)))
@@ -63,6 +67,7 @@ func contradictions() object {
 	beside = append(beside, object{
 		{"limit", when("limit", notZero, inMember(zero.with("errorMessage", "Keep limit or sample."), "sample"))},
 		{"schema", schemaGiven},
+		{"review_below", when("review_below", notZero, forbid("review_below goes with classify, which has no schema.", "schema", "schema_field"))},
 		{"max_output_tokens", inConfig("max_output_tokens says this already.", "maxOutputTokens", "max_output_tokens")},
 		{"system", inRequest(forbid("system says this already.", "systemInstruction", "system_instruction"))},
 		{"tier", all(
@@ -70,6 +75,7 @@ func contradictions() object {
 			when("tier", byBatchAlone, forbid("Batches do not wait for room, as flex does: deadline says when rows leave them.", "tier_wait")),
 			when("tier", object{{"not", byBatch}}, all(forbid(notByBatch, "batch_bucket"), inMember(object{{"enum", []any{false}}, {"errorMessage", notByBatch}}, "batch_cleanup"))),
 		)},
+		{"batch_cleanup", when("batch_cleanup", object{{"enum", []any{true}}}, inRequest(forbid("This is for the tier batch, and request names another.", "serviceTier", "service_tier")))},
 		{"endpoint", all(
 			when("endpoint", words("yescale", "gptproto"), forbid("This gateway is not known to sell service tiers.", "tier", "tier_wait")),
 			when("endpoint", object{{"not", words("vertex")}}, forbid("Only Vertex AI keeps batches in a bucket.", "batch_bucket")),

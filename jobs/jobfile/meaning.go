@@ -99,6 +99,7 @@ var meanings = map[string]meaning{
 	"raw_response": {text: "Add a column with the API's whole response.", fallback: false},
 	"csv_safe":     {text: "Guard CSV cells that a spreadsheet would take for a formula.", fallback: false},
 	"force":        {text: "Replace an output that this job did not write.", fallback: false},
+	"review_below": {text: "Mark the rows in a column whose confidence is below this, and those without labels. It asks nothing anew.", none: "there is no such column", examples: []any{0.8}},
 
 	"classify.text": {text: "The text to label: a template over the columns, or @FILE.", examples: []any{"{{.body}}", "{{.title}}\n\n{{.body}}"}},
 	"classify.labels": {text: "The labels, at least two: a list, or a map of each label to a description that tells the model what it means. @FILE has one label a line.",
@@ -109,7 +110,7 @@ var meanings = map[string]meaning{
 	"classify.min_labels":   {text: "The fewest labels of a row, with multi.", fallback: 0},
 	"classify.max_labels":   {text: "The most labels of a row, with multi.", none: "all of them"},
 	"classify.rationale":    {text: "Have the model say why before it decides, in a column.", fallback: false},
-	"classify.confidence":   {text: "Have the model say how sure it is, from 0 to 1, in a column.", fallback: false},
+	"classify.confidence":   {text: "How sure the model is, from 0 to 1, in a column: said (or true) asks it, logprobs takes the probability of the label's tokens, which few models serve.", fallback: false},
 	"classify.examples":     {text: "Texts with their right labels, which the model is shown: a list, or the path of a table with the columns text and label.", examples: []any{"shots.csv"}},
 	"classify.descriptions": {text: "Descriptions of labels that are given elsewhere, by their names."},
 

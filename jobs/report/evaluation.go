@@ -21,6 +21,14 @@ const (
 	unknownShown    = 3
 )
 
+// writeJudgement writes how far the answers of an output can be believed, as far as anything
+// is known of that.
+func writeJudgement(w io.Writer, j *jobs.Judgement) {
+	writeEvaluations(w, j.Evaluations)
+	writeReview(w, j.Review)
+	writeFindings(w, j.Findings)
+}
+
 // writeEvaluations writes how columns compare with known values, if any were compared: of
 // several first all of them in one table, and then each by itself.
 func writeEvaluations(w io.Writer, all []*jobs.Evaluation) {
@@ -96,6 +104,9 @@ func writeEvaluation(w io.Writer, e *jobs.Evaluation) {
 	}
 	if e.Calibration != nil && len(e.Calibration.Bands) > 0 {
 		fmt.Fprintf(tw, "  by confidence\t%s\n", bandsText(e.Calibration))
+		if e.Calibration.Brier != nil { // a manifest of versions to 0.5.0 has none
+			fmt.Fprintf(tw, "  Brier score\t%s\n", brierText(e.Calibration))
+		}
 	}
 	tw.Flush()
 	if e.Rows == 0 || len(e.Labels) == 0 {
@@ -142,19 +153,6 @@ func excludedText(e *jobs.Evaluation) string {
 		parts = append(parts, Many(e.Examples, "row")+" that the model was shown as examples")
 	}
 	return strings.Join(parts, ", ")
-}
-
-// bandsText says how often the model is right at each level of confidence.
-func bandsText(c *jobs.Calibration) string {
-	var parts []string
-	for _, b := range slices.Backward(c.Bands) {
-		if len(parts) == bandsShown {
-			parts = append(parts, "…")
-			break
-		}
-		parts = append(parts, fmt.Sprintf("%.1f to %.1f: %s right of %s", b.From, b.To, sharePercent(&b.Accuracy), Count(b.Rows)))
-	}
-	return fmt.Sprintf("%s (calibration error %.2f)", strings.Join(parts, ", "), *c.Error)
 }
 
 // writeScores writes the scores of each label. If there are many labels, it writes those

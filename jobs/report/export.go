@@ -24,8 +24,7 @@ func (e Export) String() string {
 	fmt.Fprintf(w, "  cost\t%s\n", totalCost(e.Totals))
 	writeBill(w, "  ", e.Totals)
 	w.Flush()
-	writeEvaluations(&b, e.Totals.Evaluations)
-	writeFindings(&b, e.Totals.Findings)
+	writeJudgement(&b, &e.Totals.Judgement)
 	return b.String()
 }
 

@@ -16,13 +16,13 @@ func TestFindings(t *testing.T) {
 	totals := &jobs.Totals{
 		Rows: 1000, Status: map[batch.Status]int64{batch.OK: 937, batch.Blocked: 62, batch.Failed: 1},
 		Problems: map[string]int64{"blocked: the answer was blocked: SAFETY": 62, "failed: HTTP 503: overloaded": 1},
-		Findings: []jobs.Finding{
+		Judgement: jobs.Judgement{Findings: []jobs.Finding{
 			{Code: findings.Blocked, Severity: findings.Medium, Text: "62 of 1,000 rows were blocked: SAFETY 62", Remedy: "see whether request.safetySettings or another prompt lets them pass, then --retry blocked",
 				Rows: findings.Rows{Count: 62, Examples: []findings.Example{{Row: 3}, {Row: 9}, {Row: 12}, {Row: 40}}}},
 			{Code: findings.Unused, Severity: findings.Low, Text: "1 label is never used in 1,000 rows: other", Remedy: "leave it out"},
 			{Code: findings.Flagged, Severity: findings.Low, Text: "1 of 1,000 rows fails the check large, which only flags", Remedy: "see the column failed_checks",
 				Rows: findings.Rows{Count: 1, Examples: []findings.Example{{Row: 5, Key: "k\x1b[31m"}}}},
-		},
+		}},
 	}
 	text := Summary{Summary: &jobs.Summary{Output: "out.csv", Job: totals}}.String()
 	_, got, _ := strings.Cut(text, "\nFindings:\n")

@@ -77,7 +77,8 @@ func anEvaluation() *jobs.Evaluation {
 			},
 			Confusion: map[string]map[string]int64{"yes": {"yes": 1, "": 1}, "no": {"no": 1, "yes": 1}},
 		},
-		Calibration: &jobs.Calibration{Error: new(0.25), Bands: []jobs.ConfidenceBand{{From: 0.5, To: 0.6, Rows: 1, Accuracy: 0, Mean: 0.55}, {From: 0.9, To: 1, Rows: 2, Correct: 2, Accuracy: 1, Mean: 0.95}}},
+		Calibration: &jobs.Calibration{Error: new(0.25), Brier: new(0.125), Bands: []jobs.ConfidenceBand{{From: 0.5, To: 0.6, Rows: 1, Accuracy: 0, Mean: 0.55}, {From: 0.9, To: 1, Rows: 2, Correct: 2, Accuracy: 1, Mean: 0.95}},
+			Calibrated: &jobs.Calibrated{Rows: 1200, Error: 0.0625, Brier: 0.1, Curve: []jobs.CurvePoint{{Confidence: 0.55}, {Confidence: 0.95, Calibrated: 1}}}},
 	}
 }
 

@@ -130,7 +130,8 @@ Compared with the column label:
                  none of the job's ("maybe" 2), 1 row that the model was shown
                  as examples
   by confidence  0.9 to 1.0: 100.0% right of 2, 0.5 to 0.6: 0.0% right of 1
-                 (calibration error 0.25)
+                 (calibration error 0.25, calibrated 0.06)
+  Brier score    0.125, calibrated 0.100 (cross-validated over 1,200 rows)
 
                     precision  recall     F1  expected  given
                yes      0.500   0.500  0.500         2      2
@@ -157,7 +158,8 @@ Compared with the column label:
 					"cache_saved_usd": 0,
 					"changed_rows": 0,
 					"cost_usd": 0.000002,
-					"evaluation": {"expected": "label", "column": "label", "kind": "label", "rows": 4, "correct": 2, "no_label": 1, "not_compared": {"without_expected": 1, "unknown_expected": 2, "unknown_values": {"maybe": 2}, "examples": 1}, "accuracy": 0.5, "accuracy_interval_95": [0.15, 0.85], "micro": {"precision": 0.75, "recall": 0.5, "f1": 0.6}, "macro": {"precision": 0.75, "recall": 0.5, "f1": 0.5}, "weighted": {"precision": 0.75, "recall": 0.5, "f1": 0.5}, "labels": [{"label": "yes", "expected": 2, "given": 2, "correct": 1, "precision": 0.5, "recall": 0.5, "f1": 0.5}, {"label": "no", "expected": 2, "given": 1, "correct": 1, "precision": null, "recall": 0.5, "f1": null}], "confusion": {"no": {"no": 1, "yes": 1}, "yes": {"": 1, "yes": 1}}, "calibration": {"expected_calibration_error": 0.25, "bands": [{"from": 0.5, "to": 0.6, "rows": 1, "correct": 0, "accuracy": 0, "mean_confidence": 0.55}, {"from": 0.9, "to": 1, "rows": 2, "correct": 2, "accuracy": 1, "mean_confidence": 0.95}]}},
+					"evaluation": {"expected": "label", "column": "label", "kind": "label", "rows": 4, "correct": 2, "no_label": 1, "not_compared": {"without_expected": 1, "unknown_expected": 2, "unknown_values": {"maybe": 2}, "examples": 1}, "accuracy": 0.5, "accuracy_interval_95": [0.15, 0.85], "micro": {"precision": 0.75, "recall": 0.5, "f1": 0.6}, "macro": {"precision": 0.75, "recall": 0.5, "f1": 0.5}, "weighted": {"precision": 0.75, "recall": 0.5, "f1": 0.5}, "labels": [{"label": "yes", "expected": 2, "given": 2, "correct": 1, "precision": 0.5, "recall": 0.5, "f1": 0.5}, {"label": "no", "expected": 2, "given": 1, "correct": 1, "precision": null, "recall": 0.5, "f1": null}], "confusion": {"no": {"no": 1, "yes": 1}, "yes": {"": 1, "yes": 1}}, "calibration": {"expected_calibration_error": 0.25, "brier_score": 0.125, "bands": [{"from": 0.5, "to": 0.6, "rows": 1, "correct": 0, "accuracy": 0, "mean_confidence": 0.55}, {"from": 0.9, "to": 1, "rows": 2, "correct": 2, "accuracy": 1, "mean_confidence": 0.95}],
+						"calibrated": {"rows": 1200, "expected_calibration_error": 0.0625, "brier_score": 0.1, "curve": [{"confidence": 0.55, "calibrated": 0}, {"confidence": 0.95, "calibrated": 1}]}}},
 					"known_cost_usd": 0.000002,
 					"models": [{"cached_tokens": 0, "calls": 1, "cost_usd": 0.000002, "model": "gemini-a-simulated", "output_tokens": 3, "prompt_tokens": 8, "search_fees_usd": 0, "searches": 0, "simulated": true, "thoughts_tokens": 0, "tool_tokens": 0, "unpriced_calls": 0}],
 					"requests": 1,
@@ -507,7 +509,8 @@ Compared with the column label:
                  none of the job's ("maybe" 2), 1 row that the model was shown
                  as examples
   by confidence  0.9 to 1.0: 100.0% right of 2, 0.5 to 0.6: 0.0% right of 1
-                 (calibration error 0.25)
+                 (calibration error 0.25, calibrated 0.06)
+  Brier score    0.125, calibrated 0.100 (cross-validated over 1,200 rows)
 
                     precision  recall     F1  expected  given
                yes      0.500   0.500  0.500         2      2
@@ -542,7 +545,8 @@ Compared with the column label:
 					"weighted": {"precision": 0.75, "recall": 0.5, "f1": 0.5},
 					"labels": [{"label": "yes", "expected": 2, "given": 2, "correct": 1, "precision": 0.5, "recall": 0.5, "f1": 0.5}, {"label": "no", "expected": 2, "given": 1, "correct": 1, "precision": null, "recall": 0.5, "f1": null}],
 					"confusion": {"no": {"no": 1, "yes": 1}, "yes": {"": 1, "yes": 1}},
-					"calibration": {"expected_calibration_error": 0.25, "bands": [{"from": 0.5, "to": 0.6, "rows": 1, "correct": 0, "accuracy": 0, "mean_confidence": 0.55}, {"from": 0.9, "to": 1, "rows": 2, "correct": 2, "accuracy": 1, "mean_confidence": 0.95}]}
+					"calibration": {"expected_calibration_error": 0.25, "brier_score": 0.125, "bands": [{"from": 0.5, "to": 0.6, "rows": 1, "correct": 0, "accuracy": 0, "mean_confidence": 0.55}, {"from": 0.9, "to": 1, "rows": 2, "correct": 2, "accuracy": 1, "mean_confidence": 0.95}],
+						"calibrated": {"rows": 1200, "expected_calibration_error": 0.0625, "brier_score": 0.1, "curve": [{"confidence": 0.55, "calibrated": 0}, {"confidence": 0.95, "calibrated": 1}]}}
 				},
 				"known_cost_usd": 0.000002,
 				"models": [{"cached_tokens": 0, "calls": 1, "cost_usd": 0.000002, "model": "gemini-a-simulated", "output_tokens": 3, "prompt_tokens": 8, "search_fees_usd": 0, "searches": 0, "simulated": true, "thoughts_tokens": 0, "tool_tokens": 0, "unpriced_calls": 0}],

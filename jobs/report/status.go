@@ -105,8 +105,7 @@ func (s Status) String() string {
 		fmt.Fprintf(w, "damage\t%s\n", terminal.Line(d.Error(), faultWidth))
 	}
 	w.Flush()
-	writeEvaluations(&b, r.Evaluations)
-	writeFindings(&b, r.Findings)
+	writeJudgement(&b, &r.Judgement)
 	return b.String()
 }
 

@@ -48,8 +48,7 @@ func (s Summary) String() string {
 	writeBatches(tw, r.Batches, "  ")
 	writeCost(tw, r, rows)
 	tw.Flush()
-	writeEvaluations(&b, rows.Evaluations)
-	writeFindings(&b, rows.Findings)
+	writeJudgement(&b, &rows.Judgement)
 	if s.ExitCode == notOKCode {
 		fmt.Fprint(&b, "\n", terminal.Paragraph(NotOK(r)+"\n"))
 	}

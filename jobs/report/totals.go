@@ -102,15 +102,11 @@ type totalsJSON struct {
 
 // answersJSON is what the answers of an output say, and how far they can be believed.
 type answersJSON struct {
-	Labels jobs.LabelCounts `json:"labels,omitempty"`
-	evaluationsJSON
-	Findings []jobs.Finding `json:"findings,omitempty"`
-}
-
-// evaluationsJSON are the evaluation of the only column that is compared, or those of several.
-type evaluationsJSON struct {
-	Evaluation  *jobs.Evaluation   `json:"evaluation,omitempty"`
+	Labels      jobs.LabelCounts   `json:"labels,omitempty"`
+	Evaluation  *jobs.Evaluation   `json:"evaluation,omitempty"` // of the only column that is compared
 	Evaluations []*jobs.Evaluation `json:"evaluations,omitempty"`
+	Review      *jobs.Review       `json:"review,omitempty"`
+	Findings    []jobs.Finding     `json:"findings,omitempty"`
 }
 
 // unreportedJSON counts attempts that never said what they used.
@@ -155,7 +151,7 @@ func totalsOf(t *jobs.Totals) totalsJSON {
 		CostUSD: totalJSON(t), UnpricedCalls: unpriced, Models: make([]sorted[modelJSON], len(t.Models)),
 		unreportedJSON: unreportedJSON{t.Unreported, dollars(t.UnreportedMost), t.Bill.UnknownRows, nil},
 		billJSON:       billOf(t),
-		answersJSON:    answersJSON{Labels: t.Labels, Findings: t.Findings},
+		answersJSON:    answersJSON{Labels: t.Labels, Review: t.Review, Findings: t.Findings},
 	}
 	if len(t.Evaluations) == 1 {
 		r.Evaluation = t.Evaluations[0]

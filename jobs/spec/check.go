@@ -41,6 +41,9 @@ func (s *Spec) Check() error {
 	if err := AllExpected(s).check(); err != nil {
 		return err
 	}
+	if err := checkConfidence(s); err != nil {
+		return err
+	}
 	if s.OnDailyQuota != "" && s.OnDailyQuota != "stop" && s.OnDailyQuota != "wait" {
 		return Errorf("use stop or wait", "on_daily_quota is %q", s.OnDailyQuota)
 	}

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/internal/message"
 )
 
@@ -24,8 +26,8 @@ type Classify struct {
 	MinLabels int  `json:"min_labels,omitempty"` // with Multi, the fewest labels of a row
 	MaxLabels int  `json:"max_labels,omitempty"` // with Multi, the most labels of a row; 0 means all
 
-	Rationale  bool `json:"rationale,omitempty"`  // whether the model gives its reasons, before it decides; they get a column
-	Confidence bool `json:"confidence,omitempty"` // whether the model says how sure it is of each label, from 0 to 1; this gets a column
+	Rationale  bool       `json:"rationale,omitempty"`  // whether the model gives its reasons, before it decides; they get a column
+	Confidence Confidence `json:"confidence,omitempty"` // how it is known how sure the model is of each label, from 0 to 1; this gets a column
 
 	Examples Examples `json:"examples,omitzero"` // texts with their labels, which the model is shown before each row's text
 
@@ -226,4 +228,73 @@ func readLabels(path string) (labels Labels, err error) {
 		return nil, Errorf("write one label a line", "%s has no labels", path)
 	}
 	return labels, nil
+}
+
+// Confidence says how it is known how sure a model is of its labels. The zero value means that
+// nobody asks. In YAML and JSON, true stands for [Said].
+type Confidence string
+
+const (
+	Said     Confidence = "said"     // the model is asked for a number
+	Logprobs Confidence = "logprobs" // the probability that it gave to the tokens of the label
+)
+
+// errConfidence says what the setting takes.
+var errConfidence = errors.New("confidence is said or logprobs, or true, which means said")
+
+// ParseConfidence reads a setting as it is written in a job file.
+func ParseConfidence(text string) (Confidence, error) {
+	switch strings.ToLower(text) {
+	case "true", string(Said):
+		return Said, nil
+	case string(Logprobs):
+		return Logprobs, nil
+	case "false", "":
+		return "", nil
+	}
+	return "", fmt.Errorf("%w: %q is neither", errConfidence, message.OneLine(text, 60))
+}
+
+// UnmarshalYAML implements yaml.InterfaceUnmarshaler.
+func (c *Confidence) UnmarshalYAML(unmarshal func(any) error) (err error) {
+	var text string
+	if unmarshal(&text) != nil {
+		return errConfidence
+	}
+	*c, err = ParseConfidence(text)
+	return err
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (c *Confidence) UnmarshalJSON(text []byte) (err error) {
+	var name string
+	if json.Unmarshal(text, &name) != nil {
+		name = string(text) // true, as the state folders of versions to 0.5.0 have it
+	}
+	*c, err = ParseConfidence(name)
+	return err
+}
+
+// MarshalJSON implements [json.Marshaler]. A Spec with [Said] is stored as it always was, so
+// that its output stays up to date.
+func (c Confidence) MarshalJSON() ([]byte, error) {
+	if c == Said {
+		return []byte("true"), nil
+	}
+	return json.Marshal(string(c))
+}
+
+// checkConfidence refuses what nothing can be known of.
+func checkConfidence(s *Spec) error {
+	known := s.Classify != nil && s.Classify.Confidence != ""
+	switch {
+	case s.ReviewBelow < 0 || s.ReviewBelow > 1:
+		return Errorf("write a confidence from 0 to 1, such as 0.8", "review_below is %v", s.ReviewBelow)
+	case s.ReviewBelow > 0 && !known:
+		return Errorf("add --confidence, or confidence: said or logprobs under classify:; that asks, and pays, anew",
+			"review_below marks rows by how sure the model is of their labels, and the job does not ask how sure it is")
+	case known && s.Classify.Confidence == Logprobs && apijson.Field(apijson.Config(s.Request), "responseLogprobs") == false:
+		return Errorf("keep one of them", "classify.confidence is logprobs, and request.generationConfig.responseLogprobs is false")
+	}
+	return nil
 }

@@ -100,6 +100,10 @@ type Spec struct {
 	RawResponse bool   `json:"raw_response,omitempty"` // add a column with the API's whole response
 	CSVSafe     bool   `json:"csv_safe,omitempty"`     // keep spreadsheets from running cells as formulas
 	Force       bool   `json:"force,omitempty"`        // replace files that are not the job's
+
+	// ReviewBelow marks rows whose confidence is below it, in a column. It is from 0, which
+	// marks none, to 1.
+	ReviewBelow float64 `json:"review_below,omitempty"`
 }
 
 // StateDir returns the folder in which the job keeps its state. If the output is stdout,

@@ -44,6 +44,16 @@ func quotaStore(s *spec.Spec, o Options, e gemini.Endpoint, keyID string) *quota
 	return &quota.Store{Dir: dir, Endpoint: e.String(), KeyID: keyID, Log: o.Log, FS: o.FS}
 }
 
+// LogprobsDir is the folder in which it is kept which models serve no log probabilities. It is
+// empty where nothing is to be kept.
+func LogprobsDir(o Options, e gemini.Endpoint) string {
+	dir := state.UserDir(o.Env)
+	if dir == "" || e.Simulated || o.Model != nil {
+		return ""
+	}
+	return filepath.Join(dir, "genbatch", "logprobs")
+}
+
 // QuotaDir is the folder in which the runs of the user leave what they know of limits, for
 // [quota.List] and [quota.Store]. It is empty if the environment names no folder for state.
 func QuotaDir(env func(string) string) string {

@@ -78,6 +78,7 @@ func NewColumns(s *spec.Spec, p *prompt.Prompt) (Columns, error) {
 	if len(s.Checks) > 0 {
 		columns = append(columns, column{Column: batch.Column{Name: "failed_checks", Type: batch.JSON}, value: func(x *reply) any { return optionalJSON(x.failed) }})
 	}
+	columns = append(columns, reviewColumns(s, compared)...)
 	columns = append(columns, standardColumns...)
 	request := askedOf(s)
 	own := func(name string) bool {
@@ -174,9 +175,10 @@ var standardColumns = []column{
 }
 
 // Standard returns the names of the result columns that do not depend on what a job asks for:
-// those that every job has, correct, and the extras. They are without prefix.
+// those that every job has, those that judge its answers, and the extras. They are without
+// prefix.
 func Standard() []string {
-	names := []string{"correct", "raw_response"}
+	names := []string{"correct", "failed_checks", "review", "raw_response"}
 	for _, c := range standardColumns {
 		names = append(names, c.Name)
 	}

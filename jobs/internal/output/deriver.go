@@ -92,6 +92,10 @@ func (d *Deriver) Derive(ctx context.Context, to Target) (*cost.Totals, writer.S
 		return nil, sum, err
 	}
 	defer w.Abort()
+	review, err := d.newReviewer(ctx)
+	if err != nil {
+		return nil, sum, err
+	}
 	var t cost.Totals
 	evaluators, pass, fold := d.newEvaluators(), d.List.Media.NewPass(), d.newFold()
 	for f, err := range d.fetchAll(ctx, reuseChunks) {
@@ -100,7 +104,8 @@ func (d *Deriver) Derive(ctx context.Context, to Target) (*cost.Totals, writer.S
 		}
 		pass.Add(f.Request, f.Item.Err)
 		x := d.count(f, &t)
-		evaluators.add(f.Row, x)
+		evaluators.add(f)
+		review.mark(f)
 		fold.Add(d.lookedAt(f))
 		if len(to.Only) > 0 && !slices.Contains(to.Only, x.status) {
 			continue
@@ -111,7 +116,7 @@ func (d *Deriver) Derive(ctx context.Context, to Target) (*cost.Totals, writer.S
 		}
 	}
 	pass.End()
-	t.Cleaned = w.Cleaned()
+	t.Review, t.Cleaned = review.result(), w.Cleaned()
 	evaluators.result(&t)
 	t.Findings = fold.Result(knownShares(t.Evaluations))
 	if to.Whole && t.Status[batch.Pending] > 0 {

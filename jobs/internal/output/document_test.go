@@ -27,7 +27,7 @@ func TestColumnsDocument(t *testing.T) {
 
 	want := []string{response.Name}
 	for _, job := range []string{
-		"classify: {text: '{{.body}}', labels: [a, b], confidence: true, rationale: true}\nexpected: known\nraw_response: true\n",
+		"classify: {text: '{{.body}}', labels: [a, b], confidence: true, rationale: true}\nexpected: known\nreview_below: 0.8\nraw_response: true\n",
 		"classify: {text: '{{.body}}', labels: [a, b], multi: true}\ncheck: 'true'\n",
 	} {
 		columns, err := newColumns(t, job)

@@ -90,7 +90,7 @@ func newComparison(p *prompt.Prompt, at int, name string, want spec.ExpectedColu
 	var question *prompt.Question
 	if k := p.Classification(); k != nil {
 		kind, question = eval.Label, k.Questions[at]
-		c.config.Confidence, c.config.IsExample = k.Confidence, k.IsExample
+		c.config.Confidence, c.config.IsExample = k.Confidence != "", k.IsExample
 		c.answer = func(own []any) eval.Answer {
 			labels, confidence := k.LabelsOf(own, at)
 			return eval.Answer{OK: true, Labels: labels, Confidence: confidence}
@@ -207,11 +207,12 @@ func (d *Deriver) newEvaluators() evaluators {
 	return e
 }
 
-// add compares a row, and says in its reply what is right.
-func (e *evaluators) add(row *batch.Row, x *reply) {
+// add compares a row, and says in its reply what is right. Identical rows have the same fold.
+func (e *evaluators) add(f *fetched) {
 	if len(e.each) == 0 {
 		return
 	}
+	x := &f.reply
 	x.correct = make([]*bool, len(e.each))
 	for i, v := range e.each {
 		var a eval.Answer
@@ -219,7 +220,10 @@ func (e *evaluators) add(row *batch.Row, x *reply) {
 			a = e.list[i].answer(x.own)
 		}
 		a.Pending = x.status == batch.Pending
-		x.correct[i] = v.Add(row, a)
+		if f.Request != nil {
+			a.Fold = f.Request.Fingerprint[0]
+		}
+		x.correct[i] = v.Add(f.Row, a)
 	}
 }
 

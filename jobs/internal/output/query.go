@@ -2,6 +2,7 @@ package output
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -24,6 +25,7 @@ type query struct {
 	*record.Selection
 	names      []batch.Column
 	evaluators evaluators // none, if no values are known
+	review     *reviewer  // nil if the job has no rows marked
 	where      []condition
 	byValue    bool  // the answer of each row has to be read
 	most       int   // rows that are kept
@@ -44,10 +46,15 @@ type condition struct {
 	met    bool // a row had the column
 }
 
-func (d *Deriver) newQuery(s *record.Selection) (*query, error) {
+func (d *Deriver) newQuery(ctx context.Context, s *record.Selection) (*query, error) {
 	q := &query{Deriver: d, Selection: s, names: d.Columns.Names(), last: math.MaxInt64, seen: make([]bool, len(s.Rows)), keys: make(map[string]bool)}
 	q.found.Status = make(map[batch.Status]int64)
+	q.review = d.startReview()
 	if d.List != nil { // the labels that are right are the input's
+		var err error
+		if q.review, err = d.newReviewer(ctx); err != nil {
+			return nil, interrupted(ctx, err)
+		}
 		q.evaluators = d.newEvaluators()
 	}
 	if len(s.Keys) > 0 && q.keyColumn() == "" {
@@ -214,7 +221,7 @@ func (q *query) holds(f *fetched) bool {
 		return true
 	}
 	q.price(f, new(cost.Totals))
-	row := q.rowOf(f, q.names, q.evaluators)
+	row := q.rowOf(f, q.names, q.evaluators, q.review)
 	for i := range q.where {
 		c := &q.where[i]
 		v, ok := row.Value(c.column)

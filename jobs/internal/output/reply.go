@@ -17,11 +17,10 @@ type reply struct {
 	answer *gemini.Answer // nil if there is none, or none that can be read
 
 	status  batch.Status
-	problem string   // why the status is not ok
-	note    string   // what was done to get or to read the answer
-	own     []any    // the values of the kind's columns; nil if all are null
-	correct []*bool  // whether the values of [Columns.compared] are those expected; nil where that is not known
-	failed  []string // the job's own checks that the answer fails, also those that only flag
+	problem string // why the status is not ok
+	note    string // what was done to get or to read the answer
+	own     []any  // the values of the kind's columns; nil if all are null
+	judgement
 
 	cost   price.USD
 	priced bool // cost is known
@@ -31,6 +30,14 @@ type reply struct {
 	paths []string     // the paths of files, from the output's folder on
 
 	parsed *gemini.Details // see details
+}
+
+// A judgement says how far an answer can be believed.
+type judgement struct {
+	correct    []*bool      // whether the values of [Columns.compared] are those expected; nil where that is not known
+	failed     []string     // the job's own checks that the answer fails, also those that only flag
+	calibrated []calibrated // how sure the model is, corrected by known labels, where it can be
+	review     *bool        // whether a person should look at the row; nil if nobody says
 }
 
 // details returns what the answer holds beside its text. It is parsed when it is first
@@ -93,7 +100,7 @@ func (d *Deriver) readAnswer(row *batch.Row, x *reply) {
 		x.status, x.problem = batch.Invalid, err.Error()
 		return
 	}
-	x.accept(r)
+	d.accept(x, r)
 }
 
 // readCut reports whether an answer that was cut at a limit is whole all the same. Then it
@@ -103,13 +110,14 @@ func (d *Deriver) readCut(row *batch.Row, x *reply) bool {
 	if x.failed = r.Failed; err != nil {
 		return false
 	}
-	x.accept(r)
+	d.accept(x, r)
 	return true
 }
 
 // accept completes the reply of an answer that counts.
-func (x *reply) accept(r prompt.Reading) {
+func (d *Deriver) accept(x *reply, r prompt.Reading) {
 	x.status, x.problem, x.own = batch.OK, "", r.Values
+	confide(d.Prompt.Classification(), x)
 	x.addNote(r.Note)
 }
 

@@ -22,13 +22,15 @@ import (
 func (d *Deriver) Rows(ctx context.Context) iter.Seq2[*record.Row, error] {
 	return func(yield func(*record.Row, error) bool) {
 		names, evaluators := d.Columns.Names(), d.newEvaluators()
+		review, err := d.newReviewer(ctx)
+		if err != nil {
+			yield(nil, interrupted(ctx, err))
+			return
+		}
 		var t cost.Totals
 		for f, err := range d.fetchAll(ctx, keepChunks) {
-			if errors.Is(err, errInterrupted) {
-				err = fmt.Errorf("%w: %w", batch.ErrInterrupted, context.Cause(ctx))
-			}
 			if err != nil {
-				yield(nil, err)
+				yield(nil, interrupted(ctx, err))
 				return
 			}
 			d.count(f, &t)
@@ -37,17 +39,26 @@ func (d *Deriver) Rows(ctx context.Context) iter.Seq2[*record.Row, error] {
 				own.Response = bytes.Clone(own.Response)
 				x.result = &own
 			}
-			if !yield(d.rowOf(f, names, evaluators), nil) {
+			if !yield(d.rowOf(f, names, evaluators, review), nil) {
 				return
 			}
 		}
 	}
 }
 
+// interrupted returns err with the cause, if it says that ctx has ended.
+func interrupted(ctx context.Context, err error) error {
+	if errors.Is(err, errInterrupted) {
+		return fmt.Errorf("%w: %w", batch.ErrInterrupted, context.Cause(ctx))
+	}
+	return err
+}
+
 // rowOf returns an item that was counted as a row for programs.
-func (d *Deriver) rowOf(f *fetched, names []batch.Column, e evaluators) *record.Row {
+func (d *Deriver) rowOf(f *fetched, names []batch.Column, e evaluators, review *reviewer) *record.Row {
 	x := &f.reply
-	e.add(f.Row, x)
+	e.add(f)
+	review.mark(f)
 	r := &record.Row{
 		Input: f.Row, Request: f.Request, Result: x.result,
 		Status: x.status, Error: x.problem, Note: x.note,
@@ -75,6 +86,7 @@ type Observer struct {
 	show       func(*record.Row)
 	names      []batch.Column
 	evaluators evaluators
+	review     *reviewer // nil if no rows are to be marked
 
 	mu    sync.Mutex
 	asked map[batch.ID]work.Item // rows that are under way
@@ -86,7 +98,10 @@ func NewObserver(d *Deriver, show func(*record.Row)) *Observer {
 	if show == nil {
 		return nil
 	}
-	return &Observer{deriver: d, show: show, names: d.Columns.Names(), evaluators: d.newEvaluators(), asked: make(map[batch.ID]work.Item)}
+	return &Observer{
+		deriver: d, show: show, names: d.Columns.Names(), evaluators: d.newEvaluators(), asked: make(map[batch.ID]work.Item),
+		review: d.startReview(), // what corrects confidence is known once the run has ended
+	}
 }
 
 // Expect takes note of a row that is about to be asked.
@@ -119,5 +134,5 @@ func (o *Observer) Show(r *batch.Result) {
 	if err != nil {
 		f.reply.priced = false
 	}
-	o.show(o.deriver.rowOf(f, o.names, o.evaluators))
+	o.show(o.deriver.rowOf(f, o.names, o.evaluators, o.review))
 }

@@ -24,10 +24,11 @@ const shownRows = 10
 
 // Show returns the rows that a selection finds. Without List, which a job lacks whose input
 // cannot be read, the rows are those that the journal has results of. Answers are read only of
-// the rows that are shown, unless the selection asks for statuses or values. The error is a
+// the rows that are shown, unless the selection asks for statuses or values, or known labels
+// correct the confidence. The error is a
 // [*spec.Error] if the selection names what is not there, or as that of [Deriver.Rows].
 func (d *Deriver) Show(ctx context.Context, s *record.Selection) (*record.Found, error) {
-	q, err := d.newQuery(s)
+	q, err := d.newQuery(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -180,7 +181,7 @@ func (q *query) detail(f *fetched) *record.Detail {
 	var t cost.Totals
 	q.price(f, &t)
 	d := &record.Detail{
-		Row: q.rowOf(f, q.names, q.evaluators), Key: q.keyOf(f), KeyColumn: q.keyColumn(), Prefix: q.Spec.Prefix,
+		Row: q.rowOf(f, q.names, q.evaluators, q.review), Key: q.keyOf(f), KeyColumn: q.keyColumn(), Prefix: q.Spec.Prefix,
 		Parts: t.Bill.Parts,
 	}
 	if d.Result == nil && f.result != nil && f.Fate != work.Copied { // attempts that came to nothing so far

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/jobs/internal/logprobs"
 	"github.com/genbatch/genbatch/jobs/internal/template"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
@@ -20,8 +22,8 @@ import (
 // A Classification asks questions about a row, whose answers are labels, and knows which
 // labels a text means. It is safe for concurrent use.
 type Classification struct {
-	Questions  []*Question // in the job's order; one without a name, unless the job names its questions
-	Confidence bool        // the model says how sure it is of each answer
+	Questions  []*Question     // in the job's order; one without a name, unless the job names its questions
+	Confidence spec.Confidence // how it is known how sure the model is of each answer
 
 	rationale bool
 	text      *template.Template
@@ -99,7 +101,10 @@ func (k *Classification) isNamed() bool { return k.Questions[0].Name != "" }
 
 // asksObject reports whether the answer is an object, and not the label or the
 // list alone.
-func (k *Classification) asksObject() bool { return k.isNamed() || k.rationale || k.Confidence }
+func (k *Classification) asksObject() bool { return k.isNamed() || k.rationale || k.says() }
+
+// says reports whether the model is asked how sure it is.
+func (k *Classification) says() bool { return k.Confidence == spec.Said }
 
 // instruction says what to do, with the labels. What stands here is part of the rows'
 // fingerprints: see [Wording].
@@ -119,11 +124,11 @@ func (k *Classification) instruction() string {
 		} else {
 			b.WriteString("- " + strconv.Quote(q.Name) + ": exactly one of its labels, spelled as it stands here\n")
 		}
-		if k.Confidence {
+		if k.says() {
 			b.WriteString("- " + strconv.Quote(q.confidenceColumn()) + `: from 0 to 1, how likely it is that "` + q.Name + `" is right` + "\n")
 		}
 	}
-	if len(k.shown) > 0 && (k.rationale || k.Confidence) {
+	if len(k.shown) > 0 && (k.rationale || k.says()) {
 		b.WriteString("The first answers, to texts that are examples, are cut to the labels; give yours whole.\n")
 	}
 	for _, q := range k.Questions {
@@ -163,9 +168,9 @@ func (k *Classification) soleInstruction() string {
 		b.WriteString(`- "label": the label, spelled as it stands here` + "\n")
 	}
 	switch {
-	case k.Confidence && q.Multi:
+	case k.says() && q.Multi:
 		b.WriteString(`- "confidence": from 0 to 1, how likely it is that the list is right as a whole` + "\n")
-	case k.Confidence:
+	case k.says():
 		b.WriteString(`- "confidence": from 0 to 1, how likely it is that the label is right` + "\n")
 	}
 	if len(k.shown) > 0 {
@@ -175,8 +180,19 @@ func (k *Classification) soleInstruction() string {
 }
 
 // answerConfig returns the generationConfig that binds the answer on the API's side. It has
-// responseSchema, since all endpoints know that one.
+// responseSchema, since all endpoints know that one. Where the tokens are to tell how sure the
+// model is, those that it chose are enough: alternatives would make each answer several times
+// as long, and a schema leaves the labels alone to choose among.
 func (k *Classification) answerConfig() map[string]any {
+	config := k.answerForm()
+	if k.Confidence == spec.Logprobs {
+		config["responseLogprobs"] = true
+	}
+	return config
+}
+
+// answerForm returns the schema of the answer, with its type.
+func (k *Classification) answerForm() map[string]any {
 	if !k.asksObject() {
 		if q := k.Questions[0]; !q.Multi {
 			return map[string]any{"responseMimeType": "text/x.enum", "responseSchema": q.schema()}
@@ -194,7 +210,7 @@ func (k *Classification) answerConfig() map[string]any {
 	}
 	for _, q := range k.Questions {
 		add(q.Column(), q.schema())
-		if k.Confidence {
+		if k.says() {
 			add(q.confidenceColumn(), map[string]any{"type": "NUMBER", "minimum": 0, "maximum": 1})
 		}
 	}
@@ -212,7 +228,7 @@ func (k *Classification) columns() []batch.Column {
 			column.Type = batch.JSON
 		}
 		columns = append(columns, column)
-		if k.Confidence {
+		if k.Confidence != "" {
 			columns = append(columns, batch.Column{Name: q.confidenceColumn(), Type: batch.Float})
 		}
 	}
@@ -248,12 +264,15 @@ func (k *Classification) read(a *gemini.Answer) (values []any, note string, err 
 		} else {
 			values = append(values, labels[0])
 		}
-		if k.Confidence {
+		switch k.Confidence {
+		case spec.Said:
 			confidence, err := readConfidence(members.of(q.confidenceColumn()))
 			if err != nil {
 				return nil, "", q.of(err)
 			}
 			values = append(values, confidence)
+		case spec.Logprobs:
+			values = append(values, nil) // see Confide
 		}
 	}
 	if k.rationale {
@@ -326,16 +345,38 @@ func readConfidence(raw json.RawMessage) (float64, error) {
 	return f, nil
 }
 
-// LabelsOf returns the labels that the model gave to a row for the question at a place, from
-// the values that [Prompt.Read] returned, and how sure it says that it is. There are no labels
-// in nil values, and the confidence is 0 where the job does not ask for it.
-func (k *Classification) LabelsOf(values []any, question int) (labels []string, confidence float64) {
-	if len(values) == 0 {
-		return nil, 0
+// Confide puts into the values that [Prompt.Read] returned of an answer how sure the model was
+// of its labels, as its tokens tell. Where they do not, the value stays nil.
+func (k *Classification) Confide(values []any, a *gemini.Answer, tokens logprobs.Tokens) {
+	text, _ := withoutFence(a.Text)
+	from := strings.Index(a.Text, text)
+	for i, q := range k.Questions {
+		members := []string{""} // the label or the list alone
+		if strings.HasPrefix(text, "{") {
+			members = []string{q.Column(), "labels", "label"} // as members takes them
+		}
+		for _, member := range members {
+			if p, ok := tokens.Confidence(a.Text, from, from+len(text), member); ok {
+				values[2*i+1] = p
+				break
+			}
+		}
 	}
-	if k.Confidence {
+}
+
+// LabelsOf returns the labels that the model gave to a row for the question at a place, from
+// the values that [Prompt.Read] returned, and how sure it is. There are no labels in nil
+// values. The confidence is NaN if it is not known.
+func (k *Classification) LabelsOf(values []any, question int) (labels []string, confidence float64) {
+	confidence = math.NaN()
+	if len(values) == 0 {
+		return nil, confidence
+	}
+	if k.Confidence != "" {
 		question *= 2
-		confidence = values[question+1].(float64)
+		if c, ok := values[question+1].(float64); ok {
+			confidence = c
+		}
 	}
 	switch v := values[question].(type) {
 	case string:

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+	"github.com/genbatch/genbatch/jobs/internal/logprobs"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -264,8 +266,8 @@ func FuzzClassifyValues(f *testing.F) {
 	labels := spec.Labels{{Name: "a"}, {Name: "b"}, {Name: "c, d"}, {Name: "."}}
 	var kinds []*Classification
 	for _, c := range []spec.Classify{
-		{Labels: labels}, {Labels: labels, Multi: true, MinLabels: 1, MaxLabels: 2}, {Labels: labels, Multi: true, Rationale: true, Confidence: true}, {Labels: labels, Confidence: true},
-		{Questions: spec.Questions{{Name: "one", Labels: labels}, {Name: "labels", Labels: labels, Multi: true, MaxLabels: 2}}, Confidence: true},
+		{Labels: labels}, {Labels: labels, Multi: true, MinLabels: 1, MaxLabels: 2}, {Labels: labels, Multi: true, Rationale: true, Confidence: spec.Said}, {Labels: labels, Confidence: spec.Said},
+		{Questions: spec.Questions{{Name: "one", Labels: labels}, {Name: "labels", Labels: labels, Multi: true, MaxLabels: 2}}, Confidence: spec.Said},
 	} {
 		c.Text = "{{.x}}"
 		k, err := newKind(job{&spec.Spec{Classify: &c}, Wording})
@@ -293,7 +295,7 @@ func FuzzClassifyValues(f *testing.F) {
 				if n := len(given); n < q.minLabels || q.maxLabels > 0 && n > q.maxLabels || !q.Multi && n != 1 {
 					t.Errorf("%q has %d labels", text, n)
 				}
-				if !(c >= 0 && c <= 1) {
+				if !(c >= 0 && c <= 1) && k.Confidence != "" || c == c && k.Confidence == "" {
 					t.Errorf("%q has the confidence %v", text, c)
 				}
 			}
@@ -372,6 +374,79 @@ func TestParseLabelsOfNumbers(t *testing.T) {
 			}
 		} else if fmt.Sprint(labels) != c.want {
 			t.Errorf("%s: %q is %v, want %s", c.labels, c.text, labels, c.want)
+		}
+	}
+}
+
+// The tokens tell how sure the model is: it is asked for the probabilities of those that it
+// chose, and for nothing in words. So the wording is that without confidence.
+func TestConfidenceOfTokens(t *testing.T) {
+	const common = "classify: {text: '{{.x}}', labels: [a, b]"
+	config := func(s *spec.Spec) (instruction, config string) {
+		var got struct {
+			SystemInstruction json.RawMessage
+			GenerationConfig  json.RawMessage
+		}
+		if err := json.Unmarshal([]byte(body(t, s, jobtest.Row("x", "hello"))), &got); err != nil {
+			t.Fatal(err)
+		}
+		return string(got.SystemInstruction), string(got.GenerationConfig)
+	}
+	plain, _ := config(jobtest.Load(t, common+"}"))
+	words, fields := config(jobtest.Load(t, common+", confidence: logprobs}"))
+	if words != plain {
+		t.Errorf("it is asked in the words %s, and without confidence in %s", words, plain)
+	}
+	jobtest.SameJSON(t, fields, `{"responseMimeType": "text/x.enum", "responseSchema": {"type": "STRING", "enum": ["a", "b"]}, "responseLogprobs": true}`)
+	_, fields = config(jobtest.Load(t, common+", rationale: true, confidence: logprobs}"))
+	jobtest.SameJSON(t, fields, `{"responseLogprobs": true, "responseMimeType": "application/json", "responseSchema": {"type": "OBJECT",
+		"properties": {"rationale": {"type": "STRING"}, "label": {"type": "STRING", "enum": ["a", "b"]}}, "required": ["rationale", "label"], "propertyOrdering": ["rationale", "label"]}}`)
+}
+
+// Each question has the confidence of its own tokens, wherever the answer has it.
+func TestConfide(t *testing.T) {
+	const questions = "classify: {text: '{{.x}}', confidence: logprobs, questions: {one: {labels: [a, b]}, two: {labels: [c, d], multi: true}}}"
+	const sole = "classify: {text: '{{.x}}', confidence: logprobs, labels: [a, b]}"
+	for _, tt := range []struct {
+		job    string
+		tokens []string
+		probs  []float64
+		want   string
+	}{
+		{questions, []string{`{"one":"`, "a", `","two":["`, "c", `"]}`}, []float64{1, 0.75, 1, 0.5, 1}, "[a 0.75 [\"c\"] 0.5]"},
+		{questions, []string{"```json\n", `{"Two":["`, "c", `"],"one":"`, "b", `"}`, "\n```"}, []float64{1, 1, 0.25, 1, 0.5, 1, 1}, "[b 0.5 [\"c\"] 0.25]"},
+		{sole, []string{"a"}, []float64{0.75}, "[a 0.75]"},
+		{sole, []string{`{"label":"`, "b", `"}`}, []float64{1, 0.5, 1}, "[b 0.5]"}, // some gateways drop the schema
+		{sole, []string{"b"}, []float64{math.NaN()}, "[b <nil>]"},
+		{sole, nil, nil, "[b <nil>]"},
+	} {
+		p, err := New(jobtest.Load(t, tt.job), Wording)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Join(tt.tokens, "")
+		if tt.tokens == nil {
+			text = "b"
+		}
+		a := &gemini.Answer{Text: text}
+		values, _, err := p.Read(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var tokens logprobs.Tokens
+		for i, token := range tt.tokens {
+			tokens = append(tokens, logprobs.Token{Text: token, Logprob: math.Log(tt.probs[i])})
+		}
+		p.Classification().Confide(values, a, tokens)
+		var got []any
+		for _, v := range values {
+			if raw, ok := v.(json.RawMessage); ok {
+				v = string(raw)
+			}
+			got = append(got, v)
+		}
+		if fmt.Sprint(got) != tt.want {
+			t.Errorf("%q comes to %v, want %s", text, got, tt.want)
 		}
 	}
 }

@@ -118,7 +118,11 @@ func unquote(quoted string) string {
 // wrongValue says what is wrong with a value of a flag, which name says as the user gave it.
 func wrongValue(f cli.Flag, name, text string) *jobs.SpecError {
 	hint := message.Number(text, 0)
-	switch f.(type) {
+	switch f := f.(type) {
+	case interface{ Words() string }:
+		hint = "write " + f.Words()
+	case *cli.Float64Flag:
+		hint = "write a number, such as 0.8"
 	case *cli.DurationFlag:
 		hint = message.Duration(text)
 	case *cli.BoolFlag:
