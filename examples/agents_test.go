@@ -124,6 +124,7 @@ func TestAgentsJSON(t *testing.T) {
 	run(0, "plan", "job.yaml", "--json", "--endpoint", "sim") // after the first answers
 	run(0, "plan", "job.yaml", "--json", "--endpoint", "sim", "--tier", "batch", "--output", "batch.csv")
 	run(0, "verify", "job.yaml", "--json")
+	run(0, "show", "job.yaml", "--json", "--row", "1")
 	run(0, "run", "job.yaml", "--json", "--endpoint", "sim", "--limit", "6", "--output", "other.csv")
 	run(0, "compare", "job.yaml", "other.csv", "--json", "--expected", "subject")
 

@@ -86,9 +86,9 @@ var replacements = []replacement{
 
 	// Locks and places.
 	{"a lock is never held by another process", "internal/durable/os_unix.go",
-		`case err == syscall.EWOULDBLOCK:
+		`case errors.Is(err, syscall.EWOULDBLOCK):
 		return f, true, nil`,
-		`case err == syscall.EWOULDBLOCK:
+		`case errors.Is(err, syscall.EWOULDBLOCK):
 		return f, false, nil`},
 	{"a run takes no lock", "jobs/open.go",
 		`if err := j.state.Lock(); err != nil {`, `if err := j.state.Lock(); false {`},
