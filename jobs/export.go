@@ -90,6 +90,15 @@ func (j *Job) finish(ctx context.Context, s *Summary) error {
 	return j.record(before, totals, sum.SHA256)
 }
 
+// CheckOther refuses a path for a file of another kind if the job needs what is there: an input,
+// its output, or a file of its state folder. The error is a [*SpecError].
+func (j *Job) CheckOther(path string) error {
+	if state.IsSame(path, j.spec.Output) {
+		return spec.Errorf("write to another file", "%s is the output of a run", path)
+	}
+	return j.state.CheckOther(path, j.list.Input.Paths())
+}
+
 // ExportTo is Export to a writer, such as stdout, which receives the rows as they are derived.
 // An error can come after some of them. format is required.
 func (j *Job) ExportTo(w io.Writer, format string, statuses []batch.Status) (*Totals, error) {
@@ -119,10 +128,8 @@ func (j *Job) Export(path, format string, statuses []batch.Status, force bool) (
 	if lost := j.loss(j.journal.Last()); lost != nil && j.journal.Last() == 0 {
 		j.log().Warn(lost.String())
 	}
-	for i, in := range j.list.Input.Paths() {
-		if in == path {
-			return nil, spec.Errorf("write to another file", "%s is an input", j.spec.Input[min(i, len(j.spec.Input)-1)])
-		}
+	if err := j.state.CheckOther(path, j.list.Input.Paths()); err != nil {
+		return nil, err
 	}
 	if err := j.state.CheckPlace(path); err != nil {
 		return nil, err

@@ -78,7 +78,7 @@ func compareRuns(c *cli.Context, con *console) error {
 	}
 	var states [2]string
 	for i, arg := range c.Args().Slice() {
-		side, state, done, err := sideOf(arg, config.Expected, log)
+		side, state, done, err := sideOf(arg, &config, log)
 		if err != nil {
 			return err
 		}
@@ -135,10 +135,13 @@ func gateOf(c *cli.Context) (*compare.Gate, error) {
 }
 
 // sideOf returns the run that an argument names, and its state folder; for a file without one,
-// its path. done ends its use.
-func sideOf(arg string, expected map[string]string, log *slog.Logger) (s *compare.Side, state string, done func(), err error) {
+// its path. done ends its use. A run that the file of changed rows would destroy is refused.
+func sideOf(arg string, config *compare.Config, log *slog.Logger) (s *compare.Side, state string, done func(), err error) {
 	named, err := findJob(arg, "")
 	if errors.Is(err, fs.ErrNotExist) && !args.IsJobFile(arg) && isFile(arg) {
+		if config.Changed != "" && isSame(config.Changed, arg) {
+			return nil, "", nil, &jobs.SpecError{Err: fmt.Errorf("%s is compared", arg), Hint: "write to another file"}
+		}
 		s, err = compare.OpenFile(arg)
 		return s, arg, func() {}, err
 	}
@@ -147,7 +150,7 @@ func sideOf(arg string, expected map[string]string, log *slog.Logger) (s *compar
 	}
 	named.warnChanged(log)
 	// So the job's own evaluation goes by it, which knows its labels and its schema.
-	for field, column := range expected {
+	for field, column := range config.Expected {
 		named.Expected = maps.Clone(named.Expected)
 		if named.Expected == nil {
 			named.Expected = make(jobs.Expected)
@@ -159,6 +162,11 @@ func sideOf(arg string, expected map[string]string, log *slog.Logger) (s *compar
 	job, err := jobs.View(*named.Spec, jobs.Options{Log: log})
 	if err != nil {
 		return nil, "", nil, err
+	}
+	if config.Changed != "" {
+		if err := job.CheckOther(config.Changed); err != nil {
+			return nil, "", nil, errors.Join(err, job.Close())
+		}
 	}
 	spec := job.Spec()
 	s = &compare.Side{
@@ -173,6 +181,16 @@ func sideOf(arg string, expected map[string]string, log *slog.Logger) (s *compar
 		s.Expected[field] = known.Column
 	}
 	return s, spec.StateDir(), func() { _ = job.Close() }, nil
+}
+
+// isSame reports whether two paths lead to the same file.
+func isSame(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
 }
 
 func isFile(path string) bool {

@@ -30,10 +30,8 @@ func (f *Folder) CheckPaths(patterns, paths []string) error {
 			return spec.Errorf("name a folder that holds nothing else", "the input %s stands in the state folder %s", pattern, f.Dir)
 		}
 	}
-	out, err := os.Stat(target)
 	for _, path := range paths {
-		in, errIn := os.Stat(path)
-		if path == f.Output || path == target || err == nil && errIn == nil && os.SameFile(in, out) {
+		if path == f.Output || IsSame(path, target) {
 			return spec.Errorf("write to another file", "%s is input and output", f.Output)
 		}
 	}
@@ -43,6 +41,44 @@ func (f *Folder) CheckPaths(patterns, paths []string) error {
 		return spec.Errorf("name a folder that holds nothing else", "the output %s stands in the state folder %s", f.Output, f.Dir)
 	}
 	return nil
+}
+
+// CheckOther refuses to write a file over what the job needs, which is not the job's own output:
+// over an input, or into the state folder. inputs are the job's input files. Links lead to what
+// they name. Its errors are of type [*spec.Error].
+func (f *Folder) CheckOther(path string, inputs []string) error {
+	target, err := durable.Target(path)
+	if err != nil {
+		return spec.Errorf("name another file", "the file %w", err)
+	}
+	for _, in := range inputs {
+		if IsSame(in, target) {
+			return spec.Errorf("write to another file", "%s is an input", in)
+		}
+	}
+	if path == f.Output && keepsStdout(f.Dir, path) {
+		return nil
+	}
+	dir, err := filepath.Abs(filepath.Dir(target))
+	for last := ""; err == nil && dir != last; last, dir = dir, filepath.Dir(dir) {
+		if IsSame(dir, f.Dir) {
+			return spec.Errorf("write to another folder", "%s stands in the state folder %s", path, f.Dir)
+		}
+	}
+	return err
+}
+
+// IsSame reports whether two paths lead to the same file, or are the same.
+func IsSame(a, b string) bool {
+	if a == b {
+		return true
+	}
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
 }
 
 // matches reports whether a path is one that the pattern of an input matches. The reader
