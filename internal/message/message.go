@@ -70,12 +70,18 @@ func isSwapped(a, b string) bool {
 
 // List joins names by commas. Of a long list it has the first 30 and the number of the
 // others, since nobody reads more.
-func List(names []string) string {
+func List[S ~string](names []S) string {
 	const most = 30
-	more := ""
-	if len(names) > most {
-		more = fmt.Sprintf(" and %d more", len(names)-most)
-		names = names[:most]
+	var list strings.Builder
+	for i, name := range names {
+		if i == most {
+			fmt.Fprintf(&list, " and %d more", len(names)-most)
+			break
+		}
+		if i > 0 {
+			list.WriteString(", ")
+		}
+		list.WriteString(string(name))
 	}
-	return strings.Join(names, ", ") + more
+	return list.String()
 }

@@ -46,6 +46,9 @@ func newComparisons(s *spec.Spec, p *prompt.Prompt) ([]comparison, error) {
 		delete(wanted, "")
 	}
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		if len(names) == 0 {
+			return nil, checkSole(wanted[name], names)
+		}
 		if !slices.Contains(names, name) {
 			hint := "the answers have " + message.List(names)
 			if near := message.Nearest(name, names); near != "" {

@@ -266,8 +266,16 @@ func writeMade(s *sheet, d *jobs.Detail) {
 	}
 	if r := d.Result; r != nil && !d.Copied {
 		s.item("cost", detailCost(d), valueLines)
-		// A single attempt used what the row did.
-		writeAttempts(s, r, d.Spent, d.Usage == nil || len(r.Spent) > 1)
+		billed := len(r.Spent)
+		for i := range d.Earlier {
+			if e := &d.Earlier[i]; e.Status == batch.Pending { // attempts that r counts as well
+				billed += len(e.Spent)
+			}
+		}
+		s.item("attempts", attemptsText(r.Attempts, billed), valueLines)
+		if d.Usage == nil || len(r.Spent) > 1 { // a single attempt used what the row did
+			writeAttempts(s, r, d.Spent)
+		}
 	}
 	if r := d.Result; r != nil {
 		what := "answered"
@@ -351,21 +359,22 @@ func detailCost(d *jobs.Detail) string {
 	return text
 }
 
-// writeAttempts writes how often a row was asked for a result, and what each attempt used that
-// was billed, or may have been.
-func writeAttempts(s *sheet, r *batch.Result, costs []jobs.AttemptCost, each bool) {
-	text := report.Count(int64(r.Attempts))
-	switch free := r.Attempts - len(r.Spent); {
-	case free > 0 && len(r.Spent) == 0:
+// attemptsText says how often a row was asked for a result, and how many of the attempts were
+// billed, or may have been.
+func attemptsText(attempts, billed int) string {
+	text := report.Count(int64(attempts))
+	switch free := attempts - billed; {
+	case free > 0 && billed == 0:
 		text += ", none of which was billed"
 	case free > 0:
 		text += fmt.Sprintf(", %s of which %s not billed", report.Count(int64(free)), wasOrWere(free))
 	}
-	s.item("attempts", text, valueLines)
+	return text
+}
+
+// writeAttempts writes what each attempt used that was billed, or may have been.
+func writeAttempts(s *sheet, r *batch.Result, costs []jobs.AttemptCost) {
 	for i := range r.Spent {
-		if !each {
-			break
-		}
 		s.item("", attemptText(&r.Spent[i], &costs[i]), valueLines)
 	}
 }
@@ -398,7 +407,8 @@ func attemptText(a *batch.Spend, c *jobs.AttemptCost) string {
 	return strings.Join(parts, ", ")
 }
 
-// writeEarlier writes the results that do not count.
+// writeEarlier writes the results that do not count, and what was asked before this one without
+// a result, such as in a batch job before a correction.
 func writeEarlier(s *sheet, d *jobs.Detail) {
 	for i := range d.Earlier {
 		e := &d.Earlier[i]
@@ -409,9 +419,12 @@ func writeEarlier(s *sheet, d *jobs.Detail) {
 		if e.Text != "" {
 			s.item("answer", e.Text, valueLines)
 		}
-		writeAttempts(s, e.Result, e.Costs, true)
+		if e.Status != batch.Pending { // those count in the result
+			s.item("attempts", attemptsText(e.Attempts, len(e.Spent)), valueLines)
+		}
+		writeAttempts(s, e.Result, e.Costs)
 	}
-	s.section("earlier", "which does not count any more")
+	s.section("earlier", "what came before this result")
 }
 
 // when writes a time in the user's zone.

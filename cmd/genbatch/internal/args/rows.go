@@ -75,7 +75,7 @@ func Statuses(c *cli.Context) (statuses []batch.Status, err error) {
 		case slices.Contains(batch.Statuses, status):
 			statuses = append(statuses, status)
 		default:
-			return nil, &jobs.SpecError{Err: fmt.Errorf("there is no status %q", name), Hint: fmt.Sprintf("use one of %v", batch.Statuses)}
+			return nil, &jobs.SpecError{Err: fmt.Errorf("there is no status %q", name), Hint: "use one of " + message.List(batch.Statuses)}
 		}
 	}
 	return statuses, nil
