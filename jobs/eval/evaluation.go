@@ -2,8 +2,9 @@ package eval
 
 import (
 	"cmp"
-	"math"
 	"slices"
+
+	"github.com/genbatch/genbatch/jobs/internal/stats"
 )
 
 // A Kind is a way in which values are compared.
@@ -161,19 +162,12 @@ func (e *Evaluation) mean(weight func(*LabelScores) float64) Scores {
 	return Scores{new(sum[0] / weights), new(sum[1] / weights), new(sum[2] / weights)}
 }
 
-// wilson returns Wilson's score interval, or nil for no rows. It holds for small samples and
-// for ratios near 0 and 1 too.
-// https://en.wikipedia.org/wiki/Binomial_proportion_confidence_interval
+// wilson is [stats.Wilson], or nil for no rows.
 func wilson(correct, rows int64) *[2]float64 {
 	if rows == 0 {
 		return nil
 	}
-	const z = 1.959963984540054 // the 97.5th percentile of the normal distribution
-	n := float64(rows)
-	p := float64(correct) / n
-	middle := (p + z*z/(2*n)) / (1 + z*z/n)
-	half := z / (1 + z*z/n) * math.Sqrt(p*(1-p)/n+z*z/(4*n*n))
-	return &[2]float64{max(0, middle-half), min(1, middle+half)}
+	return new(stats.Wilson(correct, rows))
 }
 
 // A Confused counts the rows with one known label that were given another one, or none: then

@@ -165,7 +165,7 @@ func (f *Fold) dominance(i int, known Known) []Finding {
 	for _, label := range slices.Sorted(maps.Keys(a.labels)) {
 		rows := a.labels[label]
 		given := share(rows.Count, a.rows)
-		if stats.LeastShare(rows.Count, a.rows) <= limit {
+		if stats.Wilson(rows.Count, a.rows)[0] <= limit {
 			continue
 		}
 		if expected, ok := known(q.Name, label); ok && given-expected < asKnown {

@@ -100,23 +100,9 @@ func chiSquaredTail(x float64, degrees int) float64 {
 // proportions: comparison of eleven methods" (1998). Both n must be above 0.
 func DifferenceOfShares(hitsA, nA, hitsB, nB int64) [2]float64 {
 	a, b := float64(hitsA)/float64(nA), float64(hitsB)/float64(nB)
-	ofA, ofB := scoreInterval(hitsA, nA), scoreInterval(hitsB, nB)
+	ofA, ofB := Wilson(hitsA, nA), Wilson(hitsB, nB)
 	return [2]float64{
 		a - b - math.Hypot(a-ofA[0], ofB[1]-b),
 		a - b + math.Hypot(ofA[1]-a, b-ofB[0]),
 	}
-}
-
-// LeastShare returns the lower end of the 95 % confidence interval of a share by Wilson's score.
-// https://en.wikipedia.org/wiki/Binomial_proportion_confidence_interval
-func LeastShare(hits, n int64) float64 { return scoreInterval(hits, n)[0] }
-
-// scoreInterval is Wilson's.
-func scoreInterval(hits, n int64) [2]float64 {
-	const z = 1.959963984540054 // the 97.5 % quantile of the normal distribution
-	size, p := float64(n), float64(hits)/float64(n)
-	center := p + z*z/(2*size)
-	margin := z * math.Sqrt(p*(1-p)/size+z*z/(4*size*size))
-	scale := 1 + z*z/size
-	return [2]float64{max(0, (center-margin)/scale), min(1, (center+margin)/scale)}
 }
