@@ -43,11 +43,13 @@
 //
 // A request passes the limiters in this order, outermost first:
 //
+//	logprobs  lets calls pass one at a time until the endpoint is known to serve log probabilities
 //	tier      chooses the service tier, on which the price and the quota depend
 //	budget    reserves the most that the call can cost, for --max-cost
 //	quota     waits for a slot (package batch/quota)
 //
-// The slot comes last, because it must not stay unused while a row waits for a tier
+// A row that is held by the first takes no other row's slot or money, and its wait is none
+// for a tier. The slot comes last, because it must not stay unused while a row waits for a tier
 // or for money. If the quota grants none, the money is returned. A tier is chosen
 // again when its wait has taken too long.
 //
@@ -59,6 +61,7 @@
 //	check       checks the answer, and asks for a corrective attempt if it fails
 //	change      changes a request that would only fail again
 //	schema      sends the schema in the form that this endpoint knows
+//	logprobs    stops the run when the endpoint serves none, if the job needs them
 //	provenance  keeps simulated answers apart from real ones
 //	media       puts the bytes of media, or their uploads' addresses, into the body
 //	client      makes the exchange (package batch/gemini)
@@ -75,6 +78,7 @@
 //     be taken for a refusal of the change.
 //   - The provenance is inside everything that asks again. An answer of the wrong kind must
 //     stop the run, and not lead to another call.
+//   - The log probabilities are likewise: that they are not served must stop the run.
 //   - The media are next to the client. Rows that wait, and bodies that are changed,
 //     hold references alone.
 //

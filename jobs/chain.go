@@ -83,8 +83,9 @@ func (c *chain) close() { c.quota.Close() }
 func (c *chain) over(config batch.Config) batch.Config {
 	config.Model, config.Limiter = c.model, c.limiter
 	if c.ladder != nil {
-		return c.ladder.Over(config)
+		config = c.ladder.Over(config)
 	}
+	config.Limiter = c.job.conn.logprobs.Before(config.Limiter)
 	return config
 }
 
@@ -155,10 +156,10 @@ func (c *chain) newLadder(list *work.List) (*tier.Ladder, error) {
 }
 
 // newModel lays around the endpoint's client what keeps made-up answers from real ones and
-// notices from answers, looks whether log probabilities are served, writes schemas as the endpoint knows them, changes a call that must
-// fail again, checks answers, and bounds what attempts can have used. The answers of batch
-// jobs do not show whether the next request had better be another one: they were all asked at
-// once.
+// notices from answers, looks whether log probabilities are served, writes schemas as the
+// endpoint knows them, changes a call that must fail again, checks answers, and bounds what
+// attempts can have used. The answers of batch jobs do not show whether the next request had
+// better be another one: they were all asked at once.
 func (c *chain) newModel(m batch.Model, inBatches bool) (batch.Model, error) {
 	m, err := c.keepProvenance(m)
 	if err != nil {

@@ -42,18 +42,37 @@ type place struct {
 
 // A standing is what is known of a place.
 type standing struct {
-	turn   chan struct{} // has room for the one call that finds out
+	turn   chan struct{}                 // has room for the one call that finds out
+	asking atomic.Pointer[batch.Request] // that call
+	silent atomic.Int64                  // rows that ended and showed nothing
 	served atomic.Bool
 	fault  atomic.Pointer[batch.Error] // why nothing more is to be sent
+}
+
+// mostSilent is how many rows may end and show nothing, such as blocked ones, before others
+// are asked all at once. A model may block all of them.
+const mostSilent = 10
+
+// isOpen reports whether calls need not wait for one another.
+func (s *standing) isOpen() bool {
+	return s.served.Load() || s.fault.Load() != nil || s.silent.Load() >= mostSilent
 }
 
 // New returns a Watch that has seen no answer yet.
 func New(c Config) *Watch { return &Watch{Config: c, known: make(map[place]*standing)} }
 
+// Before returns l with calls let through one at a time until it is known whether their model
+// serves log probabilities. A row that waits holds nothing of l: no slot, no quota, no money.
+func (w *Watch) Before(l batch.Limiter) batch.Limiter {
+	if w == nil {
+		return l
+	}
+	return oneByOne{l, w}
+}
+
 // Over returns m with the run stopped once it is known that the model of a row serves no log
-// probabilities. The answer that shows it is kept: it was paid for. Until it is known, calls
-// are made one at a time. Rows of batch jobs were all asked at once, and stay pending if they
-// are refused; see [Watch.Fault].
+// probabilities. The answer that shows it is kept: it was paid for. Rows of batch jobs were all
+// asked at once, and stay pending if they are refused; see [Watch.Fault].
 func (w *Watch) Over(m batch.Model, batches bool) batch.Model {
 	if w == nil {
 		return m
@@ -112,6 +131,45 @@ func (w *Watch) fault(p place, why string) *batch.Error {
 	return e
 }
 
+// oneByOne is the limiter of [Watch.Before].
+type oneByOne struct {
+	batch.Limiter
+	watch *Watch
+}
+
+// Acquire implements [batch.Limiter].
+func (l oneByOne) Acquire(ctx context.Context, r *batch.Request) error {
+	s := l.watch.of(place{model: r.Model})
+	if !s.isOpen() {
+		select {
+		case s.turn <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if s.asking.Store(r); s.isOpen() { // another row has found out meanwhile
+			s.passOn(r)
+		}
+	}
+	err := l.Limiter.Acquire(ctx, r)
+	if err != nil {
+		s.passOn(r)
+	}
+	return err
+}
+
+// Release implements [batch.Limiter].
+func (l oneByOne) Release(r *batch.Request, o *batch.Outcome) {
+	l.Limiter.Release(r, o)
+	l.watch.of(place{model: r.Model}).passOn(r)
+}
+
+// passOn gives the turn to another call, if r has it.
+func (s *standing) passOn(r *batch.Request) {
+	if s.asking.CompareAndSwap(r, nil) {
+		<-s.turn
+	}
+}
+
 // A watched model looks at answers for log probabilities.
 type watched struct {
 	batch.Model
@@ -129,18 +187,6 @@ func (m watched) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 			o.Consequence, o.Status, o.Refusal = batch.Retry, "", ""
 		}
 		return o
-	}
-	if !s.served.Load() {
-		select {
-		case s.turn <- struct{}{}:
-			if s.served.Load() { // another row has found out meanwhile
-				<-s.turn
-			} else {
-				defer func() { <-s.turn }()
-			}
-		case <-ctx.Done():
-			return batch.Outcome{Err: &batch.Error{Kind: batch.KindTransport, Message: "the run ended before the row was sent"}}
-		}
 	}
 	if e := s.fault.Load(); e != nil {
 		return batch.Outcome{Consequence: batch.Stop, Err: e}
@@ -160,11 +206,14 @@ func (w *Watch) note(p place, s *standing, o *batch.Outcome) (refused bool) {
 		return false
 	case refuses(o):
 		why, refused = o.Err.Message, true
-	case o.Consequence != batch.Answered || o.Status != batch.OK:
-		return false
-	case len(TokensOf(gemini.ParseDetails(o.Response))) > 0:
+	case o.Response != nil && len(TokensOf(gemini.ParseDetails(o.Response))) > 0:
 		if !s.served.Swap(true) {
 			w.forget(p)
+		}
+		return false
+	case o.Consequence != batch.Answered || o.Status != batch.OK:
+		if o.Consequence == batch.Answered || o.Consequence == batch.Settled {
+			s.silent.Add(1)
 		}
 		return false
 	}

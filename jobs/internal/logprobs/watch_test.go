@@ -3,9 +3,12 @@ package logprobs
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"os"
+	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -34,17 +37,11 @@ type endpoint struct {
 	outcomes []batch.Outcome
 	latency  time.Duration
 	sent     atomic.Int64 // calls
-	now      atomic.Int64 // calls under way
-	most     atomic.Int64 // at a time, before the second outcome
 }
 
 func (e *endpoint) Attempt(context.Context, *batch.Request) batch.Outcome {
 	n := e.sent.Add(1)
-	if under := e.now.Add(1); n <= 2 {
-		e.most.Store(max(e.most.Load(), under))
-	}
 	time.Sleep(e.latency)
-	e.now.Add(-1)
 	return e.outcomes[min(int(n), len(e.outcomes))-1]
 }
 
@@ -138,49 +135,125 @@ func TestMemory(t *testing.T) {
 	})
 }
 
-// Until it is known, calls are made one at a time. What says nothing of it, such as an
-// overload, leaves it to the next.
-func TestFirstCallFindsOut(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		busy := batch.Outcome{Consequence: batch.SlowDown, Err: &batch.Error{HTTPStatus: http.StatusServiceUnavailable, Message: "overloaded"}}
-		e := &endpoint{outcomes: []batch.Outcome{busy, answered(served)}, latency: time.Second}
-		m := newWatch("").Over(e, false)
-		begin := time.Now()
-		var all sync.WaitGroup
-		for range 10 {
-			all.Go(func() { m.Attempt(t.Context(), &batch.Request{Model: "m"}) })
-		}
-		all.Wait()
-		if e.most.Load() != 1 {
-			t.Errorf("%d calls at a time before it was known", e.most.Load())
-		}
-		if took := time.Since(begin); took != 3*time.Second { // the second found out, and 8 were left
-			t.Errorf("10 calls took %v", took)
-		}
-		begin = time.Now()
-		for range 10 {
-			all.Go(func() { m.Attempt(t.Context(), &batch.Request{Model: "m"}) })
-		}
-		all.Wait()
-		if took := time.Since(begin); took != time.Second {
-			t.Errorf("10 calls took %v once it was known", took)
-		}
-	})
+// A quota has slots, of which it counts those that are taken.
+type quota struct{ taken atomic.Int64 }
+
+func (q *quota) Acquire(ctx context.Context, _ *batch.Request) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	q.taken.Add(1)
+	return nil
 }
 
-// A row that waits for its turn ends with the run.
+func (q *quota) Release(*batch.Request, *batch.Outcome) { q.taken.Add(-1) }
+
+// A run asks rows by a watch, as package batch does: it acquires, attempts and releases.
+type run struct {
+	limiter batch.Limiter
+	model   batch.Model
+	quota   quota
+}
+
+func newRun(e *endpoint) *run {
+	w, r := newWatch(""), new(run)
+	r.limiter, r.model = w.Before(&r.quota), w.Over(e, false)
+	return r
+}
+
+func (r *run) ask(ctx context.Context, model string) (batch.Outcome, error) {
+	req := &batch.Request{Model: model}
+	if err := r.limiter.Acquire(ctx, req); err != nil {
+		return batch.Outcome{}, err
+	}
+	o := r.model.Attempt(ctx, req)
+	r.limiter.Release(req, &o)
+	return o, nil
+}
+
+// all asks so many rows at once, and returns how long they took.
+func (r *run) all(t *testing.T, rows int) time.Duration {
+	begin := time.Now()
+	var all sync.WaitGroup
+	for range rows {
+		all.Go(func() { r.ask(t.Context(), "m") })
+	}
+	all.Wait()
+	if r.quota.taken.Load() != 0 {
+		t.Errorf("%d slots are never given back", r.quota.taken.Load())
+	}
+	return time.Since(begin)
+}
+
+var (
+	busy    = batch.Outcome{Consequence: batch.SlowDown, Err: &batch.Error{HTTPStatus: http.StatusServiceUnavailable, Message: "overloaded"}}
+	blocked = batch.Outcome{Consequence: batch.Settled, Status: batch.Blocked, Response: json.RawMessage(`{"promptFeedback":{"blockReason":"SAFETY"}}`)}
+	cut     = batch.Outcome{Consequence: batch.Answered, Status: batch.Truncated, Response: json.RawMessage(served)}
+)
+
+// Until it is known, calls are made one at a time, and the others hold no slot. What says
+// nothing of it, such as an overload, leaves it to the next call.
+func TestFirstCallFindsOut(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		outcomes []batch.Outcome
+		took     time.Duration // of 30 rows
+	}{
+		{"overloaded first", []batch.Outcome{busy, answered(served)}, 3 * time.Second}, // the second found out, and 28 were left
+		{"overloaded for long", append(slices.Repeat([]batch.Outcome{busy}, 20), answered(served)), 22 * time.Second},
+		{"an answer that was cut shows it", []batch.Outcome{cut}, 2 * time.Second},
+		{"blocked all of them", []batch.Outcome{blocked}, (mostSilent + 1) * time.Second},
+		{"left out", []batch.Outcome{answered(without)}, time.Second}, // nothing more is sent
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRun(&endpoint{outcomes: tt.outcomes, latency: time.Second})
+				go func() {
+					time.Sleep(time.Second / 2)
+					if n := r.quota.taken.Load(); n != 1 {
+						t.Errorf("%d slots are taken before it is known", n)
+					}
+				}()
+				if took := r.all(t, 30); took != tt.took {
+					t.Errorf("30 calls took %v, want %v", took, tt.took)
+				}
+			})
+		})
+	}
+}
+
+// A row that waits for its turn ends with the run, and is not sent. Nor does it keep the turn
+// if the run has ended when it gets it.
 func TestTurnEndsWithRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newWatch("").Over(&endpoint{outcomes: []batch.Outcome{answered(served)}, latency: time.Hour}, false)
-		go m.Attempt(t.Context(), &batch.Request{Model: "m"})
+		e := &endpoint{outcomes: []batch.Outcome{answered(served)}, latency: time.Hour}
+		r := newRun(e)
+		soft, end := context.WithCancel(t.Context())
+		go r.ask(t.Context(), "m")
 		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		begin := time.Now()
-		if o := m.Attempt(ctx, &batch.Request{Model: "m"}); o.Consequence != batch.Retry || time.Since(begin) != time.Second {
-			t.Errorf("%+v after %v", o, time.Since(begin))
+		var errs [3]error
+		for i := range errs {
+			go func() { _, errs[i] = r.ask(soft, "m") }()
+		}
+		time.Sleep(time.Second)
+		end()
+		synctest.Wait()
+		for _, err := range errs {
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("a row that waited ended with %v", err)
+			}
+		}
+		if _, err := r.ask(soft, "other"); !errors.Is(err, context.Canceled) {
+			t.Errorf("a row after the end ended with %v", err)
+		}
+		if n := e.sent.Load(); n != 1 {
+			t.Errorf("%d rows were sent", n)
 		}
 		time.Sleep(time.Hour)
+		begin := time.Now()
+		if o, err := r.ask(t.Context(), "other"); err != nil || o.Status != batch.OK || time.Since(begin) != time.Hour {
+			t.Errorf("the turn is lost: %+v, %v", o, err)
+		}
 	})
 }
 
@@ -206,5 +279,8 @@ func TestNoWatch(t *testing.T) {
 	e := &endpoint{outcomes: []batch.Outcome{answered(without)}}
 	if m := w.Over(e, false); m != batch.Model(e) || w.Fault("m", false) != nil {
 		t.Errorf("%v", m)
+	}
+	if l := w.Before(new(quota)); reflect.TypeOf(l) != reflect.TypeFor[*quota]() {
+		t.Errorf("%v", l)
 	}
 }
