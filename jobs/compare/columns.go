@@ -69,15 +69,39 @@ func (p *pairer) setExpected(a, b *look) error {
 		}
 		p.named[field] = true
 	}
-	for _, field := range p.fields {
-		both := true
-		for i, l := range []*look{a, b} {
-			says := slices.ContainsFunc(verdictColumns(field, len(p.fields) == 1), func(name string) bool { return slices.Contains(l.results, name) })
-			both = both && (says || p.expected[i][field] != "")
+	for i, l := range []*look{a, b} {
+		p.verdicts[i] = make([]string, len(p.fields))
+		for k, field := range p.fields {
+			p.verdicts[i][k] = sides[i].verdictColumn(field, l, len(p.config.Fields) == 0 && len(p.fields) == 1)
 		}
-		p.judged = append(p.judged, both)
+	}
+	for k, field := range p.fields {
+		known := func(side int) bool { return p.verdicts[side][k] != "" || p.expected[side][field] != "" }
+		p.judged = append(p.judged, known(0) && known(1))
 	}
 	return nil
+}
+
+// verdictColumn returns the column in which a run says whether the answers of a field are
+// right, with the prefix, or an empty name if it does not. Where it has compared one field
+// alone, that is correct, whatever the field is. only says that no other field is known.
+func (s *Side) verdictColumn(field string, l *look, only bool) string {
+	if own := field + "_correct"; slices.Contains(l.results, own) {
+		return s.Prefix + own
+	}
+	if !slices.Contains(l.results, "correct") {
+		return ""
+	}
+	sole := len(l.answers) == 1 || l.answers == nil && only || field == "label" || field == "labels"
+	for name, column := range s.Expected {
+		if column != "" && name != "" {
+			sole = name == field
+		}
+	}
+	if !sole {
+		return ""
+	}
+	return s.Prefix + "correct"
 }
 
 // fieldNamed returns the field of a name; that of the empty name is the only one, or the label.

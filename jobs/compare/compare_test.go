@@ -250,6 +250,25 @@ func TestJudgement(t *testing.T) {
 	}
 }
 
+// A run that has compared one of its questions says in the column correct whether that one is
+// right, and nothing of the others.
+func TestJudgementOfOneQuestion(t *testing.T) {
+	row := func(topic string, correct bool) *record.Row {
+		return &record.Row{Input: jobtest.Row("text", "one", "truth", "a net"), Status: batch.OK, Values: []any{topic, "good", correct},
+			Columns: []batch.Column{{Name: "topic"}, {Name: "mood"}, {Name: "correct"}}}
+	}
+	a, b := sideWith("a", row("net", true)), sideWith("b", row("web", false))
+	a.Expected, b.Expected = map[string]string{"topic": "truth"}, map[string]string{"topic": "truth"}
+	for _, fields := range [][]string{nil, {"topic"}} {
+		if k := mustRun(t, Config{A: a, B: b, Fields: fields}).Fields[0].Known; k == nil || k.OnlyA != 1 {
+			t.Errorf("of the fields %v, the topic: %+v", fields, k)
+		}
+	}
+	if k := mustRun(t, Config{A: a, B: b, Fields: []string{"mood"}}).Fields[0].Known; k != nil {
+		t.Errorf("the mood: %+v", k)
+	}
+}
+
 // Texts have no flows: each is another one.
 func TestTextsHaveNoFlows(t *testing.T) {
 	var rowsA, rowsB []*record.Row

@@ -66,6 +66,8 @@ type pairer struct {
 	named    map[string]bool
 	judged   []bool // fields whose right answers may be known, as far as the columns show
 
+	verdicts [2][]string // of both sides, the column that says of each field whether it is right; may be empty
+
 	index *index
 	tally *tally
 	list  *changedFile // nil if none is written
@@ -292,17 +294,17 @@ func (p *pairer) entryOf(s *Side, row *record.Row) *entry {
 			v, _ := row.Input.Value(column)
 			e.Known[i] = canonical(v)
 		}
-		e.Right[i] = p.judge(s, row, i, e)
+		e.Right[i] = p.judge(side, row, i, e)
 	}
 	return e
 }
 
 // judge says whether the answer of field i is right. A run's own evaluation knows best, unless
 // it is that of a file, and the user has named another column since.
-func (p *pairer) judge(s *Side, row *record.Row, i int, e *entry) verdict {
-	field := p.fields[i]
-	if v, ok := s.correct(row, field, len(p.fields) == 1); ok && !(s.file != nil && p.named[field]) {
-		return v
+func (p *pairer) judge(side int, row *record.Row, i int, e *entry) verdict {
+	isFile := [2]*Side{p.config.A, p.config.B}[side].file != nil
+	if column := p.verdicts[side][i]; column != "" && !(isFile && p.named[p.fields[i]]) {
+		return verdictOf(row, column)
 	}
 	switch {
 	case e.Known[i] == "" || row.Status == batch.Pending:
@@ -313,29 +315,16 @@ func (p *pairer) judge(s *Side, row *record.Row, i int, e *entry) verdict {
 	return wrong
 }
 
-// verdictColumns returns the columns in which a run may say whether an answer is right: that
-// of the only question is correct, and that of a named one has its name and _correct.
-func verdictColumns(field string, only bool) []string {
-	if only || field == "label" || field == "labels" {
-		return []string{field + "_correct", "correct"}
+// verdictOf returns what a run's own evaluation says of an answer.
+func verdictOf(row *record.Row, column string) verdict {
+	value, _ := row.Value(column)
+	switch canonical(value) {
+	case "true":
+		return right
+	case "false":
+		return wrong
 	}
-	return []string{field + "_correct"}
-}
-
-// correct returns what a run's own evaluation says of an answer, and whether the run has one.
-func (s *Side) correct(row *record.Row, field string, only bool) (v verdict, evaluated bool) {
-	for _, name := range verdictColumns(field, only) {
-		if value, ok := row.Value(s.Prefix + name); ok {
-			switch canonical(value) {
-			case "true":
-				return right, true
-			case "false":
-				return wrong, true
-			}
-			return unknown, true
-		}
-	}
-	return unknown, false
+	return unknown
 }
 
 // unpaired counts a row that the other side does not have.
