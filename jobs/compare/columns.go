@@ -21,7 +21,7 @@ func fieldsOf(c *Config, a, b *look) ([]string, error) {
 		}
 	}
 	if len(c.Fields) > 0 {
-		return slices.Compact(slices.Clone(c.Fields)), nil
+		return appendNew(nil, c.Fields...), nil
 	}
 	var answers [2][]string
 	for i, l := range looks {

@@ -15,9 +15,9 @@ import (
 
 // newQuestion returns a question of a classification.
 func newQuestion(c *spec.Question) (*Question, error) {
-	of, under := "", "classify:" // a question without a name is the classification
+	what, under := "classify", "classify:" // a question without a name is the classification
 	if c.Name != "" {
-		of, under = "the question "+c.Name+" of ", c.Name+":"
+		what, under = "the question "+c.Name+" of classify", c.Name+":"
 	}
 	if len(c.Labels) == 1 && c.Name == "" && strings.Contains(c.Labels[0].Name, ",") {
 		items := strings.Split(c.Labels[0].Name, ",")
@@ -27,14 +27,14 @@ func newQuestion(c *spec.Question) (*Question, error) {
 		return nil, spec.Errorf("give each label by itself: "+strings.Join(items, " "), "classify has the one label %q, since a label may hold commas", c.Labels[0].Name)
 	}
 	if len(c.Labels) == 1 && textFile.MatchString(c.Labels[0].Name) {
-		return nil, spec.Errorf("write @"+c.Labels[0].Name+" for the labels in the file, one a line", "%sclassify has the one label %q", of, c.Labels[0].Name)
+		return nil, spec.Errorf("write @"+c.Labels[0].Name+" for the labels in the file, one a line", "%s has the one label %q", what, c.Labels[0].Name)
 	}
 	if len(c.Labels) < 2 {
 		hint := "give at least two with --label A --label B, or labels: under classify:"
 		if c.Name != "" {
 			hint = "give at least two with labels: under " + under
 		}
-		return nil, spec.Errorf(hint, "%sclassify has %d labels", of, len(c.Labels))
+		return nil, spec.Errorf(hint, "%s has %d labels", what, len(c.Labels))
 	}
 	if strings.Contains(c.Ask, "{{") {
 		return nil, spec.Errorf("put columns into text: under classify:", "ask of the question %s has a template, and is the same for every row", c.Name)
@@ -47,11 +47,11 @@ func newQuestion(c *spec.Question) (*Question, error) {
 			name = name[1:]
 		}
 		if strings.TrimSpace(name) == "" {
-			return nil, spec.Errorf("", "%sclassify has an empty label", of)
+			return nil, spec.Errorf("", "%s has an empty label", what)
 		}
 		for _, other := range q.labels {
 			if strings.EqualFold(norm.NFC.String(other), norm.NFC.String(name)) {
-				return nil, spec.Errorf("labels must differ in more than case and Unicode form", "%sclassify has the labels %q and %q", of, other, name)
+				return nil, spec.Errorf("labels must differ in more than case and Unicode form", "%s has the labels %q and %q", what, other, name)
 			}
 		}
 		q.labels = append(q.labels, name)
@@ -62,25 +62,27 @@ func newQuestion(c *spec.Question) (*Question, error) {
 		list.WriteString("\n")
 	}
 	q.list = list.String()
-	return q, q.checkNumbers(of, under)
+	return q, q.checkNumbers(under)
 }
 
-// checkNumbers refuses bounds that no number of labels keeps.
-func (q *Question) checkNumbers(of, under string) error {
-	if of != "" {
-		of = strings.TrimSuffix(of, " of ") + ": "
+// checkNumbers refuses bounds that no number of labels keeps. under is the key of the job file
+// below which the bounds stand.
+func (q *Question) checkNumbers(under string) error {
+	whose := ""
+	if q.Name != "" {
+		whose = "the question " + q.Name + ": "
 	}
 	switch {
 	case q.minLabels < 0 || q.maxLabels < 0:
-		return spec.Errorf("", "%smin_labels and max_labels cannot be negative", of)
-	case !q.Multi && (q.minLabels > 0 || q.maxLabels > 0) && of == "":
+		return spec.Errorf("", "%smin_labels and max_labels cannot be negative", whose)
+	case !q.Multi && (q.minLabels > 0 || q.maxLabels > 0) && q.Name == "":
 		return spec.Errorf("add --multi, or multi: true under classify:", "min_labels and max_labels are for several labels, and this job gives each row one")
 	case !q.Multi && (q.minLabels > 0 || q.maxLabels > 0):
-		return spec.Errorf("add multi: true under "+under, "%smin_labels and max_labels are for several labels, and each row has one", of)
+		return spec.Errorf("add multi: true under "+under, "%smin_labels and max_labels are for several labels, and each row has one", whose)
 	case q.maxLabels > 0 && q.minLabels > q.maxLabels:
-		return spec.Errorf("", "%smin_labels is %d, and max_labels only %d", of, q.minLabels, q.maxLabels)
+		return spec.Errorf("", "%smin_labels is %d, and max_labels only %d", whose, q.minLabels, q.maxLabels)
 	case q.minLabels > len(q.labels):
-		return spec.Errorf("", "%smin_labels is %d, and there are %d labels", of, q.minLabels, len(q.labels))
+		return spec.Errorf("", "%smin_labels is %d, and there are %d labels", whose, q.minLabels, len(q.labels))
 	}
 	return nil
 }
