@@ -241,7 +241,7 @@ func churnText(f *compare.Field) string {
 	if f.Churn == nil {
 		return "not known: there is no pair"
 	}
-	return fmt.Sprintf("%s of %s (%s; 95%% interval %s to %s)", Count(f.Changed), Many(f.Pairs, "row"), sharePercent(f.Churn), sharePercent(&f.Interval[0]), sharePercent(&f.Interval[1]))
+	return fmt.Sprintf("%s of %s (%s; 95%% interval %s)", Count(f.Changed), Many(f.Pairs, "row"), sharePercent(f.Churn), intervalText(f.Interval))
 }
 
 // valueText writes a value in so many columns.

@@ -65,8 +65,7 @@ func writeReview(w io.Writer, r *jobs.Review) {
 		kept = fmt.Sprintf("%s (%s)", Many(r.Kept, "row"), sharePercent(&share))
 	}
 	if r.Compared > 0 {
-		kept += fmt.Sprintf(", of which %s are right (%s of %s compared; 95%% interval %s to %s)", sharePercent(r.Accuracy),
-			Count(r.Correct), Count(r.Compared), sharePercent(&r.Interval[0]), sharePercent(&r.Interval[1]))
+		kept += fmt.Sprintf(", of which %s are right (%s of %s compared; 95%% interval %s)", sharePercent(r.Accuracy), Count(r.Correct), Count(r.Compared), intervalText(r.Interval))
 	}
 	fmt.Fprintf(tw, "  at or above %v\t%s\n", r.Below, kept)
 	tw.Flush()

@@ -54,7 +54,7 @@ func writeOverview(w io.Writer, all []*jobs.Evaluation) {
 	for _, e := range all {
 		interval, besides := "–", "–"
 		if e.Interval != nil {
-			interval = sharePercent(&e.Interval[0]) + " to " + sharePercent(&e.Interval[1])
+			interval = intervalText(e.Interval)
 		}
 		switch {
 		case len(e.Labels) > 0 && e.Rows > 0:
@@ -82,8 +82,7 @@ func writeEvaluation(w io.Writer, e *jobs.Evaluation) {
 	if e.Rows == 0 {
 		fmt.Fprintf(tw, "  %s\tnot known: no row could be compared\n", what)
 	} else {
-		fmt.Fprintf(tw, "  %s\t%s (%s of %s; 95%% interval %s to %s)\n", what, sharePercent(e.Accuracy), Count(e.Correct), Many(e.Rows, "row"),
-			sharePercent(&e.Interval[0]), sharePercent(&e.Interval[1]))
+		fmt.Fprintf(tw, "  %s\t%s (%s of %s; 95%% interval %s)\n", what, sharePercent(e.Accuracy), Count(e.Correct), Many(e.Rows, "row"), intervalText(e.Interval))
 	}
 	if e.HammingLoss != nil {
 		fmt.Fprintf(tw, "  Hamming loss\t%.4f\n", *e.HammingLoss)
@@ -258,6 +257,9 @@ func sharePercent(share *float64) string {
 	}
 	return fmt.Sprintf("%.1f%%", 100**share)
 }
+
+// intervalText writes an interval of shares, in percent.
+func intervalText(of *[2]float64) string { return sharePercent(&of[0]) + " to " + sharePercent(&of[1]) }
 
 // scoreText writes a score from 0 to 1, and nil, which is not defined, as a dash.
 func scoreText(score *float64) string {
