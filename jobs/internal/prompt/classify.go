@@ -349,7 +349,7 @@ func readConfidence(raw json.RawMessage) (float64, error) {
 // of its labels, as its tokens tell. Where they do not, the value stays nil.
 func (k *Classification) Confide(values []any, a *gemini.Answer, tokens logprobs.Tokens) {
 	text, _ := withoutFence(a.Text)
-	from := strings.Index(a.Text, text)
+	from := strings.LastIndex(a.Text, text) // before it may stand the language of a fence
 	for i, q := range k.Questions {
 		members := []string{""} // the label or the list alone
 		if strings.HasPrefix(text, "{") {
