@@ -31,6 +31,23 @@ func Plural(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
+// Count writes a number with its digits in groups of three, such as 1,234,567.
+func Count(n int64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// Many is [Plural] with the number as [Count] writes it, such as "2,000 rows".
+func Many(n int64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return Count(n) + " " + thing + "s"
+}
+
 // Nearest returns the candidate that is most like word, of which about a third of the word's
 // letters differ at most. It returns "" when there is none. Case does not count.
 func Nearest(word string, candidates []string) string {

@@ -144,10 +144,10 @@ func causes(why map[string]int64) string {
 			others += why[name]
 			continue
 		}
-		list = append(list, fmt.Sprintf("%s %s", name, count(why[name])))
+		list = append(list, fmt.Sprintf("%s %s", name, message.Count(why[name])))
 	}
 	if len(list) > 0 && others > 0 {
-		list = append(list, "others "+count(others))
+		list = append(list, "others "+message.Count(others))
 	}
 	return strings.Join(list, ", ")
 }
@@ -172,7 +172,7 @@ func (f *Fold) dominance(i int, known Known) []Finding {
 			continue
 		}
 		return []Finding{{Code: OneLabel, Severity: Medium, Question: q.Name, Rows: *rows,
-			Text:   fmt.Sprintf("%s of the answers%s are %s: %s of %s", percent(given), to(q), labelName(label), count(rows.Count), plural(a.rows, "row")),
+			Text:   fmt.Sprintf("%s of the answers%s are %s: %s of %s", percent(given), to(q), labelName(label), message.Count(rows.Count), message.Many(a.rows, "row")),
 			Remedy: "look at some of them; if they are not all alike, describe the labels or split this one"}}
 	}
 	return nil
@@ -198,7 +198,7 @@ func (f *Fold) unused(i int, known Known) []Finding {
 		is = "label is"
 	}
 	return []Finding{{Code: Unused, Severity: Low, Question: q.Name,
-		Text:   fmt.Sprintf("%d %s never used%s in %s: %s", len(names), is, in(q), plural(a.rows, "row"), message.List(names)),
+		Text:   fmt.Sprintf("%d %s never used%s in %s: %s", len(names), is, in(q), message.Many(a.rows, "row"), message.List(names)),
 		Remedy: "describe what each means, or leave out what the data do not have"}}
 }
 
@@ -257,7 +257,7 @@ func (f *Fold) drift(i int) []Finding {
 	}
 	return []Finding{{Code: Drift, Severity: Medium, Question: q.Name, Rows: rows,
 		Text: fmt.Sprintf("the answers%s have moved since the last run: %s from %s to %s of the rows (%+.0f points; 95%% interval %+.0f to %+.0f), %s new",
-			to(q), labelName(names[index]), percent(share(then[index], total)), percent(share(now[index], a.recent)), 100*most, 100*interval[0], 100*interval[1], count(a.recent)),
+			to(q), labelName(names[index]), percent(share(then[index], total)), percent(share(now[index], a.recent)), 100*most, 100*interval[0], 100*interval[1], message.Count(a.recent)),
 		Remedy: "look at new rows: the data are other ones, or the model answers otherwise (column model_version)"}}
 }
 
@@ -313,23 +313,7 @@ func ofRows(n, all int64, is, are string) string {
 	if n == 1 {
 		are = is
 	}
-	return fmt.Sprintf("%s of %s %s", count(n), plural(all, "row"), are)
-}
-
-func plural(n int64, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return count(n) + " " + thing + "s"
-}
-
-// count writes a number with commas.
-func count(n int64) string {
-	text := fmt.Sprint(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
+	return fmt.Sprintf("%s of %s %s", message.Count(n), message.Many(all, "row"), are)
 }
 
 func labelName(label string) string {

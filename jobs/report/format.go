@@ -6,25 +6,15 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/internal/terminal"
 )
 
 // Count writes a number with its digits in groups of three, such as 1,234,567.
-func Count(n int64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+func Count(n int64) string { return message.Count(n) }
 
 // Many writes how many there are of a thing, such as "1 row" or "2,000 rows".
-func Many(n int64, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return Count(n) + " " + thing + "s"
-}
+func Many(n int64, thing string) string { return message.Many(n, thing) }
 
 // Money rounds an amount of dollars to what people read: to cents, and below ten cents to
 // two significant digits, of at most eight decimals. It has no currency sign.

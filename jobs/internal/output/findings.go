@@ -1,7 +1,6 @@
 package output
 
 import (
-	"encoding/json"
 	"hash/maphash"
 
 	"github.com/genbatch/genbatch/batch"
@@ -68,14 +67,7 @@ func (d *Deriver) contentOf(row *batch.Row) uint64 {
 		}
 		h.WriteString(c.Name)
 		h.WriteByte(0)
-		switch v := row.Values[i].(type) {
-		case json.RawMessage:
-			h.Write(v)
-		case []byte:
-			h.Write(v)
-		default:
-			h.WriteString(batch.Text(v))
-		}
+		h.WriteString(batch.TextOfBytes(row.Values[i]))
 		h.WriteByte(0)
 	}
 	return h.Sum64()
