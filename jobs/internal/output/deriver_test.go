@@ -50,6 +50,24 @@ func TestDeriveIsPure(t *testing.T) {
 	}
 }
 
+// The error of an invalid row keeps what was done about it, and is another one if the row is
+// invalid for another reason by now.
+func TestErrorOfInvalidRow(t *testing.T) {
+	f := newFixture(t, "classify: {text: '{{.q}}', labels: [a, b]}", "x")
+	const now = `the answer "c" is none of the labels a, b`
+	for stored, want := range map[string]string{
+		now + "; asked again with responseSchema": now + "; asked again with responseSchema",
+		now:                              now,
+		"the check x == 1 does not hold": now,
+	} {
+		x := reply{result: &batch.Result{Status: batch.Invalid, Error: stored, FinishReason: "STOP", Response: []byte(jobtest.AnswerBody("c"))}}
+		f.deriver.answered(&batch.Row{}, &x)
+		if x.status != batch.Invalid || x.problem != want {
+			t.Errorf("%s: it is %s: %s", stored, x.status, x.problem)
+		}
+	}
+}
+
 // The job's own output is written only whole, and its sum is known before it has its
 // name. A refusal at that moment leaves the output before.
 func TestWhole(t *testing.T) {

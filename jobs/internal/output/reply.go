@@ -97,7 +97,9 @@ func (d *Deriver) readAnswer(row *batch.Row, x *reply) {
 	}
 	r, err := d.Prompt.Judge.Read(row, x.answer)
 	if x.failed = r.Failed; err != nil {
-		x.status, x.problem = batch.Invalid, err.Error()
+		if x.status = batch.Invalid; !strings.HasPrefix(x.problem, err.Error()) { // which may also say what was done about it
+			x.problem = err.Error()
+		}
 		return
 	}
 	d.accept(x, r)
