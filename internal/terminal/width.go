@@ -64,23 +64,17 @@ func Wrap(line string, columns int) []string {
 // Japanese, which has no spaces. A character that is wider than all columns stays whole.
 func Fold(line string, columns int) (lines []string) {
 	for _, part := range Wrap(line, columns) {
-		for Width(part) > columns {
-			end, used, state := 0, 0, -1
-			for rest := part; rest != ""; {
-				cluster, after, w, next := uniseg.FirstGraphemeClusterInString(rest, state)
-				if end > 0 && used+w > columns {
-					break
-				}
-				end, used = end+len(cluster), used+w
-				rest, state = after, next
+		begin, used, at, state := 0, 0, 0, -1
+		for rest := part; rest != ""; {
+			cluster, after, w, next := uniseg.FirstGraphemeClusterInString(rest, state)
+			if at > begin && used+w > columns {
+				lines = append(lines, part[begin:at])
+				begin, used = at, 0
 			}
-			if end == len(part) {
-				break
-			}
-			lines = append(lines, part[:end])
-			part = part[end:]
+			at, used = at+len(cluster), used+w
+			rest, state = after, next
 		}
-		lines = append(lines, part)
+		lines = append(lines, part[begin:])
 	}
 	return lines
 }
