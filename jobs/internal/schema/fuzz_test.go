@@ -14,6 +14,7 @@ func FuzzSchema(f *testing.F) {
 		jobtest.InvoiceSchema, `{"$ref":"#"}`, `{"type":"object","properties":{"a":{"$ref":"#/properties/a"}}}`, `{"allOf":[{"$ref":"#/allOf/0"}]}`,
 		`{"anyOf":[{"$ref":"#/anyOf/1"},{"$ref":"#/anyOf/0"}]}`, `{"items":[{"type":"string"}],"$schema":"http://json-schema.org/draft-07/schema#"}`,
 		`{"type":["string","null"],"enum":[1e99,null,{}],"const":[]}`, `{"minimum":1e999999999,"multipleOf":0.1}`, `{"$id":"x","$anchor":"y","properties":{"~/":{"$ref":"#y"}}}`,
+		`{"properties":{"nested":{"$ref":"#/$defs/l"}},"$defs":{"l":{"type":"array","items":{"$ref":"#/$defs/l"}}}}`,
 	} {
 		for _, answer := range []string{jobtest.GoodAnswer, "```json\n{}\n```", `x {"a":1} [2]`, "\ufeff{}", `{"a":1e999999999}`, "```", "[[[", `"x"`} {
 			f.Add([]byte(schema), answer)
@@ -29,6 +30,10 @@ func FuzzSchema(f *testing.F) {
 		columns, err := s.Columns()
 		if err != nil {
 			return
+		}
+		s.Shape()
+		for _, c := range columns {
+			s.Property(c.Name)
 		}
 		document, _, err := s.Read(answer)
 		if err != nil {

@@ -20,13 +20,14 @@ func (s *Schema) Property(column string) Property {
 	object, _ := s.tree.object()
 	properties, _ := object["properties"].(map[string]any)
 	required, _ := object["required"].([]any)
-	p := s.tree.property(properties[column])
+	p := s.tree.property(properties[column], true)
 	p.Nullable = p.Nullable || !slices.Contains(required, any(column))
 	return p
 }
 
-// property returns what a schema allows.
-func (t *tree) property(v any) Property {
+// property returns what a schema allows, with the items of a list if they are wanted. It does
+// not go deeper: lists of lists may go in circles.
+func (t *tree) property(v any, withItems bool) Property {
 	types := t.types(v)
 	var p Property
 	p.Nullable = slices.Contains(types, "null")
@@ -46,8 +47,8 @@ func (t *tree) property(v any) Property {
 		if format, ok := schema["format"].(string); ok {
 			p.Format = format
 		}
-		if items, ok := schema["items"].(map[string]any); ok {
-			p.Items = t.property(items).Enum
+		if items, ok := schema["items"].(map[string]any); ok && withItems {
+			p.Items = t.property(items, false).Enum
 		}
 		var next any
 		if ref, ok := schema["$ref"].(string); ok {
