@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/jobs/internal/output"
 	"github.com/genbatch/genbatch/jobs/internal/planner"
@@ -93,7 +94,7 @@ func (j *Job) finish(ctx context.Context, s *Summary) error {
 // CheckOther refuses a path for a file of another kind if the job needs what is there: an input,
 // its output, or a file of its state folder. The error is a [*SpecError].
 func (j *Job) CheckOther(path string) error {
-	if state.IsSame(path, j.spec.Output) {
+	if durable.IsSame(path, j.spec.Output) {
 		return spec.Errorf("write to another file", "%s is the output of a run", path)
 	}
 	return j.state.CheckOther(path, j.list.Input.Paths())

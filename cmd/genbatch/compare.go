@@ -139,9 +139,6 @@ func gateOf(c *cli.Context) (*compare.Gate, error) {
 func sideOf(arg string, config *compare.Config, log *slog.Logger) (s *compare.Side, state string, done func(), err error) {
 	named, err := findJob(arg, "")
 	if errors.Is(err, fs.ErrNotExist) && !args.IsJobFile(arg) && isFile(arg) {
-		if config.Changed != "" && isSame(config.Changed, arg) {
-			return nil, "", nil, &jobs.SpecError{Err: fmt.Errorf("%s is compared", arg), Hint: "write to another file"}
-		}
 		s, err = compare.OpenFile(arg)
 		return s, arg, func() {}, err
 	}
@@ -170,7 +167,7 @@ func sideOf(arg string, config *compare.Config, log *slog.Logger) (s *compare.Si
 	}
 	spec := job.Spec()
 	s = &compare.Side{
-		Name: arg, Rows: job.Rows, Prefix: spec.Prefix, Labels: spec.Classify != nil, Key: spec.Key, Expected: make(map[string]string),
+		Name: arg, Rows: job.Rows, Prefix: spec.Prefix, Labels: spec.Classify != nil, Key: spec.Key, Sampled: spec.Sample > 0, Expected: make(map[string]string),
 	}
 	if spec.Classify != nil {
 		for _, q := range spec.Classify.Questions {
@@ -181,16 +178,6 @@ func sideOf(arg string, config *compare.Config, log *slog.Logger) (s *compare.Si
 		s.Expected[field] = known.Column
 	}
 	return s, spec.StateDir(), func() { _ = job.Close() }, nil
-}
-
-// isSame reports whether two paths lead to the same file.
-func isSame(a, b string) bool {
-	x, err := os.Stat(a)
-	if err != nil {
-		return false
-	}
-	y, err := os.Stat(b)
-	return err == nil && os.SameFile(x, y)
 }
 
 func isFile(path string) bool {

@@ -146,3 +146,16 @@ func (n *lineCounter) Write(p []byte) (int, error) {
 	*n += lineCounter(bytes.Count(p, []byte("\n")))
 	return len(p), nil
 }
+
+// IsSame reports whether two paths lead to the same file, or are the same.
+func IsSame(a, b string) bool {
+	if a == b {
+		return true
+	}
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
+}

@@ -62,7 +62,7 @@ var house = []floor{
 	{"comparisons", []room{
 		{"jobs/compare", []string{
 			"jobs/internal/output", "jobs/internal/stats", "jobs/cost", "jobs/record", "jobs/spec",
-			"reader", "writer", "batch", "batch/price", "internal/apijson", "internal/message",
+			"reader", "writer", "batch", "batch/price", "internal/apijson", "internal/durable", "internal/message",
 		}},
 	}},
 	{"results", []room{

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs/record"
 	"github.com/genbatch/genbatch/jobs/spec"
 	"github.com/genbatch/genbatch/writer"
@@ -23,6 +24,11 @@ func newChangedFile(p *pairer) (*changedFile, error) {
 	for i, field := range p.fields {
 		if names = append(names, field+"_a", field+"_b"); p.judged[i] {
 			names = append(names, field+"_right_a", field+"_right_b")
+		}
+	}
+	for _, side := range []*Side{p.config.A, p.config.B} {
+		if side.file != nil && durable.IsSame(side.Name, p.config.Changed) {
+			return nil, spec.Errorf("write to another file", "%s is compared", side.Name)
 		}
 	}
 	c := writer.Config{Path: p.config.Changed}

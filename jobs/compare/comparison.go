@@ -30,6 +30,7 @@ type Comparison struct {
 type Figures struct {
 	Name      string // as the user named it
 	File      bool   // whether it is a file without its job
+	Sampled   bool   // whether the run took a sample of its rows
 	Simulated bool   // whether any answer came from the simulator
 
 	Rows     int64 // all rows of the side

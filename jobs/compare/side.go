@@ -28,6 +28,9 @@ type Side struct {
 	Labels bool   // whether the run is a classification
 	Key    string // the column that names a row; may be empty
 
+	// Sampled tells that the run took a sample of its rows, which another request changes.
+	Sampled bool
+
 	// Expected are the input's columns with what is right, by the column of the answer; an
 	// empty name stands for the label. A job's rows say in a column correct whether they are
 	// right; without one, and in a file, the two are compared as texts.

@@ -68,7 +68,7 @@ func newTally(p *pairer) *tally {
 }
 
 func newFigures(s *Side) Figures {
-	return Figures{Name: s.Name, File: s.file != nil, Status: make(map[batch.Status]int64), Models: make(map[string]int64)}
+	return Figures{Name: s.Name, File: s.file != nil, Sampled: s.Sampled, Status: make(map[batch.Status]int64), Models: make(map[string]int64)}
 }
 
 // add adds a pair, and reports whether anything of it changed.

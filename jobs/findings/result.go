@@ -173,9 +173,17 @@ func (f *Fold) dominance(i int, known Known) []Finding {
 		}
 		return []Finding{{Code: OneLabel, Severity: Medium, Question: q.Name, Rows: *rows,
 			Text:   fmt.Sprintf("%s of the answers%s are %s: %s of %s", percent(given), to(q), labelName(label), message.Count(rows.Count), message.Many(a.rows, "row")),
-			Remedy: "look at some of them; if they are not all alike, describe the labels or split this one"}}
+			Remedy: remedyFor(label)}}
 	}
 	return nil
+}
+
+// remedyFor says what to do about a label that most rows have; an empty one is none.
+func remedyFor(label string) string {
+	if label == "" {
+		return "look at some of them; if labels do apply, describe when"
+	}
+	return "look at some of them; if they are not all alike, describe the labels or split this one"
 }
 
 // unused finds the labels that no row has.
@@ -190,7 +198,7 @@ func (f *Fold) unused(i int, known Known) []Finding {
 			names = append(names, message.OneLine(label, 40))
 		}
 	}
-	if len(names) == 0 {
+	if len(names) == 0 || len(names) == len(q.Labels) { // that no row has any is another finding
 		return nil
 	}
 	is := "labels are"

@@ -38,6 +38,9 @@ func (r Comparison) String() string {
 		fmt.Fprintf(w, "written\t%s: %s that changed\n", c.ChangedFile, Many(c.Changed, "row"))
 	}
 	w.Flush()
+	if c.A.Sampled && c.B.Sampled && c.A.Unpaired > 0 {
+		b.WriteString(terminal.Paragraph("Both runs took a sample. It is drawn by what is asked, so that another prompt draws other rows; --limit takes the same ones.\n"))
+	}
 	for i := range c.Fields {
 		writeField(&b, &c.Fields[i])
 	}

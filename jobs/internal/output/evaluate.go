@@ -47,7 +47,7 @@ func newComparisons(s *spec.Spec, p *prompt.Prompt) ([]comparison, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		if len(names) == 0 {
-			return nil, checkSole(wanted[name], names)
+			return nil, noColumns()
 		}
 		if !slices.Contains(names, name) {
 			hint := "the answers have " + message.List(names)
@@ -80,10 +80,15 @@ func checkSole(sole spec.ExpectedColumn, names []string) error {
 	case 1:
 		return nil
 	case 0:
-		return spec.Errorf("it goes with classify:, with extract: or with a schema", "expected names known values to compare with, and the answers of this job have no columns")
+		return noColumns()
 	}
 	return spec.Errorf(fmt.Sprintf("write --expected %s=%s, or expected: {%s: %s}", names[0], sole.Column, names[0], sole.Column),
 		"expected does not say what is compared with %s; the answers have %s", sole.Column, message.List(names))
+}
+
+// noColumns says that answers have nothing to compare but their text.
+func noColumns() error {
+	return spec.Errorf("it goes with classify:, with extract: or with a schema", "expected names known values to compare with, and the answers of this job have no columns")
 }
 
 // newComparison returns the comparison of a column: of the question at a place, or of a

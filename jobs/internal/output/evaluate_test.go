@@ -50,7 +50,7 @@ func TestKindsOfComparisons(t *testing.T) {
 		classify + "questions: {m: {labels: [a, b]}}}\nexpected: {m_confidence: x}":              `error: "m_confidence", which is no column of the answers`,
 		classify + "labels: [a, b]}\nexpected: {label: {column: x, as: text}}":                   "error: as text, and is a question",
 		"prompt: '{{.q}}'\nexpected: x":                                                          "error: the answers of this job have no columns",
-		"summarize: {text: '{{.q}}'}\nexpected: {a: x}":                                          `error: "a", which is no column of the answers`,
+		"summarize: {text: '{{.q}}'}\nexpected: {a: x}":                                          "error: the answers of this job have no columns",
 		"prompt: '{{.q}}'\nschema: {type: object, properties: {a: {type: string}}}\nexpected: x": "a text",
 	} {
 		checkComparisons(t, job, want)

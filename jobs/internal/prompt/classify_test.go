@@ -416,7 +416,7 @@ func TestConfide(t *testing.T) {
 		{questions, []string{`{"one":"`, "a", `","two":["`, "c", `"]}`}, []float64{1, 0.75, 1, 0.5, 1}, "[a 0.75 [\"c\"] 0.5]"},
 		{questions, []string{"```json\n", `{"Two":["`, "c", `"],"one":"`, "b", `"}`, "\n```"}, []float64{1, 1, 0.25, 1, 0.5, 1, 1}, "[b 0.5 [\"c\"] 0.25]"},
 		{sole, []string{"a"}, []float64{0.75}, "[a 0.75]"},
-		{sole, []string{`{"label":"`, "b", `"}`}, []float64{1, 0.5, 1}, "[b 0.5]"}, // some gateways drop the schema
+		{sole, []string{`{"label":"`, "b", `"}`}, []float64{1, 0.5, 1}, "[b 0.5]"},     // some gateways drop the schema
 		{sole, []string{"```a\n", "a", "\n```"}, []float64{0.25, 0.75, 1}, "[a 0.75]"}, // the language of the fence is no label
 		{sole, []string{"b"}, []float64{math.NaN()}, "[b <nil>]"},
 		{sole, nil, nil, "[b <nil>]"},

@@ -31,7 +31,7 @@ func (f *Folder) CheckPaths(patterns, paths []string) error {
 		}
 	}
 	for _, path := range paths {
-		if path == f.Output || IsSame(path, target) {
+		if path == f.Output || durable.IsSame(path, target) {
 			return spec.Errorf("write to another file", "%s is input and output", f.Output)
 		}
 	}
@@ -52,7 +52,7 @@ func (f *Folder) CheckOther(path string, inputs []string) error {
 		return spec.Errorf("name another file", "the file %w", err)
 	}
 	for _, in := range inputs {
-		if IsSame(in, target) {
+		if durable.IsSame(in, target) {
 			return spec.Errorf("write to another file", "%s is an input", in)
 		}
 	}
@@ -61,24 +61,11 @@ func (f *Folder) CheckOther(path string, inputs []string) error {
 	}
 	dir, err := filepath.Abs(filepath.Dir(target))
 	for last := ""; err == nil && dir != last; last, dir = dir, filepath.Dir(dir) {
-		if IsSame(dir, f.Dir) {
+		if durable.IsSame(dir, f.Dir) {
 			return spec.Errorf("write to another folder", "%s stands in the state folder %s", path, f.Dir)
 		}
 	}
 	return err
-}
-
-// IsSame reports whether two paths lead to the same file, or are the same.
-func IsSame(a, b string) bool {
-	if a == b {
-		return true
-	}
-	x, err := os.Stat(a)
-	if err != nil {
-		return false
-	}
-	y, err := os.Stat(b)
-	return err == nil && os.SameFile(x, y)
 }
 
 // matches reports whether a path is one that the pattern of an input matches. The reader
