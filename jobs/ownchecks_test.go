@@ -189,8 +189,9 @@ func TestOwnChecksOfLabels(t *testing.T) {
 	server := f.simulated(sim.Config{})
 	f.spec.Endpoint, f.spec.BaseURL, f.spec.Auth = "sim", "http://127.0.0.1:1", ""
 	f.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Header.Set("X-Goog-Api-Key", "key")
-		server.ServeHTTP(w, r)
+		own := r.Clone(r.Context()) // the client's requests share their header
+		own.Header.Set("X-Goog-Api-Key", "key")
+		server.ServeHTTP(w, own)
 	})
 	f.spec.Prompt, f.spec.Classify = "", &spec.Classify{Text: "{{.q}}", Labels: spec.Labels{{Name: "refund"}, {Name: "parcel"}}}
 	f.spec.Checks = spec.Checks{{Expr: `answer.label == row.known`}}
