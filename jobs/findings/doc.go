@@ -8,6 +8,8 @@
 // is ignored. Hence each has a threshold with a reason, and small outputs have hardly any.
 package findings
 
+import "github.com/genbatch/genbatch/internal/message"
+
 // A Severity says how much a finding matters.
 type Severity string
 
@@ -64,6 +66,12 @@ const mostExamples = 10
 // add counts a row, and names it if it is one of the first.
 func (r *Rows) add(e Example) {
 	if r.Count++; len(r.Examples) < mostExamples {
-		r.Examples = append(r.Examples, e)
+		r.Examples = append(r.Examples, e.shortened())
 	}
+}
+
+// shortened returns the example with a key that fits into a line. Few rows become examples, so
+// that this is left to those that do.
+func (e Example) shortened() Example {
+	return Example{e.Row, message.OneLine(e.Key, 60)}
 }

@@ -1,12 +1,13 @@
 package findings
 
 import (
+	"bytes"
 	"cmp"
+	"hash/maphash"
 	"slices"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/price"
-	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/jobs/internal/stats"
 )
 
@@ -14,6 +15,7 @@ import (
 type Config struct {
 	Questions []Question // of a classification
 	Dedupe    bool       // identical requests are asked once
+	Key       string     // the input's column that names rows, which no two share; may be empty
 	Before    *Before    // nil: there was no run before, or it asked something else
 }
 
@@ -48,8 +50,8 @@ type Row struct {
 	Cost     price.USD
 	Priced   bool
 
-	ID      batch.ID      // the zero value for a row without a request
-	Content func() uint64 // a hash of the row's cells without its key; called for a few rows alone
+	ID    batch.ID   // the zero value for a row without a request
+	Input *batch.Row // whose cells tell apart rows that ask the same; required with an ID
 }
 
 // A Fold collects what findings are made of. It is for one goroutine. Use New.
@@ -95,7 +97,7 @@ func (f *Fold) Add(r *Row) {
 		return
 	}
 	f.rows++
-	name := Example{Row: r.Number, Key: message.OneLine(r.Key, 60)}
+	name := Example{Row: r.Number, Key: r.Key}
 	if r.Status != batch.OK {
 		f.refused(r, name)
 	} else {
@@ -116,7 +118,7 @@ func (f *Fold) Add(r *Row) {
 	}
 	if r.ID.Fingerprint != (batch.Fingerprint{}) {
 		f.asked++
-		f.same.add(r, name)
+		f.same.add(r, name, f.Key)
 	}
 }
 
@@ -185,7 +187,7 @@ func (x *extremes) add(value float64, name Example) {
 		}
 		return 1
 	})
-	x.top = slices.Insert(x.top, i, extreme{value, name})
+	x.top = slices.Insert(x.top, i, extreme{value, name.shortened()})
 	x.top = x.top[:min(len(x.top), mostExamples)]
 }
 
@@ -208,7 +210,7 @@ type asker struct {
 // sampled is how many requests are in the sample.
 const sampled = 4096
 
-func (s *same) add(r *Row, name Example) {
+func (s *same) add(r *Row, name Example, key string) {
 	if r.ID.Occurrence > 0 {
 		s.repeats++
 	}
@@ -219,14 +221,14 @@ func (s *same) add(r *Row, name Example) {
 	switch {
 	case a != nil:
 		a.repeats++
-		if r.Content() != a.content {
+		if contentOf(r.Input, key) != a.content {
 			a.differ.add(name)
 		}
 		return
 	case r.ID.Occurrence > 0: // its first row has left the sample
 		return
 	}
-	compare := func(a, b batch.Fingerprint) int { return slices.Compare(a[:], b[:]) }
+	compare := func(a, b batch.Fingerprint) int { return bytes.Compare(a[:], b[:]) }
 	if len(s.order) == sampled {
 		last := s.order[sampled-1]
 		if compare(r.ID.Fingerprint, last) > 0 {
@@ -237,7 +239,26 @@ func (s *same) add(r *Row, name Example) {
 	}
 	i, _ := slices.BinarySearchFunc(s.order, r.ID.Fingerprint, compare)
 	s.order = slices.Insert(s.order, i, r.ID.Fingerprint)
-	s.sample[r.ID.Fingerprint] = &asker{content: r.Content()}
+	s.sample[r.ID.Fingerprint] = &asker{content: contentOf(r.Input, key)}
+}
+
+// contentSeed makes hashes of rows comparable with one another, within a process.
+var contentSeed = maphash.MakeSeed()
+
+// contentOf returns a hash of a row's cells without its key.
+func contentOf(row *batch.Row, key string) uint64 {
+	var h maphash.Hash
+	h.SetSeed(contentSeed)
+	for i, c := range row.Columns {
+		if c.Name == key || i >= len(row.Values) {
+			continue
+		}
+		h.WriteString(c.Name)
+		h.WriteByte(0)
+		h.WriteString(batch.TextOfBytes(row.Values[i]))
+		h.WriteByte(0)
+	}
+	return h.Sum64()
 }
 
 // differing returns about how many rows ask what another row asks, and differ from it.

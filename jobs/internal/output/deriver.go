@@ -106,7 +106,8 @@ func (d *Deriver) Derive(ctx context.Context, to Target) (*cost.Totals, writer.S
 		x := d.count(f, &t)
 		evaluators.add(f)
 		review.mark(f)
-		fold.Add(d.lookedAt(f))
+		looked := d.lookedAt(f)
+		fold.Add(&looked)
 		if len(to.Only) > 0 && !slices.Contains(to.Only, x.status) {
 			continue
 		}

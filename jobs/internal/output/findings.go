@@ -1,9 +1,6 @@
 package output
 
 import (
-	"hash/maphash"
-
-	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/jobs/eval"
 	"github.com/genbatch/genbatch/jobs/findings"
 )
@@ -12,7 +9,7 @@ import (
 
 // newFold returns what looks over the rows.
 func (d *Deriver) newFold() *findings.Fold {
-	c := findings.Config{Dedupe: d.Spec.Dedupe, Before: d.Before}
+	c := findings.Config{Dedupe: d.Spec.Dedupe, Key: d.List.Key, Before: d.Before}
 	if k := d.Prompt.Classification(); k != nil {
 		for _, q := range k.Questions {
 			c.Questions = append(c.Questions, findings.Question{Name: q.Name, Labels: q.Labels(), Multi: q.Multi})
@@ -22,15 +19,14 @@ func (d *Deriver) newFold() *findings.Fold {
 }
 
 // lookedAt returns a counted row as findings look at it.
-func (d *Deriver) lookedAt(f *fetched) *findings.Row {
+func (d *Deriver) lookedAt(f *fetched) findings.Row {
 	x := &f.reply
-	r := &findings.Row{
+	r := findings.Row{
 		Number: f.Row.Number, Status: x.status, Problem: x.problem, Failed: x.failed, Copied: x.copied,
 		Cost: x.cost, Priced: x.priced,
 	}
 	if f.Request != nil {
-		r.Key, r.ID = f.Request.Key, f.Request.ID()
-		r.Content = func() uint64 { return d.contentOf(f.Row) }
+		r.Key, r.ID, r.Input = f.Request.Key, f.Request.ID(), f.Row
 	}
 	if x.result != nil {
 		r.Seq = x.result.Seq
@@ -52,25 +48,6 @@ func (d *Deriver) lookedAt(f *fetched) *findings.Row {
 		}
 	}
 	return r
-}
-
-// contentSeed makes hashes of rows comparable with one another, within a process.
-var contentSeed = maphash.MakeSeed()
-
-// contentOf returns a hash of a row's cells without its key, which no two rows share.
-func (d *Deriver) contentOf(row *batch.Row) uint64 {
-	var h maphash.Hash
-	h.SetSeed(contentSeed)
-	for i, c := range row.Columns {
-		if c.Name == d.List.Key || i >= len(row.Values) {
-			continue
-		}
-		h.WriteString(c.Name)
-		h.WriteByte(0)
-		h.WriteString(batch.TextOfBytes(row.Values[i]))
-		h.WriteByte(0)
-	}
-	return h.Sum64()
 }
 
 // knownShares returns how frequent labels are among the known ones. A question without a name
