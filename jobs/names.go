@@ -196,6 +196,10 @@ const (
 	ConfidenceLogprobs = spec.Logprobs // the probability of the label's tokens
 )
 
+// AllExpected returns what a job compares: what it expects, and what its questions expect
+// where it says nothing of them itself.
+func AllExpected(s *Spec) Expected { return spec.AllExpected(s) }
+
 // ParseConfidence reads a setting as it is written in a job file: said, logprobs, true or false.
 func ParseConfidence(text string) (Confidence, error) { return spec.ParseConfidence(text) }
 

@@ -169,12 +169,7 @@ func sideOf(arg string, config *compare.Config, log *slog.Logger) (s *compare.Si
 	s = &compare.Side{
 		Name: arg, Rows: job.Rows, Prefix: spec.Prefix, Labels: spec.Classify != nil, Key: spec.Key, Sampled: spec.Sample > 0, Expected: make(map[string]string),
 	}
-	if spec.Classify != nil {
-		for _, q := range spec.Classify.Questions {
-			s.Expected[q.Name] = q.Expected.Column
-		}
-	}
-	for field, known := range spec.Expected {
+	for field, known := range jobs.AllExpected(&spec) {
 		s.Expected[field] = known.Column
 	}
 	return s, spec.StateDir(), func() { _ = job.Close() }, nil
