@@ -52,6 +52,7 @@ var house = []floor{
 	}},
 	{"parts of reports", []room{
 		{"jobs/report/internal/request", []string{"internal/apijson", "internal/terminal"}},
+		{"jobs/report/internal/webpage", nil},
 	}},
 	{"a job's life", []room{
 		{"jobs", []string{
