@@ -35,6 +35,21 @@ func (o *Outcome) Unanswered() bool {
 	return o.Err.HTTPStatus >= http.StatusInternalServerError
 }
 
+// Refused reports whether the endpoint refused a call for a quota, or because it is overloaded.
+func (o *Outcome) Refused() bool {
+	if o.Consequence == Park || o.Consequence == SlowDown {
+		return true
+	}
+	if o.Err == nil {
+		return false
+	}
+	switch o.Err.Kind {
+	case KindQuota, KindDayQuota, KindOverload:
+		return true
+	}
+	return false
+}
+
 // An outage is a time in which no call is answered. It belongs to the judge.
 type outage struct {
 	answered bool // some call of this run was answered

@@ -206,3 +206,41 @@ func TestRefusalIsNoOutage(t *testing.T) {
 		}
 	})
 }
+
+// The gauges tell refusals from faults, and neither counts an attempt that the end of the run
+// has cut.
+func TestGaugesOfOutcomes(t *testing.T) {
+	outcomes := map[int64][]Outcome{
+		1: {{Consequence: Answered, Status: OK}},
+		2: {{Consequence: SlowDown, Err: &Error{Kind: KindQuota}}, {Consequence: Answered, Status: OK}},
+		3: {{Consequence: Retry, Err: &Error{Kind: KindOverload}}, {Consequence: Answered, Status: OK}},
+		4: {{Consequence: Park, Err: &Error{Kind: KindDayQuota}}, {Consequence: Retry, Err: &Error{Kind: KindTimeout}}, {Consequence: Answered, Status: OK}},
+		5: {{Consequence: Settled, Status: Blocked, Err: &Error{Kind: KindContent}}},
+		6: {{Consequence: Retry, Err: &Error{Kind: KindValidation}}, {Consequence: Answered, Status: Truncated}},
+	}
+	synctest.Test(t, func(t *testing.T) {
+		var g Gauges
+		m := newModel(func(_ context.Context, row int64, n int) Outcome { return outcomes[row][n-1] })
+		if err := Run(t.Context(), Config{Model: m, Sink: newSink(t), Gauges: &g}, rows(6)); err != nil {
+			t.Fatal(err)
+		}
+		if a, r, f := g.Attempts.Load(), g.Refused.Load(), g.Faults.Load(); a != 11 || r != 3 || f != 3 {
+			t.Errorf("%d attempts, %d refused, %d faults", a, r, f)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		var g Gauges
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		m := newModel(func(ctx context.Context, _ int64, _ int) Outcome {
+			<-ctx.Done()
+			return Outcome{Err: &Error{Kind: KindTransport}}
+		})
+		if err := Run(ctx, Config{Model: m, Sink: newSink(t), Gauges: &g, Concurrency: 3}, rows(6)); err == nil {
+			t.Fatal("no error")
+		}
+		if a, f := g.Attempts.Load(), g.Faults.Load(); a != 3 || f != 0 {
+			t.Errorf("%d attempts, %d faults", a, f)
+		}
+	})
+}

@@ -51,7 +51,19 @@ type Config struct {
 type Gauges struct {
 	Calls    atomic.Int64 // attempts under way
 	Attempts atomic.Int64 // attempts made
+	Refused  atomic.Int64 // of these, refused for a quota or an overload
+	Faults   atomic.Int64 // of these, ended in another way than with an answer; none that the end of the run has cut
 	Waiting  atomic.Int64 // rows waiting for their next attempt
+}
+
+// count counts an attempt that has ended.
+func (g *Gauges) count(o *Outcome) {
+	switch {
+	case o.Refused():
+		g.Refused.Add(1)
+	case o.Consequence != Answered:
+		g.Faults.Add(1)
+	}
 }
 
 // A FailureLimit says after how many rows without an answer a run stops. The zero value

@@ -74,6 +74,9 @@ func (r *run) attempt(c *call) {
 	r.Gauges.Attempts.Add(1)
 	o := r.Model.Attempt(r.hard, req)
 	r.Gauges.Calls.Add(-1)
+	if r.hard.Err() == nil {
+		r.Gauges.count(&o)
+	}
 	end := time.Now()
 	r.Limiter.Release(req, &o)
 

@@ -156,6 +156,10 @@ type (
 	Pruned = record.Pruned
 	// A Batch is a batch job at an endpoint.
 	Batch = record.Batch
+	// A Sample says how a run was at one moment.
+	Sample = record.Sample
+	// A RunHistory is one run of a job, as it went.
+	RunHistory = record.RunHistory
 )
 
 // What the file at the output's path is to a job; see [Status.Standing].

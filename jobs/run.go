@@ -13,6 +13,7 @@ import (
 	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/internal/batchjob"
 	"github.com/genbatch/genbatch/jobs/internal/budget"
+	"github.com/genbatch/genbatch/jobs/internal/history"
 	"github.com/genbatch/genbatch/jobs/internal/output"
 	"github.com/genbatch/genbatch/jobs/internal/tier"
 	"github.com/genbatch/genbatch/jobs/internal/work"
@@ -35,8 +36,9 @@ type progress struct {
 	limiter *quota.Limiter
 	flex    *quota.Limiter // of flex calls as well; nil if there are none
 	gauges  *batch.Gauges
-	batches map[string]int64 // the rows of each batch job that is at work
-	busy    bool             // the rows are being gone through, which cannot be done twice at a time
+	batches map[string]int64  // the rows of each batch job that is at work
+	history *history.Recorder // nil: no run has begun
+	busy    bool              // the rows are being gone through, which cannot be done twice at a time
 }
 
 // use says that the rows are being gone through until done is called. The error is for a
@@ -112,6 +114,8 @@ type Progress struct {
 
 	Calls    int64 // under way
 	Attempts int64 // made
+	Refused  int64 // of these, refused for a quota or an overload
+	Faults   int64 // of these, failed for another reason
 	Waiting  int64 // rows that wait for their next attempt
 
 	Batches int64 // batch jobs that are at work
@@ -134,7 +138,8 @@ func (j *Job) Progress() Progress {
 		return s // no run has begun
 	}
 	s.Elapsed = time.Since(p.begin)
-	s.Calls, s.Attempts, s.Waiting = p.gauges.Calls.Load(), p.gauges.Attempts.Load(), p.gauges.Waiting.Load()
+	g := p.gauges
+	s.Calls, s.Attempts, s.Refused, s.Faults, s.Waiting = g.Calls.Load(), g.Attempts.Load(), g.Refused.Load(), g.Faults.Load(), g.Waiting.Load()
 	for _, rows := range p.batches {
 		s.Batches++
 		s.Batched += rows
@@ -218,6 +223,7 @@ func (j *Job) ask(ctx context.Context, list *work.List, byBatch bool) (*Summary,
 	ctx, cancel := tier.WithDeadline(ctx, deadline)
 	defer cancel()
 	j.progress.start(begin, j.journal.Last())
+	defer j.keepHistory()()
 	observer := output.NewObserver(j.deriver(), j.options.Observe)
 	settle := settling(j, observer)
 	runner, err := newRunner(j, list, observer, settle, deadline, byBatch)

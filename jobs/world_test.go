@@ -144,10 +144,11 @@ func (w *world) live() {
 }
 
 // mayBypass reports whether a file is worth nothing after a power cut, so that it is written
-// without the rules of durable files: who holds a lock, and the calls of the last minute.
+// without the rules of durable files: who holds a lock, the calls of the last minute, and how
+// runs went.
 func mayBypass(path string) bool {
 	name := filepath.Base(path)
-	return name == "lock" || strings.HasSuffix(name, ".lock") || strings.HasSuffix(name, ".minute")
+	return name == "lock" || strings.HasSuffix(name, ".lock") || strings.HasSuffix(name, ".minute") || name == "history.jsonl"
 }
 
 // server is how the endpoint behaves.

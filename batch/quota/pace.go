@@ -84,6 +84,15 @@ func (p *pace) source() source {
 	return estimate
 }
 
+// shown is the limit that people are told of, without the more that a raise tries; 0 = none
+// is known.
+func (p *pace) shown() int64 {
+	if s := p.source(); s == named || s == estimate {
+		return p.level
+	}
+	return p.limit
+}
+
 // cost is the time that n of the limit take.
 func (p *pace) cost(n int64) time.Duration {
 	if p.limit == 0 {

@@ -43,16 +43,39 @@ type State struct {
 func (l *Limiter) State() State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if m := l.busiest(); m != nil {
+		return m.state(time.Now())
+	}
+	return State{}
+}
+
+// busiest returns the model that has the most requests waiting; nil if none was asked yet.
+func (l *Limiter) busiest() *model {
 	var most *model
 	for _, m := range l.models {
 		if most == nil || m.busier(most) {
 			most = m
 		}
 	}
-	if most == nil {
-		return State{}
+	return most
+}
+
+// Limits are what a model is held to; 0 means that no limit is known, and of Concurrency that
+// no model was asked yet.
+type Limits struct {
+	RPM, TPM    int64 // requests and input tokens a minute
+	Concurrency int64 // calls in flight: the user's number, or what the limiter has opened of it by now
+}
+
+// Limits returns the limits in force for the model that State describes. It costs less.
+func (l *Limiter) Limits() Limits {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	m := l.busiest()
+	if m == nil {
+		return Limits{}
 	}
-	return most.state(time.Now())
+	return Limits{RPM: m.rates.requests.shown(), TPM: m.rates.tokens.shown(), Concurrency: int64(m.most())}
 }
 
 // busier orders models by waiting requests, then by calls in flight, then by name, so that
@@ -115,10 +138,9 @@ func (m *model) state(now time.Time) State {
 
 // describe says which limit of the minute binds.
 func (m *model) describe(s *State, limit string, p *pace) {
-	s.Limit, s.Value, s.Since = limit, p.limit, p.since
-	if source := p.source(); source != given {
-		s.Value, s.Learned, s.Estimated = p.level, source == named, source == estimate
-	}
+	s.Limit, s.Value, s.Since = limit, p.shown(), p.since
+	source := p.source()
+	s.Learned, s.Estimated = source == named, source == estimate
 }
 
 func tierOf(c Config) string {

@@ -20,20 +20,21 @@ func TestState(t *testing.T) {
 		config Config
 		first  *batch.Outcome // of a first call
 		wait   time.Duration
+		limits Limits
 		want   string
 	}{
-		{"idle", Config{}, nil, 0, "4 in flight, oldest 0 s"},
-		{"given", Config{RPM: 5}, nil, 4 * time.Second, "waiting: 5 rpm, next slot 8.2 s, 1 in flight, oldest 4 s"},
-		{"tokens", Config{TPM: 10}, nil, 0, "waiting: 10 tpm, next slot 6.1 s, 1 in flight, oldest 0 s"},
-		{"concurrency", Config{RPM: 1e12, Concurrency: 2}, nil, 3 * time.Second, "waiting: 2 calls at a time, 2 in flight, oldest 3 s"},
+		{"idle", Config{}, nil, 0, Limits{Concurrency: 4}, "4 in flight, oldest 0 s"},
+		{"given", Config{RPM: 5}, nil, 4 * time.Second, Limits{RPM: 5, Concurrency: 64}, "waiting: 5 rpm, next slot 8.2 s, 1 in flight, oldest 4 s"},
+		{"tokens", Config{TPM: 10}, nil, 0, Limits{TPM: 10, Concurrency: 64}, "waiting: 10 tpm, next slot 6.1 s, 1 in flight, oldest 0 s"},
+		{"concurrency", Config{RPM: 1e12, Concurrency: 2}, nil, 3 * time.Second, Limits{RPM: 1e12, Concurrency: 2}, "waiting: 2 calls at a time, 2 in flight, oldest 3 s"},
 		{
 			"learned", Config{},
 			&batch.Outcome{Consequence: batch.SlowDown, Limits: []batch.Limit{{Value: 5, Per: time.Minute}}},
-			10 * time.Second, "waiting: 5 rpm (learned 10 s ago), next slot 2.2 s, 0 in flight",
+			10 * time.Second, Limits{RPM: 5, Concurrency: 64}, "waiting: 5 rpm (learned 10 s ago), next slot 2.2 s, 0 in flight",
 		},
 		{
 			"day", Config{OnDailyQuota: DayWait}, &batch.Outcome{Consequence: batch.Park},
-			time.Hour, "waiting: quota of the day (learned 1 h ago), next slot 7h0m0s, 0 in flight",
+			time.Hour, Limits{Concurrency: 4}, "waiting: quota of the day (learned 1 h ago), next slot 7h0m0s, 0 in flight",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -55,6 +56,9 @@ func TestState(t *testing.T) {
 				s := l.State()
 				if got := s.String(); got != tt.want {
 					t.Errorf("got  %s\nwant %s", got, tt.want)
+				}
+				if got := l.Limits(); got != tt.limits {
+					t.Errorf("limits %+v, want %+v", got, tt.limits)
 				}
 				if s.Model != testModel || s.InFlight+s.Waiting != n {
 					t.Errorf("%+v", s)

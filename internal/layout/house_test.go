@@ -97,6 +97,7 @@ var house = []floor{
 		{"jobs/internal/prompt", []string{"jobs/internal/logprobs", "jobs/internal/template", "jobs/internal/checks", "jobs/internal/schema", "jobs/internal/preflight", "jobs/spec", "batch", "batch/gemini", "internal/apijson", "internal/message"}},
 		{"jobs/internal/repair", []string{"jobs/internal/schema", "jobs/cost", "batch", "batch/gemini", "batch/price", "internal/apijson", "internal/message"}},
 		{"jobs/internal/budget", []string{"jobs/internal/media", "jobs/record", "jobs/cost", "batch", "batch/price", "internal/apijson", "internal/message"}},
+		{"jobs/internal/history", []string{"jobs/record", "internal/durable"}},
 		{"jobs/internal/tier", []string{"jobs/record", "jobs/cost", "batch", "batch/quota"}},
 		{"jobs/internal/state", []string{"jobs/record", "jobs/cost", "jobs/findings", "jobs/spec", "batch", "batch/journal", "batch/price", "internal/durable", "internal/fileformat", "internal/version"}},
 	}},

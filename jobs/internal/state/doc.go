@@ -10,6 +10,7 @@
 //	manifest.json   what the finished output was derived from: a [Manifest]
 //	next.json       the output that is about to appear
 //	forecast.json   what the last pilot said that the whole job would cost
+//	history.jsonl   how the last runs went, which package history writes
 //	stdin.<format>  what stdin held
 //	stdout          the output, if it goes to stdout
 //	uploads.jsonl   media that the Files API holds, which package media writes

@@ -20,6 +20,7 @@ const (
 	manifestFile = "manifest.json"
 	nextFile     = "next.json"
 	forecastFile = "forecast.json"
+	historyFile  = "history.jsonl"
 	spoolName    = "stdin" // without its extension, the format
 )
 
@@ -38,6 +39,9 @@ type Folder struct {
 
 // Path returns the path of a file in the folder.
 func (f *Folder) Path(name string) string { return filepath.Join(f.Dir, name) }
+
+// HistoryPath returns the path of the file in a folder that says how runs went.
+func HistoryPath(dir string) string { return filepath.Join(dir, historyFile) }
 
 // Create makes the folder if it does not exist.
 func (f *Folder) Create() error { return f.FS.MkdirAll(f.Dir) }
@@ -104,7 +108,7 @@ func (f *Folder) RemoveTemps() error {
 	}
 	return errors.Join(
 		durable.RemoveTemps(f.Dir, func(name string) bool {
-			return name == specFile || name == manifestFile || name == nextFile || name == forecastFile || strings.HasPrefix(name, spoolName+".")
+			return name == specFile || name == manifestFile || name == nextFile || name == forecastFile || name == historyFile || strings.HasPrefix(name, spoolName+".")
 		}),
 		durable.RemoveTemps(filepath.Dir(target), func(name string) bool { return name == filepath.Base(target) }),
 	)
