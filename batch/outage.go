@@ -54,10 +54,11 @@ func (o *Outcome) Refused() bool {
 type outage struct {
 	answered bool // some call of this run was answered
 
-	began time.Time // when the first of the calls was sent
-	rows  int       // that have failed for the first time since
-	calls int       // that have failed since
-	quota bool      // all of them were refused for a quota
+	began time.Time     // when the first of the calls was sent
+	idle  time.Duration // for how long the run had been paused until then
+	rows  int           // that have failed for the first time since
+	calls int           // that have failed since
+	quota bool          // all of them were refused for a quota
 }
 
 // answer ends an outage.
@@ -65,9 +66,10 @@ func (u *outage) answer() { u.answered, u.calls, u.rows = true, 0, 0 }
 
 // failed counts a call that was not answered. It reports whether that is the endpoint's
 // fault, so that the row keeps its attempts, and returns why the run must end, if it must.
-func (u *outage) failed(c *call, o *Outcome, begin, end time.Time, endpoint string) (theirs bool, stop error) {
+// paused is for how long the run has been paused so far: time in which nothing could be answered.
+func (u *outage) failed(c *call, o *Outcome, begin, end time.Time, paused time.Duration, endpoint string) (theirs bool, stop error) {
 	if u.calls == 0 {
-		u.began, u.quota = begin, true
+		u.began, u.idle, u.quota = begin, paused, true
 	}
 	u.calls++
 	u.quota = u.quota && o.Err.Kind == KindQuota
@@ -87,7 +89,7 @@ func (u *outage) failed(c *call, o *Outcome, begin, end time.Time, endpoint stri
 	case u.quota:
 		longest = patienceAtFirstQuota
 	}
-	if lasted := end.Sub(u.began); lasted >= longest {
+	if lasted := end.Sub(u.began) - (paused - u.idle); lasted >= longest {
 		stop = &StopError{Err: o.Err, Times: u.calls, Unanswered: lasted, Endpoint: endpoint}
 	}
 	return true, stop

@@ -45,6 +45,15 @@ type Config struct {
 
 	// Gauges, if not nil, are kept up to date, for a display of progress.
 	Gauges *Gauges
+
+	// Grow, if not nil, raises Concurrency while the run goes on, to each number received that
+	// is higher. To lower it again is up to the Limiter.
+	Grow <-chan int
+
+	// Paused, if not nil, returns for how long the Limiter has let nothing through because
+	// somebody has paused the run. An endpoint is not blamed for that time. Paused is called
+	// from several goroutines.
+	Paused func() time.Duration
 }
 
 // Gauges count what is going on in a run. They are safe to read at any time.
@@ -213,8 +222,14 @@ func Run(ctx context.Context, c Config, requests iter.Seq2[*Request, error]) err
 
 	var senders errgroup.Group
 	senders.Go(func() error { r.feed(requests); return nil })
-	for range r.Concurrency {
-		senders.Go(func() error { r.worker(); return nil })
+	hire := func(n int) {
+		for range n {
+			senders.Go(func() error { r.worker(); return nil })
+		}
+	}
+	hire(r.Concurrency)
+	if r.Grow != nil {
+		senders.Go(func() error { r.grow(hire); return nil })
 	}
 	var waiter, collector sync.WaitGroup
 	waiter.Go(r.wait)
@@ -235,6 +250,20 @@ func Run(ctx context.Context, c Config, requests iter.Seq2[*Request, error]) err
 		return cause
 	}
 	return nil
+}
+
+// grow hires more workers when Grow says so. Those who have nothing to do, since the Limiter
+// allows fewer calls by now, wait in it.
+func (r *run) grow(hire func(n int)) {
+	for workers := r.Concurrency; ; {
+		select {
+		case n := <-r.Grow:
+			hire(max(0, n-workers))
+			workers = max(workers, n)
+		case <-r.all.Done():
+			return
+		}
+	}
 }
 
 // feed hands on the requests that are not settled. It begins none while too many calls

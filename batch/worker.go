@@ -143,7 +143,7 @@ func (r *run) judgeOutage(c *call, o *Outcome, begin, end time.Time) (theirs boo
 	case len(o.Limits) > 0 || o.Uncounted || o.Consequence == Park || o.Consequence == Stop:
 	case o.Unanswered():
 		var stop error
-		if theirs, stop = r.judge.outage.failed(c, o, begin, end, r.Endpoint); stop != nil {
+		if theirs, stop = r.judge.outage.failed(c, o, begin, end, r.paused(), r.Endpoint); stop != nil {
 			r.stop(stop)
 		}
 		if r.judge.fed.Load() && (r.judge.outage.answered || r.judge.proven.Load()) {
@@ -153,6 +153,14 @@ func (r *run) judgeOutage(c *call, o *Outcome, begin, end time.Time) (theirs boo
 		r.judge.outage.answer()
 	}
 	return theirs
+}
+
+// paused is for how long the run has been paused.
+func (r *run) paused() time.Duration {
+	if r.Paused == nil {
+		return 0
+	}
+	return r.Paused()
 }
 
 // retry sets when the call's next attempt is due. If none is left, it settles the call.

@@ -16,6 +16,7 @@ import (
 	"github.com/genbatch/genbatch/jobs/internal/batchjob"
 	"github.com/genbatch/genbatch/jobs/internal/batchstate"
 	"github.com/genbatch/genbatch/jobs/internal/connection"
+	"github.com/genbatch/genbatch/jobs/internal/control"
 	"github.com/genbatch/genbatch/jobs/internal/media"
 	"github.com/genbatch/genbatch/jobs/internal/output"
 	"github.com/genbatch/genbatch/jobs/internal/state"
@@ -34,13 +35,19 @@ const simulatedPace = 0.01
 
 // newRunner returns what has rows answered in batch jobs. It is nil if rows do not go by batch,
 // and no job is under way. settle is the configuration of the run.
-func newRunner(j *Job, list *work.List, observer *output.Observer, settle batch.Config, deadline time.Time, byBatch bool) (*batchjob.Runner, error) {
+func newRunner(p *pass, observer *output.Observer, settle batch.Config) (*batchjob.Runner, error) {
+	j, list := p.Job, p.list
+	if earlier := j.conn.batches; earlier != nil {
+		if err := earlier.Close(); err != nil {
+			return nil, err
+		}
+	}
 	store, err := batchstate.Open(j.state.Dir, j.state.FS)
 	if err != nil {
 		return nil, err
 	}
 	j.conn.batches = store
-	if !byBatch && len(store.Live()) == 0 && (list != nil || store.Folder() == "") {
+	if !p.byBatch && len(store.Live()) == 0 && (list != nil || store.Folder() == "") {
 		return nil, nil
 	}
 	e := j.conn.Endpoint
@@ -57,6 +64,7 @@ func newRunner(j *Job, list *work.List, observer *output.Observer, settle batch.
 	if err != nil {
 		return nil, err
 	}
+	control.HoldCost(j.control, limit)
 	var chainErr error
 	if observer != nil {
 		for it, err := range list.Items() { // rows of earlier runs' jobs may be answered before the run comes to them
@@ -66,7 +74,7 @@ func newRunner(j *Job, list *work.List, observer *output.Observer, settle batch.
 			observer.Expect(&it)
 		}
 	}
-	policy, err := batchPolicy(j, list, deadline, byBatch)
+	policy, err := batchPolicy(p)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +89,7 @@ func newRunner(j *Job, list *work.List, observer *output.Observer, settle batch.
 			l.Rows = cmp.Or(j.options.batchRows, l.Rows)
 			return l
 		},
-		Rows:    func() iter.Seq2[*batch.Request, error] { return toAsk(j, list, observer) },
+		Rows:    func() iter.Seq2[*batch.Request, error] { return toAsk(p, observer) },
 		Sources: work.Sources(list),
 		Chain: func(m batch.Model) batch.Model {
 			var chained batch.Model
@@ -89,7 +97,7 @@ func newRunner(j *Job, list *work.List, observer *output.Observer, settle batch.
 			return chained
 		},
 		Media:  func(m batch.Model) batch.Model { return mediaModel(j, m) },
-		Settle: settle, Budget: limit, Policy: policy,
+		Settle: settle, Budget: limit, Policy: policy, Held: func() <-chan struct{} { return control.Held(j.control) },
 		Log: j.log(),
 		Show: func(b Batch) {
 			j.progress.follow(b)
@@ -105,9 +113,10 @@ func newRunner(j *Job, list *work.List, observer *output.Observer, settle batch.
 }
 
 // batchPolicy says how far batch jobs are to go. Unless rows go by batch, none is created.
-func batchPolicy(j *Job, list *work.List, deadline time.Time, byBatch bool) (p batchjob.Policy, err error) {
+func batchPolicy(of *pass) (p batchjob.Policy, err error) {
+	j, deadline := of.Job, of.deadline
 	p = batchjob.Policy{Cleanup: j.spec.BatchCleanup, Detach: j.options.Detach, Last: len(spec.CallTiers(&j.spec)) == 0}
-	if !byBatch {
+	if !of.byBatch {
 		p.NoNew, p.Detach = true, true
 		return p, nil
 	}
@@ -118,7 +127,7 @@ func batchPolicy(j *Job, list *work.List, deadline time.Time, byBatch bool) (p b
 	if !ladder && !j.prompt.Checks() {
 		return p, nil // nothing else wants to know how many rows there are
 	}
-	asked, err := list.CountAsked()
+	asked, err := of.list.CountAsked()
 	if err != nil {
 		return p, fmt.Errorf("%w: %w", batch.ErrSource, err)
 	}
@@ -162,15 +171,15 @@ func mediaModel(j *Job, m batch.Model) batch.Model {
 }
 
 // toAsk ranges over the requests of the rows that are to be asked.
-func toAsk(j *Job, list *work.List, observer *output.Observer) iter.Seq2[*batch.Request, error] {
+func toAsk(p *pass, observer *output.Observer) iter.Seq2[*batch.Request, error] {
 	return func(yield func(*batch.Request, error) bool) {
-		all, skip := j.requests(list, observer)
+		all, skip := p.requests(observer)
 		for req, err := range all {
 			if err == nil && skip(req) {
 				continue
 			}
 			if err == nil {
-				if f := j.conn.logprobs.Fault(req.Model, true); f != nil {
+				if f := p.conn.logprobs.Fault(req.Model, true); f != nil {
 					req, err = nil, &batch.StopError{Err: f, Times: 1}
 				}
 			}
@@ -222,7 +231,7 @@ func Cancel(ctx context.Context, job Spec, o Options) (*Summary, error) {
 		return nil, err
 	}
 	j.progress.start(time.Now(), j.journal.Last())
-	runner, err := newRunner(j, nil, nil, settling(j, nil), time.Time{}, false)
+	runner, err := newRunner(&pass{Job: j}, nil, settling(j, nil))
 	if err == nil && runner != nil {
 		err = runner.Cancel(ctx)
 	}

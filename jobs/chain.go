@@ -9,6 +9,7 @@ import (
 	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/jobs/internal/budget"
 	"github.com/genbatch/genbatch/jobs/internal/connection"
+	"github.com/genbatch/genbatch/jobs/internal/control"
 	"github.com/genbatch/genbatch/jobs/internal/prompt"
 	"github.com/genbatch/genbatch/jobs/internal/repair"
 	"github.com/genbatch/genbatch/jobs/internal/tier"
@@ -63,6 +64,7 @@ func (c *chain) addLimiters(list *work.List, limit *budget.Budget) (err error) {
 		limit.Limiter = c.quota
 		c.limiter = limit
 	}
+	control.HoldCost(c.job.control, limit)
 	c.ladder, err = c.newLadder(list)
 	return err
 }
@@ -86,7 +88,7 @@ func (c *chain) over(config batch.Config) batch.Config {
 		config = c.ladder.Over(config)
 	}
 	config.Limiter = c.job.conn.logprobs.Before(config.Limiter)
-	return config
+	return control.Over(c.job.control, config, c.quota, c.ladder)
 }
 
 func dayPolicy(name string) quota.DayPolicy {
@@ -142,7 +144,7 @@ func (c *chain) newLadder(list *work.List) (*tier.Ladder, error) {
 	}
 	config := tier.Config{
 		Limiter: c.limiter, Tiers: tiers, Wait: c.job.spec.TierWait, Begin: c.begin, Deadline: c.deadline, Concurrency: c.job.spec.Concurrency,
-		RPM: c.job.spec.RPM, TPM: c.job.spec.TPM, Quota: c.quota, Warn: c.job.critic.WarnTier,
+		Quota: c.quota, Warn: c.job.critic.WarnTier,
 	}
 	if c.deadline.IsZero() || len(config.Tiers) == 1 {
 		return tier.New(config), nil

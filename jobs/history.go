@@ -52,7 +52,7 @@ func (j *Job) sample() Sample {
 		Rows: p.Run.Rows, OK: p.Run.Status[batch.OK], Failed: p.Run.Rows - p.Run.Status[batch.OK],
 		Attempts: p.Attempts, Refused: p.Refused, Faults: p.Faults,
 		InFlight: p.Calls, Waiting: p.Waiting, Queued: int64(p.Quota.Waiting),
-		RPM: limit(limits.RPM), TPM: limit(limits.TPM), Concurrency: limit(limits.Concurrency), Limit: p.Quota.Limit,
+		RPM: limit(limits.RPM.Value), TPM: limit(limits.TPM.Value), Concurrency: limit(limits.Concurrency.Value), Limit: p.Quota.Limit, Paused: !p.PausedSince.IsZero(),
 	}
 	for _, m := range p.Run.Models {
 		s.InputTokens += m.PromptTokens + m.ToolTokens

@@ -12,6 +12,7 @@ import (
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/jobs/internal/control"
 	"github.com/genbatch/genbatch/jobs/internal/critic"
 	"github.com/genbatch/genbatch/jobs/internal/media"
 	"github.com/genbatch/genbatch/jobs/internal/output"
@@ -77,8 +78,8 @@ type seams struct {
 }
 
 // A Job is a Spec made ready: its input opened, its templates checked, its
-// journal at hand. A Job is not safe for concurrent use, but for Progress and
-// CountRows. It may run several times; one that Open found up to date does not look at its
+// journal at hand. A Job is not safe for concurrent use, but for Progress,
+// CountRows and Control. It may run several times; one that Open found up to date does not look at its
 // input again.
 type Job struct {
 	spec    spec.Spec
@@ -99,6 +100,7 @@ type Job struct {
 
 	conn     remote // of a job that can run
 	progress progress
+	control  *control.Control
 }
 
 // Close ends the use of a job. What was answered is safe without it.
@@ -116,6 +118,15 @@ func (j *Job) SetAside() string { return j.state.Aside }
 
 // Spec returns the job's description with absolute paths.
 func (j *Job) Spec() Spec { return j.spec }
+
+// Endpoint returns the name of the endpoint that the job asks, or its address. It is empty for
+// a job that is only looked at.
+func (j *Job) Endpoint() string {
+	if j.conn.Client == nil {
+		return ""
+	}
+	return j.conn.Endpoint.String()
+}
 
 // CountRows reads the input once and returns how many rows the job has. It can
 // run beside Run. The error is that of ctx, or a [*reader.Error].

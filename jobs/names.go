@@ -160,6 +160,14 @@ type (
 	Sample = record.Sample
 	// A RunHistory is one run of a job, as it went.
 	RunHistory = record.RunHistory
+	// Limits are limits to set by a [Control].
+	Limits = record.Limits
+	// A ControlState is how a run is steered.
+	ControlState = record.ControlState
+	// An InForce is a limit in force, and who set it.
+	InForce = record.InForce
+	// A Failure is a row of a run that is not ok.
+	Failure = record.Failure
 )
 
 // What the file at the output's path is to a job; see [Status.Standing].

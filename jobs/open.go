@@ -13,6 +13,7 @@ import (
 	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs/internal/batchstate"
 	"github.com/genbatch/genbatch/jobs/internal/connection"
+	"github.com/genbatch/genbatch/jobs/internal/control"
 	"github.com/genbatch/genbatch/jobs/internal/critic"
 	"github.com/genbatch/genbatch/jobs/internal/media"
 	"github.com/genbatch/genbatch/jobs/internal/output"
@@ -118,6 +119,7 @@ func prepare(s Spec, o Options) (*Job, error) {
 		spec: s, options: o,
 		state: &state.Folder{Dir: s.StateDir(), Output: s.Output, FS: o.fs},
 	}
+	j.control = control.New(&j.spec)
 	var err error
 	wording := prompt.Wording
 	if !o.Fresh {

@@ -1,10 +1,12 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/internal/batchjob"
 	"github.com/genbatch/genbatch/jobs/internal/budget"
+	"github.com/genbatch/genbatch/jobs/internal/control"
 	"github.com/genbatch/genbatch/jobs/internal/history"
 	"github.com/genbatch/genbatch/jobs/internal/output"
 	"github.com/genbatch/genbatch/jobs/internal/tier"
@@ -36,7 +39,7 @@ type progress struct {
 	limiter *quota.Limiter
 	flex    *quota.Limiter // of flex calls as well; nil if there are none
 	gauges  *batch.Gauges
-	batches map[string]int64  // the rows of each batch job that is at work
+	batches map[string]Batch  // by ID, those that the run knows of
 	history *history.Recorder // nil: no run has begun
 	busy    bool              // the rows are being gone through, which cannot be done twice at a time
 }
@@ -64,18 +67,21 @@ func (p *progress) start(begin time.Time, since int64) {
 	p.begin, p.since = begin, since
 	p.read, p.settled, p.bad, p.copied, p.run = 0, 0, 0, 0, cost.Totals{}
 	p.limiter, p.flex, p.gauges = nil, nil, new(batch.Gauges)
-	p.batches = make(map[string]int64)
+	p.batches = make(map[string]Batch)
+}
+
+// reopen counts the rows that failed as not asked yet, since the run asks them again.
+func (p *progress) reopen() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.run.Reopen(batch.Failed)
 }
 
 // follow takes note of how a batch job is.
 func (p *progress) follow(b Batch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if b.Live {
-		p.batches[b.ID] = b.Rows
-	} else {
-		delete(p.batches, b.ID)
-	}
+	p.batches[b.ID] = b
 }
 
 // limit says what limits the calls of the run.
@@ -118,8 +124,12 @@ type Progress struct {
 	Faults   int64 // of these, failed for another reason
 	Waiting  int64 // rows that wait for their next attempt
 
-	Batches int64 // batch jobs that are at work
-	Batched int64 // rows in these
+	Batches   int64   // batch jobs that are at work
+	Batched   int64   // rows in these
+	BatchJobs []Batch // these, and those of the record that have ended, the oldest first
+
+	PausedSince time.Time // zero: the run is not paused
+	Stopping    bool      // it was stopped by its Control, and ends
 
 	Quota quota.State
 }
@@ -140,10 +150,15 @@ func (j *Job) Progress() Progress {
 	s.Elapsed = time.Since(p.begin)
 	g := p.gauges
 	s.Calls, s.Attempts, s.Refused, s.Faults, s.Waiting = g.Calls.Load(), g.Attempts.Load(), g.Refused.Load(), g.Faults.Load(), g.Waiting.Load()
-	for _, rows := range p.batches {
-		s.Batches++
-		s.Batched += rows
+	for _, b := range p.batches {
+		if s.BatchJobs = append(s.BatchJobs, b); b.Live {
+			s.Batches++
+			s.Batched += b.Rows
+		}
 	}
+	slices.SortFunc(s.BatchJobs, func(a, b Batch) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID)) })
+	c := j.control.State()
+	s.PausedSince, s.Stopping = c.PausedSince, c.Stopping
 	if p.limiter != nil {
 		s.Quota = p.limiter.State()
 	}
@@ -184,6 +199,8 @@ func (j *Job) Run(ctx context.Context) (*Summary, error) {
 		return j.unchanged(m), nil
 	}
 	begin := time.Now()
+	ctx, end := control.Begin(ctx, j.control)
+	defer end()
 	s, err := j.ask(ctx, j.list, spec.ByBatch(&j.spec))
 	if err != nil {
 		return s, err
@@ -224,28 +241,12 @@ func (j *Job) ask(ctx context.Context, list *work.List, byBatch bool) (*Summary,
 	defer cancel()
 	j.progress.start(begin, j.journal.Last())
 	defer j.keepHistory()()
-	observer := output.NewObserver(j.deriver(), j.options.Observe)
-	settle := settling(j, observer)
-	runner, err := newRunner(j, list, observer, settle, deadline, byBatch)
-	if err != nil {
-		return nil, err
-	}
-	detached := (*DetachedError)(nil)
-	if runner != nil {
-		if err = runner.Run(ctx); errors.As(err, &detached) && !byBatch {
-			err = nil // the rows that no batch job has are asked now
-		}
-		if stop, ok := errors.AsType[*batch.StopError](err); ok && errors.Is(err, batch.ErrSource) {
-			err = stop // by which toAsk has ended the rows
-		}
-	}
-	var learned []quota.Learned
-	if err == nil && (!byBatch || len(spec.CallTiers(&j.spec)) > 0) {
-		settle.MaxFailures = failures
-		learned, err = call(ctx, j, list, observer, runner, settle, begin, deadline)
-	}
-	if err == nil && detached != nil {
-		err = detached
+	p := &pass{Job: j, list: list, byBatch: byBatch, begin: begin, deadline: deadline, failures: failures}
+	learned, err := p.ask(ctx)
+	for err == nil && control.TakeRetry(j.control) {
+		p.again = true
+		j.progress.reopen()
+		learned, err = p.ask(ctx)
 	}
 	if f := j.conn.logprobs.Found(); f != nil && err == nil { // with no row left that it could have stopped
 		j.log().Warn(fmt.Sprintf("%s; labels have no confidence: %s", f.Message, f.Hint))
@@ -268,19 +269,57 @@ func (j *Job) ask(ctx context.Context, list *work.List, byBatch bool) (*Summary,
 	return s, err
 }
 
+// A pass goes once through the rows of a list, and asks what the journal does not have of them.
+type pass struct {
+	*Job
+	list     *work.List
+	byBatch  bool
+	again    bool // it asks rows that failed in an earlier pass of the run, and no others
+	begin    time.Time
+	deadline time.Time // zero: there is none
+	failures batch.FailureLimit
+}
+
+// ask asks the rows, by batch or by single calls. It returns the limits that were learned.
+func (p *pass) ask(ctx context.Context) (learned []quota.Learned, err error) {
+	observer := output.NewObserver(p.deriver(), p.options.Observe)
+	settle := settling(p.Job, observer)
+	runner, err := newRunner(p, observer, settle)
+	if err != nil {
+		return nil, err
+	}
+	detached := (*DetachedError)(nil)
+	if runner != nil {
+		if err = runner.Run(ctx); errors.As(err, &detached) && !p.byBatch {
+			err = nil // the rows that no batch job has are asked now
+		}
+		if stop, ok := errors.AsType[*batch.StopError](err); ok && errors.Is(err, batch.ErrSource) {
+			err = stop // by which toAsk has ended the rows
+		}
+	}
+	if err == nil && (!p.byBatch || len(spec.CallTiers(&p.spec)) > 0) {
+		settle.MaxFailures = p.failures
+		learned, err = p.call(ctx, observer, runner, settle)
+	}
+	if err == nil && detached != nil {
+		err = detached
+	}
+	return learned, err
+}
+
 // call asks rows in single calls.
-func call(ctx context.Context, j *Job, list *work.List, observer *output.Observer, runner *batchjob.Runner, config batch.Config, begin, deadline time.Time) ([]quota.Learned, error) {
+func (p *pass) call(ctx context.Context, observer *output.Observer, runner *batchjob.Runner, config batch.Config) ([]quota.Learned, error) {
 	var limit *budget.Budget
 	if runner != nil {
 		limit = runner.Budget
 	}
-	c, err := j.newChain(list, limit, begin, deadline)
+	c, err := p.newChain(p.list, limit, p.begin, p.deadline)
 	if err != nil {
 		return nil, err
 	}
 	defer c.close()
-	j.progress.limit(c.quota, c.flex())
-	requests, skip := j.requests(list, observer)
+	p.progress.limit(c.quota, c.flex())
+	requests, skip := p.requests(observer)
 	config.Skip = skip
 	err = batch.Run(ctx, c.over(config), left(runner, requests))
 	return c.quota.Learned(), err
@@ -289,26 +328,29 @@ func call(ctx context.Context, j *Job, list *work.List, observer *output.Observe
 // requests ranges over the requests of all rows that have one. skip tells of the one
 // that was yielded last whether the journal has settled it: the engine asks that at
 // once; see [batch.Config].
-func (j *Job) requests(list *work.List, observer *output.Observer) (all iter.Seq2[*batch.Request, error], skip func(*batch.Request) bool) {
+func (p *pass) requests(observer *output.Observer) (all iter.Seq2[*batch.Request, error], skip func(*batch.Request) bool) {
 	var last work.Fate
 	all = func(yield func(*batch.Request, error) bool) {
 		var n int64
-		pass := j.media.NewPass()
-		for it, err := range list.Items() {
+		seen := p.media.NewPass()
+		for it, err := range p.list.Items() {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
 			last = it.Fate
+			if p.again && it.Entry.Status.Settled() {
+				last = work.Settled // also if retry names its status: it was asked again by now
+			}
 			n++
-			j.progress.count(n, it.Fate)
-			pass.Add(it.Request, it.Err)
+			p.progress.count(n, it.Fate)
+			seen.Add(it.Request, it.Err)
 			observer.Expect(&it)
 			if it.Fate != work.Bad && it.Fate != work.Copied && !yield(it.Request, nil) {
 				return
 			}
 		}
-		pass.End()
+		seen.End()
 	}
 	return all, func(*batch.Request) bool { return last == work.Settled }
 }
@@ -320,6 +362,7 @@ func (j *Job) note(r *batch.Result) {
 	defer p.mu.Unlock()
 	p.run.AddResult(r, j.prices)
 	j.critic.WarnModel(r)
+	control.Note(j.control, r)
 	if r.Status != batch.Pending {
 		p.run.AddStatus(r.Status)
 		if r.Status != batch.OK {

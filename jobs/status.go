@@ -6,6 +6,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/internal/batchstate"
 	"github.com/genbatch/genbatch/jobs/internal/state"
 )
 
@@ -156,4 +157,23 @@ func (s *Status) readOutput(j *Job) error {
 		s.Judgement = m.Summary.Judgement
 	}
 	return nil
+}
+
+// Running returns the process that runs the job of a state folder, or nil if none does. The
+// error is a [*SpecError] if the folder may not be read.
+func Running(dir string) (*Owner, error) {
+	if err := state.CheckAccess(dir); err != nil {
+		return nil, err
+	}
+	return state.Owner(dir)
+}
+
+// LiveBatches returns how many batch jobs of a state folder are at work at their endpoint, as
+// far as its record can be read. The endpoint is not asked.
+func LiveBatches(dir string) int {
+	store, err := batchstate.View(dir)
+	if err != nil {
+		return 0
+	}
+	return len(store.Live())
 }

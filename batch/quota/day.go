@@ -52,6 +52,7 @@ type day struct {
 	left       int       // reserved for this process, and not sent
 	unreported int       // reserved while the store could not be reached, and not in it yet
 	full       bool      // the last slice was smaller than asked for
+	uncounted  int       // sent while requests were not counted
 
 	counts bool    // the server has parked the model once, today or on another day
 	named  Learned // requests a day that a refusal named; zero = none did
@@ -119,7 +120,7 @@ func (d *day) roll(now time.Time) {
 		return
 	}
 	d.end, d.name = pacific.NextMidnight(now, d.zone), pacific.DayName(now, d.zone)
-	d.used, d.left, d.unreported, d.full = 0, 0, 0, false
+	d.used, d.left, d.unreported, d.uncounted, d.full = 0, 0, 0, 0, false
 }
 
 // count counts a grant that is being made.
@@ -127,6 +128,9 @@ func (d *day) count(now time.Time, g *grant) {
 	if d.counted() {
 		d.left--
 		g.counted = true
+	} else {
+		d.roll(now)
+		d.uncounted++
 	}
 	if d.probe.state == probeDue && now.Before(d.parked.until) {
 		d.probe = dayProbe{probing, g.seq}

@@ -43,6 +43,15 @@ type Config struct {
 	Store *Store
 }
 
+// normal returns c with all numbers as they are kept to.
+func (c Config) normal() Config {
+	c.RPM, c.TPM, c.RPD = max(0, c.RPM), max(0, c.TPM), max(0, c.RPD)
+	if c.Concurrency <= 0 {
+		c.Concurrency = DefaultConcurrency
+	}
+	return c
+}
+
 // A Limiter is a [batch.Limiter] that keeps the limits of each model apart. A model is
 // known from the first Acquire on.
 //
@@ -66,11 +75,7 @@ var _ batch.Limiter = (*Limiter)(nil)
 
 // New returns a Limiter with the given limits. Numbers below 0 count as not given.
 func New(c Config) *Limiter {
-	c.RPM, c.TPM, c.RPD = max(0, c.RPM), max(0, c.TPM), max(0, c.RPD)
-	if c.Concurrency <= 0 {
-		c.Concurrency = DefaultConcurrency
-	}
-	return &Limiter{config: c, started: time.Now(), zone: pacific.Location(), models: make(map[string]*model)}
+	return &Limiter{config: c.normal(), started: time.Now(), zone: pacific.Location(), models: make(map[string]*model)}
 }
 
 // Acquire waits until r may be sent. Waiters of one model are served in the order in

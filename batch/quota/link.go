@@ -43,17 +43,24 @@ type storeClient struct {
 	away   time.Time     // the store could not be reached and is left alone until then
 	lead   time.Duration // the time that the store takes to answer; 0 = next to nothing
 
-	// slots of the minute that are booked and not used. They belong to no particular
-	// waiter: the first one takes the first slot, also if another one has left.
-	slots []slot
-
-	changes     []func(*dayRecord) // to make in the record
-	corrections []correction       // to make in the minute
-	unused      []int64            // slots that were given back
-	extra       int64              // tokens by which requests exceeded their slots since the last booking, see dropIfTooSmall
+	changes []func(*dayRecord) // to make in the record
+	bookings
 
 	saved   []Learned // learned limits that the store has
 	savedAt time.Time
+}
+
+// bookings are what a model has of the minute that it shares.
+type bookings struct {
+	// slots of the minute that are booked and not used. They belong to no particular
+	// waiter: the first one takes the first slot, also if another one has left.
+	slots []slot
+	last  int64 // where the slot ends that was used last; see slot.next
+
+	corrections []correction  // to make in the minute
+	unused      []gap         // likewise, in their order
+	eased       time.Duration // likewise; see booking
+	extra       int64         // tokens by which requests exceeded their slots since the last booking, see dropIfTooSmall
 }
 
 // slice is how much of a minute is booked at a time: more if the store is slow.
@@ -189,8 +196,20 @@ func (k *storeClient) giveBack(slots []slot) {
 		if s.tokens > 0 {
 			k.corrections = append(k.corrections, correction{s.at.UnixNano(), -s.tokens})
 		}
-		k.unused = append(k.unused, s.at.UnixNano())
+		if s.next > 0 {
+			k.unused = append(k.unused, gap{s.at.UnixNano(), s.next})
+		}
 	}
+}
+
+// ease gives all slots back, and the time by which the next request is due sooner since the
+// user has raised a limit of the minute. What was booked is of the old pace.
+func (k *storeClient) ease(by [minuteCeilings]time.Duration) {
+	if sooner := int64(by[0]); sooner > 0 && k.last > 0 {
+		k.unused = append(k.unused, gap{k.last - sooner, k.last}) // before the slots, which come after it
+	}
+	k.eased += max(0, by[1])
+	k.drop()
 }
 
 // useSlot takes the first slot for a request that is granted.
@@ -201,7 +220,7 @@ func (m *model) useSlot(now time.Time, g *grant) {
 	}
 	s := &k.slots[0]
 	k.slots = k.slots[1:]
-	g.booked = s.at.UnixNano()
+	g.booked, k.last = s.at.UnixNano(), s.next
 	if m.shares(&m.rates.tokens, now) {
 		g.bookedTokens = g.tokens
 		if n := g.tokens - s.tokens; n != 0 {
@@ -299,8 +318,8 @@ func (m *model) sync(now time.Time) {
 // book makes the booking of the slots, with all corrections.
 func (m *model) book(now time.Time, list []slot) *booking {
 	k := &m.client
-	b := &booking{wants: list, limits: m.rates.limits(), corrections: k.corrections, unused: k.unused, lead: k.lead, slice: k.slice()}
-	k.corrections, k.unused, k.extra = nil, nil, 0
+	b := &booking{wants: list, limits: m.rates.limits(), corrections: k.corrections, unused: k.unused, eased: k.eased, lead: k.lead, slice: k.slice()}
+	k.corrections, k.unused, k.eased, k.extra = nil, nil, 0, 0
 	if m.shares(&m.rates.requests, now) {
 		b.requests = m.rates.requests
 	}
@@ -398,7 +417,7 @@ func (m *model) storeFailed(now time.Time, err error) {
 		m.limiter.config.Store.warn("the quota of %s cannot be shared with other runs, and is counted in this one alone: %v%s", m.name, err, used)
 	}
 	m.client.away = now.Add(storeBreak)
-	m.client.slots, m.client.corrections, m.client.unused = nil, nil, nil
+	m.client.slots, m.client.corrections, m.client.unused, m.client.eased = nil, nil, nil, 0
 }
 
 // share has a change made in the record that all processes share.

@@ -36,14 +36,19 @@ type booking struct {
 	slice       time.Duration // of the minute that may be booked at once
 	wants       []slot        // afterwards only those that were booked
 	corrections []correction
-	unused      []int64 // slots that are given back
+	unused      []gap         // time that is given back
+	eased       time.Duration // by which less of the minute's tokens is owed, since their limit was raised
 }
+
+// A gap is time that nobody needs any more, in Unix nanoseconds.
+type gap struct{ from, to int64 }
 
 // A slot is when a request may be sent.
 type slot struct {
 	tokens int64
 	at     time.Time
 	by     bound // what decided the time
+	next   int64 // where the next slot began by the limit of requests, when it was booked; 0 = that is not shared
 	ahead  bool  // nobody waited for it when it was booked
 }
 
@@ -84,11 +89,12 @@ func (b *booking) book(r *minute, now time.Time) {
 			r.Tokens += int64(b.tokens.cost(c.tokens))
 		}
 	}
-	for _, at := range slices.Backward(b.unused) {
-		if b.requests.limit > 0 && r.Requests == at+int64(b.requests.cost(1)) { // it is the last one
-			r.Requests = at
+	for _, g := range slices.Backward(b.unused) {
+		if b.requests.limit > 0 && r.Requests == g.to { // nobody has booked after it
+			r.Requests = g.from
 		}
 	}
+	r.Tokens = max(r.Tokens-int64(b.eased), min(r.Tokens, t))
 	var used int64
 	for _, s := range r.Sent {
 		used += s[1]
@@ -115,6 +121,7 @@ func (b *booking) book(r *minute, now time.Time) {
 		}
 		if b.requests.limit > 0 {
 			r.Requests = at + int64(b.requests.cost(1))
+			w.next = r.Requests
 		}
 		if b.tokens.limit > 0 {
 			from := at

@@ -49,33 +49,14 @@ func (l *Limiter) State() State {
 	return State{}
 }
 
-// busiest returns the model that has the most requests waiting; nil if none was asked yet.
-func (l *Limiter) busiest() *model {
-	var most *model
+// busiest returns the model that has the most requests waiting, or nil if none was asked.
+func (l *Limiter) busiest() (most *model) {
 	for _, m := range l.models {
 		if most == nil || m.busier(most) {
 			most = m
 		}
 	}
 	return most
-}
-
-// Limits are what a model is held to; 0 means that no limit is known, and of Concurrency that
-// no model was asked yet.
-type Limits struct {
-	RPM, TPM    int64 // requests and input tokens a minute
-	Concurrency int64 // calls in flight: the user's number, or what the limiter has opened of it by now
-}
-
-// Limits returns the limits in force for the model that State describes. It costs less.
-func (l *Limiter) Limits() Limits {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	m := l.busiest()
-	if m == nil {
-		return Limits{}
-	}
-	return Limits{RPM: m.rates.requests.shown(), TPM: m.rates.tokens.shown(), Concurrency: int64(m.most())}
 }
 
 // busier orders models by waiting requests, then by calls in flight, then by name, so that

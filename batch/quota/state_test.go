@@ -23,18 +23,18 @@ func TestState(t *testing.T) {
 		limits Limits
 		want   string
 	}{
-		{"idle", Config{}, nil, 0, Limits{Concurrency: 4}, "4 in flight, oldest 0 s"},
-		{"given", Config{RPM: 5}, nil, 4 * time.Second, Limits{RPM: 5, Concurrency: 64}, "waiting: 5 rpm, next slot 8.2 s, 1 in flight, oldest 4 s"},
-		{"tokens", Config{TPM: 10}, nil, 0, Limits{TPM: 10, Concurrency: 64}, "waiting: 10 tpm, next slot 6.1 s, 1 in flight, oldest 0 s"},
-		{"concurrency", Config{RPM: 1e12, Concurrency: 2}, nil, 3 * time.Second, Limits{RPM: 1e12, Concurrency: 2}, "waiting: 2 calls at a time, 2 in flight, oldest 3 s"},
+		{"idle", Config{}, nil, 0, Limits{Concurrency: Limit{Value: 4, Estimated: true}}, "4 in flight, oldest 0 s"},
+		{"given", Config{RPM: 5}, nil, 4 * time.Second, Limits{RPM: Limit{Value: 5}, Concurrency: Limit{Value: 64}}, "waiting: 5 rpm, next slot 8.2 s, 1 in flight, oldest 4 s"},
+		{"tokens", Config{TPM: 10}, nil, 0, Limits{TPM: Limit{Value: 10}, Concurrency: Limit{Value: 64}}, "waiting: 10 tpm, next slot 6.1 s, 1 in flight, oldest 0 s"},
+		{"concurrency", Config{RPM: 1e12, Concurrency: 2}, nil, 3 * time.Second, Limits{RPM: Limit{Value: 1e12}, Concurrency: Limit{Value: 2}}, "waiting: 2 calls at a time, 2 in flight, oldest 3 s"},
 		{
 			"learned", Config{},
 			&batch.Outcome{Consequence: batch.SlowDown, Limits: []batch.Limit{{Value: 5, Per: time.Minute}}},
-			10 * time.Second, Limits{RPM: 5, Concurrency: 64}, "waiting: 5 rpm (learned 10 s ago), next slot 2.2 s, 0 in flight",
+			10 * time.Second, Limits{RPM: Limit{Value: 5, Learned: true}, Concurrency: Limit{Value: 64}}, "waiting: 5 rpm (learned 10 s ago), next slot 2.2 s, 0 in flight",
 		},
 		{
 			"day", Config{OnDailyQuota: DayWait}, &batch.Outcome{Consequence: batch.Park},
-			time.Hour, Limits{Concurrency: 4}, "waiting: quota of the day (learned 1 h ago), next slot 7h0m0s, 0 in flight",
+			time.Hour, Limits{Concurrency: Limit{Value: 4, Estimated: true}}, "waiting: quota of the day (learned 1 h ago), next slot 7h0m0s, 0 in flight",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -36,7 +36,7 @@ var house = []floor{
 		{"internal/release", nil},
 	}},
 	{"commands", []room{
-		{"cmd/genbatch", []string{"cmd/genbatch/internal/...", "jobs", "jobs/compare", "jobs/draft", "jobs/jobfile", "jobs/report", "jobs/report/detail", "batch", "batch/price", "batch/quota", "internal/message", "internal/redact", "internal/sim", "internal/terminal", "internal/version"}},
+		{"cmd/genbatch", []string{"cmd/genbatch/internal/...", "jobs", "jobs/compare", "jobs/draft", "jobs/jobfile", "jobs/remote", "jobs/report", "jobs/report/detail", "batch", "batch/price", "batch/quota", "internal/message", "internal/redact", "internal/sim", "internal/terminal", "internal/version"}},
 	}},
 	{"the command line", []room{
 		{"cmd/genbatch/internal/shells", []string{"cmd/genbatch/internal/complete", "internal/terminal"}},
@@ -46,6 +46,9 @@ var house = []floor{
 	}},
 	{"reports of rows", []room{
 		{"jobs/report/detail", []string{"jobs/report", "jobs", "batch", "batch/price", "internal/apijson", "internal/message", "internal/terminal"}},
+	}},
+	{"runs from outside", []room{
+		{"jobs/remote", []string{"jobs/report", "jobs", "batch/price", "internal/apijson", "internal/durable", "internal/message"}},
 	}},
 	{"reports", []room{
 		{"jobs/report", []string{"jobs/report/internal/...", "jobs", "jobs/compare", "batch", "batch/price", "batch/quota", "internal/apijson", "internal/message", "internal/terminal"}},
@@ -77,6 +80,9 @@ var house = []floor{
 		{"jobs/internal/prune", []string{"jobs/internal/work", "jobs/record", "jobs/spec", "batch", "batch/journal", "batch/price"}},
 		{"jobs/internal/planner", []string{"jobs/internal/work", "jobs/cost", "jobs/plan", "batch", "batch/gemini/batches", "batch/journal", "batch/price", "batch/quota", "internal/apijson"}},
 		{"jobs/jobfile", []string{"jobs/spec", "internal/apijson"}},
+	}},
+	{"steering", []room{
+		{"jobs/internal/control", []string{"jobs/internal/budget", "jobs/internal/state", "jobs/internal/tier", "jobs/record", "jobs/spec", "batch", "batch/price", "batch/quota"}},
 	}},
 	{"rows as work", []room{
 		{"jobs/internal/work", []string{"jobs/internal/prompt", "jobs/internal/media", "jobs/record", "jobs/spec", "reader", "batch", "batch/journal", "internal/message"}},

@@ -111,6 +111,14 @@ func (t *Totals) AddStatus(s batch.Status) {
 	t.Status[s]++
 }
 
+// Reopen takes out the rows of a status, which are asked again, and their problems. What they
+// have cost stays.
+func (t *Totals) Reopen(s batch.Status) {
+	t.Rows -= t.Status[s]
+	delete(t.Status, s)
+	maps.DeleteFunc(t.Problems, func(why string, _ int64) bool { return strings.HasPrefix(why, string(s)+": ") })
+}
+
 // AddLabels counts the labels that one row was given, which may be none. The question has no
 // name if it is the only one of a job that names none.
 func (t *Totals) AddLabels(question string, labels []string) {

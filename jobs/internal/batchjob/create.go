@@ -66,7 +66,7 @@ func (c *creator) intend(j *batchstate.Job) error {
 
 // createNext creates the jobs of the queue, one at a time, until the endpoint takes no more.
 func (c *creator) createNext(ctx context.Context) error {
-	for len(c.queue) > 0 && !time.Now().Before(c.notBefore) {
+	for len(c.queue) > 0 && !time.Now().Before(c.notBefore) && c.Held() == nil {
 		j := c.queue[0]
 		done, err := c.create(ctx, j)
 		if err != nil || !done {

@@ -88,6 +88,9 @@ type Config struct {
 	Budget *budget.Budget // nil: there is no cap
 
 	Policy
+	// Held returns what is closed when the pause of the run ends, in which no job is created. It
+	// returns nil if there is no pause.
+	Held func() <-chan struct{}
 	Log  *slog.Logger
 	Show func(record.Batch) // called when the record of a job has changed; may be nil
 }
@@ -167,11 +170,18 @@ func (r *Runner) Run(ctx context.Context) (err error) {
 		if leave := r.leaveAt(); !leave.IsZero() && !time.Now().Before(leave) {
 			return r.ended(ctx, r.leave(ctx))
 		}
-		if err := r.submit(ctx); err != nil {
+		held, err := r.submit(ctx)
+		if err != nil {
 			return r.ended(ctx, err)
 		}
 		if len(r.Store.Live()) == 0 {
-			return nil
+			if held == nil {
+				return nil
+			}
+			if err := pauseOr(ctx, longestPoll, held); err != nil { // rows may be left
+				return r.ended(ctx, err)
+			}
+			continue
 		}
 		if r.Detach {
 			if err := r.collector.pollAll(ctx); err != nil {
@@ -192,7 +202,7 @@ func (r *Runner) Run(ctx context.Context) (err error) {
 		if leave := r.leaveAt(); !leave.IsZero() {
 			wait = min(wait, max(0, time.Until(leave)))
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := pauseOr(ctx, wait, held); err != nil {
 			return r.ended(ctx, err)
 		}
 		poll = min(poll*5/4, r.scaled(longestPoll))
@@ -336,24 +346,29 @@ func (r *Runner) checkKey(ctx context.Context) error {
 	return nil
 }
 
-// submit creates jobs of the rows that are to be asked, as far as the endpoint takes them.
-func (r *Runner) submit(ctx context.Context) error {
+// submit creates jobs of the rows that are to be asked, as far as the endpoint takes them. In a
+// pause of the run it creates none, and returns what is closed when the pause ends.
+func (r *Runner) submit(ctx context.Context) (held <-chan struct{}, err error) {
 	for {
+		if held := r.Held(); held != nil {
+			r.creator.limited = time.Time{} // that nothing is created is no trouble of the endpoint
+			return held, nil
+		}
 		if err := r.creator.createNext(ctx); err != nil || len(r.creator.queue) > 0 || r.NoNew {
-			return err
+			return nil, err
 		}
 		if r.filler.waits() {
-			return nil
+			return nil, nil
 		}
 		d, err := r.filler.fill(ctx)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if d == nil { // too few rows are refused for the refusal to concern all
-			return r.creator.rejectRefused(ctx)
+			return nil, r.creator.rejectRefused(ctx)
 		}
 		if err := r.creator.begin(ctx, d); err != nil {
-			return err
+			return nil, err
 		}
 	}
 }
@@ -399,11 +414,16 @@ func (r *Runner) cancel(ctx context.Context, j *batchstate.Job, why string) erro
 	return r.note(j, j.Step)
 }
 
-func pause(ctx context.Context, d time.Duration) error {
+func pause(ctx context.Context, d time.Duration) error { return pauseOr(ctx, d, nil) }
+
+// pauseOr is pause until a channel is closed. It may be nil.
+func pauseOr(ctx context.Context, d time.Duration, end <-chan struct{}) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		return nil
+	case <-end:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

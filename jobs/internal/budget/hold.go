@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/jobs/record"
 )
 
@@ -45,6 +46,23 @@ func (b *Budget) Free(job string) {
 	b.total -= b.held[job]
 	delete(b.held, job)
 	b.freed.ring()
+}
+
+// SetCap changes the cap. What is reserved stays so, and what does not fit any more is not
+// begun.
+func (b *Budget) SetCap(limit price.USD) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.cap = limit
+	b.freed.ring()
+}
+
+// Standing returns the cap, and what counts against it without what is reserved: what is known
+// to be spent, and the most that calls of unknown usage can have cost.
+func (b *Budget) Standing() (limit, spent price.USD) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.cap, b.spent + b.most
 }
 
 // Known reports whether it is known what answers cost: enough of them have come, or requests

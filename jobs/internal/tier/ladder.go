@@ -42,7 +42,7 @@ type Config struct {
 	Concurrency int           // 0: the default of package quota
 	Left        int64         // rows to be asked; it matters only with a deadline and two tiers
 
-	RPM, TPM int            // the limits of a minute that are given; what Quota has learned if 0
+	RPM, TPM int            // the limits of a minute that are given, for a ladder without a Quota
 	Quota    *quota.Limiter // of all calls; nil for a ladder that only says when to switch
 
 	// Warn is called if another tier answers than the one that was asked, or if the
@@ -52,19 +52,11 @@ type Config struct {
 
 // limits returns the limits of a minute, given or learned. 0 means that one is not known.
 func (c *Config) limits() (rpm, tpm int64) {
-	rpm, tpm = int64(c.RPM), int64(c.TPM)
 	if c.Quota == nil {
-		return rpm, tpm
+		return int64(c.RPM), int64(c.TPM)
 	}
-	for _, l := range c.Quota.Learned() {
-		switch {
-		case l.Limit == quota.LimitRPM && rpm == 0:
-			rpm = l.Value
-		case l.Limit == quota.LimitTPM && tpm == 0:
-			tpm = l.Value
-		}
-	}
-	return rpm, tpm
+	in := c.Quota.Limits()
+	return in.RPM.Value, in.TPM.Value
 }
 
 // A Ladder chooses the service tier of each attempt of a run. It implements
@@ -118,6 +110,33 @@ func New(c Config) *Ladder {
 		}
 	}
 	return t
+}
+
+// SetConcurrency changes the most calls in flight; 0 is the default of package quota. The
+// limiter of all calls is changed by others.
+func (t *Ladder) SetConcurrency(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.concurrency = cmp.Or(n, quota.DefaultConcurrency)
+	if t.flex != nil {
+		t.flex.SetLimits(quota.Config{Concurrency: t.concurrency})
+	}
+}
+
+// Excuse leaves the last d out of the time that rows have waited for a tier: the run was paused.
+func (t *Ladder) Excuse(d time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	excuse := func(since *time.Time) {
+		if !since.IsZero() {
+			*since = since.Add(min(d, now.Sub(*since)))
+		}
+	}
+	excuse(&t.fullSince)
+	for _, s := range t.rows {
+		excuse(&s.since)
+	}
 }
 
 // FlexLimiter returns the limiter that flex calls pass before the one of all calls. It is

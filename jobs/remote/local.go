@@ -1,0 +1,147 @@
+package remote
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/jobs"
+	"github.com/genbatch/genbatch/jobs/report"
+)
+
+// A Local is the [Controller] of a run in this process. Job is required. The other fields must
+// not change once it is used. It is safe for concurrent use.
+type Local struct {
+	Job     *jobs.Job
+	JobFile string // absolute; empty if there is none
+
+	// Progress tells how far the run is. Nil means what the Job knows of it, without the number
+	// of all rows.
+	Progress func() report.Progress
+
+	// Samples returns samples of the run, one JSON object each, after the one with a number.
+	// Nil means that there are none.
+	Samples func(since int64) []json.RawMessage
+
+	mu    sync.Mutex
+	ended *Ended
+}
+
+// End says how the run has ended. From then on it cannot be steered.
+func (l *Local) End(exitCode int, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = &Ended{ExitCode: exitCode}
+	if err != nil {
+		l.ended.Error = message.Plain(err)
+	}
+}
+
+// State implements [Controller].
+func (l *Local) State(_ context.Context, since int64) (*State, error) {
+	spec, control := l.Job.Spec(), l.Job.Control()
+	p := l.Job.Progress()
+	s := &State{
+		Type: "state", Schema: Schema,
+		Job:      Job{Output: spec.Output, StateDir: spec.StateDir(), JobFile: l.JobFile, Model: spec.Model, Endpoint: l.Job.Endpoint()},
+		Failures: control.Failures(), Samples: []json.RawMessage{}, Batches: []json.RawMessage{},
+	}
+	if s.Failures == nil {
+		s.Failures = []jobs.Failure{}
+	}
+	host, _ := os.Hostname()
+	s.Process = Process{PID: os.Getpid(), Host: host, Since: time.Now().Add(-p.Elapsed).UTC().Truncate(time.Second)}
+	shown := report.Progress{Progress: &p}
+	if l.Progress != nil {
+		shown = l.Progress()
+	}
+	var err error
+	if s.Progress, err = shown.MarshalJSON(); err != nil {
+		return nil, err
+	}
+	for _, b := range p.BatchJobs {
+		text, err := report.Batch{Batch: b, Now: time.Now()}.MarshalJSON()
+		if err != nil {
+			return nil, err
+		}
+		s.Batches = append(s.Batches, text)
+	}
+	if l.Samples != nil {
+		s.Samples = append(s.Samples, l.Samples(since)...)
+	}
+	c := control.State()
+	s.Steering = Steering{Stopping: c.Stopping, RetryAsked: c.RetryAsked, Limits: Limits{limit(c.RPM), limit(c.TPM), limit(c.RPD), limit(c.Concurrency)}}
+	if !c.PausedSince.IsZero() {
+		s.PausedSince = new(c.PausedSince.UTC().Truncate(time.Second))
+	}
+	if c.MaxCost > 0 {
+		s.MaxCost, s.Cost = dollars(c.MaxCost), dollars(c.Spent)
+	}
+	if amount, unpriced := p.Run.CostUSD(); unpriced == 0 {
+		s.ThisRun = dollars(amount)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.Ended = l.ended
+	return s, nil
+}
+
+func limit(f jobs.InForce) Limit {
+	l := Limit{Source: f.Source}
+	if f.Value > 0 {
+		l.Value = new(f.Value)
+	}
+	return l
+}
+
+func dollars(amount price.USD) *string { return new(amount.String()) }
+
+// Do implements [Controller].
+func (l *Local) Do(ctx context.Context, a Action) (*State, error) {
+	if err := l.goesOn(); err != nil {
+		return nil, err
+	}
+	c := l.Job.Control()
+	switch a {
+	case Pause:
+		c.Pause()
+	case Resume:
+		c.Resume()
+	case Stop:
+		c.Stop()
+	case Retry:
+		if err := c.RetryFailed(); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, &jobs.SpecError{Err: fmt.Errorf("there is no action %q", message.OneLine(string(a), 80))}
+	}
+	return l.State(ctx, 0)
+}
+
+// Set implements [Controller].
+func (l *Local) Set(ctx context.Context, c Change) (*State, error) {
+	err := l.goesOn()
+	if err == nil {
+		err = l.Job.Control().Set(jobs.Limits(c))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return l.State(ctx, 0)
+}
+
+// goesOn refuses what a run cannot do that has ended.
+func (l *Local) goesOn() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended != nil {
+		return &jobs.SpecError{Err: fmt.Errorf("the run has ended"), Hint: "run the same command again to carry on"}
+	}
+	return nil
+}
