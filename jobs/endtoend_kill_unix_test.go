@@ -225,8 +225,7 @@ func newChild(t *testing.T, rows int, latency time.Duration) (child, *sim.Runnin
 	return c, server, w
 }
 
-// killsEnv says how often TestEndToEndKill kills. If it is less than usual,
-// TestEndToEndKillAtEachPoint and TestEndToEndBatchKillAtEachStep take every fourth point.
+// killsEnv says how often TestEndToEndKill kills.
 const (
 	killsEnv   = "GENBATCH_KILLS"
 	usualKills = 20
@@ -281,7 +280,7 @@ func TestEndToEndKill(t *testing.T) {
 func TestEndToEndKillAtEachPoint(t *testing.T) {
 	long(t, "it runs processes and kills them")
 	t.Parallel()
-	few := wantedKills(t) < usualKills // then every fourth point will do
+	first, step := pointsOf(t)
 	const rows, latency = 100, time.Millisecond
 	log := filepath.Join(t.TempDir(), "log")
 	c, _, _ := newChild(t, rows, latency)
@@ -310,7 +309,7 @@ func TestEndToEndKillAtEachPoint(t *testing.T) {
 	for i, l := range slices.Compact(slices.Sorted(slices.Values(labels))) {
 		for _, nth := range slices.Compact([]int{1, max(1, times[l]-1)}) {
 			for _, after := range []bool{false, true} {
-				if few && i%4 != 0 {
+				if i%step != first {
 					continue
 				}
 				c, server, bill := newChild(t, rows, latency)

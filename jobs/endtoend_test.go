@@ -1,6 +1,10 @@
 package jobs
 
-import "testing"
+import (
+	"math/rand/v2"
+	"os"
+	"testing"
+)
 
 // The tests in endtoend_*_test.go try to break the product as a whole, over HTTP and on
 // a real clock. Their names begin with TestEndToEnd. This is what each tries to break, and
@@ -23,6 +27,7 @@ import "testing"
 //	GENBATCH_KILLS=200          kills as often instead of 20 times
 //	GENBATCH_ROWS=1000000       has EachAnswerInItsRow ask so many rows, twice
 //	GENBATCH_QUOTA_MINUTES=5    runs QuotaTable, for so many minutes
+//	GENBATCH_EVERY_POINT=1      has kills and power cuts try each point; see pointsOf
 //
 // What all of them cost is compared with what the simulator billed; see money_test.go.
 //
@@ -35,6 +40,24 @@ func long(t *testing.T, why string) {
 	if testing.Short() {
 		t.Skip("-short leaves this out: " + why)
 	}
+}
+
+// everyPointEnv has each point tried of those that pointsOf divides.
+const everyPointEnv = "GENBATCH_EVERY_POINT"
+
+// pointsOf says which of the points in a row a test takes: those that are step apart, from
+// first on, which is from 0. There are so many points at which a process can be killed or the
+// power can go that a run of the suite takes every third one, from a random one on. The
+// workflow that runs each day takes all of them.
+func pointsOf(t *testing.T) (first, step int) {
+	t.Helper()
+	step = 3
+	if os.Getenv(everyPointEnv) != "" {
+		step = 1
+	}
+	first = rand.IntN(step)
+	t.Logf("every %d. point, from number %d on: %s=1 takes each", step, first, everyPointEnv)
+	return first, step
 }
 
 // batchTestPace makes a minute of the engine's waits 60 ms.

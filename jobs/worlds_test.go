@@ -21,7 +21,7 @@ var (
 
 // usualWorlds is how many worlds the suite runs. They are always the same, but for the order
 // in which goroutines happen to run.
-const usualWorlds = 300
+const usualWorlds = 200
 
 // rare is what must have occurred in the suite's worlds, since they prove nothing about what
 // never happens in them.

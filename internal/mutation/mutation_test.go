@@ -159,7 +159,7 @@ func (m *mutant) run(t *testing.T) (caught string) {
 		args := append([]string{"test", "-overlay", overlay, "-failfast", "-vet=off", "-timeout", "20m"}, suite.args...)
 		cmd := exec.CommandContext(t.Context(), "go", args...)
 		cmd.Dir = root
-		cmd.Env = append(os.Environ(), wanted+"=")
+		cmd.Env = append(os.Environ(), wanted+"=", "GENBATCH_EVERY_POINT=1")
 		out, err := cmd.CombinedOutput()
 		if err == nil {
 			continue
