@@ -58,6 +58,8 @@ type (
 	MediaColumn = spec.MediaColumn
 	// MediaColumns are a job's columns with media.
 	MediaColumns = spec.MediaColumns
+	// A Webhook is where a run of the command posts what it came to.
+	Webhook = spec.Webhook
 )
 
 // What runs used and cost, which package cost defines.

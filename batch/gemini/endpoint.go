@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -84,6 +85,19 @@ var named = map[string]struct {
 	}},
 }
 
+// ownKeyEnv holds the key of an endpoint that is none of the known ones.
+const ownKeyEnv = "GENBATCH_API_KEY"
+
+// KeyVariables returns the environment variables that hold the key of any endpoint, sorted.
+func KeyVariables() []string {
+	names := []string{ownKeyEnv}
+	for _, e := range named {
+		names = append(names, e.KeyEnv...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // defaultVersion is the version of the API that every known gateway serves.
 const defaultVersion = "v1beta"
 
@@ -106,7 +120,7 @@ func ParseEndpoint(o EndpointOptions, env func(string) string) (Endpoint, error)
 		name = "google"
 	}
 
-	e := Endpoint{Auth: AuthGoogKey, KeyEnv: []string{"GENBATCH_API_KEY"}, Facts: FactsOf(name)}
+	e := Endpoint{Auth: AuthGoogKey, KeyEnv: []string{ownKeyEnv}, Facts: FactsOf(name)}
 	if name != "" {
 		known, ok := named[name]
 		if !ok {

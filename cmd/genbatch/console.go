@@ -71,10 +71,15 @@ func (con *console) say(text string) {
 
 // untilSignal returns a context that ends with the first signal.
 func (con *console) untilSignal(ctx context.Context) (context.Context, func()) {
+	return con.untilSignalSaying(ctx, "nothing new is sent; calls under way have 30 s to finish")
+}
+
+// untilSignalSaying is untilSignal with what is said of the signal.
+func (con *console) untilSignalSaying(ctx context.Context, what string) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	finish := func(s os.Signal) {
 		// Said first: a run that has nothing under way is over before another word could be.
-		con.say(fmt.Sprintf("\ngenbatch: %v: nothing new is sent; calls under way have 30 s to finish\n(once more to leave at once)\n", s))
+		con.say(fmt.Sprintf("\ngenbatch: %v: %s\n(once more to leave at once)\n", s, what))
 		cancel(fmt.Errorf("the signal %v", s))
 	}
 	con.interrupted.Store(&finish)

@@ -88,6 +88,7 @@ const (
 	groupEndpoint = "endpoint"
 	groupLimits   = "limits and money"
 	groupOutput   = "output"
+	groupEnd      = "at the end of the run"
 	groupState    = "state"
 	groupTalk     = "messages"
 	groupPlan     = "estimate"
@@ -95,7 +96,7 @@ const (
 
 // flagGroups returns the groups in the order of the help: as one describes a job.
 func flagGroups() []string {
-	return []string{groupRows, groupAsk, groupLabels, groupMedia, groupEndpoint, groupLimits, groupOutput, groupState, groupPlan, groupTalk}
+	return []string{groupRows, groupAsk, groupLabels, groupMedia, groupEndpoint, groupLimits, groupOutput, groupEnd, groupState, groupPlan, groupTalk}
 }
 
 // settings returns the flags that describe a job.
@@ -269,6 +270,15 @@ func settings() []setting {
 		textSetting("max-cost", groupLimits, "most `USD` that the job may cost, all its runs together; hard with --max-output-tokens, else soft", func(s *jobs.Spec) *string { return &s.MaxCost }),
 		textSetting("quota-group", groupLimits, "`NAME` of what shares a quota, such as the keys of one project (default: each key has its own)", func(s *jobs.Spec) *string { return &s.QuotaGroup }),
 		textSetting("prices", groupLimits, "`FILE` of prices that count before the built-in ones", func(s *jobs.Spec) *string { return &s.Prices }),
+
+		textSetting("on-finish", groupEnd, "`COMMAND` of the shell to call when the run has ended, with the summary as JSON on its stdin", func(s *jobs.Spec) *string { return &s.OnFinish }),
+		{
+			&cli.DurationFlag{Name: "on-finish-timeout", Category: groupEnd, Usage: "`DURATION` after which that command is ended", DefaultText: "1m", EnvVars: env("on-finish-timeout")},
+			func(c *cli.Context, s *jobs.Spec) { s.OnFinishTimeout = c.Duration("on-finish-timeout") },
+		},
+		textSetting("webhook", groupEnd, "`URL` to post the summary to when the run has ended", func(s *jobs.Spec) *string { return &s.Webhook.URL }),
+		textSetting("webhook-secret-env", groupEnd, "`NAME` of the environment variable with the secret that signs it", func(s *jobs.Spec) *string { return &s.Webhook.SecretEnv }),
+		textSetting("webhook-secret-file", groupEnd, "`PATH` of a file with that secret", func(s *jobs.Spec) *string { return &s.Webhook.SecretFile }),
 
 		{
 			&cli.StringSliceFlag{Name: "retry", Category: groupState, Usage: "`STATUS,...` of rows to ask again: blocked, truncated, empty, invalid, rejected (failed ones always are)", EnvVars: env("retry")},

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/genbatch/genbatch/cmd/genbatch/internal/args"
+	"github.com/genbatch/genbatch/cmd/genbatch/internal/hooks"
 	"github.com/genbatch/genbatch/jobs"
 )
 
@@ -22,7 +23,8 @@ func (con *console) options(c *cli.Context, s *jobs.Spec) (jobs.Options, error) 
 	if err != nil {
 		return jobs.Options{}, err
 	}
-	for _, text := range args.UnknownVariables(os.Environ(), s.APIKeyEnv, c.App.Commands) {
+	others := append(hooks.Variables(), s.APIKeyEnv, s.Webhook.SecretEnv)
+	for _, text := range args.UnknownVariables(os.Environ(), c.App.Commands, others...) {
 		log.Warn(text)
 	}
 	if at, tomorrow := s.DeadlineTomorrow(time.Now()); tomorrow {

@@ -121,9 +121,8 @@ func bar(share float64, cells int, plain bool) string {
 }
 
 // finish prints what the run came to, and how to carry on with a run that ended early.
-func (d *display) finish(s *jobs.Summary, err error, code int) {
-	total := d.total.Load()
-	r := report.Summary{Summary: s, Total: total, Err: err, ExitCode: code}
+func (d *display) finish(r report.Summary) {
+	s, err, code := r.Summary, r.Err, r.ExitCode
 	if d.json {
 		writeJSON(d.con.stderr, r)
 		return
@@ -142,7 +141,7 @@ func (d *display) finish(s *jobs.Summary, err error, code int) {
 		fmt.Fprintln(d.con.stderr, "\nThis is a sample: without --sample the other rows are asked, and these are\nnot asked again.")
 	}
 	if err != nil && code != 2 {
-		printCarryOn(d.con.stderr, s, err, total)
+		printCarryOn(d.con.stderr, s, err, r.Total)
 	}
 }
 

@@ -3,10 +3,14 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/genbatch/genbatch/cmd/genbatch/internal/hooks"
 	"github.com/genbatch/genbatch/jobs"
+	"github.com/genbatch/genbatch/jobs/report"
 )
 
 func runCommand(con *console) *cli.Command {
@@ -58,9 +62,41 @@ func runJob(c *cli.Context, con *console) error {
 			return err
 		}
 	}
-	job, err := jobs.Open(*spec, o)
+	jobFile, err := jobFileOf(c)
 	if err != nil {
 		return err
+	}
+	atEnd, err := hooks.New(spec, jobFile, hooks.Options{Environ: os.Environ(), Stderr: con.stderr, Log: o.Log})
+	if err != nil {
+		return err
+	}
+	ended, err := con.runOpened(c, spec, o)
+	if err != nil {
+		return err
+	}
+	// The job is closed by now: a command that takes its time keeps no other run out.
+	ctx, stop := con.untilSignalSaying(c.Context, "what is done at the end of the run is broken off")
+	defer stop()
+	ended.JobFile = jobFile
+	atEnd.Tell(ctx, ended)
+	return &outcome{ended.ExitCode}
+}
+
+// jobFileOf returns the absolute path of the job file that a command names, or "".
+func jobFileOf(c *cli.Context) (string, error) {
+	path := c.Args().First()
+	if path == "" {
+		return "", nil
+	}
+	return filepath.Abs(path)
+}
+
+// runOpened opens a job, runs it, says what it came to, and closes it. The error is why no
+// run has begun.
+func (con *console) runOpened(c *cli.Context, spec *jobs.Spec, o jobs.Options) (*hooks.Run, error) {
+	job, err := jobs.Open(*spec, o)
+	if err != nil {
+		return nil, err
 	}
 	defer job.Close()
 	if aside := job.SetAside(); aside != "" && !c.Bool("quiet") && !c.Bool("json") {
@@ -75,16 +111,21 @@ func runJob(c *cli.Context, con *console) error {
 	show := newDisplay(c, con, job)
 	summary, err := job.Run(ctx)
 	show.close()
+	resolved := job.Spec()
 	if err == nil && spec.Output == "-" {
-		err = con.copyOut(job.Spec().Output)
+		err = con.copyOut(resolved.Output)
 		summary.Output = "stdout"
 	}
-	code := exitCode(summary, err)
 	if summary == nil {
-		return err
+		return nil, err
 	}
-	show.finish(summary, err, code)
-	return &outcome{code}
+	r := report.Summary{Summary: summary, Total: show.total.Load(), Err: err, ExitCode: exitCode(summary, err)}
+	show.finish(r)
+	text, err := r.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	return &hooks.Run{Record: text, ExitCode: r.ExitCode, Output: resolved.Output, State: resolved.StateDir(), Ended: time.Now()}, nil
 }
 
 // confirmFresh asks before a journal is set aside, since its answers were paid for.

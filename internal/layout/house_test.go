@@ -39,6 +39,7 @@ var house = []floor{
 		{"cmd/genbatch", []string{"cmd/genbatch/internal/...", "jobs", "jobs/compare", "jobs/draft", "jobs/jobfile", "jobs/remote", "jobs/report", "jobs/report/detail", "batch", "batch/price", "batch/quota", "internal/message", "internal/redact", "internal/sim", "internal/terminal", "internal/version"}},
 	}},
 	{"the command line", []room{
+		{"cmd/genbatch/internal/hooks", []string{"jobs/spec", "batch/gemini", "internal/message", "internal/redact", "internal/version"}},
 		{"cmd/genbatch/internal/shells", []string{"cmd/genbatch/internal/complete", "internal/terminal"}},
 		{"cmd/genbatch/internal/complete", []string{"cmd/genbatch/internal/args", "cmd/genbatch/internal/manual", "jobs", "jobs/draft", "batch", "batch/price", "batch/quota", "internal/fileformat", "internal/message", "internal/sim", "internal/textfile"}},
 		{"cmd/genbatch/internal/manual", []string{"internal/terminal"}},

@@ -106,6 +106,12 @@ func load(path string) (*spec.Spec, error) {
 	case s.BatchBucket == "" && onVertex && spec.ByBatch(s):
 		s.BatchBucket = "gs://bucket"
 	}
+	if s.OnFinishTimeout > 0 && s.OnFinish == "" { // also: --on-finish
+		s.OnFinish = "true"
+	}
+	if w := &s.Webhook; *w != (spec.Webhook{}) && w.URL == "" { // also: --webhook
+		w.URL = "https://example.com"
+	}
 	if s.SchemaField != "" && len(s.Schema) == 0 && s.Extract == nil && s.Classify == nil {
 		s.Schema = some
 	}

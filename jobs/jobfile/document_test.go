@@ -14,7 +14,7 @@ import (
 // sections are the tables of keys in the documentation, by the key that each begins with.
 var sections = []struct{ first, title string }{
 	{"input", "Rows and output"}, {"model", "Model and endpoint"}, {"prompt", "What to ask"}, {"system", "What else is in a request"},
-	{"concurrency", "Calls and limits"}, {"max_cost", "Cost and columns"},
+	{"concurrency", "Calls and limits"}, {"max_cost", "Cost and columns"}, {"on_finish", "At the end of a run"},
 }
 
 // below are the groups of keys, by the key that they stand under.
@@ -24,7 +24,7 @@ var below = []struct {
 }{
 	{"classify", "classify", reflect.TypeFor[spec.Classify]()}, {"classify.questions.NAME", "questions", reflect.TypeFor[spec.Question]()}, {"summarize", "summarize", reflect.TypeFor[spec.Summarize]()}, {"extract", "extract", reflect.TypeFor[spec.Extract]()},
 	{"raw", "raw", reflect.TypeFor[spec.Raw]()}, {"media", "media", reflect.TypeFor[spec.MediaColumn]()}, {"classify.examples", "examples", reflect.TypeFor[spec.Examples]()},
-	{"expected.NAME", "expected", reflect.TypeFor[spec.ExpectedColumn]()},
+	{"expected.NAME", "expected", reflect.TypeFor[spec.ExpectedColumn]()}, {"webhook", "webhook", reflect.TypeFor[spec.Webhook]()},
 }
 
 // keyTables returns the tables of all keys, in Markdown.

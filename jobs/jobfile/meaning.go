@@ -101,6 +101,15 @@ var meanings = map[string]meaning{
 	"force":        {text: "Replace an output that this job did not write.", fallback: false},
 	"review_below": {text: "Mark the rows in a column whose confidence is below this, and those without labels. It asks nothing anew.", none: "there is no such column", examples: []any{0.8}},
 
+	"on_finish":         {text: "A command of the shell that is called when a run has ended, however it ended. It gets the summary as JSON on its stdin, and the exit code as GENBATCH_RUN_EXIT_CODE.", examples: []any{"mail -s 'labels are done' me@example.com"}},
+	"on_finish_timeout": {text: "How long the command of on_finish may take before it is killed.", none: "1m", fallback: "1m"},
+	"webhook":           {text: "Where the summary is posted when a run has ended, however it ended: an address, or a group with a secret that signs it as Standard Webhooks has it.", examples: []any{"https://example.com/hook", map[string]any{"url": "https://example.com/hook", "secret_env": "HOOK_SECRET"}}},
+
+	"webhook.url":         {text: "The address, which may hold a secret itself: it is not stored and not shown.", examples: []any{"https://example.com/hook"}},
+	"webhook.secret_env":  {text: "The name of the environment variable with the secret that signs: whsec_ and base64. Several, with spaces between them, sign all.", examples: []any{"HOOK_SECRET"}},
+	"webhook.secret_file": {text: "The path of a file with the secret, or with several.", examples: []any{"~/.config/genbatch/hook.secret"}},
+	"webhook.timeout":     {text: "How long all attempts to post may take together.", none: "30s", fallback: "30s"},
+
 	"classify.text": {text: "The text to label: a template over the columns, or @FILE.", examples: []any{"{{.body}}", "{{.title}}\n\n{{.body}}"}},
 	"classify.labels": {text: "The labels, at least two: a list, or a map of each label to a description that tells the model what it means. @FILE has one label a line.",
 		examples: []any{[]string{"spam", "other"}, map[string]any{"billing": "invoices and refunds", "shipping": "parcels and delays"}}},

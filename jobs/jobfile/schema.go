@@ -136,6 +136,9 @@ func shapeOf(t reflect.Type, key string) (object, error) {
 	case reflect.TypeFor[spec.Checks]():
 		item, err := group(reflect.TypeFor[spec.Check](), "check")
 		return oneOrMany(anyOf(text().with("minLength", 1), item.with("required", []string{"expr"}))), err
+	case reflect.TypeFor[spec.Webhook]():
+		of, err := group(t, key)
+		return anyOf(pattern(webhook, "Write an address, such as https://example.com/hook."), of.with("dependencies", object{{"secret_env", forbid("Keep secret_env or secret_file.", "secret_file")}})), err
 	case reflect.TypeFor[map[string]string]():
 		return object{{"type", "object"}, {"additionalProperties", described()}}, nil
 	}

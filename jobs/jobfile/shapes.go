@@ -5,6 +5,7 @@ import "github.com/genbatch/genbatch/jobs/spec"
 // What is known of a key beyond the type of its field.
 
 const (
+	webhook = `https?://[^\s/?#]+(?:[/?#]\S*)?`
 	address = `\s*https?://\S+\s*`
 
 	number = `(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)`
@@ -37,6 +38,7 @@ func shapes() map[string]object {
 		"null":                oneOrMany(object{{"type", []string{"string", "number", "null"}}}), // null: NULL names that text
 		"endpoint":            anyOf(words("google", "vertex", "yescale", "gptproto", "sim"), pattern(address, "")),
 		"base_url":            pattern(address, ""),
+		"webhook.url":         pattern(webhook, "Write an address, such as https://example.com/hook."),
 		"auth":                words("x-goog-api-key", "bearer", "raw", "query", "none", "oauth"),
 		"header":              oneOrMany(pattern(`\s*[^\s:=]+\s*=[^\r\n]*`, "Write NAME=VALUE.")),
 		"schema_field":        words("responseJsonSchema", "responseSchema"),

@@ -53,6 +53,9 @@ func (s *Spec) Check() error {
 	if err := checkChecks(s.Checks); err != nil {
 		return err
 	}
+	if err := checkHooks(s); err != nil {
+		return err
+	}
 	return s.checkRequest()
 }
 

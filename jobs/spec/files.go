@@ -36,7 +36,7 @@ func (s *Spec) MakePathsAbsolute() error {
 // out paths that are empty or "-". What the Spec points to is copied before it is changed.
 func (s *Spec) MapPaths(to func(path string) string) {
 	s.Input = slices.Clone(s.Input)
-	paths := []*string{&s.Output, &s.State, &s.APIKeyFile, &s.Prices, &s.MediaRoot}
+	paths := []*string{&s.Output, &s.State, &s.APIKeyFile, &s.Prices, &s.MediaRoot, &s.Webhook.SecretFile}
 	for i := range s.Input {
 		paths = append(paths, &s.Input[i])
 	}
@@ -95,6 +95,7 @@ func (s *Spec) resolve(dir string) {
 	at(&s.Prices)
 	s.resolveSchema(at)
 	at(&s.MediaRoot)
+	at(&s.Webhook.SecretFile)
 	for _, text := range s.texts() {
 		if file, ok := fileOf(*text); ok {
 			at(&file)

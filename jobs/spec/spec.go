@@ -104,6 +104,11 @@ type Spec struct {
 	// ReviewBelow marks rows whose confidence is below it, in a column. It is from 0, which
 	// marks none, to 1.
 	ReviewBelow float64 `json:"review_below,omitempty"`
+
+	// At the end of a run of the command. Jobs that are run from Go do without.
+	OnFinish        string        `json:"on_finish,omitempty"`         // a command of the shell, which gets the summary
+	OnFinishTimeout time.Duration `json:"on_finish_timeout,omitempty"` // how long it may take; default: 1m
+	Webhook         Webhook       `json:"webhook,omitzero"`            // where the summary is posted
 }
 
 // StateDir returns the folder in which the job keeps its state. If the output is stdout,

@@ -264,7 +264,7 @@ var groups = []struct {
 }{
 	{"", reflect.TypeFor[Spec]()}, {"classify", reflect.TypeFor[Classify]()}, {"questions", reflect.TypeFor[Question]()}, {"summarize", reflect.TypeFor[Summarize]()},
 	{"extract", reflect.TypeFor[Extract]()}, {"raw", reflect.TypeFor[Raw]()}, {"examples", reflect.TypeFor[Examples]()}, {"media", reflect.TypeFor[MediaColumn]()},
-	{"expected", reflect.TypeFor[ExpectedColumn]()},
+	{"expected", reflect.TypeFor[ExpectedColumn]()}, {"webhook", reflect.TypeFor[Webhook]()},
 }
 
 // keysOf returns the keys of a group.
@@ -301,6 +301,8 @@ func unknownKey(t *token.Token, group reflect.Type, parent string) error {
 	switch {
 	case near != "":
 		return &Error{Err: err, Hint: fmt.Sprintf("did you mean %q?", near)}
+	case parent == "webhook" && secretKey.MatchString(name):
+		return &Error{Err: err, Hint: "a job file holds no secret: put it into the variable that secret_env: names, or the file that secret_file: names"}
 	case secretKey.MatchString(name):
 		return &Error{Err: err, Hint: "a job file holds no key: put it into the environment, as GEMINI_API_KEY or what api_key_env: names, or into a file that api_key_file: names"}
 	}

@@ -226,10 +226,13 @@ func CheckValues(args []string, commands []*cli.Command) error {
 	return nil
 }
 
-// UnknownVariables says which variables GENBATCH_… of the environment no flag reads. One that
-// a job names as that of its key is known.
-func UnknownVariables(environ []string, key string, commands []*cli.Command) (warnings []string) {
-	known := map[string]bool{"GENBATCH_API_KEY": true, key: true}
+// UnknownVariables says which variables GENBATCH_… of the environment no flag reads. Others are
+// known too, such as one that a job names as that of its key.
+func UnknownVariables(environ []string, commands []*cli.Command, others ...string) (warnings []string) {
+	known := map[string]bool{"GENBATCH_API_KEY": true}
+	for _, name := range others {
+		known[name] = true
+	}
 	for _, c := range commands {
 		for _, f := range c.Flags {
 			if d, ok := f.(cli.DocGenerationFlag); ok {
