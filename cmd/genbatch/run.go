@@ -70,14 +70,13 @@ func runJob(c *cli.Context, con *console) error {
 	if err != nil {
 		return err
 	}
-	ended, err := con.runOpened(c, spec, o)
+	ended, err := con.runOpened(c, spec, o, jobFile)
 	if err != nil {
 		return err
 	}
 	// The job is closed by now: a command that takes its time keeps no other run out.
 	ctx, stop := con.untilSignalSaying(c.Context, "what is done at the end of the run is broken off")
 	defer stop()
-	ended.JobFile = jobFile
 	atEnd.Tell(ctx, ended)
 	return &outcome{ended.ExitCode}
 }
@@ -93,7 +92,7 @@ func jobFileOf(c *cli.Context) (string, error) {
 
 // runOpened opens a job, runs it, says what it came to, and closes it. The error is why no
 // run has begun.
-func (con *console) runOpened(c *cli.Context, spec *jobs.Spec, o jobs.Options) (*hooks.Run, error) {
+func (con *console) runOpened(c *cli.Context, spec *jobs.Spec, o jobs.Options, jobFile string) (*hooks.Run, error) {
 	job, err := jobs.Open(*spec, o)
 	if err != nil {
 		return nil, err
@@ -108,10 +107,11 @@ func (con *console) runOpened(c *cli.Context, spec *jobs.Spec, o jobs.Options) (
 
 	ctx, stop := con.untilSignal(c.Context)
 	defer stop()
+	resolved := job.Spec()
+	beginJob(&o, resolved, jobFile)
 	show := newDisplay(c, con, job)
 	summary, err := job.Run(ctx)
 	show.close()
-	resolved := job.Spec()
 	if err == nil && spec.Output == "-" {
 		err = con.copyOut(resolved.Output)
 		summary.Output = "stdout"
@@ -121,11 +121,12 @@ func (con *console) runOpened(c *cli.Context, spec *jobs.Spec, o jobs.Options) (
 	}
 	r := report.Summary{Summary: summary, Total: show.total.Load(), Err: err, ExitCode: exitCode(summary, err)}
 	show.finish(r)
+	endJob(&o, resolved.StateDir(), r)
 	text, err := r.MarshalJSON()
 	if err != nil {
 		return nil, err
 	}
-	return &hooks.Run{Record: text, ExitCode: r.ExitCode, Output: resolved.Output, State: resolved.StateDir(), Ended: time.Now()}, nil
+	return &hooks.Run{Record: text, ExitCode: r.ExitCode, Output: resolved.Output, State: resolved.StateDir(), JobFile: jobFile, Ended: time.Now()}, nil
 }
 
 // confirmFresh asks before a journal is set aside, since its answers were paid for.

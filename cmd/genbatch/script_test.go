@@ -17,12 +17,27 @@ import (
 // TestMain makes the test binary the commands of the scripts as well: genbatch
 // itself, and exits.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(stateless{m}, map[string]func(){
 		"genbatch": main,
 		"exits":    exits,
 		"within":   within,
 		"words":    words,
 	})
+}
+
+// stateless runs tests away from what the user's own runs have left. Scripts have a place of
+// their own for that, each.
+type stateless struct{ *testing.M }
+
+func (m stateless) Run() int {
+	dir, err := os.MkdirTemp("", "genbatch-cmd-test-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	os.Setenv("XDG_STATE_HOME", dir)
+	return m.M.Run()
 }
 
 // TestScripts runs the scripts below testdata, one subject each, against the

@@ -36,7 +36,7 @@ var house = []floor{
 		{"internal/release", nil},
 	}},
 	{"commands", []room{
-		{"cmd/genbatch", []string{"cmd/genbatch/internal/...", "jobs", "jobs/compare", "jobs/draft", "jobs/jobfile", "jobs/remote", "jobs/report", "jobs/report/detail", "batch", "batch/price", "batch/quota", "internal/message", "internal/redact", "internal/sim", "internal/terminal", "internal/version"}},
+		{"cmd/genbatch", []string{"cmd/genbatch/internal/...", "jobs", "jobs/compare", "jobs/draft", "jobs/jobfile", "jobs/registry", "jobs/remote", "jobs/report", "jobs/report/detail", "jobs/report/runs", "batch", "batch/price", "batch/quota", "internal/message", "internal/redact", "internal/sim", "internal/terminal", "internal/version"}},
 	}},
 	{"the command line", []room{
 		{"cmd/genbatch/internal/hooks", []string{"jobs/spec", "batch/gemini", "internal/message", "internal/redact", "internal/version"}},
@@ -45,7 +45,8 @@ var house = []floor{
 		{"cmd/genbatch/internal/manual", []string{"internal/terminal"}},
 		{"cmd/genbatch/internal/args", []string{"jobs", "batch", "internal/message", "internal/terminal"}},
 	}},
-	{"reports of rows", []room{
+	{"reports of rows and runs", []room{
+		{"jobs/report/runs", []string{"jobs/report", "jobs/registry", "jobs", "internal/apijson", "internal/terminal"}},
 		{"jobs/report/detail", []string{"jobs/report", "jobs", "batch", "batch/price", "internal/apijson", "internal/message", "internal/terminal"}},
 	}},
 	{"runs from outside", []room{
@@ -81,6 +82,7 @@ var house = []floor{
 		{"jobs/internal/prune", []string{"jobs/internal/work", "jobs/record", "jobs/spec", "batch", "batch/journal", "batch/price"}},
 		{"jobs/internal/planner", []string{"jobs/internal/work", "jobs/cost", "jobs/plan", "batch", "batch/gemini/batches", "batch/journal", "batch/price", "batch/quota", "internal/apijson"}},
 		{"jobs/jobfile", []string{"jobs/spec", "internal/apijson"}},
+		{"jobs/registry", []string{"jobs/internal/state", "batch/price", "internal/durable"}},
 	}},
 	{"steering", []room{
 		{"jobs/internal/control", []string{"jobs/internal/budget", "jobs/internal/state", "jobs/internal/tier", "jobs/record", "jobs/spec", "batch", "batch/price", "batch/quota"}},

@@ -33,7 +33,7 @@ func Variables() []Entry {
 		{Name: "HTTPS_PROXY", Text: "the proxy for requests; HTTP_PROXY and NO_PROXY are obeyed too"},
 		{Name: "NO_COLOR", Text: "if it is set, no colours, as with --no-color"},
 		{Name: "TERM", Text: "if it is dumb, progress is written in lines rather than as a bar"},
-		{Name: "XDG_STATE_HOME", Text: "the folder under which learned limits are kept"},
+		{Name: "XDG_STATE_HOME", Text: "the folder under which learned limits are kept, and which jobs were run"},
 		{Name: "HOME", Text: "the folder that ~ stands for, and in which ~/.local/state is; USERPROFILE on Windows"},
 		{Name: "TMPDIR", Text: "where temporary files go"},
 		{Name: "GOGC", Text: "how rarely memory is collected, for programs in Go; by itself genbatch chooses that by what it holds"},
@@ -44,6 +44,6 @@ func Variables() []Entry {
 func Files() []Entry {
 	return []Entry{
 		{Name: "OUTPUT.genbatch", Text: "the state folder of a job: its journal with every answer, and what the next run needs to carry on. --state names another place"},
-		{Name: "$XDG_STATE_HOME/genbatch", Text: "what runs leave about the limits of endpoints, keys and models; ~/.local/state/genbatch if the variable is not set"},
+		{Name: "$XDG_STATE_HOME/genbatch", Text: "what runs leave about the limits of endpoints, keys and models, and where their jobs are; ~/.local/state/genbatch if the variable is not set"},
 	}
 }
