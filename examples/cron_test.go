@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-var crontabLine = regexp.MustCompile(`^(?:[0-9*/,-]+ +){5}(/.+)$`)
+var crontabLine = regexp.MustCompile(`^(?:[0-9*/,-]+ +){5}((?:/|cd /).+)$`)
 
 // A cron runs the command of the example's crontab as cron does: by /bin/sh, with the
 // environment that the crontab gives and nothing else, and without a stdin.

@@ -27,9 +27,16 @@ func TestSystemdUnits(t *testing.T) {
 	if err := os.Rename(filepath.Join(dir, "genbatch@.timer"), timer); err != nil {
 		t.Fatal(err)
 	}
+	failed := filepath.Join(dir, "genbatch-failed@tickets.service")
+	if err := os.Rename(filepath.Join(dir, "genbatch-failed@.service"), failed); err != nil {
+		t.Fatal(err)
+	}
+	if unit := readUnit(t, service); strings.ReplaceAll(unit["OnFailure"], "%i", "tickets") != filepath.Base(failed) {
+		t.Errorf("a failure starts %s", unit["OnFailure"])
+	}
 	// verify looks whether the program is there.
 	replace(t, service, "/usr/bin/genbatch", program())
-	if out, err := exec.Command(analyze, "verify", service, timer).CombinedOutput(); err != nil || len(out) > 0 {
+	if out, err := exec.Command(analyze, "verify", service, timer, failed).CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("systemd-analyze verify: %v\n%s", err, out)
 	}
 	// The exposure is at most 2.0 of 10: "OK".

@@ -52,6 +52,7 @@ func listJobs(c *cli.Context, con *console) error {
 		one := runs.Run{Job: j, Batches: jobs.LiveBatches(j.State)}
 		// A folder that cannot be read is not running as far as can be told.
 		if one.Owner, err = jobs.Running(j.State); err == nil && one.Owner != nil {
+			one.Live = runs.Ask(c.Context, j.State)
 			running = append(running, one)
 		} else if !c.Bool("running") {
 			others = append(others, one)

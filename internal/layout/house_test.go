@@ -46,7 +46,7 @@ var house = []floor{
 		{"cmd/genbatch/internal/args", []string{"jobs", "batch", "internal/message", "internal/terminal"}},
 	}},
 	{"reports of rows and runs", []room{
-		{"jobs/report/runs", []string{"jobs/report", "jobs/registry", "jobs", "internal/apijson", "internal/terminal"}},
+		{"jobs/report/runs", []string{"jobs/remote", "jobs/report", "jobs/registry", "jobs", "batch/price", "internal/apijson", "internal/terminal"}},
 		{"jobs/report/detail", []string{"jobs/report", "jobs", "batch", "batch/price", "internal/apijson", "internal/message", "internal/terminal"}},
 	}},
 	{"runs from outside", []room{

@@ -27,7 +27,11 @@ type runJSON struct {
 	Last    time.Time   `json:"last_started"`
 	Process *jobs.Owner `json:"process"` // null: none runs it
 	Batches int         `json:"batches"`
-	Ending  *endingJSON `json:"ending"` // null: it runs, or was broken off
+
+	Progress    json.RawMessage `json:"progress"`     // null: no process runs it, or it does not say
+	PausedSince *time.Time      `json:"paused_since"` // null: it is not paused
+
+	Ending *endingJSON `json:"ending"` // null: it runs, or was broken off
 }
 
 // endingJSON is [registry.Ending] as JSON.
@@ -48,6 +52,12 @@ func (a At) MarshalJSON() ([]byte, error) {
 	record := runJSON{
 		Type: "job", Phase: r.PhaseAt(a.Now), Text: r.TextAt(a.Now), Output: r.Output, State: r.State, JobFile: r.JobFile, Model: r.Model,
 		First: r.First, Last: r.Last, Process: r.Owner, Batches: r.Batches,
+	}
+	if l := r.Live; l != nil && r.Owner != nil {
+		record.Progress = l.Progress
+		if !l.PausedSince.IsZero() {
+			record.PausedSince = &l.PausedSince
+		}
 	}
 	if e := r.Ending; e != nil && r.Owner == nil {
 		record.Ending = &endingJSON{At: e.At, ExitCode: e.ExitCode, NotOK: e.NotOK, Left: e.Left, Simulated: e.Simulated}

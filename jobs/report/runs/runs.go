@@ -19,6 +19,7 @@ import (
 type Run struct {
 	registry.Job
 	Owner   *jobs.Owner // the process that runs it; nil if none does
+	Live    *Live       // what that process says; nil if it was not asked, or did not answer
 	Batches int         // batch jobs that are at work at the endpoint
 }
 
@@ -28,7 +29,8 @@ type Phase string
 // The phases.
 const (
 	Running     Phase = "running"
-	Waiting     Phase = "waiting"     // for a batch job, or for the quota of the day; no process runs it
+	Paused      Phase = "paused"
+	Waiting     Phase = "waiting"     // for a batch job or a quota, whether or not a process runs it
 	Finished    Phase = "finished"    // the output is written
 	Interrupted Phase = "interrupted" // by a signal
 	Ended       Phase = "ended"       // early, for another reason
@@ -39,6 +41,10 @@ const (
 func (r *Run) PhaseAt(now time.Time) Phase {
 	e := r.Ending
 	switch {
+	case r.Owner != nil && r.Live != nil && !r.Live.PausedSince.IsZero():
+		return Paused
+	case r.Owner != nil && r.Live != nil && r.Live.waits():
+		return Waiting
 	case r.Owner != nil:
 		return Running
 	case r.Batches > 0 || e != nil && e.Until.After(now):
@@ -64,8 +70,7 @@ var reasons = map[int]string{
 // TextAt says in words how the job stands at a time.
 func (r *Run) TextAt(now time.Time) string {
 	e := r.Ending
-	switch r.PhaseAt(now) {
-	case Running:
+	if r.Owner != nil {
 		text := "running for " + since(now.Sub(r.Owner.Since))
 		if host, err := os.Hostname(); err == nil && r.Owner.Host != host {
 			text += ", on " + r.Owner.Host
@@ -73,7 +78,12 @@ func (r *Run) TextAt(now time.Time) string {
 		if r.Batches > 0 {
 			text += ", with " + report.Many(int64(r.Batches), "batch job") + " at work"
 		}
+		if r.Live != nil {
+			text += r.Live.text(now)
+		}
 		return text
+	}
+	switch r.PhaseAt(now) {
 	case Waiting:
 		if r.Batches > 0 {
 			return "waiting for " + report.Many(int64(r.Batches), "batch job") + "; the next run collects them"
@@ -122,6 +132,8 @@ func (r *Run) at() time.Time {
 // cost is what the job or its last run cost, as a text.
 func (r *Run) cost() string {
 	switch e := r.Ending; {
+	case r.Owner != nil && r.Live != nil:
+		return r.Live.cost()
 	case r.Owner != nil || e == nil:
 		return "-"
 	case e.Cost == nil:

@@ -1,8 +1,11 @@
 package runs
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +14,7 @@ import (
 	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs"
 	"github.com/genbatch/genbatch/jobs/registry"
+	"github.com/genbatch/genbatch/jobs/remote"
 )
 
 // now is a Sunday.
@@ -114,5 +118,69 @@ func TestJSON(t *testing.T) {
 	run.Ending.Cost = nil
 	if text, err = (At{&run, now}).MarshalJSON(); err != nil || !strings.Contains(string(text), `"ending":null`) {
 		t.Errorf("it is written as %s, %v", text, err)
+	}
+}
+
+// A steered run answers as one does that is served. It can do nothing else.
+type steered struct {
+	remote.Controller
+	state remote.State
+	slow  bool // it does not answer in time
+}
+
+func (s *steered) State(ctx context.Context, _ int64) (*remote.State, error) {
+	if s.slow {
+		<-ctx.Done()
+	}
+	return &s.state, nil
+}
+
+// What a run says of itself over its socket stands in the list.
+func TestLive(t *testing.T) {
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	paused := now.Add(-3 * time.Minute)
+	record := func(inFlight int, limit string) json.RawMessage {
+		return json.RawMessage(fmt.Sprintf(`{"type":"progress","rows":3214,"total":5000,"in_flight":%d,"cost_usd":0.31,"quota":{"limit":%q,"text":"waiting: 5 rpm (learned), next slot 8.1 s"}}`, inFlight, limit))
+	}
+	for name, one := range map[string]struct {
+		run   steered
+		phase Phase
+		text  string
+		cost  string
+	}{
+		"runs":     {steered{state: remote.State{Progress: record(12, "")}}, Running, "running for 12 min: 3,214 of 5,000 rows (64 %)", "$0.31"},
+		"is bound": {steered{state: remote.State{Progress: record(12, "rpm")}}, Running, "running for 12 min: 3,214 of 5,000 rows (64 %); waiting: 5 rpm (learned), next slot 8.1 s", "$0.31"},
+		"waits":    {steered{state: remote.State{Progress: record(0, "rpm")}}, Waiting, "running for 12 min: 3,214 of 5,000 rows (64 %); waiting: 5 rpm (learned), next slot 8.1 s", "$0.31"},
+		"paused":   {steered{state: remote.State{Progress: record(0, "rpm"), Steering: remote.Steering{PausedSince: &paused}}}, Paused, "running for 12 min: 3,214 of 5,000 rows (64 %); paused for 3 min", "$0.31"},
+		"stopping": {steered{state: remote.State{Progress: record(3, ""), Steering: remote.Steering{Stopping: true}}}, Running, "running for 12 min: 3,214 of 5,000 rows (64 %); stopping", "$0.31"},
+		"hangs":    {steered{slow: true}, Running, "running for 12 min", "-"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			owner := jobs.Owner{PID: os.Getpid(), Host: host, Since: now.Add(-12 * time.Minute)}
+			text, err := json.Marshal(owner)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "lock"), text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			server, err := remote.Serve(dir, &one.run)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer server.Close()
+			begin := time.Now()
+			run := Run{Owner: &owner, Live: Ask(t.Context(), dir)}
+			if took := time.Since(begin); took > 5*time.Second {
+				t.Errorf("it took %v", took)
+			}
+			if phase, text, cost := run.PhaseAt(now), run.TextAt(now), run.cost(); phase != one.phase || text != one.text || cost != one.cost {
+				t.Errorf("it is %q, %q, %q; want %q, %q, %q", phase, text, cost, one.phase, one.text, one.cost)
+			}
+		})
 	}
 }
