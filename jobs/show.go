@@ -44,22 +44,10 @@ func Show(ctx context.Context, job Spec, o Options, s Selection) (*Shown, error)
 	if shown.Running, err = state.Owner(j.state.Dir); err != nil {
 		return nil, err
 	}
-	if j.journal, err = state.ViewJournal(j.state.Dir); err != nil {
+	if shown.InputError, err = openToShow(j); err != nil {
 		return nil, err
 	}
 	shown.Damage = j.journal.Damage()
-	in, err := j.openReader()
-	if err == nil {
-		err = j.makeList(in)
-	}
-	if err != nil {
-		j.list, shown.InputError = nil, err
-	} else {
-		j.list.Use(j.journal)
-		if err := j.takeSample(); err != nil {
-			return nil, err
-		}
-	}
 	found, err := j.deriver().Show(ctx, &s)
 	if err != nil {
 		if _, refused := errors.AsType[*SpecError](err); refused && shown.InputError != nil {
@@ -72,4 +60,22 @@ func Show(ctx context.Context, job Spec, o Options, s Selection) (*Shown, error)
 		shown.Simulated = shown.Simulated || d.Result != nil && cost.IsSimulated(d.Result.ModelVersion)
 	}
 	return shown, batchstate.Locate(j.state.Dir, shown.Rows)
+}
+
+// openToShow opens the journal as it stands, and the input. inputErr is why the input cannot be
+// read; then there is no list.
+func openToShow(j *Job) (inputErr, err error) {
+	if j.journal, err = state.ViewJournal(j.state.Dir); err != nil {
+		return nil, err
+	}
+	in, err := j.openReader()
+	if err == nil {
+		err = j.makeList(in)
+	}
+	if err != nil {
+		j.list = nil
+		return err, nil
+	}
+	j.list.Use(j.journal)
+	return nil, j.takeSample()
 }

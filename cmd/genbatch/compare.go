@@ -51,9 +51,6 @@ func compareCommand(con *console) *cli.Command {
 }
 
 func compareRuns(c *cli.Context, con *console) error {
-	if c.NArg() != 2 {
-		return &jobs.SpecError{Err: fmt.Errorf("%s named, and two are compared", message.Plural(c.NArg(), "run")), Hint: "name two job files, or outputs of runs: genbatch compare A B"}
-	}
 	if c.Bool("json") && c.Bool("markdown") {
 		return &jobs.SpecError{Err: errors.New("--json and --markdown are given"), Hint: "choose one"}
 	}
@@ -61,40 +58,7 @@ func compareRuns(c *cli.Context, con *console) error {
 	if err != nil {
 		return err
 	}
-	config := compare.Config{Key: c.String("key"), Fields: c.StringSlice("field"), Changed: c.String("changed"), Expected: make(map[string]string)}
-	for _, pair := range c.StringSlice("expected") {
-		field, column, ok := strings.Cut(pair, "=")
-		if !ok {
-			field, column = "", pair
-		}
-		config.Expected[field] = column
-	}
-	if _, err := os.Stat(config.Changed); err == nil && !c.Bool("force") {
-		return &jobs.SpecError{Err: fmt.Errorf("%s is there", config.Changed), Hint: "name another file with --changed, or replace it with --force"}
-	}
-	log, err := newLog(c, con.stderr)
-	if err != nil {
-		return err
-	}
-	var states [2]string
-	for i, arg := range c.Args().Slice() {
-		side, state, done, err := sideOf(arg, &config, log)
-		if err != nil {
-			return err
-		}
-		defer done()
-		states[i] = state
-		if i == 0 {
-			config.A = side
-		} else {
-			config.B = side
-		}
-	}
-	if states[0] == states[1] {
-		return &jobs.SpecError{Err: fmt.Errorf("%s and %s are the same run", config.A.Name, config.B.Name),
-			Hint: "to compare two prompts, run each with an output of its own"}
-	}
-	found, err := compare.Run(c.Context, config)
+	found, _, err := compareSides(c, con)
 	if err != nil {
 		return err
 	}
@@ -111,6 +75,47 @@ func compareRuns(c *cli.Context, con *console) error {
 		con.print(c, shown)
 	}
 	return &outcome{shown.ExitCode}
+}
+
+// compareSides compares the two runs that are named. It also returns the jobs of both.
+func compareSides(c *cli.Context, con *console) (found *compare.Comparison, sides [2]jobs.Spec, err error) {
+	if c.NArg() != 2 {
+		return nil, sides, &jobs.SpecError{Err: fmt.Errorf("%s named, and two are compared", message.Plural(c.NArg(), "run")), Hint: "name two job files, or outputs of runs: genbatch " + c.Command.Name + " A B"}
+	}
+	config := compare.Config{Key: c.String("key"), Fields: c.StringSlice("field"), Changed: c.String("changed"), Expected: make(map[string]string)}
+	for _, pair := range c.StringSlice("expected") {
+		field, column, ok := strings.Cut(pair, "=")
+		if !ok {
+			field, column = "", pair
+		}
+		config.Expected[field] = column
+	}
+	if _, err := os.Stat(config.Changed); err == nil && !c.Bool("force") {
+		return nil, sides, &jobs.SpecError{Err: fmt.Errorf("%s is there", config.Changed), Hint: "name another file with --changed, or replace it with --force"}
+	}
+	log, err := newLog(c, con.stderr)
+	if err != nil {
+		return nil, sides, err
+	}
+	for i, arg := range c.Args().Slice() {
+		side, job, done, err := sideOf(arg, &config, log)
+		if err != nil {
+			return nil, sides, err
+		}
+		defer done()
+		sides[i] = job
+		if i == 0 {
+			config.A = side
+		} else {
+			config.B = side
+		}
+	}
+	if sides[0].StateDir() == sides[1].StateDir() {
+		return nil, sides, &jobs.SpecError{Err: fmt.Errorf("%s and %s are the same run", config.A.Name, config.B.Name),
+			Hint: "to compare two prompts, run each with an output of its own"}
+	}
+	found, err = compare.Run(c.Context, config)
+	return found, sides, err
 }
 
 // gateOf returns what the flags say that a comparison must come to.
@@ -134,16 +139,16 @@ func gateOf(c *cli.Context) (*compare.Gate, error) {
 	return g, nil
 }
 
-// sideOf returns the run that an argument names, and its state folder; for a file without one,
-// its path. done ends its use. A run that the file of changed rows would destroy is refused.
-func sideOf(arg string, config *compare.Config, log *slog.Logger) (s *compare.Side, state string, done func(), err error) {
+// sideOf returns the run that an argument names, and its job; for a file without a state folder
+// that is one of which only the output is known. done ends its use. A run that the file of changed rows would destroy is refused.
+func sideOf(arg string, config *compare.Config, log *slog.Logger) (s *compare.Side, of jobs.Spec, done func(), err error) {
 	named, err := findJob(arg, "")
 	if errors.Is(err, fs.ErrNotExist) && !args.IsJobFile(arg) && isFile(arg) {
 		s, err = compare.OpenFile(arg)
-		return s, arg, func() {}, err
+		return s, jobs.Spec{Output: arg}, func() {}, err
 	}
 	if err != nil {
-		return nil, "", nil, err
+		return nil, of, nil, err
 	}
 	named.warnChanged(log)
 	// So the job's own evaluation goes by it, which knows its labels and its schema.
@@ -158,11 +163,11 @@ func sideOf(arg string, config *compare.Config, log *slog.Logger) (s *compare.Si
 	}
 	job, err := jobs.View(*named.Spec, jobs.Options{Log: log})
 	if err != nil {
-		return nil, "", nil, err
+		return nil, of, nil, err
 	}
 	if config.Changed != "" {
 		if err := job.CheckOther(config.Changed); err != nil {
-			return nil, "", nil, errors.Join(err, job.Close())
+			return nil, of, nil, errors.Join(err, job.Close())
 		}
 	}
 	spec := job.Spec()
@@ -172,7 +177,7 @@ func sideOf(arg string, config *compare.Config, log *slog.Logger) (s *compare.Si
 	for field, known := range jobs.AllExpected(&spec) {
 		s.Expected[field] = known.Column
 	}
-	return s, spec.StateDir(), func() { _ = job.Close() }, nil
+	return s, spec, func() { _ = job.Close() }, nil
 }
 
 func isFile(path string) bool {

@@ -36,7 +36,7 @@ var house = []floor{
 		{"internal/release", nil},
 	}},
 	{"commands", []room{
-		{"cmd/genbatch", []string{"cmd/genbatch/internal/...", "jobs", "jobs/compare", "jobs/draft", "jobs/jobfile", "jobs/registry", "jobs/remote", "jobs/report", "jobs/report/detail", "jobs/report/runs", "batch", "batch/price", "batch/quota", "internal/message", "internal/redact", "internal/sim", "internal/terminal", "internal/version"}},
+		{"cmd/genbatch", []string{"cmd/genbatch/internal/...", "jobs", "jobs/compare", "jobs/draft", "jobs/jobfile", "jobs/registry", "jobs/remote", "jobs/report", "jobs/report/detail", "jobs/report/page", "jobs/report/runs", "batch", "batch/price", "batch/quota", "internal/message", "internal/redact", "internal/sim", "internal/terminal", "internal/version"}},
 	}},
 	{"the command line", []room{
 		{"cmd/genbatch/internal/hooks", []string{"jobs/spec", "batch/gemini", "internal/message", "internal/redact", "internal/version"}},
@@ -44,6 +44,9 @@ var house = []floor{
 		{"cmd/genbatch/internal/complete", []string{"cmd/genbatch/internal/args", "cmd/genbatch/internal/manual", "jobs", "jobs/draft", "batch", "batch/price", "batch/quota", "internal/fileformat", "internal/message", "internal/sim", "internal/textfile"}},
 		{"cmd/genbatch/internal/manual", []string{"internal/terminal"}},
 		{"cmd/genbatch/internal/args", []string{"jobs", "batch", "internal/message", "internal/terminal"}},
+	}},
+	{"pages", []room{
+		{"jobs/report/page", []string{"jobs/report/...", "jobs", "jobs/compare", "jobs/overview", "batch", "batch/gemini", "batch/price", "internal/durable", "internal/redact", "internal/terminal", "internal/version"}},
 	}},
 	{"reports of rows and runs", []room{
 		{"jobs/report/runs", []string{"jobs/remote", "jobs/report", "jobs/registry", "jobs", "batch/price", "internal/apijson", "internal/terminal"}},
@@ -74,7 +77,7 @@ var house = []floor{
 	{"results", []room{
 		{"jobs/draft", []string{"jobs/jobfile", "jobs/internal/output", "jobs/internal/prompt", "jobs/internal/template", "jobs/spec", "reader", "batch", "batch/price", "internal/durable", "internal/fileformat", "internal/message", "internal/terminal", "internal/textfile"}},
 		{"jobs/internal/output", []string{
-			"jobs/internal/work", "jobs/internal/prompt", "jobs/internal/logprobs", "jobs/internal/schema", "jobs/record", "jobs/cost", "jobs/findings", "jobs/eval", "jobs/spec",
+			"jobs/internal/work", "jobs/internal/prompt", "jobs/internal/logprobs", "jobs/internal/schema", "jobs/record", "jobs/overview", "jobs/cost", "jobs/findings", "jobs/eval", "jobs/spec",
 			"reader", "writer", "batch", "batch/gemini", "batch/journal", "batch/price",
 			"internal/apijson", "internal/durable", "internal/fileformat", "internal/message",
 		}},
@@ -119,6 +122,7 @@ var house = []floor{
 		{"jobs/internal/preflight", []string{"batch/gemini", "batch/price", "internal/apijson", "internal/message"}},
 		{"jobs/internal/logprobs", []string{"batch", "batch/gemini", "internal/durable", "internal/message"}},
 		{"jobs/internal/media", []string{"jobs/spec", "batch", "batch/gemini", "internal/apijson", "internal/durable", "internal/message"}},
+		{"jobs/overview", []string{"jobs/findings", "batch", "internal/message"}},
 		{"jobs/record", []string{"jobs/cost", "batch", "batch/price", "internal/durable", "internal/message"}},
 		{"jobs/cost", []string{"jobs/eval", "jobs/findings", "batch", "batch/price", "internal/message"}},
 	}},

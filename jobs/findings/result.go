@@ -96,6 +96,9 @@ var refused = map[batch.Status]struct{ code, is, are, remedy string }{
 	batch.Truncated: {Cut, "was cut at a token limit", "were cut at a token limit", "raise max_output_tokens, or ask for less, then --retry truncated"},
 }
 
+// Remedy says what to do about rows with a status; it is empty for ok and pending.
+func Remedy(status batch.Status) string { return refused[status].remedy }
+
 // refusals returns the finding of a status other than ok.
 func (f *Fold) refusals(status batch.Status) []Finding {
 	c, what := f.statuses[status], refused[status]

@@ -118,10 +118,10 @@ func (c Cancelled) String() string {
 	writeBatches(tw, s.Batches, "")
 	if s.Run.Rows > 0 {
 		fmt.Fprintf(tw, "collected\t%s\n", statusText(&s.Run, 0))
-		fmt.Fprintf(tw, "cost\t%s\n", totalCost(&s.Run))
+		fmt.Fprintf(tw, "cost\t%s\n", TotalCost(&s.Run))
 	}
 	if s.Run.Unreported > 0 {
-		fmt.Fprintf(tw, "not reported\t%s\n", unreportedText(&s.Run))
+		fmt.Fprintf(tw, "not reported\t%s\n", Unreported(&s.Run))
 	}
 	tw.Flush()
 	return b.String()

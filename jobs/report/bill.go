@@ -22,7 +22,7 @@ func writeBill(w io.Writer, indent string, t *jobs.Totals) {
 		fmt.Fprintf(w, indent+"of it\t%s\n", parts)
 	}
 	if s := b.Retries; s.Calls > 0 {
-		fmt.Fprintf(w, indent+"retries\t%s for %s that gave no final answer%s\n", costText(s.Cost, s.Unknown), Many(s.Calls, "attempt"), inBrackets(s.Cost, cost))
+		fmt.Fprintf(w, indent+"retries\t%s for %s that gave no final answer%s\n", CostText(s.Cost, s.Unknown), Many(s.Calls, "attempt"), inBrackets(s.Cost, cost))
 	}
 	if lost := notOK(b); lost != "" {
 		fmt.Fprintf(w, indent+"rows not ok\t%s\n", lost)
@@ -33,7 +33,7 @@ func writeBill(w io.Writer, indent string, t *jobs.Totals) {
 			input += m.PromptTokens
 			cached += m.CachedTokens
 		}
-		fmt.Fprintf(w, indent+"cache\t%s of the input%s\n", percentOf(cached, input), saved(b.Parts.CacheSaved))
+		fmt.Fprintf(w, indent+"cache\t%s of the input%s\n", Percent(cached, input), saved(b.Parts.CacheSaved))
 	}
 	if len(b.Endpoints) > 1 {
 		fmt.Fprintf(w, indent+"endpoints\t%s\n", endpointsText(b))
@@ -49,7 +49,7 @@ func partsText(b *jobs.Bill, cost price.USD) string {
 		usd  price.USD
 	}{{"thinking", b.Parts.Thinking}, {"tools", b.Parts.Tool}, {"requests", b.Parts.Requests}} {
 		if p.usd < cost && p.usd > cost/200 {
-			parts = append(parts, fmt.Sprintf("%s $%s (%s)", p.what, Money(p.usd), percentOf(int64(p.usd), int64(cost))))
+			parts = append(parts, fmt.Sprintf("%s $%s (%s)", p.what, Money(p.usd), Percent(int64(p.usd), int64(cost))))
 		}
 	}
 	return strings.Join(parts, ", ")
@@ -60,7 +60,7 @@ func inBrackets(part, whole price.USD) string {
 	if part <= 0 || whole <= 0 {
 		return ""
 	}
-	return " (" + percentOf(int64(part), int64(whole)) + ")"
+	return " (" + Percent(int64(part), int64(whole)) + ")"
 }
 
 // notOK lists what the rows cost that have no good answer.
@@ -68,7 +68,7 @@ func notOK(b *jobs.Bill) string {
 	var parts []string
 	for _, status := range batch.Statuses {
 		if s := b.Statuses[status]; status != batch.OK && s.Calls > 0 {
-			parts = append(parts, fmt.Sprintf("%s %s", status, costText(s.Cost, s.Unknown)))
+			parts = append(parts, fmt.Sprintf("%s %s", status, CostText(s.Cost, s.Unknown)))
 		}
 	}
 	return strings.Join(parts, ", ")
@@ -85,7 +85,7 @@ func endpointsText(b *jobs.Bill) string {
 			break
 		}
 		s := b.Endpoints[name]
-		parts = append(parts, fmt.Sprintf("%s %s", terminal.Name(name), costText(s.Cost, s.Unknown)))
+		parts = append(parts, fmt.Sprintf("%s %s", terminal.Name(name), CostText(s.Cost, s.Unknown)))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -116,7 +116,7 @@ func writeTiers(w io.Writer, t *jobs.Totals, several bool) {
 		case d < 0:
 			against = fmt.Sprintf(", $%s more than in the standard tier", Money(-d))
 		}
-		fmt.Fprintf(w, "  tier %s\t%s, %s%s\n", terminal.Name(tier.Tier), Many(tier.Calls, "call"), costText(tier.Cost, tier.Unknown), against)
+		fmt.Fprintf(w, "  tier %s\t%s, %s%s\n", terminal.Name(tier.Tier), Many(tier.Calls, "call"), CostText(tier.Cost, tier.Unknown), against)
 	}
 }
 

@@ -31,9 +31,9 @@ func (r Comparison) String() string {
 	c := r.Comparison
 	writeSimulated(&b, c.A.Simulated || c.B.Simulated)
 	w := newTable(&b)
-	fmt.Fprintf(w, "A\t%s\n", sideText(&c.A))
-	fmt.Fprintf(w, "B\t%s\n", sideText(&c.B))
-	fmt.Fprintf(w, "pairs\t%s\n", pairsText(c))
+	fmt.Fprintf(w, "A\t%s\n", SideText(&c.A))
+	fmt.Fprintf(w, "B\t%s\n", SideText(&c.B))
+	fmt.Fprintf(w, "pairs\t%s\n", PairsText(c))
 	if c.ChangedFile != "" {
 		fmt.Fprintf(w, "written\t%s: %s that changed\n", c.ChangedFile, Many(c.Changed, "row"))
 	}
@@ -54,8 +54,8 @@ func (r Comparison) String() string {
 	return b.String()
 }
 
-// sideText says what a side is, and which of its rows are in no pair.
-func sideText(f *compare.Figures) string {
+// SideText says what a side is, and which of its rows are in no pair.
+func SideText(f *compare.Figures) string {
 	text := terminal.Line(f.Name, faultWidth)
 	if f.File {
 		text += " (the file alone)"
@@ -82,8 +82,8 @@ func ifMore(n int64, shown int) string {
 	return ""
 }
 
-// pairsText says how many pairs there are and what makes them.
-func pairsText(c *compare.Comparison) string {
+// PairsText says how many pairs there are and what makes them.
+func PairsText(c *compare.Comparison) string {
 	by := "the key " + terminal.Name(c.Key)
 	if c.Key == "" {
 		names := make([]string, len(c.Columns))
@@ -114,13 +114,13 @@ func writeField(b io.Writer, f *compare.Field) {
 			writeKnown(b, k)
 		}
 		w := newTable(b)
-		for _, line := range leftOut(k) {
+		for _, line := range LeftOut(k) {
 			fmt.Fprintf(w, "  left out\t%s\n", line)
 		}
 		w.Flush()
 	}
 	w := newTable(b)
-	fmt.Fprintf(w, "  changed\t%s\n", churnText(f))
+	fmt.Fprintf(w, "  changed\t%s\n", ChurnText(f))
 	w.Flush()
 	w.MaxLabel = terminal.Columns - 10
 	for i, flow := range f.Flows {
@@ -148,7 +148,7 @@ func writeField(b io.Writer, f *compare.Field) {
 func writeKnown(b io.Writer, k *compare.Known) {
 	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(w, "  \tA\tB\tB - A\t95% interval\t\n")
-	for _, line := range knownLines(k) {
+	for _, line := range KnownLines(k) {
 		fmt.Fprintf(w, "  %s\t\n", strings.Join(line[:], "\t"))
 	}
 	w.Flush()
@@ -156,21 +156,21 @@ func writeKnown(b io.Writer, k *compare.Known) {
 	fmt.Fprintf(b, "  %s\n", strings.Join(terminal.Wrap(line, terminal.Columns-2), "\n  "))
 }
 
-// knownLines are the lines of the table of [compare.Known].
-func knownLines(k *compare.Known) [][5]string {
+// KnownLines are the lines of the table of [compare.Known].
+func KnownLines(k *compare.Known) [][5]string {
 	lines := [][5]string{{
-		"accuracy", sharePercent(&k.AccuracyA), sharePercent(&k.AccuracyB), points(k, k.Difference), points(k, k.Interval[0]) + " to " + points(k, k.Interval[1]),
+		"accuracy", SharePercent(&k.AccuracyA), SharePercent(&k.AccuracyB), points(k, k.Difference), points(k, k.Interval[0]) + " to " + points(k, k.Interval[1]),
 	}}
 	if f := k.F1; f != nil {
 		lines = append(lines, [5]string{
-			"macro F1", scoreText(&f.A), scoreText(&f.B), signed(f.Difference, 3), signed(f.Interval[0], 3) + " to " + signed(f.Interval[1], 3),
+			"macro F1", Score(&f.A), Score(&f.B), signed(f.Difference, 3), signed(f.Interval[0], 3) + " to " + signed(f.Interval[1], 3),
 		})
 	}
 	return lines
 }
 
-// leftOut says which pairs say nothing of who is right.
-func leftOut(k *compare.Known) (lines []string) {
+// LeftOut says which pairs say nothing of who is right.
+func LeftOut(k *compare.Known) (lines []string) {
 	if k.Shown > 0 {
 		lines = append(lines, Many(k.Shown, "row")+" that a model was shown as an example")
 	}
@@ -239,12 +239,12 @@ func probability(p float64) string {
 	return strconv.FormatFloat(p, 'g', 2, 64)
 }
 
-// churnText says how many pairs changed.
-func churnText(f *compare.Field) string {
+// ChurnText says how many pairs changed.
+func ChurnText(f *compare.Field) string {
 	if f.Churn == nil {
 		return "not known: there is no pair"
 	}
-	return fmt.Sprintf("%s of %s (%s; 95%% interval %s)", Count(f.Changed), Many(f.Pairs, "row"), sharePercent(f.Churn), intervalText(f.Interval))
+	return fmt.Sprintf("%s of %s (%s; 95%% interval %s)", Count(f.Changed), Many(f.Pairs, "row"), SharePercent(f.Churn), Interval(f.Interval))
 }
 
 // valueText writes a value in so many columns.
@@ -294,15 +294,15 @@ func writeFigures(b io.Writer, c *compare.Comparison) {
 	fmt.Fprintln(b)
 	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(w, "\tA\tB\tB - A\tB / A\t\n")
-	for _, line := range figureLines(c) {
+	for _, line := range FigureLines(c) {
 		fmt.Fprintf(w, "%s\t\n", strings.Join(line[:], "\t"))
 	}
 	w.Flush()
 	t := newTable(b)
 	if len(c.Status) > 0 {
-		fmt.Fprintf(t, "status changed\t%s\n", statusFlows(c))
+		fmt.Fprintf(t, "status changed\t%s\n", StatusFlows(c))
 	}
-	if text := modelsText(c); text != "" {
+	if text := ModelsText(c); text != "" {
 		fmt.Fprintf(t, "models\t%s\n", text)
 	}
 	if n := max(c.A.Unpriced, c.B.Unpriced); n > 0 {
@@ -311,8 +311,8 @@ func writeFigures(b io.Writer, c *compare.Comparison) {
 	t.Flush()
 }
 
-// statusFlows lists which statuses became which.
-func statusFlows(c *compare.Comparison) string {
+// StatusFlows lists which statuses became which.
+func StatusFlows(c *compare.Comparison) string {
 	var parts []string
 	for _, f := range c.Status {
 		parts = append(parts, fmt.Sprintf("%s → %s %s", f.A, f.B, Count(f.Pairs)))
@@ -320,10 +320,10 @@ func statusFlows(c *compare.Comparison) string {
 	return strings.Join(parts, ", ")
 }
 
-// modelsText says which models answered.
-func modelsText(c *compare.Comparison) string {
+// ModelsText says which models answered.
+func ModelsText(c *compare.Comparison) string {
 	list := func(f *compare.Figures) string {
-		names := byCount(f.Models)
+		names := ByCount(f.Models)
 		for i := range names {
 			names[i] = terminal.Name(names[i])
 		}
@@ -336,9 +336,9 @@ func modelsText(c *compare.Comparison) string {
 	return fmt.Sprintf("A %s; B %s", cmp.Or(a, "not known"), cmp.Or(b, "not known"))
 }
 
-// figureLines are the lines of the table of both sides' figures: what it is, A, B, B less A,
+// FigureLines are the lines of the table of both sides' figures: what it is, A, B, B less A,
 // and B divided by A.
-func figureLines(c *compare.Comparison) (lines [][5]string) {
+func FigureLines(c *compare.Comparison) (lines [][5]string) {
 	count := func(what string, a, b int64) {
 		if a != 0 || b != 0 {
 			lines = append(lines, [5]string{what, Count(a), Count(b), countDifference(b - a), ratioText(float64(a), float64(b))})
@@ -404,18 +404,18 @@ func (r Comparison) Markdown() string {
 	for _, failure := range r.Failures {
 		fmt.Fprintf(&b, "**Failed**: %s.\n\n", markdown(failure))
 	}
-	fmt.Fprintf(&b, "- A: %s\n- B: %s\n- pairs: %s\n", markdown(sideText(&c.A)), markdown(sideText(&c.B)), markdown(pairsText(c)))
+	fmt.Fprintf(&b, "- A: %s\n- B: %s\n- pairs: %s\n", markdown(SideText(&c.A)), markdown(SideText(&c.B)), markdown(PairsText(c)))
 	if len(c.Status) > 0 {
-		fmt.Fprintf(&b, "- status changed: %s\n", statusFlows(c))
+		fmt.Fprintf(&b, "- status changed: %s\n", StatusFlows(c))
 	}
-	if text := modelsText(c); text != "" {
+	if text := ModelsText(c); text != "" {
 		fmt.Fprintf(&b, "- models: %s\n", markdown(text))
 	}
 	for i := range c.Fields {
 		writeFieldMarkdown(&b, &c.Fields[i])
 	}
 	b.WriteString("\n")
-	writeMarkdownTable(&b, []string{"", "A", "B", "B - A", "B / A"}, figureLines(c))
+	writeMarkdownTable(&b, []string{"", "A", "B", "B - A", "B / A"}, FigureLines(c))
 	return b.String()
 }
 
@@ -425,13 +425,13 @@ func writeFieldMarkdown(b *strings.Builder, f *compare.Field) {
 		fmt.Fprintf(b, "\n%s\n", Verdict(k))
 		if k.Rows > 0 {
 			b.WriteString("\n")
-			writeMarkdownTable(b, []string{"", "A", "B", "B - A", "95% interval"}, knownLines(k))
+			writeMarkdownTable(b, []string{"", "A", "B", "B - A", "95% interval"}, KnownLines(k))
 		}
-		for _, line := range leftOut(k) {
+		for _, line := range LeftOut(k) {
 			fmt.Fprintf(b, "\nLeft out: %s.\n", line)
 		}
 	}
-	fmt.Fprintf(b, "\nChanged: %s.\n", churnText(f))
+	fmt.Fprintf(b, "\nChanged: %s.\n", ChurnText(f))
 	if len(f.Flows) == 0 {
 		return
 	}

@@ -17,7 +17,7 @@ func bandsText(c *jobs.Calibration) string {
 			parts = append(parts, "…")
 			break
 		}
-		parts = append(parts, fmt.Sprintf("%.1f to %.1f: %s right of %s", b.From, b.To, sharePercent(&b.Accuracy), Count(b.Rows)))
+		parts = append(parts, fmt.Sprintf("%.1f to %.1f: %s right of %s", b.From, b.To, SharePercent(&b.Accuracy), Count(b.Rows)))
 	}
 	return fmt.Sprintf("%s (calibration error %s)", strings.Join(parts, ", "), beforeAndAfter(*c.Error, c.Calibrated, func(k *jobs.Calibrated) float64 { return k.Error }, "%.2f"))
 }
@@ -62,10 +62,10 @@ func writeReview(w io.Writer, r *jobs.Review) {
 	kept := "none"
 	if r.Kept > 0 {
 		share := float64(r.Kept) / float64(all)
-		kept = fmt.Sprintf("%s (%s)", Many(r.Kept, "row"), sharePercent(&share))
+		kept = fmt.Sprintf("%s (%s)", Many(r.Kept, "row"), SharePercent(&share))
 	}
 	if r.Compared > 0 {
-		kept += fmt.Sprintf(", of which %s are right (%s of %s compared; 95%% interval %s)", sharePercent(r.Accuracy), Count(r.Correct), Count(r.Compared), intervalText(r.Interval))
+		kept += fmt.Sprintf(", of which %s are right (%s of %s compared; 95%% interval %s)", SharePercent(r.Accuracy), Count(r.Correct), Count(r.Compared), Interval(r.Interval))
 	}
 	fmt.Fprintf(tw, "  at or above %v\t%s\n", r.Below, kept)
 	tw.Flush()

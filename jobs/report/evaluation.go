@@ -54,17 +54,17 @@ func writeOverview(w io.Writer, all []*jobs.Evaluation) {
 	for _, e := range all {
 		interval, besides := "–", "–"
 		if e.Interval != nil {
-			interval = intervalText(e.Interval)
+			interval = Interval(e.Interval)
 		}
 		switch {
 		case len(e.Labels) > 0 && e.Rows > 0:
-			besides = "macro F1 " + scoreText(e.Macro.F1)
+			besides = "macro F1 " + Score(e.Macro.F1)
 		case e.Jaccard != nil && e.Rows > 0:
-			besides = "micro F1 " + scoreText(e.Micro.F1)
+			besides = "micro F1 " + Score(e.Micro.F1)
 		case e.Numbers != nil && e.Numbers.Rows > 0:
 			besides = "mean error ±" + figureText(*e.Numbers.MeanAbsoluteError)
 		}
-		fmt.Fprintf(tw, "  %s\t%s\t%s\t%s\t%s\t%s\t\n", shortLabel(e.Column), e.Kind, Count(e.Rows), sharePercent(e.Accuracy), interval, besides)
+		fmt.Fprintf(tw, "  %s\t%s\t%s\t%s\t%s\t%s\t\n", shortLabel(e.Column), e.Kind, Count(e.Rows), SharePercent(e.Accuracy), interval, besides)
 	}
 	tw.Flush()
 }
@@ -82,14 +82,14 @@ func writeEvaluation(w io.Writer, e *jobs.Evaluation) {
 	if e.Rows == 0 {
 		fmt.Fprintf(tw, "  %s\tnot known: no row could be compared\n", what)
 	} else {
-		fmt.Fprintf(tw, "  %s\t%s (%s of %s; 95%% interval %s)\n", what, sharePercent(e.Accuracy), Count(e.Correct), Many(e.Rows, "row"), intervalText(e.Interval))
+		fmt.Fprintf(tw, "  %s\t%s (%s of %s; 95%% interval %s)\n", what, SharePercent(e.Accuracy), Count(e.Correct), Many(e.Rows, "row"), Interval(e.Interval))
 	}
 	if e.HammingLoss != nil {
 		fmt.Fprintf(tw, "  Hamming loss\t%.4f\n", *e.HammingLoss)
 	}
 	if e.Jaccard != nil {
 		fmt.Fprintf(tw, "  items\tprecision %s, recall %s, F1 %s; Jaccard %s in the mean\n",
-			scoreText(e.Micro.Precision), scoreText(e.Micro.Recall), scoreText(e.Micro.F1), scoreText(e.Jaccard))
+			Score(e.Micro.Precision), Score(e.Micro.Recall), Score(e.Micro.F1), Score(e.Jaccard))
 	}
 	if n := e.Numbers; n != nil && n.Rows > 0 {
 		fmt.Fprintf(tw, "  error\tmean ±%s, median ±%s, bias %+.4g, of %s with a number\n",
@@ -98,7 +98,7 @@ func writeEvaluation(w io.Writer, e *jobs.Evaluation) {
 	if e.NoLabel > 0 {
 		fmt.Fprintf(tw, "  no %s\t%s: not ok, and counted as wrong\n", valueName(e), Many(e.NoLabel, "row"))
 	}
-	if text := excludedText(e); text != "" {
+	if text := Excluded(e); text != "" {
 		fmt.Fprintf(tw, "  not compared\t%s\n", text)
 	}
 	if e.Calibration != nil && len(e.Calibration.Bands) > 0 {
@@ -123,8 +123,8 @@ func valueName(e *jobs.Evaluation) string { return cmp.Or(string(e.Kind), "label
 // figureText writes a figure that is not below 0, with four digits that count.
 func figureText(f float64) string { return fmt.Sprintf("%.4g", f) }
 
-// excludedText says which rows were not compared, and why.
-func excludedText(e *jobs.Evaluation) string {
+// Excluded says which rows were not compared, and why.
+func Excluded(e *jobs.Evaluation) string {
 	var parts []string
 	if e.Missing > 0 {
 		text := Many(e.Missing, "row") + " without an expected " + valueName(e)
@@ -135,7 +135,7 @@ func excludedText(e *jobs.Evaluation) string {
 	}
 	if e.Unknown > 0 {
 		var values []string
-		for i, v := range byCount(e.Values) {
+		for i, v := range ByCount(e.Values) {
 			if i == unknownShown {
 				values = append(values, "…")
 				break
@@ -166,7 +166,7 @@ func writeScores(w io.Writer, e *jobs.Evaluation) {
 		labels = labels[:labelsShown]
 	}
 	line := func(name string, s jobs.Scores) {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t", name, scoreText(s.Precision), scoreText(s.Recall), scoreText(s.F1))
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t", name, Score(s.Precision), Score(s.Recall), Score(s.F1))
 	}
 	for _, l := range labels {
 		line(shortLabel(l.Label), l.Scores)
@@ -249,20 +249,20 @@ func matrixCell(n int64) string {
 // shortLabel shortens a label so that it fits into a column.
 func shortLabel(label string) string { return terminal.Line(label, 30) }
 
-// sharePercent writes a share from 0 to 1 in percent, and nil, which is not defined, as a
+// SharePercent writes a share from 0 to 1 in percent, and nil, which is not defined, as a
 // dash.
-func sharePercent(share *float64) string {
+func SharePercent(share *float64) string {
 	if share == nil {
 		return "–"
 	}
 	return fmt.Sprintf("%.1f%%", 100**share)
 }
 
-// intervalText writes an interval of shares, in percent.
-func intervalText(of *[2]float64) string { return sharePercent(&of[0]) + " to " + sharePercent(&of[1]) }
+// Interval writes an interval of shares, in percent.
+func Interval(of *[2]float64) string { return SharePercent(&of[0]) + " to " + SharePercent(&of[1]) }
 
-// scoreText writes a score from 0 to 1, and nil, which is not defined, as a dash.
-func scoreText(score *float64) string {
+// Score writes a score from 0 to 1, and nil, which is not defined, as a dash.
+func Score(score *float64) string {
 	if score == nil {
 		return "–"
 	}

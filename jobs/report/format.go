@@ -37,8 +37,8 @@ func amount(cost price.USD, unpriced int64) string {
 	return "$" + Money(cost)
 }
 
-// costText is amount where no label says that it is a cost.
-func costText(cost price.USD, unpriced int64) string {
+// CostText is amount where no label says that it is a cost.
+func CostText(cost price.USD, unpriced int64) string {
 	text := amount(cost, unpriced)
 	if text == "unknown" {
 		return "cost unknown"
@@ -46,8 +46,8 @@ func costText(cost price.USD, unpriced int64) string {
 	return text
 }
 
-// percentOf writes a part of a whole, which is above 0, in percent.
-func percentOf(part, whole int64) string {
+// Percent writes a part of a whole, which is above 0, in percent.
+func Percent(part, whole int64) string {
 	return fmt.Sprintf("%.1f%%", 100*float64(part)/float64(whole))
 }
 
@@ -83,8 +83,8 @@ func Size(bytes int64) string {
 	return decimal(max(1, n)) + " " + unit
 }
 
-// duration writes how long something took or takes.
-func duration(d time.Duration) string {
+// Duration writes how long something took or takes.
+func Duration(d time.Duration) string {
 	if d < time.Minute {
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	}
@@ -94,7 +94,7 @@ func duration(d time.Duration) string {
 // durationInDays is duration, but counts two days and more in days.
 func durationInDays(d time.Duration) string {
 	if d < 48*time.Hour {
-		return duration(d)
+		return Duration(d)
 	}
 	return fmt.Sprintf("%.1f days", d.Hours()/24)
 }

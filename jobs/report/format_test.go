@@ -44,10 +44,10 @@ func TestCosts(t *testing.T) {
 			t.Errorf("Money(%d) = %s, want %s", cost, got, want)
 		}
 	}
-	if got := costText(0, 3); got != "cost unknown" {
+	if got := CostText(0, 3); got != "cost unknown" {
 		t.Errorf("an unknown cost is shown as %s", got)
 	}
-	if got := costText(1_500_000_000_000, 1200); got != "at least $1.50 (without 1,200 calls of unknown price)" {
+	if got := CostText(1_500_000_000_000, 1200); got != "at least $1.50 (without 1,200 calls of unknown price)" {
 		t.Errorf("a cost known in part is shown as %s", got)
 	}
 	spent := []jobs.ModelTotals{{Calls: 9, Cost: 1_500_000_000_000}}
@@ -65,7 +65,7 @@ func TestCosts(t *testing.T) {
 		{"nothing else", jobs.Totals{Bill: jobs.Bill{UnknownRows: 1}}, "unknown", "null"},
 	} {
 		b, err := json.Marshal(totalJSON(&tt.totals))
-		if got := totalCost(&tt.totals); got != tt.text || err != nil || string(b) != tt.json {
+		if got := TotalCost(&tt.totals); got != tt.text || err != nil || string(b) != tt.json {
 			t.Errorf("%s: %s, and as JSON %s, %v; want %s and %s", tt.name, got, b, err, tt.text, tt.json)
 		}
 	}

@@ -53,7 +53,7 @@ func (p Plan) leastTime() (longest time.Duration, by string) {
 	}
 	concurrency := cmp.Or(p.Spec.Concurrency, quota.DefaultConcurrency)
 	perCall := p.Plan.PerCall
-	atLeast(time.Duration(float64(p.Plan.Ask())*float64(perCall)/float64(concurrency)), fmt.Sprintf("%d calls at once of %s each, as so far", concurrency, duration(perCall)))
+	atLeast(time.Duration(float64(p.Plan.Ask())*float64(perCall)/float64(concurrency)), fmt.Sprintf("%d calls at once of %s each, as so far", concurrency, Duration(perCall)))
 	for i := range p.Plan.Pace {
 		m := &p.Plan.Pace[i]
 		if l := p.rpm(m); l.value > 0 {

@@ -58,7 +58,7 @@ func (p Progress) parts() []string {
 		parts = append(parts, "about "+timeLeft(left)+" left")
 	}
 	cost, unpriced := r.Run.CostUSD()
-	money := costText(cost, unpriced)
+	money := CostText(cost, unpriced)
 	if r.Run.Simulated() {
 		money += " simulated"
 	}

@@ -112,11 +112,11 @@ func TestUnreported(t *testing.T) {
 	totals.Unreported, totals.UnreportedMost = 3, 118_000_000_000_000
 	want := "3 attempts cut before it was known what was used, and possibly billed as well: " +
 		"likely about $0.0000030 if so, as much as answers cost on average; the bound, if each made the longest answer that it could, is $118.00"
-	if got := unreportedText(totals); got != want {
+	if got := Unreported(totals); got != want {
 		t.Errorf("the text is\n%s\nwant\n%s", got, want)
 	}
 	totals.Models = nil
-	if got := unreportedText(totals); strings.Contains(got, "likely") {
+	if got := Unreported(totals); strings.Contains(got, "likely") {
 		t.Errorf("without an answer nothing is likely: %s", got)
 	}
 }

@@ -28,7 +28,7 @@ func (p Pruned) String() string {
 	fmt.Fprintf(&b, "%s %s results (%s bytes) from %s: %s orphaned, %s superseded; %s stay\n",
 		did, Count(r.Results), Count(r.Bytes), terminal.Line(r.State, faultWidth), Count(r.Orphaned), Count(r.Superseded), Count(r.Kept))
 	fmt.Fprintf(&b, "Their %s requests, %s, %s the job's total, and what --max-cost counts: that is what is in the journal.\n",
-		Count(r.Removed.Attempts), costText(r.Removed.CostUSD()), leave)
+		Count(r.Removed.Attempts), CostText(r.Removed.CostUSD()), leave)
 	switch {
 	case !r.Compared:
 		fmt.Fprintln(&b, "The input cannot be read: if its rows come back, those that went are asked, and paid for, again.")

@@ -92,10 +92,10 @@ func (s Status) String() string {
 	default:
 		fmt.Fprintf(w, "\tas they were last seen: %s\n", terminal.Line(message.Plain(s.BatchError), faultWidth))
 	}
-	fmt.Fprintf(w, "cost\t%s\n", totalCost(&r.Totals))
+	fmt.Fprintf(w, "cost\t%s\n", TotalCost(&r.Totals))
 	writeBill(w, "", &r.Totals)
 	if r.Unreported > 0 {
-		fmt.Fprintf(w, "not reported\t%s\n", unreportedText(&r.Totals))
+		fmt.Fprintf(w, "not reported\t%s\n", Unreported(&r.Totals))
 	}
 	for i, d := range r.Damage {
 		if i == listed {

@@ -108,7 +108,7 @@ func writeRows(w io.Writer, s *jobs.Summary, rows *jobs.Totals, left int64) {
 		fmt.Fprintf(w, "  settled before\t%s, not asked again%s\n", Many(s.Settled, "row"), saved(s.Kept))
 	}
 	if rows.Copied > 0 {
-		fmt.Fprintf(w, "  copied\t%s from identical ones, which saved %s\n", Many(rows.Copied, "row"), costText(rows.Saved, 0))
+		fmt.Fprintf(w, "  copied\t%s from identical ones, which saved %s\n", Many(rows.Copied, "row"), CostText(rows.Saved, 0))
 	}
 	writeCleaned(w, rows)
 }
@@ -128,7 +128,7 @@ func writeProblems(w io.Writer, t *jobs.Totals) {
 		status, _, _ := strings.Cut(why, ": ")
 		return slices.ContainsFunc(t.Findings, func(f jobs.Finding) bool { return f.Code == status })
 	})
-	for i, why := range byCount(problems) {
+	for i, why := range ByCount(problems) {
 		if i == most {
 			fmt.Fprintf(w, "\tand others: see the column error\n")
 			break
@@ -140,7 +140,7 @@ func writeProblems(w io.Writer, t *jobs.Totals) {
 // labelsText lists labels, the most frequent first, with their share of the rows.
 func labelsText(labels map[string]int64, rows int64) string {
 	var shown []string
-	for i, name := range byCount(labels) {
+	for i, name := range ByCount(labels) {
 		if i == listed {
 			shown = append(shown, fmt.Sprintf("and %s more", Count(int64(len(labels)-i))))
 			break
@@ -149,7 +149,7 @@ func labelsText(labels map[string]int64, rows int64) string {
 		if name == "" {
 			name = "none of them"
 		}
-		shown = append(shown, fmt.Sprintf("%s %s (%s)", terminal.Name(name), Count(n), percentOf(n, max(rows, 1))))
+		shown = append(shown, fmt.Sprintf("%s %s (%s)", terminal.Name(name), Count(n), Percent(n, max(rows, 1))))
 	}
 	return strings.Join(shown, ", ")
 }
@@ -162,7 +162,7 @@ func writeRun(w io.Writer, s *jobs.Summary) {
 		if run.Retries > 0 {
 			retries = fmt.Sprintf(", %s of them retries", Count(run.Retries))
 		}
-		fmt.Fprintf(w, "  this run\t%s%s in %s, %s rows/s\n", Many(run.Attempts, "request"), retries, duration(s.Elapsed), decimal(rowRate(s)))
+		fmt.Fprintf(w, "  this run\t%s%s in %s, %s rows/s\n", Many(run.Attempts, "request"), retries, Duration(s.Elapsed), decimal(rowRate(s)))
 	}
 	if run.Changed > 0 {
 		fmt.Fprintf(w, "  changed\t%s answered after the request was changed: see \"note\" in the journal\n", Many(run.Changed, "row"))
@@ -177,17 +177,17 @@ func writeRun(w io.Writer, s *jobs.Summary) {
 		}
 		fmt.Fprintf(w, "  %s\t%s in (%s cached), %s out (%s thinking), %s\n", terminal.Name(m.Model),
 			Many(m.PromptTokens+m.ToolTokens, "token"), Count(m.CachedTokens), Count(m.OutputTokens+m.ThoughtsTokens), Count(m.ThoughtsTokens),
-			costText(m.Cost, m.Unknown))
+			CostText(m.Cost, m.Unknown))
 	}
 	writeTiers(w, run, len(s.Asked) > 1)
 	if run.Unreported > 0 {
-		fmt.Fprintf(w, "  not reported\t%s\n", unreportedText(run))
+		fmt.Fprintf(w, "  not reported\t%s\n", Unreported(run))
 	}
 }
 
-// unreportedText says what attempts may have cost that did not report it: they were cut before,
+// Unreported says what attempts may have cost that did not report it: they were cut before,
 // or answered with a usage that cannot be read.
-func unreportedText(t *jobs.Totals) string {
+func Unreported(t *jobs.Totals) string {
 	text := Many(t.Bill.Unread, "answer") + " whose usage cannot be read"
 	if cut := Many(t.Unreported-t.Bill.Unread, "attempt") + " cut before it was known what was used, and possibly billed as well"; t.Bill.Unread == 0 {
 		text = cut
@@ -234,7 +234,7 @@ func writeCost(w io.Writer, s *jobs.Summary, rows *jobs.Totals) {
 	if cost, _ := rows.CostUSD(); s.ListPriced && cost > 0 {
 		by = " at Google's list price; the gateway charges its own (see --prices)"
 	}
-	fmt.Fprintf(w, "  %s\t%s%s%s\n", what, totalCost(rows), whose, by)
+	fmt.Fprintf(w, "  %s\t%s%s%s\n", what, TotalCost(rows), whose, by)
 	writeBill(w, "  ", rows)
 	if f := s.Forecast; f != nil {
 		fmt.Fprintf(w, "  forecast\t$%s by the pilot, 90 %%: $%s to $%s\n", Money(f.Mean), Money(f.Low), Money(f.High))

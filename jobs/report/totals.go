@@ -51,9 +51,9 @@ func writeCleaned(w io.Writer, t *jobs.Totals) {
 	}
 }
 
-// totalCost writes a cost, and how many rows it lacks. What is not known must not look like a
+// TotalCost writes a cost, and how many rows it lacks. What is not known must not look like a
 // cost of nothing, nor a part like the whole.
-func totalCost(t *jobs.Totals) string {
+func TotalCost(t *jobs.Totals) string {
 	cost, unpriced := t.CostUSD()
 	switch rows := t.Bill.UnknownRows; {
 	case cost == 0 && (rows > 0 || t.Unreported > 0):
@@ -73,8 +73,8 @@ func totalJSON(t *jobs.Totals) *dollars {
 	return wholeCost(cost, unpriced+t.Bill.UnknownRows)
 }
 
-// byCount sorts names by their counts, the greatest first.
-func byCount(counts map[string]int64) []string {
+// ByCount sorts names by their counts, the greatest first.
+func ByCount(counts map[string]int64) []string {
 	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
 	})

@@ -14,21 +14,21 @@ import (
 	"github.com/genbatch/genbatch/jobs/report"
 )
 
-// A requestPart is a field of a request, or a part of its contents, as text.
-type requestPart struct {
-	name   string
-	text   string
-	prompt bool // it is a text that the model reads
+// A RequestPart is a field of a request, or a part of its contents, as text.
+type RequestPart struct {
+	Name   string // empty: it goes on with the part before
+	Text   string
+	Prompt bool // it is a text that the model reads
 }
 
-// requestParts takes a request apart: what the model reads, in order, and then its settings.
+// RequestParts takes a request apart: what the model reads, in order, and then its settings.
 // Schemas, which are long, are parts of their own.
-func requestParts(r *batch.Request) []requestPart {
+func RequestParts(r *batch.Request) []RequestPart {
 	body, err := apijson.Parse(r.Body)
 	if err != nil { // a row that is a request itself is checked before
-		return []requestPart{{name: "body", text: string(r.Body), prompt: true}}
+		return []RequestPart{{Name: "body", Text: string(r.Body), Prompt: true}}
 	}
-	var parts []requestPart
+	var parts []RequestPart
 	parts = append(parts, contentParts(r, "system", body["systemInstruction"])...)
 	var contents []json.RawMessage
 	if json.Unmarshal(body["contents"], &contents) != nil {
@@ -43,18 +43,18 @@ func requestParts(r *batch.Request) []requestPart {
 		}
 		config := body.Object(name)
 		if name != "generationConfig" || config == nil {
-			parts = append(parts, requestPart{name: name, text: spaced(body[name])})
+			parts = append(parts, RequestPart{Name: name, Text: spaced(body[name])})
 			continue
 		}
-		var schemas []requestPart
+		var schemas []RequestPart
 		for _, field := range []string{"responseSchema", "responseJsonSchema"} {
 			if schema, ok := config[field]; ok {
-				schemas = append(schemas, requestPart{name: field, text: spaced(schema)})
+				schemas = append(schemas, RequestPart{Name: field, Text: spaced(schema)})
 				delete(config, field)
 			}
 		}
 		if text, err := apijson.Marshal(config); err == nil && len(config) > 0 {
-			parts = append(parts, requestPart{name: name, text: spaced(text)})
+			parts = append(parts, RequestPart{Name: name, Text: spaced(text)})
 		}
 		parts = append(parts, schemas...)
 	}
@@ -63,7 +63,7 @@ func requestParts(r *batch.Request) []requestPart {
 
 // contentParts returns the parts of a content. Its role is the one that it names, else the
 // given one. What has not the API's form is shown as it is.
-func contentParts(r *batch.Request, role string, content json.RawMessage) (parts []requestPart) {
+func contentParts(r *batch.Request, role string, content json.RawMessage) (parts []RequestPart) {
 	if len(content) == 0 {
 		return nil
 	}
@@ -72,19 +72,19 @@ func contentParts(r *batch.Request, role string, content json.RawMessage) (parts
 		Parts []json.RawMessage `json:"parts"`
 	}
 	if json.Unmarshal(content, &c) != nil || len(c.Parts) == 0 {
-		return []requestPart{{role, spaced(content), true}}
+		return []RequestPart{{role, spaced(content), true}}
 	}
 	if c.Role != "" && role != "system" {
 		role = c.Role
 	}
 	for _, p := range c.Parts {
-		parts = append(parts, requestPart{role, partText(r, p), true})
+		parts = append(parts, RequestPart{role, partText(r, p), true})
 		role = ""
 	}
 	return parts
 }
 
-// partText returns a part as text: media as what they are, rather than as their bytes. A row
+// partText returns a part as Text: media as what they are, rather than as their bytes. A row
 // that is a request itself may spell the fields in either way.
 func partText(r *batch.Request, part json.RawMessage) string {
 	var p map[string]any

@@ -86,7 +86,7 @@ func writeDetail(s *sheet, d *jobs.Detail, shown *jobs.Shown) {
 	if why := pendingText(d, shown); why != "" {
 		s.item("why", why, promptLines)
 	}
-	if next := nextText(d); next != "" {
+	if next := Next(d); next != "" {
 		s.item("next", next, promptLines)
 	}
 	if d.Note != "" {
@@ -132,8 +132,8 @@ func batchText(b *jobs.Batch) string {
 	return text + ", " + b.State
 }
 
-// nextText says what is to be done about a row that is not ok.
-func nextText(d *jobs.Detail) string {
+// Next says what is to be done about a row that is not ok.
+func Next(d *jobs.Detail) string {
 	switch {
 	case d.Status == batch.OK:
 	case d.Status == batch.Pending && d.Batch != nil:
@@ -154,14 +154,14 @@ func nextText(d *jobs.Detail) string {
 func writeInput(s *sheet, d *jobs.Detail) {
 	for i, c := range d.Input.Columns {
 		if i < len(d.Input.Values) {
-			s.item(c.Name, valueText(d.Input.Values[i]), valueLines)
+			s.item(c.Name, Value(d.Input.Values[i]), valueLines)
 		}
 	}
 	s.section("input", "")
 }
 
-// valueText writes the value of a column. Bytes are counted, since nobody reads them.
-func valueText(v any) string {
+// Value writes the value of a column. Bytes are counted, since nobody reads them.
+func Value(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return "null"
@@ -203,12 +203,12 @@ func writeRequest(s *sheet, d *jobs.Detail) {
 	if d.Request == nil || d.Request.Body == nil {
 		return
 	}
-	for _, part := range requestParts(d.Request) {
+	for _, part := range RequestParts(d.Request) {
 		lines := valueLines
-		if part.prompt {
+		if part.Prompt {
 			lines = promptLines
 		}
-		s.item(part.name, part.text, lines)
+		s.item(part.Name, part.Text, lines)
 	}
 	s.section("request", d.Request.Model)
 }
@@ -218,7 +218,7 @@ func writeAnswer(s *sheet, d *jobs.Detail) {
 	column := func(name string) string {
 		for i, c := range d.Columns {
 			if c.Name == d.Prefix+name && d.Values[i] != nil {
-				return valueText(d.Values[i])
+				return Value(d.Values[i])
 			}
 		}
 		return ""
@@ -236,7 +236,7 @@ func writeAnswer(s *sheet, d *jobs.Detail) {
 		if d.Values[i] == nil || isOwn && elsewhere[name] {
 			continue
 		}
-		s.item(c.Name, valueText(d.Values[i]), valueLines)
+		s.item(c.Name, Value(d.Values[i]), valueLines)
 	}
 	s.section("columns", "")
 }
@@ -262,17 +262,17 @@ func indented(text string) string {
 // writeMade writes how the result came about: its attempts, what they used, and what they cost.
 func writeMade(s *sheet, d *jobs.Detail) {
 	if u := d.Usage; u != nil {
-		s.item("tokens", usageText(u), valueLines)
+		s.item("tokens", Usage(u), valueLines)
 	}
 	if r := d.Result; r != nil && !d.Copied {
-		s.item("cost", detailCost(d), valueLines)
+		s.item("cost", Cost(d), valueLines)
 		billed := len(r.Spent)
 		for i := range d.Earlier {
 			if e := &d.Earlier[i]; e.Status == batch.Pending { // attempts that r counts as well
 				billed += len(e.Spent)
 			}
 		}
-		s.item("attempts", attemptsText(r.Attempts, billed), valueLines)
+		s.item("attempts", Attempts(r.Attempts, billed), valueLines)
 		if d.Usage == nil || len(r.Spent) > 1 { // a single attempt used what the row did
 			writeAttempts(s, r, d.Spent)
 		}
@@ -305,8 +305,8 @@ func latency(ms int64) string {
 	return fmt.Sprintf("%.1f s", float64(ms)/1000)
 }
 
-// usageText writes the tokens of one attempt by their kinds.
-func usageText(u *batch.Usage) string {
+// Usage writes the tokens of one attempt by their kinds.
+func Usage(u *batch.Usage) string {
 	parts := []string{"prompt " + report.Count(u.PromptTokenCount)}
 	if u.CachedContentTokenCount > 0 {
 		parts[0] += fmt.Sprintf(" (%s cached)", report.Count(u.CachedContentTokenCount))
@@ -331,8 +331,8 @@ func usageText(u *batch.Usage) string {
 	return text
 }
 
-// detailCost writes what a row cost, and for what.
-func detailCost(d *jobs.Detail) string {
+// Cost writes what a row cost, and for what.
+func Cost(d *jobs.Detail) string {
 	p := d.Parts
 	var parts []string
 	for _, part := range []struct {
@@ -359,9 +359,9 @@ func detailCost(d *jobs.Detail) string {
 	return text
 }
 
-// attemptsText says how often a row was asked for a result, and how many of the attempts were
+// Attempts says how often a row was asked for a result, and how many of the attempts were
 // billed, or may have been.
-func attemptsText(attempts, billed int) string {
+func Attempts(attempts, billed int) string {
 	text := report.Count(int64(attempts))
 	switch free := attempts - billed; {
 	case free > 0 && billed == 0:
@@ -400,9 +400,9 @@ func attemptText(a *batch.Spend, c *jobs.AttemptCost) string {
 	case a.Usage == nil:
 		parts = append(parts, "did not report what it used")
 	case c.Known:
-		parts = append(parts, usageText(a.Usage), fmt.Sprintf("$%s", c.Cost))
+		parts = append(parts, Usage(a.Usage), fmt.Sprintf("$%s", c.Cost))
 	default:
-		parts = append(parts, usageText(a.Usage), "price not known")
+		parts = append(parts, Usage(a.Usage), "price not known")
 	}
 	return strings.Join(parts, ", ")
 }
@@ -420,7 +420,7 @@ func writeEarlier(s *sheet, d *jobs.Detail) {
 			s.item("answer", e.Text, valueLines)
 		}
 		if e.Status != batch.Pending { // those count in the result
-			s.item("attempts", attemptsText(e.Attempts, len(e.Spent)), valueLines)
+			s.item("attempts", Attempts(e.Attempts, len(e.Spent)), valueLines)
 		}
 		writeAttempts(s, e.Result, e.Costs)
 	}

@@ -20,7 +20,7 @@ const (
 
 // job returns the job that the line describes, or that a command looks at.
 func (l *line) job() *jobs.Spec {
-	if (l.command.ArgsUsage == "[JOB.yaml or OUTPUT]" || l.command.Name == "compare") && l.Named != nil {
+	if (l.command.ArgsUsage == "[JOB.yaml or OUTPUT]" || l.command.Name == "compare" || l.command.Name == "report") && l.Named != nil {
 		arg, state := "", ""
 		if len(l.args) > 0 {
 			arg = l.args[0]

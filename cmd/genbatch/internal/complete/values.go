@@ -74,6 +74,7 @@ func kinds() map[string]func(*line) []Candidate {
 		"compare --field": answers,
 
 		"compare":    compareArguments,
+		"report":     compareArguments,
 		"limits":     (*line).limitsArguments,
 		"help":       (*line).commandArgument,
 		"man":        files(noName),
