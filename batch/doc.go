@@ -43,15 +43,16 @@
 //
 // A request passes the limiters in this order, outermost first:
 //
+//	control   lets nothing pass while the run is paused
 //	logprobs  lets calls pass one at a time until the endpoint is known to serve log probabilities
 //	tier      chooses the service tier, on which the price and the quota depend
 //	budget    reserves the most that the call can cost, for --max-cost
 //	quota     waits for a slot (package batch/quota)
 //
-// A row that is held by the first takes no other row's slot or money, and its wait is none
-// for a tier. The slot comes last, because it must not stay unused while a row waits for a tier
-// or for money. If the quota grants none, the money is returned. A tier is chosen
-// again when its wait has taken too long.
+// A row that is held by the first two takes no other row's slot or money, and its wait is none
+// for a tier. A pause also calls back the rows that wait further in. The slot comes last,
+// because it must not stay unused while a row waits for a tier or for money. If the quota
+// grants none, the money is returned. A tier is chosen again when its wait has taken too long.
 //
 // A request passes the models in this order, outermost first, and the outcome comes
 // back through them in the opposite order:

@@ -194,7 +194,7 @@ func (k *storeClient) drop() {
 func (k *storeClient) giveBack(slots []slot) {
 	for _, s := range slots {
 		if s.tokens > 0 {
-			k.corrections = append(k.corrections, correction{s.at.UnixNano(), -s.tokens})
+			k.corrections = append(k.corrections, correction{s.at.UnixNano(), -s.tokens, s.took})
 		}
 		if s.next > 0 {
 			k.unused = append(k.unused, gap{s.at.UnixNano(), s.next})
@@ -224,7 +224,7 @@ func (m *model) useSlot(now time.Time, g *grant) {
 	if m.shares(&m.rates.tokens, now) {
 		g.bookedTokens = g.tokens
 		if n := g.tokens - s.tokens; n != 0 {
-			k.corrections = append(k.corrections, correction{g.booked, n})
+			k.corrections = append(k.corrections, correction{at: g.booked, tokens: n})
 			k.extra += n
 		}
 	}

@@ -1,6 +1,7 @@
 package quota
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"os"
@@ -48,13 +49,17 @@ type slot struct {
 	tokens int64
 	at     time.Time
 	by     bound // what decided the time
+	took   int64 // the time that the tokens took when they were booked
 	next   int64 // where the next slot began by the limit of requests, when it was booked; 0 = that is not shared
 	ahead  bool  // nobody waited for it when it was booked
 }
 
 // A correction adds tokens to a slot, or takes some away, once it is known how many are
 // used.
-type correction struct{ at, tokens int64 }
+type correction struct {
+	at, tokens int64
+	took       int64 // how much time the tokens took when they were booked; 0 = as they do now
+}
 
 // book gives slots to the wants, in their order and to as many as one slice holds.
 //
@@ -84,7 +89,7 @@ func (b *booking) book(r *minute, now time.Time) {
 	for _, c := range b.corrections {
 		r.correct(c)
 		if c.tokens < 0 {
-			r.Tokens -= int64(b.tokens.cost(-c.tokens))
+			r.Tokens -= cmp.Or(c.took, int64(b.tokens.cost(-c.tokens)))
 		} else {
 			r.Tokens += int64(b.tokens.cost(c.tokens))
 		}
@@ -128,7 +133,8 @@ func (b *booking) book(r *minute, now time.Time) {
 			if w.by == byRequests { // see pace.keep
 				from = max(r.Tokens, at-int64(credit))
 			}
-			r.Tokens = from + int64(b.tokens.cost(w.tokens))
+			w.took = int64(b.tokens.cost(w.tokens))
+			r.Tokens = from + w.took
 			r.add(at, w.tokens)
 			used += w.tokens
 		}

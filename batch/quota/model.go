@@ -169,7 +169,7 @@ func (m *model) undo(g *grant) {
 func (m *model) correct(g *grant, tokens int64) {
 	if g.bookedTokens > 0 {
 		if n := min(tokens, m.rates.tokens.limit) - g.bookedTokens; n != 0 {
-			m.client.corrections = append(m.client.corrections, correction{g.booked, n})
+			m.client.corrections = append(m.client.corrections, correction{at: g.booked, tokens: n})
 		}
 	}
 	m.rates.correct(g, tokens)

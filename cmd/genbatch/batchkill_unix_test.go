@@ -262,7 +262,7 @@ func (k *killedJob) check() error {
 		return fmt.Errorf("files of batch jobs are left: %q", left)
 	}
 	w := witness(k.dir)
-	w.Billers = []billtest.Biller{remote(k.sim)}
+	w.Billers = []billtest.Biller{distant(k.sim)}
 	return errors.Join(k.checkLedger(), w.Compare())
 }
 

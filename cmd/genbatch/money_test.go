@@ -42,12 +42,12 @@ func witness(dir string) billtest.Witness {
 	}}
 }
 
-// A remote is a simulator that is asked over HTTP.
-type remote string
+// A distant is a simulator that is asked over HTTP.
+type distant string
 
 // Stats returns what the simulator says. A simulator that does not answer says nothing, which
 // no job agrees with.
-func (address remote) Stats() (s sim.Stats) {
+func (address distant) Stats() (s sim.Stats) {
 	u, err := url.Parse(string(address))
 	if err != nil {
 		return s
@@ -73,7 +73,7 @@ type scriptBill struct {
 // watch adds a simulator. The script's simulators live until all of them are compared: what is
 // deferred last comes first.
 func (b *scriptBill) watch(ts *testscript.TestScript, address string) {
-	b.w.Billers = append(b.w.Billers, remote(address))
+	b.w.Billers = append(b.w.Billers, distant(address))
 	ts.Defer(func() { b.w.Settle(b.t) })
 }
 

@@ -37,19 +37,24 @@ type display struct {
 	bar   bool // it is a terminal that can move its cursor
 	plain bool // the bar is drawn in ASCII
 
-	total  atomic.Int64 // rows of the job; 0 if not counted yet
-	survey *jobs.Survey // of a run that carries on, else nil
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
-	speed  speed
+	total   atomic.Int64 // rows of the job; 0 if not counted yet
+	counted sync.Once    // whether the count was begun
+	survey  *jobs.Survey // of a run that carries on, else nil
+	ctx     context.Context
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup
+	speed   speed // of what is shown
+
+	mu    sync.Mutex
+	asked speed // of what others ask for; guarded by mu
 }
 
 // newDisplay begins to show the progress of a job, until close. It starts two goroutines:
-// one counts the job's rows, and the other shows the progress again and again.
+// one counts the job's rows, and the other shows the progress again and again. A quiet one
+// shows nothing.
 func newDisplay(c *cli.Context, con *console, job *jobs.Job) *display {
 	d := &display{con: con, job: job, json: c.Bool("json"), quiet: c.Bool("quiet")}
-	ctx, cancel := context.WithCancel(c.Context)
-	d.cancel = cancel
+	d.ctx, d.cancel = context.WithCancel(c.Context)
 	if d.quiet && !d.json {
 		return d
 	}
@@ -60,15 +65,8 @@ func newDisplay(c *cli.Context, con *console, job *jobs.Job) *display {
 		every = everyBar
 		d.bar, d.plain = true, c.Bool("no-color") || os.Getenv("NO_COLOR") != ""
 	}
-	if d.survey = job.Survey(surveyPatience); d.survey != nil && d.survey.Complete {
-		d.total.Store(d.survey.Rows)
-	} else {
-		d.wg.Go(func() {
-			if n, err := job.CountRows(ctx); err == nil {
-				d.total.Store(n)
-			}
-		})
-	}
+	d.survey = job.Survey(surveyPatience)
+	d.count()
 	d.wg.Go(func() {
 		tick := time.NewTicker(every)
 		defer tick.Stop()
@@ -76,7 +74,7 @@ func newDisplay(c *cli.Context, con *console, job *jobs.Job) *display {
 			select {
 			case <-tick.C:
 				d.show()
-			case <-ctx.Done():
+			case <-d.ctx.Done():
 				return
 			}
 		}
@@ -84,29 +82,59 @@ func newDisplay(c *cli.Context, con *console, job *jobs.Job) *display {
 	return d
 }
 
+// count begins to count the rows of the job, if that was not begun before.
+func (d *display) count() {
+	d.counted.Do(func() {
+		if d.survey != nil && d.survey.Complete {
+			d.total.Store(d.survey.Rows)
+			return
+		}
+		d.wg.Go(func() {
+			if n, err := d.job.CountRows(d.ctx); err == nil {
+				d.total.Store(n)
+			}
+		})
+	})
+}
+
 // close ends the display of progress. When it returns, nothing more of it is printed.
 func (d *display) close() {
+	d.counted.Do(func() {}) // nobody begins it any more
 	d.cancel()
 	d.wg.Wait()
 	d.con.stderr.Hide()
 }
 
+// progress returns how far the run is, for others than the user at the console. A quiet run
+// counts its rows only now, since that reads the input.
+func (d *display) progress() report.Progress {
+	d.count()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.now(&d.asked)
+}
+
+// now returns how far the run is.
+func (d *display) now(s *speed) report.Progress {
+	p := d.job.Progress()
+	return report.Progress{
+		Progress: &p, Total: d.total.Load(), Survey: d.survey,
+		RowRate: s.add(p.Elapsed, p.Run.Rows, p.Quota.Limit == quota.LimitPause || !p.PausedSince.IsZero()), Least: d.job.Least,
+	}
+}
+
 // show prints how far the run is.
 func (d *display) show() {
-	p := d.job.Progress()
-	now := report.Progress{
-		Progress: &p, Total: d.total.Load(), Survey: d.survey,
-		RowRate: d.speed.add(p.Elapsed, p.Run.Rows, p.Quota.Limit == quota.LimitPause), Least: d.job.Least,
-	}
+	now := d.now(&d.speed)
 	switch columns, _ := d.con.stderr.Columns(); {
 	case d.json:
 		writeJSON(d.con.stderr, now)
 	case d.bar:
 		const cells = 12
 		text := now.Fit(columns - cells - 2)
-		d.con.stderr.Show(bar(now.Share(), cells, d.plain)+" "+text, p.Quota.String())
+		d.con.stderr.Show(bar(now.Share(), cells, d.plain)+" "+text, now.Waiting())
 	default:
-		fmt.Fprintf(d.con.stderr, "genbatch: %s  %s\n", now, p.Quota)
+		fmt.Fprintf(d.con.stderr, "genbatch: %s  %s\n", now, now.Waiting())
 	}
 }
 

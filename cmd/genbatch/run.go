@@ -110,6 +110,7 @@ func (con *console) runOpened(c *cli.Context, spec *jobs.Spec, o jobs.Options, j
 	resolved := job.Spec()
 	beginJob(&o, resolved, jobFile)
 	show := newDisplay(c, con, job)
+	end := serve(c, job, show, o.Log)
 	summary, err := job.Run(ctx)
 	show.close()
 	if err == nil && spec.Output == "-" {
@@ -117,10 +118,12 @@ func (con *console) runOpened(c *cli.Context, spec *jobs.Spec, o jobs.Options, j
 		summary.Output = "stdout"
 	}
 	if summary == nil {
+		end(exitCode(nil, err), err)
 		return nil, err
 	}
 	r := report.Summary{Summary: summary, Total: show.total.Load(), Err: err, ExitCode: exitCode(summary, err)}
 	show.finish(r)
+	end(r.ExitCode, err)
 	endJob(&o, resolved.StateDir(), r)
 	text, err := r.MarshalJSON()
 	if err != nil {

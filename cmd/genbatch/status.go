@@ -29,6 +29,9 @@ func statusCommand(con *console) *cli.Command {
 			}
 			shown := report.Status{Status: s, Changed: job.changed}
 			findBatches(c.Context, &shown, job.Spec)
+			if s.Running != nil {
+				shown.PausedSince = pausedSince(c.Context, s.State)
+			}
 			con.print(c, shown)
 			return nil
 		},

@@ -53,7 +53,7 @@ var house = []floor{
 		{"jobs/report/detail", []string{"jobs/report", "jobs", "batch", "batch/price", "internal/apijson", "internal/message", "internal/terminal"}},
 	}},
 	{"runs from outside", []room{
-		{"jobs/remote", []string{"jobs/report", "jobs", "batch/price", "internal/apijson", "internal/durable", "internal/message"}},
+		{"jobs/remote", []string{"jobs/report", "jobs", "batch/price", "internal/apijson", "internal/durable", "internal/message", "internal/terminal"}},
 	}},
 	{"reports", []room{
 		{"jobs/report", []string{"jobs/report/internal/...", "jobs", "jobs/compare", "batch", "batch/price", "batch/quota", "internal/apijson", "internal/message", "internal/terminal"}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -27,6 +28,8 @@ type Local struct {
 	// Samples returns samples of the run, one JSON object each, after the one with a number.
 	// Nil means that there are none.
 	Samples func(since int64) []json.RawMessage
+
+	Log *slog.Logger // is told what the run was told to do; nil = discarded
 
 	mu    sync.Mutex
 	ended *Ended
@@ -110,14 +113,18 @@ func (l *Local) Do(ctx context.Context, a Action) (*State, error) {
 	switch a {
 	case Pause:
 		c.Pause()
+		l.log("paused on request: nothing new is sent until genbatch ctl JOB resume")
 	case Resume:
 		c.Resume()
+		l.log("resumed on request")
 	case Stop:
 		c.Stop()
+		l.log("stopping on request: nothing new is sent; calls in flight have 30 s to finish")
 	case Retry:
 		if err := c.RetryFailed(); err != nil {
 			return nil, err
 		}
+		l.log("rows that fail are asked again once the others are through, on request")
 	default:
 		return nil, &jobs.SpecError{Err: fmt.Errorf("there is no action %q", message.OneLine(string(a), 80))}
 	}
@@ -133,7 +140,15 @@ func (l *Local) Set(ctx context.Context, c Change) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.log("limits were set on request: " + c.text())
 	return l.State(ctx, 0)
+}
+
+// log tells the log what the run was told.
+func (l *Local) log(text string) {
+	if l.Log != nil {
+		l.Log.Warn(text)
+	}
 }
 
 // goesOn refuses what a run cannot do that has ended.

@@ -24,9 +24,22 @@ type Progress struct {
 	Least func(rows int64) time.Duration
 }
 
-// String returns one line without its end. It leaves out what the run waits for, which is the
-// String of the Progress's Quota.
+// String returns one line without its end. It leaves out what the run waits for; see Waiting.
 func (p Progress) String() string { return strings.Join(p.parts(), "  ") }
+
+// Waiting says in one line, without its end, what the run waits for, and what is in flight.
+func (p Progress) Waiting() string {
+	r := p.Progress
+	switch {
+	case r.Stopping:
+		return "stopping on request: calls in flight finish; " + inFlight(r.Calls)
+	case !r.PausedSince.IsZero():
+		return fmt.Sprintf("paused since %s, until genbatch ctl JOB resume; %s", r.PausedSince.Local().Format(time.TimeOnly), inFlight(r.Calls))
+	}
+	return r.Quota.String()
+}
+
+func inFlight(calls int64) string { return fmt.Sprintf("%d in flight", calls) }
 
 // Fit returns as much of the line as fits into so many columns. It leaves out whole figures
 // from the end, since half a number is a wrong one.
@@ -95,7 +108,7 @@ func (p Progress) Share() float64 {
 func (p Progress) left() time.Duration {
 	r := p.Progress
 	rows := p.Total - p.done()
-	paused := r.Quota.Limit == quota.LimitPause || r.Quota.Limit == quota.LimitRPD
+	paused := !r.PausedSince.IsZero() || r.Quota.Limit == quota.LimitPause || r.Quota.Limit == quota.LimitRPD
 	if !p.known() || paused || r.Batches > 0 || rows <= r.Calls+r.Waiting || r.Run.Rows == 0 || p.RowRate <= 0 {
 		return 0
 	}
@@ -146,15 +159,27 @@ type progressJSON struct {
 	RowRate     float64  `json:"rows_per_second"`
 	LeftSeconds *float64 `json:"eta_seconds"` // null: not known
 
-	InFlight int64 `json:"in_flight"`
-	Attempts int64 `json:"attempts"`
-	Waiting  int64 `json:"retries_waiting"`
+	progressCallsJSON
 	progressBatchesJSON
 
 	Tokens    int64             `json:"tokens"`
 	CostUSD   *dollars          `json:"cost_usd"`
 	Simulated bool              `json:"simulated"`
 	Quota     sorted[quotaJSON] `json:"quota"`
+	progressControlJSON
+}
+
+// progressControlJSON is what the run was told to do.
+type progressControlJSON struct {
+	PausedSince *time.Time `json:"paused_since"` // null: it is not paused
+	Stopping    bool       `json:"stopping,omitempty"`
+}
+
+// progressCallsJSON counts calls.
+type progressCallsJSON struct {
+	InFlight int64 `json:"in_flight"`
+	Attempts int64 `json:"attempts"`
+	Waiting  int64 `json:"retries_waiting"`
 }
 
 // progressBatchesJSON counts what is at work at the endpoint.
@@ -194,10 +219,14 @@ func (p Progress) MarshalJSON() ([]byte, error) {
 	r := p.Progress
 	record := progressJSON{
 		Type: "progress", Seconds: r.Elapsed.Seconds(), Total: known(p.Total), Rows: p.done(),
-		progressRowsJSON: progressRowsJSON{r.Run.Status, r.Settled, r.Bad, r.Copied},
-		RowRate:          p.RowRate,
-		InFlight:         r.Calls, Attempts: r.Attempts, Waiting: r.Waiting, progressBatchesJSON: progressBatchesJSON{r.Batches, r.Batched},
+		progressRowsJSON:  progressRowsJSON{r.Run.Status, r.Settled, r.Bad, r.Copied},
+		RowRate:           p.RowRate,
+		progressCallsJSON: progressCallsJSON{r.Calls, r.Attempts, r.Waiting}, progressBatchesJSON: progressBatchesJSON{r.Batches, r.Batched},
 		Tokens: allTokens(&r.Run), CostUSD: totalJSON(&r.Run), Simulated: r.Run.Simulated(), Quota: quotaOf(r.Quota),
+	}
+	record.Stopping = r.Stopping
+	if !r.PausedSince.IsZero() {
+		record.PausedSince = new(r.PausedSince.UTC().Truncate(time.Second))
 	}
 	if left := p.left(); left > 0 {
 		record.LeftSeconds = new(left.Seconds())

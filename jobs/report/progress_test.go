@@ -43,6 +43,9 @@ func TestProgressTruth(t *testing.T) {
 		{"in a pause", Progress{
 			Progress: &jobs.Progress{Run: answered(10), Quota: quota.State{Limit: quota.LimitPause, Waiting: 3}}, Total: 12, RowRate: 1,
 		}, "10/12 rows (83 %)  1.0/s", "left"},
+		{"when it was paused", Progress{
+			Progress: &jobs.Progress{Run: answered(10), PausedSince: time.Now()}, Total: 12, RowRate: 1,
+		}, "10/12 rows (83 %)  1.0/s", "left"},
 		{"when the quota of the day is used up", Progress{
 			Progress: &jobs.Progress{Run: answered(10), Quota: quota.State{Limit: quota.LimitRPD, Waiting: 3}}, Total: 12, RowRate: 1,
 		}, "10/12 rows (83 %)  1.0/s", "left"},
@@ -131,6 +134,26 @@ func TestNotOK(t *testing.T) {
 	} {
 		if got := NotOK(&jobs.Summary{Job: &jobs.Totals{Rows: 9, Status: status}}); got != want {
 			t.Errorf("the text is\n%s\nwant\n%s", got, want)
+		}
+	}
+}
+
+// What a run was told to do is said in the place of what it waits for.
+func TestWaiting(t *testing.T) {
+	at := time.Date(2026, 11, 29, 18, 5, 0, 0, time.Local)
+	waits := quota.State{Limit: quota.LimitRPM, Value: 60, InFlight: 3}
+	for want, p := range map[string]jobs.Progress{
+		"waiting: 60 rpm, 3 in flight, oldest 0 s":                          {Calls: 3, Quota: waits},
+		"paused since 18:05:00, until genbatch ctl JOB resume; 3 in flight": {Calls: 3, Quota: waits, PausedSince: at},
+		"stopping on request: calls in flight finish; 3 in flight":          {Calls: 3, Quota: waits, PausedSince: at, Stopping: true},
+	} {
+		shown := Progress{Progress: &p}
+		if got := shown.Waiting(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		text, err := json.Marshal(shown)
+		if err != nil || !p.PausedSince.IsZero() != strings.Contains(string(text), `"paused_since":"2`) || p.Stopping != strings.Contains(string(text), `"stopping":true`) {
+			t.Errorf("%v, %s", err, text)
 		}
 	}
 }

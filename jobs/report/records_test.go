@@ -217,6 +217,7 @@ Compared with the column label:
 				"cost_usd": 0.000002,
 				"eta_seconds": 2490,
 				"in_flight": 2,
+				"paused_since": null,
 				"quota": {"age_seconds": 60, "estimated": false, "in_flight": 2, "learned": true, "limit": "rpm", "next_seconds": null, "oldest_seconds": 0, "since": "2000-01-01T00:00:00Z", "text": "waiting: 60 rpm (learned 1 min ago), 2 in flight, oldest 0 s", "tier": "", "trouble": false, "value": 60, "waiting": 4, "why": ""},
 				"retries_waiting": 1,
 				"rows": 6,

@@ -20,6 +20,8 @@ type Status struct {
 
 	Batches, Unknown []jobs.Batch // see [jobs.FindBatches]
 	BatchError       error        // why the endpoint was not asked after them; nil if it was
+
+	PausedSince *time.Time // since when the run is paused; nil if it is not, or if that is not known
 }
 
 // standing says in one line how far the job is, and what is to be done if it is not finished.
@@ -59,6 +61,9 @@ func (s Status) String() string {
 	writeSimulated(&b, r.Simulated())
 	w := newTable(&b)
 	fmt.Fprintf(w, "state\t%s\n", standing(r))
+	if s.PausedSince != nil {
+		fmt.Fprintf(w, "paused\tsince %s, until genbatch ctl JOB resume\n", s.PausedSince.Local().Format(time.DateTime))
+	}
 	if in := r.Input; in != nil {
 		fmt.Fprintf(w, "rows\t%s: %s settled, %s left, %s bad\n", Count(in.Rows), Count(in.Settled), Count(in.Left), Count(in.Bad))
 		if in.Orphaned > 0 {
@@ -137,6 +142,8 @@ type statusJSON struct {
 type statusPaceJSON struct {
 	RowRate     *float64 `json:"rows_per_second"` // null: it is not running
 	LeftSeconds *float64 `json:"eta_seconds"`     // null: not known
+
+	PausedSince *time.Time `json:"paused_since,omitempty"`
 }
 
 // statusBatchesJSON are a job's batch jobs.
@@ -167,6 +174,7 @@ func (s Status) MarshalJSON() ([]byte, error) {
 	if r.Running != nil {
 		record.RowRate = &r.Rate
 	}
+	record.PausedSince = s.PausedSince
 	if r.Left > 0 && !s.inBatches() {
 		record.LeftSeconds = new(r.Left.Seconds())
 	}

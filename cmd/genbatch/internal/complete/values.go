@@ -75,6 +75,7 @@ func kinds() map[string]func(*line) []Candidate {
 
 		"compare":    compareArguments,
 		"report":     compareArguments,
+		"ctl":        ctlArguments,
 		"limits":     (*line).limitsArguments,
 		"help":       (*line).commandArgument,
 		"man":        files(noName),
@@ -222,6 +223,32 @@ func priceNote(p *price.Period) string {
 		return fmt.Sprintf("$%s in per million tokens", in)
 	}
 	return ""
+}
+
+// ctlArguments returns jobs, then what they can be told, and then limits to set.
+func ctlArguments(l *line) []Candidate {
+	told := l.args
+	if len(l.given["state"]) == 0 {
+		if len(told) == 0 {
+			return l.jobArgument()
+		}
+		told = told[1:]
+	}
+	switch {
+	case len(told) == 0:
+		return []Candidate{
+			{Value: "pause", Note: "send nothing new until resume"}, {Value: "resume", Note: "go on"},
+			{Value: "set", Note: "change limits"}, {Value: "retry", Note: "ask failed rows again, in the end"},
+			{Value: "stop", Note: "end as Ctrl-C does"}, {Value: "state", Note: "show how the run is"},
+		}
+	case told[0] == "set":
+		return []Candidate{
+			{Value: "rpm=", Note: "requests a minute", Open: true}, {Value: "tpm=", Note: "input tokens a minute", Open: true},
+			{Value: "rpd=", Note: "requests a day", Open: true}, {Value: "concurrency=", Note: "calls at a time", Open: true},
+			{Value: "max_cost=", Note: "dollars", Open: true},
+		}
+	}
+	return nil
 }
 
 // limitsArguments returns "forget", and the models of which runs have left something.

@@ -1,0 +1,88 @@
+package remote
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/genbatch/genbatch/internal/terminal"
+	"github.com/genbatch/genbatch/jobs/report"
+)
+
+// String returns what people are to know of a run that they steer, in lines that fit into 80
+// columns.
+func (s *State) String() string {
+	var p struct {
+		Rows, Total int64
+		Calls       int64 `json:"in_flight"`
+		Quota       struct{ Text string }
+	}
+	_ = json.Unmarshal(s.Progress, &p) // what cannot be read is of another version, and is left out
+	var b strings.Builder
+	w := terminal.NewTable(&b)
+	fmt.Fprintf(w, "state\t%s\n", s.standing(p.Calls))
+	if s.RetryAsked {
+		fmt.Fprint(w, "\tfailed rows are asked again once the others are through\n")
+	}
+	rows := report.Count(p.Rows)
+	if p.Total > 0 {
+		rows += " of " + report.Count(p.Total)
+	}
+	fmt.Fprintf(w, "rows\t%s\n", rows)
+	if s.PausedSince == nil && !s.Stopping && s.Ended == nil && p.Quota.Text != "" {
+		fmt.Fprintf(w, "now\t%s\n", terminal.Line(p.Quota.Text, terminal.Columns-8))
+	}
+	l := s.Limits
+	fmt.Fprintf(w, "limits\t%s, %s, %s\n", l.RPM.text("rpm"), l.TPM.text("tpm"), l.RPD.text("rpd"))
+	fmt.Fprintf(w, "\t%s\n", l.Concurrency.text("calls at a time"))
+	if s.MaxCost != nil && s.Cost != nil {
+		fmt.Fprintf(w, "cost\t$%s of at most $%s\n", *s.Cost, *s.MaxCost)
+	}
+	w.Flush()
+	return b.String()
+}
+
+// standing says in one line how a run goes on.
+func (s *State) standing(calls int64) string {
+	switch {
+	case s.Ended != nil && s.Ended.Error != "":
+		return fmt.Sprintf("ended with exit code %d: %s", s.Ended.ExitCode, terminal.Line(s.Ended.Error, terminal.Columns))
+	case s.Ended != nil:
+		return fmt.Sprintf("ended with exit code %d", s.Ended.ExitCode)
+	case s.Stopping:
+		return fmt.Sprintf("stopping: %d calls in flight have 30 s to finish", calls)
+	case s.PausedSince != nil:
+		return fmt.Sprintf("paused since %s: nothing new is sent; %d calls in flight", s.PausedSince.Local().Format(time.TimeOnly), calls)
+	}
+	return fmt.Sprintf("running: process %d on %s, %d calls in flight", s.Process.PID, terminal.Name(s.Process.Host), calls)
+}
+
+// text says what a limit is, and who set it.
+func (l Limit) text(unit string) string {
+	if l.Value == nil {
+		return "no " + unit
+	}
+	by := map[string]string{"control": "set in this run", "job": "set by the job"}[l.Source]
+	if by == "" {
+		by = l.Source
+	}
+	return fmt.Sprintf("%s %s (%s)", report.Count(*l.Value), unit, by)
+}
+
+// text says what is set, as it is written for genbatch ctl.
+func (c Change) text() string {
+	var parts []string
+	for _, n := range []struct {
+		name  string
+		value *int
+	}{{"rpm", c.RPM}, {"tpm", c.TPM}, {"rpd", c.RPD}, {"concurrency", c.Concurrency}} {
+		if n.value != nil {
+			parts = append(parts, fmt.Sprintf("%s=%d", n.name, *n.value))
+		}
+	}
+	if c.MaxCost != nil {
+		parts = append(parts, "max_cost="+*c.MaxCost)
+	}
+	return strings.Join(parts, " ")
+}
