@@ -120,8 +120,8 @@ func batchPolicy(of *pass) (p batchjob.Policy, err error) {
 		p.NoNew, p.Detach = true, true
 		return p, nil
 	}
-	if p.Failures, err = j.spec.FailureLimit(); err != nil {
-		return p, err
+	if !of.again {
+		p.Failures = of.failures
 	}
 	ladder := !deadline.IsZero() && !p.Last
 	if !ladder && !j.prompt.Checks() {

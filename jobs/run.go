@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -298,7 +299,10 @@ func (p *pass) ask(ctx context.Context) (learned []quota.Learned, err error) {
 		}
 	}
 	if err == nil && (!p.byBatch || len(spec.CallTiers(&p.spec)) > 0) {
-		settle.MaxFailures = p.failures
+		if settle.MaxFailures = p.failures; p.again {
+			// The share of failures is that of all rows. Of those that have failed before, all may.
+			settle.MaxFailures = batch.FailureLimit{Rows: math.MaxInt}
+		}
 		learned, err = p.call(ctx, observer, runner, settle)
 	}
 	if err == nil && detached != nil {

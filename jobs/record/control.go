@@ -19,7 +19,8 @@ type ControlState struct {
 	Stopping    bool      // nothing new is sent, and the run ends
 	RetryAsked  bool      // failed rows are asked again once the others are through
 
-	RPM, TPM, RPD, Concurrency InForce
+	RPM, TPM, RPD InForce
+	Concurrency   InForce // the most calls in flight; a slow start, or trouble, opens it by and by
 
 	MaxCost price.USD // 0: there is no cap
 	Spent   price.USD // what counts against it, of all runs, without what is in flight; 0 without a cap

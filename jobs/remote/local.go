@@ -25,10 +25,6 @@ type Local struct {
 	// of all rows.
 	Progress func() report.Progress
 
-	// Samples returns samples of the run, one JSON object each, after the one with a number.
-	// Nil means that there are none.
-	Samples func(since int64) []json.RawMessage
-
 	Log *slog.Logger // is told what the run was told to do; nil = discarded
 
 	mu    sync.Mutex
@@ -52,10 +48,13 @@ func (l *Local) State(_ context.Context, since int64) (*State, error) {
 	s := &State{
 		Type: "state", Schema: Schema,
 		Job:      Job{Output: spec.Output, StateDir: spec.StateDir(), JobFile: l.JobFile, Model: spec.Model, Endpoint: l.Job.Endpoint()},
-		Failures: control.Failures(), Samples: []json.RawMessage{}, Batches: []json.RawMessage{},
+		Failures: control.Failures(), Samples: l.Job.Samples(since), Batches: []json.RawMessage{},
 	}
-	if s.Failures == nil {
+	if s.Failures == nil { // which would be written as null
 		s.Failures = []jobs.Failure{}
+	}
+	if s.Samples == nil {
+		s.Samples = []jobs.Sample{}
 	}
 	host, _ := os.Hostname()
 	s.Process = Process{PID: os.Getpid(), Host: host, Since: time.Now().Add(-p.Elapsed).UTC().Truncate(time.Second)}
@@ -73,9 +72,6 @@ func (l *Local) State(_ context.Context, since int64) (*State, error) {
 			return nil, err
 		}
 		s.Batches = append(s.Batches, text)
-	}
-	if l.Samples != nil {
-		s.Samples = append(s.Samples, l.Samples(since)...)
 	}
 	c := control.State()
 	s.Steering = Steering{Stopping: c.Stopping, RetryAsked: c.RetryAsked, Limits: Limits{limit(c.RPM), limit(c.TPM), limit(c.RPD), limit(c.Concurrency)}}

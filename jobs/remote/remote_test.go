@@ -151,7 +151,11 @@ func TestClient(t *testing.T) {
 // Whoever follows a run sees its end, and nobody else holds it up.
 func TestEndIsSeen(t *testing.T) {
 	c, finish := running(t, t.TempDir(), 3)
-	s := await(t, c, "the calls", func(s *State) bool { return inFlight(s) > 0 })
+	await(t, c, "the calls", func(s *State) bool { return inFlight(s) > 0 })
+	s, err := c.State(t.Context(), 0) // who asks twice follows
+	if err != nil {
+		t.Fatal(err)
+	}
 	seen := make(chan *State)
 	go func() {
 		for s.Ended == nil {

@@ -22,7 +22,7 @@ type State struct {
 	Steering
 	Money
 	Failures []jobs.Failure    `json:"failures"` // the last 100 rows of the run that are not ok, the oldest first
-	Samples  []json.RawMessage `json:"samples"`  // of the run so far, see [Local]
+	Samples  []jobs.Sample     `json:"samples"`  // of the run so far; see [jobs.Job.Samples]
 	Batches  []json.RawMessage `json:"batches"`  // as genbatch run --json shows batch jobs
 }
 

@@ -236,6 +236,7 @@ func (c *Control) State() record.ControlState {
 	if c.parts.quota != nil {
 		in = c.parts.quota.Limits()
 	}
+	in.Concurrency = quota.Limit{Value: int64(calls(g))} // how much of it is opened by now changes with each answer
 	for _, l := range []struct {
 		to    *record.InForce
 		limit quota.Limit

@@ -13,6 +13,7 @@
 //	history.jsonl   how the last runs went, which package history writes
 //	stdin.<format>  what stdin held
 //	stdout          the output, if it goes to stdout
+//	control.sock    where the process that runs the job can be steered, which package remote makes
 //	uploads.jsonl   media that the Files API holds, which package media writes
 //
 // # How an output appears
