@@ -159,6 +159,29 @@ func TestStop(t *testing.T) {
 	})
 }
 
+// How long the rest takes is told by the limits that hold now.
+func TestLeastBySetLimits(t *testing.T) {
+	f := newFixture(t)
+	f.input(lines(20)...)
+	f.spec.RPM = 60
+	j, err := Open(f.spec, f.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	for _, tt := range []struct {
+		set  *int
+		want time.Duration
+	}{{nil, 10 * time.Minute}, {new(600), time.Minute}, {new(0), 0}} {
+		if err := j.Control().Set(Limits{RPM: tt.set}); err != nil {
+			t.Fatal(err)
+		}
+		if got := j.Least(600); got != tt.want {
+			t.Errorf("600 rows take at least %v, want %v", got, tt.want)
+		}
+	}
+}
+
 // In a pause no batch job is created, those at work are collected, and the run goes on when
 // the pause ends.
 func TestPauseOfBatches(t *testing.T) {

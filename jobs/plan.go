@@ -87,7 +87,8 @@ func (j *Job) checkMixture() error {
 }
 
 // Least returns how long so many more rows take at the least, by the limits of requests that
-// the job gives, or that the model's refusals have taught. It is 0 if none is known.
+// the job gives, that its [Control] has set, or that the model's refusals have taught. It is 0
+// if none is known.
 func (j *Job) Least(rows int64) time.Duration {
 	if j.prompt.Varies("model") {
 		return 0 // each model has quotas of its own
@@ -96,7 +97,14 @@ func (j *Job) Least(rows int64) time.Duration {
 	if store := j.quotaStore(); store != nil {
 		known = store.Peek(j.spec.Model)
 	}
-	return known.Least(rows, int64(j.spec.RPM), int64(j.spec.RPD))
+	c := j.control.State() // a run that goes on may have been given others than the job has
+	given := func(l InForce) int64 {
+		if l.Source == "job" || l.Source == "control" {
+			return l.Value
+		}
+		return 0
+	}
+	return known.Least(rows, given(c.RPM), given(c.RPD))
 }
 
 // Pilot asks n of the rows that a run would ask, from the shortest to the longest

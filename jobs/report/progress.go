@@ -156,8 +156,7 @@ type progressJSON struct {
 	Total   *int64  `json:"total"` // null: not counted yet
 	Rows    int64   `json:"rows"`  // done
 	progressRowsJSON
-	RowRate     float64  `json:"rows_per_second"`
-	LeftSeconds *float64 `json:"eta_seconds"` // null: not known
+	progressPaceJSON
 
 	progressCallsJSON
 	progressBatchesJSON
@@ -180,6 +179,13 @@ type progressCallsJSON struct {
 	InFlight int64 `json:"in_flight"`
 	Attempts int64 `json:"attempts"`
 	Waiting  int64 `json:"retries_waiting"`
+}
+
+// progressPaceJSON says how far the run is, and how fast.
+type progressPaceJSON struct {
+	Share       *float64 `json:"share"` // of the rows, from 0 to 1; null: not known
+	RowRate     float64  `json:"rows_per_second"`
+	LeftSeconds *float64 `json:"eta_seconds"` // null: not known
 }
 
 // progressBatchesJSON counts what is at work at the endpoint.
@@ -220,7 +226,7 @@ func (p Progress) MarshalJSON() ([]byte, error) {
 	record := progressJSON{
 		Type: "progress", Seconds: r.Elapsed.Seconds(), Total: known(p.Total), Rows: p.done(),
 		progressRowsJSON:  progressRowsJSON{r.Run.Status, r.Settled, r.Bad, r.Copied},
-		RowRate:           p.RowRate,
+		progressPaceJSON:  progressPaceJSON{RowRate: p.RowRate},
 		progressCallsJSON: progressCallsJSON{r.Calls, r.Attempts, r.Waiting}, progressBatchesJSON: progressBatchesJSON{r.Batches, r.Batched},
 		Tokens: allTokens(&r.Run), CostUSD: totalJSON(&r.Run), Simulated: r.Run.Simulated(), Quota: quotaOf(r.Quota),
 	}
@@ -230,6 +236,9 @@ func (p Progress) MarshalJSON() ([]byte, error) {
 	}
 	if left := p.left(); left > 0 {
 		record.LeftSeconds = new(left.Seconds())
+	}
+	if share := p.Share(); share >= 0 {
+		record.Share = new(share)
 	}
 	return apijson.Marshal(sorted[progressJSON]{record})
 }

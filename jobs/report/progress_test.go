@@ -69,7 +69,7 @@ func TestUnknownIsNull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"total", "eta_seconds", "value", "since", "age_seconds", "next_seconds"} {
+	for _, name := range []string{"total", "share", "eta_seconds", "value", "since", "age_seconds", "next_seconds"} {
 		if !strings.Contains(string(text), `"`+name+`":null`) {
 			t.Errorf("%s is not null in %s", name, text)
 		}

@@ -224,6 +224,7 @@ Compared with the column label:
 				"rows_per_second": 0.4,
 				"seconds": 10,
 				"settled_before": 3,
+				"share": 0.006,
 				"simulated": true,
 				"status": {"ok": 1},
 				"tokens": 11,
