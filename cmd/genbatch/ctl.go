@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -145,25 +144,30 @@ func changeOf(action string, words []string) (change remote.Change, err error) {
 	return change, nil
 }
 
-// serve has others steer a run until the function that it returns is called, with how the run
-// has ended. A run goes on without that where there can be no socket.
-func serve(c *cli.Context, job *jobs.Job, show *display, log *slog.Logger) (end func(code int, err error)) {
-	run := &remote.Local{Job: job, Progress: show.progress, Log: log}
-	if path := c.Args().First(); path != "" {
-		run.JobFile, _ = filepath.Abs(path)
+// serve has others see and steer a run until the function that it returns is called, with how
+// the run has ended: by the page that --ui asks for, and by a socket. A run goes on without the
+// latter where there can be none.
+func serve(c *cli.Context, con *console, job *jobs.Job, jobFile string, show *display, log *slog.Logger) (end func(code int, err error), err error) {
+	run := &remote.Local{Job: job, JobFile: jobFile, Progress: show.progress, Log: log}
+	closePage, err := con.openPage(c, run)
+	if err != nil {
+		return nil, err
 	}
 	spec := job.Spec()
 	server, err := remote.Serve(spec.StateDir(), run)
 	if err != nil {
 		log.Info("the run cannot be steered by genbatch ctl: " + message.Plain(err))
-		return func(int, error) {}
 	}
 	return func(code int, err error) {
 		run.End(code, err)
+		closePage()
+		if server == nil {
+			return
+		}
 		if err := server.Close(); err != nil {
 			log.Info("the socket of the run cannot be removed: " + message.Plain(err))
 		}
-	}
+	}, nil
 }
 
 // pausedSince returns since when the run of a state folder is paused; nil if it is not, or if

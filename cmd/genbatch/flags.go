@@ -54,13 +54,16 @@ func boolSetting(name, category, usage string, field func(*jobs.Spec) *bool) set
 }
 
 // A wordFlag may stand alone, and has a word behind its "=" otherwise.
-type wordFlag struct{ *cli.GenericFlag }
+type wordFlag struct {
+	*cli.GenericFlag
+	words string // for the error about another
+}
 
 // TakesValue implements [cli.DocGenerationFlag]: the argument behind it is not its value.
 func (f *wordFlag) TakesValue() bool { return false }
 
 // Words says what may stand behind the "=".
-func (f *wordFlag) Words() string { return "said or logprobs" }
+func (f *wordFlag) Words() string { return f.words }
 
 // A confidence is the value of --confidence. It implements [cli.Generic].
 type confidence jobs.Confidence
@@ -192,7 +195,7 @@ func settings() []setting {
 		},
 		boolSetting("rationale", groupLabels, "classify: have the model say why before it decides, in a column", func(s *jobs.Spec) *bool { return &classify(s).Rationale }),
 		{
-			&wordFlag{&cli.GenericFlag{Name: "confidence", Category: groupLabels, Usage: "classify: have it say how sure it is, from 0 to 1, in a column; =logprobs takes the probability of the label's tokens", EnvVars: env("confidence"), Value: new(confidence)}},
+			&wordFlag{&cli.GenericFlag{Name: "confidence", Category: groupLabels, Usage: "classify: have it say how sure it is, from 0 to 1, in a column; =logprobs takes the probability of the label's tokens", EnvVars: env("confidence"), Value: new(confidence)}, "said or logprobs"},
 			func(c *cli.Context, s *jobs.Spec) {
 				classify(s).Confidence = jobs.Confidence(*c.Generic("confidence").(*confidence))
 			},

@@ -34,6 +34,7 @@ func runCommand(con *console) *cli.Command {
 			"genbatch run job.yaml",
 		Flags: flagsOf(settings(), append(talkFlags(),
 			&cli.BoolFlag{Name: "detach", Category: groupState, Usage: "with --tier batch: submit, collect what is done, and end with exit 5 rather than wait", EnvVars: env("detach")},
+			uiFlag(),
 			&cli.BoolFlag{Name: "fresh", Category: groupState, Usage: "begin a new journal, set the old one aside, and forget learned limits of the models", EnvVars: env("fresh")},
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Category: groupState, Usage: "do not ask before answers are paid for again, or rows from stdin are replaced", EnvVars: env("yes")},
 		)...),
@@ -44,6 +45,9 @@ func runCommand(con *console) *cli.Command {
 func runJob(c *cli.Context, con *console) error {
 	spec, err := specOf(c)
 	if err != nil {
+		return err
+	}
+	if err := checkPage(c); err != nil {
 		return err
 	}
 	if spec.Output == "-" {
@@ -110,7 +114,11 @@ func (con *console) runOpened(c *cli.Context, spec *jobs.Spec, o jobs.Options, j
 	resolved := job.Spec()
 	beginJob(&o, resolved, jobFile)
 	show := newDisplay(c, con, job)
-	end := serve(c, job, show, o.Log)
+	end, err := serve(c, con, job, jobFile, show, o.Log)
+	if err != nil {
+		show.close()
+		return nil, err
+	}
 	summary, err := job.Run(ctx)
 	show.close()
 	if err == nil && spec.Output == "-" {

@@ -16,23 +16,31 @@ import (
 var update = flag.Bool("update", false, "draw the pictures in docs again")
 
 // pictures are the pictures of pages in the documentation, with their widths.
-var pictures = map[string]int{"report.png": 1000, "report-rows.png": 1000, "report-compare.png": 1000}
+var pictures = map[string]int{
+	"report.png": 1000, "report-rows.png": 1000, "report-compare.png": 1000,
+	"watch-quota.png": 1280, "watch-paused.png": 1280, "watch-faster.png": 1280,
+}
+
+// drawn is the folder of the pictures.
+var drawn = filepath.Join("..", "..", "docs", "pictures")
 
 // largestPicture is how many bytes each may have.
-const largestPicture = 200 << 10
+const largestPicture = 220 << 10
 
-// TestPictures sees that the pictures are there and not too large. With -update it draws them.
+// TestPictures sees that the pictures are there, shown and not too large. With -update it draws
+// them, in two minutes.
 func TestPictures(t *testing.T) {
-	docs := filepath.Join("..", "..", "docs")
 	if *update {
-		drawReports(t, docs)
-	}
-	page, err := os.ReadFile(filepath.Join(docs, "report.md"))
-	if err != nil {
-		t.Fatal(err)
+		t.Run("report", drawReports)
+		t.Run("watch", drawWatch)
 	}
 	for name, width := range pictures {
-		f, err := os.Open(filepath.Join(docs, name))
+		page := filepath.Join("..", "..", "docs", strings.FieldsFunc(name, func(r rune) bool { return r == '-' || r == '.' })[0]+".md")
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.Open(filepath.Join(drawn, name))
 		if err != nil {
 			t.Errorf("%v: draw it with go test -run TestPictures -update .", err)
 			continue
@@ -43,8 +51,8 @@ func TestPictures(t *testing.T) {
 		if err != nil || statErr != nil || c.Width != width || info.Size() > largestPicture {
 			t.Errorf("%s has a width of %d and %d bytes: %v", name, c.Width, info.Size(), err)
 		}
-		if !strings.Contains(string(page), "("+name+")") {
-			t.Errorf("docs/report.md does not show %s", name)
+		if !strings.Contains(string(text), "(pictures/"+name+")") {
+			t.Errorf("%s does not show %s", page, name)
 		}
 	}
 }
@@ -96,7 +104,7 @@ func reviews(t *testing.T, path string, rows int) {
 }
 
 // drawReports draws the pictures of docs/report.md.
-func drawReports(t *testing.T, docs string) {
+func drawReports(t *testing.T) {
 	t.Helper()
 	dir := t.TempDir()
 	reviews(t, filepath.Join(dir, "reviews.csv"), 5000)
@@ -118,7 +126,7 @@ func drawReports(t *testing.T, docs string) {
 		t.Helper()
 		b.do(t, look(int64(pictures[name]), "light"), chromedp.EmulateViewport(int64(pictures[name]), height))
 		b.do(t, steps...)
-		if err := os.WriteFile(filepath.Join(docs, name), get(t, b, chromedp.CaptureScreenshot()), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(drawn, name), get(t, b, chromedp.CaptureScreenshot()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -130,4 +138,14 @@ func drawReports(t *testing.T, docs string) {
 		document.getElementById("rows").scrollIntoView();
 	}`))
 	shoot("report-compare.png", 1000, chromedp.Navigate("file://"+filepath.Join(dir, "compare.html")))
+}
+
+// photograph writes a picture of the whole page, in a window of a width and a colour scheme.
+func photograph(t *testing.T, b *browser, name string, width int64, scheme string) {
+	t.Helper()
+	b.do(t, look(width, scheme))
+	picture := get(t, b, chromedp.FullScreenshot(100))
+	if err := os.WriteFile(filepath.Join(drawn, name), picture, 0o644); err != nil {
+		t.Fatal(err)
+	}
 }

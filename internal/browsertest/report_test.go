@@ -17,7 +17,6 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
@@ -129,13 +128,13 @@ func hostileReport(t *testing.T) string {
 	return filepath.Join(dir, "page.html")
 }
 
-// A watch notes what a page asks of the network, and which dialogs it opens.
-type watch struct {
+// A witness notes what a page asks of the network, and which dialogs it opens.
+type witness struct {
 	mu   sync.Mutex
 	seen []string
 }
 
-func (w *watch) start(t *testing.T, b *browser) {
+func (w *witness) start(t *testing.T, b *browser) {
 	t.Helper()
 	err := chromedp.Listen(b, func(event any) {
 		w.mu.Lock()
@@ -159,20 +158,10 @@ func (w *watch) start(t *testing.T, b *browser) {
 }
 
 // since returns what was seen from the n-th on.
-func (w *watch) since(n int) []string {
+func (w *witness) since(n int) []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.seen[n:])
-}
-
-// look has the page of a browser be seen in a window of this width, light or dark.
-func look(width int64, scheme string) chromedp.Action[chromedp.Void] {
-	return chromedp.Steps(chromedp.EmulateViewport(width, 900), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
-		})
-		return err
-	}))
 }
 
 // evaluate returns the value of an expression in the page.
@@ -209,7 +198,7 @@ func quote(s string) string {
 // TestReport looks at the page of a job whose rows, answers, errors and names are hostile.
 func TestReport(t *testing.T) {
 	b := open(t, 1280)
-	var w watch
+	var w witness
 	w.start(t, b)
 
 	// The texts are what they say: as markup, they do run.

@@ -20,7 +20,7 @@ const (
 	maxMethods            = 3    // of an interface
 	maxExportedInterfaces = 6    // of the module
 	maxFields             = 15   // of a struct
-	maxStarts             = 21   // of goroutines, in the source
+	maxStarts             = 22   // of goroutines, in the source
 )
 
 // An exception allows so many where a budget allows fewer, for a reason.
@@ -34,11 +34,11 @@ var longPackages = map[string]exception{
 	"batch/gemini":         {3600, "one client for Google's API, Vertex AI and gateways: what they share is most of it"},
 	"batch/journal":        {2620, "the format with its reasons: a fifth of it is comments on what a crash leaves"},
 	"batch/quota":          {3990, "limits, what calls teach about them, and the day's ledger with what it does unread, all behind one lock"},
-	"jobs":                 {3200, "a job's life: what opens, asks, follows batches and writes is here in outline, and done in the rooms"},
+	"jobs":                 {3330, "a job's life: what opens, asks, follows batches and writes is here in outline, and done in the rooms"},
 	"jobs/internal/output": {2650, "what becomes of a row, on its way to a file, to a program or to a reader's eye"},
-	"jobs/report":          {3600, "a file for each record: text and JSON of everything that commands say"},
+	"jobs/report":          {3620, "a file for each record: text and JSON of everything that commands say"},
 	"jobs/spec":            {3050, "a type for each group of keys, with how YAML writes it, what it refuses and how it is stored"},
-	"cmd/genbatch":         {3200, "one file a command, with its flags and its help"},
+	"cmd/genbatch":         {3560, "one file a command, with its flags and its help"},
 	"reader":               {2650, "three formats behind one door; most of it is the nested values of Parquet"},
 }
 
@@ -47,7 +47,7 @@ var manyFiles = map[string]exception{
 	"batch/gemini": {23, "the service's dialects and the shapes of its answers have a file each"},
 	"jobs/report":  {22, "a file for each record"},
 	"jobs/spec":    {23, "a file for each group of keys"},
-	"cmd/genbatch": {30, "one file a command"},
+	"cmd/genbatch": {31, "one file a command"},
 }
 
 // manyMethods are the types that may have more methods.
@@ -90,6 +90,7 @@ var starts = map[string]exception{
 	"jobs/remote/server.go":                {1, "the HTTP server of the socket: Server.Close closes it and waits"},
 	"batch/batchtest/batchtest.go":         {1, "cancels the context of a test, which stops it"},
 	"internal/sim/batches/run.go":          {1, "the rows of a block, as many at once as there are processors: parallel waits for all"},
+	"jobs/report/live/live.go":             {1, "the HTTP server of the page: Server.Close shuts it down and waits"},
 	"internal/sim/server.go":               {1, "the HTTP server: Running.Close closes it and waits"},
 }
 

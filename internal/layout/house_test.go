@@ -36,7 +36,7 @@ var house = []floor{
 		{"internal/release", nil},
 	}},
 	{"commands", []room{
-		{"cmd/genbatch", []string{"cmd/genbatch/internal/...", "jobs", "jobs/compare", "jobs/draft", "jobs/jobfile", "jobs/registry", "jobs/remote", "jobs/report", "jobs/report/detail", "jobs/report/page", "jobs/report/runs", "batch", "batch/price", "batch/quota", "internal/message", "internal/redact", "internal/sim", "internal/terminal", "internal/version"}},
+		{"cmd/genbatch", []string{"cmd/genbatch/internal/...", "jobs", "jobs/compare", "jobs/draft", "jobs/jobfile", "jobs/registry", "jobs/remote", "jobs/report", "jobs/report/detail", "jobs/report/live", "jobs/report/page", "jobs/report/runs", "batch", "batch/price", "batch/quota", "internal/message", "internal/redact", "internal/sim", "internal/terminal", "internal/version"}},
 	}},
 	{"the command line", []room{
 		{"cmd/genbatch/internal/hooks", []string{"jobs/spec", "batch/gemini", "internal/message", "internal/redact", "internal/version"}},
@@ -47,6 +47,7 @@ var house = []floor{
 	}},
 	{"pages", []room{
 		{"jobs/report/page", []string{"jobs/report/...", "jobs", "jobs/compare", "jobs/overview", "batch", "batch/gemini", "batch/price", "internal/durable", "internal/redact", "internal/terminal", "internal/version"}},
+		{"jobs/report/live", []string{"jobs/report/internal/webpage", "jobs/spec"}},
 	}},
 	{"reports of rows and runs", []room{
 		{"jobs/report/runs", []string{"jobs/remote", "jobs/report", "jobs/registry", "jobs", "batch/price", "internal/apijson", "internal/terminal"}},
