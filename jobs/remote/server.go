@@ -42,10 +42,15 @@ func Serve(dir string, c Controller) (*Server, error) {
 }
 
 // Close ends the server and removes the socket. If somebody follows the run who has not seen
-// its end, Close waits for that, for two seconds at most.
+// its end, Close waits for that, for two seconds at most. What is being answered is answered.
 func (s *Server) Close() error {
 	s.watched.wait()
-	err := errors.Join(remove(s.dir), s.http.Close())
+	ctx, cancel := context.WithTimeout(context.Background(), farewell)
+	defer cancel()
+	err := remove(s.dir)
+	if s.http.Shutdown(ctx) != nil { // answers that are under way have had their time
+		err = errors.Join(err, s.http.Close())
+	}
 	<-s.ended
 	return err
 }
