@@ -97,7 +97,7 @@ func newRunner(p *pass, observer *output.Observer, settle batch.Config) (*batchj
 			return chained
 		},
 		Media:  func(m batch.Model) batch.Model { return mediaModel(j, m) },
-		Settle: settle, Budget: limit, Policy: policy, Held: func() <-chan struct{} { return control.Held(j.control) },
+		Settle: settle, Around: j.options.around, Budget: limit, Policy: policy, Held: func() <-chan struct{} { return control.Held(j.control) },
 		Log: j.log(),
 		Show: func(b Batch) {
 			j.progress.follow(b)

@@ -88,7 +88,7 @@ func (c *chain) over(config batch.Config) batch.Config {
 		config = c.ladder.Over(config)
 	}
 	config.Limiter = c.job.conn.logprobs.Before(config.Limiter)
-	return control.Over(c.job.control, config, c.quota, c.ladder)
+	return c.job.options.around(control.Over(c.job.control, config, c.quota, c.ladder))
 }
 
 func dayPolicy(name string) quota.DayPolicy {

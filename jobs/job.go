@@ -61,6 +61,11 @@ type Options struct {
 	// skipped, or copied. [Job.Rows] has them all.
 	Observe func(*Row)
 
+	// Around, if not nil, is given the configuration with which the engine runs over rows of the
+	// job, and returns the one to use: with a Model, a Limiter or a Sink around its own, which
+	// measures them. A row that a batch job has answered passes through too; see Request.Batch.
+	Around func(batch.Config) batch.Config
+
 	// ShowBatch, if not nil, is called when a batch job of a run has come to another state.
 	ShowBatch func(Batch)
 
@@ -144,6 +149,14 @@ func (o *Options) confirm(hint, sentence string) error {
 		return nil
 	}
 	return spec.Errorf(hint+"add --yes to go on", "%s", sentence)
+}
+
+// around returns a configuration with what measures it.
+func (o *Options) around(c batch.Config) batch.Config {
+	if o.Around == nil {
+		return c
+	}
+	return o.Around(c)
 }
 
 // Survey looks for what Run is to ask. It is nil for a new job, and for one with media.

@@ -288,6 +288,7 @@ func settings() []setting {
 			func(c *cli.Context, s *jobs.Spec) { s.Retry = args.CommaSeparated(c.StringSlice("retry")) },
 		},
 		textSetting("state", groupState, "`DIR` of the job's state (default: OUTPUT.genbatch)", func(s *jobs.Spec) *string { return &s.State }),
+		textSetting("metrics", groupTalk, "serve metrics for Prometheus while the run goes, at `ADDR`: a port, which this machine alone can reach, or HOST:PORT", func(s *jobs.Spec) *string { return &s.Metrics }),
 	}
 }
 
@@ -343,6 +344,7 @@ func talkFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "quiet", Category: groupTalk, Aliases: []string{"q"}, Usage: "no progress and no summary", EnvVars: env("quiet")},
 		&cli.BoolFlag{Name: "no-color", Category: groupTalk, Usage: "no colours (also: NO_COLOR)", EnvVars: env("no-color")},
 		&cli.StringFlag{Name: "log-level", Category: groupTalk, Value: "warn", Usage: "least `LEVEL` of messages to show: debug, info, warn or error", EnvVars: env("log-level")},
+		&cli.StringFlag{Name: "log-format", Category: groupTalk, Usage: "`FORMAT` of messages: text, or json with time, level and msg (default: text, with --json json)", EnvVars: env("log-format")},
 	}
 }
 

@@ -37,13 +37,18 @@ func (con *console) options(c *cli.Context, s *jobs.Spec) (jobs.Options, error) 
 	return o, err
 }
 
-// newLog returns the log of a command, which --log-level limits.
+// newLog returns the log of a command, which --log-level limits. A line of JSON has the
+// attributes time, level and msg.
 func newLog(c *cli.Context, w io.Writer) (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
 		return nil, &jobs.SpecError{Err: fmt.Errorf("log-level is %q", c.String("log-level")), Hint: "use debug, info, warn or error"}
 	}
-	if c.Bool("json") {
+	format := c.String("log-format")
+	if format != "" && format != "text" && format != "json" {
+		return nil, &jobs.SpecError{Err: fmt.Errorf("log-format is %q", format), Hint: "use text or json"}
+	}
+	if format == "json" || format == "" && c.Bool("json") {
 		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})), nil
 	}
 	return slog.New(&lineHandler{w: w, level: level}), nil

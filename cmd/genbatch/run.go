@@ -11,6 +11,7 @@ import (
 	"github.com/genbatch/genbatch/cmd/genbatch/internal/hooks"
 	"github.com/genbatch/genbatch/jobs"
 	"github.com/genbatch/genbatch/jobs/report"
+	"github.com/genbatch/genbatch/jobs/telemetry"
 )
 
 func runCommand(con *console) *cli.Command {
@@ -70,11 +71,17 @@ func runJob(c *cli.Context, con *console) error {
 	if err != nil {
 		return err
 	}
+	tell, err := telemetry.Open(c.Context, spec, o.Log)
+	if err != nil {
+		return err
+	}
+	defer tell.Close()
+	o.Around = tell.Around
 	atEnd, err := hooks.New(spec, jobFile, hooks.Options{Environ: os.Environ(), Stderr: con.stderr, Log: o.Log})
 	if err != nil {
 		return err
 	}
-	ended, err := con.runOpened(c, spec, o, jobFile)
+	ended, err := con.runOpened(c, spec, o, tell, jobFile)
 	if err != nil {
 		return err
 	}
@@ -96,12 +103,15 @@ func jobFileOf(c *cli.Context) (string, error) {
 
 // runOpened opens a job, runs it, says what it came to, and closes it. The error is why no
 // run has begun.
-func (con *console) runOpened(c *cli.Context, spec *jobs.Spec, o jobs.Options, jobFile string) (*hooks.Run, error) {
+func (con *console) runOpened(c *cli.Context, spec *jobs.Spec, o jobs.Options, tell *telemetry.Telemetry, jobFile string) (*hooks.Run, error) {
 	job, err := jobs.Open(*spec, o)
 	if err != nil {
 		return nil, err
 	}
 	defer job.Close()
+	if a := tell.Address(); a != "" && !c.Bool("quiet") && !c.Bool("json") {
+		fmt.Fprintf(con.stderr, "genbatch: metrics at %s\n", a)
+	}
 	if aside := job.SetAside(); aside != "" && !c.Bool("quiet") && !c.Bool("json") {
 		fmt.Fprintf(con.stderr, "genbatch: the old journal is kept in %s\n", aside)
 	}
@@ -119,8 +129,11 @@ func (con *console) runOpened(c *cli.Context, spec *jobs.Spec, o jobs.Options, j
 		show.close()
 		return nil, err
 	}
+	ctx, told := tell.Begin(ctx, job)
 	summary, err := job.Run(ctx)
+	told(err)
 	show.close()
+	tell.Close() // before the summary, which is the last to be said
 	if err == nil && spec.Output == "-" {
 		err = con.copyOut(resolved.Output)
 		summary.Output = "stdout"

@@ -30,6 +30,10 @@ var dependencies = map[string][]string{
 	"github.com/andybalholm/brotli": {"reader/internal/pages/codec.go"},
 	"github.com/pierrec/lz4/v4":     {"reader/internal/pages/codec.go"},
 
+	// Its SDK without its exporters, which bring in gRPC: what is sent is written field by field.
+	"go.opentelemetry.io/otel":   {"jobs/telemetry", "jobs/telemetry/internal/otlp"},
+	"google.golang.org/protobuf": {"jobs/telemetry/internal/otlp/message.go", "jobs/telemetry/internal/otlp/metrics.go"},
+
 	"github.com/goccy/go-yaml":           {"jobs/spec"},
 	"github.com/gabriel-vasile/mimetype": {"jobs/internal/media/types.go"},
 	"github.com/xrash/smetrics":          {"internal/message/message.go"},

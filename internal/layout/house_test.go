@@ -36,7 +36,7 @@ var house = []floor{
 		{"internal/release", nil},
 	}},
 	{"commands", []room{
-		{"cmd/genbatch", []string{"cmd/genbatch/internal/...", "jobs", "jobs/compare", "jobs/draft", "jobs/jobfile", "jobs/registry", "jobs/remote", "jobs/report", "jobs/report/detail", "jobs/report/live", "jobs/report/page", "jobs/report/runs", "batch", "batch/price", "batch/quota", "internal/message", "internal/redact", "internal/sim", "internal/terminal", "internal/version"}},
+		{"cmd/genbatch", []string{"cmd/genbatch/internal/...", "jobs", "jobs/compare", "jobs/draft", "jobs/jobfile", "jobs/registry", "jobs/remote", "jobs/report", "jobs/report/detail", "jobs/report/live", "jobs/report/page", "jobs/report/runs", "jobs/telemetry", "batch", "batch/price", "batch/quota", "internal/message", "internal/redact", "internal/sim", "internal/terminal", "internal/version"}},
 	}},
 	{"the command line", []room{
 		{"cmd/genbatch/internal/hooks", []string{"jobs/spec", "batch/gemini", "internal/message", "internal/redact", "internal/version"}},
@@ -57,11 +57,13 @@ var house = []floor{
 		{"jobs/remote", []string{"jobs/report", "jobs", "batch/price", "internal/apijson", "internal/durable", "internal/message", "internal/terminal"}},
 	}},
 	{"reports", []room{
+		{"jobs/telemetry", []string{"jobs/telemetry/internal/...", "jobs", "jobs/spec", "batch", "batch/price", "internal/message", "internal/version"}},
 		{"jobs/report", []string{"jobs/report/internal/...", "jobs", "jobs/compare", "batch", "batch/price", "batch/quota", "internal/apijson", "internal/message", "internal/terminal"}},
 	}},
 	{"parts of reports", []room{
 		{"jobs/report/internal/request", []string{"internal/apijson", "internal/terminal"}},
 		{"jobs/report/internal/webpage", nil},
+		{"jobs/telemetry/internal/otlp", nil},
 	}},
 	{"a job's life", []room{
 		{"jobs", []string{

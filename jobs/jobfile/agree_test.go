@@ -219,6 +219,7 @@ var values = map[string][]any{
 	"tier":          {"flex", "flex,standard", "Flex, standard", many{"flex", "standard"}, "batch", "batch,flex", "Batch , flex, standard", many{"batch", "flex"}, many{"batch,flex", "standard"}, many{"flex", "batch"}, many{"flex,batch"}, "flex,batch", "batch,batch", many{"flex", "bach"}, "priority ", ",flex", "flex,"},
 	"batch_bucket":  {"gs://my-bucket", "gs://my-bucket/", "gs://my-bucket/a/b.c", "gs://my-bucket/a/", "gs://my-bucket/.a/..b/...", "gs://my-bucket//a", "gs://my-bucket/a/..", "gs://my-bucket/./a", "gs://my-bucket/a*", "gs://My-Bucket", "gs://b", "gs://", "my-bucket/a", "s3://my-bucket"},
 	"batch_cleanup": {true, false, "yes"},
+	"metrics":       {9090, ":9090", "9090", "127.0.0.1:9090", "[::1]:9090", "::1:9090", "[:]:1", "0.0.0.0:0", "localhost:9090", "a b:1", "65536", 65535, 65536, -1, "host", "http://127.0.0.1:9090", "127.0.0.1:", 9090.5, "00"},
 	"deadline":      {"6h", "18:00", "9:00", "18:00:30", "25:00", "18:60", "2027-01-31T18:00", "2027-01-31 18:00", "2027-01-31T18:00:00Z", "2027-01-31t18:00z", "2027-01-31 18:00 +01:00", "2027-01-31T18:00:00+01:00", "2027-13-31T18:00", "2027-01-31", "2027-01-31T25:00", "soon", "-1h", " 6h ", "90", 6, "2 hours"},
 	"rpm":           {0, "+5", "-5", "5.0", "many", 1000}, "limit": {5, 0}, "sample": {5, 0}, "columns": {many{"id", "label"}}, "system": {"{{.body}}", "@s.txt"},
 	"review_below": {0.8, 0, 1, 1.5, -0.5, "0.8", "80%"},

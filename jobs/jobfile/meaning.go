@@ -92,6 +92,8 @@ var meanings = map[string]meaning{
 	"batch_bucket":  {text: "Where Vertex AI reads and writes batches: a folder in a bucket of Cloud Storage. It is required for the tier batch there, and only there.", examples: []any{"gs://my-bucket/genbatch"}},
 	"batch_cleanup": {text: "Delete each batch at the endpoint once all its rows are safe on disk.", none: "it stays until the endpoint removes it", fallback: false},
 
+	"metrics": {text: "Where a run serves its metrics for Prometheus: a port, which this machine alone can reach, or an address with a port.", none: "nowhere", examples: []any{9090, "127.0.0.1:9090"}},
+
 	"max_cost":     {text: "The most that the job may cost in dollars, all its runs together. It is a hard limit with max_output_tokens, and else a soft one.", none: "no limit", examples: []any{5}},
 	"prices":       {text: "The path of a file with your own prices, which count before the built-in ones.", examples: []any{"prices.json"}},
 	"prefix":       {text: "A text before the names of the result columns, which keeps them apart from the input's own.", examples: []any{"ai_"}},

@@ -53,6 +53,7 @@ func shapes() map[string]object {
 		"classify.confidence": anyOf(object{{"type", "boolean"}}, words("said", "logprobs")),
 		"review_below":        {{"type", []string{"number", "string"}}, {"minimum", 0}, {"maximum", 1}, {"pattern", `^(?:0(?:\.[0-9]+)?|1(?:\.0+)?)$`}, {"errorMessage", "Write a confidence from 0 to 1, such as 0.8."}},
 		"deadline":            pattern(`\s*(?:[+-]?`+span+`|`+clock+`|`+date+`[Tt ]`+clock+`(?:`+zone+`)?)\s*`, "Write a length of time (6h), a time of the day (18:00), or a date with its time (2027-01-31T18:00)."),
+		"metrics":             {{"type", []string{"integer", "string"}}, {"minimum", 0}, {"maximum", 65535}, {"errorMessage", "Write a port, such as 9090, or an address with one, such as 127.0.0.1:9090."}, {"pattern", "^(?:" + spec.MetricsForm + ")$"}},
 		"media.resolution":    anyOf(words("low", "medium", "high", "ultra_high"), pattern(`(?:[Mm][Ee][Dd][Ii][Aa][_-][Rr][Ee][Ss][Oo][Ll][Uu][Tt][Ii][Oo][Nn][_-])?(?:`+foldCase("low", "medium", "high", "ultra_high", "ultra-high")+`)`, "")),
 		"media.mime_type":     pattern(`\s*[^\s/;]+/[^\s/;]+\s*(?:;.*)?`, "Write a type, such as image/png."),
 		"expected.as":         words(spec.Kinds...),

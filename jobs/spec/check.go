@@ -50,6 +50,9 @@ func (s *Spec) Check() error {
 	if err := s.checkTiers(); err != nil {
 		return err
 	}
+	if _, _, err := MetricsAddress(s); err != nil {
+		return err
+	}
 	if err := checkChecks(s.Checks); err != nil {
 		return err
 	}

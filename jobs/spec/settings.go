@@ -2,7 +2,9 @@ package spec
 
 import (
 	"fmt"
+	"net"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -197,4 +199,33 @@ func (s *Spec) DeadlineTomorrow(begin time.Time) (at time.Time, tomorrow bool) {
 	}
 	at, err := parseDeadline(s.Deadline, begin)
 	return at, err == nil && at.Local().YearDay() != begin.Local().YearDay()
+}
+
+// MetricsForm is the form of metrics, as a regular expression: HOST:PORT, :PORT or PORT.
+const MetricsForm = `(?:(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])?:)?` +
+	`(?:[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])`
+
+var metricsForm = regexp.MustCompile("^(?:" + MetricsForm + ")$")
+
+// MetricsAddress returns the address at which a run serves its metrics; it is empty if it
+// serves none. Without a host it is one of this machine alone, and loopback reports whether it
+// is. Port 0 is one that is free.
+func MetricsAddress(s *Spec) (address string, loopback bool, err error) {
+	if s.Metrics == "" {
+		return "", false, nil
+	}
+	if !metricsForm.MatchString(s.Metrics) {
+		return "", false, Errorf("write a port, such as 9090, or an address with one, such as 127.0.0.1:9090", "metrics is %q", s.Metrics)
+	}
+	host, port := "", s.Metrics
+	if strings.Contains(s.Metrics, ":") {
+		if host, port, err = net.SplitHostPort(s.Metrics); err != nil {
+			return "", false, Errorf("write 127.0.0.1:9090, or for IPv6 [::1]:9090", "metrics is %q: %w", s.Metrics, err)
+		}
+	}
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	ip := net.ParseIP(host)
+	return net.JoinHostPort(host, port), host == "localhost" || ip != nil && ip.IsLoopback(), nil
 }

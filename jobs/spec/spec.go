@@ -92,6 +92,8 @@ type Spec struct {
 	BatchBucket  string `json:"batch_bucket,omitempty"`  // where Vertex AI reads and writes: gs://bucket/prefix
 	BatchCleanup bool   `json:"batch_cleanup,omitempty"` // delete jobs at the endpoint once their rows are safe
 
+	Metrics string `json:"metrics,omitempty"` // where a run serves its metrics; see MetricsAddress
+
 	// Cost and output.
 	MaxCost     string `json:"max_cost,omitempty"`     // in dollars, over the job's whole journal; see CostLimit
 	Prices      string `json:"prices,omitempty"`       // the path of a price file

@@ -85,6 +85,8 @@ type Config struct {
 	// Settle is the configuration of the runs that settle rows. Its Model, Limiter, Later,
 	// Concurrency and MaxFailures are not used.
 	Settle batch.Config
+	// Around puts around that configuration what measures it. It may be nil.
+	Around func(batch.Config) batch.Config
 	Budget *budget.Budget // nil: there is no cap
 
 	Policy

@@ -51,6 +51,9 @@ func (s *settler) run(ctx context.Context, requests iter.Seq2[*batch.Request, er
 		s.ended(res)
 		note(res)
 	}
+	if s.Around != nil {
+		c = s.Around(c)
+	}
 	return batch.Run(ctx, c, requests)
 }
 
