@@ -30,13 +30,13 @@ func ctlCommand(con *console) *cli.Command {
 		Category:  commandsRun,
 		Description: "Tells the process that runs the job what to do, and shows what is in force then. JOB is\n" +
 			"the job file, the output, or the state folder. What is set holds for this run alone.\n\n" +
-			"pause   sends nothing new until resume; calls in flight finish, and nothing fails\n" +
-			"resume  goes on\n" +
-			"retry   asks rows that failed in this run again, once the others are through\n" +
-			"stop    ends the run as Ctrl-C does: genbatch run carries on\n" +
-			"state   shows how the run is, and changes nothing\n" +
-			"set     changes rpm, tpm, rpd, concurrency or max_cost at once; 0 takes a limit\n" +
-			"        away, so that it is learned\n\n" +
+			"  pause   sends nothing new until resume; calls in flight finish, and nothing fails\n" +
+			"  resume  goes on\n" +
+			"  retry   asks rows that failed in this run again, once the others are through\n" +
+			"  stop    ends the run as Ctrl-C does: genbatch run carries on\n" +
+			"  state   shows how the run is, and changes nothing\n" +
+			"  set     changes rpm, tpm, rpd, concurrency or max_cost at once; 0 takes a limit\n" +
+			"          away, so that it is learned\n\n" +
 			"genbatch ctl labels.csv pause\n\n" +
 			"genbatch ctl job.yaml set rpm=600 concurrency=200",
 		Flags:  []cli.Flag{stateFlag(), jsonFlag()},
