@@ -207,7 +207,7 @@ func drawWatch(t *testing.T) {
 	b.shows(t, `$("badge").textContent === "running"`)
 	// The pictures are to look like a user's, and not like those of a test's folder.
 	b.do(t, chromedp.Evaluate[chromedp.Void](`for (const [id, text] of [
-			["about", "gemini-2.5-flash at google · job.yaml · process 4711 on workstation, since " + document.getElementById("about").textContent.slice(-8)],
+			["about", "gemini-2.5-flash at the simulator · job.yaml · process 4711 on workstation, since " + document.getElementById("about").textContent.slice(-8)],
 			["place", "The journal is in /home/you/labels.csv.genbatch"]]) {
 		const element = document.getElementById(id);
 		element.textContent = text;
