@@ -117,6 +117,7 @@ func TestAgentsJSON(t *testing.T) {
 	}
 	slow.await(t, "inFlight", 1)
 	run(0, "status", "job.yaml", "--json")
+	run(0, "ctl", "job.yaml", "state", "--json")
 	if err := c.Wait(); err != nil {
 		t.Fatalf("%v: %s", err, &stderr)
 	}

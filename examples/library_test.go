@@ -90,7 +90,7 @@ func TestLibraryPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	code := []string{trimLines(string(program))}
-	for _, dir := range []string{"../jobs", "../batch", "../reader", "../writer"} {
+	for _, dir := range []string{"../jobs", "../jobs/remote", "../batch", "../reader", "../writer"} {
 		names, err := fs.Glob(os.DirFS(dir), "example*_test.go")
 		if err != nil || len(names) == 0 {
 			t.Fatalf("%s has no examples: %v", dir, err)

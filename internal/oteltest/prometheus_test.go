@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -169,6 +170,24 @@ func TestExamples(t *testing.T) {
 			if !there[name] {
 				t.Errorf("%s asks for %s, which is none of %q", where, name, slices.Sorted(maps.Keys(there)))
 			}
+		}
+	}
+
+	page, err := os.ReadFile("../../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := make(map[string]bool)
+	for _, m := range regexp.MustCompile("`(genbatch_[a-z_]+)`").FindAllStringSubmatch(string(page), -1) {
+		named[m[1]] = true
+		if !there[m[1]] && !there[m[1]+"_bucket"] {
+			t.Errorf("docs/metrics.md names %s, which no run has", m[1])
+		}
+	}
+	for name := range there {
+		base := regexp.MustCompile("_(bucket|sum|count)$").ReplaceAllString(name, "")
+		if strings.HasPrefix(name, "genbatch_") && !named[name] && !named[base] {
+			t.Errorf("docs/metrics.md does not name %s", name)
 		}
 	}
 

@@ -31,6 +31,7 @@ func Variables() []Entry {
 		{Name: "GOOGLE_CLOUD_LOCATION", Text: "the location of Vertex AI, without --location; GOOGLE_CLOUD_REGION comes after it"},
 		{Name: "GOOGLE_GEMINI_BASE_URL", Text: "another address of Google's own API, without --base-url; GOOGLE_VERTEX_BASE_URL is that of Vertex AI"},
 		{Name: "HTTPS_PROXY", Text: "the proxy for requests; HTTP_PROXY and NO_PROXY are obeyed too"},
+		{Name: "OTEL_…", Text: "where traces and metrics are sent, as OpenTelemetry's SDK reads them; OTEL_SDK_DISABLED=true sends none"},
 		{Name: "NO_COLOR", Text: "if it is set, no colours, as with --no-color"},
 		{Name: "TERM", Text: "if it is dumb, progress is written in lines rather than as a bar"},
 		{Name: "XDG_STATE_HOME", Text: "the folder under which learned limits are kept, and which jobs were run"},
