@@ -46,9 +46,9 @@ const (
 type Budget struct {
 	batch.Limiter
 	prices *price.Table
-	cap    price.USD
 
 	mu       sync.Mutex
+	cap      price.USD
 	spent    price.USD // what is known to be spent
 	most     price.USD // the most that calls of unknown usage can have cost
 	unknown  int64     // those calls
@@ -141,7 +141,8 @@ func (b *Budget) Acquire(ctx context.Context, r *batch.Request) error {
 	err := b.Limiter.Acquire(ctx, r)
 	if err == nil && b.Unpriced() != "" { // known since r began to wait for its slot
 		b.Limiter.Release(r, nil)
-		err = &record.BudgetError{Cap: b.cap, Unpriced: b.Unpriced()}
+		limit, _ := b.Standing()
+		err = &record.BudgetError{Cap: limit, Unpriced: b.Unpriced()}
 	}
 	if err != nil {
 		b.mu.Lock()
