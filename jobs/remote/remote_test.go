@@ -203,7 +203,7 @@ func TestSocketIsPrivate(t *testing.T) {
 // A path may be longer than the address of a socket can be, and a killed run may have left a
 // socket, or a part of one.
 func TestSocketInAnyFolder(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), strings.Repeat("long/", 40))
+	dir := filepath.Join(t.TempDir(), "[ab]", strings.Repeat("long/", 40))
 	state := filepath.Join(dir, "out.jsonl.genbatch")
 	if err := os.MkdirAll(filepath.Join(state, socketFile+".tmp-1"), 0o700); err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/genbatch/genbatch/internal/durable"
 )
@@ -49,9 +50,11 @@ func reachable(dir, name string) (address string, done func(), err error) {
 // A socket gets its mode by the umask, and only later by chmod. So that nobody else can open it
 // between the two, it is made in a private folder, and comes to its place when it has mode 0600.
 func listen(dir string) (*net.UnixListener, error) {
-	left, _ := filepath.Glob(filepath.Join(dir, socketFile+".tmp-*")) // the name has no pattern in it
+	left, _ := os.ReadDir(dir) // and not Glob: the path of the folder may look like a pattern
 	for _, l := range left {
-		_ = os.RemoveAll(l)
+		if strings.HasPrefix(l.Name(), socketFile+".tmp-") {
+			_ = os.RemoveAll(filepath.Join(dir, l.Name()))
+		}
 	}
 	private, err := os.MkdirTemp(dir, socketFile+".tmp-")
 	if err != nil {
