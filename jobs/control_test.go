@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -180,6 +181,39 @@ func TestLeastBySetLimits(t *testing.T) {
 			t.Errorf("600 rows take at least %v, want %v", got, tt.want)
 		}
 	}
+}
+
+// A run that does not wait for its batch jobs waits for the end of a pause all the same: it
+// has rows to hand in.
+func TestPauseOfDetached(t *testing.T) {
+	inBatchWorld(t, "", func(t *testing.T, w *batchWorld) {
+		w.input(lines(12)...)
+		o := w.options()
+		o.Detach, o.batchRows = true, 6
+		var j *Job
+		var first sync.Once // job that is there
+		o.ShowBatch = func(b Batch) {
+			if b.Name != "" {
+				first.Do(j.Control().Pause)
+			}
+		}
+		var err error
+		j, err = Open(w.spec, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.Close()
+		time.AfterFunc(5*time.Minute, func() {
+			if n := w.count("create"); n != 1 {
+				t.Errorf("%d jobs are created in the pause", n)
+			}
+			j.Control().Resume()
+		})
+		_, err = j.Run(t.Context())
+		if _, away := errors.AsType[*DetachedError](err); !away || w.count("create") != 2 {
+			t.Errorf("the run ends with %v and %d jobs", err, w.count("create"))
+		}
+	})
 }
 
 // In a pause no batch job is created, those at work are collected, and the run goes on when

@@ -185,7 +185,7 @@ func (r *Runner) Run(ctx context.Context) (err error) {
 			}
 			continue
 		}
-		if r.Detach {
+		if r.Detach && (held == nil || r.NoNew) { // in a pause rows are left that no job has yet
 			if err := r.collector.pollAll(ctx); err != nil {
 				return r.ended(ctx, err)
 			}
