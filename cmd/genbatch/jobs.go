@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/jobs"
 	"github.com/genbatch/genbatch/jobs/registry"
@@ -85,8 +86,18 @@ func beginJob(o *jobs.Options, spec jobs.Spec, jobFile string) {
 	}
 }
 
-// endJob notes how a run has ended.
+// endJob notes how a run has ended. There is no summary of one that has asked nothing.
 func endJob(o *jobs.Options, stateDir string, r report.Summary) {
+	e := registry.Ending{At: time.Now().UTC(), ExitCode: r.ExitCode, Rows: r.Total, Cost: new(price.USD)}
+	if r.Summary != nil {
+		e = endingOf(r)
+	}
+	if err := registry.Of(os.Getenv).End(stateDir, e); err != nil {
+		o.Log.Debug("genbatch jobs will not know how this run has ended: " + err.Error())
+	}
+}
+
+func endingOf(r report.Summary) registry.Ending {
 	s := r.Summary
 	e := registry.Ending{At: time.Now().UTC(), ExitCode: r.ExitCode, Rows: r.Total, Left: s.Left(r.Total), Simulated: s.Simulated}
 	if s.Input != nil {
@@ -103,7 +114,5 @@ func endJob(o *jobs.Options, stateDir string, r report.Summary) {
 	if day, ok := errors.AsType[*quota.DayError](r.Err); ok {
 		e.Until = day.Until
 	}
-	if err := registry.Of(os.Getenv).End(stateDir, e); err != nil {
-		o.Log.Debug("genbatch jobs will not know how this run has ended: " + err.Error())
-	}
+	return e
 }

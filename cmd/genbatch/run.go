@@ -122,13 +122,13 @@ func (con *console) runOpened(c *cli.Context, spec *jobs.Spec, o jobs.Options, t
 	ctx, stop := con.untilSignal(c.Context)
 	defer stop()
 	resolved := job.Spec()
-	beginJob(&o, resolved, jobFile)
 	show := newDisplay(c, con, job)
 	end, err := serve(c, con, job, jobFile, show, o.Log)
 	if err != nil {
 		show.close()
 		return nil, err
 	}
+	beginJob(&o, resolved, jobFile)
 	ctx, told := tell.Begin(ctx, job)
 	summary, err := job.Run(ctx)
 	told(err)
@@ -138,14 +138,15 @@ func (con *console) runOpened(c *cli.Context, spec *jobs.Spec, o jobs.Options, t
 		err = con.copyOut(resolved.Output)
 		summary.Output = "stdout"
 	}
-	if summary == nil {
-		end(exitCode(nil, err), err)
-		return nil, err
-	}
 	r := report.Summary{Summary: summary, Total: show.total.Load(), Err: err, ExitCode: exitCode(summary, err)}
-	show.finish(r)
+	if summary != nil {
+		show.finish(r)
+	}
 	end(r.ExitCode, err)
 	endJob(&o, resolved.StateDir(), r)
+	if summary == nil {
+		return nil, err
+	}
 	text, err := r.MarshalJSON()
 	if err != nil {
 		return nil, err

@@ -63,7 +63,7 @@ func (r *Run) PhaseAt(now time.Time) Phase {
 
 // reasons say why a run ended early, by its exit code.
 var reasons = map[int]string{
-	1: "the run broke", 4: "the endpoint refused every request", 5: "to be carried on with later",
+	1: "the run broke", 2: "refused before anything was sent", 4: "the endpoint refused every request", 5: "to be carried on with later",
 	6: "max_cost was reached", 8: "too many rows failed",
 }
 
