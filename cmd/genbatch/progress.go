@@ -189,6 +189,11 @@ func (s *speed) add(at time.Duration, rows int64, pause bool) float64 {
 		longest = 5 * time.Minute
 		enough  = 10
 	)
+	if n := len(s.rows); n > 0 && rows < s.rows[n-1] { // failed rows are asked again, and were none of the pace
+		for i, gone := 0, s.rows[n-1]-rows; i < n; i++ {
+			s.rows[i] -= gone
+		}
+	}
 	s.at, s.rows = append(s.at, at), append(s.rows, rows)
 	for len(s.at) > 2 && s.at[1] < at-window && (pause || rows-s.rows[1] >= enough || s.at[1] < at-longest) {
 		s.at, s.rows = s.at[1:], s.rows[1:]

@@ -38,6 +38,9 @@ func TestSpeed(t *testing.T) {
 	if len(s.at) > 100 {
 		t.Errorf("%d points are kept of a fast run", len(s.at))
 	}
+	measure(&s, &at, &rows, 30*time.Second, 10, false)
+	rows -= 100
+	within("failed rows are asked again", measure(&s, &at, &rows, time.Second, 10, false), 9.8, 10.1)
 	s, at, rows = speed{}, 0, 0
 	within("five rows a minute", measure(&s, &at, &rows, 10*time.Minute, 5.0/60, false), 0.075, 0.092)
 }

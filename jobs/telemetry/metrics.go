@@ -16,7 +16,7 @@ import (
 type kind uint8
 
 const (
-	counter   kind = iota // read from the progress of the run; only grows
+	counter   kind = iota // read from the progress of the run; grows, but for failed rows that are asked again
 	gauge                 // read from the progress of the run
 	events                // a counter of what Around sees
 	histogram             // of what Around sees

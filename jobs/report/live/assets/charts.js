@@ -34,12 +34,15 @@ const charts = [
   },
 ];
 
-/** Returns how fast a count grew over the seconds before sample i, a second. */
+/**
+ * Returns how fast a count grew over the seconds before sample i, a second. Rows that failed are
+ * taken out of their count when they are asked again: that is no pace.
+ */
 function rate(name, seconds) {
   return (samples, i) => {
     const first = before(samples, i, seconds);
     const time = samples[i].elapsed_s - samples[first].elapsed_s;
-    return time > 0 ? (samples[i][name] - samples[first][name]) / time : 0;
+    return time > 0 ? Math.max(0, (samples[i][name] - samples[first][name]) / time) : 0;
   };
 }
 
