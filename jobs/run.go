@@ -247,7 +247,10 @@ func (j *Job) ask(ctx context.Context, list *work.List, byBatch bool) (*Summary,
 	for err == nil && control.TakeRetry(j.control) {
 		p.again = true
 		j.progress.reopen()
-		learned, err = p.ask(ctx)
+		var more []quota.Learned
+		if more, err = p.ask(ctx); len(more) > 0 {
+			learned = more
+		}
 	}
 	if f := j.conn.logprobs.Found(); f != nil && err == nil { // with no row left that it could have stopped
 		j.log().Warn(fmt.Sprintf("%s; labels have no confidence: %s", f.Message, f.Hint))
