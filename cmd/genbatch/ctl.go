@@ -1,13 +1,11 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -168,22 +166,4 @@ func serve(c *cli.Context, con *console, job *jobs.Job, jobFile string, show *di
 			log.Info("the socket of the run cannot be removed: " + message.Plain(err))
 		}
 	}, nil
-}
-
-// pausedSince returns since when the run of a state folder is paused; nil if it is not, or if
-// the run does not say so soon.
-func pausedSince(ctx context.Context, dir string) *time.Time {
-	const patience = time.Second
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	client, err := remote.Dial(dir)
-	if err != nil {
-		return nil
-	}
-	defer client.Close()
-	s, err := client.State(ctx, 0)
-	if err != nil {
-		return nil
-	}
-	return s.PausedSince
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/genbatch/genbatch/jobs"
 	"github.com/genbatch/genbatch/jobs/report"
+	"github.com/genbatch/genbatch/jobs/report/runs"
 )
 
 func statusCommand(con *console) *cli.Command {
@@ -30,7 +31,9 @@ func statusCommand(con *console) *cli.Command {
 			shown := report.Status{Status: s, Changed: job.changed}
 			findBatches(c.Context, &shown, job.Spec)
 			if s.Running != nil {
-				shown.PausedSince = pausedSince(c.Context, s.State)
+				if live := runs.Ask(c.Context, s.State); live != nil {
+					shown.PausedSince = live.PausedSince
+				}
 			}
 			con.print(c, shown)
 			return nil

@@ -21,7 +21,7 @@ type Status struct {
 	Batches, Unknown []jobs.Batch // see [jobs.FindBatches]
 	BatchError       error        // why the endpoint was not asked after them; nil if it was
 
-	PausedSince *time.Time // since when the run is paused; nil if it is not, or if that is not known
+	PausedSince time.Time // since when the run is paused; zero if it is not, or if that is not known
 }
 
 // standing says in one line how far the job is, and what is to be done if it is not finished.
@@ -61,7 +61,7 @@ func (s Status) String() string {
 	writeSimulated(&b, r.Simulated())
 	w := newTable(&b)
 	fmt.Fprintf(w, "state\t%s\n", standing(r))
-	if s.PausedSince != nil {
+	if !s.PausedSince.IsZero() {
 		fmt.Fprintf(w, "paused\tsince %s, until genbatch ctl JOB resume\n", s.PausedSince.Local().Format(time.DateTime))
 	}
 	if in := r.Input; in != nil {
@@ -143,7 +143,7 @@ type statusPaceJSON struct {
 	RowRate     *float64 `json:"rows_per_second"` // null: it is not running
 	LeftSeconds *float64 `json:"eta_seconds"`     // null: not known
 
-	PausedSince *time.Time `json:"paused_since,omitempty"`
+	PausedSince time.Time `json:"paused_since,omitzero"`
 }
 
 // statusBatchesJSON are a job's batch jobs.

@@ -12,8 +12,9 @@ import (
 	"github.com/genbatch/genbatch/jobs/report"
 )
 
-// patience is how long a run may take to say how far it is. A list is no place to wait for it.
-const patience = 300 * time.Millisecond
+// patience is how long a run may take to say how far it is. It answers from memory, and those who
+// ask want to know other things as well.
+const patience = time.Second
 
 // A Live is what a run says of itself while it goes on.
 type Live struct {
