@@ -140,7 +140,8 @@ func gateOf(c *cli.Context) (*compare.Gate, error) {
 }
 
 // sideOf returns the run that an argument names, and its job; for a file without a state folder
-// that is one of which only the output is known. done ends its use. A run that the file of changed rows would destroy is refused.
+// that is one of which only the output is known. done ends its use. A run that the file of
+// changed rows would destroy is refused.
 func sideOf(arg string, config *compare.Config, log *slog.Logger) (s *compare.Side, of jobs.Spec, done func(), err error) {
 	named, err := findJob(arg, "")
 	if errors.Is(err, fs.ErrNotExist) && !args.IsJobFile(arg) && isFile(arg) {

@@ -6,8 +6,6 @@ package overview
 
 import (
 	"cmp"
-	"fmt"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -47,9 +45,8 @@ type Cause struct {
 
 // An Example is a row of a [Cause].
 type Example struct {
-	Row   int64
-	Key   string // empty if the row has none
-	Place string // in the input, such as "reviews.csv:12"; empty if the input was not read
+	Row int64
+	Key string // empty if the row has none
 }
 
 // Figures describe the rows of a job.
@@ -132,11 +129,7 @@ func (f *Fold) addCause(r *Row) {
 	if c.Rows++; len(c.Examples) == mostExamples {
 		return
 	}
-	e := Example{Row: r.Input.Number, Key: message.OneLine(strings.Clone(r.Key), 100)}
-	if r.Input.Source != "" {
-		e.Place = fmt.Sprintf("%s:%d", filepath.Base(r.Input.Source), r.Input.Line)
-	}
-	c.Examples = append(c.Examples, e)
+	c.Examples = append(c.Examples, Example{Row: r.Input.Number, Key: message.OneLine(strings.Clone(r.Key), 100)})
 }
 
 // askedAgain begins what an error says of attempts that were made in another way. It differs

@@ -10,7 +10,6 @@ const perOctave = 16
 // empty. It is not safe for concurrent use.
 type Histogram struct {
 	Count    int64
-	Sum      int64
 	Min, Max int64
 
 	counts []int64 // of 0, and then of each interval
@@ -24,7 +23,6 @@ func (h *Histogram) Add(v int64) {
 	}
 	h.Max = max(h.Max, v)
 	h.Count++
-	h.Sum += v
 	i := intervalOf(v)
 	for len(h.counts) <= i {
 		h.counts = append(h.counts, 0)
@@ -50,14 +48,6 @@ func begin(i int) int64 {
 		return 0
 	}
 	return int64(math.Ceil(math.Exp2(float64(i-1) / perOctave)))
-}
-
-// Mean returns the mean; 0 for no values.
-func (h *Histogram) Mean() float64 {
-	if h.Count == 0 {
-		return 0
-	}
-	return float64(h.Sum) / float64(h.Count)
 }
 
 // Quantile returns about the value below which the share of all values lies. It is off by the

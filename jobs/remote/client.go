@@ -85,9 +85,6 @@ func noSocket(dir string, owner *jobs.Owner, err error) error {
 	}
 }
 
-// Owner returns the process that runs the job.
-func (c *Client) Owner() jobs.Owner { return c.owner }
-
 // State implements [Controller].
 func (c *Client) State(ctx context.Context, since int64) (*State, error) {
 	path := "state"

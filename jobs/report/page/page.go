@@ -29,8 +29,8 @@ var assets embed.FS
 // generator is what the pages say of who has made them.
 const generator = "genbatch report"
 
-// IsOwn reports whether a file is a page of this package, by how it begins.
-func IsOwn(file io.Reader) bool {
+// isOwn reports whether a file is a page of this package, by how it begins.
+func isOwn(file io.Reader) bool {
 	head := make([]byte, 1024)
 	n, _ := io.ReadFull(file, head) // a shorter file has less
 	return bytes.Contains(head[:n], []byte(`<meta name="generator" content="`+generator+` `))

@@ -14,8 +14,8 @@ import (
 
 // Save writes a page to a file that only its owner can read, since it holds what rows hold. A
 // file that is there is replaced if it is such a page, or if force is set; else the error is a
-// [*jobs.SpecError] that wraps a [*jobs.OutputError]. The input, the output and the state of a job are never replaced: needed
-// are the jobs that the page is of.
+// [*jobs.SpecError] that wraps a [*jobs.OutputError]. The input, the output and the state of a
+// job are never replaced: needed are the jobs that the page is of.
 func Save(page io.WriterTo, path string, force bool, needed ...jobs.Spec) (size int64, err error) {
 	for i := range needed {
 		if isNeeded(&needed[i], path) {
@@ -44,7 +44,7 @@ func check(path string) error {
 		return err
 	}
 	defer f.Close()
-	if !IsOwn(f) {
+	if !isOwn(f) {
 		return &jobs.SpecError{Err: &jobs.OutputError{Path: path, Why: "is there, and is no page that genbatch has made"}, Hint: "name another file with --output, or replace it with --force"}
 	}
 	return nil
