@@ -64,7 +64,7 @@ func TestCommandsThatFail(t *testing.T) {
 func TestCommandHasNoSecrets(t *testing.T) {
 	t.Setenv("HOOK_SECRET", publishedSecret)
 	environ := []string{
-		"GEMINI_API_KEY=k-gemini", "GOOGLE_API_KEY=k-google", "GENBATCH_API_KEY=k-own", "TEAM_KEY=k-team", "COPY=k-team", "GENBATCH_HEADER=X-Key=k-header",
+		"GEMINI_API_KEY=k-gemini", "GOOGLE_API_KEY=k-google", "GENBATCH_API_KEY=k-own", "TEAM_KEY=k-team", "COPY=k-team", "Google_Api_Key=k-cased", "GENBATCH_HEADER=X-Key=k-header",
 		"HOOK_SECRET=" + publishedSecret, "GENBATCH_ON_FINISH=again", "GENBATCH_WEBHOOK=https://example.com/t0ken", "SENDGRID_API_KEY=the mail's own", "EMPTY=",
 	}
 	s := spec.Spec{OnFinish: "env", APIKeyEnv: "TEAM_KEY"}
