@@ -73,7 +73,7 @@ func runJob(c *cli.Context, con *console) error {
 	}
 	tell, err := telemetry.Open(c.Context, spec, o.Log)
 	if err != nil {
-		return err
+		return firstLocked(spec, err)
 	}
 	defer tell.Close()
 	o.Around = tell.Around
@@ -90,6 +90,19 @@ func runJob(c *cli.Context, con *console) error {
 	defer stop()
 	atEnd.Tell(ctx, ended)
 	return &outcome{ended.ExitCode}
+}
+
+// firstLocked returns why a run cannot serve its metrics. If another process runs the job, that is
+// the error: it has the port mostly, and schedulers go by the exit code.
+func firstLocked(s *jobs.Spec, err error) error {
+	dir, unknown := filepath.Abs(s.StateDir())
+	if unknown != nil {
+		return err
+	}
+	if owner, unknown := jobs.Running(dir); unknown == nil && owner != nil {
+		return &jobs.LockedError{Path: filepath.Join(dir, "lock"), Owner: *owner}
+	}
+	return err
 }
 
 // jobFileOf returns the absolute path of the job file that a command names, or "".
