@@ -358,7 +358,7 @@ cost    $0.25 of at most $5
 	}
 	for what, change := range map[string]func(*State){
 		"paused since 18:05:00: nothing new is sent; 12 calls in flight": func(s *State) { s.PausedSince = &at },
-		"stopping: 12 calls in flight have 30 s to finish":               func(s *State) { s.Stopping = true },
+		"stopping: 12 calls in flight may finish within 30 s":            func(s *State) { s.Stopping = true },
 		"ended with exit code 3":                                         func(s *State) { s.Ended = &Ended{ExitCode: 3} },
 		"failed rows are asked again once the others are through":        func(s *State) { s.RetryAsked = true },
 	} {

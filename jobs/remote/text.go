@@ -51,11 +51,11 @@ func (s *State) standing(calls int64) string {
 	case s.Ended != nil:
 		return fmt.Sprintf("ended with exit code %d", s.Ended.ExitCode)
 	case s.Stopping:
-		return fmt.Sprintf("stopping: %d calls in flight have 30 s to finish", calls)
+		return fmt.Sprintf("stopping: %s in flight may finish within 30 s", report.Many(calls, "call"))
 	case s.PausedSince != nil:
-		return fmt.Sprintf("paused since %s: nothing new is sent; %d calls in flight", s.PausedSince.Local().Format(time.TimeOnly), calls)
+		return fmt.Sprintf("paused since %s: nothing new is sent; %s in flight", s.PausedSince.Local().Format(time.TimeOnly), report.Many(calls, "call"))
 	}
-	return fmt.Sprintf("running: process %d on %s, %d calls in flight", s.Process.PID, terminal.Name(s.Process.Host), calls)
+	return fmt.Sprintf("running: process %d on %s, %s in flight", s.Process.PID, terminal.Name(s.Process.Host), report.Many(calls, "call"))
 }
 
 // text says what a limit is, and who set it.
