@@ -274,6 +274,30 @@ func TestPauseIsNoWaitForTheTier(t *testing.T) {
 	})
 }
 
+// The time of a row in its tier may be over at the moment in which a pause begins. The ladder
+// then leaves it at that, since its context has ended, and the run goes on all the same.
+func TestPauseAtTheEndOfATier(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, asked := New(&spec.Spec{}), 0
+		g := gate{limiterFunc(func(ctx context.Context) error {
+			if asked++; asked > 1 {
+				return nil
+			}
+			c.Pause()
+			return context.DeadlineExceeded
+		}), c}
+		time.AfterFunc(time.Minute, c.Resume)
+		if err := g.Acquire(t.Context(), new(batch.Request)); err != nil || asked != 2 {
+			t.Errorf("%v, asked %d times", err, asked)
+		}
+	})
+}
+
+type limiterFunc func(context.Context) error
+
+func (f limiterFunc) Acquire(ctx context.Context, _ *batch.Request) error { return f(ctx) }
+func (limiterFunc) Release(*batch.Request, *batch.Outcome)                {}
+
 type modelFunc func(*batch.Request) batch.Outcome
 
 func (f modelFunc) Attempt(_ context.Context, r *batch.Request) batch.Outcome { return f(r) }

@@ -75,8 +75,8 @@ func (g gate) Acquire(ctx context.Context, r *batch.Request) error {
 			return err
 		case err == nil: // the slot was granted in the moment in which the pause began
 			g.Limiter.Release(r, nil)
-		case !errors.Is(err, context.Canceled):
-			return err
+		case !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded):
+			return err // and not that of a tier, whose time was over at the same moment
 		}
 	}
 }
