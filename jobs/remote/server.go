@@ -3,6 +3,8 @@ package remote
 import (
 	"context"
 	"errors"
+	"io"
+	"log"
 	"net/http"
 	"sync"
 	"time"
@@ -33,7 +35,7 @@ func Serve(dir string, c Controller) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{dir: dir, ended: make(chan struct{}), watched: watched{Controller: c, told: make(chan struct{})}}
-	s.http = http.Server{Handler: Handler(&s.watched), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
+	s.http = http.Server{Handler: Handler(&s.watched), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
 	go func() {
 		defer close(s.ended)
 		_ = s.http.Serve(l) // it ends with Close; a socket that breaks is not worth a run

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"slices"
@@ -34,7 +35,7 @@ func servePage(l net.Listener, reader *sdkmetric.ManualReader) *page {
 	p := &page{reader: reader, ended: make(chan struct{})}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", p)
-	p.server = http.Server{Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second}
+	p.server = http.Server{Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
 	go func() {
 		defer close(p.ended)
 		_ = p.server.Serve(l) // ends with close, and until then retries what the system refuses for a while

@@ -8,6 +8,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"strconv"
@@ -33,7 +35,7 @@ const (
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
-// A Server serves the page of one job. Its methods may be called concurrently.
+// A Server serves the page of one job. Its methods may be called concurrently, and Close once.
 type Server struct {
 	address string // host and port
 	token   string
@@ -60,7 +62,7 @@ func Listen(address string, api http.Handler) (*Server, error) {
 		address: l.Addr().String(), token: base64.RawURLEncoding.EncodeToString(token),
 		closing: make(chan struct{}), served: make(chan error, 1),
 	}
-	s.http = &http.Server{Handler: s.guard(s.routes(api)), ReadHeaderTimeout: 10 * time.Second}
+	s.http = &http.Server{Handler: s.guard(s.routes(api)), ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
 	go func() { s.served <- s.http.Serve(l) }()
 	return s, nil
 }

@@ -163,23 +163,23 @@ func (r *Run) body() ([]byte, error) {
 
 // withoutSecrets returns an environment without the variables that hold a key or a secret of the
 // job or of any endpoint, in whatever case, which Windows does not tell apart, and without all
-// others of the same value. Two settings are left out too, since a command that runs another
-// job is not to call itself at its end.
+// others of the same value. The settings of hooks are left out too, since a command that runs
+// another job is not to call itself at its end.
 func withoutSecrets(environ []string, s *spec.Spec) []string {
-	names := append(gemini.KeyVariables(), s.APIKeyEnv, s.Webhook.SecretEnv,
-		"GENBATCH_HEADER", "GENBATCH_ON_FINISH", "GENBATCH_WEBHOOK", "GENBATCH_WEBHOOK_SECRET_ENV", "GENBATCH_WEBHOOK_SECRET_FILE")
-	named := func(name string) bool {
+	secrets := append(gemini.KeyVariables(), s.APIKeyEnv, s.Webhook.SecretEnv, "GENBATCH_HEADER", "GENBATCH_WEBHOOK")
+	settings := []string{"GENBATCH_ON_FINISH", "GENBATCH_WEBHOOK_SECRET_ENV", "GENBATCH_WEBHOOK_SECRET_FILE"}
+	among := func(names []string, name string) bool {
 		return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
 	}
 	secret := make(map[string]bool) // values
 	for _, pair := range environ {
-		if name, value, _ := strings.Cut(pair, "="); value != "" && named(name) {
+		if name, value, _ := strings.Cut(pair, "="); value != "" && among(secrets, name) {
 			secret[value] = true
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(environ), func(pair string) bool {
 		name, value, _ := strings.Cut(pair, "=")
-		return named(name) || secret[value]
+		return among(secrets, name) || among(settings, name) || secret[value]
 	})
 }
 
