@@ -31,7 +31,9 @@ var dependencies = map[string][]string{
 	"github.com/pierrec/lz4/v4":     {"reader/internal/pages/codec.go"},
 
 	// Its SDK without its exporters, which bring in gRPC: what is sent is written field by field.
-	"go.opentelemetry.io/otel":   {"jobs/telemetry", "jobs/telemetry/internal/otlp"},
+	"go.opentelemetry.io/otel": {"jobs/telemetry", "jobs/telemetry/internal/otlp"},
+	// What the SDK logs with: only so does it log as the run does.
+	"github.com/go-logr/logr":    {"jobs/telemetry/telemetry.go"},
 	"google.golang.org/protobuf": {"jobs/telemetry/internal/otlp/message.go", "jobs/telemetry/internal/otlp/metrics.go"},
 
 	"github.com/goccy/go-yaml":           {"jobs/spec"},

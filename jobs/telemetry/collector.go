@@ -69,7 +69,28 @@ func traceOptions(who func() *resource.Resource, warn func(string)) []sdktrace.T
 		warn("traces cannot be sent: " + err.Error())
 		return nil
 	}
-	return []sdktrace.TracerProviderOption{sdktrace.WithResource(who()), sdktrace.WithBatcher(exporter)}
+	return []sdktrace.TracerProviderOption{sdktrace.WithResource(who()), sdktrace.WithBatcher(exporter, bounded(warn))}
+}
+
+// mostSpans is the largest queue of spans: the SDK allocates it at once, 16 bytes each.
+const mostSpans = 1 << 20
+
+// bounded takes the SDK's defaults for sizes that it reads from the environment and would panic
+// of, or ask for more memory than there is.
+func bounded(warn func(string)) sdktrace.BatchSpanProcessorOption {
+	return func(o *sdktrace.BatchSpanProcessorOptions) {
+		check := func(name string, size *int, otherwise int) {
+			if *size >= 1 && *size <= mostSpans {
+				return
+			}
+			if text := os.Getenv(name); text != "" {
+				warn(fmt.Sprintf("%s is %q, and not a number from 1 to %d: it is taken for %d", name, text, mostSpans, otherwise))
+			}
+			*size = otherwise
+		}
+		check("OTEL_BSP_MAX_QUEUE_SIZE", &o.MaxQueueSize, sdktrace.DefaultMaxQueueSize)
+		check("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", &o.MaxExportBatchSize, sdktrace.DefaultMaxExportBatchSize)
+	}
 }
 
 // meterOptions returns the options with which metrics are sent, if somebody wants them.

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/go-logr/logr/funcr"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -59,6 +60,9 @@ func Open(ctx context.Context, s *jobs.Spec, log *slog.Logger) (*Telemetry, erro
 	if err != nil {
 		return nil, err
 	}
+	// The SDK would write to stderr by itself.
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(t.lost))
+	otel.SetLogger(funcr.New(func(_, text string) { t.warn("OpenTelemetry: " + message.OneLine(text, 300)) }, funcr.Options{}))
 	who := sync.OnceValue(func() *resource.Resource { return newResource(ctx, t.warn) })
 	spans, meters := traceOptions(who, t.warn), meterOptions(who, t.warn)
 	collector := meters != nil
@@ -77,7 +81,6 @@ func Open(ctx context.Context, s *jobs.Spec, log *slog.Logger) (*Telemetry, erro
 	if spans == nil && meters == nil {
 		return t, nil
 	}
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(t.lost))
 	t.meters = sdkmetric.NewMeterProvider(meters...)
 	m := t.meters.Meter(scope, metric.WithInstrumentationVersion(version.Version()))
 	if t.instruments, err = newInstruments(m); err == nil && collector {

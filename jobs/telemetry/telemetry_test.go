@@ -135,6 +135,29 @@ func TestNobodyAsks(t *testing.T) {
 	}
 }
 
+// What the SDK would panic of, or log by itself, is a warning in the log of the run.
+func TestAbsurdVariables(t *testing.T) {
+	for variable, want := range map[string]string{
+		"OTEL_BSP_MAX_QUEUE_SIZE=-5":                 "it is taken for 2048",
+		"OTEL_BSP_MAX_QUEUE_SIZE=99999999999":        "it is taken for 2048",
+		"OTEL_BSP_MAX_EXPORT_BATCH_SIZE=-3":          "it is taken for 512",
+		"OTEL_METRIC_EXPORT_INTERVAL=-1":             "level=WARN msg=\"OpenTelemetry: ",
+		"OTEL_RESOURCE_ATTRIBUTES=name=%zz":          "invalid URL escape",
+		"OTEL_TRACES_SAMPLER=sometimes":              "unsupported sampler",
+		"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=nobody": "write an address such as",
+	} {
+		t.Run(variable, func(t *testing.T) {
+			t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+			name, value, _ := strings.Cut(variable, "=")
+			t.Setenv(name, value)
+			_, log, err := open(t, "")
+			if err != nil || !strings.Contains(log.String(), want) {
+				t.Errorf("%v, log %q, want %q", err, log, want)
+			}
+		})
+	}
+}
+
 // What stands in labels is escaped, and what is too much of it is one line.
 func TestLabels(t *testing.T) {
 	tell, _, err := open(t, "0")

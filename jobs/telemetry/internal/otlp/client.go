@@ -49,6 +49,7 @@ func (s Signal) Variable(what string) (value, name string) {
 type client struct {
 	http     http.Client
 	endpoint string
+	shown    string // the endpoint in messages: without what may be secret in it
 	header   http.Header
 	zip      bool
 }
@@ -59,10 +60,13 @@ func newClient(s Signal) (*client, error) {
 	c := &client{header: make(http.Header)}
 	c.header.Set("Content-Type", "application/x-protobuf")
 	c.header.Set("User-Agent", "genbatch")
-	var err error
-	if c.endpoint, err = s.endpoint(); err != nil {
+	u, err := s.endpoint()
+	if err != nil {
 		return nil, err
 	}
+	c.endpoint = u.String()
+	u.User, u.RawQuery = nil, ""
+	c.shown = u.String()
 	text, name := s.Variable("HEADERS")
 	for pair := range strings.SplitSeq(text, ",") {
 		if strings.TrimSpace(pair) == "" {
@@ -93,25 +97,27 @@ func newClient(s Signal) (*client, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	c.http.Transport = transport
+	// Another server would be sent the headers, which may hold a key.
+	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	transport.TLSClientConfig, err = s.tls()
 	return c, err
 }
 
 // endpoint returns the address to which a signal is sent. That of all signals is the beginning
 // of it.
-func (s Signal) endpoint() (string, error) {
+func (s Signal) endpoint() (*url.URL, error) {
 	text, name := s.Variable("ENDPOINT")
 	if text == "" {
 		text = defaultEndpoint
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return "", fmt.Errorf("%s is %q: write an address such as %s", name, text, defaultEndpoint)
+		return nil, fmt.Errorf("%s is %q: write an address such as %s", name, text, defaultEndpoint)
 	}
 	if !strings.Contains(name, string(s)) {
 		u = u.JoinPath("v1", strings.ToLower(string(s)))
 	}
-	return u.String(), nil
+	return u, nil
 }
 
 // tls returns whom the client trusts, and what it shows of itself; nil means the default.
@@ -172,8 +178,8 @@ func (c *client) try(ctx context.Context, message []byte) (wait time.Duration, e
 	}
 	r.Header = c.header
 	reply, err := c.http.Do(r)
-	if err != nil {
-		return 0, err
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return 0, fmt.Errorf("%s: %w", c.shown, e.Err)
 	}
 	defer reply.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(reply.Body, mostReply)) // the status says it all
@@ -183,7 +189,7 @@ func (c *client) try(ctx context.Context, message []byte) (wait time.Duration, e
 		wait = max(time.Second, time.Duration(seconds)*time.Second)
 	}
 	if reply.StatusCode/100 != 2 {
-		err = fmt.Errorf("%s answers %s", c.endpoint, reply.Status)
+		err = fmt.Errorf("%s answers %s", c.shown, reply.Status)
 	}
 	return wait, err
 }
