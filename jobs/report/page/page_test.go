@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -285,5 +286,14 @@ func TestSave(t *testing.T) {
 		if _, err := Save(r, needed, true, s); err == nil {
 			t.Errorf("%s is replaced", needed)
 		}
+	}
+	socket := filepath.Join(t.TempDir(), "s") // like a device, and without the rights that one takes
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if _, err := Save(r, socket, true, s); err == nil || !strings.Contains(err.Error(), "can be replaced") {
+		t.Errorf("a socket: %v", err)
 	}
 }
