@@ -106,21 +106,22 @@ func (l *Local) Do(ctx context.Context, a Action) (*State, error) {
 		return nil, err
 	}
 	c := l.Job.Control()
+	before := c.State() // what it was told already is not worth another line
 	switch a {
 	case Pause:
 		c.Pause()
-		l.log("paused on request: nothing new is sent until genbatch ctl JOB resume")
+		l.log(before.PausedSince.IsZero(), "paused on request: nothing new is sent until genbatch ctl JOB resume")
 	case Resume:
 		c.Resume()
-		l.log("resumed on request")
+		l.log(!before.PausedSince.IsZero(), "resumed on request")
 	case Stop:
 		c.Stop()
-		l.log("stopping on request: nothing new is sent; calls in flight have 30 s to finish")
+		l.log(!before.Stopping, "stopping on request: nothing new is sent; calls in flight have 30 s to finish")
 	case Retry:
 		if err := c.RetryFailed(); err != nil {
 			return nil, err
 		}
-		l.log("rows that fail are asked again once the others are through, on request")
+		l.log(!before.RetryAsked, "rows that fail are asked again once the others are through, on request")
 	default:
 		return nil, &jobs.SpecError{Err: fmt.Errorf("there is no action %q", message.OneLine(string(a), 80))}
 	}
@@ -136,13 +137,13 @@ func (l *Local) Set(ctx context.Context, c Change) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.log("limits were set on request: " + c.text())
+	l.log(c != Change{}, "limits were set on request: "+c.text())
 	return l.State(ctx, 0)
 }
 
-// log tells the log what the run was told.
-func (l *Local) log(text string) {
-	if l.Log != nil {
+// log tells the log what the run was told, if it is news.
+func (l *Local) log(news bool, text string) {
+	if news && l.Log != nil {
 		l.Log.Warn(text)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -334,6 +335,24 @@ func TestHandler(t *testing.T) {
 		if w.Code == http.StatusOK && w.Header().Get("Cache-Control") != "no-store" {
 			t.Errorf("%s may be kept", tt.path)
 		}
+	}
+}
+
+// The log has a line for what changes, and none for what a run was told already.
+func TestLogsWhatIsNew(t *testing.T) {
+	j, _ := opened(t, t.TempDir(), 1)
+	var log strings.Builder
+	local := &Local{Job: j, Log: slog.New(slog.NewTextHandler(&log, nil))}
+	for _, a := range []Action{Pause, Pause, Retry, Retry, Resume, Resume} {
+		if _, err := local.Do(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := local.Set(t.Context(), Change{}); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(log.String(), "\n"); n != 3 {
+		t.Errorf("%d lines:\n%s", n, &log)
 	}
 }
 
