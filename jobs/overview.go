@@ -108,9 +108,7 @@ func (v *Overview) addRecords(j *Job) error {
 			v.ListPriced = j.critic.ListPriced(e, &v.Totals)
 		}
 	}
-	if v.History, err = ReadHistory(j.state.Dir); err != nil {
-		return err
-	}
+	v.History, _ = ReadHistory(j.state.Dir) // a cache: the page has no figures over time without it
 	store, err := batchstate.View(j.state.Dir)
 	if err == nil {
 		v.Batches = store.Records()

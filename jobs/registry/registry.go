@@ -5,6 +5,7 @@
 package registry
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -120,6 +121,9 @@ func (r Registry) write(j *Job) error {
 }
 
 func read(path string) (*Job, error) {
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() { // a pipe would be waited for
+		return nil, cmp.Or(err, fs.ErrInvalid)
+	}
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"slices"
@@ -31,8 +32,14 @@ type header struct {
 // Read returns the runs of a file, the oldest first, with at most [Most] samples each. There
 // are none if there is no file. A process may be writing to it meanwhile.
 func Read(path string) ([]record.RunHistory, error) {
+	if _, err := look(path); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		return nil, err
+	}
 	text, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil {
 		return nil, err
 	}
 	var runs []record.RunHistory
@@ -59,12 +66,25 @@ func Read(path string) ([]record.RunHistory, error) {
 	return runs, nil
 }
 
+// look returns what is known of the file of path. The error is fs.ErrNotExist, or says that it is
+// no file: to wait for a pipe, or to write where a link leads, is not for a cache.
+func look(path string) (fs.FileInfo, error) {
+	info, err := os.Lstat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no regular file: remove it", path)
+	}
+	return info, err
+}
+
 // shorten makes the file of path half as long as it may be, if it is longer than that: the
 // last runs stay.
 func shorten(disk durable.FS, path string) error {
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() <= longest {
+	info, err := look(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() <= longest:
 		return nil
+	case err != nil:
+		return err
 	}
 	runs, err := Read(path)
 	if err != nil {

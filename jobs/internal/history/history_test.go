@@ -281,3 +281,35 @@ func TestDiskHangs(t *testing.T) {
 		close(hangs)
 	})
 }
+
+// What is no regular file is left as it is: a pipe would be waited for, and a link lead to
+// another's file. A warning says so, and the samples are at hand.
+func TestNoRegularFile(t *testing.T) {
+	dir := t.TempDir()
+	other := filepath.Join(dir, "other")
+	if err := os.WriteFile(other, []byte("theirs\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "history.jsonl")
+	if err := os.Symlink(other, path); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		var warned []string
+		r := recorder(path, Config{Warn: func(text string) { warned = append(warned, text) }})
+		time.Sleep(1500 * time.Millisecond)
+		r.Stop()
+		if len(warned) != 1 || !strings.Contains(warned[0], "no regular file") {
+			t.Errorf("warnings %q", warned)
+		}
+		if got := elapsed(r.Samples(0)); !slices.Equal(got, []float64{1, 1.5}) {
+			t.Errorf("samples at %v", got)
+		}
+	})
+	if text, err := os.ReadFile(other); err != nil || string(text) != "theirs\n" {
+		t.Errorf("the other file holds %q: %v", text, err)
+	}
+	if _, err := Read(path); err == nil {
+		t.Error("it is read")
+	}
+}
