@@ -1,6 +1,8 @@
 package durable
 
 import (
+	"fmt"
+	"io/fs"
 	"os"
 	"time"
 )
@@ -14,4 +16,23 @@ const ClockStep = 2 * time.Second
 func IsDir(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()
+}
+
+// Regular returns what is known of the file at path, links not followed. The error is
+// [fs.ErrNotExist], or says that it is no regular file: a cache must not wait for a pipe, or
+// write to where a link leads.
+func Regular(path string) (fs.FileInfo, error) {
+	info, err := os.Lstat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no regular file: remove it", path)
+	}
+	return info, err
+}
+
+// ReadRegular reads the file at path, if it is a regular one; see [Regular].
+func ReadRegular(path string) ([]byte, error) {
+	if _, err := Regular(path); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
 }

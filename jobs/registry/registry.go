@@ -5,7 +5,6 @@
 package registry
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -121,10 +120,7 @@ func (r Registry) write(j *Job) error {
 }
 
 func read(path string) (*Job, error) {
-	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() { // a pipe would be waited for
-		return nil, cmp.Or(err, fs.ErrInvalid)
-	}
-	text, err := os.ReadFile(path)
+	text, err := durable.ReadRegular(path)
 	if err != nil {
 		return nil, err
 	}

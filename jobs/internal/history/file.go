@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 
 	"github.com/genbatch/genbatch/internal/durable"
@@ -32,54 +30,37 @@ type header struct {
 // Read returns the runs of a file, the oldest first, with at most [Most] samples each. There
 // are none if there is no file. A process may be writing to it meanwhile.
 func Read(path string) ([]record.RunHistory, error) {
-	if _, err := look(path); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			err = nil
-		}
-		return nil, err
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
+	text, err := durable.ReadRegular(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	var runs []record.RunHistory
 	var last series
 	known := false // the schema of the run
 	for line := range bytes.Lines(text) {
-		var h header
-		if json.Unmarshal(line, &h) != nil {
-			continue // it is empty, or a crash has cut it
+		var l struct {
+			header
+			record.Sample
 		}
-		if h.Type == headerType {
-			if known = h.Schema == schema; known {
+		switch {
+		case json.Unmarshal(line, &l) != nil: // it is empty, or a crash has cut it
+		case l.Type == headerType:
+			if known = l.Schema == schema; known {
 				last = series{}
-				runs = append(runs, h.RunHistory)
+				runs = append(runs, l.RunHistory)
 			}
-			continue
-		}
-		var s record.Sample
-		if known && json.Unmarshal(line, &s) == nil && s.Seq > 0 {
-			last.add(s)
+		case known && l.Seq > 0:
+			last.add(l.Sample)
 			runs[len(runs)-1].Samples = last.samples
 		}
 	}
 	return runs, nil
 }
 
-// look returns what is known of the file of path. The error is fs.ErrNotExist, or says that it is
-// no file: to wait for a pipe, or to write where a link leads, is not for a cache.
-func look(path string) (fs.FileInfo, error) {
-	info, err := os.Lstat(path)
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no regular file: remove it", path)
-	}
-	return info, err
-}
-
 // shorten makes the file of path half as long as it may be, if it is longer than that: the
 // last runs stay.
 func shorten(disk durable.FS, path string) error {
-	info, err := look(path)
+	info, err := durable.Regular(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() <= longest:
 		return nil
