@@ -110,7 +110,7 @@ func unknownAction(word string) error {
 }
 
 // changeOf reads what stands behind an action: limits behind set, and nothing behind others.
-func changeOf(action string, words []string) (change remote.Change, err error) {
+func changeOf(action string, words []string) (change jobs.Limits, err error) {
 	if action != ctlSet {
 		if len(words) > 0 {
 			return change, &jobs.SpecError{Err: fmt.Errorf("%q stands behind %s, which takes nothing", message.OneLine(words[0], 80), action), Hint: "limits are changed with set"}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/genbatch/genbatch/jobs"
 	"github.com/genbatch/genbatch/jobs/remote"
 	"github.com/genbatch/genbatch/jobs/report/live"
 )
@@ -128,8 +129,8 @@ func (w whoever) Do(ctx context.Context, a remote.Action) (*remote.State, error)
 	return w.ask(func(c *remote.Client) (*remote.State, error) { return c.Do(ctx, a) })
 }
 
-func (w whoever) Set(ctx context.Context, change remote.Change) (*remote.State, error) {
-	return w.ask(func(c *remote.Client) (*remote.State, error) { return c.Set(ctx, change) })
+func (w whoever) Set(ctx context.Context, limits jobs.Limits) (*remote.State, error) {
+	return w.ask(func(c *remote.Client) (*remote.State, error) { return c.Set(ctx, limits) })
 }
 
 func (w whoever) ask(question func(*remote.Client) (*remote.State, error)) (*remote.State, error) {

@@ -8,9 +8,11 @@ import (
 
 // Limits are limits to set. A nil is left as it is.
 type Limits struct {
-	RPM, TPM, RPD *int    // 0 = none is given: what is learned counts
-	Concurrency   *int    // the most calls in flight; 0 = the default
-	MaxCost       *string // dollars, as in a job file
+	RPM         *int    `json:"rpm,omitempty"` // 0 = none is given: what is learned counts
+	TPM         *int    `json:"tpm,omitempty"`
+	RPD         *int    `json:"rpd,omitempty"`
+	Concurrency *int    `json:"concurrency,omitempty"` // the most calls in flight; 0 = the default
+	MaxCost     *string `json:"max_cost,omitempty"`    // dollars, as in a job file
 }
 
 // A ControlState is how a run is steered.

@@ -100,8 +100,8 @@ func (c *Client) Do(ctx context.Context, a Action) (*State, error) {
 }
 
 // Set implements [Controller].
-func (c *Client) Set(ctx context.Context, change Change) (*State, error) {
-	body, err := json.Marshal(change)
+func (c *Client) Set(ctx context.Context, limits jobs.Limits) (*State, error) {
+	body, err := json.Marshal(limits)
 	if err != nil {
 		return nil, err
 	}

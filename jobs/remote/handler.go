@@ -20,7 +20,7 @@ const maxBody = 64 << 10
 //
 //	GET  /v1/state, /v1/state?since=SEQ   its State, with the samples after the one with that number
 //	POST /v1/pause, /v1/resume, /v1/retry, /v1/stop
-//	POST /v1/set                          with a Change as JSON
+//	POST /v1/set                          with [jobs.Limits] as JSON
 //
 // All of them answer with the State, or with {"error", "hint"}: 400 for what cannot be, and 500
 // for what has failed. The Handler asks nobody who he is: who serves it elsewhere than Serve
@@ -50,14 +50,14 @@ func Handler(c Controller) http.Handler {
 		reply(w, s, err)
 	})
 	mux.HandleFunc("POST /v1/set", func(w http.ResponseWriter, r *http.Request) {
-		var change Change
+		var limits jobs.Limits
 		d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 		d.DisallowUnknownFields()
-		if err := d.Decode(&change); err != nil {
+		if err := d.Decode(&limits); err != nil {
 			reply(w, nil, &jobs.SpecError{Err: fmt.Errorf("the change cannot be read: %w", err), Hint: `write {"rpm": 600}, with rpm, tpm, rpd, concurrency or max_cost`})
 			return
 		}
-		s, err := c.Set(r.Context(), change)
+		s, err := c.Set(r.Context(), limits)
 		reply(w, s, err)
 	})
 	return mux

@@ -129,15 +129,15 @@ func (l *Local) Do(ctx context.Context, a Action) (*State, error) {
 }
 
 // Set implements [Controller].
-func (l *Local) Set(ctx context.Context, c Change) (*State, error) {
+func (l *Local) Set(ctx context.Context, limits jobs.Limits) (*State, error) {
 	err := l.goesOn()
 	if err == nil {
-		err = l.Job.Control().Set(jobs.Limits(c))
+		err = l.Job.Control().Set(limits)
 	}
 	if err != nil {
 		return nil, err
 	}
-	l.log(c != Change{}, "limits were set on request: "+c.text())
+	l.log(limits != jobs.Limits{}, "limits were set on request: "+changes(limits))
 	return l.State(ctx, 0)
 }
 

@@ -122,7 +122,7 @@ func TestClient(t *testing.T) {
 	if s, err := c.Do(ctx, Pause); err != nil || s.PausedSince == nil {
 		t.Errorf("%v, %+v", err, s)
 	}
-	s, err := c.Set(ctx, Change{RPM: new(6_000_000), Concurrency: new(20), MaxCost: new("7.50")})
+	s, err := c.Set(ctx, jobs.Limits{RPM: new(6_000_000), Concurrency: new(20), MaxCost: new("7.50")})
 	if err != nil || *s.Limits.RPM.Value != 6_000_000 || s.Limits.RPM.Source != "control" || *s.Limits.Concurrency.Value != 20 || *s.MaxCost != "7.5" || s.PausedSince == nil {
 		t.Errorf("%v, %+v", err, s)
 	}
@@ -135,7 +135,7 @@ func TestClient(t *testing.T) {
 	// The cap lets four calls through until one of them is answered.
 	await(t, c, "four calls in flight", func(s *State) bool { return inFlight(s) == 4 })
 	var wrong *jobs.SpecError
-	if _, err := c.Set(ctx, Change{RPM: new(-4)}); !errors.As(err, &wrong) || wrong.Hint == "" {
+	if _, err := c.Set(ctx, jobs.Limits{RPM: new(-4)}); !errors.As(err, &wrong) || wrong.Hint == "" {
 		t.Errorf("a limit below 0: %v", err)
 	}
 	if _, err := c.Do(ctx, "sleep"); err == nil {
@@ -298,7 +298,7 @@ func (f *fake) Do(ctx context.Context, a Action) (*State, error) {
 	return &State{Progress: json.RawMessage(`{}`)}, nil
 }
 
-func (f *fake) Set(ctx context.Context, c Change) (*State, error) {
+func (f *fake) Set(ctx context.Context, c jobs.Limits) (*State, error) {
 	text, _ := json.Marshal(c)
 	f.told = append(f.told, "set "+string(text))
 	return &State{Progress: json.RawMessage(`{}`)}, nil
@@ -348,7 +348,7 @@ func TestLogsWhatIsNew(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := local.Set(t.Context(), Change{}); err != nil {
+	if _, err := local.Set(t.Context(), jobs.Limits{}); err != nil {
 		t.Fatal(err)
 	}
 	if n := strings.Count(log.String(), "\n"); n != 3 {

@@ -78,15 +78,6 @@ type Money struct {
 	ThisRun *string `json:"cost_this_run_usd"`
 }
 
-// A Change is limits to set. A nil is left as it is.
-type Change struct {
-	RPM         *int    `json:"rpm,omitempty"` // 0 = none is given: what is learned counts
-	TPM         *int    `json:"tpm,omitempty"`
-	RPD         *int    `json:"rpd,omitempty"`
-	Concurrency *int    `json:"concurrency,omitempty"` // the most calls in flight; 0 = the default
-	MaxCost     *string `json:"max_cost,omitempty"`    // dollars, as in a job file
-}
-
 // An Action is what a run can be told to do.
 type Action string
 
@@ -108,5 +99,5 @@ type Controller interface {
 	// 0 for all.
 	State(ctx context.Context, since int64) (*State, error)
 	Do(ctx context.Context, a Action) (*State, error)
-	Set(ctx context.Context, c Change) (*State, error)
+	Set(ctx context.Context, limits jobs.Limits) (*State, error)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/internal/terminal"
+	"github.com/genbatch/genbatch/jobs"
 	"github.com/genbatch/genbatch/jobs/report"
 )
 
@@ -70,19 +71,19 @@ func (l Limit) text(unit string) string {
 	return fmt.Sprintf("%s %s (%s)", report.Count(*l.Value), unit, by)
 }
 
-// text says what is set, as it is written for genbatch ctl.
-func (c Change) text() string {
+// changes says what is set, as it is written for genbatch ctl.
+func changes(l jobs.Limits) string {
 	var parts []string
 	for _, n := range []struct {
 		name  string
 		value *int
-	}{{"rpm", c.RPM}, {"tpm", c.TPM}, {"rpd", c.RPD}, {"concurrency", c.Concurrency}} {
+	}{{"rpm", l.RPM}, {"tpm", l.TPM}, {"rpd", l.RPD}, {"concurrency", l.Concurrency}} {
 		if n.value != nil {
 			parts = append(parts, fmt.Sprintf("%s=%d", n.name, *n.value))
 		}
 	}
-	if c.MaxCost != nil {
-		parts = append(parts, "max_cost="+*c.MaxCost)
+	if l.MaxCost != nil {
+		parts = append(parts, "max_cost="+*l.MaxCost)
 	}
 	return strings.Join(parts, " ")
 }
