@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"maps"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/jobs/internal/batchstate"
@@ -83,7 +82,7 @@ func OverviewOf[T any](ctx context.Context, job Spec, o Options, rows int, keep 
 		return nil, nil, err
 	}
 	v.Totals, v.Figures = *totals, *fold.Figures()
-	for status, n := range maps.All(j.journal.Rows()) {
+	for status, n := range j.journal.Rows() {
 		if status != batch.Pending {
 			v.Orphaned += n
 		}

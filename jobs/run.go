@@ -158,8 +158,7 @@ func (j *Job) Progress() Progress {
 		}
 	}
 	slices.SortFunc(s.BatchJobs, func(a, b Batch) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID)) })
-	c := j.control.State()
-	s.PausedSince, s.Stopping = c.PausedSince, c.Stopping
+	s.PausedSince, s.Stopping = control.Standing(j.control)
 	if p.limiter != nil {
 		s.Quota = p.limiter.State()
 	}

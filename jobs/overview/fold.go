@@ -59,21 +59,8 @@ type Figures struct {
 	Output   Histogram // tokens of their answers, without thinking
 	Thoughts Histogram // tokens of thinking, 0 included
 
-	Pace    Pace            // when results came
-	Batches map[string]Span // when the results of each batch job came, by its id in the record
-}
-
-// A Span is the time from one moment to a later one.
-type Span struct{ First, Last time.Time }
-
-func (s Span) with(at time.Time) Span {
-	if s.First.IsZero() || at.Before(s.First) {
-		s.First = at
-	}
-	if at.After(s.Last) {
-		s.Last = at
-	}
-	return s
+	Pace    Pace                 // when results came
+	Batches map[string]time.Time // when the last result of each batch job came, by its id in the record
 }
 
 // A Fold collects Figures. It is for one goroutine. Use New.
@@ -84,7 +71,7 @@ type Fold struct {
 
 // New returns an empty Fold.
 func New() *Fold {
-	return &Fold{causes: make(map[string]*Cause), figures: Figures{Batches: make(map[string]Span)}}
+	return &Fold{causes: make(map[string]*Cause), figures: Figures{Batches: make(map[string]time.Time)}}
 }
 
 // Add takes the next row.
@@ -103,8 +90,8 @@ func (f *Fold) Add(r *Row) {
 	}
 	if byBatch == "" { // the latency of a row in a batch job is nobody's
 		g.Latency.Add(r.Result.LatencyMS)
-	} else {
-		g.Batches[byBatch] = g.Batches[byBatch].with(r.Result.At)
+	} else if r.Result.At.After(g.Batches[byBatch]) {
+		g.Batches[byBatch] = r.Result.At
 	}
 	if u := r.Usage; u != nil {
 		g.Input.Add(u.PromptTokenCount + u.ToolUsePromptTokenCount)

@@ -117,8 +117,8 @@ func read(o observe, p *jobs.Progress, c *jobs.ControlState) {
 	o("genbatch.batch.rows", float64(p.Batched))
 }
 
-// dollars returns an amount of pico-dollars in dollars.
-func dollars(u price.USD) float64 { return float64(u) / 1e12 }
+// dollars returns an amount in dollars.
+func dollars(u price.USD) float64 { return float64(u) / float64(price.Dollar) }
 
 // instruments are the metrics of a table in a meter.
 type instruments struct {

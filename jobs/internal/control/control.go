@@ -8,6 +8,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -219,11 +220,14 @@ func (c *Control) apply() {
 }
 
 // calls is how many calls may be in flight.
-func calls(c quota.Config) int {
-	if c.Concurrency == 0 {
-		return quota.DefaultConcurrency
-	}
-	return c.Concurrency
+func calls(c quota.Config) int { return cmp.Or(c.Concurrency, quota.DefaultConcurrency) }
+
+// Standing returns since when the run is paused, zero if it is not, and whether it was stopped.
+// It costs less than State.
+func Standing(c *Control) (pausedSince time.Time, stopping bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.gate.since, c.stop
 }
 
 // State returns how the run is steered now.
@@ -232,9 +236,11 @@ func (c *Control) State() record.ControlState {
 	defer c.mu.Unlock()
 	s := record.ControlState{PausedSince: c.gate.since, Stopping: c.stop, RetryAsked: c.retry}
 	g := c.given()
-	in := quota.New(g).Limits()
+	var in quota.Limits
 	if c.parts.quota != nil {
 		in = c.parts.quota.Limits()
+	} else {
+		in = quota.New(g).Limits()
 	}
 	in.Concurrency = quota.Limit{Value: int64(calls(g))} // how much of it is opened by now changes with each answer
 	for _, l := range []struct {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
+	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/jobs"
 	"github.com/genbatch/genbatch/jobs/report"
 	"github.com/genbatch/genbatch/jobs/report/detail"
@@ -59,7 +60,7 @@ func (r *row) Tokens() int64 { return r.tokens }
 
 // newRow keeps of a row what a page shows.
 func (b *builder) newRow(d *jobs.Detail) *row {
-	r := &row{Number: d.Input.Number, Key: short(d.Key), Status: d.Status, usd: float64(d.Cost) / 1e12}
+	r := &row{Number: d.Input.Number, Key: short(d.Key), Status: d.Status, usd: float64(d.Cost) / float64(price.Dollar)}
 	if d.Input.Source != "" {
 		r.Place = short(fmt.Sprintf("%s:%d", filepath.Base(d.Input.Source), d.Input.Line))
 	}

@@ -178,12 +178,12 @@ func (c *chart) still() template.HTML {
 	}
 	d.line("axis", 0, height-foot, width, height-foot)
 	d.text(0, 11, "start", number(highest)+" "+c.Unit)
-	d.text(0, height-6, "start", clock(first))
-	d.text(width, height-6, "end", clock(last))
+	d.text(0, height-6, "start", clock(time.Unix(int64(first), 0)))
+	d.text(width, height-6, "end", clock(time.Unix(int64(last), 0)))
 	return d.end()
 }
 
-func clock(at float64) string { return time.Unix(int64(at), 0).Local().Format("2 Jan 15:04:05") }
+func clock(at time.Time) string { return at.Local().Format("2 Jan 15:04:05") }
 
 // A batchJob is one on the time line.
 type batchJob struct {
@@ -208,7 +208,7 @@ func batchJobs(v *jobs.Overview, now time.Time) (list []batchJob, line template.
 	var spans []span
 	var first, last time.Time
 	for _, b := range all {
-		end := v.Figures.Batches[b.ID].Last
+		end := v.Figures.Batches[b.ID]
 		if b.Live || end.IsZero() && b.State != "dropped" {
 			end = now
 		}
@@ -250,8 +250,8 @@ func batchJobs(v *jobs.Overview, now time.Time) (list []batchJob, line template.
 	}
 	bottom := height*float64(len(spans)) + 2
 	d.line("axis", 0, bottom, width, bottom)
-	d.text(0, bottom+18, "start", first.Local().Format("2 Jan 15:04:05"))
-	d.text(width, bottom+18, "end", last.Local().Format("2 Jan 15:04:05"))
+	d.text(0, bottom+18, "start", clock(first))
+	d.text(width, bottom+18, "end", clock(last))
 	return list, d.end()
 }
 
