@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// An event is what a worker reports of an attempt: a result, a refusal that will be
-// retried, or both.
+// An event is what a worker reports of an attempt: the results of its rows, a refusal that
+// will be retried, or both.
 type event struct {
-	result  *Result
+	results []*Result
 	refusal string // Outcome.Refusal
 	err     *Error
 }
@@ -25,8 +25,8 @@ func (r *run) tell(e event) {
 	if stop != nil {
 		r.stop(stop)
 	}
-	for _, res := range results {
-		r.results <- res
+	if len(results) > 0 {
+		r.commit <- results // together, since rows may share an answer
 	}
 }
 
@@ -75,11 +75,11 @@ func (r *run) collect() {
 	}
 	for {
 		due := timer.C
-		if len(r.results) > 0 {
+		if len(r.commit) > 0 {
 			due = nil // results that are here already join the group
 		}
 		select {
-		case res, ok := <-r.results:
+		case results, ok := <-r.commit:
 			if !ok {
 				held := r.judge.held // no worker is left that could change it
 				if r.soft.Err() != nil {
@@ -91,7 +91,9 @@ func (r *run) collect() {
 				commit()
 				return
 			}
-			add(res)
+			for _, res := range results {
+				add(res)
+			}
 			if len(group) >= commitRows || size >= commitBytes {
 				commit()
 			}
@@ -120,16 +122,16 @@ type judge struct {
 // take returns the results that may be committed now, and an error if the run must
 // stop.
 func (j *judge) take(e event) (commit []*Result, stop error) {
-	if e.refusal != "" && e.result != nil && e.result.Status == Rejected && j.ownFault() {
+	if e.refusal != "" && len(e.results) > 0 && e.results[0].Status == Rejected && j.ownFault() {
 		e.refusal = ""
 	}
 	if e.refusal == "" {
-		if e.result == nil || e.result.Status == Pending {
-			return keep(e.result), nil
+		if len(e.results) == 0 || e.results[0].Status == Pending {
+			return e.results, nil
 		}
 		// An answer, or a refusal of this row alone: the endpoint works.
-		commit = append(j.release(), e.result)
-		return commit, j.count(e.result)
+		commit = append(j.release(), e.results...)
+		return commit, j.count(e.results)
 	}
 	if e.refusal != j.refusal {
 		commit = j.release()
@@ -138,12 +140,10 @@ func (j *judge) take(e event) (commit []*Result, stop error) {
 	j.times++
 	if j.stopped {
 		// The rows that were refused after the stop stay untouched too.
-		return append(commit, spentOnly(keep(e.result))...), nil
+		return append(commit, spentOnly(e.results)...), nil
 	}
-	if e.result != nil {
-		j.held = append(j.held, e.result)
-		stop = j.count(e.result)
-	}
+	j.held = append(j.held, e.results...)
+	stop = j.count(e.results)
 	if j.times >= maxRefusals {
 		j.stopped = true
 		commit = append(commit, spentOnly(j.held)...)
@@ -170,13 +170,6 @@ func spentOnly(results []*Result) (pending []*Result) {
 	return pending
 }
 
-func keep(r *Result) []*Result {
-	if r == nil {
-		return nil
-	}
-	return []*Result{r}
-}
-
 // release ends a series of identical refusals. Its rows were refused for their own
 // fault.
 func (j *judge) release() []*Result {
@@ -185,7 +178,17 @@ func (j *judge) release() []*Result {
 	return held
 }
 
-func (j *judge) count(r *Result) error {
+// count counts results, and returns an error if too many are no answers.
+func (j *judge) count(results []*Result) (stop error) {
+	for _, r := range results {
+		if err := j.countOne(r); stop == nil {
+			stop = err
+		}
+	}
+	return stop
+}
+
+func (j *judge) countOne(r *Result) error {
 	j.ended++
 	if r.Status != OK && r.Status != Truncated {
 		j.failed++

@@ -31,6 +31,14 @@ type Request struct {
 	// Stream asks for streamGenerateContent even if the model is not set to stream.
 	Stream bool
 
+	// Rows are the requests of the rows that share the call, in the order in which it shows
+	// them; see Outcome.Parts. The Row, Key, Fingerprint and Occurrence of the call itself are
+	// those of the first. It is empty for the call of one row.
+	Rows []*Request
+
+	// Alone says that the row is not to share its call with others.
+	Alone bool
+
 	// Changes are the changes made so far. There are none in the row's own request.
 	Changes []Change
 
@@ -185,6 +193,22 @@ type Outcome struct {
 
 	// MaxRetries, if above 0, bounds the attempts that may follow for this reason.
 	MaxRetries int
+
+	// Part names the part of Response that is the row's own answer, if rows share it. Empty
+	// means all of it.
+	Part string
+
+	// Parts says what became of the rows that have shared the call, each of which stands in
+	// one of them. Nil means that the outcome is that of all rows.
+	Parts []Part
+}
+
+// A Part is what a call that rows have shared came to for one of them, or for several that
+// share another call. What the attempt used is no matter of its outcome: it is divided over
+// all rows that were in the call.
+type Part struct {
+	Request *Request // of the row, or of the next call that its rows share
+	Outcome Outcome
 }
 
 // A Change is how a row's next attempts differ from the one before. It is no part of

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -67,10 +68,34 @@ func (u *Usage) Thoughts() int64 {
 	if u.ThoughtsTokenCount > 0 {
 		return u.ThoughtsTokenCount
 	}
-	return max(0, u.TotalTokenCount-u.PromptTokenCount-u.CandidatesTokenCount-u.ToolUsePromptTokenCount)
+	return max(0, u.TotalTokenCount-u.parts())
 }
 
-// A Spend is what one attempt used, or may have used.
+// parts returns what the parts of the total add up to.
+func (u *Usage) parts() int64 {
+	return u.PromptTokenCount + u.CandidatesTokenCount + u.ToolUsePromptTokenCount + u.ThoughtsTokenCount
+}
+
+// A Share is one row's share of an attempt that several rows have shared. The zero value is
+// the whole of it.
+type Share struct {
+	Row int `json:"row"` // which of the rows it is, from 0
+	Of  int `json:"of"`  // how many rows there were
+}
+
+// Divide returns the share of an amount. The shares of all rows add up to the amount, and none is
+// more than 1 above another. The amount times the number of rows must be an int64.
+func (s Share) Divide(n int64) int64 {
+	if s.Of == 0 {
+		return n
+	}
+	row, of := int64(s.Row), int64(s.Of)
+	return n*(row+1)/of - n*row/of
+}
+
+// A Spend is what one attempt used, or may have used. Of an attempt that rows have shared each
+// row has a Spend with the usage of the whole attempt, since its price depends on that, and
+// with the row's Share of it.
 type Spend struct {
 	At    time.Time `json:"at"`              // when the attempt began
 	Model string    `json:"model"`           // the answer's modelVersion; without one, the model that was asked
@@ -78,6 +103,38 @@ type Spend struct {
 	Usage *Usage    `json:"usage,omitempty"` // nil if the attempt was cut and may have been billed
 	Most  *Usage    `json:"most,omitempty"`  // the most that an attempt of unknown cost can have used; nil if not known
 	Batch string    `json:"batch,omitempty"` // the batch job in which it was made; empty for a call
+	Share Share     `json:"share,omitzero"`  // the row's share of it
+}
+
+// Counts reports whether the row is the one by which the attempt is counted, which is the
+// first of those that have shared it.
+func (s *Spend) Counts() bool { return s.Share.Row == 0 }
+
+// Own returns the row's share of the usage, which is the whole of it if the row was alone in
+// the attempt. It is nil if none was reported.
+func (s *Spend) Own() *Usage {
+	if s.Usage == nil || s.Share.Of == 0 {
+		return s.Usage
+	}
+	u := *s.Usage
+	u.ThoughtsTokenCount = u.Thoughts()
+	u.TotalTokenCount -= u.parts() // mostly 0; thoughts are not to be derived from rounded counts
+	for _, n := range []*int64{
+		&u.PromptTokenCount, &u.CachedContentTokenCount, &u.ToolUsePromptTokenCount, &u.ThoughtsTokenCount,
+		&u.CandidatesTokenCount, &u.TotalTokenCount, &u.Searches, &u.MapSearches,
+	} {
+		*n = s.Share.Divide(*n)
+	}
+	u.TotalTokenCount += u.parts()
+	for _, details := range []*[]ModalityTokens{
+		&u.PromptTokensDetails, &u.CacheTokensDetails, &u.CandidatesTokensDetails, &u.ToolUsePromptTokensDetails,
+	} {
+		*details = slices.Clone(*details)
+		for i := range *details {
+			(*details)[i].TokenCount = s.Share.Divide((*details)[i].TokenCount)
+		}
+	}
+	return &u
 }
 
 // A Result is what became of one row. It is one record of the journal, and the row's
@@ -103,6 +160,10 @@ type Result struct {
 	LatencyMS int64     `json:"latency_ms"` // duration of the last attempt
 	Attempts  int       `json:"attempts"`
 	Spent     []Spend   `json:"spent,omitempty"` // every attempt that was billed, or may have been
+
+	// Part names the part of Response that is the row's answer, if several rows share the
+	// answer. It is empty if all of the answer is the row's.
+	Part string `json:"part,omitempty"`
 
 	// Response is the API's answer as it came: a GenerateContentResponse, or an array
 	// of them if it was streamed.

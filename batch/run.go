@@ -148,10 +148,10 @@ type run struct {
 	hard context.Context // when it ends, calls under way are cut
 	kill context.CancelFunc
 
-	fresh   chan *call   // feed → workers
-	back    chan *call   // workers → wait, to be attempted again at call.due; closed by Run
-	due     chan *call   // wait → workers
-	results chan *Result // workers, wait → collect; closed by Run
+	fresh  chan *call     // feed → workers
+	back   chan *call     // workers → wait, to be attempted again at call.due; closed by Run
+	due    chan *call     // wait → workers
+	commit chan []*Result // workers, wait → collect, those of an attempt together; closed by Run
 
 	open atomic.Int64    // calls without an outcome, plus 1 while feed runs
 	all  context.Context // when it ends, workers return: soft has ended, or open is 0
@@ -178,12 +178,12 @@ type run struct {
 // time if its parts allow that.
 func Run(ctx context.Context, c Config, requests iter.Seq2[*Request, error]) error {
 	r := &run{
-		Config:  c,
-		fresh:   make(chan *call),
-		back:    make(chan *call),
-		due:     make(chan *call),
-		gate:    gate{opened: make(chan struct{}, 1)},
-		results: make(chan *Result, commitRows), // together with the group, at most 256 answers wait
+		Config: c,
+		fresh:  make(chan *call),
+		back:   make(chan *call),
+		due:    make(chan *call),
+		gate:   gate{opened: make(chan struct{}, 1)},
+		commit: make(chan []*Result, commitRows), // together with the group, at most 256 answers wait
 	}
 	r.judge.limit = r.MaxFailures
 	if r.Concurrency == 0 {
@@ -237,7 +237,7 @@ func Run(ctx context.Context, c Config, requests iter.Seq2[*Request, error]) err
 	senders.Wait()
 	close(r.back) // every sender has returned
 	waiter.Wait()
-	close(r.results)
+	close(r.commit)
 	collector.Wait()
 
 	if cause := context.Cause(r.soft); cause != nil {

@@ -15,7 +15,7 @@ type call struct {
 	body    []byte // what the next attempt sends; nil means req.Body
 	changes []Change
 	History
-	spent []Spend
+	spent [][]Spend // by row
 
 	due   time.Time // when the next attempt may be made
 	ended bool      // the call has an outcome
@@ -34,12 +34,30 @@ type History struct {
 
 // newCall returns the call of a request, which may have been attempted before.
 func newCall(req *Request) *call {
-	c := &call{req: req, changes: req.Changes}
+	c := &call{req: req, changes: req.Changes, spent: make([][]Spend, max(1, len(req.Rows)))}
 	if h := req.History; h != nil {
 		c.History = *h
 		c.bounded = maps.Clone(h.bounded)
 	}
 	return c
+}
+
+// rows returns the requests of the rows that the call is for.
+func (c *call) rows() []*Request {
+	if len(c.req.Rows) == 0 {
+		return []*Request{c.req}
+	}
+	return c.req.Rows
+}
+
+// spend notes what an attempt used, for each row its share.
+func (c *call) spend(s Spend) {
+	for i := range c.spent {
+		if n := len(c.spent); n > 1 {
+			s.Share = Share{Row: i, Of: n}
+		}
+		c.spent[i] = append(c.spent[i], s)
+	}
 }
 
 // waitingRows bounds the rows that wait for another attempt. While so many wait, no
@@ -55,6 +73,9 @@ func (c *call) bytes() (n int) {
 	n = len(c.req.Body) + len(c.body)
 	for i := range c.req.Media {
 		n += len(c.req.Media[i].Data)
+	}
+	for _, row := range c.req.Rows {
+		n += len(row.Body)
 	}
 	return n
 }

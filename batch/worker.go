@@ -2,6 +2,7 @@ package batch
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -34,18 +35,19 @@ func (r *run) worker() {
 				return
 			}
 		}
-		r.attempt(c)
-		if c.ended {
-			r.countOff()
-		} else {
-			r.back <- c
+		for _, c := range r.attempt(c) {
+			if c.ended {
+				r.countOff()
+			} else {
+				r.back <- c
+			}
 		}
 	}
 }
 
 // attempt makes one attempt of the call. Then it settles the call, or sets when the next
-// attempt is due.
-func (r *run) attempt(c *call) {
+// attempt is due. It returns the call, or the calls into which it was divided.
+func (r *run) attempt(c *call) []*call {
 	req := new(*c.req) // a copy: the limiter may set its tier
 	if n := len(c.changes); n > 0 {
 		if c.body != nil {
@@ -57,7 +59,7 @@ func (r *run) attempt(c *call) {
 	if err != nil {
 		r.stop(limiterEnd{err}) // without effect if the run is ending already
 		c.due = time.Now()
-		return
+		return []*call{c}
 	}
 	// The run may have ended at the very moment in which the slot was granted. Then
 	// nothing is sent. The exception is a run that ended for lack of slots: this one
@@ -66,7 +68,7 @@ func (r *run) attempt(c *call) {
 		if _, last := cause.(limiterEnd); !last {
 			r.Limiter.Release(req, nil)
 			c.due = time.Now()
-			return
+			return []*call{c}
 		}
 	}
 	begin := time.Now()
@@ -89,10 +91,13 @@ func (r *run) attempt(c *call) {
 		if o.Usage == nil && s.Tier == "" {
 			s.Tier = req.Tier // the tier that would have served the attempt
 		}
-		c.spent = append(c.spent, s)
+		c.spend(s)
 	}
 
 	theirs := r.judgeOutage(c, &o, begin, end)
+	if o.Parts != nil {
+		return r.divide(c, &o, begin, end)
+	}
 	switch {
 	case o.Consequence == Answered || o.Consequence == Settled:
 		r.settle(c, &o, begin, end)
@@ -111,26 +116,65 @@ func (r *run) attempt(c *call) {
 			r.later(c, &o)
 		}
 	}
+	return []*call{c}
 }
 
-// later hands on a row that needs another attempt, and leaves it pending.
+// divide settles the rows that have shared the call, or makes them calls of their own. These
+// are due at once: they are other calls than the one that did not serve them.
+func (r *run) divide(c *call, o *Outcome, begin, end time.Time) (calls []*call) {
+	r.open.Add(int64(len(o.Parts)) - 1)
+	spent := make(map[ID][]Spend)
+	for i, row := range c.rows() {
+		spent[row.ID()] = c.spent[i]
+	}
+	e := event{refusal: o.Refusal, err: o.Err}
+	for i := range o.Parts {
+		p := &o.Parts[i]
+		part := newCall(p.Request)
+		part.History = c.History
+		part.bounded = maps.Clone(c.bounded)
+		for i, row := range part.rows() {
+			part.spent[i] = spent[row.ID()]
+		}
+		calls = append(calls, part)
+		switch o := &p.Outcome; {
+		case o.Consequence == Answered || o.Consequence == Settled:
+			e.results = append(e.results, r.settled(part, o, begin, end)...)
+		case r.soft.Err() != nil:
+			part.due = end
+		default:
+			if r.retry(part, o, false, begin, end); !part.ended {
+				part.due = end
+				if r.Later != nil {
+					r.later(part, o)
+				}
+			}
+		}
+	}
+	r.tell(e)
+	return calls
+}
+
+// later hands on the rows of a call that need another attempt, and leaves them pending.
 func (r *run) later(c *call, o *Outcome) {
 	c.ended = true
-	if len(c.spent) > 0 {
-		res := r.result(c, Pending)
-		res.At, res.Attempts = time.Now(), 0 // the result that settles the row counts them all
-		r.tell(event{result: res})
+	if costs := r.results(c, Pending, func(res *Result) { res.Attempts = 0 }); costs != nil { // the result that settles the row counts them all
+		r.tell(event{results: costs})
 	}
-	next := *c.req
-	next.Changes = c.changes
-	if c.body != nil {
-		next.Body = c.body
+	for _, row := range c.rows() {
+		next := *row
+		if len(c.req.Rows) == 0 {
+			next.Changes = c.changes
+			if c.body != nil {
+				next.Body = c.body
+			}
+			if n := len(c.changes); n > 0 {
+				next.Stream = c.changes[n-1].Stream
+			}
+		}
+		next.History = &c.History
+		r.Later(&next, o)
 	}
-	if n := len(c.changes); n > 0 {
-		next.Stream = c.changes[n-1].Stream
-	}
-	next.History = &c.History
-	r.Later(&next, o)
 }
 
 // judgeOutage reports whether a call failed for the endpoint's trouble, and ends the run if
@@ -236,51 +280,65 @@ func backoff(n int, retryAfter time.Duration) time.Duration {
 	return max(rand.N(limit), min(retryAfter, maxRetryAfter))
 }
 
+// settle settles the rows of the call with an outcome.
 func (r *run) settle(c *call, o *Outcome, begin, end time.Time) {
+	r.tell(event{results: r.settled(c, o, begin, end), refusal: o.Refusal, err: o.Err})
+}
+
+// settled ends the call, and returns the results of its rows.
+func (r *run) settled(c *call, o *Outcome, begin, end time.Time) []*Result {
 	c.ended = true
-	res := r.result(c, o.Status)
-	res.FinishReason = o.FinishReason
-	res.ModelVersion = o.ModelVersion
-	res.ResponseID = o.ResponseID
-	res.At = end
-	res.LatencyMS = end.Sub(begin).Milliseconds()
-	res.Response = o.Response
-	e := event{result: res, refusal: o.Refusal, err: o.Err}
-	if o.Err != nil {
-		res.Error = o.Err.Message
-		if o.Err.Hint != "" {
-			res.Error += "; " + o.Err.Hint
+	return r.results(c, o.Status, func(res *Result) {
+		res.FinishReason = o.FinishReason
+		res.ModelVersion = o.ModelVersion
+		res.ResponseID = o.ResponseID
+		res.At = end
+		res.LatencyMS = end.Sub(begin).Milliseconds()
+		res.Response, res.Part = o.Response, o.Part
+		if o.Err != nil {
+			res.Error = o.Err.Message
+			if o.Err.Hint != "" {
+				res.Error += "; " + o.Err.Hint
+			}
+			if res.Note != "" && res.Status != OK {
+				res.Error += "; " + res.Note
+			}
 		}
-		if res.Note != "" && res.Status != OK {
-			res.Error += "; " + res.Note
-		}
-	}
-	r.tell(e)
+	})
 }
 
-// abandon leaves a row without an outcome because the run ends. What its attempts cost
-// is still recorded.
+// abandon leaves the rows of a call without an outcome because the run ends. What their
+// attempts cost is still recorded.
 func (r *run) abandon(c *call) {
-	if len(c.spent) > 0 {
-		res := r.result(c, Pending)
-		res.At = time.Now()
-		r.tell(event{result: res})
+	if costs := r.results(c, Pending, func(*Result) {}); costs != nil {
+		r.tell(event{results: costs})
 	}
 }
 
-func (r *run) result(c *call, s Status) *Result {
-	return &Result{
-		Fingerprint: c.req.Fingerprint,
-		Occurrence:  c.req.Occurrence,
-		Row:         c.req.Row,
-		Key:         c.req.Key,
-		Status:      s,
-		Endpoint:    r.Endpoint,
-		Model:       c.req.Model,
-		Attempts:    c.attempts,
-		Spent:       c.spent,
-		Note:        notes(c.changes),
+// results returns the results of the rows of a call, each completed by a function. Rows that
+// stay pending have one only if they cost something.
+func (r *run) results(c *call, s Status, complete func(*Result)) (all []*Result) {
+	for i, row := range c.rows() {
+		if s == Pending && len(c.spent[i]) == 0 {
+			continue
+		}
+		res := &Result{
+			Fingerprint: row.Fingerprint,
+			Occurrence:  row.Occurrence,
+			Row:         row.Row,
+			Key:         row.Key,
+			Status:      s,
+			Endpoint:    r.Endpoint,
+			Model:       row.Model,
+			At:          time.Now(),
+			Attempts:    c.attempts,
+			Spent:       c.spent[i],
+			Note:        notes(c.changes),
+		}
+		complete(res)
+		all = append(all, res)
 	}
+	return all
 }
 
 // notes joins what people are told of the changes made for a row.
