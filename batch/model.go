@@ -36,9 +36,6 @@ type Request struct {
 	// those of the first. It is empty for the call of one row.
 	Rows []*Request
 
-	// Alone says that the row is not to share its call with others.
-	Alone bool
-
 	// Changes are the changes made so far. There are none in the row's own request.
 	Changes []Change
 

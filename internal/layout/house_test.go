@@ -118,6 +118,7 @@ var house = []floor{
 	}},
 	{"conditions", []room{
 		{"jobs/internal/checks", []string{"jobs/internal/schema", "jobs/spec", "batch", "internal/message"}},
+		{"jobs/internal/pack", []string{"jobs/internal/schema", "batch", "batch/gemini", "internal/apijson", "internal/message"}},
 	}},
 	{"knowledge", []room{
 		{"jobs/internal/template", []string{"jobs/spec", "batch", "internal/apijson", "internal/message"}},

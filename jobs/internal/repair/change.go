@@ -55,6 +55,9 @@ func Change(m batch.Model, prices *price.Table, stream bool) batch.Model {
 
 func (m changingModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 	o := m.Model.Attempt(ctx, r)
+	if o.Parts != nil {
+		return o // rows that shared the call are asked in other calls, if they have to be
+	}
 	if len(r.Changes) > 0 {
 		last := &r.Changes[len(r.Changes)-1]
 		switch {

@@ -28,6 +28,9 @@ func Check(m batch.Model, check, whole func(*batch.Request, *gemini.Answer) erro
 
 func (m checkedModel) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 	o := m.Model.Attempt(ctx, r)
+	if o.Parts != nil {
+		return o // each row's part was checked when the answer was taken apart
+	}
 	if o.Status == batch.Truncated && o.Response != nil {
 		if a, err := gemini.Parse(o.Response); err == nil && m.whole(r, a) == nil {
 			o.Consequence, o.Status, o.Err, o.MaxRetries, o.Next = batch.Answered, batch.OK, nil, 0, nil

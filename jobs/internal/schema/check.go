@@ -184,13 +184,16 @@ func lastOf(text string, n int) string {
 	return strings.ToValidUTF8(text[max(0, len(text)-n):], "")
 }
 
+// blanks are the characters that may stand between the tokens of JSON.
+const blanks = " \t\r\n"
+
 // begins reports whether a text that begins with a bracket is meant as JSON.
 func begins(text string) bool {
-	rest := strings.TrimLeft(text[1:], " \t\r\n")
-	if text[0] == '{' {
-		return strings.HasPrefix(rest, `"`)
+	rest := strings.TrimLeft(text[1:], blanks)
+	if text[0] == '[' && strings.HasPrefix(rest, "{") {
+		rest = strings.TrimLeft(rest[1:], blanks)
 	}
-	return strings.HasPrefix(rest, `{"`) || strings.HasPrefix(rest, `"`)
+	return strings.HasPrefix(rest, `"`)
 }
 
 // check returns how a document fails the schema, in one line.
