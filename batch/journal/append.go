@@ -34,6 +34,7 @@ func appendMiddle(b []byte, r *batch.Result) ([]byte, error) {
 		}
 		w.close(']')
 	}
+	w.text("part", r.Part)
 	return w.b, w.err
 }
 
@@ -111,6 +112,12 @@ func (w *lineWriter) spend(s *batch.Spend) {
 	w.usage("usage", s.Usage)
 	w.usage("most", s.Most)
 	w.text("batch", s.Batch)
+	if s.Share != (batch.Share{}) {
+		w.name("share").open('{')
+		w.int("row", int64(s.Share.Row))
+		w.int("of", int64(s.Share.Of))
+		w.close('}')
+	}
 	w.close('}')
 }
 

@@ -35,6 +35,7 @@ func decodePlain(body []byte, r *batch.Result) (rest []byte, ok bool) {
 	r.LatencyMS = l.int("latency_ms")
 	r.Attempts = int(l.int("attempts"))
 	r.Spent = readList(&l, "spent", old.Spent, (*lineReader).spend)
+	r.Part = l.text("part", old.Part)
 	return l.s, !l.bad
 }
 
@@ -176,6 +177,11 @@ func (l *lineReader) spend(old batch.Spend) (s batch.Spend) {
 	s.Usage = l.usage("usage", old.Usage)
 	s.Most = l.usage("most", old.Most)
 	s.Batch = l.text("batch", old.Batch)
+	if l.has("share") {
+		l.open('{')
+		s.Share = batch.Share{Row: int(l.int("row")), Of: int(l.int("of"))}
+		l.close('}')
+	}
 	l.close('}')
 	return s
 }
