@@ -83,6 +83,13 @@ func sumOf(text []byte) Fingerprint {
 	return Fingerprint(sum[:16])
 }
 
+// Shared returns the fingerprint of a row whose request has this one, and which may share its
+// call with other rows: its answer may be another than that to the request alone. It does not
+// depend on which rows these are, or how many.
+func (f Fingerprint) Shared() Fingerprint {
+	return sumOf(append([]byte("genbatch shared call 1\n"), f[:]...))
+}
+
 // An ID is a row's identity: the fingerprint of its request, and which of the rows
 // with that fingerprint it is.
 type ID struct {

@@ -59,7 +59,7 @@ func newRunner(p *pass, observer *output.Observer, settle batch.Config) (*batchj
 	if err != nil {
 		return nil, err
 	}
-	c := &chain{job: j}
+	c := &chain{job: j, packer: newPacker(j, true)}
 	limit, err := c.newBudget()
 	if err != nil {
 		return nil, err
@@ -81,6 +81,13 @@ func newRunner(p *pass, observer *output.Observer, settle batch.Config) (*batchj
 	if policy.Pace = j.options.batchPace; policy.Pace == 0 && (e.Simulated || service.Emulated() && connection.IsLocal(e)) {
 		policy.Pace = simulatedPace
 	}
+	var share func(iter.Seq2[*batch.Request, error]) iter.Seq2[*batch.Request, error]
+	if c.packer != nil {
+		share = func(rows iter.Seq2[*batch.Request, error]) iter.Seq2[*batch.Request, error] {
+			calls, _ := c.packer.Form(rows, nil)
+			return calls
+		}
+	}
 	runner, err := batchjob.New(batchjob.Config{
 		Service: service, Store: store, Journal: j.journal,
 		Owner: owner,
@@ -90,6 +97,7 @@ func newRunner(p *pass, observer *output.Observer, settle batch.Config) (*batchj
 			return l
 		},
 		Rows:    func() iter.Seq2[*batch.Request, error] { return toAsk(p, observer) },
+		Share:   share,
 		Sources: work.Sources(list),
 		Chain: func(m batch.Model) batch.Model {
 			var chained batch.Model

@@ -7,9 +7,11 @@ import (
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/internal/apijson"
+	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/internal/budget"
 	"github.com/genbatch/genbatch/jobs/internal/connection"
 	"github.com/genbatch/genbatch/jobs/internal/control"
+	"github.com/genbatch/genbatch/jobs/internal/pack"
 	"github.com/genbatch/genbatch/jobs/internal/prompt"
 	"github.com/genbatch/genbatch/jobs/internal/repair"
 	"github.com/genbatch/genbatch/jobs/internal/tier"
@@ -28,6 +30,7 @@ type chain struct {
 	limiter batch.Limiter // the cap over the quota
 	ladder  *tier.Ladder  // around both, and around the model; nil if the job names no tier of single calls
 	model   batch.Model
+	packer  *pack.Packer // of rows that share calls; nil if none do
 
 	begin    time.Time // of the run
 	deadline time.Time // zero: there is none
@@ -41,6 +44,7 @@ func (j *Job) newChain(list *work.List, limit *budget.Budget, begin, deadline ti
 		Concurrency: j.spec.Concurrency, OnDailyQuota: dayPolicy(j.spec.OnDailyQuota),
 		Store: j.quotaStore(),
 	})}
+	c.packer = newPacker(j, false)
 	err := c.addLimiters(list, limit)
 	if err == nil {
 		c.model, err = c.newModel(mediaModel(j, j.conn.Client), false)
@@ -168,9 +172,9 @@ func (c *chain) newModel(m batch.Model, inBatches bool) (batch.Model, error) {
 		return nil, err
 	}
 	m = c.job.conn.logprobs.Over(m, inBatches)
-	ignores := c.job.prompt.IgnoresSchema()
-	if inBatches {
-		ignores = nil
+	var ignores func(*batch.Request, string) bool
+	if of := c.job.prompt.IgnoresSchema(); of != nil && !inBatches {
+		ignores = func(r *batch.Request, text string) bool { return pack.Ignores(r, text, of) }
 	}
 	if c.job.prompt.SharesCache() {
 		m = repair.SharedCache(m)
@@ -182,6 +186,9 @@ func (c *chain) newModel(m batch.Model, inBatches bool) (batch.Model, error) {
 		EveryRow: len(c.job.spec.Schema) > 0, OpenAPI: c.job.spec.SchemaField == "responseSchema", Log: c.job.log(),
 		Checked: c.job.prompt.Checks(), Described: c.job.prompt.Classification() != nil, Ignores: ignores,
 	})
+	if c.packer != nil {
+		m = c.packer.Over(m)
+	}
 	m = repair.Change(m, c.job.prices, c.job.spec.Stream)
 	if judge := c.job.prompt.Judge; judge.FindsFault() {
 		m = repair.Check(m, func(r *batch.Request, a *gemini.Answer) error {
@@ -193,6 +200,22 @@ func (c *chain) newModel(m batch.Model, inBatches bool) (batch.Model, error) {
 		})
 	}
 	return budget.Bound(m, c.job.prices), nil
+}
+
+// newPacker returns what has rows share calls. It is nil if each row has its own. The answers
+// of batch jobs are later ones: see [pack.Config].
+func newPacker(j *Job, later bool) *pack.Packer {
+	if !j.spec.SharesCalls() {
+		return nil
+	}
+	return pack.New(pack.Config{
+		Rows: j.spec.RowsPerCall, Later: later, Log: j.log(),
+		OutputLimit: func(model string) int64 { return cost.OutputLimit(j.prices, model, time.Now()) },
+		Judge: func(r *batch.Request, a *gemini.Answer) error {
+			_, err := j.prompt.Judge.Read(r.Source, a)
+			return err
+		},
+	})
 }
 
 // keepProvenance guards a model by what the journal has. Only at an address of this

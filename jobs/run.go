@@ -326,8 +326,12 @@ func (p *pass) call(ctx context.Context, observer *output.Observer, runner *batc
 	defer c.close()
 	p.progress.limit(c.quota, c.flex())
 	requests, skip := p.requests(observer)
+	requests = left(runner, requests)
+	if c.packer != nil {
+		requests, skip = c.packer.Form(requests, skip)
+	}
 	config.Skip = skip
-	err = batch.Run(ctx, c.over(config), left(runner, requests))
+	err = batch.Run(ctx, c.over(config), requests)
 	return c.quota.Learned(), err
 }
 

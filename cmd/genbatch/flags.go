@@ -235,6 +235,7 @@ func settings() []setting {
 		},
 		textSetting("media-root", groupMedia, "`DIR` that the files of --media lie below (default: the folder of the input file)", func(s *jobs.Spec) *string { return &s.MediaRoot }),
 		boolSetting("media-delete", groupMedia, "delete uploaded media when the job has finished, rather than leave them for 48 hours", func(s *jobs.Spec) *bool { return &s.MediaDelete }),
+		numberSetting("rows-per-call", groupAsk, "let up to `N` rows share a call, for classify, extract and summarize; genbatch plan --pilot measures what that costs in quality", "1", func(s *jobs.Spec) *int { return &s.RowsPerCall }),
 		numberSetting("max-output-tokens", groupAsk, "most `TOKENS` of an answer, thinking included", "the model's", func(s *jobs.Spec) *int { return &s.MaxOutputTokens }),
 		boolSetting("stream", groupAsk, "use streamGenerateContent, for long answers behind proxies that cut idle connections", func(s *jobs.Spec) *bool { return &s.Stream }),
 

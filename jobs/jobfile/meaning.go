@@ -69,6 +69,7 @@ var meanings = map[string]meaning{
 	"media_root":        {text: "The folder that media paths are below. Nothing outside it is read.", none: "the folder of the row's input file"},
 	"media_delete":      {text: "Delete uploaded media when the job has finished.", none: "the Files API keeps them for 48 hours", fallback: false},
 	"stream":            {text: "Have answers streamed, for long answers behind proxies that cut idle connections.", fallback: false},
+	"rows_per_call":     {text: "How many rows share a call, for classify, extract and summarize. It saves the instructions of all but one of them, and may cost quality: genbatch plan --pilot measures how much.", fallback: 1, examples: []any{10, 25}},
 	"set":               {text: "Fields that each row sets in its own request: a template by the path of the field.", examples: []any{map[string]any{"generationConfig.temperature": "{{.temperature}}"}}},
 	"no_preflight":      {text: "Send also what the API is known to refuse.", fallback: false},
 	"allow_same_prompt": {text: "Ask also if the prompt is the same for every row.", none: "it is refused, as a template that lacks its column", fallback: false},

@@ -30,6 +30,7 @@ func (s *Spec) Check() error {
 	for name, n := range map[string]int{
 		"limit": s.Limit, "sample": s.Sample, "concurrency": s.Concurrency, "rpm": s.RPM, "tpm": s.TPM, "rpd": s.RPD,
 		"max_attempts": s.MaxAttempts, "max_output_tokens": s.MaxOutputTokens, "max_row_bytes": s.MaxRowBytes,
+		"rows_per_call": s.RowsPerCall,
 	} {
 		if n < 0 {
 			return Errorf("write a number above 0, or leave it out", "%s is %d; it cannot be negative", name, n)
@@ -42,6 +43,9 @@ func (s *Spec) Check() error {
 		return err
 	}
 	if err := checkConfidence(s); err != nil {
+		return err
+	}
+	if err := checkRowsPerCall(s); err != nil {
 		return err
 	}
 	if s.OnDailyQuota != "" && s.OnDailyQuota != "stop" && s.OnDailyQuota != "wait" {

@@ -64,6 +64,8 @@ type Spec struct {
 	MediaDelete     bool           `json:"media_delete,omitempty"` // delete uploads when the job has finished
 	Stream          bool           `json:"stream,omitempty"`       // call streamGenerateContent
 
+	RowsPerCall int `json:"rows_per_call,omitempty"` // the most rows that share a call; 0 and 1: each has its own
+
 	Set         map[string]string `json:"set,omitempty"`          // what each row sets: a template by the path in the request
 	NoPreflight bool              `json:"no_preflight,omitempty"` // send even what the API is known to refuse
 

@@ -46,6 +46,9 @@ func (s Spec) DerivedFrom() Spec {
 	s.OnDailyQuota, s.QuotaGroup, s.TierWait, s.Deadline, s.MaxCost = "", "", 0, "", ""
 	s.BatchBucket, s.BatchCleanup, s.Metrics = "", false, ""
 	s.Stream, s.Strict, s.MediaDelete, s.State = false, false, false, ""
+	if s.SharesCalls() {
+		s.RowsPerCall = 2 // how many rows share a call is no part of what a row asks
+	}
 	return s
 }
 
@@ -159,7 +162,7 @@ func SameQuestion(a, b *Spec) bool { return QuestionOf(a) == QuestionOf(b) }
 // QuestionOf returns a text that is the same for two Specs if [SameQuestion] is.
 func QuestionOf(s *Spec) string {
 	text, err := json.Marshal([]any{
-		strings.TrimPrefix(s.Model, "models/"), s.Prompt, s.Classify.withoutExpected(), s.Summarize, s.Extract, s.Raw, s.Schema, s.System, s.Request, s.MaxOutputTokens, s.Media, s.Set,
+		strings.TrimPrefix(s.Model, "models/"), s.Prompt, s.Classify.withoutExpected(), s.Summarize, s.Extract, s.Raw, s.Schema, s.System, s.Request, s.MaxOutputTokens, s.Media, s.Set, s.SharesCalls(),
 	})
 	if err != nil { // impossible for what was read from JSON or YAML, and only warnings depend on it
 		return ""

@@ -323,9 +323,9 @@ func (c *collector) apply(ctx context.Context, j *batchstate.Job) error {
 	c.settler.inner.Model = results
 	err = c.settler.run(ctx, func(yield func(*batch.Request, error) bool) {
 		for s, err := range c.Store.Each(j) {
-			var done bool
+			done := true
 			if err == nil {
-				done, err = c.has(s.ID(), j)
+				done, err = c.hasAll(s, j)
 			}
 			if err != nil {
 				yield(nil, err)
@@ -335,6 +335,9 @@ func (c *collector) apply(ctx context.Context, j *batchstate.Job) error {
 				s.History, s.Changes = earlier.History, earlier.Changes
 			}
 			s.Source = sources[s.ID()]
+			for _, row := range s.Rows {
+				row.Source = sources[row.ID()]
+			}
 			if !done && !yield(&s.Request, nil) {
 				return
 			}
@@ -423,6 +426,28 @@ func (c *collector) judge(j *batchstate.Job) error {
 // and is small may hold the rows that always fail.
 func failedAll(j *batchstate.Job) bool {
 	return j.State != batches.Succeeded || j.Why != "" || j.Rows >= pilotRows
+}
+
+// hasAll is has for all rows of a request. If some of them are done, the settler is told so.
+func (c *collector) hasAll(s *batchstate.Sent, j *batchstate.Job) (bool, error) {
+	var done []batch.ID
+	ids := rowsOf(&s.Request)
+	for _, id := range ids {
+		has, err := c.has(id, j)
+		if err != nil {
+			return false, err
+		}
+		if has {
+			done = append(done, id)
+		}
+	}
+	if len(done) == len(ids) {
+		return true, nil
+	}
+	for _, id := range done {
+		c.settler.done.Store(id, true)
+	}
+	return false, nil
 }
 
 // has reports whether the journal has what a job says of a row: its own attempt, or an

@@ -350,7 +350,7 @@ func (c *creator) jobsNamed(ctx context.Context, name string) (found []*batches.
 // split makes two jobs of one that the endpoint refuses for what some row of it says. A
 // single row that is refused is rejected.
 func (c *creator) split(ctx context.Context, j *batchstate.Job, fault *batches.Error) error {
-	if j.Rows == 1 {
+	if j.Calls() == 1 {
 		return c.reject(ctx, j, fault)
 	}
 	halves := make([]*batchstate.Draft, 0, 2)
@@ -359,7 +359,7 @@ func (c *creator) split(ctx context.Context, j *batchstate.Job, fault *batches.E
 		if err != nil {
 			return err
 		}
-		if n == 0 || n == j.Rows/2 {
+		if n == 0 || n == j.Calls()/2 {
 			d, err := c.Store.NewDraft(j.Owner, j.Model, j.Form, nil)
 			if err != nil {
 				return fmt.Errorf("%w: %w", batch.ErrSink, err)
@@ -368,7 +368,7 @@ func (c *creator) split(ctx context.Context, j *batchstate.Job, fault *batches.E
 		}
 		n++
 		d := halves[len(halves)-1]
-		s.InputTokens = int(j.Tokens / j.Rows)
+		s.InputTokens = int(j.Tokens / j.Calls())
 		if c.Budget != nil {
 			s.Tier = Tier
 			if err := c.Budget.Keep(d.ID, &s.Request); err != nil {

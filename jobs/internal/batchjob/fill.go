@@ -32,7 +32,7 @@ func (f *filler) fill(ctx context.Context) (*batchstate.Draft, error) {
 		if len(f.Store.Live()) > 0 && f.stop != nil {
 			return nil, nil // the pass is over; rows may come back from the jobs that are left
 		}
-		f.next, f.stop = iter.Pull2(f.Rows())
+		f.next, f.stop = iter.Pull2(f.calls())
 		f.drawn = 0
 	}
 	most := int64(0) // rows; 0: no bound of its own
@@ -51,10 +51,6 @@ func (f *filler) fill(ctx context.Context) (*batchstate.Draft, error) {
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", batch.ErrSource, err)
-		}
-		id := req.ID()
-		if f.live[id] || f.passed[id] || f.Over(id) {
-			continue
 		}
 		f.drawn++
 		full, err := f.take(ctx, req, most, &unsent)
@@ -86,11 +82,42 @@ func (f *filler) fill(ctx context.Context) (*batchstate.Draft, error) {
 	return nil, nil
 }
 
-// take puts a row into the draft of its model. It returns the draft that is full before or
-// with the row.
+// calls ranges over the requests of the rows that no job has, and that are to be asked by batch.
+func (f *filler) calls() iter.Seq2[*batch.Request, error] {
+	rows := func(yield func(*batch.Request, error) bool) {
+		for req, err := range f.Rows() {
+			if err == nil {
+				if id := req.ID(); f.live[id] || f.passed[id] || f.Over(id) {
+					continue
+				}
+				req = f.Next(req)
+			}
+			if !yield(req, err) {
+				return
+			}
+		}
+	}
+	if f.Share == nil {
+		return rows
+	}
+	return f.Share(rows)
+}
+
+// rowsOf returns the identities of the rows that a request is for.
+func rowsOf(req *batch.Request) []batch.ID {
+	if len(req.Rows) == 0 {
+		return []batch.ID{req.ID()}
+	}
+	ids := make([]batch.ID, len(req.Rows))
+	for i, row := range req.Rows {
+		ids[i] = row.ID()
+	}
+	return ids
+}
+
+// take puts a request into the draft of its model. It returns the draft that is full before or
+// with it.
 func (f *filler) take(ctx context.Context, req *batch.Request, most int64, unsent *given) (full *batchstate.Draft, err error) {
-	id := req.ID()
-	req = f.Next(req)
 	made, outcome := f.settler.prepare(ctx, req)
 	if outcome != nil {
 		if outcome.Consequence == batch.Stop {
@@ -112,7 +139,7 @@ func (f *filler) take(ctx context.Context, req *batch.Request, most int64, unsen
 			}
 			f.drafts[made.Model] = d
 		}
-		line, err := d.Lines.Append(nil, batchstate.KeyOf(id), made.Model, made.Body)
+		line, err := d.Lines.Append(nil, batchstate.KeyOf(req.ID()), made.Model, made.Body)
 		if unfit, ok := errors.AsType[*batches.UnfitError](err); ok {
 			f.unfit(req, unfit, unsent)
 			return full, nil
@@ -136,8 +163,10 @@ func (f *filler) take(ctx context.Context, req *batch.Request, most int64, unsen
 		if err := d.Add(req, line); err != nil {
 			return nil, fmt.Errorf("%w: %w", batch.ErrSink, err)
 		}
-		f.live[id] = true
-		if full == nil && (d.Rows == limits.Rows || d.Rows == most) {
+		for _, id := range rowsOf(req) {
+			f.live[id] = true
+		}
+		if full == nil && (d.Calls() == limits.Rows || most > 0 && d.Rows >= most) {
 			full = d
 			delete(f.drafts, made.Model)
 		}
@@ -171,7 +200,9 @@ func (f *filler) overBudget(full *batchstate.Draft, err error) (*batchstate.Draf
 // unfit passes a row on that cannot be in a batch.
 func (f *filler) unfit(req *batch.Request, why *batches.UnfitError, unsent *given) {
 	if !f.Last {
-		f.passed[req.ID()] = true
+		for _, id := range rowsOf(req) {
+			f.passed[id] = true
+		}
 		return
 	}
 	unsent.add(req, batch.Outcome{Consequence: batch.Settled, Status: batch.Failed, Err: &batch.Error{

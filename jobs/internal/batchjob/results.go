@@ -22,10 +22,11 @@ type results struct {
 	batchstate.Counts
 }
 
-// A span is where a line stands.
+// A span is where a line stands, and for how many rows.
 type span struct {
 	offset int64
 	length int
+	rows   int64
 }
 
 // readResults reads where the lines of a job's results are. It returns nil if the last one
@@ -41,11 +42,11 @@ func (c *collector) readResults(j *batchstate.Job) (res *results, err error) {
 			f.Close()
 		}
 	}()
-	for id, err := range c.Store.IDs(j) {
+	for l, err := range c.Store.EachLine(j) {
 		if err != nil {
 			return nil, err
 		}
-		res.lines[id] = span{}
+		res.lines[l.ID] = span{rows: 1 + int64(len(l.With))}
 	}
 	var offset int64
 	lines := bufio.NewReaderSize(f, 1<<20)
@@ -69,7 +70,7 @@ func (c *collector) readResults(j *batchstate.Job) (res *results, err error) {
 	}
 	for _, s := range res.lines {
 		if s.length == 0 {
-			res.Missing++
+			res.Missing += s.rows
 		}
 	}
 	w := c.watchOf(j)
@@ -99,9 +100,9 @@ func (res *results) add(text []byte, offset int64) bool {
 	case at.length > 0:
 		res.Doubled++
 	default:
-		res.lines[id] = span{offset, len(text)}
+		res.lines[id] = span{offset, len(text), at.rows}
 		if line.Response != nil {
-			res.Answered++
+			res.Answered += at.rows
 		}
 	}
 	return true

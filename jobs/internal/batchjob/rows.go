@@ -62,7 +62,7 @@ func (r *rows) Live(id batch.ID) bool { return r.live[id] }
 
 // later keeps what the attempts of a row have come to.
 func (r *rows) later(req *batch.Request, o *batch.Outcome) {
-	kept := *req
+	kept := *req // of one row
 	kept.Batch, kept.Tier, kept.Source = "", "", nil
 	changed := false
 	for _, c := range kept.Changes {

@@ -75,6 +75,8 @@ type Config struct {
 
 	// Rows ranges over the rows that are to be asked, by the journal as it is then.
 	Rows func() iter.Seq2[*batch.Request, error]
+	// Share has rows share requests. It is nil if each row has its own.
+	Share func(iter.Seq2[*batch.Request, error]) iter.Seq2[*batch.Request, error]
 	// Sources returns the rows of requests, for a Chain that judges answers by them; see
 	// [batch.Request].Source. Rows that are not in the input any more are left out. It is nil
 	// if the Chain does not.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"iter"
 	"math"
+	"slices"
+	"sync"
 
 	"github.com/genbatch/genbatch/batch"
 )
@@ -14,6 +16,7 @@ type settler struct {
 	*base
 	inner replaceable // what the chain is laid around
 	model batch.Model // the chain
+	done  sync.Map    // by batch.ID: rows that an earlier run has settled, of requests of which it has not settled all
 }
 
 // A replaceable model is another one when results are read than when requests are made.
@@ -41,7 +44,7 @@ func (s *settler) prepare(ctx context.Context, req *batch.Request) (*batch.Reque
 // run settles rows by the model that the chain is laid around.
 func (s *settler) run(ctx context.Context, requests iter.Seq2[*batch.Request, error]) error {
 	c := s.Settle
-	c.Model, c.Concurrency, c.Later = asked{s.model}, readers, s.later
+	c.Model, c.Concurrency, c.Later = asked{s.model, &s.done}, readers, s.later
 	c.MaxFailures = batch.FailureLimit{Rows: math.MaxInt} // all have been paid for
 	if s.Budget != nil {
 		c.Limiter = s.Budget.Spending()
@@ -59,13 +62,39 @@ func (s *settler) run(ctx context.Context, requests iter.Seq2[*batch.Request, er
 
 // asked is a model of rows that were all asked already: that many of them are refused for
 // the same reason is none to leave the others unread.
-type asked struct{ batch.Model }
+type asked struct {
+	batch.Model
+	done *sync.Map
+}
 
 func (m asked) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 	r.Tier = Tier
 	o := m.Model.Attempt(ctx, r)
 	o.Refusal, o.Limits = "", nil
+	if o.Parts == nil {
+		for _, row := range r.Rows {
+			if m.isDone(row) { // then the rows of the request go apart
+				o.Parts = partsOf(r, o)
+				break
+			}
+		}
+	}
+	o.Parts = slices.DeleteFunc(o.Parts, func(p batch.Part) bool { return m.isDone(p.Request) })
 	return o
+}
+
+func (m asked) isDone(row *batch.Request) bool {
+	_, done := m.done.Load(row.ID())
+	return done
+}
+
+// partsOf returns the outcome of a request as that of each of its rows.
+func partsOf(r *batch.Request, o batch.Outcome) (parts []batch.Part) {
+	o.Usage, o.MaybeBilled, o.Most = nil, false, nil // of the request
+	for _, row := range r.Rows {
+		parts = append(parts, batch.Part{Request: row, Outcome: o})
+	}
+	return parts
 }
 
 // A given model has the outcomes of some rows.

@@ -44,6 +44,21 @@ type rowLine struct {
 	Occurrence  int               `json:"occurrence,omitzero"`
 	Row         int64             `json:"row"`
 	Key         string            `json:"key,omitempty"`
+	With        []rowLine         `json:"with,omitempty"` // the other rows that share the request
+}
+
+// lineOfRow returns the line of a row, without others.
+func lineOfRow(r *batch.Request) rowLine {
+	return rowLine{Fingerprint: r.Fingerprint, Occurrence: r.Occurrence, Row: r.Row, Key: r.Key}
+}
+
+func (l *rowLine) id() batch.ID {
+	return batch.ID{Fingerprint: l.Fingerprint, Occurrence: l.Occurrence}
+}
+
+// request returns the request of the row, without a body.
+func (l *rowLine) request(j *Job) batch.Request {
+	return batch.Request{Row: l.Row, Key: l.Key, Model: j.Model, Fingerprint: l.Fingerprint, Occurrence: l.Occurrence, Batch: j.ID}
 }
 
 // A Draft is a job whose requests are being written. Nobody knows of it before its intent.
@@ -97,9 +112,15 @@ func (s *Store) NewDraft(owner Owner, model, form string, lines *batches.Lines) 
 	return d, nil
 }
 
-// Add adds a row with the line of its request.
+// Add adds a row, or the rows that share a request, with the line of the request.
 func (d *Draft) Add(r *batch.Request, line []byte) error {
-	about, err := json.Marshal(rowLine{r.Fingerprint, r.Occurrence, r.Row, r.Key})
+	of, ids := lineOfRow(r), []batch.ID{r.ID()}
+	for i, row := range r.Rows {
+		if i > 0 {
+			of.With, ids = append(of.With, lineOfRow(row)), append(ids, row.ID())
+		}
+	}
+	about, err := json.Marshal(of)
 	if err != nil {
 		return err
 	}
@@ -108,8 +129,11 @@ func (d *Draft) Add(r *batch.Request, line []byte) error {
 	if _, rerr := d.rows.Write(append(about, '\n')); err == nil {
 		err = rerr
 	}
-	d.IDs = append(d.IDs, r.ID())
-	d.Rows++
+	d.IDs = append(d.IDs, ids...)
+	calls := d.Calls() + 1
+	if d.Rows += int64(len(ids)); d.Rows != calls {
+		d.Requests = calls
+	}
 	d.Bytes += int64(len(line))
 	d.Tokens += int64(r.InputTokens)
 	return err
@@ -127,13 +151,13 @@ func (d *Draft) Commit() error {
 	return d.rows.Commit()
 }
 
-// A Sent is a row of a job, with its request as it was sent.
+// A Sent is a request of a job as it was sent. If rows share it, they have no bodies of their own.
 type Sent struct {
 	batch.Request
-	Line []byte // of the requests, valid until the next row
+	Line []byte // of the requests, valid until the next one
 }
 
-// Each ranges over the rows of a job. The error is the last thing yielded.
+// Each ranges over the requests of a job. The error is the last thing yielded.
 func (s *Store) Each(j *Job) iter.Seq2[*Sent, error] {
 	return func(yield func(*Sent, error) bool) {
 		err := s.eachOf(j, func(r *Sent) bool { return yield(r, nil) })
@@ -155,7 +179,7 @@ func (s *Store) eachOf(j *Job, yield func(*Sent) bool) error {
 	}
 	defer rows.Close()
 	requestLines, rowLines := bufio.NewReaderSize(requests, 1<<20), bufio.NewReader(rows)
-	for n := int64(0); n < j.Rows; n++ {
+	for range j.Calls() {
 		line, err := requestLines.ReadBytes('\n')
 		if err != nil {
 			return wholeFile(err)
@@ -174,10 +198,15 @@ func (s *Store) eachOf(j *Job, yield func(*Sent) bool) error {
 		if err := json.Unmarshal(line, &request); err != nil {
 			return err
 		}
-		r := &Sent{batch.Request{
-			Row: row.Row, Key: row.Key, Model: j.Model, Fingerprint: row.Fingerprint, Occurrence: row.Occurrence,
-			Body: request.Request, Batch: j.ID,
-		}, line}
+		r := &Sent{row.request(j), line}
+		if len(row.With) > 0 {
+			own := r.Request
+			r.Rows = append(r.Rows, &own)
+			for i := range row.With {
+				r.Rows = append(r.Rows, new(row.With[i].request(j)))
+			}
+		}
+		r.Body = request.Request
 		if !yield(r) {
 			return nil
 		}
@@ -193,24 +222,51 @@ func wholeFile(err error) error {
 	return err
 }
 
-// IDs returns the identities of a job's rows.
-func (s *Store) IDs(j *Job) iter.Seq2[batch.ID, error] {
-	return func(yield func(batch.ID, error) bool) {
+// A Line is one of a job's requests.
+type Line struct {
+	ID   batch.ID   // of its row, or the first of those that share it
+	With []batch.ID // the others
+}
+
+// EachLine ranges over the requests of a job, as far as it is said whose they are. The error is
+// the last thing yielded.
+func (s *Store) EachLine(j *Job) iter.Seq2[Line, error] {
+	return func(yield func(Line, error) bool) {
 		f, err := os.Open(s.rows(j))
 		if err != nil {
-			yield(batch.ID{}, fmt.Errorf("the rows of the batch job %s are not known: %w", j.ID, err))
+			yield(Line{}, fmt.Errorf("the rows of the batch job %s are not known: %w", j.ID, err))
 			return
 		}
 		defer f.Close()
 		lines := json.NewDecoder(bufio.NewReader(f))
-		for range j.Rows {
+		for range j.Calls() {
 			var row rowLine
 			if err := lines.Decode(&row); err != nil {
-				yield(batch.ID{}, fmt.Errorf("the rows of the batch job %s are not known: %w", j.ID, wholeFile(err)))
+				yield(Line{}, fmt.Errorf("the rows of the batch job %s are not known: %w", j.ID, wholeFile(err)))
 				return
 			}
-			if !yield(batch.ID{Fingerprint: row.Fingerprint, Occurrence: row.Occurrence}, nil) {
+			l := Line{ID: row.id()}
+			for i := range row.With {
+				l.With = append(l.With, row.With[i].id())
+			}
+			if !yield(l, nil) {
 				return
+			}
+		}
+	}
+}
+
+// IDs returns the identities of a job's rows.
+func (s *Store) IDs(j *Job) iter.Seq2[batch.ID, error] {
+	return func(yield func(batch.ID, error) bool) {
+		for l, err := range s.EachLine(j) {
+			if !yield(l.ID, err) || err != nil {
+				return
+			}
+			for _, id := range l.With {
+				if !yield(id, nil) {
+					return
+				}
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package batchstate
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -51,19 +52,23 @@ type Job struct {
 	Step Step      `json:"step"`
 	At   time.Time `json:"at"` // of the step
 
-	Begun  time.Time `json:"begun"` // when its requests were complete, by the clock of this machine
-	Owner            // whose it is
-	Model  string    `json:"model"`
-	Rows   int64     `json:"rows"`
-	Bytes  int64     `json:"bytes"`          // of the requests
-	Tokens int64     `json:"tokens"`         // of input, as estimated
-	SHA256 string    `json:"sha256"`         // of the requests
-	Form   string    `json:"form,omitempty"` // the field that its requests have their schema in; empty without one
-	Remote           // what is known of it at the endpoint
-	Counts           // what its results came to
-	Cancel *Cancel   `json:"cancel,omitempty"`
-	Why    string    `json:"why,omitempty"` // of dropped, or of a job that failed
+	Begun    time.Time `json:"begun"` // when its requests were complete, by the clock of this machine
+	Owner              // whose it is
+	Model    string    `json:"model"`
+	Rows     int64     `json:"rows"`
+	Requests int64     `json:"requests,omitempty"` // how many requests it has, if rows share them; see Calls
+	Bytes    int64     `json:"bytes"`              // of the requests
+	Tokens   int64     `json:"tokens"`             // of input, as estimated
+	SHA256   string    `json:"sha256"`             // of the requests
+	Form     string    `json:"form,omitempty"`     // the field that its requests have their schema in; empty without one
+	Remote             // what is known of it at the endpoint
+	Counts             // what its results came to
+	Cancel   *Cancel   `json:"cancel,omitempty"`
+	Why      string    `json:"why,omitempty"` // of dropped, or of a job that failed
 }
+
+// Calls returns how many requests the job has.
+func (j *Job) Calls() int64 { return cmp.Or(j.Requests, j.Rows) }
 
 // Counts say what the results of a job came to, once they are applied.
 type Counts struct {

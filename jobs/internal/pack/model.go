@@ -2,9 +2,11 @@ package pack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
@@ -37,6 +39,16 @@ func (m dividingModel) Attempt(ctx context.Context, r *batch.Request) batch.Outc
 		o.Parts = m.halves(r.Rows, &o)
 	}
 	return o
+}
+
+// Ignores reports whether the text of an answer was written without knowledge of the schema
+// that was sent with the request, by what reports it of a single row's text.
+func Ignores(r *batch.Request, text string, ofRow func(text string) bool) bool {
+	if len(r.Rows) == 0 {
+		return ofRow(text)
+	}
+	pieces, _ := Split(text)
+	return len(pieces) == 0 || ofRow(pieces[0].Text)
 }
 
 // concernsRows reports whether a call came to nothing for what its rows say, or for how many
@@ -81,7 +93,11 @@ func (m dividingModel) answered(r *batch.Request, o *batch.Outcome) (parts []bat
 			found++
 			own := *a
 			own.Text, own.FinishReason = texts[id], "STOP"
-			if err := m.packer.Judge(row, &own); err != nil {
+			err := m.packer.Judge(row, &own)
+			if strings.TrimSpace(own.Text) == "" {
+				err = errors.New("it is empty")
+			}
+			if err != nil {
 				parts = append(parts, alone(row, o, fmt.Sprintf("its part of an answer to %d rows was not valid: %v", len(r.Rows), err)))
 				continue
 			}

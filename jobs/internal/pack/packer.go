@@ -150,10 +150,17 @@ func (p *Packer) Join(rows []*batch.Request) (*batch.Request, error) {
 // A pool holds rows until there are enough for packs.
 type pool struct {
 	*Packer
-	groups map[string]*group
-	order  []string // the keys of groups, in the order in which they came
+	groups map[groupKey]*group
+	order  []groupKey // of groups, in the order in which they came
 	rows   int
 	bytes  int
+}
+
+// A groupKey is the same for rows that can share a call. What attempts they have behind them
+// counts for all rows of a call, so they must have shared those, too.
+type groupKey struct {
+	frame   string
+	history *batch.History
 }
 
 // A group is the rows of a pool that can share calls.
@@ -168,7 +175,7 @@ type group struct {
 func (p *Packer) Form(rows iter.Seq2[*batch.Request, error], skip func(*batch.Request) bool) (calls iter.Seq2[*batch.Request, error], skipCall func(*batch.Request) bool) {
 	skipped := false
 	calls = func(yield func(*batch.Request, error) bool) {
-		pool := &pool{Packer: p, groups: make(map[string]*group)}
+		pool := &pool{Packer: p, groups: make(map[groupKey]*group)}
 		for r, err := range rows {
 			if err != nil {
 				yield(nil, err)
@@ -214,11 +221,12 @@ func (p *pool) add(r *batch.Request) bool {
 		p.tellAlone(err)
 		return false
 	}
-	g := p.groups[key]
+	of := groupKey{key, r.History}
+	g := p.groups[of]
 	if g == nil {
 		g = &group{frame: f}
-		p.groups[key] = g
-		p.order = append(p.order, key)
+		p.groups[of] = g
+		p.order = append(p.order, of)
 	}
 	g.rows = append(g.rows, row{r, text})
 	p.rows++
@@ -245,7 +253,7 @@ func (p *pool) emitFull(all bool, yield func(*batch.Request, error) bool) bool {
 			return false
 		}
 	}
-	p.order = slices.DeleteFunc(p.order, func(key string) bool {
+	p.order = slices.DeleteFunc(p.order, func(key groupKey) bool {
 		if len(p.groups[key].rows) > 0 {
 			return false
 		}

@@ -198,7 +198,9 @@ func appendLine(dst []byte, id, text string) []byte {
 }
 
 // isJSON reports whether the answers to requests with a config are JSON.
-func isJSON(config apijson.Object) bool { return string(config["responseMimeType"]) == `"application/json"` }
+func isJSON(config apijson.Object) bool {
+	return string(config["responseMimeType"]) == `"application/json"`
+}
 
 // outputRoom is how many tokens more than the answer itself a row may take in a pack, for its id
 // and the marks around it.

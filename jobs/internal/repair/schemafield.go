@@ -38,9 +38,9 @@ type SchemaConfig struct {
 	// be left out. Described says that the request tells in words what the schema says.
 	Checked, Described bool
 
-	// Ignores reports whether a text was written without knowledge of the job's schema. It
-	// is nil if the job has none.
-	Ignores func(text string) bool
+	// Ignores reports whether the text of an answer was written without knowledge of the job's
+	// schema. It is nil if the job has none.
+	Ignores func(r *batch.Request, text string) bool
 }
 
 // A schemaModel sends schemas in the form that the endpoint knows.
@@ -146,7 +146,7 @@ func (m schemaModel) heeds(r *batch.Request, o batch.Outcome) batch.Outcome {
 	if err != nil || len(a.FunctionCalls) > 0 {
 		return o
 	}
-	if !m.Ignores(a.Text) {
+	if !m.Ignores(r, a.Text) {
 		m.heeded.Store(true)
 		return o
 	}

@@ -170,7 +170,7 @@ func TestSchemaThatIsNotHeeded(t *testing.T) {
 				e.heeds = ""
 			}
 			var log strings.Builder
-			m := SchemaField(e, SchemaConfig{Log: slog.New(slog.NewTextHandler(&log, nil)), OpenAPI: c.openAPI, Checked: true, Ignores: isProse})
+			m := SchemaField(e, SchemaConfig{Log: slog.New(slog.NewTextHandler(&log, nil)), OpenAPI: c.openAPI, Checked: true, Ignores: func(_ *batch.Request, text string) bool { return isProse(text) }})
 			o, rows := asked(m, 20, newForm)
 			if rows != c.rows || len(e.bodies) != c.calls {
 				t.Errorf("%d calls for %d rows, want %d for %d", len(e.bodies), rows, c.calls, c.rows)
@@ -192,7 +192,7 @@ func TestSchemaThatIsNotHeeded(t *testing.T) {
 // One answer that strays does not change how the others are asked.
 func TestSchemaThatWasHeeded(t *testing.T) {
 	e := &relay{heeds: "responseJsonSchema"}
-	m := SchemaField(e, SchemaConfig{Log: slog.New(slog.DiscardHandler), Ignores: isProse})
+	m := SchemaField(e, SchemaConfig{Log: slog.New(slog.DiscardHandler), Ignores: func(_ *batch.Request, text string) bool { return isProse(text) }})
 	asked(m, 1, newForm)
 	e.heeds = ""
 	if o, rows := asked(m, 5, newForm); o.Consequence != batch.Answered || rows != 5 || len(e.bodies) != 6 {
@@ -257,7 +257,7 @@ func (m *ownKeys) Attempt(context.Context, *batch.Request) batch.Outcome {
 // corrected answers ignore the schema too.
 func TestJSONThatIgnoresTheSchema(t *testing.T) {
 	e := new(ownKeys)
-	m := SchemaField(e, SchemaConfig{Log: slog.New(slog.DiscardHandler), OpenAPI: true, Ignores: func(string) bool { return true }})
+	m := SchemaField(e, SchemaConfig{Log: slog.New(slog.DiscardHandler), OpenAPI: true, Ignores: func(*batch.Request, string) bool { return true }})
 	if o, rows := asked(m, 20, newForm); o.Consequence != batch.Answered || rows != 20 {
 		t.Errorf("%d rows before their correction: %+v", rows, o)
 	}

@@ -1,0 +1,23 @@
+package spec
+
+// maxRowsPerCall bounds the rows of a call. No measured model kept its quality with so many.
+const maxRowsPerCall = 1000
+
+// SharesCalls reports whether rows share calls.
+func (s *Spec) SharesCalls() bool { return s.RowsPerCall > 1 }
+
+// checkRowsPerCall refuses rows that share calls where their answers cannot be taken apart.
+func checkRowsPerCall(s *Spec) error {
+	switch {
+	case !s.SharesCalls():
+		return nil
+	case s.RowsPerCall > maxRowsPerCall:
+		return Errorf("plan --pilot 200 --rows-per-call 1,10,25,50 measures what more rows a call cost in quality", "rows_per_call is %d; it can be at most %d", s.RowsPerCall, maxRowsPerCall)
+	case s.Classify == nil && s.Extract == nil && s.Summarize == nil:
+		return Errorf("use classify:, extract: or summarize:, whose answers can be told apart, or leave rows_per_call out",
+			"rows_per_call does not go with prompt: and raw:, whose requests may ask for anything")
+	case s.Classify != nil && s.Classify.Confidence == Logprobs:
+		return Errorf("use confidence: said, or leave rows_per_call out", "rows_per_call does not go with confidence: logprobs, which is told of an answer as a whole")
+	}
+	return nil
+}
