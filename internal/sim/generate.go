@@ -124,8 +124,15 @@ func (x *exchange) turn() *answer.Turn {
 	if strings.Contains(p.User, directiveMark) || strings.Contains(p.System, directiveMark) {
 		p.User, p.System = stripDirectives(p.User), stripDirectives(p.System)
 	}
+	pack := x.request.Pack()
+	if pack != nil {
+		pack.System = stripDirectives(pack.System)
+		for i := range pack.Rows {
+			pack.Rows[i].Text = stripDirectives(pack.Rows[i].Text)
+		}
+	}
 	return &answer.Turn{
-		Request: x.request, Prompt: p, Model: &x.model, Dialect: x.server.config.Dialect, Hash: x.bodyHash(),
+		Request: x.request, Prompt: p, Pack: pack, Model: &x.model, Dialect: x.server.config.Dialect, Hash: x.bodyHash(),
 		PromptTokens: x.promptTokens, SharedTier: x.r.Header.Get("X-Vertex-AI-LLM-Shared-Request-Type"),
 		Edits: x.damage.Edits, Classifiers: &x.server.classifiers,
 	}

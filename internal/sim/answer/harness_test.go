@@ -59,7 +59,7 @@ func responses(t *testing.T, c *Classifiers, model, body string, stream bool) []
 	}
 	sum := sha256.Sum256([]byte(body))
 	turn := Turn{
-		Request: q, Prompt: q.Prompt(), Model: &m, Dialect: wire.Google, Hash: binary.BigEndian.Uint64(sum[:]),
+		Request: q, Prompt: q.Prompt(), Pack: q.Pack(), Model: &m, Dialect: wire.Google, Hash: binary.BigEndian.Uint64(sum[:]),
 		PromptTokens: q.CountPrompt(&m), Classifiers: c,
 	}
 	made := turn.Reply().Responses("id", stream)

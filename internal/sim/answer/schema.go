@@ -69,6 +69,14 @@ func (g *generator) next() uint64 {
 	return g.hash
 }
 
+// whole writes an instance of a schema, which is the whole answer to a text.
+func (g *generator) whole(schema any) {
+	g.value(schema, "", 0)
+	if g.choices == nil {
+		g.choices = []tokens.Choice{{P: g.confidence}}
+	}
+}
+
 // value writes an instance of a schema. name is that of the property that it is for.
 func (g *generator) value(schema any, name string, depth int) {
 	o, _ := schema.(map[string]any)

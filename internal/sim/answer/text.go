@@ -21,20 +21,24 @@ func (t *Turn) text(p wire.Prompt) (text string, choices []tokens.Choice) {
 		return text, []tokens.Choice{{P: g.confidence}}
 	case q.Schema != nil:
 		g := newGenerator(q.Schema, p, sets)
-		g.value(q.Schema, "", 0)
-		if g.choices == nil {
-			g.choices = []tokens.Choice{{P: g.confidence}}
-		}
+		g.whole(q.Schema)
 		return string(g.buf), g.choices
 	case q.MIME == "application/json":
 		g := newGenerator(nil, p, sets)
 		g.buf = append(g.buf, `{"answer":`...)
 		g.literal(wire.Clip(p.User, echoLimit))
 		return string(append(g.buf, '}')), tokens.Plain()
-	case summaryAsked(p):
+	}
+	return prose(p), tokens.Plain()
+}
+
+// prose answers a prompt in plain text: with a summary where it asks for one, or else with its
+// own text.
+func prose(p wire.Prompt) string {
+	if summaryAsked(p) {
 		if s := summarize(subjectOf(p), sentencesAsked(p)); s != "" {
-			return s, tokens.Plain()
+			return s
 		}
 	}
-	return strings.TrimSpace(wire.Clip(strings.TrimSpace(p.User), echoLimit)), tokens.Plain()
+	return strings.TrimSpace(wire.Clip(strings.TrimSpace(p.User), echoLimit))
 }

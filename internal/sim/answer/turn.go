@@ -15,6 +15,7 @@ import (
 type Turn struct {
 	Request *wire.Request
 	Prompt  wire.Prompt // the text to answer, which may differ from the request's
+	Pack    *wire.Pack  // likewise; nil unless the request is a pack
 	Model   *wire.Model
 	Dialect wire.Dialect
 
@@ -60,6 +61,7 @@ type Reply struct {
 	noLogprobs bool // they are left out, asked for or not
 	signature  bool // a part has a thoughtSignature
 	extras     extras
+	digest     *[32]byte // of a pack's answers, as long as the text has them all; nil for other texts
 }
 
 // VersionSuffix ends the modelVersion of every answer.
@@ -115,6 +117,9 @@ func (t *Turn) Reply() *Reply {
 	}
 	r.Spent = t.Spend(candidates, thinking)
 	r.Spent.Digest = sha256.Sum256([]byte(p.User + "\n" + r.text))
+	if r.digest != nil && r.text == r.logprobs.Text {
+		r.Spent.Digest = *r.digest
+	}
 	r.extras.spend(&r.Spent)
 	if !e.Unmeasured {
 		r.usage = t.usage(&r.Spent, &r.extras)
@@ -148,9 +153,14 @@ func (t *Turn) produce(r *Reply) {
 		}
 		return
 	}
-	if said := functionResults(q); said != "" && q.Schema == nil {
+	said := functionResults(q)
+	switch {
+	case t.Pack != nil:
+		a := t.packed(t.Prompt.Seed)
+		r.text, r.logprobs.Made, r.digest = a.text, a.choices, &a.digest
+	case said != "" && q.Schema == nil:
 		r.text, r.logprobs.Made = said, tokens.Plain()
-	} else {
+	default:
 		r.text, r.logprobs.Made = t.text(t.Prompt)
 	}
 	r.logprobs.Text = r.text
@@ -161,7 +171,9 @@ func (t *Turn) produce(r *Reply) {
 		other := t.Prompt
 		other.Seed = chance.Mix(other.Seed + uint64(i))
 		text, _ := t.text(other)
-		if q.Schema == nil {
+		if t.Pack != nil {
+			text = t.packed(other.Seed).text
+		} else if q.Schema == nil {
 			text = otherWords[(i-1)%len(otherWords)] + text
 		}
 		ex.otherTexts = append(ex.otherTexts, text)

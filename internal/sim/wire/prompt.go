@@ -12,15 +12,8 @@ type Prompt struct {
 // Prompt returns the text of the request.
 func (q *Request) Prompt() Prompt {
 	p := Prompt{System: q.system.text()}
-	answered := false
-	for _, c := range q.Contents {
-		if c.role == "model" {
-			answered = true
-			continue
-		}
-		if t := c.text(); t != "" && !(answered && p.User != "" && corrects(t)) {
-			p.User = t
-		}
+	if at := q.asked(); at >= 0 {
+		p.User = q.Contents[at].text()
 	}
 	if n, ok := Number(q.config["seed"]); ok {
 		p.Seed = uint64(int64(n))
@@ -28,9 +21,29 @@ func (q *Request) Prompt() Prompt {
 	return p
 }
 
+// asked returns the place of the last turn that is more than the correction of an answer; -1
+// if there is none.
+func (q *Request) asked() int {
+	at, answered := -1, false
+	for i, c := range q.Contents {
+		if c.role == "model" {
+			answered = true
+			continue
+		}
+		if t := c.text(); t != "" && !(answered && at >= 0 && corrects(t)) {
+			at = i
+		}
+	}
+	return at
+}
+
 // corrects reports whether a text only says what is wrong with the answer before it:
-// "That is not valid: … Answer again."
+// "That is not valid: … Answer again." The texts of a pack say nothing of an answer, whatever
+// words they have.
 func corrects(s string) bool {
+	if line, _, _ := strings.Cut(s, "\n"); packRows(line) != nil {
+		return false
+	}
 	s = strings.ToLower(Clip(s, 400))
 	about, asks := false, false
 	for _, sign := range []string{"answer", "reply", "response", "output", "json"} {
