@@ -59,7 +59,12 @@ func newRunner(p *pass, observer *output.Observer, settle batch.Config) (*batchj
 	if err != nil {
 		return nil, err
 	}
-	c := &chain{job: j, packer: newPacker(j, true)}
+	// Rows of earlier runs' jobs may share requests even where those of this run do not.
+	rowsPerCall := 1
+	if list != nil {
+		rowsPerCall = max(rowsPerCall, list.RowsPerCall)
+	}
+	c := &chain{job: j, packer: newPacker(j, rowsPerCall, true)}
 	limit, err := c.newBudget()
 	if err != nil {
 		return nil, err
@@ -82,7 +87,7 @@ func newRunner(p *pass, observer *output.Observer, settle batch.Config) (*batchj
 		policy.Pace = simulatedPace
 	}
 	var share func(iter.Seq2[*batch.Request, error]) iter.Seq2[*batch.Request, error]
-	if c.packer != nil {
+	if rowsPerCall > 1 {
 		share = func(rows iter.Seq2[*batch.Request, error]) iter.Seq2[*batch.Request, error] {
 			calls, _ := c.packer.Form(rows, nil)
 			return calls

@@ -44,7 +44,9 @@ func (j *Job) newChain(list *work.List, limit *budget.Budget, begin, deadline ti
 		Concurrency: j.spec.Concurrency, OnDailyQuota: dayPolicy(j.spec.OnDailyQuota),
 		Store: j.quotaStore(),
 	})}
-	c.packer = newPacker(j, false)
+	if list.RowsPerCall > 1 {
+		c.packer = newPacker(j, list.RowsPerCall, false)
+	}
 	err := c.addLimiters(list, limit)
 	if err == nil {
 		c.model, err = c.newModel(mediaModel(j, j.conn.Client), false)
@@ -202,14 +204,11 @@ func (c *chain) newModel(m batch.Model, inBatches bool) (batch.Model, error) {
 	return budget.Bound(m, c.job.prices), nil
 }
 
-// newPacker returns what has rows share calls. It is nil if each row has its own. The answers
-// of batch jobs are later ones: see [pack.Config].
-func newPacker(j *Job, later bool) *pack.Packer {
-	if !j.spec.SharesCalls() {
-		return nil
-	}
+// newPacker returns what has so many rows share a call, and takes their answers apart. Those of
+// batch jobs are later ones: see [pack.Config].
+func newPacker(j *Job, rows int, later bool) *pack.Packer {
 	return pack.New(pack.Config{
-		Rows: j.spec.RowsPerCall, Later: later, Log: j.log(),
+		Rows: rows, Later: later, Log: j.log(),
 		OutputLimit: func(model string) int64 { return cost.OutputLimit(j.prices, model, time.Now()) },
 		Judge: func(r *batch.Request, a *gemini.Answer) error {
 			_, err := j.prompt.Judge.Read(r.Source, a)

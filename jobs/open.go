@@ -327,7 +327,7 @@ func (j *Job) makeList(in *reader.Input) (err error) {
 	}
 	j.list, err = work.NewList(work.Config{
 		Input: in, Prompt: j.prompt, Media: j.media,
-		Limit: j.spec.Limit, Dedupe: j.spec.Dedupe, Shares: j.spec.SharesCalls(), Key: key, Retry: j.retry,
+		Limit: j.spec.Limit, Dedupe: j.spec.Dedupe, RowsPerCall: j.spec.RowsPerCall, Key: key, Retry: j.retry,
 		AllowSame: j.spec.AllowSamePrompt, AllowEmpty: j.spec.AllowEmptyText,
 		Reserved: j.columns.Names(), Refuse: j.critic.Refused,
 	})

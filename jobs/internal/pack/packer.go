@@ -25,7 +25,7 @@ const (
 
 // A Config says how rows share calls. Rows, Judge and Log are required.
 type Config struct {
-	Rows int // the most rows of a call, at least 2
+	Rows int // the most rows of a call, at least 1
 
 	// OutputLimit returns the most tokens of an answer of a model, or 0 if that is not known.
 	// Nil means that it is not known of any model.

@@ -30,10 +30,12 @@ type Config struct {
 	Media  *media.Parts // nil if no column has media
 
 	Limit  int                   // how many rows of the input belong to the job; 0 means all
-	Shares bool                  // rows may share calls
 	Dedupe bool                  // rows with the same request share the call of the first one
 	Key    string                // the column that names rows in messages; may be empty
 	Retry  map[batch.Status]bool // statuses that are asked again although they are settled; may be nil
+
+	// RowsPerCall is how many rows may share a call; 0 and 1 mean none.
+	RowsPerCall int
 
 	AllowSame  bool // rows may all ask the same; see CheckMeant
 	AllowEmpty bool // rows without a text are asked, too
@@ -248,7 +250,7 @@ func (l *List) request(row *batch.Row, clash *columnClash) (*batch.Request, erro
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", row.Place(), err)
 	}
-	if l.Shares && len(parts) == 0 { // media never do
+	if l.RowsPerCall > 1 && len(parts) == 0 { // media never do
 		f = f.Shared()
 	}
 	var source *batch.Row
