@@ -150,7 +150,8 @@ func (c *chain) newLadder(list *work.List) (*tier.Ladder, error) {
 	}
 	config := tier.Config{
 		Limiter: c.limiter, Tiers: tiers, Wait: c.job.spec.TierWait, Begin: c.begin, Deadline: c.deadline, Concurrency: c.job.spec.Concurrency,
-		Quota: c.quota, Warn: c.job.critic.WarnTier,
+		RowsPerCall: list.RowsPerCall,
+		Quota:       c.quota, Warn: c.job.critic.WarnTier,
 	}
 	if c.deadline.IsZero() || len(config.Tiers) == 1 {
 		return tier.New(config), nil

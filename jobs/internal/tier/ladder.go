@@ -41,6 +41,7 @@ type Config struct {
 	Deadline    time.Time     // zero: none
 	Concurrency int           // 0: the default of package quota
 	Left        int64         // rows to be asked; it matters only with a deadline and two tiers
+	RowsPerCall int           // how many rows share a call; 0: none
 
 	RPM, TPM int            // the limits of a minute that are given, for a ladder without a Quota
 	Quota    *quota.Limiter // of all calls; nil for a ladder that only says when to switch
@@ -68,6 +69,7 @@ type Ladder struct {
 	wait          time.Duration  // how long a row waits for a tier
 	deadline      time.Time      // zero: none
 	concurrency   int
+	rowsPerCall   int
 	limits        func() (rpm, tpm int64) // those that are known, or 0
 	warn          func(asked, served string)
 
@@ -93,7 +95,7 @@ var errLeaveTier = errors.New("the deadline leaves no more time for this tier")
 // New returns the ladder of a run.
 func New(c Config) *Ladder {
 	t := &Ladder{
-		Limiter: c.Limiter, tiers: c.Tiers, wait: c.Wait, deadline: c.Deadline, left: c.Left,
+		Limiter: c.Limiter, tiers: c.Tiers, wait: c.Wait, deadline: c.Deadline, left: c.Left, rowsPerCall: c.RowsPerCall,
 		concurrency: cmp.Or(c.Concurrency, quota.DefaultConcurrency), limits: c.limits, warn: c.Warn,
 		rows: make(map[batch.ID]*stay), pace: make(map[int]*pace),
 	}

@@ -41,6 +41,10 @@ func TestSwitchAt(t *testing.T) {
 		if got := at.Sub(ti.switchAt()); got != tt.want {
 			t.Errorf("%s: %v before the deadline, want %v", tt.name, got, tt.want)
 		}
+		ti.left, ti.rowsPerCall = 2500, 25
+		if got := at.Sub(ti.switchAt()); got != tt.want {
+			t.Errorf("%s: %v before the deadline for 25 times the rows in as many calls, want %v", tt.name, got, tt.want)
+		}
 	}
 }
 

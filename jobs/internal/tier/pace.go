@@ -24,7 +24,7 @@ type pace struct {
 	tokens   float64 // of input
 }
 
-// add counts a row that a call of the tier has ended.
+// add counts a call of the tier that has ended.
 func (p *pace) add(inputTokens int) {
 	p.ended++
 	p.tokens += float64(inputTokens)
@@ -71,7 +71,8 @@ func (t *Ladder) switchAt() time.Time {
 	if p := t.pace[1]; tpm > 0 && p != nil && p.ended > 0 {
 		each = max(each, 60*p.tokens/p.ended/float64(tpm))
 	}
-	reserve := time.Duration((reserveFactor*each*float64(t.left) + 2*need) * float64(time.Second))
+	calls := float64(t.left) / float64(max(1, t.rowsPerCall))
+	reserve := time.Duration((reserveFactor*each*calls + 2*need) * float64(time.Second))
 	if t.refused {
 		reserve += time.Minute // a row that waits for another attempt comes as late as that
 	}
