@@ -29,6 +29,7 @@ type History struct {
 	attempts  int            // attempts made
 	slowed    int            // of these, those refused for a quota
 	uncounted int            // of these, those marked as Outcome.Uncounted, and those lost to an outage
+	divided   int            // attempts of calls that were divided: each of these was another call
 	bounded   map[reason]int // retries made under an outcome's own MaxRetries
 }
 

@@ -132,6 +132,7 @@ func (r *run) divide(c *call, o *Outcome, begin, end time.Time) (calls []*call) 
 		p := &o.Parts[i]
 		part := newCall(p.Request)
 		part.History = c.History
+		part.divided++
 		part.bounded = maps.Clone(c.bounded)
 		for i, row := range part.rows() {
 			part.spent[i] = spent[row.ID()]
@@ -251,7 +252,7 @@ func (r *run) retry(c *call, o *Outcome, theirs bool, begin, end time.Time) {
 			c.body = o.Next.Body
 		}
 	}
-	c.due = end.Add(backoff(c.attempts, o.RetryAfter))
+	c.due = end.Add(backoff(max(1, c.attempts-c.divided), o.RetryAfter))
 }
 
 // A reason tells apart the retries that have a bound of their own. An empty answer

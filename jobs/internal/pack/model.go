@@ -136,10 +136,22 @@ func (m dividingModel) halves(rows []*batch.Request, o *batch.Outcome) (parts []
 			}
 		}
 		for _, row := range some {
-			parts = append(parts, alone(row, o, "a call that it shared came to no answer: "+again(o).Err.Message))
+			parts = append(parts, alone(row, o, "a call that it shared "+endOf(o)))
 		}
 	}
 	return parts
+}
+
+// endOf says in a word how a call has ended. The whole text stands with the row that was the
+// cause.
+func endOf(o *batch.Outcome) string {
+	switch {
+	case o.Err != nil && o.Err.Kind == batch.KindTimeout:
+		return "took too long"
+	case o.Status == batch.OK || o.Status == "":
+		return "had no answer that could be taken apart"
+	}
+	return "was " + string(o.Status)
 }
 
 // alone has a row asked again by itself, and notes why.

@@ -57,7 +57,7 @@ func TestDivide(t *testing.T) {
 		{"one in the place of another", answering(`[{"id":"A","answer":"good"},{"id":"zzz","answer":"bad"},{"id":"C","answer":"good"},{"id":"D","answer":"bad"}]`, "STOP"), "A good; C good; D bad; B alone: an answer to 4 rows left it out"},
 		{"one invalid", answering(`[{"id":"A","answer":"good"},{"id":"B","answer":"so so"},{"id":"C","answer":"good"},{"id":"D","answer":"bad"}]`, "STOP"), "A good; B alone: its part of an answer to 4 rows was not valid: no label; C good; D bad"},
 		{"one empty", answering(`[{"id":"A","answer":"good"},{"id":"B","answer":""},{"id":"C","answer":"good"},{"id":"D","answer":"bad"}]`, "STOP"), "A good; B alone: its part of an answer to 4 rows was not valid: it is empty; C good; D bad"},
-		{"cut", answering(`[{"id":"A","answer":"good"},{"id":"B","answer":"b`, "MAX_TOKENS"), "A good; BC again; D alone: a call that it shared came to no answer: cut"},
+		{"cut", answering(`[{"id":"A","answer":"good"},{"id":"B","answer":"b`, "MAX_TOKENS"), "A good; BC again; D alone: a call that it shared was truncated"},
 		{"cut behind its end", answering(`[{"id":"A","answer":"good"},{"id":"B","answer":"bad"},{"id":"C","answer":"good"},{"id":"D","answer":"bad"}]   `, "MAX_TOKENS"), "A good; B bad; C good; D bad"},
 		{"no array", answering(`I cannot do that.`, "STOP"), halved},
 		{"an array of no rows", answering(`[{"id":"q","answer":"good"}]`, "STOP"), halved},
