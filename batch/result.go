@@ -68,12 +68,12 @@ func (u *Usage) Thoughts() int64 {
 	if u.ThoughtsTokenCount > 0 {
 		return u.ThoughtsTokenCount
 	}
-	return max(0, u.TotalTokenCount-u.parts())
+	return max(0, u.TotalTokenCount-u.others())
 }
 
-// parts returns what the parts of the total add up to.
-func (u *Usage) parts() int64 {
-	return u.PromptTokenCount + u.CandidatesTokenCount + u.ToolUsePromptTokenCount + u.ThoughtsTokenCount
+// others returns what the parts of the total but thinking add up to.
+func (u *Usage) others() int64 {
+	return u.PromptTokenCount + u.CandidatesTokenCount + u.ToolUsePromptTokenCount
 }
 
 // A Share is one row's share of an attempt that several rows have shared. The zero value is
@@ -84,13 +84,14 @@ type Share struct {
 }
 
 // Divide returns the share of an amount. The shares of all rows add up to the amount, and none is
-// more than 1 above another. The amount times the number of rows must be an int64.
+// more than 1 above another.
 func (s Share) Divide(n int64) int64 {
 	if s.Of == 0 {
 		return n
 	}
 	row, of := int64(s.Row), int64(s.Of)
-	return n*(row+1)/of - n*row/of
+	rest := n % of // divided by itself, so that a large amount does not overflow
+	return n/of + rest*(row+1)/of - rest*row/of
 }
 
 // A Spend is what one attempt used, or may have used. Of an attempt that rows have shared each
@@ -111,21 +112,31 @@ type Spend struct {
 func (s *Spend) Counts() bool { return s.Share.Row == 0 }
 
 // Own returns the row's share of the usage, which is the whole of it if the row was alone in
-// the attempt. It is nil if none was reported.
+// the attempt. It is nil if none was reported. Of each count the shares add up to the whole, and
+// so do the Thoughts of the shares.
 func (s *Spend) Own() *Usage {
 	if s.Usage == nil || s.Share.Of == 0 {
 		return s.Usage
 	}
 	u := *s.Usage
-	u.ThoughtsTokenCount = u.Thoughts()
-	u.TotalTokenCount -= u.parts() // mostly 0; thoughts are not to be derived from rounded counts
+	u.ThoughtsTokenCount = u.Thoughts() // which cannot be told from the rounded shares of the other counts
+	beyond := u.TotalTokenCount - u.others() - u.ThoughtsTokenCount
+	divided := beyond <= 0 || u.ThoughtsTokenCount >= int64(s.Share.Of)
 	for _, n := range []*int64{
 		&u.PromptTokenCount, &u.CachedContentTokenCount, &u.ToolUsePromptTokenCount, &u.ThoughtsTokenCount,
-		&u.CandidatesTokenCount, &u.TotalTokenCount, &u.Searches, &u.MapSearches,
+		&u.CandidatesTokenCount, &u.Searches, &u.MapSearches,
 	} {
 		*n = s.Share.Divide(*n)
 	}
-	u.TotalTokenCount += u.parts()
+	switch {
+	case divided:
+		beyond = s.Share.Divide(beyond)
+	case s.Share.Row < s.Share.Of-1: // rows without thoughts, for which it would be taken; the last row has some
+		beyond = 0
+	}
+	if u.TotalTokenCount != 0 { // else it was not reported
+		u.TotalTokenCount = u.others() + u.ThoughtsTokenCount + beyond
+	}
 	for _, details := range []*[]ModalityTokens{
 		&u.PromptTokensDetails, &u.CacheTokensDetails, &u.CandidatesTokensDetails, &u.ToolUsePromptTokensDetails,
 	} {
@@ -159,6 +170,7 @@ type Result struct {
 	At        time.Time `json:"at"`         // when the last attempt ended
 	LatencyMS int64     `json:"latency_ms"` // duration of the last attempt
 	Attempts  int       `json:"attempts"`
+	Shared    int       `json:"shared,omitzero"` // of the attempts, those by which another row is counted that shared them
 	Spent     []Spend   `json:"spent,omitempty"` // every attempt that was billed, or may have been
 
 	// Part names the part of Response that is the row's answer, if several rows share the

@@ -15,7 +15,7 @@ type call struct {
 	body    []byte // what the next attempt sends; nil means req.Body
 	changes []Change
 	History
-	spent [][]Spend // by row
+	rows []tally // of each of the rows that it is for, in their order
 
 	due   time.Time // when the next attempt may be made
 	ended bool      // the call has an outcome
@@ -29,35 +29,65 @@ type History struct {
 	attempts  int            // attempts made
 	slowed    int            // of these, those refused for a quota
 	uncounted int            // of these, those marked as Outcome.Uncounted, and those lost to an outage
+	shared    int            // of these, those by which another row is counted
 	divided   int            // attempts of calls that were divided: each of these was another call
 	bounded   map[reason]int // retries made under an outcome's own MaxRetries
 }
 
+// A tally is what the attempts of one row have come to that a call is for.
+type tally struct {
+	*Request
+	attempts int
+	shared   int     // of these, those by which another row is counted
+	spent    []Spend // its shares
+}
+
 // newCall returns the call of a request, which may have been attempted before.
 func newCall(req *Request) *call {
-	c := &call{req: req, changes: req.Changes, spent: make([][]Spend, max(1, len(req.Rows)))}
+	c := &call{req: req, changes: req.Changes, rows: []tally{{Request: req}}}
 	if h := req.History; h != nil {
 		c.History = *h
 		c.bounded = maps.Clone(h.bounded)
 	}
+	if n := len(req.Rows); n > 0 {
+		c.rows = make([]tally, n)
+		for i, row := range req.Rows {
+			c.rows[i].Request = row
+		}
+	}
+	for i := range c.rows {
+		if t := &c.rows[i]; t.History != nil {
+			t.attempts, t.shared = t.History.attempts, t.History.shared
+		}
+	}
 	return c
 }
 
-// rows returns the requests of the rows that the call is for.
-func (c *call) rows() []*Request {
-	if len(c.req.Rows) == 0 {
-		return []*Request{c.req}
+// history returns what the attempts of one row of the call have come to.
+func (c *call) history(row *tally) *History {
+	h := c.History
+	h.attempts, h.shared = row.attempts, row.shared
+	return &h
+}
+
+// count counts an attempt. The first of its rows is the one by which it is counted.
+func (c *call) count() {
+	c.attempts++
+	for i := range c.rows {
+		c.rows[i].attempts++
+		if i > 0 {
+			c.rows[i].shared++
+		}
 	}
-	return c.req.Rows
 }
 
 // spend notes what an attempt used, for each row its share.
 func (c *call) spend(s Spend) {
-	for i := range c.spent {
-		if n := len(c.spent); n > 1 {
+	for i := range c.rows {
+		if n := len(c.rows); n > 1 {
 			s.Share = Share{Row: i, Of: n}
 		}
-		c.spent[i] = append(c.spent[i], s)
+		c.rows[i].spent = append(c.rows[i].spent, s)
 	}
 }
 

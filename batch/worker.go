@@ -82,7 +82,7 @@ func (r *run) attempt(c *call) []*call {
 	end := time.Now()
 	r.Limiter.Release(req, &o)
 
-	c.attempts++
+	c.count()
 	if o.Usage != nil || o.MaybeBilled {
 		s := Spend{At: begin, Model: o.ModelVersion, Tier: o.Tier, Usage: o.Usage, Most: o.Most, Batch: req.Batch}
 		if s.Model == "" {
@@ -123,9 +123,9 @@ func (r *run) attempt(c *call) []*call {
 // are due at once: they are other calls than the one that did not serve them.
 func (r *run) divide(c *call, o *Outcome, begin, end time.Time) (calls []*call) {
 	r.open.Add(int64(len(o.Parts)) - 1)
-	spent := make(map[ID][]Spend)
-	for i, row := range c.rows() {
-		spent[row.ID()] = c.spent[i]
+	rows := make(map[ID]tally)
+	for _, row := range c.rows {
+		rows[row.ID()] = row
 	}
 	e := event{refusal: o.Refusal, err: o.Err}
 	for i := range o.Parts {
@@ -134,8 +134,10 @@ func (r *run) divide(c *call, o *Outcome, begin, end time.Time) (calls []*call) 
 		part.History = c.History
 		part.divided++
 		part.bounded = maps.Clone(c.bounded)
-		for i, row := range part.rows() {
-			part.spent[i] = spent[row.ID()]
+		for i := range part.rows {
+			request := part.rows[i].Request // which may have been changed since
+			part.rows[i] = rows[request.ID()]
+			part.rows[i].Request = request
 		}
 		calls = append(calls, part)
 		switch o := &p.Outcome; {
@@ -159,11 +161,12 @@ func (r *run) divide(c *call, o *Outcome, begin, end time.Time) (calls []*call) 
 // later hands on the rows of a call that need another attempt, and leaves them pending.
 func (r *run) later(c *call, o *Outcome) {
 	c.ended = true
-	if costs := r.results(c, Pending, func(res *Result) { res.Attempts = 0 }); costs != nil { // the result that settles the row counts them all
+	if costs := r.results(c, Pending, func(res *Result) { res.Attempts, res.Shared = 0, 0 }); costs != nil { // the result that settles the row counts them all
 		r.tell(event{results: costs})
 	}
-	for _, row := range c.rows() {
-		next := *row
+	for i := range c.rows {
+		row := &c.rows[i]
+		next := *row.Request
 		if len(c.req.Rows) == 0 {
 			next.Changes = c.changes
 			if c.body != nil {
@@ -173,7 +176,7 @@ func (r *run) later(c *call, o *Outcome) {
 				next.Stream = c.changes[n-1].Stream
 			}
 		}
-		next.History = &c.History
+		next.History = c.history(row)
 		r.Later(&next, o)
 	}
 }
@@ -319,8 +322,9 @@ func (r *run) abandon(c *call) {
 // results returns the results of the rows of a call, each completed by a function. Rows that
 // stay pending have one only if they cost something.
 func (r *run) results(c *call, s Status, complete func(*Result)) (all []*Result) {
-	for i, row := range c.rows() {
-		if s == Pending && len(c.spent[i]) == 0 {
+	for i := range c.rows {
+		row := &c.rows[i]
+		if s == Pending && len(row.spent) == 0 {
 			continue
 		}
 		res := &Result{
@@ -332,8 +336,9 @@ func (r *run) results(c *call, s Status, complete func(*Result)) (all []*Result)
 			Endpoint:    r.Endpoint,
 			Model:       row.Model,
 			At:          time.Now(),
-			Attempts:    c.attempts,
-			Spent:       c.spent[i],
+			Attempts:    row.attempts,
+			Shared:      row.shared,
+			Spent:       row.spent,
 			Note:        notes(c.changes),
 		}
 		complete(res)

@@ -27,6 +27,7 @@ func appendMiddle(b []byte, r *batch.Result) ([]byte, error) {
 	w.time("at", r.At)
 	w.int("latency_ms", r.LatencyMS)
 	w.int("attempts", int64(r.Attempts))
+	w.count("shared", int64(r.Shared))
 	if len(r.Spent) > 0 {
 		w.name("spent").open('[')
 		for i := range r.Spent {

@@ -34,6 +34,7 @@ func decodePlain(body []byte, r *batch.Result) (rest []byte, ok bool) {
 	r.At = l.time("at")
 	r.LatencyMS = l.int("latency_ms")
 	r.Attempts = int(l.int("attempts"))
+	r.Shared = int(l.int("shared"))
 	r.Spent = readList(&l, "spent", old.Spent, (*lineReader).spend)
 	r.Part = l.text("part", old.Part)
 	return l.s, !l.bad

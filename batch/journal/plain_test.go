@@ -99,7 +99,7 @@ func TestPlainLines(t *testing.T) {
 }
 
 func FuzzPlainLines(f *testing.F) {
-	f.Add(encoded(f, &batch.Result{Seq: 1, Key: "k", Status: batch.OK, Part: "bcd",
+	f.Add(encoded(f, &batch.Result{Seq: 1, Key: "k", Status: batch.OK, Attempts: 2, Shared: 1, Part: "bcd",
 		Spent: []batch.Spend{{Usage: &batch.Usage{TotalTokenCount: 1}, Share: batch.Share{Row: 1, Of: 3}}}}))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		var got, want batch.Result
