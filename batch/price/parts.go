@@ -34,6 +34,17 @@ func (p *Parts) Add(o *Parts) {
 	p.CacheSaved += o.CacheSaved
 }
 
+// Divided returns the parts with each of them divided by a function, which returns the share that
+// it is to have. Shares of a call add up to its cost, and to each part of it, if those of an
+// amount do.
+func (p *Parts) Divided(share func(n int64) int64) Parts {
+	of := func(part USD) USD { return USD(share(int64(part))) }
+	return Parts{
+		Input: of(p.Input), Cached: of(p.Cached), Tool: of(p.Tool), Output: of(p.Output), Thinking: of(p.Thinking),
+		Searches: of(p.Searches), Requests: of(p.Requests), CacheSaved: of(p.CacheSaved),
+	}
+}
+
 // Parts returns the parts of what [Table.Cost] returns. They are all 0 if the cost is not
 // known.
 func (t *Table) Parts(q Query) (p Parts, ok bool) {

@@ -27,7 +27,7 @@ type Bill struct {
 	// cost.
 	UnknownRows int64 `json:"unknown_cost_rows,omitzero"`
 	// Unread counts the attempts that gave a row its answer with a usage that is missing or
-	// cannot be right.
+	// cannot be right. Of the rows that have shared one, the first counts.
 	Unread int64 `json:"unread_usages,omitzero"`
 
 	// Kept is what the run did not have to pay again: the cost of the answers that were in
@@ -36,7 +36,8 @@ type Bill struct {
 }
 
 // A Share is a part of the attempts that were, or may have been, billed. The zero value is
-// none of them.
+// none of them. An attempt that several rows have shared counts where the first of them does,
+// and costs where each of them does.
 type Share struct {
 	Calls      int64     `json:"calls"`                            // attempts that reported what they used
 	Cost       price.USD `json:"cost_picousd"`                     // of the calls with a known price

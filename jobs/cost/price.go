@@ -9,17 +9,29 @@ import (
 	"github.com/genbatch/genbatch/batch/price"
 )
 
-// Of returns what an attempt cost, or will cost, with s.Usage, which must not be nil. Model
-// asked is the one that the request named; see [BilledModel]. The result is false if the
-// price is unknown; see [price.Table.Cost].
+// Of returns what an attempt cost, or will cost, with s.Usage, which must not be nil. Of an
+// attempt that rows have shared it is s.Share: the shares add up to the cost of the whole, on
+// whose usage the price depends. Model asked is the one that the request named; see
+// [BilledModel]. The result is false if the price is unknown; see [price.Table.Cost].
 func Of(prices *price.Table, s *batch.Spend, asked string) (price.USD, bool) {
-	return prices.Cost(query(prices, s, asked))
+	p, ok := partsOf(prices, s, asked)
+	return p.Total(), ok
+}
+
+// partsOf returns the parts of what [Of] returns.
+func partsOf(prices *price.Table, s *batch.Spend, asked string) (price.Parts, bool) {
+	p, ok := prices.Parts(query(prices, s, asked))
+	if s.Share.Of > 0 {
+		p = p.Divided(s.Share.Divide)
+	}
+	return p, ok
 }
 
 // Most returns the most that an attempt can cost with s.Most, also if its output turns out
-// to be of the model's dearest kind; see [price.Table.Most]. If the price of the model or of
-// the tier that answered is not known, the asked model's counts, in its dearest tier. The
-// result is false if that is unknown too, or if s.Most is nil.
+// to be of the model's dearest kind; see [price.Table.Most]. Of an attempt that rows have shared
+// it is s.Share. If the price of the model or of the tier that answered is not known, the asked
+// model's counts, in its dearest tier. The result is false if that is unknown too, or if s.Most
+// is nil.
 func Most(prices *price.Table, s *batch.Spend, asked string) (price.USD, bool) {
 	if s.Most == nil {
 		return 0, false
@@ -43,7 +55,7 @@ func Most(prices *price.Table, s *batch.Spend, asked string) (price.USD, bool) {
 			}
 		}
 	}
-	return amount, ok
+	return price.USD(s.Share.Divide(int64(amount))), ok
 }
 
 // Known reports whether calls to a model have a price at a time, in a service tier. An empty

@@ -43,18 +43,18 @@ func (t *Totals) tier(s *batch.Spend) *TierTotals {
 	return &t.Bill.Tiers[i]
 }
 
-// count counts a call.
-func (t *TierTotals) count(priced bool) {
-	t.Calls++
+// count counts calls: one, or none for a row by which its call is not counted.
+func (t *TierTotals) count(calls int64, priced bool) {
+	t.Calls += calls
 	if !priced {
-		t.Unknown++
+		t.Unknown += calls
 	}
 }
 
-// add adds a call with a known cost. If its price in the standard tier is not known, Standard
-// takes it to be the same.
-func (t *TierTotals) add(cost price.USD, prices *price.Table, s *batch.Spend, asked string) {
-	t.count(true)
+// add adds a row's share of a call with a known cost. If its price in the standard tier is not
+// known, Standard takes it to be the same.
+func (t *TierTotals) add(calls int64, cost price.USD, prices *price.Table, s *batch.Spend, asked string) {
+	t.count(calls, true)
 	t.Cost += cost
 	standard := cost
 	if t.Tier != string(price.Standard) {

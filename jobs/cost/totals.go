@@ -30,15 +30,23 @@ type Totals struct {
 	Copied int64     `json:"copied_rows,omitzero"`
 	Saved  price.USD `json:"saved_picousd,omitzero"`
 
-	Attempts int64 `json:"attempts"` // of all rows
-	Retries  int64 `json:"retries"`  // attempts after a row's first one in a run
+	// Attempts counts the calls that were made for the rows, also those that were refused and cost
+	// nothing. One that several rows have shared is one.
+	Attempts int64 `json:"attempts"`
+	Retries  int64 `json:"retries"` // of the Attempts, those that asked rows again in the same run
+
+	// Packed counts rows that have their answer from a call that several rows have shared. Packs
+	// counts those calls, also the ones that brought an answer to none of their rows.
+	Packed int64 `json:"packed_rows,omitzero"`
+	Packs  int64 `json:"packs,omitzero"`
 
 	Changed int64 `json:"changed_rows,omitzero"` // rows that are ok because their request was changed; see [batch.Change]
 
 	Models []ModelTotals `json:"models,omitempty"` // by the model that answered, sorted by name
 
 	// Unreported counts attempts that never reported what they used, mostly because they
-	// were cut. They may have been billed, and are in no cost.
+	// were cut. They may have been billed, and are in no cost. One that several rows have shared
+	// is one.
 	Unreported int64 `json:"unreported_attempts,omitzero"`
 	// UnreportedMost is the most that those attempts can have cost; see [Most]. An attempt
 	// of which that is not known adds 0.
@@ -63,7 +71,7 @@ type Judgement struct {
 type ModelTotals struct {
 	Model     string `json:"model"`              // the name that the answers gave
 	Simulated bool   `json:"simulated,omitzero"` // whether the model is the simulator's
-	Calls     int64  `json:"calls"`              // attempts that reported what they used
+	Calls     int64  `json:"calls"`              // attempts that reported what they used; a shared one is one
 
 	PromptTokens   int64 `json:"prompt_tokens"` // including the cached ones
 	CachedTokens   int64 `json:"cached_tokens"`
@@ -165,38 +173,49 @@ func (t *Totals) AddSuperseded(r *batch.Result, prices *price.Table, status batc
 }
 
 func (t *Totals) addSpent(r *batch.Result, prices *price.Table, status batch.Status, last bool) (cost price.USD, known bool) {
-	t.Attempts += int64(r.Attempts)
-	t.Retries += int64(max(0, r.Attempts-1))
+	calls := max(0, r.Attempts-r.Shared)
+	t.Attempts += int64(calls)
+	if r.Shared == 0 { // whoever is the first row of its first call is the first of all
+		t.Retries += int64(max(0, calls-1))
+	} else {
+		t.Retries += int64(calls)
+	}
 	if r.Status == batch.OK && r.Note != "" {
 		t.Changed++
 	}
+	if last && r.Part != "" {
+		t.Packed++
+	}
 	known = true
-	for i, s := range r.Spent {
+	for i := range r.Spent {
+		s := &r.Spent[i]
 		retried := !last || !gaveResult(r, i)
+		calls := int64(0)
+		if s.Counts() {
+			calls = 1
+		}
+		if s.Share.Of > 0 {
+			t.Packs += calls
+		}
 		if s.Usage == nil {
-			most, _ := Most(prices, &s, r.Model)
-			t.Unreported++
+			most, _ := Most(prices, s, r.Model)
+			t.Unreported += calls
 			if i == len(r.Spent)-1 && r.FinishReason != "" {
-				t.Bill.Unread++
+				t.Bill.Unread += calls
 			}
 			t.UnreportedMost += most
-			t.Bill.add(Share{Unreported: 1, Most: most}, r.Endpoint, status, retried)
+			t.Bill.add(Share{Unreported: calls, Most: most}, r.Endpoint, status, retried)
 			known = known && i < len(r.Spent)-1 // the final attempt's cost is the row's
 			continue
 		}
 		m := t.model(s.Model)
-		m.Calls++
-		m.PromptTokens += s.Usage.PromptTokenCount
-		m.CachedTokens += s.Usage.CachedContentTokenCount
-		m.ToolTokens += s.Usage.ToolUsePromptTokenCount
-		m.ThoughtsTokens += s.Usage.Thoughts()
-		m.OutputTokens += s.Usage.CandidatesTokenCount
-		m.Searches += s.Usage.Searches + s.Usage.MapSearches
-		parts, ok := prices.Parts(query(prices, &s, r.Model))
+		m.Calls += calls
+		m.addTokens(s.Own())
+		parts, ok := partsOf(prices, s, r.Model)
 		if !ok {
-			m.Unknown++
-			t.tier(&s).count(false)
-			t.Bill.add(Share{Calls: 1, Unknown: 1}, r.Endpoint, status, retried)
+			m.Unknown += calls
+			t.tier(s).count(calls, false)
+			t.Bill.add(Share{Calls: calls, Unknown: calls}, r.Endpoint, status, retried)
 			known = false
 			continue
 		}
@@ -205,13 +224,23 @@ func (t *Totals) addSpent(r *batch.Result, prices *price.Table, status batch.Sta
 		cost += c
 		m.SearchFee += parts.Searches
 		t.Bill.Parts.Add(&parts)
-		t.Bill.add(Share{Calls: 1, Cost: c}, r.Endpoint, status, retried)
-		t.tier(&s).add(c, prices, &s, r.Model)
+		t.Bill.add(Share{Calls: calls, Cost: c}, r.Endpoint, status, retried)
+		t.tier(s).add(calls, c, prices, s, r.Model)
 	}
 	if !known && last {
 		t.Bill.UnknownRows++
 	}
 	return cost, known
+}
+
+// addTokens adds what a row's share of a call used.
+func (m *ModelTotals) addTokens(u *batch.Usage) {
+	m.PromptTokens += u.PromptTokenCount
+	m.CachedTokens += u.CachedContentTokenCount
+	m.ToolTokens += u.ToolUsePromptTokenCount
+	m.ThoughtsTokens += u.Thoughts()
+	m.OutputTokens += u.CandidatesTokenCount
+	m.Searches += u.Searches + u.MapSearches
 }
 
 // model returns the totals of the model with this name.
