@@ -183,7 +183,12 @@ func (c *chain) newModel(m batch.Model, inBatches bool) (batch.Model, error) {
 		m = repair.SharedCache(m)
 	}
 	if c.job.prompt.MayFail() {
-		m = repair.FailIf(m, c.job.prompt.Fails)
+		m = repair.FailIf(m, func(r *batch.Request, a *gemini.Answer) error {
+			if len(r.Rows) > 0 && pack.Answers(a.Text) {
+				return nil // each row's answer is looked at when they are taken apart
+			}
+			return c.job.prompt.Fails(a)
+		})
 	}
 	m = repair.SchemaField(m, repair.SchemaConfig{
 		EveryRow: len(c.job.spec.Schema) > 0, OpenAPI: c.job.spec.SchemaField == "responseSchema", Log: c.job.log(),
@@ -212,7 +217,10 @@ func newPacker(j *Job, rows int, later bool) *pack.Packer {
 		Rows: rows, Later: later, Log: j.log(),
 		OutputLimit: func(model string) int64 { return cost.OutputLimit(j.prices, model, time.Now()) },
 		Judge: func(r *batch.Request, a *gemini.Answer) error {
-			_, err := j.prompt.Judge.Read(r.Source, a)
+			err := j.prompt.Fails(a)
+			if err == nil {
+				_, err = j.prompt.Judge.Read(r.Source, a)
+			}
 			return err
 		},
 	})

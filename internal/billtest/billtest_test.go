@@ -21,6 +21,12 @@ func TestCompare(t *testing.T) {
 	spent := func(prompt, output int) string {
 		return fmt.Sprintf(`{"at":%q,"model":%q,"tier":"standard","usage":{"promptTokenCount":%d,"candidatesTokenCount":%d}}`, at, lite, prompt, output)
 	}
+	share := func(prompt, output, row, of int) string {
+		return strings.TrimSuffix(spent(prompt, output), "}") + fmt.Sprintf(`,"share":{"row":%d,"of":%d}}`, row, of)
+	}
+	cutShare := func(row int) string {
+		return fmt.Sprintf(`{"at":%q,"model":%q,"most":{"promptTokenCount":9},"share":{"row":%d,"of":2}}`, at, lite, row)
+	}
 	cut := fmt.Sprintf(`{"at":%q,"model":%q,"most":{"promptTokenCount":9}}`, at, lite)
 	// 10 tokens of input and 3 of output cost 2.2 millionths of a dollar.
 	const one = 10*100_000 + 3*400_000
@@ -52,6 +58,17 @@ func TestCompare(t *testing.T) {
 		{name: "an answer died with its process", billed: []func(*Counter){delivered, delivered}, spent: []string{spent(10, 3)}, totals: totals(1, one, 0, 0), died: 1},
 		{name: "two did, and one may", billed: []func(*Counter){delivered, delivered, delivered}, spent: []string{spent(10, 3)}, totals: totals(1, one, 0, 0), died: 1, fault: "2 answers came to no journal"},
 		{name: "one may have died, and there are more tokens", billed: []func(*Counter){delivered, delivered}, spent: []string{spent(10, 7)}, totals: totals(1, one+4*400_000, 0, 0), died: 1, fault: "Output:7"},
+		{name: "rows share a call", billed: []func(*Counter){delivered}, spent: []string{share(10, 3, 1, 3), share(10, 3, 0, 3), share(10, 3, 2, 3)}, totals: totals(1, one, 0, 0)},
+		{name: "each of them is billed for all of it", billed: []func(*Counter){delivered}, spent: []string{share(10, 3, 0, 2), share(10, 3, 1, 2)}, totals: totals(2, 2*one, 0, 0), fault: "the totals are"},
+		{name: "one of them costs a pico-dollar less", billed: []func(*Counter){delivered}, spent: []string{share(10, 3, 0, 2), share(10, 3, 1, 2)}, totals: totals(1, one-1, 0, 0), fault: "the totals are"},
+		{name: "one of them is missing", billed: []func(*Counter){delivered}, spent: []string{share(10, 3, 0, 2)}, totals: totals(1, one/2, 0, 0), fault: "more often in the journal than others: [1 0]"},
+		{name: "one of them is there twice", billed: []func(*Counter){delivered}, spent: []string{share(10, 3, 0, 2), share(10, 3, 1, 2), share(10, 3, 1, 2)}, totals: totals(1, one, 0, 0), fault: "more often in the journal than others: [1 2]"},
+		{name: "they do not agree what it used", billed: []func(*Counter){delivered}, spent: []string{share(10, 3, 0, 2), share(11, 3, 1, 2)}, totals: totals(1, one, 0, 0), fault: "more often in the journal"},
+		{name: "a cut attempt was shared", billed: []func(*Counter){delivered, lost}, spent: []string{cutShare(0), cutShare(1), spent(10, 3)}, totals: totals(1, one, 1, one)},
+		{name: "it counts for each row", billed: []func(*Counter){delivered, lost}, spent: []string{cutShare(0), cutShare(1), spent(10, 3)}, totals: totals(1, one, 2, one), fault: "1 that reported nothing"},
+		{name: "a row died with its process", billed: []func(*Counter){delivered, delivered}, spent: []string{spent(10, 3), share(10, 3, 0, 3), share(10, 3, 2, 3)}, totals: totals(2, one+one*2/3, 0, 0), died: 1},
+		{name: "the first row did", billed: []func(*Counter){delivered, delivered}, spent: []string{spent(10, 3), share(10, 3, 1, 3)}, totals: totals(1, one+one/3, 0, 0), died: 1},
+		{name: "a row did, and the others pay for it", billed: []func(*Counter){delivered, delivered}, spent: []string{spent(10, 3), share(10, 3, 0, 3), share(10, 3, 2, 3)}, totals: totals(2, 2*one, 0, 0), died: 1, fault: "the totals are"},
 		{name: "a batch is to be collected", billed: []func(*Counter){lost}, totals: totals(0, 0, 0, 0), batch: `{"id":"a","step":"created","rows":1}`},
 		{name: "it was collected, and a row is not named", billed: []func(*Counter){lost}, totals: totals(0, 0, 0, 0), batch: `{"id":"a","step":"applied","rows":1}`, fault: "billed and not delivered"},
 	} {

@@ -80,7 +80,7 @@ var house = []floor{
 	{"results", []room{
 		{"jobs/draft", []string{"jobs/jobfile", "jobs/internal/output", "jobs/internal/prompt", "jobs/internal/template", "jobs/spec", "reader", "batch", "batch/price", "internal/durable", "internal/fileformat", "internal/message", "internal/terminal", "internal/textfile"}},
 		{"jobs/internal/output", []string{
-			"jobs/internal/work", "jobs/internal/prompt", "jobs/internal/logprobs", "jobs/internal/schema", "jobs/record", "jobs/overview", "jobs/cost", "jobs/findings", "jobs/eval", "jobs/spec",
+			"jobs/internal/work", "jobs/internal/pack", "jobs/internal/prompt", "jobs/internal/logprobs", "jobs/internal/schema", "jobs/record", "jobs/overview", "jobs/cost", "jobs/findings", "jobs/eval", "jobs/spec",
 			"reader", "writer", "batch", "batch/gemini", "batch/journal", "batch/price",
 			"internal/apijson", "internal/durable", "internal/fileformat", "internal/message",
 		}},
@@ -94,7 +94,7 @@ var house = []floor{
 		{"jobs/internal/control", []string{"jobs/internal/budget", "jobs/internal/state", "jobs/internal/tier", "jobs/record", "jobs/spec", "batch", "batch/price", "batch/quota"}},
 	}},
 	{"rows as work", []room{
-		{"jobs/internal/work", []string{"jobs/internal/prompt", "jobs/internal/media", "jobs/record", "jobs/spec", "reader", "batch", "batch/journal", "internal/message"}},
+		{"jobs/internal/work", []string{"jobs/internal/pack", "jobs/internal/prompt", "jobs/internal/media", "jobs/record", "jobs/spec", "reader", "batch", "batch/journal", "internal/message"}},
 	}},
 	{"batch jobs", []room{
 		{"jobs/internal/batchjob", []string{
@@ -109,7 +109,7 @@ var house = []floor{
 		{"jobs/internal/connection", []string{"jobs/internal/state", "jobs/spec", "batch", "batch/gemini", "batch/quota", "internal/durable", "internal/message", "internal/sim", "internal/version"}},
 	}},
 	{"requests and state", []room{
-		{"jobs/internal/prompt", []string{"jobs/internal/logprobs", "jobs/internal/template", "jobs/internal/checks", "jobs/internal/schema", "jobs/internal/preflight", "jobs/spec", "batch", "batch/gemini", "internal/apijson", "internal/message"}},
+		{"jobs/internal/prompt", []string{"jobs/internal/logprobs", "jobs/internal/pack", "jobs/internal/template", "jobs/internal/checks", "jobs/internal/schema", "jobs/internal/preflight", "jobs/spec", "batch", "batch/gemini", "internal/apijson", "internal/message"}},
 		{"jobs/internal/repair", []string{"jobs/internal/schema", "jobs/cost", "batch", "batch/gemini", "batch/price", "internal/apijson", "internal/message"}},
 		{"jobs/internal/budget", []string{"jobs/internal/media", "jobs/record", "jobs/cost", "batch", "batch/price", "internal/apijson", "internal/message"}},
 		{"jobs/internal/history", []string{"jobs/record", "internal/durable"}},

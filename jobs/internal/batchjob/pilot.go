@@ -71,7 +71,8 @@ func (b *base) proves(j *batchstate.Job) bool {
 	return answers > 0 && (invalid <= far*answers || invalid <= (b.usuallyInvalid()+far)*answers)
 }
 
-// usuallyInvalid is the share of the answers of single calls that failed their check.
+// usuallyInvalid is the share of the answers of single calls that failed their check. Of a call
+// that rows have shared each row has an answer, as in Answered.
 func (b *base) usuallyInvalid() float64 {
 	const enough, assumed = 20, 0.05
 	var answers, invalid float64

@@ -79,7 +79,8 @@ func New(l batch.Limiter, prices *price.Table, limit price.USD) *Budget {
 }
 
 // AddPast counts a result of an earlier run. All of them must be added before the first
-// Acquire. An attempt of unknown cost counts with the most that it can have cost.
+// Acquire. An attempt of unknown cost counts with the most that it can have cost. Of one that rows
+// have shared each counts its share of the cost, and the length of the whole answer.
 func (b *Budget) AddPast(r *batch.Result) {
 	for i := range r.Spent {
 		s := &r.Spent[i]
@@ -94,7 +95,9 @@ func (b *Budget) AddPast(r *batch.Result) {
 		}
 		most, _ := cost.Most(b.prices, s, r.Model)
 		b.most += most
-		b.unknown++
+		if s.Counts() {
+			b.unknown++
+		}
 	}
 }
 

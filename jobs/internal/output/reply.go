@@ -8,6 +8,7 @@ import (
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/jobs/internal/pack"
 	"github.com/genbatch/genbatch/jobs/internal/prompt"
 )
 
@@ -61,7 +62,7 @@ func (d *Deriver) answered(row *batch.Row, x *reply) {
 	if len(r.Response) == 0 {
 		return
 	}
-	a, err := gemini.Parse(r.Response)
+	a, err := pack.Parse(r)
 	if err != nil {
 		x.status, x.problem = batch.Invalid, "the journal's answer cannot be read: "+err.Error()
 		return
@@ -73,7 +74,7 @@ func (d *Deriver) answered(row *batch.Row, x *reply) {
 			return
 		}
 	}
-	if err := d.Prompt.Fails(r.Response); err != nil && (x.status == batch.OK || x.status == batch.Truncated) {
+	if err := d.Prompt.Fails(a); err != nil && (x.status == batch.OK || x.status == batch.Truncated) {
 		x.status, x.problem, x.answer = batch.Failed, err.Error(), nil
 		return
 	}
@@ -86,8 +87,10 @@ func (d *Deriver) answered(row *batch.Row, x *reply) {
 // readAnswer completes the reply with what the answer says. It is held to the job's checks as
 // they are now, also where another check made it invalid before.
 func (d *Deriver) readAnswer(row *batch.Row, x *reply) {
-	stopped := x.result.FinishReason == "STOP"
+	part := x.result.Part != "" // which is whole, also if the answer that it is a part of was cut behind it
+	stopped := part || x.result.FinishReason == "STOP"
 	switch {
+	case part && x.status == batch.Truncated:
 	case x.status == batch.Truncated, x.status == batch.OK && !stopped:
 		if d.readCut(row, x) || x.status == batch.Truncated { // answers of earlier versions were never looked at
 			return

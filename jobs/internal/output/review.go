@@ -101,7 +101,7 @@ func (v *reviewer) result() *eval.Review {
 
 // confide puts into a reply how sure the model was of its labels, if its tokens tell.
 func confide(k *prompt.Classification, x *reply) {
-	if k != nil && k.Confidence == spec.Logprobs {
+	if k != nil && k.Confidence == spec.Logprobs && x.result.Part == "" { // the tokens are those of the whole answer
 		k.Confide(x.own, x.answer, logprobs.TokensOf(x.details()))
 	}
 }

@@ -10,9 +10,9 @@ import (
 	"slices"
 
 	"github.com/genbatch/genbatch/batch"
-	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/internal/pack"
 	"github.com/genbatch/genbatch/jobs/internal/work"
 	"github.com/genbatch/genbatch/jobs/record"
 )
@@ -205,7 +205,7 @@ func (q *query) detail(f *fetched) *record.Detail {
 	}
 	for _, r := range f.earlier {
 		s := record.Superseded{Result: r, Costs: q.costsOf(r)}
-		if a, err := gemini.Parse(r.Response); err == nil {
+		if a, err := pack.Parse(r); err == nil {
 			s.Text = a.Text
 		}
 		d.Earlier = append(d.Earlier, s)

@@ -37,6 +37,13 @@ func Split(text string) (answers []Piece, whole bool) {
 	return answers, whole
 }
 
+// Answers reports whether a text answers any row of a pack. One that does not stands in the place
+// of the whole answer, such as a relay's notice.
+func Answers(text string) bool {
+	answers, _ := Split(text)
+	return len(answers) > 0
+}
+
 // idOf returns an id in the form in which ids are compared. Models have written them as
 // numbers, and with capital letters.
 func idOf(v json.RawMessage) (id string, ok bool) {

@@ -9,7 +9,8 @@ import (
 	"github.com/genbatch/genbatch/jobs/plan"
 )
 
-// A basis adds up what the answers so far cost at the prices of now, and how long they took.
+// A basis adds up what the answers so far cost at the prices of now, and how long they took. Of
+// calls that rows have shared each row has its share of the cost.
 type basis struct {
 	prices *price.Table
 	now    time.Time
@@ -28,9 +29,12 @@ func (b *basis) add(req *batch.Request, r *batch.Result) {
 	if r == nil || len(r.Spent) == 0 {
 		return
 	}
-	b.calls++
-	b.latency += time.Duration(r.LatencyMS) * time.Millisecond
-	if r.Spent[len(r.Spent)-1].Usage == nil {
+	last := &r.Spent[len(r.Spent)-1]
+	if last.Counts() {
+		b.calls++
+		b.latency += time.Duration(r.LatencyMS) * time.Millisecond
+	}
+	if last.Usage == nil {
 		return // what the row cost is not known
 	}
 	o := observation{tokens: float64(req.InputTokens)}

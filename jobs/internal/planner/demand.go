@@ -39,7 +39,7 @@ func (l *demands) of(model string) *demand {
 func (l demands) correct(answered, counted TokenCounts) (sum int64) {
 	for _, d := range l {
 		k := answered.of(d.model)
-		if c := counted.of(d.model); answered[d.model].calls == 0 && c.calls > 0 {
+		if c := counted.of(d.model); answered[d.model].estimate == 0 && c.estimate > 0 {
 			k = c
 		}
 		if k.estimate > 0 {

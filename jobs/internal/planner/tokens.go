@@ -10,15 +10,17 @@ type TokenCounts map[string]tokenCount
 // allModels is the key of the counts of all models together.
 const allModels = ""
 
-// A tokenCount adds up the tokens of calls.
+// A tokenCount adds up the tokens of rows in calls.
 type tokenCount struct {
-	calls    int64
+	calls    int64 // for each of the rows that have shared one
 	estimate int64 // of the prompts
 	prompt   int64 // counted
-	output   int64 // counted, thinking included
+	output   int64 // counted, thinking included; of a shared call each row's share
 }
 
-// Add adds the calls of a row's result that reported their usage. A nil result adds nothing.
+// Add adds the calls of a row's result that reported their usage. A nil result adds nothing. What
+// a row has of a prompt that it shared says nothing of how far its estimate was off, which is
+// that of a prompt of its own.
 func (m TokenCounts) Add(req *batch.Request, r *batch.Result) {
 	if r == nil {
 		return
@@ -29,9 +31,12 @@ func (m TokenCounts) Add(req *batch.Request, r *batch.Result) {
 			continue
 		}
 		row.calls++
-		row.estimate += int64(req.InputTokens)
-		row.prompt += s.Usage.PromptTokenCount
-		row.output += s.Usage.CandidatesTokenCount + s.Usage.Thoughts()
+		if s.Share.Of == 0 {
+			row.estimate += int64(req.InputTokens)
+			row.prompt += s.Usage.PromptTokenCount
+		}
+		own := s.Own()
+		row.output += own.CandidatesTokenCount + own.Thoughts()
 	}
 	for _, name := range []string{req.Model, allModels} {
 		c := m[name]

@@ -1,7 +1,6 @@
 package prompt
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -36,16 +35,9 @@ func newNoAnswers(s *spec.Spec) (noAnswers, error) {
 // MayFail reports whether the job has patterns of texts that are no answers.
 func (p *Prompt) MayFail() bool { return len(p.noAnswers) > 0 }
 
-// Fails returns an error if the text of a raw answer matches a pattern by which it is none.
-// The error quotes both.
-func (p *Prompt) Fails(response json.RawMessage) error {
-	if len(p.noAnswers) == 0 || len(response) == 0 {
-		return nil
-	}
-	a, err := gemini.Parse(response)
-	if err != nil {
-		return nil
-	}
+// Fails returns an error if the text of an answer matches a pattern by which it is none. The
+// error quotes both. An answer that rows share is looked at row by row: see [pack.Parse].
+func (p *Prompt) Fails(a *gemini.Answer) error {
 	for _, re := range p.noAnswers {
 		if re.MatchString(a.Text) {
 			return fmt.Errorf("the answer matches fail_if %q: %q", re, message.OneLine(a.Text, 120))

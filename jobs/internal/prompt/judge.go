@@ -7,6 +7,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/jobs/internal/checks"
+	"github.com/genbatch/genbatch/jobs/internal/pack"
 	"github.com/genbatch/genbatch/jobs/internal/schema"
 )
 
@@ -64,10 +65,10 @@ func (j *Judge) judge(row *batch.Row, a *gemini.Answer, values []any, note strin
 // StatusNow returns the status of a settled result as the job's own checks are now. They may
 // be others than when the row was answered.
 func (j *Judge) StatusNow(row *batch.Row, r *batch.Result) batch.Status {
-	if r.FinishReason != "STOP" || r.Status != batch.OK && r.Status != batch.Invalid {
+	if r.Part == "" && r.FinishReason != "STOP" || r.Status != batch.OK && r.Status != batch.Invalid {
 		return r.Status
 	}
-	a, err := gemini.Parse(r.Response)
+	a, err := pack.Parse(r)
 	if err == nil {
 		_, err = j.Read(row, a)
 	}

@@ -7,14 +7,15 @@ import (
 	"testing"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
 )
 
 // A notice that comes as an answer is asked again, is not kept as the answer, and its cost is.
 func TestFailIf(t *testing.T) {
-	fails := func(response json.RawMessage) error {
-		if strings.Contains(string(response), "top up") {
-			return errors.New(`the answer matches fail_if "top up": ` + string(response))
+	fails := func(_ *batch.Request, a *gemini.Answer) error {
+		if strings.Contains(a.Text, "top up") {
+			return errors.New(`the answer matches fail_if "top up": ` + a.Text)
 		}
 		return nil
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/jobs/internal/media"
+	"github.com/genbatch/genbatch/jobs/internal/pack"
 	"github.com/genbatch/genbatch/jobs/internal/prompt"
 	"github.com/genbatch/genbatch/jobs/spec"
 	"github.com/genbatch/genbatch/reader"
@@ -221,7 +222,11 @@ func (p *pass) spoilt(e journal.Entry) bool {
 		return false
 	}
 	r, err := p.journal.Read(e)
-	return err == nil && p.Prompt.Fails(r.Response) != nil
+	if err != nil {
+		return false
+	}
+	a, err := pack.Parse(r)
+	return err == nil && p.Prompt.Fails(a) != nil
 }
 
 // request returns what a row renders to, without its occurrence. An error says what is
