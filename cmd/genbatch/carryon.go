@@ -60,7 +60,7 @@ func printCarryOn(w io.Writer, s *jobs.Summary, err error, total int64) {
 		again = sameCommand("max-cost") + " --max-cost " + higherCap(s, budget, total)
 	case errors.As(err, &day):
 		if left > 0 && day.PerDay > 0 {
-			text += fmt.Sprintf("At %s a day they take about %s more. ", report.Many(day.PerDay, "request"), report.Many((left+day.PerDay-1)/day.PerDay, "day"))
+			text += fmt.Sprintf("At %s a day they take about %s more. ", report.Many(day.PerDay, "request"), report.Many((callsOf(left, &s.Run)+day.PerDay-1)/day.PerDay, "day"))
 		}
 		text += fmt.Sprintf("Carry on after %s with:", day.Until.Local().Format("Mon 2 Jan 15:04 MST"))
 	case errors.Is(err, batch.ErrInterrupted):
@@ -70,6 +70,15 @@ func printCarryOn(w io.Writer, s *jobs.Summary, err error, total int64) {
 	}
 	// The command stays in one line, so that it can be copied.
 	fmt.Fprintf(w, "\n%s\n  %s\n", strings.Join(terminal.Wrap(text, terminal.Columns), "\n"), again)
+}
+
+// callsOf estimates how many calls so many rows take: one each, or, where rows share calls, as many
+// as it took those of this run.
+func callsOf(rows int64, run *jobs.Totals) int64 {
+	if run.Packs == 0 || run.Rows == 0 {
+		return rows
+	}
+	return (rows*run.Attempts + run.Rows - 1) / run.Rows
 }
 
 // costOfRest estimates what the rows that are left will cost: as much each as the rows of

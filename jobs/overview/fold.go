@@ -29,7 +29,7 @@ type Row struct {
 	Status  batch.Status
 	Problem string        // why it is not ok
 	Result  *batch.Result // nil for a row that was not asked
-	Usage   *batch.Usage  // of the final attempt; nil if it reported none
+	Usage   *batch.Usage  // of the final attempt, or the row's share of it; nil if it reported none
 	Copied  bool          // the answer is another row's, where its call counts
 }
 

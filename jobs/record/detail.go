@@ -41,7 +41,7 @@ type Detail struct {
 	Prefix    string // of the names of the result columns
 
 	Parts   price.Parts   // of the cost of all attempts with a known price
-	Spent   []AttemptCost // what the attempts in Result.Spent cost, in the same order
+	Spent   []AttemptCost // what the row's shares of the attempts in Result.Spent cost, in the same order
 	Earlier []Superseded  // results of the same row that do not count, in the order of the journal
 
 	// Batch is the batch job that the row is in, or that has answered it. It is nil for a row
@@ -49,7 +49,8 @@ type Detail struct {
 	Batch *Batch
 }
 
-// An AttemptCost is what one attempt cost, or may have cost.
+// An AttemptCost is what one attempt cost, or may have cost. Of one that rows have shared it is the
+// row's share.
 type AttemptCost struct {
 	Cost  price.USD
 	Known bool      // whether the attempt reported what it used, and its price is known

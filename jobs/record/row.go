@@ -36,7 +36,7 @@ type Row struct {
 	Columns []batch.Column
 	Values  []any
 
-	Usage  *batch.Usage // of the final attempt; nil if it reported none, or the row is copied
+	Usage  *batch.Usage // of the final attempt, or the row's share of it; nil if it reported none, or the row is copied
 	Cost   price.USD    // of all the row's attempts, in all runs; 0 for a copied row
 	Priced bool         // whether Cost is known; false too for a row without an outcome
 	Copied bool         // the answer is an identical row's, which has paid for it

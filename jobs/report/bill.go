@@ -21,8 +21,12 @@ func writeBill(w io.Writer, indent string, t *jobs.Totals) {
 	if parts := partsText(b, cost); parts != "" {
 		fmt.Fprintf(w, indent+"of it\t%s\n", parts)
 	}
-	if s := b.Retries; s.Calls > 0 {
-		fmt.Fprintf(w, indent+"retries\t%s for %s that gave no final answer%s\n", CostText(s.Cost, s.Unknown), Many(s.Calls, "attempt"), inBrackets(s.Cost, cost))
+	if s := b.Retries; billed(s) {
+		what := Many(s.Calls, "attempt") + " that gave no final answer"
+		if t.Packs > 0 { // which may have answered other rows, whose shares are not in this cost
+			what = "attempts that gave a row no final answer"
+		}
+		fmt.Fprintf(w, indent+"retries\t%s for %s%s\n", CostText(s.Cost, s.Unknown), what, inBrackets(s.Cost, cost))
 	}
 	if lost := notOK(b); lost != "" {
 		fmt.Fprintf(w, indent+"rows not ok\t%s\n", lost)
@@ -55,6 +59,10 @@ func partsText(b *jobs.Bill, cost price.USD) string {
 	return strings.Join(parts, ", ")
 }
 
+// billed reports whether a share has any cost, or calls of which that is not known. A row's share
+// of a call can have a cost where the call is counted with another row.
+func billed(s jobs.Share) bool { return s.Calls > 0 || s.Cost > 0 }
+
 // inBrackets writes which share of a cost a part of it is; nothing if there is none.
 func inBrackets(part, whole price.USD) string {
 	if part <= 0 || whole <= 0 {
@@ -67,7 +75,7 @@ func inBrackets(part, whole price.USD) string {
 func notOK(b *jobs.Bill) string {
 	var parts []string
 	for _, status := range batch.Statuses {
-		if s := b.Statuses[status]; status != batch.OK && s.Calls > 0 {
+		if s := b.Statuses[status]; status != batch.OK && billed(s) {
 			parts = append(parts, fmt.Sprintf("%s %s", status, CostText(s.Cost, s.Unknown)))
 		}
 	}

@@ -88,6 +88,9 @@ func (s Status) String() string {
 		fmt.Fprintf(w, "last result\t%s\n", r.LastAt.Local().Format(time.DateTime))
 	}
 	fmt.Fprintf(w, "requests\t%s, %s of them retries\n", Count(r.Attempts), Count(r.Retries))
+	if r.Packs > 0 {
+		fmt.Fprintf(w, "shared\t%s\n", packsText(&r.Totals))
+	}
 	writeBatches(w, s.Batches, "")
 	writeUnknownBatches(w, s.Unknown)
 	switch {

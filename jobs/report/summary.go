@@ -164,6 +164,9 @@ func writeRun(w io.Writer, s *jobs.Summary) {
 		}
 		fmt.Fprintf(w, "  this run\t%s%s in %s, %s rows/s\n", Many(run.Attempts, "request"), retries, Duration(s.Elapsed), decimal(rowRate(s)))
 	}
+	if run.Packs > 0 {
+		fmt.Fprintf(w, "  shared\t%s\n", packsText(run))
+	}
 	if run.Changed > 0 {
 		fmt.Fprintf(w, "  changed\t%s answered after the request was changed: see \"note\" in the journal\n", Many(run.Changed, "row"))
 	}
@@ -183,6 +186,11 @@ func writeRun(w io.Writer, s *jobs.Summary) {
 	if run.Unreported > 0 {
 		fmt.Fprintf(w, "  not reported\t%s\n", Unreported(run))
 	}
+}
+
+// packsText says how many rows have shared how many calls.
+func packsText(t *jobs.Totals) string {
+	return fmt.Sprintf("%s in %s", Many(t.Packed, "row"), Many(t.Packs, "call"))
 }
 
 // Unreported says what attempts may have cost that did not report it: they were cut before,

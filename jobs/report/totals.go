@@ -89,8 +89,10 @@ type totalsJSON struct {
 	CopiedRows  int64                  `json:"copied_rows,omitempty"`
 	SavedUSD    *dollars               `json:"saved_usd,omitempty"` // by copying
 
-	Requests int64 `json:"requests"`
-	Retries  int64 `json:"retries"`
+	Requests   int64 `json:"requests"`
+	Retries    int64 `json:"retries"`
+	Packs      int64 `json:"packs,omitempty"`       // calls that rows have shared
+	PackedRows int64 `json:"packed_rows,omitempty"` // that have their answers from them
 
 	CostUSD       *dollars            `json:"cost_usd"`
 	UnpricedCalls int64               `json:"unpriced_calls"`
@@ -147,7 +149,7 @@ func totalsOf(t *jobs.Totals) totalsJSON {
 	_, unpriced := t.CostUSD()
 	r := totalsJSON{
 		Rows: t.Rows, Status: t.Status, Problems: t.Problems, ChangedRows: t.Changed,
-		Requests: t.Attempts, Retries: t.Retries,
+		Requests: t.Attempts, Retries: t.Retries, Packs: t.Packs, PackedRows: t.Packed,
 		CostUSD: totalJSON(t), UnpricedCalls: unpriced, Models: make([]sorted[modelJSON], len(t.Models)),
 		unreportedJSON: unreportedJSON{t.Unreported, dollars(t.UnreportedMost), t.Bill.UnknownRows, nil},
 		billJSON:       billOf(t),

@@ -185,10 +185,9 @@ func (q *query) detail(f *fetched) *record.Detail {
 		Parts: t.Bill.Parts,
 	}
 	if d.Result == nil && f.result != nil && f.Fate != work.Copied { // attempts that came to nothing so far
-		var unpriced int64
 		d.Result = f.result
-		d.Cost, unpriced = t.CostUSD()
-		d.Priced = unpriced+t.Unreported == 0
+		d.Cost, _ = t.CostUSD()
+		d.Priced = q.knows(f.result) && !slices.ContainsFunc(f.earlier, func(r *batch.Result) bool { return !q.knows(r) })
 	}
 	d.Columns = slices.Clone(d.Columns)
 	for _, e := range append([]extra{{column: response}}, extras...) {
@@ -211,6 +210,11 @@ func (q *query) detail(f *fetched) *record.Detail {
 		d.Earlier = append(d.Earlier, s)
 	}
 	return d
+}
+
+// knows reports whether it is known what each attempt of a result cost.
+func (q *query) knows(r *batch.Result) bool {
+	return !slices.ContainsFunc(q.costsOf(r), func(c record.AttemptCost) bool { return !c.Known })
 }
 
 // costsOf returns what each attempt of a result cost.

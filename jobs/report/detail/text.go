@@ -266,6 +266,9 @@ func writeMade(s *sheet, d *jobs.Detail) {
 	}
 	if r := d.Result; r != nil && !d.Copied {
 		s.item("cost", Cost(d), valueLines)
+		if shared := Shared(r); shared != "" {
+			s.item("shared", shared, valueLines)
+		}
 		billed := len(r.Spent)
 		for i := range d.Earlier {
 			if e := &d.Earlier[i]; e.Status == batch.Pending { // attempts that r counts as well
@@ -359,6 +362,16 @@ func Cost(d *jobs.Detail) string {
 	return text
 }
 
+// Shared says with how many rows the result's row has shared the call that gave it. It is empty if
+// the row was alone.
+func Shared(r *batch.Result) string {
+	n := len(r.Spent)
+	if n == 0 || r.Spent[n-1].Share.Of == 0 {
+		return ""
+	}
+	return fmt.Sprintf("the call was for %s: these are the row's share of its tokens and cost", report.Many(int64(r.Spent[n-1].Share.Of), "row"))
+}
+
 // Attempts says how often a row was asked for a result, and how many of the attempts were
 // billed, or may have been.
 func Attempts(attempts, billed int) string {
@@ -400,9 +413,12 @@ func attemptText(a *batch.Spend, c *jobs.AttemptCost) string {
 	case a.Usage == nil:
 		parts = append(parts, "did not report what it used")
 	case c.Known:
-		parts = append(parts, Usage(a.Usage), fmt.Sprintf("$%s", c.Cost))
+		parts = append(parts, Usage(a.Own()), fmt.Sprintf("$%s", c.Cost))
 	default:
-		parts = append(parts, Usage(a.Usage), "price not known")
+		parts = append(parts, Usage(a.Own()), "price not known")
+	}
+	if a.Share.Of > 0 {
+		parts = append(parts, fmt.Sprintf("a share of %s", report.Many(int64(a.Share.Of), "row")))
 	}
 	return strings.Join(parts, ", ")
 }

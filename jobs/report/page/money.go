@@ -102,11 +102,11 @@ func (c *content) Money() (tables []table) {
 	tables = appendTable(tables, t, 1)
 	t = table{Caption: "By what became of the rows", Head: []string{"status", "calls", "cost", "share"}}
 	for _, s := range batch.Statuses {
-		if s, share := string(s), c.Bill.Statuses[s]; share.Calls > 0 {
+		if s, share := string(s), c.Bill.Statuses[s]; share.Calls > 0 || share.Cost > 0 {
 			t.Lines = append(t.Lines, of(s, share.Cost, share.Unknown, report.Count(share.Calls)))
 		}
 	}
-	if r := c.Bill.Retries; r.Calls > 0 {
+	if r := c.Bill.Retries; r.Calls > 0 || r.Cost > 0 {
 		t.Lines = append(t.Lines, of("of these, attempts that gave no final answer", r.Cost, r.Unknown, report.Count(r.Calls)))
 	}
 	tables = appendTable(tables, t, 1)

@@ -179,7 +179,11 @@ func (c *content) Cards() []card {
 		}
 		cards = append(cards, card{"tokens", report.Count(in + out + thoughts), note})
 	}
-	cards = append(cards, card{"requests", report.Count(t.Attempts), report.Count(t.Retries) + " of them retries"})
+	requests := report.Count(t.Retries) + " of them retries"
+	if t.Packs > 0 {
+		requests += fmt.Sprintf("; %s shared by %s", report.Count(t.Packs), report.Many(t.Packed, "row"))
+	}
+	cards = append(cards, card{"requests", report.Count(t.Attempts), requests})
 	if moments := c.Figures.Pace.Moments(); len(moments) > 0 {
 		took := moments[len(moments)-1].At.Add(c.Figures.Pace.Width()).Sub(moments[0].At)
 		cards = append(cards, card{"first to last result", report.Duration(took), ""})

@@ -145,6 +145,9 @@ func (r *row) addFacts(d *jobs.Detail) {
 		r.tokens = u.PromptTokenCount + u.ToolUsePromptTokenCount + u.CandidatesTokenCount + u.Thoughts()
 		add("tokens", detail.Usage(u))
 	}
+	if !d.Copied && d.Result != nil {
+		add("shared", detail.Shared(d.Result))
+	}
 	if d.Copied {
 		add("copied", "from an earlier row with the same request, which has paid for it")
 	}
