@@ -2,6 +2,7 @@ package sim
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/genbatch/genbatch/internal/sim/answer"
@@ -85,4 +86,4 @@ func sent(status int, body string) func(*exchange, string) bool {
 }
 
 // faultTable has all faults.
-var faultTable = append(plainFaults[:len(plainFaults):len(plainFaults)], bodyFaults...)
+var faultTable = slices.Concat(plainFaults, packFaults, bodyFaults)

@@ -22,8 +22,12 @@ type damage struct {
 	short bool          // the answer ends half way, in order
 	drip  time.Duration // the answer comes in pieces, so far apart
 
-	passing bool // one of the faults is over after some tries
-	failed  bool // no caller can use the answer, so it does not count as one
+	failed bool // no caller can use the answer, so it does not count as one
+
+	// tries has what the tries are counted by, and whether a fault has been at work there that
+	// is over after some tries.
+	tries map[[32]byte]bool
+	row   *answer.RowEdits // of the row of a pack that the fault is about; nil for the whole answer
 }
 
 // A faultKind is a way to fail. run reports whether it has answered the exchange; if
@@ -135,7 +139,7 @@ var plainFaults = []faultKind{
 		return false
 	}},
 	{"invalid", "an answer that breaks its schema or is none of the labels", nil, func(x *exchange, _ string) bool {
-		x.damage.Rewrite = func(s string) string { return s[:len(s)/2] + " I am not sure" }
+		x.damage.text().Rewrite = func(s string) string { return s[:len(s)/2] + " I am not sure" }
 		return false
 	}},
 	{"trailing", "a JSON answer with more text after it", nil, func(x *exchange, _ string) bool {
@@ -143,17 +147,17 @@ var plainFaults = []faultKind{
 		return false
 	}},
 	{"digest", "an answer that is the SHA-256 of what it would be", nil, func(x *exchange, _ string) bool {
-		x.damage.Rewrite = wire.Digest
+		x.damage.text().Rewrite = wire.Digest
 		return false
 	}},
 	{"badschema", "JSON that breaks its schema, until a correction; with =always, after it too", checkAny, func(x *exchange, value string) bool {
 		if value == "always" || !x.request.Corrected() {
-			x.damage.Rewrite = wire.BreakSchema
+			x.damage.text().Rewrite = wire.BreakSchema
 		}
 		return false
 	}},
 	{"answer", "the answer =TEXT", checkAny, func(x *exchange, value string) bool {
-		x.damage.Text = &value
+		x.damage.text().Text = &value
 		return false
 	}},
 	{"version", "another model answers, =MODEL (gemini-3.5-flash-lite)", checkAny, func(x *exchange, value string) bool {

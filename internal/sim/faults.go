@@ -1,9 +1,9 @@
 package sim
 
 import (
-	"bytes"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -104,45 +104,44 @@ func findFault(name string) *faultKind {
 // fault does to the exchange what its directives and the configured faults say. ended
 // says that it has answered.
 func (x *exchange) fault() (ended bool) {
-	var directives []directive
-	if bytes.Contains(x.body, []byte(directiveMark)) {
-		directives = findDirectives(string(x.body))
-	}
+	key := triesKey(x.bodySum, x.body)
+	directives := directivesOf(x.request, x.body, key)
 	if len(directives) == 0 && len(x.server.config.Faults) == 0 {
 		return false
 	}
-	var due []Fault
-	passing := false // one of them is over after some tries
-	key := triesKey(x.bodySum, x.body)
-	try := x.server.tries.count(key)
+	x.damage.tries = map[[32]byte]bool{key: false}
+	var due []directive
 	for _, d := range directives {
-		if d.tries == 0 || try < d.tries {
-			due = append(due, d.Fault)
-			passing = passing || d.tries > 0
+		x.damage.tries[d.key] = false
+		if d.tries == 0 || x.server.tries.count(d.key) < d.tries {
+			due = append(due, d)
 		}
 	}
 	// One draw for all kinds, so that each has just the probability it was given.
-	u := chance.Unit(chance.Mix(chance.Mix(x.server.config.Seed^x.bodyHash()) + uint64(try)))
+	u := chance.Unit(chance.Mix(chance.Mix(x.server.config.Seed^x.bodyHash()) + uint64(x.server.tries.count(key))))
 	for _, f := range x.server.config.Faults {
 		if u -= f.Probability; u < 0 {
-			due = append(due, f)
+			due = append(due, directive{Fault: f, key: key, row: -1})
 			break
 		}
 	}
 
-	counted := false
-	for _, f := range due {
-		k := findFault(f.Kind)
-		if k == nil {
-			continue
+	due = slices.DeleteFunc(due, func(d directive) bool { return findFault(d.Kind) == nil })
+	counted := map[[32]byte]bool{}
+	for _, d := range due {
+		if !counted[d.key] {
+			x.server.tries.add(d.key)
+			counted[d.key] = true
 		}
-		if !counted {
-			x.server.tries.add(key)
-			x.damage.passing = passing
-			counted = true
+		x.damage.tries[d.key] = x.damage.tries[d.key] || d.tries > 0
+	}
+	for _, d := range due {
+		k := findFault(d.Kind)
+		if x.damage.row = nil; d.row >= 0 {
+			x.damage.row = &rowEdits(x)[d.row]
 		}
 		x.server.stats.faults.add(k.name)
-		if k.run(x, f.Value) {
+		if k.run(x, d.Value) {
 			return true
 		}
 	}

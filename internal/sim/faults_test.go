@@ -115,6 +115,10 @@ func TestFaultsOverHTTP(t *testing.T) {
 		{"emptyparts", 200, `"parts":[{}]`},
 		{"thoughts", 200, `"thought":true`},
 		{"nofinish", 200, `"role":"model"},"index":0}`},
+		{"leftout", 200, "hello"}, // TestPackFaults has what these do to a pack
+		{"twice", 200, "hello"},
+		{"foreign", 200, "hello"},
+		{"noarray", 200, "hello"},
 	}
 	covered := map[string]bool{"cut": true, "reset": true, "hang": true, "302": true} // by TestBrokenConnections
 	for _, tt := range tests {

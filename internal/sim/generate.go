@@ -106,8 +106,10 @@ func (x *exchange) reply() {
 	if !x.inBatch() {
 		x.answered()
 	}
-	if !x.damage.passing { // such a fault has spoiled the answer, so its count goes on
-		x.server.tries.forget(triesKey(x.bodySum, x.body))
+	for key, passing := range x.damage.tries {
+		if !passing { // such a fault has spoiled the answer, so its count goes on
+			x.server.tries.forget(key)
+		}
 	}
 }
 
@@ -134,7 +136,7 @@ func (x *exchange) turn() *answer.Turn {
 	return &answer.Turn{
 		Request: x.request, Prompt: p, Pack: pack, Model: &x.model, Dialect: x.server.config.Dialect, Hash: x.bodyHash(),
 		PromptTokens: x.promptTokens, SharedTier: x.r.Header.Get("X-Vertex-AI-LLM-Shared-Request-Type"),
-		Edits: x.damage.Edits, Classifiers: &x.server.classifiers,
+		Edits: x.damage.Edits, Packs: x.server.config.Packs, Seed: x.server.config.Seed, Classifiers: &x.server.classifiers,
 	}
 }
 

@@ -43,9 +43,10 @@ type Config struct {
 	FileDelay time.Duration // for which an uploaded file is PROCESSING
 
 	Batches Batches // how batches behave
+	Packs   Packs   // how much worse texts are answered that share a call
 
 	Faults []Fault // see ParseFaults; of each call, and of each row of a batch
-	Seed   uint64  // decides which requests the faults hit
+	Seed   uint64  // decides which requests the faults hit, and which rows Packs
 
 	// CountAnswers makes Stats count the answers by request, and the ledger of the batches
 	// know them. That takes memory for each request that differs.
@@ -106,7 +107,7 @@ func (c *Config) Check() error {
 	if c.PathPrefix != "" && !strings.HasPrefix(c.PathPrefix, "/") {
 		return fmt.Errorf("path prefix %q must begin with a slash", c.PathPrefix)
 	}
-	return errors.Join(checkFaults(c.Faults), batches.CheckFaults(c.Batches.Faults))
+	return errors.Join(c.Packs.Check(), checkFaults(c.Faults), batches.CheckFaults(c.Batches.Faults))
 }
 
 // statsPath is where Stats are served, as JSON.

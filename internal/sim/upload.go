@@ -125,7 +125,7 @@ func (x uploader) beginUpload(mime string, declared int64) (session string, u *f
 	if f.ID == "" {
 		f.ID = session[:12]
 	}
-	for _, d := range findDirectives(f.DisplayName) {
+	for _, d := range findDirectives(f.DisplayName, x.bodySum, -1) {
 		switch d.Kind {
 		case "lostchunk":
 			u.LosesHalf = true

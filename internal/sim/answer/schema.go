@@ -30,6 +30,9 @@ type generator struct {
 	numbers    func() []float64 // that stand in the subject
 	used       int              // how many of them have been used, in their order
 	nouns      []string         // used by strings before other words
+
+	noting bool   // leaves are kept
+	leaves []leaf // that have been written
 }
 
 const (
@@ -97,7 +100,9 @@ func (g *generator) value(schema any, name string, depth int) {
 		return
 	}
 	if values, _ := o["enum"].([]any); len(values) > 0 {
+		from := len(g.buf)
 		g.enum(o, values)
+		g.note(from, o, name)
 		return
 	}
 	for _, key := range []string{"anyOf", "oneOf"} {
@@ -111,22 +116,27 @@ func (g *generator) value(schema any, name string, depth int) {
 		return
 	}
 
+	from := len(g.buf)
 	switch typeOf(o) {
 	case "object":
 		g.object(o, depth)
+		return
 	case "array":
 		g.array(o, name, depth)
+		return
+	case "null":
+		g.buf = append(g.buf, "null"...)
+		return
 	case "integer":
 		g.buf = strconv.AppendInt(g.buf, int64(g.number(o, name, true)), 10)
 	case "number":
 		g.buf = strconv.AppendFloat(g.buf, g.number(o, name, false), 'f', -1, 64)
 	case "boolean":
 		g.buf = strconv.AppendBool(g.buf, g.next()&1 == 0)
-	case "null":
-		g.buf = append(g.buf, "null"...)
 	default:
 		g.literal(g.string(o, name))
 	}
+	g.note(from, o, name)
 }
 
 // literal writes a value as it is.
@@ -275,7 +285,9 @@ func (g *generator) array(o map[string]any, name string, depth int) {
 	// An array of enum strings holds the labels that fit, each once.
 	item, _ := g.deref(o["items"]).(map[string]any)
 	if labels := wire.EnumOf(item); len(labels) > 0 && len(prefix) == 0 {
+		from := len(g.buf)
 		g.labels(labels, item, int(min(most, 10000)), int(least))
+		g.note(from, o, name)
 		return
 	}
 	g.buf = append(g.buf, '[')
@@ -338,28 +350,42 @@ func limits(o map[string]any, low, high string, lowest, highest float64) (float6
 	return lo, hi
 }
 
+// A span is what a schema says of a number.
+type span struct {
+	lo, hi   float64
+	step     float64 // from one number that may do to the next
+	multiple float64 // that it is a multiple of; 0 for any number
+	integer  bool
+}
+
+func spanOf(o map[string]any, integer bool) *span {
+	s := &span{step: 0.01, integer: integer}
+	s.lo, s.hi = limits(o, "minimum", "maximum", math.Inf(-1), math.Inf(1))
+	if integer {
+		s.step = 1
+	}
+	if v, ok := wire.Number(o["exclusiveMinimum"]); ok {
+		s.lo = max(s.lo, v+s.step)
+	}
+	if v, ok := wire.Number(o["exclusiveMaximum"]); ok {
+		s.hi = min(s.hi, v-s.step)
+	}
+	if v, ok := wire.Number(o["multipleOf"]); ok && v > 0 {
+		s.step, s.multiple = v, v
+	}
+	return s
+}
+
+// fits reports whether the number may do.
+func (s *span) fits(n float64) bool {
+	return n >= s.lo && n <= s.hi && (!s.integer || n == math.Trunc(n)) && (s.multiple == 0 || math.Mod(n, s.multiple) == 0)
+}
+
 // number returns a number within the bounds of the schema: the next in the text that
 // fits, or one drawn by hash.
 func (g *generator) number(o map[string]any, name string, integer bool) float64 {
-	lo, hi := limits(o, "minimum", "maximum", math.Inf(-1), math.Inf(1))
-	step := 0.01
-	if integer {
-		step = 1
-	}
-	if v, ok := wire.Number(o["exclusiveMinimum"]); ok {
-		lo = max(lo, v+step)
-	}
-	if v, ok := wire.Number(o["exclusiveMaximum"]); ok {
-		hi = min(hi, v-step)
-	}
-	multiple, ok := wire.Number(o["multipleOf"])
-	if ok && multiple > 0 {
-		step = multiple
-	}
-	fits := func(n float64) bool {
-		return n >= lo && n <= hi && (!integer || n == math.Trunc(n)) && (multiple <= 0 || math.Mod(n, multiple) == 0)
-	}
-
+	s := spanOf(o, integer)
+	lo, hi, step, fits := s.lo, s.hi, s.step, s.fits
 	if isConfidence(name) {
 		n := math.Round(g.confidence*100) / 100
 		if integer || lo > n || hi < n {
@@ -424,16 +450,7 @@ func (g *generator) string(o map[string]any, name string) string {
 			return s
 		}
 	}
-	s := g.phrase(strings.ToLower(name))
-	least, most := limits(o, "minLength", "maxLength", 0, math.Inf(1))
-	runes := []rune(s)
-	if float64(len(runes)) > most {
-		runes = runes[:int(max(most, 0))]
-	}
-	for float64(len(runes)) < min(least, 1<<20) {
-		runes = append(runes, '.')
-	}
-	return string(runes)
+	return sized(g.phrase(strings.ToLower(name)), o)
 }
 
 // phrase returns words of the text: a sentence where the name of the property promises

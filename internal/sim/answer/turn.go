@@ -23,24 +23,42 @@ type Turn struct {
 	PromptTokens []wire.TokensDetail // as Request.CountPrompt returns them
 	SharedTier   string              // the header that asks for a tier on Vertex AI
 	Edits        Edits
+	Packs        Packs
+	Seed         uint64 // decides which rows Packs gets wrong
 	Classifiers  *Classifiers
 }
 
 // Edits change an answer, to show what can be wrong with one. The zero value changes
 // nothing.
 type Edits struct {
-	Text       *string             // the answer, instead of the computed one
-	Rewrite    func(string) string // changes the text, when not nil
-	Version    string              // modelVersion
-	Block      string              // blockReason; there is no answer then
-	Finish     string              // finishReason
-	Message    string              // finishMessage
-	Silent     bool                // no text at all
-	Unmeasured bool                // no usageMetadata
-	NoLogprobs bool                // no log probabilities, asked for or not
-	Cached     bool                // three quarters of the prompt were in a cache
-	Unfinished bool                // no finishReason
-	Downgraded bool                // the standard tier answers, whatever was asked
+	TextEdit              // of the whole text
+	Version    string     // modelVersion
+	Block      string     // blockReason; there is no answer then
+	Finish     string     // finishReason
+	Message    string     // finishMessage
+	Silent     bool       // no text at all
+	Unmeasured bool       // no usageMetadata
+	NoLogprobs bool       // no log probabilities, asked for or not
+	Cached     bool       // three quarters of the prompt were in a cache
+	Unfinished bool       // no finishReason
+	Downgraded bool       // the standard tier answers, whatever was asked
+	Rows       []RowEdits // of the rows of a pack, in their order; nil for none
+}
+
+// A TextEdit changes a text. The zero value changes nothing.
+type TextEdit struct {
+	Text    *string             // instead of the computed one
+	Rewrite func(string) string // changes the text, when not nil
+}
+
+func (e *TextEdit) apply(s string) string {
+	if e.Text != nil {
+		s = *e.Text
+	}
+	if e.Rewrite != nil {
+		s = e.Rewrite(s)
+	}
+	return s
 }
 
 // A Reply is what the model says, before it has the shape of a dialect.
@@ -80,12 +98,10 @@ func (t *Turn) Reply() *Reply {
 
 	t.produce(r)
 	if e.Text != nil {
-		r.text, r.message = *e.Text, ""
+		r.message = ""
 		r.extras = extras{}
 	}
-	if e.Rewrite != nil {
-		r.text = e.Rewrite(r.text)
-	}
+	r.text = e.apply(r.text)
 	for _, s := range q.Stop {
 		r.text, _, _ = strings.Cut(r.text, s)
 	}
