@@ -34,6 +34,15 @@ type History struct {
 	bounded   map[reason]int // retries made under an outcome's own MaxRetries
 }
 
+// Tried returns how many of the attempts that a row may have in one run are used up. A nil
+// History has used none.
+func (h *History) Tried() int {
+	if h == nil {
+		return 0
+	}
+	return h.attempts - h.slowed - h.uncounted
+}
+
 // A tally is what the attempts of one row have come to that a call is for.
 type tally struct {
 	*Request

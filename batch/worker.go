@@ -235,7 +235,7 @@ func (r *run) retry(c *call, o *Outcome, theirs bool, begin, end time.Time) {
 	}
 	switch {
 	case theirs:
-	case c.attempts-c.slowed-c.uncounted >= r.MaxAttempts,
+	case c.Tried() >= r.MaxAttempts,
 		c.slowed >= quotaPerAttempt*r.MaxAttempts,
 		bounded > o.MaxRetries:
 		if o.Status == "" {

@@ -156,11 +156,11 @@ type pool struct {
 	bytes  int
 }
 
-// A groupKey is the same for rows that can share a call. What attempts they have behind them
-// counts for all rows of a call, so they must have shared those, too.
+// A groupKey is the same for rows that can share a call. They must have as many attempts left,
+// since those of the call are those of its first row.
 type groupKey struct {
-	frame   string
-	history *batch.History
+	frame string
+	tried int
 }
 
 // A group is the rows of a pool that can share calls.
@@ -221,7 +221,7 @@ func (p *pool) add(r *batch.Request) bool {
 		p.tellAlone(err)
 		return false
 	}
-	of := groupKey{key, r.History}
+	of := groupKey{key, r.History.Tried()}
 	g := p.groups[of]
 	if g == nil {
 		g = &group{frame: f}

@@ -167,24 +167,3 @@ func TestFormBoundsOutput(t *testing.T) {
 		t.Errorf("%d calls, want 10", n)
 	}
 }
-
-// Rows that have attempts behind them share a call with those alone that have shared these.
-func TestFormKeepsHistoriesApart(t *testing.T) {
-	histories := []*batch.History{nil, new(batch.History), new(batch.History)}
-	var rows []*batch.Request
-	for i := range 30 {
-		r := single(t, classify, i, fmt.Sprint(i))
-		r.History = histories[i%3]
-		rows = append(rows, r)
-	}
-	for call, err := range form(newPacker(t, 10), rows) {
-		if err != nil || len(call.Rows) != 10 {
-			t.Fatalf("%d rows share a call: %v", len(call.Rows), err)
-		}
-		for _, r := range call.Rows {
-			if r.History != call.History {
-				t.Errorf("row %d has another history than its call", r.Row)
-			}
-		}
-	}
-}
