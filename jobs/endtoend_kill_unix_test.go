@@ -40,6 +40,8 @@ type child struct {
 	Endpoint string
 	Rows     int
 
+	RowsPerCall int // 0: each row has a call of its own
+
 	// The process kills itself before or after the nth operation with a label.
 	Label string
 	Nth   int
@@ -49,10 +51,14 @@ type child struct {
 }
 
 func (c *child) spec() spec.Spec {
-	return spec.Spec{
+	s := spec.Spec{
 		Input: spec.List{"-"}, Output: filepath.Join(c.Dir, "out.jsonl"), Model: "gemini-2.5-flash-lite",
 		Endpoint: c.Endpoint, Prompt: "{{.q}}", Concurrency: killConcurrency,
 	}
+	if c.RowsPerCall > 0 {
+		s.Prompt, s.Summarize, s.RowsPerCall = "", &spec.Summarize{Text: "{{.q}}"}, c.RowsPerCall
+	}
+	return s
 }
 
 // stdin is what the run is given each time.
