@@ -4,8 +4,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/jobs/internal/output"
+	"github.com/genbatch/genbatch/jobs/internal/pack"
 	"github.com/genbatch/genbatch/jobs/internal/prompt"
 	"github.com/genbatch/genbatch/jobs/internal/state"
 	"github.com/genbatch/genbatch/jobs/internal/work"
@@ -63,6 +66,9 @@ func (j *Job) checkColumns() error {
 			}
 		}
 	}
+	if err := j.checkShares(); err != nil {
+		return err
+	}
 	result := j.columns.Names()
 	for _, c := range result {
 		if slices.Contains(names, c.Name) {
@@ -74,6 +80,25 @@ func (j *Job) checkColumns() error {
 		return nil
 	}
 	return output.Check(&j.spec, j.list.Input, names, result)
+}
+
+// checkShares refuses rows that are to share calls where none of them can.
+func (j *Job) checkShares() error {
+	if !j.spec.SharesCalls() || j.media != nil {
+		return nil // or those alone can that have no media
+	}
+	request, model, err := j.prompt.Common()
+	if err != nil {
+		return nil // the first row says what is wrong with it
+	}
+	body, err := apijson.Marshal(request)
+	if err == nil {
+		err = pack.Check(&batch.Request{Model: model, Body: body})
+	}
+	if err != nil {
+		return spec.Errorf("leave rows_per_call out, or what stands in its way", "rows_per_call is %d, and no row can share a call: %w", j.spec.RowsPerCall, err)
+	}
+	return nil
 }
 
 // checkKeys refuses a key that names two rows.

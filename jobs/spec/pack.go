@@ -12,7 +12,7 @@ func checkRowsPerCall(s *Spec) error {
 	case !s.SharesCalls():
 		return nil
 	case s.RowsPerCall > maxRowsPerCall:
-		return Errorf("plan --pilot 200 --rows-per-call 1,10,25,50 measures what more rows a call cost in quality", "rows_per_call is %d; it can be at most %d", s.RowsPerCall, maxRowsPerCall)
+		return Errorf("genbatch plan --pilot 200 --rows-per-call 1,10,25,50 measures what rows a call cost in quality", "rows_per_call is %d, and can be at most %d", s.RowsPerCall, maxRowsPerCall)
 	case s.Classify == nil && s.Extract == nil && s.Summarize == nil:
 		return Errorf("use classify:, extract: or summarize:, whose answers can be told apart, or leave rows_per_call out",
 			"rows_per_call does not go with prompt: and raw:, whose requests may ask for anything")

@@ -130,6 +130,15 @@ func newFrame(r *batch.Request) (*frame, error) {
 	return f, nil
 }
 
+// Check returns why a request cannot share its call, or nil.
+func Check(r *batch.Request) error {
+	_, _, err := take(r)
+	if err == nil {
+		_, err = newFrame(r)
+	}
+	return err
+}
+
 // addInstruction puts the instruction for packs behind those of the job.
 func (f *frame) addInstruction() error {
 	system := f.body.Object("systemInstruction")
