@@ -24,17 +24,21 @@ type Piece struct {
 func Split(text string) (answers []Piece, whole bool) {
 	elements, whole := schema.Elements(text)
 	for _, e := range elements {
-		var named struct{ ID, Answer json.RawMessage }
-		if json.Unmarshal(e, &named) != nil || named.Answer == nil {
-			continue
+		if p, ok := pieceOf(e); ok {
+			answers = append(answers, p)
 		}
-		id, ok := idOf(named.ID)
-		if !ok {
-			continue
-		}
-		answers = append(answers, Piece{ID: id, Text: textOf(named.Answer)})
 	}
 	return answers, whole
+}
+
+// pieceOf returns the piece that an element is, if it is one.
+func pieceOf(e json.RawMessage) (p Piece, ok bool) {
+	var named struct{ ID, Answer json.RawMessage }
+	if json.Unmarshal(e, &named) != nil || named.Answer == nil {
+		return p, false
+	}
+	id, ok := idOf(named.ID)
+	return Piece{ID: id, Text: textOf(named.Answer)}, ok
 }
 
 // Answers reports whether a text answers any row of a pack. One that does not stands in the place
@@ -54,8 +58,34 @@ func idOf(v json.RawMessage) (id string, ok bool) {
 		}
 		id = number.String()
 	}
-	id = strings.ToLower(strings.TrimSpace(id))
+	id = strings.Map(lower, strings.TrimSpace(id))
 	return id, id != ""
+}
+
+// lower returns a letter in lower case. Ids have only letters of ASCII.
+func lower(c rune) rune {
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
+}
+
+// mayName reports whether an element can have an id. It saves decoding those of other rows, of
+// which an answer may have a hundred.
+func mayName(e json.RawMessage, id string) bool {
+	if bytes.IndexByte(e, '\\') >= 0 {
+		return true // it may stand there in other characters
+	}
+	for i := range len(e) - len(id) + 1 {
+		n := 0
+		for n < len(id) && byte(lower(rune(e[i+n]))) == id[n] {
+			n++
+		}
+		if n == len(id) {
+			return true
+		}
+	}
+	return false
 }
 
 // textOf returns what the text of an answer would be of which this is all.
@@ -87,9 +117,12 @@ func Parse(r *batch.Result) (*gemini.Answer, error) {
 		return a, nil
 	}
 	found := 0
-	answers, _ := Split(a.Text)
-	for _, p := range answers {
-		if p.ID == r.Part {
+	elements, _ := schema.Elements(a.Text)
+	for _, e := range elements {
+		if !mayName(e, r.Part) {
+			continue
+		}
+		if p, ok := pieceOf(e); ok && p.ID == r.Part {
 			a.Text = p.Text
 			found++
 		}

@@ -160,3 +160,28 @@ func TestParseAlone(t *testing.T) {
 		t.Errorf("%+v, %v", a, err)
 	}
 }
+
+// Whoever sends calls takes their answers apart with Split, and whoever reads the journal does so
+// with Parse: they have to find the same.
+func FuzzParse(f *testing.F) {
+	f.Add(`[{"id":"bcd","answer":"a"},{"id":"BCD ","answer":{"x":1}},{"ID":"fgh","answer":"\u0062"},{"id":"\u006akl","answer":null},{"id":"\u212amn","answer":1},{"id":7,"answer":"x`)
+	f.Add(`{"answers":[{"answer":"fgh bcd","id":"jkl"},{"id":"bc d","answer":[]}, {"id":7.0,"answer":""}]}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		quoted, err := json.Marshal(text)
+		if err != nil {
+			t.Skip()
+		}
+		json.Unmarshal(quoted, &text) // what is not UTF-8 does not come through JSON
+		texts := map[string][]string{"bcd": nil, "fgh": nil, "kmn": nil, "7": nil}
+		answers, _ := pack.Split(text)
+		for _, p := range answers {
+			texts[p.ID] = append(texts[p.ID], p.Text)
+		}
+		for id, all := range texts {
+			a, err := pack.Parse(&batch.Result{Part: id, Response: fmt.Appendf(nil, `{"candidates":[{"content":{"parts":[{"text":%s}]}}]}`, quoted)})
+			if (err == nil) != (len(all) == 1) || err == nil && a.Text != all[0] {
+				t.Errorf("%s of %q: %v, %v, want %q", id, text, a, err, all)
+			}
+		}
+	})
+}
