@@ -38,6 +38,10 @@ func simulateCommand(con *console) *cli.Command {
 			"genbatch simulate --listen 127.0.0.1:8080 --latency 300ms --rpm 600 \\\n" +
 			"    --faults 503=0.05,cut=0.01 &\n" +
 			"genbatch run job.yaml --endpoint http://127.0.0.1:8080\n\n" +
+			"Rows that share a call are answered as each is alone. With --pack-error P, a row in a\n" +
+			"call of n rows gets another answer with the probability 1-(1-P)^log2(n): P of 2 rows, and\n" +
+			"with each doubling P of those that were right until then. --pack-shift Q gives all rows of\n" +
+			"a share Q of the calls the answer to the row after them. Both repeat with --seed.\n\n" +
 			"Faults, KIND=SHARE of requests or KIND:VALUE=SHARE, with commas between:" + kinds.String(),
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "listen", Category: "server", Value: "127.0.0.1:0", Usage: "loopback `ADDRESS`; port 0 takes a free one"},
@@ -52,13 +56,15 @@ func simulateCommand(con *console) *cli.Command {
 			&cli.DurationFlag{Name: "latency", Category: "answers", Usage: "`DURATION` of each answer"},
 			&cli.DurationFlag{Name: "jitter", Category: "answers", Usage: "up to so much more, by chance"},
 			&cli.DurationFlag{Name: "file-delay", Category: "answers", Usage: "`DURATION` for which an uploaded file is PROCESSING"},
+			&cli.Float64Flag{Name: "pack-error", Category: "answers", Usage: "probability `P` of another answer in a call of 2 rows; it grows with the rows"},
+			&cli.Float64Flag{Name: "pack-shift", Category: "answers", Usage: "probability `Q` that the rows of a call get each other's answers"},
 			&cli.BoolFlag{Name: "old-schemas", Category: "answers", Usage: "refuse responseJsonSchema, as an unknown field"},
 			&cli.StringFlag{Name: "faults", Category: "faults", Usage: "`KIND=SHARE,...` of requests that get a fault; the kinds stand above"},
 			&cli.DurationFlag{Name: "batch-time", Category: "batches", Value: time.Second, Usage: "`DURATION` of a batch, a third of which it is pending"},
 			&cli.Float64Flag{Name: "batch-speed", Category: "batches", Value: 1, Usage: "let what takes 48 hours or six weeks pass `N` times as fast"},
 			&cli.StringFlag{Name: "batch-faults", Category: "batches", Usage: "`KIND,...` of faults of batches; the kinds stand above"},
 			&cli.StringFlag{Name: "batch-storage", Category: "batches", Usage: "`URL` of the Cloud Storage that batches of vertex read and write"},
-			&cli.Uint64Flag{Name: "seed", Category: "faults", Base: 10, Usage: "number `N` that decides which requests the faults hit"},
+			&cli.Uint64Flag{Name: "seed", Category: "faults", Base: 10, Usage: "number `N` that decides which requests the faults hit, and which rows err"},
 			&cli.BoolFlag{Name: "count-answers", Category: "answers", Usage: "count answers by request, for /sim/stats"},
 		},
 		Action: func(c *cli.Context) error {
@@ -87,6 +93,7 @@ func simulateCommand(con *console) *cli.Command {
 					Pending: cmp.Or(pending, -1), Running: cmp.Or(c.Duration("batch-time")-pending, -1), Speed: c.Float64("batch-speed"),
 					Faults: batchFaults, Storage: c.String("batch-storage"),
 				},
+				Packs:  sim.Packs{Error: c.Float64("pack-error"), Shift: c.Float64("pack-shift")},
 				Faults: faults, Seed: c.Uint64("seed"), CountAnswers: c.Bool("count-answers"),
 			})
 			if err != nil {

@@ -114,6 +114,30 @@ func TestResponseSchema(t *testing.T) {
 	}
 }
 
+// The SDK can have several texts answered in one call.
+func TestPack(t *testing.T) {
+	label := &genai.Schema{Type: genai.TypeString, Enum: []string{"sport", "politics"}, Format: "enum"}
+	config := &genai.GenerateContentConfig{
+		SystemInstruction: genai.NewContentFromText(`Each line is a text. Answer with a JSON array that has an object with "id" and "answer" for each.`, genai.RoleUser),
+		ResponseMIMEType:  "application/json",
+		ResponseSchema: &genai.Schema{Type: genai.TypeArray, Items: &genai.Schema{
+			Type: genai.TypeObject, Required: []string{"id", "answer"}, PropertyOrdering: []string{"id", "answer"},
+			Properties: map[string]*genai.Schema{"id": {Type: genai.TypeString}, "answer": label},
+		}},
+	}
+	const lines = `{"id":"bcd","text":"The team won the final."}` + "\n" + `{"id":"fgh","text":"Parliament votes on a new law."}`
+	for _, dialect := range []sim.Dialect{sim.Google, sim.Vertex} {
+		api, _ := client(t, sim.Config{Dialect: dialect}, "key")
+		r, err := api.Models.GenerateContent(t.Context(), flash, genai.Text(lines), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := `[{"id":"bcd","answer":"sport"},{"id":"fgh","answer":"politics"}]`; r.Text() != want {
+			t.Errorf("%s: %s, want %s", dialect, r.Text(), want)
+		}
+	}
+}
+
 func TestStream(t *testing.T) {
 	api, _ := client(t, sim.Config{}, "key")
 	question := strings.Repeat("All of this comes back in several pieces. ", 6)

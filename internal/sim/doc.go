@@ -42,6 +42,16 @@
 //	[[sim:slowfile=2s]]  the file is PROCESSING for so long
 //	[[sim:failedfile]]   the file is FAILED after that
 //
+// # Packs
+//
+// A request may bring several texts, as lines of JSON with an id and a text, and ask for an
+// array of objects with an id and an answer. The simulator knows it by what a model has to go
+// by as well: by the lines, and by the schema or by the last part of the instructions. Each text
+// gets the answer that it would get alone. [Config].Packs makes some of them wrong; see
+// [Packs.ErrorAt]. A directive in one text acts on the whole call where it would in reality,
+// such as block, and on that text's answer if it is answer, invalid, badschema or digest. The
+// faults leftout, twice, foreign and noarray are of packs alone.
+//
 // # Batches
 //
 // Google's dialect has the batch API for files and for rows in the call, and Vertex AI's has

@@ -53,29 +53,25 @@ func (g *generator) mistake(hash uint64) {
 	for _, leaves := range [][]leaf{labels, others} {
 		for i := range leaves {
 			l := leaves[(hash+uint64(i))%uint64(len(leaves))]
-			if value := g.other(l, hash/uint64(len(leaves))); value != nil {
-				g.replace(l, value)
-				return
+			value := l.other(g.root, g.buf[l.from:l.to], hash/uint64(len(leaves)))
+			if value == nil {
+				continue
 			}
+			for i := range g.choices {
+				if g.choices[i].At >= l.to {
+					g.choices[i].At += len(value) - (l.to - l.from)
+				}
+			}
+			g.buf = slices.Replace(g.buf, l.from, l.to, value...)
+			return
 		}
 	}
 }
 
-// replace puts another value in the place of a leaf.
-func (g *generator) replace(l leaf, value []byte) {
-	for i := range g.choices {
-		if g.choices[i].At >= l.to {
-			g.choices[i].At += len(value) - (l.to - l.from)
-		}
-	}
-	g.buf = slices.Replace(g.buf, l.from, l.to, value...)
-}
-
-// other returns another value for a leaf. It is nil when the schema has none, or none that is
-// found by looking close by.
-func (g *generator) other(l leaf, hash uint64) []byte {
-	was := g.buf[l.from:l.to]
-	o := generator{root: g.root}
+// other returns another value for the leaf than it was, as JSON. It is nil when the schema has
+// none, or none that is found by looking close by.
+func (l *leaf) other(root any, was []byte, hash uint64) []byte {
+	var o generator
 	if values, _ := l.schema["enum"].([]any); len(values) > 0 {
 		for i := range values {
 			o.buf = nil
@@ -87,7 +83,7 @@ func (g *generator) other(l leaf, hash uint64) []byte {
 	}
 	switch t := typeOf(l.schema); t {
 	case "array":
-		return g.otherLabels(l, was)
+		return l.otherLabels(root, was)
 	case "boolean":
 		return strconv.AppendBool(nil, string(was) != "true")
 	case "integer", "number":
@@ -116,12 +112,13 @@ func (g *generator) other(l leaf, hash uint64) []byte {
 
 // otherLabels adds a label to an array of them, takes the last away, or puts another in its
 // place: the first of these that the schema allows.
-func (g *generator) otherLabels(l leaf, was []byte) []byte {
+func (l *leaf) otherLabels(root any, was []byte) []byte {
+	o := generator{root: root}
 	var picked []string
 	if json.Unmarshal(was, &picked) != nil {
 		return nil
 	}
-	left := slices.DeleteFunc(wire.EnumOf(g.deref(l.schema["items"])), func(label string) bool { return slices.Contains(picked, label) })
+	left := slices.DeleteFunc(wire.EnumOf(o.deref(l.schema["items"])), func(label string) bool { return slices.Contains(picked, label) })
 	least, most := limits(l.schema, "minItems", "maxItems", 0, math.Inf(1))
 	n := float64(len(picked))
 	switch {
@@ -134,7 +131,6 @@ func (g *generator) otherLabels(l leaf, was []byte) []byte {
 	default:
 		return nil
 	}
-	o := generator{}
 	o.literal(picked)
 	return o.buf
 }

@@ -112,7 +112,7 @@ func (t *Turn) packed(seed uint64) packAnswer {
 func (t *Turn) rows(seed uint64) []rowAnswer {
 	n := len(t.Pack.Rows)
 	rows := make([]rowAnswer, n)
-	draw := chance.Mix(t.Seed + uint64(n))
+	draw := chance.Mix(chance.Mix(t.Seed) + uint64(n))
 	for i := range rows {
 		hash := chance.Mix(draw ^ chance.Hash(t.Pack.Rows[i].Text))
 		if chance.Unit(hash) < t.Packs.ErrorAt(n) {
@@ -135,7 +135,7 @@ func (t *Turn) row(i int, seed uint64) rowAnswer {
 	}
 	g := newGenerator(t.Pack.Root, t.promptOf(i, seed), t.Classifiers)
 	g.whole(t.Pack.Schema)
-	return g.row()
+	return written(g)
 }
 
 // otherRow answers one text of the pack in another way than row does. The hash decides in
@@ -149,11 +149,11 @@ func (t *Turn) otherRow(i int, seed, hash uint64) rowAnswer {
 	g.noting = true
 	g.whole(t.Pack.Schema)
 	g.mistake(hash)
-	return g.row()
+	return written(g)
 }
 
-// row returns what the generator has written as the answer to a row.
-func (g *generator) row() rowAnswer {
+// written returns what a generator has written as the answer to a row.
+func written(g *generator) rowAnswer {
 	text := string(g.buf)
 	var s string
 	if g.buf[0] == '"' && json.Unmarshal(g.buf, &s) == nil {

@@ -20,7 +20,6 @@ type job struct {
 	field    string // of the schema
 	schema   string
 	examples [][2]string // texts with their answers
-	labels   []string
 }
 
 // alone returns the request for one text.
