@@ -236,6 +236,10 @@ func TestPackFaults(t *testing.T) {
 			t.Errorf("%s: %s", kind, text)
 		}
 	}
+	// An answer does not depend on directives, whichever row they stand in.
+	if got := textOf(read(t, call(New(Config{}), flash, packOf(plainSchema, "[[sim:nonsense]] one", "two [[sim:slow=0s]]")))); got != `[{"id":"b0","answer":"one"},{"id":"b1","answer":"two"}]` {
+		t.Errorf("plain texts with directives: %s", got)
+	}
 	resp, text, err := send(t, s, t.Context(), flash, packOf(labelSchema, "A goal", "A law [[sim:400]]"))
 	if err != nil || resp.StatusCode != 400 {
 		t.Errorf("400: %v %s", err, text)

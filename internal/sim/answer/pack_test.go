@@ -11,7 +11,11 @@ import (
 	"github.com/genbatch/genbatch/internal/sim/wire"
 )
 
-const packInstruction = `Each line of the user's message is a JSON object with the id of a text and the text. Answer with a JSON array that has an object {"id":…,"answer":…} for each of them.`
+// The instruction has lines that would mean something to the answer to a single text: as the
+// description of a label, and as a request for a summary.
+const packInstruction = "Each line of the user's message is a JSON object with the id of a text and the text. Answer with a JSON array that has an object for each:\n" +
+	"\"id\": the id of the text\n" +
+	"\"answer\": what the text wants, be it cooking, a goal or a summary"
 
 // A job is what single requests and packs of them have in common.
 type job struct {
@@ -200,7 +204,8 @@ func TestPackIsKnown(t *testing.T) {
 	full := j.pack("A goal!", "This answer is not valid. A new law")
 	config := full[strings.Index(full, `,"generationConfig"`) : len(full)-1]
 	schema := config[strings.Index(config, `"responseSchema":`)+len(`"responseSchema":`) : len(config)-1]
-	system := `,"systemInstruction":{"parts":[{"text":"Take it easy."},{"text":` + quote(packInstruction) + `}]}`
+	instruction := strings.Replace(packInstruction, "a summary", "a law", 1) // or what is no pack would be summarized
+	system := `,"systemInstruction":{"parts":[{"text":"Take it easy."},{"text":` + quote(instruction) + `}]}`
 	inWords := `{"role":"user","parts":[{"text":` + quote(lines) + `},{"text":` + quote("Answer with JSON alone, by this JSON Schema:\n"+schema) + `}]}`
 	shown := turn("user", line("x", "A goal!")) + "," + turn("model", `[{"id":"x","answer":"sport"}]`) + ","
 	const labels, texts = `[{"id":"b","answer":"sport"},{"id":"c","answer":"politics"}]`, `[{"id":"b","answer":"A goal!"},{"id":"c","answer":"This answer is not valid. A new law"}]`
@@ -268,5 +273,50 @@ func TestPackLogprobs(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("log probabilities %v, and alone %v", got, want)
+	}
+}
+
+// erring returns the answer to a pack in which each row errs, and where its log probabilities
+// show a choice.
+func erring(t *testing.T, body string) (text string, choices []int) {
+	t.Helper()
+	q, e := wire.ParseRequest([]byte(body), wire.Google, false)
+	m, ok := wire.FindModel(wire.Google, flash)
+	if e != nil || !ok {
+		t.Fatal(e)
+	}
+	turn := Turn{Request: q, Prompt: q.Prompt(), Pack: q.Pack(), Model: &m, Dialect: wire.Google, Packs: Packs{Error: 1}, Classifiers: new(Classifiers)}
+	r := turn.Reply()
+	for _, c := range r.logprobs.Made {
+		choices = append(choices, c.At)
+	}
+	return r.text, choices
+}
+
+// A row that errs says as much of its choices as one that does not, and they stand where its
+// labels do.
+func TestErringChoices(t *testing.T) {
+	j := job{mime: "application/json", schema: `{"type":"OBJECT","properties":{
+		"topic":{"type":"STRING","enum":["a","much longer","x"]},"tone":{"type":"STRING","enum":["b","another one"]}},"propertyOrdering":["topic","tone"]}`}
+	text, choices := erring(t, j.pack("one", "two", "three"))
+	if len(choices) != 6 {
+		t.Fatalf("%d choices in three rows with two labels each", len(choices))
+	}
+	for i, at := range choices {
+		if name := []string{`"topic":"`, `"tone":"`}[i%2]; !strings.HasSuffix(text[:at], name) {
+			t.Errorf("choice %d follows %s, not %s", i, text[:at], name)
+		}
+	}
+}
+
+// How sure an answer is makes no other one.
+func TestErringConfidence(t *testing.T) {
+	j := job{mime: "application/json", schema: `{"type":"OBJECT","properties":{"confidence":{"type":"INTEGER"},"probability":{"type":"NUMBER"},"yes":{"type":"BOOLEAN"}}}`}
+	text, _ := erring(t, j.pack(packedTexts...))
+	for _, e := range elements(t, text) {
+		var got struct{ Confidence, Probability float64 }
+		if err := json.Unmarshal(e.Answer, &got); err != nil || got.Confidence != 50 || got.Probability != 0.5 {
+			t.Errorf("%v: %s", err, e.Answer)
+		}
 	}
 }
