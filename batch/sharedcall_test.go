@@ -79,7 +79,7 @@ func answeredParts(r *Request, tokens int64, alone ...int) Outcome {
 	for _, row := range r.Rows {
 		part := Part{Request: row, Outcome: Outcome{Consequence: Answered, Status: OK, Response: o.Response, Part: fmt.Sprint("id", row.Row)}}
 		if slices.Contains(alone, int(row.Row)) {
-			part.Outcome = Outcome{Consequence: Retry, Uncounted: true, Err: &Error{Kind: KindValidation, Message: "left out"}}
+			part.Outcome = Outcome{Consequence: Retry, Err: &Error{Kind: KindValidation, Message: "left out"}}
 		}
 		o.Parts = append(o.Parts, part)
 	}
@@ -169,23 +169,42 @@ func TestSharedCallRetries(t *testing.T) {
 	})
 }
 
-// A call that fails until its attempts are used up leaves each of its rows failed, and counts
-// as many as it had.
-func TestSharedCallFails(t *testing.T) {
+// A call that fails until its attempts are used up goes apart: one of its rows may be the cause,
+// and that one alone is failed in the end.
+func TestSharedCallGoesApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &sharingModel{outcome: func(r *Request, n int) Outcome {
-			if numbersOf(r)[0] == 9 {
-				return answeredParts(r, 1)
+			if slices.Contains(numbersOf(r), 2) {
+				return Outcome{Err: &Error{Kind: KindValidation, Message: "no"}}
 			}
-			return Outcome{Err: &Error{Kind: KindValidation, Message: "no"}}
+			return answeredParts(r, 1)
 		}}
 		s := newSink(t)
-		err := Run(t.Context(), Config{Model: m, Sink: s, MaxAttempts: 2, MaxFailures: FailureLimit{Rows: 3}}, calls(shared(9), shared(1, 2, 3)))
-		if s.count(Failed) != 3 || s.count(OK) != 1 {
-			t.Errorf("%d failed and %d ok, want 3 and 1", s.count(Failed), s.count(OK))
+		if err := Run(t.Context(), Config{Model: m, Sink: s, MaxAttempts: 2}, calls(shared(1, 2, 3))); err != nil {
+			t.Fatal(err)
 		}
-		if fmt.Sprint(err) != "too many rows ended without an answer: 3 of 4, the last with: no" {
-			t.Errorf("the run ended with %v", err)
+		slices.Sort(m.calls)
+		if want := []string{"[1 2 3]", "[1 2 3]", "[1]", "[2]", "[2]", "[3]"}; !slices.Equal(m.calls, want) {
+			t.Errorf("calls %v, want %v", m.calls, want)
+		}
+		if s.count(OK) != 2 || s.results[2].Status != Failed || s.results[2].Attempts != 4 || s.results[3].Attempts != 3 {
+			t.Errorf("%d rows are ok, and row 2 is %s after %d attempts", s.count(OK), s.results[2].Status, s.results[2].Attempts)
+		}
+	})
+}
+
+// A quota refuses calls for none of their rows: they do not become more calls for that.
+func TestSharedCallRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &sharingModel{outcome: func(*Request, int) Outcome {
+			return Outcome{Consequence: SlowDown, Err: &Error{Kind: KindQuota, HTTPStatus: 429, Message: "later"}}
+		}}
+		s := newSink(t)
+		if err := Run(t.Context(), Config{Model: m, Sink: s, MaxAttempts: 2}, calls(shared(1, 2, 3))); err != nil {
+			t.Fatal(err)
+		}
+		if s.count(Failed) != 3 || len(m.calls) != 2*quotaPerAttempt {
+			t.Errorf("%d rows are failed after %d calls, want 3 after %d", s.count(Failed), len(m.calls), 2*quotaPerAttempt)
 		}
 	})
 }
@@ -205,7 +224,7 @@ func TestSharedCallIsHalved(t *testing.T) {
 			}
 			o := Outcome{Consequence: Settled, Status: Blocked, Usage: &Usage{PromptTokenCount: 100}, Err: &Error{Kind: KindContent, Message: "blocked"}}
 			for _, half := range [][]int{rows[:len(rows)/2], rows[len(rows)/2:]} {
-				o.Parts = append(o.Parts, Part{Request: shared(half...), Outcome: Outcome{Consequence: Retry, Uncounted: true, Err: o.Err}})
+				o.Parts = append(o.Parts, Part{Request: shared(half...), Outcome: Outcome{Consequence: Retry, Err: o.Err}})
 			}
 			return o
 		}}

@@ -30,7 +30,7 @@ type History struct {
 	slowed    int            // of these, those refused for a quota
 	uncounted int            // of these, those marked as Outcome.Uncounted, and those lost to an outage
 	shared    int            // of these, those by which another row is counted
-	divided   int            // attempts of calls that were divided: each of these was another call
+	divided   int            // of these, those of calls that were divided: the row's call now is another one
 	bounded   map[reason]int // retries made under an outcome's own MaxRetries
 }
 
@@ -40,7 +40,7 @@ func (h *History) Tried() int {
 	if h == nil {
 		return 0
 	}
-	return h.attempts - h.slowed - h.uncounted
+	return h.attempts - h.divided - h.slowed - h.uncounted
 }
 
 // A tally is what the attempts of one row have come to that a call is for.
@@ -75,6 +75,7 @@ func newCall(req *Request) *call {
 // history returns what the attempts of one row of the call have come to.
 func (c *call) history(row *tally) *History {
 	h := c.History
+	h.divided += row.attempts - h.attempts // which may have been made in an earlier call
 	h.attempts, h.shared = row.attempts, row.shared
 	return &h
 }

@@ -2,7 +2,6 @@ package batch
 
 import (
 	"context"
-	"maps"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -111,7 +110,10 @@ func (r *run) attempt(c *call) []*call {
 		c.slowed++
 		c.due = end.Add(backoff(c.attempts, 0)) // RetryAfter often belongs to the quota of a minute
 	default:
-		r.retry(c, &o, theirs, begin, end)
+		if r.retry(c, &o, theirs, begin, end) {
+			o.Parts = apart(c, &o)
+			return r.divide(c, &o, begin, end)
+		}
 		if r.Later != nil && !c.ended {
 			r.later(c, &o)
 		}
@@ -119,8 +121,20 @@ func (r *run) attempt(c *call) []*call {
 	return []*call{c}
 }
 
+// apart has each row of a call asked alone.
+func apart(c *call, o *Outcome) (parts []Part) {
+	for _, row := range c.rows {
+		alone := *row.Request
+		alone.Changes = append(alone.Changes[:len(alone.Changes):len(alone.Changes)],
+			Change{Why: "shared call", Note: "asked again alone: the call that it shared has failed each time", Stream: alone.Stream})
+		parts = append(parts, Part{Request: &alone, Outcome: Outcome{Err: o.Err}})
+	}
+	return parts
+}
+
 // divide settles the rows that have shared the call, or makes them calls of their own. These
-// are due at once: they are other calls than the one that did not serve them.
+// are other calls than the one that did not serve them: they are due at once, and have all their
+// attempts before them. Each has fewer rows, so that it comes to an end.
 func (r *run) divide(c *call, o *Outcome, begin, end time.Time) (calls []*call) {
 	r.open.Add(int64(len(o.Parts)) - 1)
 	rows := make(map[ID]tally)
@@ -131,9 +145,7 @@ func (r *run) divide(c *call, o *Outcome, begin, end time.Time) (calls []*call) 
 	for i := range o.Parts {
 		p := &o.Parts[i]
 		part := newCall(p.Request)
-		part.History = c.History
-		part.divided++
-		part.bounded = maps.Clone(c.bounded)
+		part.History = History{attempts: c.attempts, divided: c.attempts}
 		for i := range part.rows {
 			request := part.rows[i].Request // which may have been changed since
 			part.rows[i] = rows[request.ID()]
@@ -143,15 +155,10 @@ func (r *run) divide(c *call, o *Outcome, begin, end time.Time) (calls []*call) 
 		switch o := &p.Outcome; {
 		case o.Consequence == Answered || o.Consequence == Settled:
 			e.results = append(e.results, r.settled(part, o, begin, end)...)
-		case r.soft.Err() != nil:
-			part.due = end
+		case r.Later != nil && r.soft.Err() == nil:
+			r.later(part, o)
 		default:
-			if r.retry(part, o, false, begin, end); !part.ended {
-				part.due = end
-				if r.Later != nil {
-					r.later(part, o)
-				}
-			}
+			part.due = end
 		}
 	}
 	r.tell(e)
@@ -211,9 +218,10 @@ func (r *run) paused() time.Duration {
 	return r.Paused()
 }
 
-// retry sets when the call's next attempt is due. If none is left, it settles the call.
-// theirs says that the endpoint is in trouble: then the attempt is none of the row's.
-func (r *run) retry(c *call, o *Outcome, theirs bool, begin, end time.Time) {
+// retry sets when the call's next attempt is due. If none is left, it settles the call, or
+// reports that its rows are to go apart, since any of them may be the cause. theirs says that the
+// endpoint is in trouble: then the attempt is none of the row's.
+func (r *run) retry(c *call, o *Outcome, theirs bool, begin, end time.Time) (goApart bool) {
 	theirs = theirs || o.Uncounted
 	switch {
 	case theirs:
@@ -233,16 +241,17 @@ func (r *run) retry(c *call, o *Outcome, theirs bool, begin, end time.Time) {
 		c.bounded[why]++
 		bounded = c.bounded[why]
 	}
+	spent := !theirs && (c.Tried() >= r.MaxAttempts || bounded > o.MaxRetries)
+	refused := !theirs && c.slowed >= quotaPerAttempt*r.MaxAttempts // for which no row can be the cause
 	switch {
-	case theirs:
-	case c.Tried() >= r.MaxAttempts,
-		c.slowed >= quotaPerAttempt*r.MaxAttempts,
-		bounded > o.MaxRetries:
+	case spent && !refused && len(c.rows) > 1:
+		return true
+	case spent || refused:
 		if o.Status == "" {
 			o.Status = Failed
 		}
 		r.settle(c, o, begin, end)
-		return
+		return false
 	}
 	if o.Refusal != "" {
 		r.tell(event{refusal: o.Refusal, err: o.Err})
@@ -255,7 +264,8 @@ func (r *run) retry(c *call, o *Outcome, theirs bool, begin, end time.Time) {
 			c.body = o.Next.Body
 		}
 	}
-	c.due = end.Add(backoff(max(1, c.attempts-c.divided), o.RetryAfter))
+	c.due = end.Add(backoff(c.attempts-c.divided, o.RetryAfter))
+	return false
 }
 
 // A reason tells apart the retries that have a bound of their own. An empty answer

@@ -159,12 +159,11 @@ func alone(row *batch.Request, o *batch.Outcome, why string) batch.Part {
 	return batch.Part{Request: noted(row, message.OneLine(why, 200)), Outcome: again(o)}
 }
 
-// again is the outcome of rows that are asked again in smaller calls. It uses up none of their
-// attempts, and each call can be divided only so often.
+// again is the outcome of rows that are asked again in smaller calls.
 func again(o *batch.Outcome) batch.Outcome {
 	e := o.Err
 	if e == nil {
 		e = &batch.Error{Kind: batch.KindValidation, HTTPStatus: http.StatusOK, Message: "the answer that several rows shared has none to this one"}
 	}
-	return batch.Outcome{Consequence: batch.Retry, Uncounted: true, Err: e}
+	return batch.Outcome{Consequence: batch.Retry, Err: e}
 }
