@@ -221,15 +221,16 @@ func TestPackIsKnown(t *testing.T) {
 		"corrected":                {turn("user", lines) + "," + turn("model", "[]") + "," + turn("user", "That is not valid: it has no items. Answer again."), config, labels},
 		"one row":                  {turn("user", line("b", "A goal!")), config, `[{"id":"b","answer":"sport"}]`},
 
-		"neither":                 {turn("user", lines), "", lines},
-		"another key in a line":   {turn("user", lines+"\n"+`{"id":"d","text":"e","f":"g"}`), system, lines + "\n" + `{"id":"d","text":"e","f":"g"}`},
-		"a number for an id":      {turn("user", `{"id":1,"text":"e"}`), system, `{"id":1,"text":"e"}`},
-		"another line":            {turn("user", lines+"\nand so on"), system, lines + "\nand so on"},
-		"instruction on its own":  {turn("user", "Hello."), system, "Hello."},
-		"schema of other objects": {turn("user", lines), strings.ReplaceAll(config, "answer", "reply"), ""},
+		"neither":                  {turn("user", lines), "", lines},
+		"another key in a line":    {turn("user", lines+"\n"+`{"id":"d","text":"e","f":"g"}`), system, lines + "\n" + `{"id":"d","text":"e","f":"g"}`},
+		"a number for an id":       {turn("user", `{"id":1,"text":"e"}`), system, `{"id":1,"text":"e"}`},
+		"another line":             {turn("user", lines+"\nand so on"), system, lines + "\nand so on"},
+		"instruction on its own":   {turn("user", "Hello."), system, "Hello."},
+		"schema of other objects":  {turn("user", lines), strings.ReplaceAll(config, "answer", "reply"), ""},
+		"another schema than told": {turn("user", lines), system + strings.ReplaceAll(config, "answer", "reply"), ""},
 	} {
 		got := textOf(answerTo(t, new(Classifiers), flash, `{"contents":[`+tt.turns+`]`+tt.more+`}`))
-		if got != tt.want && tt.want != "" || tt.want == "" && strings.Contains(got, "sport") && strings.Contains(got, `"b"`) {
+		if got != tt.want && tt.want != "" || tt.want == "" && (strings.Contains(got, `"answer"`) || !strings.Contains(got, `"reply"`)) {
 			t.Errorf("%s: %s, want %s", name, got, tt.want)
 		}
 	}
