@@ -66,7 +66,7 @@ type Tokens struct {
 }
 
 // Latency is how long the last attempts of rows took, in milliseconds. A row that shares the
-// call of another one does not count.
+// call of another one does not count; of those in one call, the first does.
 type Latency struct {
 	Rows        int64 // of which it is known; 0: the others are not known
 	Median, P95 float64

@@ -279,7 +279,7 @@ func (p *pairer) entryOf(s *Side, row *record.Row) *entry {
 	}
 	if r := row.Result; r != nil {
 		e.Model = cmp.Or(r.ModelVersion, r.Model)
-		if !row.Copied {
+		if n := len(r.Spent); !row.Copied && (n == 0 || r.Spent[n-1].Counts()) {
 			e.Latency = r.LatencyMS
 		}
 	}

@@ -54,8 +54,8 @@ type Figures struct {
 	Causes []Cause // the most frequent first; pending rows have none
 	Others int64   // rows of more causes, which are not told apart
 
-	Latency  Histogram // of each row's last attempt, in milliseconds
-	Input    Histogram // tokens of the final attempts' prompts
+	Latency  Histogram // of each row's last attempt, in milliseconds; of one that rows have shared, once
+	Input    Histogram // tokens of the final attempts' prompts, or the rows' shares of them
 	Output   Histogram // tokens of their answers, without thinking
 	Thoughts Histogram // tokens of thinking, 0 included
 
@@ -84,12 +84,15 @@ func (f *Fold) Add(r *Row) {
 	}
 	g := &f.figures
 	g.Pace.add(r.Result.At, r.Status == batch.OK)
-	byBatch := ""
+	byBatch, counts := "", true
 	if n := len(r.Result.Spent); n > 0 {
-		byBatch = r.Result.Spent[n-1].Batch
+		last := &r.Result.Spent[n-1]
+		byBatch, counts = last.Batch, last.Counts()
 	}
 	if byBatch == "" { // the latency of a row in a batch job is nobody's
-		g.Latency.Add(r.Result.LatencyMS)
+		if counts {
+			g.Latency.Add(r.Result.LatencyMS)
+		}
 	} else if r.Result.At.After(g.Batches[byBatch]) {
 		g.Batches[byBatch] = r.Result.At
 	}

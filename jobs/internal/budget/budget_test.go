@@ -332,3 +332,26 @@ func TestBell(t *testing.T) {
 	default:
 	}
 }
+
+// Of calls that rows shared in earlier runs, each row counts its share of the cost, and the answer
+// is as long as it was as a whole.
+func TestAddPastOfSharedCalls(t *testing.T) {
+	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	whole, shared := New(nil, price.Default(), price.Dollar), New(nil, price.Default(), price.Dollar)
+	spent := []batch.Spend{
+		{At: at, Model: "gemini-2.5-flash", Usage: answered(1001).Usage},
+		{At: at, Model: "gemini-2.5-flash", Most: answered(777).Usage},
+	}
+	whole.AddPast(&batch.Result{Model: "gemini-2.5-flash", Spent: spent})
+	for row := range 7 {
+		r := &batch.Result{Model: "gemini-2.5-flash"}
+		for _, s := range spent {
+			s.Share = batch.Share{Row: row, Of: 7}
+			r.Spent = append(r.Spent, s)
+		}
+		shared.AddPast(r)
+	}
+	if shared.spent != costs(1001) || shared.spent != whole.spent || shared.most != whole.most || shared.unknown != 1 || shared.longest != 1001 {
+		t.Errorf("spent %d, at most %d more for %d calls, the longest of %d tokens; want %d, %d, 1, 1001", shared.spent, shared.most, shared.unknown, shared.longest, costs(1001), whole.most)
+	}
+}

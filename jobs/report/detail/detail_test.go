@@ -158,3 +158,27 @@ func TestRequestMedia(t *testing.T) {
 		}
 	}
 }
+
+// Of a call that rows have shared, a row shows its share.
+func TestSharedCall(t *testing.T) {
+	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	usage := &batch.Usage{PromptTokenCount: 1000, CandidatesTokenCount: 50, TotalTokenCount: 1051}
+	d := aDetail("x")
+	d.Earlier, d.Usage = nil, &batch.Usage{PromptTokenCount: 250, CandidatesTokenCount: 13, TotalTokenCount: 263}
+	d.Result = &batch.Result{At: at, Attempts: 2, Part: "bcd", Spent: []batch.Spend{
+		{At: at, Model: "m", Usage: usage, Share: batch.Share{Row: 3, Of: 4}}, {At: at, Model: "m", Usage: usage, Share: batch.Share{Row: 1, Of: 2}},
+	}}
+	d.Spent = []jobs.AttemptCost{{Cost: 7, Known: true}, {Cost: 9, Known: true}}
+	s := newSheet(false)
+	writeMade(s, d)
+	text := strings.Join(strings.Fields(s.String()), " ")
+	for _, want := range []string{
+		"the call was for 2 rows: these are the row's share of its tokens and cost",
+		"m, prompt 250, thoughts 1, output 13, total 264, $0.000000000007, a share of 4 rows",
+		"m, prompt 500, thoughts 1, output 25, total 526, $0.000000000009, a share of 2 rows",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing in\n%s", want, s)
+		}
+	}
+}
