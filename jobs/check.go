@@ -87,6 +87,10 @@ func (j *Job) checkShares() error {
 	if !j.spec.SharesCalls() || j.media != nil {
 		return nil // or those alone can that have no media
 	}
+	if s := j.prompt.Schema(); s != nil && s.AllowsText() {
+		return spec.Errorf("put the text into an object, or leave rows_per_call out",
+			"rows_per_call is %d, and the schema allows an answer that is a text by itself, in which quotes would get lost", j.spec.RowsPerCall)
+	}
 	request, model, err := j.prompt.Common()
 	if err != nil {
 		return nil // the first row says what is wrong with it

@@ -3,6 +3,7 @@ package jobs
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -248,6 +249,41 @@ func TestRowsPerCallOfSet(t *testing.T) {
 		}
 		if len(kinds) != 1 {
 			t.Errorf("a call has rows of %d temperatures", len(kinds))
+		}
+	}
+}
+
+// What no row can share a call with is refused before anything is sent, with a way out.
+func TestRowsPerCallIsRefused(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*spec.Spec)
+		want   string
+	}{
+		"prompt":            {func(s *spec.Spec) { s.Classify, s.Prompt = nil, "{{.q}}" }, "does not go with prompt: and raw:"},
+		"raw":               {func(s *spec.Spec) { s.Classify, s.System, s.Raw = nil, "", &spec.Raw{Column: "q"} }, "does not go with prompt: and raw:"},
+		"too many":          {func(s *spec.Spec) { s.RowsPerCall = 1001 }, "can be at most 1000"},
+		"negative":          {func(s *spec.Spec) { s.RowsPerCall = -1 }, "cannot be negative"},
+		"log probabilities": {func(s *spec.Spec) { s.Classify.Confidence = spec.Logprobs }, "confidence: logprobs"},
+		"tools": {func(s *spec.Spec) {
+			s.Request = map[string]any{"tools": []any{map[string]any{"googleSearch": map[string]any{}}}}
+		}, "tools are used for one text at a time"},
+		"a stop sequence": {func(s *spec.Spec) {
+			s.Request = map[string]any{"generationConfig": map[string]any{"stopSequences": []any{"."}}}
+		}, "a stop sequence would end the answers of all rows"},
+		"a text by itself": {func(s *spec.Spec) {
+			s.Classify, s.Extract, s.Schema = nil, &spec.Extract{Text: "{{.q}}"}, spec.Schema(`{"$defs":{"t":{"enum":["a","b"]}},"$ref":"#/$defs/t"}`)
+		}, "a text by itself"},
+	} {
+		f := newPacks(t, 10)
+		tt.change(&f.spec)
+		f.input(notes(3)...)
+		_, err := f.run()
+		var fault *SpecError
+		if !errors.As(err, &fault) || !strings.Contains(err.Error(), tt.want) || fault.Hint == "" {
+			t.Errorf("%s: %v", name, err)
+		}
+		if calls := f.called(); len(calls) > 0 {
+			t.Errorf("%s: %d calls were made", name, len(calls))
 		}
 	}
 }

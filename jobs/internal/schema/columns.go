@@ -119,6 +119,13 @@ func (t *tree) object() (schema map[string]any, at string) {
 	return schema, at
 }
 
+// AllowsText reports whether an answer may be a text by itself, and no object or list, or whether
+// the schema does not say.
+func (s *Schema) AllowsText() bool {
+	types := s.tree.types(s.tree.root)
+	return len(types) == 0 || slices.Contains(types, "string")
+}
+
 // columnType returns the type of a column for what a schema allows.
 func (t *tree) columnType(schema any) batch.Type {
 	types := slices.DeleteFunc(t.types(schema), func(name string) bool { return name == "null" })
