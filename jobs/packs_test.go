@@ -287,3 +287,32 @@ func TestRowsPerCallIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// The job's own checks see the row whose part of an answer they judge, also when the answer
+// comes out of a batch job.
+func TestRowsPerCallChecksRows(t *testing.T) {
+	for _, tier := range []spec.List{nil, {"batch"}} {
+		f := newPacks(t, 10)
+		f.spec.Tier = tier
+		f.spec.Checks = spec.Checks{{Expr: `!(row.q startsWith "note 7 ")`, Message: "this one is not liked"}}
+		f.input(notes(40)...)
+		if _, err := f.run(); err != nil {
+			t.Fatal(err)
+		}
+		for i, row := range f.output("status", "error") {
+			switch {
+			case i == 7 && !strings.HasPrefix(row, "invalid the check"), i != 7 && !strings.HasPrefix(row, "ok"):
+				t.Errorf("%v: row %d: %s", tier, i, row)
+			}
+		}
+		alone := 0
+		for _, c := range f.called() {
+			if len(c) == 1 {
+				alone++
+			}
+		}
+		if alone != 2 { // and once more with what was wrong
+			t.Errorf("%v: %d calls of one row, want 2", tier, alone)
+		}
+	}
+}

@@ -2,7 +2,6 @@ package pack
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -93,12 +92,8 @@ func (m dividingModel) answered(r *batch.Request, o *batch.Outcome) (parts []bat
 			found++
 			own := *a
 			own.Text, own.FinishReason = texts[id], "STOP"
-			err := m.packer.Judge(row, &own)
-			if strings.TrimSpace(own.Text) == "" {
-				err = errors.New("it is empty")
-			}
-			if err != nil {
-				parts = append(parts, alone(row, o, fmt.Sprintf("its part of an answer to %d rows was not valid: %v", len(r.Rows), err)))
+			if strings.TrimSpace(own.Text) == "" || m.packer.Judge(row, &own) != nil {
+				parts = append(parts, alone(row, o, fmt.Sprintf("its part of an answer to %d rows was not valid", len(r.Rows))))
 				continue
 			}
 			parts = append(parts, batch.Part{Request: row, Outcome: batch.Outcome{
