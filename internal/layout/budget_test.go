@@ -36,7 +36,7 @@ var longPackages = map[string]exception{
 	"batch/quota":          {3990, "limits, what calls teach about them, and the day's ledger with what it does unread, all behind one lock"},
 	"jobs":                 {3330, "a job's life: what opens, asks, follows batches and writes is here in outline, and done in the rooms"},
 	"jobs/internal/output": {2650, "what becomes of a row, on its way to a file, to a program or to a reader's eye"},
-	"jobs/report":          {3620, "a file for each record: text and JSON of everything that commands say"},
+	"jobs/report":          {3640, "a file for each record: text and JSON of everything that commands say"},
 	"jobs/spec":            {3050, "a type for each group of keys, with how YAML writes it, what it refuses and how it is stored"},
 	"internal/sim/answer":  {2910, "an answer for each thing that can be asked for, right or wrong"},
 	"internal/sim":         {2620, "the server: the routes, the faults and the counts of every method of the API"},
@@ -67,7 +67,7 @@ var manyMethods = map[string]exception{
 
 // wideStructs are the structs that may have more fields.
 var wideStructs = map[string]exception{
-	"batch.Result":                  {18, "the record of the journal: flat, so that jq and DuckDB read it"},
+	"batch.Result":                  {20, "the record of the journal: flat, so that jq and DuckDB read it"},
 	"jobs.Job":                      {16, "what Open makes ready, and what a run of it shares with those who look and steer"},
 	"jobs.Progress":                 {17, "a record of figures, which only reports show"},
 	"jobs.Summary":                  {19, "a record of figures, which only reports show"},
@@ -77,7 +77,7 @@ var wideStructs = map[string]exception{
 	"internal/sim.Config":           {17, "what is simulated: a field for each thing that can be asked for"},
 	"jobs/internal/batchjob.Config": {16, "what the package is given by the job: a field for each part of it"},
 	"jobs/record.Sample":            {20, "a record of figures: flat, so that jq and DuckDB read it"},
-	"jobs/cost.Totals":              {16, "a record of figures, each of them added up on its own"},
+	"jobs/cost.Totals":              {18, "a record of figures, each of them added up on its own"},
 }
 
 // starts are the files that start goroutines, with who waits for them. Where nobody

@@ -94,7 +94,7 @@ var house = []floor{
 		{"jobs/internal/control", []string{"jobs/internal/budget", "jobs/internal/state", "jobs/internal/tier", "jobs/record", "jobs/spec", "batch", "batch/price", "batch/quota"}},
 	}},
 	{"rows as work", []room{
-		{"jobs/internal/work", []string{"jobs/internal/pack", "jobs/internal/prompt", "jobs/internal/media", "jobs/record", "jobs/spec", "reader", "batch", "batch/journal", "internal/message"}},
+		{"jobs/internal/work", []string{"jobs/internal/prompt", "jobs/internal/pack", "jobs/internal/media", "jobs/record", "jobs/spec", "reader", "batch", "batch/journal", "internal/message"}},
 	}},
 	{"batch jobs", []room{
 		{"jobs/internal/batchjob", []string{

@@ -89,10 +89,7 @@ type totalsJSON struct {
 	CopiedRows  int64                  `json:"copied_rows,omitempty"`
 	SavedUSD    *dollars               `json:"saved_usd,omitempty"` // by copying
 
-	Requests   int64 `json:"requests"`
-	Retries    int64 `json:"retries"`
-	Packs      int64 `json:"packs,omitempty"`       // calls that rows have shared
-	PackedRows int64 `json:"packed_rows,omitempty"` // that have their answers from them
+	requestsJSON
 
 	CostUSD       *dollars            `json:"cost_usd"`
 	UnpricedCalls int64               `json:"unpriced_calls"`
@@ -100,6 +97,14 @@ type totalsJSON struct {
 	unreportedJSON
 	billJSON
 	answersJSON
+}
+
+// requestsJSON counts calls.
+type requestsJSON struct {
+	Requests   int64 `json:"requests"`
+	Retries    int64 `json:"retries"`
+	Packs      int64 `json:"packs,omitempty"`       // calls that rows have shared
+	PackedRows int64 `json:"packed_rows,omitempty"` // that have their answers from them
 }
 
 // answersJSON is what the answers of an output say, and how far they can be believed.
@@ -149,8 +154,8 @@ func totalsOf(t *jobs.Totals) totalsJSON {
 	_, unpriced := t.CostUSD()
 	r := totalsJSON{
 		Rows: t.Rows, Status: t.Status, Problems: t.Problems, ChangedRows: t.Changed,
-		Requests: t.Attempts, Retries: t.Retries, Packs: t.Packs, PackedRows: t.Packed,
-		CostUSD: totalJSON(t), UnpricedCalls: unpriced, Models: make([]sorted[modelJSON], len(t.Models)),
+		requestsJSON: requestsJSON{t.Attempts, t.Retries, t.Packs, t.Packed},
+		CostUSD:      totalJSON(t), UnpricedCalls: unpriced, Models: make([]sorted[modelJSON], len(t.Models)),
 		unreportedJSON: unreportedJSON{t.Unreported, dollars(t.UnreportedMost), t.Bill.UnknownRows, nil},
 		billJSON:       billOf(t),
 		answersJSON:    answersJSON{Labels: t.Labels, Review: t.Review, Findings: t.Findings},
