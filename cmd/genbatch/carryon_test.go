@@ -43,3 +43,15 @@ func TestJobsThatStay(t *testing.T) {
 		}
 	}
 }
+
+// Rows that share calls take as many requests of a day as those of the run did.
+func TestCallsOfRowsThatAreLeft(t *testing.T) {
+	alone := &jobs.Totals{Rows: 100, Attempts: 130}
+	if n := callsOf(250, alone); n != 250 {
+		t.Errorf("250 rows take %d calls, want 250", n)
+	}
+	shared := &jobs.Totals{Rows: 100, Attempts: 13, Packs: 10}
+	if n := callsOf(250, shared); n != 33 { // 32.5
+		t.Errorf("250 rows take %d calls, where 100 took 13; want 33", n)
+	}
+}
