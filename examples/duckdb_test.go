@@ -10,6 +10,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/journal"
 )
 
 // findDuckDB returns the environment in which `duckdb` is the command line of DuckDB: the
@@ -200,5 +203,41 @@ func TestDuckDBFailures(t *testing.T) {
 	w.label(sim, 0, 7)
 	if n := w.values("SELECT count(*) AS v FROM labels WHERE status = 'ok'"); n[0] != "12" {
 		t.Errorf("%s tickets have labels, want 12", n[0])
+	}
+}
+
+// The journal of a job whose rows share calls is read by the same SQL: each ticket gets its own
+// part of the answer, and its share of the tokens.
+func TestDuckDBSharedAnswers(t *testing.T) {
+	unixOnly(t)
+	t.Parallel()
+	w := newWarehouse(t)
+	answer := []byte(`{"candidates":[{"content":{"parts":[{"text":"[{\"id\":\"bcd\",\"answer\":\"billing\"},{\"id\":\"fgh\",\"answer\":\"login\"},{\"id\":\"jkl\",\"answer\":\"other\"}]"}]}}],` +
+		`"usageMetadata":{"totalTokenCount":100},"modelVersion":"m"}`)
+	alone := []byte(`{"candidates":[{"content":{"parts":[{"text":"shipping"}]}}],"usageMetadata":{"totalTokenCount":40},"modelVersion":"m"}`)
+	var results []*batch.Result
+	for i, part := range []string{"bcd", "fgh", "jkl", ""} {
+		r := &batch.Result{Fingerprint: batch.Fingerprint{byte(i)}, Key: fmt.Sprint(1001 + i), Status: batch.OK, Response: alone, Spent: []batch.Spend{{}}}
+		if part != "" {
+			r.Part, r.Response, r.Spent[0].Share = part, answer, batch.Share{Row: i, Of: 3}
+		}
+		results = append(results, r)
+	}
+	j, err := journal.Open(journal.Config{Dir: filepath.Join(w.dir, "out", "labels.parquet.genbatch"), SegmentBytes: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The segments are so small that both have the shared answer.
+	if err := errors.Join(j.Write(results[:2]), j.Write(results[2:]), j.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.rows("-f", "journal.sql"); fmt.Sprint(n) != "[map[answers:4 status:ok tokens:140]]" {
+		t.Errorf("the journal has %v", n)
+	}
+	got := w.rows("-c", "SELECT id, text, total_tokens AS tokens, coalesce(part, 'alone') AS part FROM answers ORDER BY id")
+	want := "[map[id:1001 part:bcd text:billing tokens:33] map[id:1002 part:fgh text:login tokens:33] " +
+		"map[id:1003 part:jkl text:other tokens:34] map[id:1004 part:alone text:shipping tokens:40]]"
+	if fmt.Sprint(got) != want {
+		t.Errorf("the tickets have\n%v, want\n%v", got, want)
 	}
 }

@@ -10,6 +10,7 @@ const (
 	Torn    DamageKind = "torn"    // the end of the journal was unfinished; Open has cut it off
 	Corrupt DamageKind = "corrupt" // a line does not match its checksum
 	Blob    DamageKind = "blob"    // an answer's blob is missing or does not match its name
+	Answer  DamageKind = "answer"  // the line of an answer that rows share is missing or damaged
 	Header  DamageKind = "header"  // a segment does not begin with its header line
 	Gap     DamageKind = "gap"     // results are missing
 	Repeat  DamageKind = "repeat"  // a result comes a second time

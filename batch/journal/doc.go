@@ -23,7 +23,7 @@
 //
 //	{"format":"genbatch-journal","version":1,"first_seq":1,"crc32c":"e28c3588"}
 //
-// Every other line is a [batch.Result]:
+// Nearly every other line is a [batch.Result]:
 //
 //	{"seq":1,"fingerprint":"<32 hex digits>","occurrence":0,"status":"ok","row":1,...,
 //	 "response":{...},"crc32c":"1a2b3c4d"}
@@ -39,6 +39,26 @@
 // reads a journal. It can do so while the journal grows, when the last line may be
 // unfinished.
 //
+// Rows that have shared a call share its answer, which is kept once, in a line of its own
+// before theirs:
+//
+//	{"answer":"<32 hex digits>","response":{...},"crc32c":"1a2b3c4d"}
+//
+// Its name is the first half of the SHA-256 of the answer's bytes. If the answer is long, the
+// line has blob in place of response. The line of each of the rows has "part":"bcd", which
+// names the row's part of the answer, and "answer":"<32 hex digits>" in place of response. So
+//
+//	jq -cn 'foreach inputs as $line ({};
+//	    if $line.format then {} elif $line.seq then . else .[$line.answer // ""] = $line.response end;
+//	    if $line.seq then $line + {response: ($line.response // .[$line.answer // ""])} else empty end
+//	  )' results-*.jsonl
+//
+// gives each row its whole answer, and in DuckDB a join by answer does so, as in
+// examples/duckdb/journal.sql. Each segment has the answers of its results, so that an answer
+// may be written again in the next one. This is no new version of the format. A genbatch that
+// does not know such lines finds one that is no result, and refuses the journal without
+// changing it.
+//
 // Fingerprint and occurrence identify a row. If a row has several results, the last one
 // counts, unless an earlier one is settled and the last one is not.
 //
@@ -49,6 +69,8 @@
 // nothing else can be missing unnoticed:
 //
 //	{"pruned_from":5,"pruned_to":9,"crc32c":"1a2b3c4d"}
+//
+// An answer that rows share stays until the last of them is pruned.
 //
 // Pruning writes the lines to new segments, which together are a generation. Their names
 // say how often the journal has been pruned. First all segments of the generation except
@@ -68,5 +90,7 @@
 // trace of a crash. Open copies it to a torn file and cuts it off, so that the next write
 // begins on a new line, through the same code as any other write. Any other line or blob
 // that does not match its sum is damage. It stays where it is and is reported with its
-// place, its row counts as not settled, and the lines around it are read.
+// place, its row counts as not settled, and the lines around it are read. If it is an answer
+// that rows share, each of these rows is reported with its place, too. Since an answer is named
+// by its content, no row can get that of another one.
 package journal

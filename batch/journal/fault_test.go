@@ -14,11 +14,13 @@ import (
 )
 
 // groups are writes that together do all that Write can do: begin the journal, continue a
-// segment, write blobs, begin the next segment.
+// segment, write blobs, begin the next segment, write an answer that rows share, and refer to
+// it from another write.
 func groups() [][]*batch.Result {
 	blob := result(5)
 	blob.Response = fmt.Appendf(nil, `{"text":%q}`, strings.Repeat("x", 300))
-	return [][]*batch.Result{results(0, 2), results(2, 3), {result(4), blob}, results(6, 8)}
+	shared := pack(8, 11)
+	return [][]*batch.Result{results(0, 2), results(2, 3), {result(4), blob}, results(6, 8), shared[:2], shared[2:]}
 }
 
 func faultConfig(dir string) journal.Config {
@@ -68,6 +70,8 @@ func TestOrderOfWrites(t *testing.T) {
 		"|", "syncdir " + filepath.Base(filepath.Dir(dir)), "mkdir blobs", "syncdir dir", "create blob", "write blob", "sync blob", "rename blob", "syncdir blobs",
 		"open results-000002", "write results-000002", "write results-000002", "sync results-000002", "syncdir dir",
 		"|", "write results-000002", "sync results-000002",
+		"|", "open results-000003", "write results-000003", "write results-000003", "sync results-000003", "syncdir dir",
+		"|", "write results-000003", "sync results-000003",
 	}
 	if w := strings.Join(want, ", "); got != w {
 		t.Errorf("operations are\n%s\nwant\n%s", strings.ReplaceAll(got, "|, ", "\n"), strings.ReplaceAll(w, "|, ", "\n"))
@@ -132,8 +136,8 @@ func TestFaults(t *testing.T) {
 	t.Run("none", func(t *testing.T) {
 		dir := t.TempDir()
 		torn(t, dir)
-		if acked := run(t, dir, -1, false); len(acked) != 7 {
-			t.Errorf("%d results are acknowledged, want 7", len(acked))
+		if acked := run(t, dir, -1, false); len(acked) != 10 {
+			t.Errorf("%d results are acknowledged, want 10", len(acked))
 		}
 		total = len(ops)
 	})
@@ -178,7 +182,7 @@ func TestFaults(t *testing.T) {
 				has(t, j, want...)
 				rows, _ = all(t, j)
 				slices.Sort(rows)
-				if !slices.Equal(rows, []int64{0, 1, 2, 4, 5, 6, 7, 100}) {
+				if !slices.Equal(rows, []int64{0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 100}) {
 					t.Errorf("%s: All yields rows %v, want each once", what, rows)
 				}
 			})

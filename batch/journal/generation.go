@@ -139,11 +139,11 @@ func (j *Journal) removeBlobs() error {
 		return err
 	}
 	used := make(map[string]bool)
-	for c, err := range j.Candidates() {
+	for l, err := range j.allLines() {
 		if err != nil {
 			return err
 		}
-		if b := blobOf(c.body); b != "" {
+		if b := blobOf(l.body); l.ok && b != "" {
 			used[b] = true
 		}
 	}

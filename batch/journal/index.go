@@ -21,7 +21,8 @@ type Entry struct {
 	length  uint32 // without the line end
 }
 
-// Bytes returns the length of the result's line in bytes, without an answer in a blob.
+// Bytes returns the length of the result's line in bytes, without an answer that stands in a
+// blob or is shared.
 func (e Entry) Bytes() int { return int(e.length) }
 
 // entryOf returns a slot as an Entry.

@@ -53,17 +53,17 @@ type Journal struct {
 	// disk, so that a lookup does not wait for one.
 	mu       sync.Mutex
 	index    index
+	answers  map[answerID]place // the lines of answers that rows share
 	segments []segment
 	seq      int64 // of the last result
 	closed   bool
 
 	// wmu serialises Write and Close, and guards what they alone use.
-	wmu     sync.Mutex
-	err     error             // sticky
-	out     *durable.Appender // the last segment; nil if none has been begun
-	enc     encoder
-	encoded []encodedLine // the lines in enc
-	newest  string        // the last blob that was written, so that the folder for blobs is there; or empty
+	wmu    sync.Mutex
+	err    error             // sticky
+	out    *durable.Appender // the last segment; nil if none has been begun
+	enc    encoder
+	newest string // the last blob that was written, so that the folder for blobs is there; or empty
 }
 
 // A segment is one file of the journal.
@@ -217,7 +217,9 @@ func (j *Journal) keepAside(segment string, from, to int64) (name string, err er
 // journal's files away or changed them, the error is a [*LostError], in a [*batch.KeptError]
 // if these results could be kept even so.
 //
-// A Response must be JSON, as its type says. One that is not is kept as a JSON string.
+// A Response must be JSON, as its type says. One that is not is kept as a JSON string. Results
+// with a Part share answers: a Response that several of them have is kept once in each
+// segment.
 func (j *Journal) Write(rs []*batch.Result) error {
 	j.wmu.Lock()
 	defer j.wmu.Unlock()
@@ -233,24 +235,25 @@ func (j *Journal) Write(rs []*batch.Result) error {
 	}
 	kept := false
 	if err = ready(j); err == nil {
-		kept, err = j.commit(blobs)
+		kept, err = j.commit(rs, blobs)
 	}
 	if err != nil {
-		kept, j.err = rescue(j, blobs, kept, fmt.Errorf("journal %s: %w", j.config.Dir, err))
+		kept, j.err = rescue(j, rs, blobs, kept, fmt.Errorf("journal %s: %w", j.config.Dir, err))
 		if !kept {
 			return j.err
 		}
 		err = &batch.KeptError{Err: j.err}
 	}
 	for i, r := range rs {
-		r.Seq = j.encoded[i].head.seq
+		r.Seq = j.enc.results[i].head.seq
 	}
 	return err
 }
 
-// encode fills j.enc and j.encoded, and returns the answers that go to blobs.
+// encode fills j.enc, and returns the answers that go to blobs.
 func (j *Journal) encode(rs []*batch.Result) (blobs []blob, err error) {
-	j.enc.buf, j.encoded = j.enc.buf[:0], j.encoded[:0]
+	j.enc = encoder{buf: j.enc.buf[:0], results: j.enc.results[:0], answers: j.enc.answers[:0]}
+	shares := sharing{j: j}
 	seq := j.Last()
 	for _, r := range rs {
 		h := head{fingerprint: r.Fingerprint, occurrence: r.Occurrence, status: statusCode(string(r.Status))}
@@ -259,17 +262,19 @@ func (j *Journal) encode(rs []*batch.Result) (blobs []blob, err error) {
 		}
 		seq++
 		h.seq = seq
-		response := oneLine(r.Response)
-		if len(response) > j.config.BlobBytes {
+		var response []byte
+		if r.Part != "" {
+			h.shared, blobs = shares.add(r, blobs)
+		} else if response = oneLine(r.Response); len(response) > j.config.BlobBytes {
 			b := newBlob(response)
 			blobs = append(blobs, b)
 			h.blob = b.name
 		}
 		start := len(j.enc.buf)
-		if err := j.enc.add(r, seq, response, h.blob); err != nil {
+		if err := j.enc.add(r, h, response); err != nil {
 			return nil, fmt.Errorf("journal: row %d cannot be written: %w", r.Row, err)
 		}
-		j.encoded = append(j.encoded, encodedLine{head: h, offset: start, length: len(j.enc.buf) - start - 1})
+		j.enc.results = append(j.enc.results, encodedLine{head: h, offset: start, length: len(j.enc.buf) - start - 1})
 	}
 	if int64(len(j.enc.buf)) > maxGroup {
 		return nil, fmt.Errorf("journal: %d bytes of results are too much for one write", len(j.enc.buf))
@@ -280,7 +285,12 @@ func (j *Journal) encode(rs []*batch.Result) (blobs []blob, err error) {
 // commit makes durable what encode has prepared, and adds it to the index. written says that
 // the lines are in the segment, also if the error is that this is not where it was, or was
 // changed.
-func (j *Journal) commit(blobs []blob) (written bool, err error) {
+func (j *Journal) commit(rs []*batch.Result, blobs []blob) (written bool, err error) {
+	if j.out == nil && j.enc.borrowed { // a segment has the answers of all its results
+		if blobs, err = j.encode(rs); err != nil {
+			return false, err
+		}
+	}
 	// The blobs come first, because a whole line must not refer to a blob that is not.
 	// A crash in between leaves blobs to which no line refers; if the same answers are
 	// bought again, their lines will.
@@ -296,7 +306,7 @@ func (j *Journal) commit(blobs []blob) (written bool, err error) {
 		}
 	}
 	if j.out.Size() == 0 {
-		if _, err := j.out.Write(appendHeader(nil, j.encoded[0].head.seq)); err != nil {
+		if _, err := j.out.Write(appendHeader(nil, j.enc.results[0].head.seq)); err != nil {
 			return false, err
 		}
 	}
@@ -319,11 +329,14 @@ func (j *Journal) commit(blobs []blob) (written bool, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	at := len(j.segments) - 1
-	for _, p := range j.encoded {
+	for _, a := range j.enc.answers {
+		putAnswer(j, a.id, place{segment: uint16(at), offset: uint32(start + int64(a.offset)), length: uint32(a.length)})
+	}
+	for _, p := range j.enc.results {
 		j.index.put(p.head, uint16(at), uint32(start+int64(p.offset)), uint32(p.length))
 	}
 	j.segments[at].size = j.out.Size()
-	j.seq = j.encoded[len(j.encoded)-1].head.seq
+	j.seq = j.enc.results[len(j.enc.results)-1].head.seq
 	return true, err
 }
 

@@ -442,10 +442,17 @@ func TestConcurrentUse(t *testing.T) {
 	c := journal.Config{Dir: dir, SegmentBytes: 4000, FS: unsynced}
 	j := open(t, c)
 	const groups, size = 60, 5
+	group := func(g int) []*batch.Result {
+		if g%2 == 0 {
+			return results(g*size, (g+1)*size)
+		}
+		return pack(g*size, (g+1)*size)
+	}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for g := range groups {
-			if err := j.Write(results(g*size, (g+1)*size)); err != nil {
+			rs := group(g)
+			if err := errors.Join(j.Write(rs[:2]), j.Write(rs[2:])); err != nil {
 				t.Error(err)
 			}
 		}
@@ -495,5 +502,7 @@ func TestConcurrentUse(t *testing.T) {
 		}
 	})
 	wg.Wait()
-	has(t, j, results(0, groups*size)...)
+	for g := range groups {
+		has(t, j, group(g)...)
+	}
 }

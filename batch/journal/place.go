@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/durable"
 )
 
@@ -147,7 +148,7 @@ func (e *LostError) changed() string {
 // that is the cause, and rescue saves what it can. It copies a segment that has lost its name
 // while it is still open. If a file was changed, it writes the new results to a segment of
 // their own. kept says whether these count; written, whether the open segment has them.
-func rescue(j *Journal, blobs []blob, written bool, err error) (kept bool, _ error) {
+func rescue(j *Journal, rs []*batch.Result, blobs []blob, written bool, err error) (kept bool, _ error) {
 	lost := &LostError{Dir: j.config.Dir}
 	if j.out != nil {
 		lost.moved, _ = errors.AsType[*durable.MovedError](j.out.InPlace())
@@ -158,7 +159,7 @@ func rescue(j *Journal, blobs []blob, written bool, err error) (kept bool, _ err
 	}
 	switch {
 	case lost.resized != nil:
-		kept = keepApart(j, blobs, lost)
+		kept = keepApart(j, rs, blobs, lost)
 	case lost.moved == nil:
 		return false, err
 	case !lost.moved.Removed: // whoever has the file has all of it
@@ -167,7 +168,13 @@ func rescue(j *Journal, blobs []blob, written bool, err error) (kept bool, _ err
 		lost.Before = len(j.segments) - 1
 		var lines int
 		lost.Kept, lines, lost.Err = j.out.Rescue()
-		lost.Results = max(0, lines-1) // without the header
+		lines-- // the header
+		for _, p := range j.answers {
+			if int(p.segment) == lost.Before {
+				lines-- // no result either
+			}
+		}
+		lost.Results = max(0, lines)
 		kept = written && lost.Err == nil
 	}
 	if lost.Before == 0 && lost.Err == nil && (lost.Kept == "" || filepath.Dir(lost.Kept) == j.config.Dir) {
@@ -177,16 +184,16 @@ func rescue(j *Journal, blobs []blob, written bool, err error) (kept bool, _ err
 }
 
 // keepApart writes what encode has prepared to a segment of its own, after a changed one.
-func keepApart(j *Journal, blobs []blob, lost *LostError) (kept bool) {
+func keepApart(j *Journal, rs []*batch.Result, blobs []blob, lost *LostError) (kept bool) {
 	if j.out != nil {
 		j.out.Close() // all of it is synced, as far as it is still there
 		j.out = nil
 	}
 	j.newest = "" // the folder may be gone
-	if kept, lost.Err = j.commit(blobs); lost.Err != nil {
+	if kept, lost.Err = j.commit(rs, blobs); lost.Err != nil {
 		return false
 	}
-	lost.Kept, lost.Results = j.out.Path(), len(j.encoded)
+	lost.Kept, lost.Results = j.out.Path(), len(j.enc.results)
 	return kept
 }
 
@@ -211,6 +218,6 @@ func reread(j *Journal) (gone int64, err error) {
 			seg.f.Close()
 		}
 	}
-	j.index, j.segments = now.index, now.segments
+	j.index, j.answers, j.segments = now.index, now.answers, now.segments
 	return max(0, gone), nil
 }

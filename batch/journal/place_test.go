@@ -245,3 +245,46 @@ func appendText(path, text string) error {
 	_, err = f.WriteString(text)
 	return errors.Join(err, f.Close())
 }
+
+// What is kept of a journal that another program takes away or changes has the answers that its
+// rows share, also those that a Write before had written.
+func TestLostShared(t *testing.T) {
+	for name, tt := range map[string]struct {
+		lose    func(dir string) error
+		gone    int64
+		results int   // in the file that is kept
+		bytes   int64 // of a segment
+	}{
+		"deleted":                     {func(dir string) error { return os.Remove(filepath.Join(dir, "results-000001.jsonl")) }, 0, 7, 0},
+		"an earlier segment deleted":  {func(dir string) error { return os.Remove(filepath.Join(dir, "results-000002.jsonl")) }, 3, 3, 500},
+		"truncated":                   {func(dir string) error { return os.Truncate(filepath.Join(dir, "results-000001.jsonl"), 100) }, 4, 3, 0},
+		"appended to":                 {func(dir string) error { return appendText(filepath.Join(dir, "results-000001.jsonl"), "garb") }, 0, 3, 0},
+		"cut in the middle of a line": {func(dir string) error { return os.Truncate(filepath.Join(dir, "results-000001.jsonl"), 900) }, 3, 3, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			j := open(t, journal.Config{Dir: dir, SegmentBytes: tt.bytes})
+			rs := pack(0, 6)
+			write(t, j, rs[:3]...)
+			write(t, j, result(7))
+			if err := tt.lose(dir); err != nil {
+				t.Fatal(err)
+			}
+			err := j.Write(rs[3:])
+			lost, ok := errors.AsType[*journal.LostError](err)
+			if !ok || lost.Gone != tt.gone || lost.Err != nil || lost.Results != tt.results {
+				t.Fatalf("Write returns %v: %+v", err, lost)
+			}
+			if want := 7 - tt.gone; j.Rows()[batch.OK] != want {
+				t.Errorf("rows are %v, want %d", j.Rows(), want)
+			}
+			has(t, j, rs[3:]...)
+			j.Close()
+			j = open(t, journal.Config{Dir: dir})
+			has(t, j, rs[3:]...)
+			if n := j.Rows()[batch.OK]; n != 7-tt.gone {
+				t.Errorf("the next Open finds %d rows, want %d", n, 7-tt.gone)
+			}
+		})
+	}
+}

@@ -49,7 +49,7 @@ func fill(t *testing.T, v reflect.Value, n *int64) {
 func encoded(t testing.TB, r *batch.Result) []byte {
 	t.Helper()
 	var e encoder
-	if err := e.add(r, r.Seq, r.Response, ""); err != nil {
+	if err := e.add(r, head{seq: r.Seq}, r.Response); err != nil {
 		t.Fatal(err)
 	}
 	body, ok := durable.VerifySum(e.buf[:len(e.buf)-1])

@@ -19,7 +19,7 @@ type Candidate struct {
 	Superseded bool // another result of its row counts
 	Orphaned   bool // the last [Pass] has not met its row
 	Status     batch.Status
-	Bytes      int64 // its size in the segment; a blob is not included
+	Bytes      int64 // its size in the segment, without a blob and without an answer that rows share
 
 	body []byte // valid until the next candidate
 }
@@ -27,7 +27,7 @@ type Candidate struct {
 // Result returns the result, without its Response.
 func (c *Candidate) Result() (*batch.Result, error) {
 	r := new(batch.Result)
-	if _, err := decode(bytes.Clone(c.body), r); err != nil {
+	if _, _, err := decode(bytes.Clone(c.body), r); err != nil {
 		return nil, err
 	}
 	r.Response = nil
@@ -150,7 +150,7 @@ func (j *Journal) Prune(remove func(*Candidate) bool) error {
 // rewrite writes the next generation. All its other segments are finished before the
 // first one takes its name, with which the whole generation begins to count.
 func (j *Journal) rewrite(remove func(*Candidate) bool) error {
-	r := &rewriter{fs: j.config.FS, dir: j.config.Dir, generation: j.generation + 1, max: j.config.SegmentBytes}
+	r := &rewriter{j: j, generation: j.generation + 1, max: j.config.SegmentBytes}
 	defer r.abort()
 	if err := r.next(); err != nil {
 		return err
@@ -171,8 +171,7 @@ func (j *Journal) rewrite(remove func(*Candidate) bool) error {
 
 // A rewriter writes the segments of a generation.
 type rewriter struct {
-	fs         durable.FS
-	dir        string
+	j          *Journal // which is rewritten
 	generation int
 	max        int64
 
@@ -181,6 +180,7 @@ type rewriter struct {
 	buf    *bufio.Writer
 	number int
 	size   int64
+	has    map[answerID]bool // the answers in the current segment
 
 	seq    int64 // of the last result that has been written or marked as pruned
 	pruned span  // the results that have been left out and not yet marked
@@ -200,10 +200,7 @@ func (r *rewriter) take(l line, c *Candidate, remove func(*Candidate) bool) erro
 				return nil
 			}
 			return r.leaveOut(span{h.seq, h.seq})
-		} else if again {
-			return r.copy(l.text)
-		}
-		if err := r.copy(l.text); err != nil {
+		} else if err := r.copyResult(l.text, h.shared); err != nil || again {
 			return err
 		}
 		r.seq = h.seq
@@ -215,6 +212,8 @@ func (r *rewriter) take(l line, c *Candidate, remove func(*Candidate) bool) erro
 		return nil
 	case l.ok && bytes.HasPrefix(l.body, []byte(startHeader)):
 		return nil // this one stands where no header belongs
+	case l.ok && bytes.HasPrefix(l.body, []byte(startAnswer)):
+		return nil // it comes with the first result that needs it, if one is kept
 	}
 	return r.copy(l.text) // damaged
 }
@@ -247,12 +246,50 @@ func (r *rewriter) flush() error {
 	return nil
 }
 
-// copy writes a line unchanged.
-func (r *rewriter) copy(text []byte) error {
+// copyResult copies the line of a result, and before it that of its answer, unless the segment
+// has that already. A result whose answer is damaged stays so.
+func (r *rewriter) copyResult(text []byte, shared answerID) error {
 	if err := r.flush(); err != nil {
 		return err
 	}
-	if r.size > 0 && r.size+int64(len(text))+1 > r.max {
+	p, known := r.j.answers[shared]
+	size := int64(len(text)) + 1
+	if known && (!r.has[shared] || r.size+size > r.max) {
+		if err := r.begin(int64(p.length) + 1 + size); err != nil {
+			return err
+		}
+		_, answer, err := r.j.bytes(p.segment, int64(p.offset), p.end())
+		if err != nil {
+			return err
+		}
+		if _, ok := durable.VerifySum(answer); ok {
+			r.has[shared] = true
+			if err := r.copy(answer); err != nil {
+				return err
+			}
+		}
+	}
+	return r.copy(text)
+}
+
+// copy writes a line unchanged.
+func (r *rewriter) copy(text []byte) error {
+	if err := r.begin(int64(len(text)) + 1); err != nil {
+		return err
+	}
+	r.size += int64(len(text)) + 1
+	if _, err := r.buf.Write(text); err != nil {
+		return err
+	}
+	return r.buf.WriteByte('\n')
+}
+
+// begin makes a segment ready for so many bytes more, after the mark of what has been left out.
+func (r *rewriter) begin(size int64) error {
+	if err := r.flush(); err != nil {
+		return err
+	}
+	if r.size > 0 && r.size+size > r.max {
 		if err := r.finish(); err != nil {
 			return err
 		}
@@ -263,15 +300,9 @@ func (r *rewriter) copy(text []byte) error {
 	if r.size == 0 {
 		n, err := r.buf.Write(appendHeader(nil, r.seq+1))
 		r.size += int64(n)
-		if err != nil {
-			return err
-		}
-	}
-	r.size += int64(len(text)) + 1
-	if _, err := r.buf.Write(text); err != nil {
 		return err
 	}
-	return r.buf.WriteByte('\n')
+	return nil
 }
 
 // next begins a segment.
@@ -281,14 +312,14 @@ func (r *rewriter) next() error {
 		return fmt.Errorf("%d segments are as many as a journal can have", maxSegments)
 	}
 	var err error
-	if r.out, err = r.fs.CreateFile(filepath.Join(r.dir, segmentName(r.generation, r.number))); err != nil {
+	if r.out, err = r.j.config.FS.CreateFile(filepath.Join(r.j.config.Dir, segmentName(r.generation, r.number))); err != nil {
 		return err
 	}
 	if r.number == 1 {
 		r.first = r.out
 	}
 	r.buf = bufio.NewWriterSize(r.out, 256<<10)
-	r.size = 0
+	r.size, r.has = 0, make(map[answerID]bool)
 	return nil
 }
 

@@ -61,11 +61,16 @@ func (j *Journal) segmentFile(at int) (*os.File, string, error) {
 }
 
 // decodeLine decodes the result in a line, with its answer, to r. The line's sum must have
-// been checked. r shares memory with the line.
-func (j *Journal) decodeLine(segment string, l line, r *batch.Result) (*batch.Result, error) {
-	blob, err := decode(l.body, r)
+// been checked. r shares memory with the line, and with last.
+func (j *Journal) decodeLine(segment string, l line, r *batch.Result, last *lastAnswer) (*batch.Result, error) {
+	shared, blob, err := decode(l.body, r)
 	if err != nil {
 		return nil, fmt.Errorf("journal %s: %s, byte %d: %w", j.config.Dir, segment, l.offset, err)
+	}
+	if (shared != answerID{}) {
+		if r.Response, err = readAnswer(j, segment, l, shared, last); err != nil {
+			return nil, err
+		}
 	}
 	if blob != "" {
 		if r.Response, err = j.readBlob(blob); err != nil {
@@ -104,6 +109,7 @@ func (j *Journal) yieldSegment(seg segment, yield func(*batch.Result, error) boo
 		return false
 	}
 	defer f.Close()
+	var last lastAnswer
 	for l, err := range lines(io.LimitReader(f, seg.size)) {
 		if err != nil {
 			yield(nil, fmt.Errorf("journal %s: %s: %w", j.config.Dir, seg.name, err))
@@ -115,11 +121,11 @@ func (j *Journal) yieldSegment(seg segment, yield func(*batch.Result, error) boo
 			}
 			continue
 		}
-		if !l.ok || bytes.HasPrefix(l.body, []byte(startHeader)) || bytes.HasPrefix(l.body, []byte(startPruned)) {
-			continue // neither a header, damaged or not, nor a mark of pruned results is a result
+		if !l.ok || !bytes.HasPrefix(l.body, []byte(startRecord)) {
+			continue // a header, damaged or not, a mark of pruned results, or an answer
 		}
 		l.body = bytes.Clone(l.body)
-		r, err := j.decodeLine(seg.name, l, new(batch.Result))
+		r, err := j.decodeLine(seg.name, l, new(batch.Result), &last)
 		if _, damaged := errors.AsType[*Damage](err); !yield(r, err) || err != nil && !damaged {
 			return false
 		}

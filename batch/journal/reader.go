@@ -11,12 +11,13 @@ import (
 )
 
 // A Reader reads many results with less work for each than [Journal.Read]. One read of the
-// file covers lines that stand near each other, and the results are reused. A Reader is
-// for one goroutine.
+// file covers lines that stand near each other, the results are reused, and an answer that
+// several of them share is read once and shares its memory. A Reader is for one goroutine.
 type Reader struct {
 	j       *Journal
 	order   []int // the places of the entries, in the order of the journal
 	results []batch.Result
+	last    lastAnswer
 }
 
 // NewReader returns a Reader of the journal.
@@ -61,7 +62,7 @@ func (r *Reader) Read(entries []Entry, each func(i int, result *batch.Result, er
 			from := int(entries[i].offset - first.offset)
 			to := from + int(entries[i].length)
 			l := line{offset: int64(entries[i].offset), text: text[min(from, len(text)):min(to, len(text))]}
-			result, err := r.j.read(name, l, &r.results[i])
+			result, err := r.j.read(name, l, &r.results[i], &r.last)
 			each(i, result, err)
 		}
 		rest = rest[n:]
@@ -74,6 +75,7 @@ func (r *Reader) Release() {
 	for i := range r.results {
 		r.results[i].Response = nil
 	}
+	r.last = lastAnswer{}
 }
 
 // end returns where the line ends.
@@ -89,7 +91,7 @@ func (j *Journal) Read(e Entry) (*batch.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return j.read(name, line{offset: int64(e.offset), text: text}, new(batch.Result))
+	return j.read(name, line{offset: int64(e.offset), text: text}, new(batch.Result), nil)
 }
 
 // bytes returns the bytes of a segment between from and to, or fewer if the segment ends
@@ -110,9 +112,9 @@ func (j *Journal) bytes(segment uint16, from, to int64) (name string, text []byt
 }
 
 // read checks the sum of a line and decodes the line to r.
-func (j *Journal) read(name string, l line, r *batch.Result) (*batch.Result, error) {
+func (j *Journal) read(name string, l line, r *batch.Result, last *lastAnswer) (*batch.Result, error) {
 	if l.body, l.ok = durable.VerifySum(l.text); !l.ok {
 		return nil, corrupt(name, l)
 	}
-	return j.decodeLine(name, l, r)
+	return j.decodeLine(name, l, r, last)
 }

@@ -24,16 +24,19 @@ const (
 	startPruned = `{"pruned_from":`
 	fieldPruned = `,"pruned_to":`
 	startRecord = `{"seq":`
+	startAnswer = `{"answer":"`
 	fieldFinger = `,"fingerprint":"`
 	fieldOccur  = `","occurrence":`
 	fieldStatus = `,"status":"`
 	fieldAnswer = `,"response":`
 	fieldBlob   = `,"blob":"`
+	fieldShared = `,"answer":"`
 
 	// maxNumber is the largest seq and occurrence: they have at most 18 digits.
 	maxNumber = 999_999_999_999_999_999
 
-	blobLen = len(fieldBlob) + 2*sha256.Size + len(`"`)
+	blobLen   = len(fieldBlob) + 2*sha256.Size + len(`"`)
+	sharedLen = len(fieldShared) + 2*len(answerID{}) + len(`"`)
 )
 
 // A header is the first line of a segment.
@@ -73,21 +76,28 @@ type head struct {
 	seq         int64
 	fingerprint batch.Fingerprint
 	occurrence  int
-	status      uint8  // see statusCode
-	blob        string // the name of the blob, or empty
+	status      uint8    // see statusCode
+	shared      answerID // the answer that it shares, or zero
+	blob        string   // the name of the blob, or empty
 }
 
 // An encoder writes lines into a buffer, which every Write reuses.
 type encoder struct {
-	buf []byte
+	buf     []byte
+	results []encodedLine   // the lines in buf of results
+	answers []encodedAnswer // and of answers that they share
+
+	// borrowed says that a result in buf needs an answer that is not there, but in the last
+	// segment.
+	borrowed bool
 }
 
-// add appends the line of r. If blob is not empty, the line names that blob in place of
-// response.
-func (e *encoder) add(r *batch.Result, seq int64, response []byte, blob string) error {
+// add appends the line of r, which gets its seq, its shared answer and its blob from h. If
+// h has one of these two, the line names it in place of response.
+func (e *encoder) add(r *batch.Result, h head, response []byte) error {
 	start := len(e.buf)
 	b := append(e.buf, startRecord...)
-	b = strconv.AppendInt(b, seq, 10)
+	b = strconv.AppendInt(b, h.seq, 10)
 	b = append(b, fieldFinger...)
 	b = hex.AppendEncode(b, r.Fingerprint[:])
 	b = append(b, fieldOccur...)
@@ -99,17 +109,26 @@ func (e *encoder) add(r *batch.Result, seq int64, response []byte, blob string) 
 	if err != nil {
 		return err
 	}
+	e.buf = durable.AppendSum(appendAnswer(b, response, h.shared, h.blob), start)
+	return nil
+}
+
+// appendAnswer appends the last member of a line, which is a response or says where it is.
+func appendAnswer(b, response []byte, shared answerID, blob string) []byte {
 	switch {
+	case shared != answerID{}:
+		b = append(b, fieldShared...)
+		b = hex.AppendEncode(b, shared[:])
+		return append(b, '"')
 	case blob != "":
 		b = append(b, fieldBlob...)
 		b = append(b, blob...)
-		b = append(b, '"')
+		return append(b, '"')
 	case len(response) > 0:
 		b = append(b, fieldAnswer...)
-		b = append(b, response...)
+		return append(b, response...)
 	}
-	e.buf = durable.AppendSum(b, start)
-	return nil
+	return b
 }
 
 // oneLine returns a response as JSON without a line break. It does not validate one that
@@ -134,11 +153,11 @@ func oneLine(response json.RawMessage) []byte {
 	return text
 }
 
-// parseHead reads the first four fields of a body and the blob's name at its end. It reads
-// nothing between, because a scan has millions of lines to read.
+// parseHead reads the first four fields of a body, and at its end the name of the blob or of
+// the shared answer. It reads nothing between, because a scan has millions of lines to read.
 func parseHead(body []byte) (h head, ok bool) {
 	h, _, ok = parseStart(body)
-	h.blob = blobOf(body)
+	h.shared, h.blob = sharedOf(body), blobOf(body)
 	return h, ok
 }
 
@@ -193,31 +212,36 @@ func cutNumber(s []byte, prefix string) (n int64, rest []byte, ok bool) {
 	return n, s[i:], i == 1 || i > 1 && s[0] != '0'
 }
 
-// decode decodes the result that has this body to r, and reuses the memory of r. The
-// answer shares memory with body. It is not parsed, because the sum says that it is as it
-// was written. The first `,"response":` in body is the field's name: no field before it
-// can hold these bytes, since quotes inside of strings are escaped.
-func decode(body []byte, r *batch.Result) (blob string, err error) {
-	blob = blobOf(body)
+// decode decodes the result that has this body to r, and reuses the memory of r. It returns
+// where the answer is, if it is not in the line. The answer shares memory with body. It is
+// not parsed, because the sum says that it is as it was written. The first `,"response":` in
+// body is the field's name: no field before it can hold these bytes, since quotes inside of
+// strings are escaped.
+func decode(body []byte, r *batch.Result) (shared answerID, blob string, err error) {
+	shared, blob = sharedOf(body), blobOf(body)
+	elsewhere := 0 // bytes that say where the answer is
+	if blob != "" {
+		elsewhere = blobLen
+	} else if (shared != answerID{}) {
+		elsewhere = sharedLen
+	}
 	switch rest, ok := decodePlain(body, r); {
 	case !ok:
-	case blob == "" && len(rest) == 0, blob != "" && len(rest) == blobLen:
-		return blob, nil
-	case blob == "" && bytes.HasPrefix(rest, []byte(fieldAnswer)):
+	case len(rest) == elsewhere:
+		return shared, blob, nil
+	case elsewhere == 0 && bytes.HasPrefix(rest, []byte(fieldAnswer)):
 		r.Response = slices.Clip(rest[len(fieldAnswer):]) // other lines follow in its memory
-		return "", nil
+		return shared, blob, nil
 	}
 	*r = batch.Result{}
-	cut := len(body)
+	cut := len(body) - elsewhere
 	var response json.RawMessage
-	if blob != "" {
-		cut -= blobLen
-	} else if i := bytes.Index(body, []byte(fieldAnswer)); i >= 0 {
+	if i := bytes.Index(body, []byte(fieldAnswer)); i >= 0 && elsewhere == 0 {
 		cut, response = i, body[i+len(fieldAnswer):]
 	}
 	if err := json.Unmarshal(append(bytes.Clone(body[:cut]), '}'), r); err != nil {
-		return "", err
+		return shared, blob, err
 	}
 	r.Response = response
-	return blob, nil
+	return shared, blob, nil
 }

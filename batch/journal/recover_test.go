@@ -313,6 +313,7 @@ func TestOpenErrors(t *testing.T) {
 func FuzzRecover(f *testing.F) {
 	whole := segmentOf(f, results(0, 3)...)
 	lines := bytes.SplitAfter(whole, []byte("\n"))
+	shared := segmentOf(f, append(pack(4, 7), result(8))...)
 	broken := bytes.Clone(whole)
 	broken[len(lines[0])+len(lines[1])-1] = 'x'
 	for _, seed := range [][]byte{
@@ -324,6 +325,11 @@ func FuzzRecover(f *testing.F) {
 		[]byte(signed(`{"seq":999999999999999999,"fingerprint":"00000000000000000000000000000000","occurrence":999999999999999999,"status":"ok"`)),
 		[]byte(signed(`{"seq":1,"fingerprint":"00000000000000000000000000000000","occurrence":0,"status":"ok","blob":"` + strings.Repeat("/", 64) + `"`)),
 		[]byte(signed(`{"format":"genbatch-journal","version":1,"first_seq":9223372036854775807`)),
+		shared, shared[:len(shared)-200], bytes.Replace(shared, []byte("answer 5"), []byte("answer 6"), 1),
+		bytes.Join(slices.Delete(bytes.SplitAfter(shared, []byte("\n")), 1, 2), nil), bytes.Replace(shared, []byte("}\n{"), []byte("}x{"), 2),
+		[]byte(signed(`{"answer":"00000000000000000000000000000000"`)), []byte(signed(`{"answer":"0`)),
+		[]byte(signed(`{"answer":"00000000000000000000000000000000","response":`) + signed(`{"seq":1,"fingerprint":"00000000000000000000000000000000","occurrence":0,"status":"ok","answer":"00000000000000000000000000000000"`)),
+		[]byte(signed(`{"answer":"00000000000000000000000000000000","blob":"` + strings.Repeat("0", 64) + `"`)),
 	} {
 		f.Add(seed)
 	}
@@ -358,19 +364,21 @@ func FuzzRecover(f *testing.F) {
 		if got := read(t, dir, first); !bytes.HasPrefix(got, data[:len(data)-int(kept)]) {
 			t.Fatal("bytes were lost that are not kept aside")
 		}
-		mine := result(1)
-		mine.Fingerprint = batch.Fingerprint{0: 0xfe, 15: 0xfe}
-		if err := j.Write([]*batch.Result{mine}); err != nil {
-			if j.Last() < 999_999_999_999_999_999 {
+		mine := append(pack(5, 7), result(1))
+		for i, r := range mine {
+			r.Fingerprint = batch.Fingerprint{0: 0xfe, 1: byte(i), 15: 0xfe}
+		}
+		if err := j.Write(mine); err != nil {
+			if j.Last() < 999_999_999_999_999_999-int64(len(mine)) {
 				t.Fatal(err)
 			}
 			return // there is no larger seq
 		}
-		has(t, j, mine)
+		has(t, j, mine...)
 		last := j.Last()
 		j.Close()
 		j = open(t, c)
-		has(t, j, mine)
+		has(t, j, mine...)
 		if j.Last() != last {
 			t.Fatalf("Last is %d, was %d", j.Last(), last)
 		}

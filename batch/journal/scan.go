@@ -93,15 +93,14 @@ func yieldParts(l line, yield func(line, error) bool) bool {
 }
 
 // lostLineEnd returns the place of a byte that seems to have been a line end, or -1. Such
-// a byte stands between what looks like the end of a record and the beginning of another,
-// or before the last such beginning. The record on one of its sides must be whole.
+// a byte stands between what looks like the end of one line and the beginning of another,
+// or before the last such beginning. The line on one of its sides must be whole.
 func lostLineEnd(text []byte) int {
 	for from := 1; from < len(text); {
-		i := bytes.Index(text[from:], []byte(startRecord))
+		i := nextStart(text, from)
 		if i < 0 {
 			break
 		}
-		i += from
 		from = i + 1
 		if !durable.HasSum(text[:i-1]) {
 			continue
@@ -113,12 +112,28 @@ func lostLineEnd(text []byte) int {
 			return i - 1
 		}
 	}
-	if i := bytes.LastIndex(text, []byte(startRecord)); i > 0 {
+	if i := max(bytes.LastIndex(text, []byte(startRecord)), bytes.LastIndex(text, []byte(startAnswer))); i > 0 {
 		if _, ok := durable.VerifySum(text[i:]); ok {
 			return i - 1
 		}
 	}
 	return -1
+}
+
+// nextStart returns the first place, not before from, at which text looks like the beginning
+// of a result or an answer, or -1.
+func nextStart(text []byte, from int) int {
+	for {
+		i := bytes.Index(text[from:], []byte(`{"`))
+		if i < 0 {
+			return -1
+		}
+		from += i
+		if s := text[from:]; bytes.HasPrefix(s, []byte(startRecord)) || bytes.HasPrefix(s, []byte(startAnswer)) {
+			return from
+		}
+		from++
+	}
 }
 
 // scan reads the segment at place at of j.segments into the index. torn is the line after
@@ -149,7 +164,9 @@ func (j *Journal) scan(at int, last bool) (torn line, err error) {
 		seg.size = l.next()
 		if !l.ok {
 			if l.offset > 0 {
-				j.unread++
+				if !bytes.HasPrefix(l.text, []byte(startAnswer)) { // which has no seq
+					j.unread++
+				}
 				j.report(corrupt(seg.name, l))
 			}
 			continue
@@ -184,6 +201,9 @@ func (j *Journal) accept(at int, l line) error {
 	if bytes.HasPrefix(l.body, []byte(startPruned)) {
 		return j.acceptPruned(seg, l)
 	}
+	if bytes.HasPrefix(l.body, []byte(startAnswer)) {
+		return acceptAnswer(j, at, l)
+	}
 	h, ok := parseHead(l.body)
 	if !ok {
 		return errors.New("a line with the right checksum that is no result: use the genbatch that wrote it")
@@ -203,6 +223,10 @@ func (j *Journal) accept(at int, l line) error {
 			j.report(blobDamage(seg.name, l, err))
 			return nil
 		}
+	}
+	if !hasAnswer(j, h.shared) {
+		j.report(answerDamage(seg.name, l, lostAnswer(h.shared)))
+		return nil
 	}
 	j.index.put(h, uint16(at), uint32(l.offset), uint32(len(l.text)))
 	return nil
