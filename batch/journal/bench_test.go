@@ -105,6 +105,48 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
+// BenchmarkReader reads results of 2 KB each as an output does, and results of which 25 share
+// an answer of 2 KB.
+func BenchmarkReader(b *testing.B) {
+	for _, of := range []int{1, 25} {
+		b.Run(fmt.Sprint(of), func(b *testing.B) { benchmarkReader(b, of) })
+	}
+}
+
+func benchmarkReader(b *testing.B, of int) {
+	const rows, chunk = 1600, 64
+	dir := b.TempDir()
+	j := open(b, journal.Config{Dir: dir, FS: unsynced})
+	var entries []journal.Entry
+	for n := range rows {
+		r := typical(n)
+		if of > 1 {
+			r.Part, r.Spent[0].Share = "bcd", batch.Share{Row: n % of, Of: of}
+			r.Response = append(typical(0).Response, fmt.Sprintf(`,"responseId":"%d"}`, n/of)...)
+			r.Response[len(typical(0).Response)-1] = ' '
+		}
+		write(b, j, r)
+		e, _ := j.Lookup(r.Fingerprint, 0)
+		entries = append(entries, e)
+	}
+	rd := j.NewReader()
+	b.ReportAllocs()
+	passes := 0
+	for b.Loop() {
+		for from := 0; from < rows; from += chunk {
+			rd.Read(entries[from:from+chunk], func(_ int, _ *batch.Result, err error) {
+				if err != nil {
+					b.Fatal(err)
+				}
+			})
+			rd.Release()
+		}
+		passes++
+	}
+	b.ReportMetric(float64(len(read(b, dir, first)))/rows, "disk-B/row")
+	b.ReportMetric(float64(passes*rows)/b.Elapsed().Seconds(), "rows/s")
+}
+
 // BenchmarkPass passes over an input of new rows, and reports how much memory the index
 // takes for each. That is most just after its parts have grown, and then becomes less.
 func BenchmarkPass(b *testing.B) {
