@@ -90,6 +90,13 @@ func (f Fingerprint) Shared() Fingerprint {
 	return sumOf(append([]byte("genbatch shared call 1\n"), f[:]...))
 }
 
+// Piloted returns the fingerprint of a row whose request shared its call with others in a pilot
+// of so many rows a call. f is what [Fingerprint.Shared] returned. A pilot asks the same row in
+// several ways, and keeps each answer.
+func (f Fingerprint) Piloted(rowsPerCall int) Fingerprint {
+	return sumOf(fmt.Appendf(nil, "genbatch piloted with %d rows a call 1\n%s", rowsPerCall, f[:]))
+}
+
 // An ID is a row's identity: the fingerprint of its request, and which of the rows
 // with that fingerprint it is.
 type ID struct {

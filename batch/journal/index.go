@@ -130,3 +130,21 @@ func (p *Pass) Next(f batch.Fingerprint) (occurrence int, e Entry, known bool) {
 	}
 	return occurrence, entryOf(s), s.Status != 0
 }
+
+// Meet returns what the journal has for a row that the pass numbers under another fingerprint.
+// From then on it is no orphan.
+func (p *Pass) Meet(f batch.Fingerprint, occurrence int) (e Entry, known bool) {
+	p.j.mu.Lock()
+	defer p.j.mu.Unlock()
+	x := &p.j.index
+	key := keyOf(f, occurrence)
+	s := x.slots.Get(key)
+	if s.Status == 0 {
+		return Entry{}, false
+	}
+	if s.Pass != x.pass {
+		s.Pass, s.Seen = x.pass, 0
+		*x.slots.Put(key) = s.Pack()
+	}
+	return entryOf(s), true
+}

@@ -30,10 +30,21 @@ type Item struct {
 	Err     error          // why the row is bad; nil for every other row
 	Fate    Fate
 
+	// Single is the fingerprint of the row's single request, whether it shares its call or not.
+	Single batch.Fingerprint
+
+	// Elsewhere counts the answers that the journal has to the row asked in other ways than
+	// the list's. See [List.SetPiloted].
+	Elsewhere int
+
 	// Entry says where the journal has the row's result. For a copied row it is the
 	// result of the row whose call it shares. Without a result it is the zero value.
 	Entry journal.Entry
 }
+
+// SingleID returns the identity that the row has in every way in which it can be asked. The
+// item must have a request.
+func (it *Item) SingleID() batch.ID { return batch.ID{Fingerprint: it.Single, Occurrence: it.Request.Occurrence} }
 
 // Bytes estimates how much memory the item and its answer take.
 func (it *Item) Bytes() int {

@@ -58,8 +58,11 @@ const RawKey = "key"
 type List struct {
 	Config  // read-only
 	journal *journal.Journal
-	chosen  map[batch.ID]bool // the rows of the list; nil means all
+	chosen  map[batch.ID]bool // the rows of the list, by their SingleID; nil means all
 	names   []string          // see Names
+
+	pilot   bool  // the answers of the list are those of a pilot; see Way
+	piloted []int // see SetPiloted
 }
 
 // NewList returns the list of all rows, and finds the input's columns. Its errors are of
@@ -76,7 +79,8 @@ func NewList(c Config) (*List, error) {
 // Sample, Pilot and Status.
 func (l *List) Use(j *journal.Journal) { l.journal = j }
 
-// choose returns the list of the rows with these identities. l stays as it is.
+// choose returns the list of the rows with these identities, as of [Item.SingleID]. l stays as it
+// is.
 func (l *List) choose(ids map[batch.ID]bool) *List {
 	part := *l
 	part.chosen = ids
@@ -115,7 +119,7 @@ func (l *List) Items() iter.Seq2[Item, error] {
 				return
 			}
 			it := p.item(row)
-			if l.chosen != nil && (it.Request == nil || !l.chosen[it.Request.ID()]) {
+			if l.chosen != nil && (it.Request == nil || !l.chosen[it.SingleID()]) {
 				continue
 			}
 			if it.Request != nil && it.Entry.Status == "" {
@@ -184,23 +188,25 @@ func (p *pass) item(row *batch.Row) Item {
 	if it.Request, it.Err = p.request(row, &p.clash); it.Err != nil {
 		return it
 	}
-	var known bool
-	it.Request.Occurrence, it.Entry, known = p.results.Next(it.Request.Fingerprint)
+	known := p.lookUp(&it)
 	switch {
 	case p.Dedupe && it.Request.Occurrence > 0 && !known:
 		it.Fate = Copied
-		it.Entry, _ = p.journal.Lookup(it.Request.Fingerprint, 0)
+		_, it.Entry, _ = p.inWay(&it, p.RowsPerCall, 0)
 	case !known:
 		it.Fate = New
-	case it.Entry.Status.Settled() && !p.Retry[p.statusNow(row, it.Entry)]:
-		it.Fate = Settled
-		if p.spoilt(it.Entry) {
-			it.Fate = Again
-		}
 	default:
-		it.Fate = Again
+		it.Fate = p.fate(row, it.Entry)
 	}
 	return it
+}
+
+// fate returns what is to become of a row with a result.
+func (p *pass) fate(row *batch.Row, e journal.Entry) Fate {
+	if e.Status.Settled() && !p.Retry[p.statusNow(row, e)] && !p.spoilt(e) {
+		return Settled
+	}
+	return Again
 }
 
 // statusNow returns the status of a settled row, by the job's own checks as they are now.
@@ -254,9 +260,6 @@ func (l *List) request(row *batch.Row, clash *columnClash) (*batch.Request, erro
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", row.Place(), err)
-	}
-	if l.RowsPerCall > 1 && len(parts) == 0 { // media never do
-		f = f.Shared()
 	}
 	var source *batch.Row
 	if l.Prompt.Judge.Own().UsesRow() {
