@@ -9,6 +9,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/jobs/internal/work"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -94,7 +95,7 @@ func benchmarkResume(b *testing.B, format string) {
 	}
 	defer j.Close()
 	opening := next()
-	sum, err := j.ask(b.Context(), j.list, false)
+	sum, err := j.ask(b.Context(), []*work.List{j.list}, false)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/genbatch/genbatch/internal/benchtest"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+	"github.com/genbatch/genbatch/jobs/internal/work"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -84,7 +85,7 @@ func benchRun(b *testing.B, s spec.Spec, rows int) (sending, writing lap) {
 		b.Fatal(err)
 	}
 	defer j.Close()
-	sum, err := j.ask(b.Context(), j.list, false)
+	sum, err := j.ask(b.Context(), []*work.List{j.list}, false)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -266,7 +267,7 @@ func BenchmarkStart(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := j.ask(b.Context(), j.list, false); err != nil {
+		if _, err := j.ask(b.Context(), []*work.List{j.list}, false); err != nil {
 			b.Fatal(err)
 		}
 		if err := j.Close(); err != nil {

@@ -124,6 +124,10 @@ type (
 	Comparison = plan.Comparison
 	// Batches are the jobs of the Batch API that a run would make.
 	Batches = plan.Batches
+	// A Way is a way to run a job, by the rows that share a call and by tier.
+	Way = plan.Way
+	// Measured is what pilots tell of a Way.
+	Measured = plan.Measured
 	// A Pace is what a run would ask of one model.
 	Pace = plan.Pace
 )

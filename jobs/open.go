@@ -334,6 +334,9 @@ func (j *Job) makeList(in *reader.Input) (err error) {
 	if err != nil {
 		return err
 	}
+	if !j.options.Fresh {
+		j.list.SetPiloted(state.PilotsIn(j.state.Dir))
+	}
 	return j.checkColumns()
 }
 

@@ -32,6 +32,9 @@ type Overview struct {
 	// Orphaned counts answers in the journal that no row asks for any more. What they cost is
 	// not in the Totals.
 	Orphaned int64
+	// Elsewhere counts those to rows in other ways than the job's: in a pilot, with more or fewer
+	// rows a call.
+	Elsewhere int64
 
 	// InputError is why the input cannot be read, or what is wrong with it. Then the rows are
 	// those that the journal has results of. It is nil if the input could be read.
@@ -88,6 +91,12 @@ func OverviewOf[T any](ctx context.Context, job Spec, o Options, rows int, keep 
 		}
 	}
 	v.Orphaned -= answered
+	if v.InputError == nil {
+		if v.Elsewhere, err = j.list.CountElsewhere(); err != nil {
+			return nil, nil, err
+		}
+		v.Orphaned -= v.Elsewhere
+	}
 	if err := v.addRecords(j); err != nil {
 		return nil, nil, err
 	}

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
@@ -10,14 +11,24 @@ import (
 	"github.com/genbatch/genbatch/batch/gemini/batches"
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/jobs/internal/connection"
+	"github.com/genbatch/genbatch/jobs/internal/pack"
 	"github.com/genbatch/genbatch/jobs/internal/planner"
+	"github.com/genbatch/genbatch/jobs/internal/state"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
-// This file says what a run would do and cost, also by asking a few rows for real.
+// This file says what a run would do and cost.
 
-// Plan reads input and journal and says what a run would do and cost.
-func (j *Job) Plan() (*Plan, error) {
+// Plan reads input and journal and says what a run would do and cost. rowsPerCall are the ways to
+// run the job that it compares with the job's own: in numbers of rows that share a call. Without
+// any, they are those that pilots have asked, or an example. The error is a [*SpecError] if rows of
+// the job cannot share calls.
+func (j *Job) Plan(rowsPerCall ...int) (*Plan, error) {
+	for _, n := range rowsPerCall {
+		if err := j.spec.CheckRowsPerCall(n); err != nil {
+			return nil, err
+		}
+	}
 	if !j.state.Locked() { // else a run has checked them
 		if err := connection.Check(&j.spec, j.options.connection()); err != nil {
 			return nil, err
@@ -54,23 +65,42 @@ func (j *Job) Plan() (*Plan, error) {
 			j.log().Warn("run would refuse: " + err.Error())
 		}
 	}
-	bound, err := j.spec.OutputBound()
+	c, err := j.planning(rowsPerCall)
 	if err != nil {
 		return nil, err
 	}
-	store, dialect := j.quotaStore(), spec.EndpointOptions(&j.spec).Dialect()
-	return planner.New(planner.Config{
-		List: j.list, Journal: j.journal, Prices: j.prices, Count: j.deriver().Count, Tiers: j.spec.Tiers(),
-		MaxOutputTokens: bound, OwnBounds: j.prompt.Sets("generationConfig.maxOutputTokens"),
-		Limits:  func(model string) batches.Limits { return batches.LimitsOf(dialect, model) },
-		Counted: j.counted,
+	return planner.New(c)
+}
+
+// planning says what is planned.
+func (j *Job) planning(rowsPerCall []int) (c planner.Config, err error) {
+	store, dialect, d := j.quotaStore(), spec.EndpointOptions(&j.spec).Dialect(), j.deriver()
+	c = planner.Config{
+		List: j.list, Journal: j.journal, Prices: j.prices, Count: d.Count, Tiers: j.spec.Tiers(),
+		OwnBounds: j.prompt.Sets("generationConfig.maxOutputTokens"),
+		Limits:    func(model string) batches.Limits { return batches.LimitsOf(dialect, model) },
+		Counted:   j.counted,
 		Quota: func(model string) quota.Known {
 			if store == nil {
 				return quota.Known{}
 			}
 			return store.Peek(model)
 		},
-	})
+		Packer: func(n int) *pack.Packer {
+			p := newPacker(j, n, false)
+			if n != j.spec.RowsPerCall {
+				p.Log = slog.New(slog.DiscardHandler) // what holds for another way is no news of the job
+			}
+			return p
+		},
+		Pilots: planner.Pilots{Piloted: state.PilotsIn(j.state.Dir), Compares: d.Compares()},
+	}
+	read := d.Reader()
+	c.Read = func(row *batch.Row, r *batch.Result) planner.Answer { return planner.Answer(read(row, r)) }
+	c.Ways = j.waysToCompare(rowsPerCall, c.Piloted)
+	c.Services, c.LeftOut = j.services()
+	c.MaxOutputTokens, err = j.spec.OutputBound()
+	return c, err
 }
 
 // checkMixture says whether a run would mix made-up answers with real ones. It needs no
@@ -97,6 +127,9 @@ func (j *Job) Least(rows int64) time.Duration {
 	if store := j.quotaStore(); store != nil {
 		known = store.Peek(j.spec.Model)
 	}
+	if n := int64(j.spec.RowsPerCall); n > 1 {
+		rows = (rows + n - 1) / n
+	}
 	c := j.control.State() // a run that goes on may have been given others than the job has
 	given := func(l InForce) int64 {
 		if l.Source == "job" || l.Source == "control" {
@@ -105,38 +138,6 @@ func (j *Job) Least(rows int64) time.Duration {
 		return 0
 	}
 	return known.Least(rows, given(c.RPM), given(c.RPD))
-}
-
-// Pilot asks n of the rows that a run would ask, from the shortest to the longest
-// prompt, and keeps their answers. What they cost is the basis of the plan that it
-// returns. Rows are asked by single calls also where the job goes by batch, which might take
-// a day. The output is not written, even where no row is left. The plan is there
-// whenever the error is one of [batch.Run]'s, of what was answered until then.
-func (j *Job) Pilot(ctx context.Context, n int) (*Summary, *Plan, error) {
-	if err := j.openJournal(); err != nil {
-		return nil, nil, err
-	}
-	j.warnInput()
-	j.critic.WarnPrice()
-	pilot, err := j.list.Pilot(n)
-	if err != nil {
-		return nil, nil, err
-	}
-	s, runErr := j.ask(ctx, pilot, false)
-	if s == nil {
-		return nil, nil, runErr
-	}
-	p, err := j.Plan()
-	if err != nil {
-		return s, nil, errors.Join(runErr, err)
-	}
-	if p.Forecast != nil {
-		var text []byte
-		if text, err = planner.MarshalForecast(p); err == nil {
-			err = j.state.SaveForecast(text)
-		}
-	}
-	return s, p, errors.Join(runErr, err)
 }
 
 // CountTokens asks the endpoint for the tokens of n of the rows that a run would ask,

@@ -54,7 +54,10 @@ func Prune(s spec.Spec, o Options, p Pruning) (*Pruned, error) {
 	if err != nil || remove == nil {
 		return r, err
 	}
-	return r, j.pruneNow(remove, r)
+	if err := j.pruneNow(remove, r); err != nil || r.Elsewhere == 0 {
+		return r, err
+	}
+	return r, j.state.ForgetPilots()
 }
 
 // pruneNow prunes, and carries the output's manifest over to the pruned journal.

@@ -201,7 +201,8 @@ func (j *Job) Run(ctx context.Context) (*Summary, error) {
 	begin := time.Now()
 	ctx, end := control.Begin(ctx, j.control)
 	defer end()
-	s, err := j.ask(ctx, j.list, spec.ByBatch(&j.spec))
+	j.warnPiloted()
+	s, err := j.ask(ctx, []*work.List{j.list}, spec.ByBatch(&j.spec))
 	if err != nil {
 		return s, err
 	}
@@ -214,8 +215,9 @@ func (j *Job) Run(ctx context.Context) (*Summary, error) {
 	return s, err
 }
 
-// ask asks what the journal does not have of the rows of a list, by batch or by single calls.
-func (j *Job) ask(ctx context.Context, list *work.List, byBatch bool) (*Summary, error) {
+// ask asks what the journal does not have of the rows of lists, one list after the other, by batch
+// or by single calls. There must be a list.
+func (j *Job) ask(ctx context.Context, lists []*work.List, byBatch bool) (*Summary, error) {
 	if !j.state.Locked() {
 		return nil, errors.New("a job that was opened to be looked at cannot ask: open it with Open")
 	}
@@ -224,7 +226,7 @@ func (j *Job) ask(ctx context.Context, list *work.List, byBatch bool) (*Summary,
 		return nil, err
 	}
 	defer done()
-	if err := checkLogprobs(j, j.conn.logprobs, list); err != nil {
+	if err := checkLogprobs(j, j.conn.logprobs, lists[0]); err != nil {
 		return nil, err
 	}
 	j.critic.WarnSchema()
@@ -241,14 +243,15 @@ func (j *Job) ask(ctx context.Context, list *work.List, byBatch bool) (*Summary,
 	defer cancel()
 	j.progress.start(begin, j.journal.Last())
 	defer j.keepHistory()()
-	p := &pass{Job: j, list: list, byBatch: byBatch, begin: begin, deadline: deadline, failures: failures}
-	learned, err := p.ask(ctx)
-	for err == nil && control.TakeRetry(j.control) {
-		p.again = true
-		j.progress.reopen()
-		var more []quota.Learned
-		if more, err = p.ask(ctx); len(more) > 0 {
+	var learned []quota.Learned
+	for _, list := range lists {
+		p := &pass{Job: j, list: list, byBatch: byBatch, begin: begin, deadline: deadline, failures: failures}
+		more, failed := p.askAll(ctx)
+		if len(more) > 0 {
 			learned = more
+		}
+		if err = failed; err != nil {
+			break
 		}
 	}
 	if f := j.conn.logprobs.Found(); f != nil && err == nil { // with no row left that it could have stopped
@@ -267,7 +270,7 @@ func (j *Job) ask(ctx context.Context, list *work.List, byBatch bool) (*Summary,
 	s.Learned = learned
 	s.Batches = j.conn.records()
 	if err != nil && j.media == nil { // whose files would all be read again
-		s.Input, _ = list.Status(time.Now().Add(leftPatience))
+		s.Input, _ = lists[0].Status(time.Now().Add(leftPatience))
 	}
 	return s, err
 }
@@ -281,6 +284,21 @@ type pass struct {
 	begin    time.Time
 	deadline time.Time // zero: there is none
 	failures batch.FailureLimit
+}
+
+// askAll asks the rows, and then those again that have failed, as often as that is asked for. It
+// returns the limits that were learned.
+func (p *pass) askAll(ctx context.Context) (learned []quota.Learned, err error) {
+	learned, err = p.ask(ctx)
+	for err == nil && control.TakeRetry(p.control) {
+		p.again = true
+		p.progress.reopen()
+		var more []quota.Learned
+		if more, err = p.ask(ctx); len(more) > 0 {
+			learned = more
+		}
+	}
+	return learned, err
 }
 
 // ask asks the rows, by batch or by single calls. It returns the limits that were learned.

@@ -235,7 +235,14 @@ func settings() []setting {
 		},
 		textSetting("media-root", groupMedia, "`DIR` that the files of --media lie below (default: the folder of the input file)", func(s *jobs.Spec) *string { return &s.MediaRoot }),
 		boolSetting("media-delete", groupMedia, "delete uploaded media when the job has finished, rather than leave them for 48 hours", func(s *jobs.Spec) *bool { return &s.MediaDelete }),
-		numberSetting("rows-per-call", groupAsk, "let up to `N` rows share a call, for classify, extract and summarize; genbatch plan --pilot measures what that costs in quality", "1", func(s *jobs.Spec) *int { return &s.RowsPerCall }),
+		{
+			&cli.GenericFlag{Name: "rows-per-call", Category: groupAsk, Usage: "let up to `N` rows share a call, for classify, extract and summarize; genbatch plan takes several numbers, as in 1,10,25, and with --pilot measures what each costs in quality", DefaultText: "1", EnvVars: env("rows-per-call"), Value: new(rowsPerCall)},
+			func(c *cli.Context, s *jobs.Spec) {
+				if ways := waysOf(c); len(ways) == 1 {
+					s.RowsPerCall = ways[0]
+				}
+			},
+		},
 		numberSetting("max-output-tokens", groupAsk, "most `TOKENS` of an answer, thinking included", "the model's", func(s *jobs.Spec) *int { return &s.MaxOutputTokens }),
 		boolSetting("stream", groupAsk, "use streamGenerateContent, for long answers behind proxies that cut idle connections", func(s *jobs.Spec) *bool { return &s.Stream }),
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -20,6 +21,9 @@ func planCommand(con *console) *cli.Command {
 			"genbatch plan job.yaml\n\n" +
 			"# Ask 50 rows for real, and estimate the cost of the others from them\n" +
 			"genbatch plan job.yaml --pilot 50\n\n" +
+			"# Ask the same 200 rows in each way: what does it cost to have rows share calls,\n" +
+			"# and how far do their answers agree with those to each row alone?\n" +
+			"genbatch plan job.yaml --pilot 200 --rows-per-call 1,10,25,50\n\n" +
 			"# What would another model cost?\n" +
 			"genbatch plan job.yaml --model gemini-2.5-pro",
 		Flags: flagsOf(settings(), append(talkFlags(),
@@ -47,7 +51,7 @@ func plan(c *cli.Context, con *console) error {
 	if err != nil {
 		return err
 	}
-	p, err := job.Plan()
+	p, err := job.Plan(waysToCompare(c)...)
 	if err != nil {
 		return err
 	}
@@ -86,7 +90,11 @@ func pilot(c *cli.Context, con *console) error {
 	defer job.Close()
 	ctx, stop := con.untilSignal(c.Context)
 	defer stop()
-	summary, p, err := job.Pilot(ctx, n)
+	ways := waysToCompare(c)
+	if ways != nil && !slices.Contains(ways, 1) && !c.Bool("quiet") && !c.Bool("json") {
+		fmt.Fprintln(con.stderr, "The rows are also asked one at a time: that is what the other ways are held to.")
+	}
+	summary, p, err := job.Pilot(ctx, n, ways...)
 	if p == nil {
 		return err
 	}
@@ -99,6 +107,9 @@ func pilot(c *cli.Context, con *console) error {
 		if p.Batches != nil {
 			calls := append(spec.Tiers()[1:], "standard")
 			how = fmt.Sprintf(" in the %s tier, since a batch may take a day", calls[0])
+		}
+		if ways != nil {
+			how += ", the same ones in each way"
 		}
 		fmt.Fprintf(con.stderr, "The pilot asked %s%s; their answers are kept.\n", report.Rows(&summary.Run), how)
 	}

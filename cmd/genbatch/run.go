@@ -44,6 +44,9 @@ func runCommand(con *console) *cli.Command {
 }
 
 func runJob(c *cli.Context, con *console) error {
+	if err := refuseWays(c); err != nil {
+		return err
+	}
 	spec, err := specOf(c)
 	if err != nil {
 		return err

@@ -86,7 +86,7 @@ var house = []floor{
 		}},
 		{"jobs/internal/critic", []string{"jobs/internal/prompt", "jobs/internal/preflight", "jobs/cost", "jobs/eval", "jobs/spec", "batch", "batch/gemini", "batch/price", "internal/apijson", "internal/message"}},
 		{"jobs/internal/prune", []string{"jobs/internal/work", "jobs/record", "jobs/spec", "batch", "batch/journal", "batch/price"}},
-		{"jobs/internal/planner", []string{"jobs/internal/work", "jobs/cost", "jobs/plan", "batch", "batch/gemini/batches", "batch/journal", "batch/price", "batch/quota", "internal/apijson"}},
+		{"jobs/internal/planner", []string{"jobs/internal/work", "jobs/internal/pack", "jobs/internal/stats", "jobs/cost", "jobs/plan", "batch", "batch/gemini/batches", "batch/journal", "batch/price", "batch/quota", "internal/apijson"}},
 		{"jobs/jobfile", []string{"jobs/spec", "internal/apijson"}},
 		{"jobs/registry", []string{"jobs/internal/state", "batch/price", "internal/durable"}},
 	}},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+	"github.com/genbatch/genbatch/jobs/internal/output"
 	"github.com/genbatch/genbatch/jobs/record"
 )
 
@@ -330,16 +331,16 @@ func TestCanonical(t *testing.T) {
 		{[]byte("text"), "text"},
 	} {
 		for _, v := range same[1:] {
-			if canonical(v) != canonical(same[0]) {
-				t.Errorf("%v is %q, and %v %q", v, canonical(v), same[0], canonical(same[0]))
+			if output.Canonical(v) != output.Canonical(same[0]) {
+				t.Errorf("%v is %q, and %v %q", v, output.Canonical(v), same[0], output.Canonical(same[0]))
 			}
 		}
 	}
 	for _, differ := range [][2]any{
 		{"01", "1"}, {"12345678901234567", "12345678901234568"}, {"1 a", "1"}, {"-", ""}, {"[1", "[1]"}, {"1 2", "1"}, {"true", "True"},
 	} {
-		if canonical(differ[0]) == canonical(differ[1]) {
-			t.Errorf("%v and %v are both %q", differ[0], differ[1], canonical(differ[0]))
+		if output.Canonical(differ[0]) == output.Canonical(differ[1]) {
+			t.Errorf("%v and %v are both %q", differ[0], differ[1], output.Canonical(differ[0]))
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/jobs/internal/output"
 	"github.com/genbatch/genbatch/jobs/record"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
@@ -248,7 +249,7 @@ func (p *pairer) naming(row *record.Row) []string {
 	values := make([]string, len(p.columns))
 	for i, name := range p.columns {
 		v, _ := row.Input.Value(name)
-		values[i] = canonical(v)
+		values[i] = output.Canonical(v)
 	}
 	return values
 }
@@ -258,7 +259,7 @@ func (p *pairer) keyOf(row *record.Row) string {
 		return ""
 	}
 	v, _ := row.Input.Value(p.key)
-	return canonical(v)
+	return output.Canonical(v)
 }
 
 // repeated refuses a key that two rows have.
@@ -289,10 +290,10 @@ func (p *pairer) entryOf(s *Side, row *record.Row) *entry {
 	}
 	for i, field := range p.fields {
 		v, _ := row.Value(s.Prefix + field)
-		e.Values[i] = canonical(v)
+		e.Values[i] = output.Canonical(v)
 		if column := p.expected[side][field]; column != "" {
 			v, _ := row.Input.Value(column)
-			e.Known[i] = canonical(v)
+			e.Known[i] = output.Canonical(v)
 		}
 		e.Right[i] = p.judge(side, row, i, e)
 	}
@@ -318,7 +319,7 @@ func (p *pairer) judge(side int, row *record.Row, i int, e *entry) verdict {
 // verdictOf returns what a run's own evaluation says of an answer.
 func verdictOf(row *record.Row, column string) verdict {
 	value, _ := row.Value(column)
-	switch canonical(value) {
+	switch output.Canonical(value) {
 	case "true":
 		return right
 	case "false":

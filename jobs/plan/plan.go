@@ -30,10 +30,16 @@ type Plan struct {
 	Settled int64 // rows whose result counts; they need no call
 	Bad     int64 // rows that cannot be read or rendered, or are known to be refused
 	Copied  int64 // rows that share the call of an identical row
+	Calls   int64 // that the rows to be asked make, which may share them
 
 	// Orphaned counts answers in the journal that no row of the input asks for any more.
 	// They stay, and count again if their rows come back.
 	Orphaned int64
+	// Elsewhere counts answers to rows of the input in other ways than the job's: in a pilot, with
+	// more or fewer rows a call. They stay, too.
+	Elsewhere int64
+	// ElsewherePrice is what those have cost. It is no part of Price.
+	ElsewherePrice price.USD
 
 	BadRows []string // the first five bad rows, with place and cause
 
@@ -51,6 +57,7 @@ type Plan struct {
 	First      json.RawMessage // the body of the first request; nil if no row is to be asked
 	FirstModel string          // the model that it is sent to
 	FirstAt    string          // the place of its row in the input
+	FirstRows  int             // how many rows share it; 0 and 1: it has one alone
 
 	Price    price.USD // what the rows of the input have cost so far
 	Unpriced int64     // calls for them without a known price
@@ -58,7 +65,8 @@ type Plan struct {
 	Tier string // the service tier that all costs are for, the job's first; empty if it names none
 
 	Compared *Comparison // nil if no price is known
-	Batches  *Batches    // nil if the job's first tier is not batch
+	Choice
+	Batches *Batches // nil if the job's first tier is not batch
 }
 
 // A Comparison is what the rows to be asked would cost in each service alone. An amount is 0 if
@@ -115,7 +123,8 @@ func (p *Plan) Ask() int64 { return p.New + p.Changed + p.Again }
 type Pace struct {
 	Model  string
 	Rows   int64
-	Tokens int64 // estimated input of these rows
+	Calls  int64 // that these rows make
+	Tokens int64 // estimated input of these calls
 
 	quota.Known
 }

@@ -23,6 +23,7 @@ type Pruned struct {
 	Results    int64 // removed
 	Bytes      int64 // that they took in the journal, blobs aside
 	Orphaned   int64 // of them
+	Elsewhere  int64 // of those, answers to rows of the input in other ways to ask them, such as a pilot's
 	Superseded int64 // of them, not orphaned
 	Kept       int64 // results that stay
 	Damage     int   // damaged places in the journal, which stay too

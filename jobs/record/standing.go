@@ -23,6 +23,10 @@ type InputStatus struct {
 
 	// Orphaned counts answers in the journal that no row of the input asks for.
 	Orphaned int64 `json:"orphaned"`
+
+	// Elsewhere counts answers to its rows in other ways than the job's: in a pilot, with more or
+	// fewer rows a call.
+	Elsewhere int64 `json:"elsewhere,omitzero"`
 }
 
 // A Survey says what a run that carries on is to do.

@@ -32,9 +32,9 @@ func ExampleSummary() {
 
 // Job.Plan returns a plan, which is shown together with the job's Spec.
 func ExamplePlan() {
-	p := &jobs.Plan{Rows: 2000, New: 2000, InputTokens: 90_000, Priced: true, InputCost: 9 * price.Dollar / 1000}
+	p := &jobs.Plan{Rows: 2000, New: 2000, Calls: 2000, InputTokens: 90_000, Priced: true, InputCost: 9 * price.Dollar / 1000}
 	spec := &jobs.Spec{TPM: 30_000}
-	p.Pace = []jobs.Pace{{Model: "gemini-2.5-flash-lite", Rows: 2000, Tokens: 90_000}}
+	p.Pace = []jobs.Pace{{Model: "gemini-2.5-flash-lite", Rows: 2000, Calls: 2000, Tokens: 90_000}}
 	fmt.Print(report.Plan{Plan: p, Spec: spec})
 	// Output:
 	// rows    2,000: 2,000 to ask, 0 settled, 0 bad

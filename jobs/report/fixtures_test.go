@@ -94,16 +94,16 @@ func aStatus() *jobs.Status {
 
 func aPlan(now time.Time) *jobs.Plan {
 	return &jobs.Plan{
-		Rows: 2000, New: 1200, Changed: 5, Again: 3, Settled: 790, Bad: 2, Copied: 10, Orphaned: 7, BadRows: []string{"in.csv:3: no column body"},
+		Rows: 2000, New: 1200, Changed: 5, Again: 3, Settled: 790, Bad: 2, Copied: 10, Calls: 1208, Orphaned: 7, BadRows: []string{"in.csv:3: no column body"},
 		InputTokens: 60_000, InputCost: price.Dollar / 100, Priced: true,
 		Outlook: jobs.Outlook{
 			Answered: 50, OutputTokens: 12_000, OutputCost: price.Dollar / 50,
 			Forecast: &jobs.Forecast{Answers: 50, Mean: 3 * price.Dollar / 100, Low: price.Dollar / 40, High: price.Dollar / 20}, Standard: 1, Flex: 0.5, Batch: 0.5,
 			PerCall: 800 * time.Millisecond,
 			Pace: []jobs.Pace{
-				{Model: "gemini-a", Rows: 1200, Tokens: 60_000, Known: quota.Known{
+				{Model: "gemini-a", Rows: 1200, Calls: 1200, Tokens: 60_000, Known: quota.Known{
 					Learned: []quota.Learned{{Limit: quota.LimitRPD, Value: 500, At: now.Add(-2 * time.Hour)}}, Used: 100, Reset: now.Add(8 * time.Hour)}},
-				{Model: "gemini-b", Rows: 8, Tokens: 400, Known: quota.Known{ParkedUntil: now.Add(8 * time.Hour), Reset: now.Add(8 * time.Hour)}},
+				{Model: "gemini-b", Rows: 8, Calls: 8, Tokens: 400, Known: quota.Known{ParkedUntil: now.Add(8 * time.Hour), Reset: now.Add(8 * time.Hour)}},
 			},
 		},
 		MaxOutputTokens: 1_208_000, MaxOutputCost: price.Dollar / 2,
@@ -116,12 +116,37 @@ func aPlan(now time.Time) *jobs.Plan {
 // aBatchPlan is a plan without answers in the tier batch.
 func aBatchPlan() *jobs.Plan {
 	return &jobs.Plan{
-		Rows: 50_000, New: 50_000, InputTokens: 40_000_000, InputCost: 15 * price.Dollar, Priced: true, MaxOutputTokens: 5_000_000, MaxOutputCost: 37 * price.Dollar, Tier: "batch",
-		Outlook: jobs.Outlook{PerCall: time.Second, Pace: []jobs.Pace{{Model: "gemini-3.6-flash", Rows: 50_000, Tokens: 40_000_000, Known: quota.Known{
+		Rows: 50_000, New: 50_000, Calls: 50_000, InputTokens: 40_000_000, InputCost: 15 * price.Dollar, Priced: true, MaxOutputTokens: 5_000_000, MaxOutputCost: 37 * price.Dollar, Tier: "batch",
+		Outlook: jobs.Outlook{PerCall: time.Second, Pace: []jobs.Pace{{Model: "gemini-3.6-flash", Rows: 50_000, Calls: 50_000, Tokens: 40_000_000, Known: quota.Known{
 			Learned: []quota.Learned{{Limit: quota.LimitRPD, Value: 500}}, Used: 100, Reset: time.Now().Add(8 * time.Hour)}}}},
 		Compared: &jobs.Comparison{Of: "max_cost", Standard: 104 * price.Dollar, Batch: 52 * price.Dollar},
 		Batches:  &jobs.Batches{Jobs: 14, Bytes: 162_500_000, Bound: "tokens", Most: 3_000_000, Next: 400_000_000, AsOf: "2026-08-18"},
 	}
+}
+
+// aWaysPlan is a plan after a pilot, of a job with right answers. All rows of its calls at 25 rows a
+// call were the same but for one call.
+func aWaysPlan(now time.Time) *jobs.Plan {
+	pace := func(calls, tokens int64) []jobs.Pace {
+		return []jobs.Pace{{Model: "gemini-a", Rows: 2800, Calls: calls, Tokens: tokens, Known: quota.Known{Used: 232, Reset: now.Add(8 * time.Hour)}}}
+	}
+	p := &jobs.Plan{
+		Rows: 3000, New: 2800, Settled: 200, Calls: 2800, InputTokens: 364_000, InputCost: price.Dollar / 10, Priced: true, Elsewhere: 400, ElsewherePrice: price.Dollar / 50,
+		Outlook: jobs.Outlook{Answered: 200, OutputTokens: 14_000, OutputCost: price.Dollar / 20, PerCall: 800 * time.Millisecond, Pace: pace(2800, 364_000)},
+		Price:   price.Dollar / 90,
+	}
+	p.Compares = true
+	p.LeftOut = []string{"flex: its price is not known for this model"}
+	p.Ways = []jobs.Way{
+		{RowsPerCall: 1, Tier: "standard", Chosen: true, Rows: 2800, Calls: 2800, InputTokens: 364_000, OutputTokens: 14_000, Answered: 200, Cost: 15 * price.Dollar / 100, Of: "cost",
+			PerCall: 800 * time.Millisecond, Pace: pace(2800, 364_000), Measured: &jobs.Measured{Rows: 200, Calls: 200, Same: 200, Labelled: 180, Right: 160, Accuracy: &[2]float64{0.834, 0.931}, MidP: 1}},
+		{RowsPerCall: 1, Tier: "batch", Rows: 2800, Calls: 2800, InputTokens: 364_000, Answered: 200, Cost: 75 * price.Dollar / 1000, Of: "cost", Batches: &jobs.Batches{Jobs: 1, Bytes: 4_000_000}},
+		{RowsPerCall: 25, Tier: "standard", Rows: 2800, Calls: 112, InputTokens: 133_000, OutputTokens: 42_000, Answered: 200, Cost: 6 * price.Dollar / 100, Of: "cost", PerCall: 3 * time.Second, Pace: pace(112, 133_000),
+			Measured: &jobs.Measured{Rows: 198, Calls: 8, Same: 190, Agreement: &[2]float64{0.814, 0.998}, Labelled: 180, Right: 152, Accuracy: &[2]float64{0.77, 0.905}, OnlyOne: 11, OnlyThis: 3, MidP: 0.035}},
+		{RowsPerCall: 25, Tier: "batch", Rows: 2800, Calls: 112, InputTokens: 133_000, Answered: 200, Cost: 3 * price.Dollar / 100, Of: "cost", Batches: &jobs.Batches{Jobs: 1, Bytes: 500_000}},
+		{RowsPerCall: 50, Tier: "standard", Rows: 3000, Calls: 60, InputTokens: 131_000, OutputTokens: 60_000, Cost: 8 * price.Dollar / 100, Of: "cost", Pace: pace(60, 131_000)},
+	}
+	return p
 }
 
 func wouldPrune() Pruned {

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -35,9 +34,6 @@ func (p Plan) String() string {
 		fmt.Fprintf(w, "input\tabout %s%s\n", Many(r.InputTokens, "token"), by)
 		fmt.Fprintf(w, "output\t%s\n", p.outputText())
 		fmt.Fprintf(w, "cost\t%s\n", p.costText())
-		if other := p.otherServices(); other != "" {
-			fmt.Fprintf(w, "otherwise\t%s\n", other)
-		}
 		p.writeBatches(w)
 		if text := p.capText(); text != "" {
 			fmt.Fprintf(w, "cap\t%s\n", text)
@@ -52,7 +48,11 @@ func (p Plan) String() string {
 	if r.Price > 0 || r.Unpriced > 0 {
 		fmt.Fprintf(w, "spent so far\t%s\n", amount(r.Price, r.Unpriced))
 	}
+	if r.Elsewhere > 0 {
+		fmt.Fprintf(w, "other ways\t%s, for $%s, to the same rows, asked with more or fewer of them a call; they stay until genbatch prune --orphaned\n", Many(r.Elsewhere, "answer"), Money(r.ElsewherePrice))
+	}
 	w.Flush()
+	b.WriteString(p.ways())
 	for _, bad := range r.BadRows {
 		fmt.Fprint(&b, terminal.Paragraph("bad: "+terminal.Line(bad, faultWidth)+"\n"))
 	}
@@ -60,7 +60,11 @@ func (p Plan) String() string {
 		fmt.Fprintf(&b, "bad: %s more\n", Count(more))
 	}
 	if r.First != nil {
-		title := fmt.Sprintf("The first request, for %s, to %s:\n", terminal.Line(r.FirstAt, faultWidth), terminal.Name(r.FirstModel))
+		of := terminal.Line(r.FirstAt, faultWidth)
+		if r.FirstRows > 1 {
+			of = fmt.Sprintf("%s with %s", of, Many(int64(r.FirstRows-1), "other row"))
+		}
+		title := fmt.Sprintf("The first request, for %s, to %s:\n", of, terminal.Name(r.FirstModel))
 		fmt.Fprintf(&b, "\n%s%s", title, request.Text(r.First))
 	}
 	return b.String()
@@ -70,6 +74,9 @@ func (p Plan) String() string {
 func (p Plan) writeRows(w io.Writer) {
 	r := p.Plan
 	fmt.Fprintf(w, "rows\t%s: %s to ask", Count(r.Rows), Count(r.Ask()))
+	if r.Calls > 0 && r.Calls != r.Ask() {
+		fmt.Fprintf(w, " in %s", Many(r.Calls, "call"))
+	}
 	switch {
 	case r.Changed > 0 && r.Again > 0:
 		fmt.Fprintf(w, " (%s of them changed, %s again)", Count(r.Changed), Count(r.Again))
@@ -138,32 +145,6 @@ func (p Plan) tierText() string {
 	return fmt.Sprintf(", in the %s tier, and more as far as rows fall back to %s", tiers[0], strings.Join(tiers[1:], " or "))
 }
 
-// otherServices says what the rows would cost with the services that the job does not
-// use.
-func (p Plan) otherServices() string {
-	c := p.Plan.Compared
-	if c == nil {
-		return ""
-	}
-	text := "about $%s with %s"
-	switch c.Of {
-	case "max_cost":
-		text = "at most $%s with %s"
-	case "input_cost":
-		text = "about $%s for the input with %s"
-	}
-	var others []string
-	for _, s := range []struct {
-		tier, name string
-		cost       price.USD
-	}{{"standard", "the standard tier", c.Standard}, {"flex", "flex", c.Flex}, {"batch", "the Batch API", c.Batch}} {
-		if s.cost > 0 && s.tier != cmp.Or(p.Plan.Tier, "standard") {
-			others = append(others, fmt.Sprintf(text, Money(s.cost), s.name))
-		}
-	}
-	return strings.Join(others, ", ")
-}
-
 // capText compares the forecast with what --max-cost leaves: it counts what was spent
 // before, too. It is empty without a cap.
 func (p Plan) capText() string {
@@ -172,7 +153,7 @@ func (p Plan) capText() string {
 	if err != nil || r.Forecast == nil {
 		return ""
 	}
-	left := most - r.Price
+	left := most - r.Price - r.ElsewherePrice
 	switch f := r.Forecast; {
 	case f.High <= left:
 		return fmt.Sprintf("$%s is enough", most)
@@ -199,19 +180,23 @@ type planJSON struct {
 	BoundBy      string                  `json:"bound_by,omitempty"` // what makes it take so long
 	Models       []sorted[planModelJSON] `json:"models"`
 	Batches      *sorted[batchesJSON]    `json:"batches,omitempty"`
+	Ways         []sorted[wayJSON]       `json:"ways,omitempty"`
+	LeftOut      []string                `json:"left_out,omitempty"` // tiers that are in no way, and why
 }
 
 // planRowsJSON counts the rows of a plan.
 type planRowsJSON struct {
-	Rows     int64    `json:"rows"`
-	New      int64    `json:"new"`
-	Changed  int64    `json:"changed"`
-	Again    int64    `json:"again"`
-	Settled  int64    `json:"settled"`
-	Bad      int64    `json:"bad"`
-	Copied   int64    `json:"copied"`
-	Orphaned int64    `json:"orphaned"`
-	BadRows  []string `json:"bad_rows"`
+	Rows      int64    `json:"rows"`
+	New       int64    `json:"new"`
+	Changed   int64    `json:"changed"`
+	Again     int64    `json:"again"`
+	Settled   int64    `json:"settled"`
+	Bad       int64    `json:"bad"`
+	Copied    int64    `json:"copied"`
+	Orphaned  int64    `json:"orphaned"`
+	Elsewhere int64    `json:"elsewhere,omitzero"`
+	Calls     int64    `json:"calls,omitzero"`
+	BadRows   []string `json:"bad_rows"`
 }
 
 // planCostJSON is what a plan says of the cost. What is not known is left out.
@@ -237,13 +222,13 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 		Type: "plan",
 		planRowsJSON: planRowsJSON{
 			Rows: r.Rows, New: r.New, Changed: r.Changed, Again: r.Again, Settled: r.Settled, Bad: r.Bad, Copied: r.Copied,
-			Orphaned: r.Orphaned, BadRows: r.BadRows,
+			Orphaned: r.Orphaned, Elsewhere: r.Elsewhere, Calls: r.Calls, BadRows: r.BadRows,
 		},
 		FirstRequest: r.First,
 		InputTokens:  r.InputTokens, MaxOutputTokens: known(r.MaxOutputTokens), AnswersKnown: r.Answered, Simulated: r.Simulated,
 		planCostJSON: planCostOf(r),
-		Models:       p.models(),
-		Batches:      p.batches(),
+		Models:       p.models(), Ways: p.waysJSON(), LeftOut: r.LeftOut,
+		Batches: batchesOf(r.Batches),
 	}
 	if r.Answered > 0 {
 		record.OutputTokens = &r.OutputTokens

@@ -60,8 +60,7 @@ type batchesJSON struct {
 	MedianSeconds float64 `json:"median_seconds"`
 }
 
-func (p Plan) batches() *sorted[batchesJSON] {
-	b := p.Plan.Batches
+func batchesOf(b *jobs.Batches) *sorted[batchesJSON] {
 	if b == nil {
 		return nil
 	}

@@ -38,11 +38,16 @@ func (p Plan) tpm(m *jobs.Pace) quotaLimit { return limitOf(p.Spec.TPM, m, quota
 func (p Plan) rpd(m *jobs.Pace) quotaLimit { return limitOf(p.Spec.RPD, m, quota.LimitRPD) }
 
 // leastTime returns how long a run takes at the least, and what makes it take so long.
-// Each model has quotas of its own, and all models are asked at once: the slowest counts.
 func (p Plan) leastTime() (longest time.Duration, by string) {
 	if p.Plan.Batches != nil {
 		return 0, "" // no call waits for a quota, and how long batches take is not for us to say
 	}
+	return p.leastOf(p.Plan.Pace, p.Plan.Calls, p.Plan.PerCall)
+}
+
+// leastOf returns how long so many calls take at the least, and what makes them take so long.
+// Each model has quotas of its own, and all models are asked at once: the slowest counts.
+func (p Plan) leastOf(pace []jobs.Pace, calls int64, perCall time.Duration) (longest time.Duration, by string) {
 	atLeast := func(d time.Duration, why string) {
 		if d > longest {
 			longest, by = d, why
@@ -52,12 +57,11 @@ func (p Plan) leastTime() (longest time.Duration, by string) {
 		return time.Duration(float64(n) / float64(perMinute) * float64(time.Minute))
 	}
 	concurrency := cmp.Or(p.Spec.Concurrency, quota.DefaultConcurrency)
-	perCall := p.Plan.PerCall
-	atLeast(time.Duration(float64(p.Plan.Ask())*float64(perCall)/float64(concurrency)), fmt.Sprintf("%d calls at once of %s each, as so far", concurrency, Duration(perCall)))
-	for i := range p.Plan.Pace {
-		m := &p.Plan.Pace[i]
+	atLeast(time.Duration(float64(calls)*float64(perCall)/float64(concurrency)), fmt.Sprintf("%d calls at once of %s each, as so far", concurrency, Duration(perCall)))
+	for i := range pace {
+		m := &pace[i]
 		if l := p.rpm(m); l.value > 0 {
-			atLeast(minutes(m.Rows, l.value), fmt.Sprintf("%s requests a minute%s%s", Count(l.value), l.from, p.ofModel(m)))
+			atLeast(minutes(m.Calls, l.value), fmt.Sprintf("%s requests a minute%s%s", Count(l.value), l.from, p.ofModel(m)))
 		}
 		if l := p.tpm(m); l.value > 0 {
 			atLeast(minutes(m.Tokens, l.value), fmt.Sprintf("%s a minute%s%s", Many(l.value, "token"), l.from, p.ofModel(m)))
@@ -79,9 +83,9 @@ func leftToday(m *jobs.Pace, perDay int64) int64 {
 	return max(0, perDay-int64(m.Used))
 }
 
-// daysMore is how many days the rows take after today.
+// daysMore is how many days the calls take after today.
 func daysMore(m *jobs.Pace, perDay int64) int64 {
-	return (max(0, m.Rows-leftToday(m, perDay)) + perDay - 1) / perDay
+	return (max(0, m.Calls-leftToday(m, perDay)) + perDay - 1) / perDay
 }
 
 // writeDays writes what each model's quota of the day leaves for today.
@@ -117,6 +121,7 @@ func (p Plan) ofModel(m *jobs.Pace) string {
 type planModelJSON struct {
 	Model       string          `json:"model"`
 	Rows        int64           `json:"rows"`
+	Calls       int64           `json:"calls,omitzero"`
 	InputTokens int64           `json:"input_tokens"`
 	RPM         *int64          `json:"rpm"`
 	TPM         *int64          `json:"tpm"`
@@ -131,7 +136,7 @@ func (p Plan) models() (models []sorted[planModelJSON]) {
 	for i := range p.Plan.Pace {
 		m := &p.Plan.Pace[i]
 		record := planModelJSON{
-			Model: m.Model, Rows: m.Rows, InputTokens: m.Tokens,
+			Model: m.Model, Rows: m.Rows, Calls: m.Calls, InputTokens: m.Tokens,
 			RPM: known(p.rpm(m).value), TPM: known(p.tpm(m).value), RPD: known(p.rpd(m).value), Learned: m.Learned,
 		}
 		if rpd := record.RPD; rpd != nil && p.Plan.Batches == nil {

@@ -27,6 +27,9 @@ func (p Pruned) String() string {
 	}
 	fmt.Fprintf(&b, "%s %s results (%s bytes) from %s: %s orphaned, %s superseded; %s stay\n",
 		did, Count(r.Results), Count(r.Bytes), terminal.Line(r.State, faultWidth), Count(r.Orphaned), Count(r.Superseded), Count(r.Kept))
+	if r.Elsewhere > 0 {
+		fmt.Fprintf(&b, "Of the orphaned, %s are to rows of the input that a pilot has asked with more or fewer of them a call.\n", Many(r.Elsewhere, "answer"))
+	}
 	fmt.Fprintf(&b, "Their %s requests, %s, %s the job's total, and what --max-cost counts: that is what is in the journal.\n",
 		Count(r.Removed.Attempts), CostText(r.Removed.CostUSD()), leave)
 	switch {
@@ -52,6 +55,7 @@ type prunedJSON struct {
 	Results    int64              `json:"results"`
 	Bytes      int64              `json:"bytes"`
 	Orphaned   int64              `json:"orphaned"`
+	Elsewhere  int64              `json:"elsewhere,omitzero"` // of the orphaned
 	Superseded int64              `json:"superseded"`
 	Kept       int64              `json:"kept"`
 	Again      *int64             `json:"asked_again"` // null: the input could not be read
@@ -65,7 +69,7 @@ func (p Pruned) MarshalJSON() ([]byte, error) {
 	r := p.Pruned
 	record := prunedJSON{
 		Type: "pruned", DryRun: p.Pruning.DryRun, State: r.State, Results: r.Results, Bytes: r.Bytes,
-		Orphaned: r.Orphaned, Superseded: r.Superseded, Kept: r.Kept, Bad: r.Bad, Damage: r.Damage,
+		Orphaned: r.Orphaned, Elsewhere: r.Elsewhere, Superseded: r.Superseded, Kept: r.Kept, Bad: r.Bad, Damage: r.Damage,
 		Removed: sorted[totalsJSON]{totalsOf(&r.Removed)},
 	}
 	if r.Compared {

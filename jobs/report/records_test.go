@@ -247,7 +247,6 @@ output        about 12,000 tokens, as in the 50 answers so far, thinking
               included, at most 1,208,000 tokens
 cost          about $0.030 (90 %: $0.025 to $0.050, by 50 answers), at most
               $0.51 without retries, in the standard tier
-otherwise     about $0.015 with flex, about $0.015 with the Batch API
 cap           $0.04 may be reached
 time          at least 32h0m0s at 500 requests a day, learned 2 h ago of
               gemini-a
@@ -269,6 +268,7 @@ The first request, for in.csv:2, to gemini-a:
 				"bad_rows": ["in.csv:3: no column body"],
 				"batch_share": 0.5,
 				"bound_by": "500 requests a day, learned 2 h ago of gemini-a",
+				"calls": 1208,
 				"changed": 5,
 				"compared": {"batch_usd": 0.015, "flex_usd": 0.015, "of": "forecast", "standard_usd": 0.03},
 				"copied": 10,
@@ -281,7 +281,7 @@ The first request, for in.csv:2, to gemini-a:
 				"least_seconds": 115200,
 				"max_cost_usd": 0.51,
 				"max_output_tokens": 1208000,
-				"models": [{"days_more": 2, "input_tokens": 60000, "learned": [{"limit": "rpd", "value": 500, "at": "1999-12-31T22:00:00Z"}], "left_today": 400, "model": "gemini-a", "rows": 1200, "rpd": 500, "rpm": 600, "tpm": null}, {"input_tokens": 400, "learned": null, "model": "gemini-b", "rows": 8, "rpd": null, "rpm": 600, "tpm": null}],
+				"models": [{"calls": 1200, "days_more": 2, "input_tokens": 60000, "learned": [{"limit": "rpd", "value": 500, "at": "1999-12-31T22:00:00Z"}], "left_today": 400, "model": "gemini-a", "rows": 1200, "rpd": 500, "rpm": 600, "tpm": null}, {"calls": 8, "input_tokens": 400, "learned": null, "model": "gemini-b", "rows": 8, "rpd": null, "rpm": 600, "tpm": null}],
 				"new": 1200,
 				"orphaned": 7,
 				"output_tokens": 12000,
@@ -300,18 +300,17 @@ The first request, for in.csv:2, to gemini-a:
 				return Plan{Plan: aBatchPlan(), Spec: &jobs.Spec{Tier: []string{"batch", "standard"}}}
 			},
 			text: `
-rows       50,000: 50,000 to ask, 0 settled, 0 bad
-input      about 40,000,000 tokens
-output     not known before the first answers, at most 5,000,000 tokens
-cost       about $15.00 for the input, plus the output, in the batch tier, and
-           more as far as rows fall back to standard, at most $52.00 without
-           retries
-otherwise  at most $104.00 with the standard tier
-batches    14 jobs of the Batch API, about 163 MB of requests, some after
-           others: an account of tier 1 may have 3,000,000 input tokens waiting
-           at once, and one of tier 2 400,000,000 (limits of 2026-08-18)
-time       within 24 hours is the goal, not a promise; half of 230,000 batches
-           took 7 minutes at most, and 90 % an hour (OpenRouter, September 2026)
+rows     50,000: 50,000 to ask, 0 settled, 0 bad
+input    about 40,000,000 tokens
+output   not known before the first answers, at most 5,000,000 tokens
+cost     about $15.00 for the input, plus the output, in the batch tier, and
+         more as far as rows fall back to standard, at most $52.00 without
+         retries
+batches  14 jobs of the Batch API, about 163 MB of requests, some after others:
+         an account of tier 1 may have 3,000,000 input tokens waiting at once,
+         and one of tier 2 400,000,000 (limits of 2026-08-18)
+time     within 24 hours is the goal, not a promise; half of 230,000 batches
+         took 7 minutes at most, and 90 % an hour (OpenRouter, September 2026)
 `,
 			json: `{
 				"again": 0,
@@ -319,6 +318,7 @@ time       within 24 hours is the goal, not a promise; half of 230,000 batches
 				"bad": 0,
 				"bad_rows": null,
 				"batches": {"bound_by": "tokens", "bytes": 162500000, "goal_seconds": 86400, "jobs": 14, "limit": 3000000, "limit_in_tier_2": 400000000, "limits_as_of": "2026-08-18", "median_seconds": 420},
+				"calls": 50000,
 				"changed": 0,
 				"compared": {"batch_usd": 52, "of": "max_cost", "standard_usd": 104},
 				"copied": 0,
@@ -327,7 +327,7 @@ time       within 24 hours is the goal, not a promise; half of 230,000 batches
 				"input_tokens": 40000000,
 				"max_cost_usd": 52,
 				"max_output_tokens": 5000000,
-				"models": [{"input_tokens": 40000000, "learned": [{"limit": "rpd", "value": 500, "at": "0001-01-01T00:00:00Z"}], "model": "gemini-3.6-flash", "rows": 50000, "rpd": 500, "rpm": null, "tpm": null}],
+				"models": [{"calls": 50000, "input_tokens": 40000000, "learned": [{"limit": "rpd", "value": 500, "at": "0001-01-01T00:00:00Z"}], "model": "gemini-3.6-flash", "rows": 50000, "rpd": 500, "rpm": null, "tpm": null}],
 				"new": 50000,
 				"orphaned": 0,
 				"rows": 50000,
@@ -336,6 +336,84 @@ time       within 24 hours is the goal, not a promise; half of 230,000 batches
 				"spent_usd": 0,
 				"tier": "batch",
 				"type": "plan"
+			}`,
+		},
+		{
+			name: "a plan after a pilot",
+			record: func(now time.Time) shown {
+				return Plan{Plan: aWaysPlan(now), Spec: &jobs.Spec{RPM: 60, RPD: 1500}}
+			},
+			text: `
+rows          3,000: 2,800 to ask, 200 settled, 0 bad
+input         about 364,000 tokens
+output        about 14,000 tokens, as in the 200 answers so far, thinking
+              included
+cost          about $0.15; nothing bounds it: --max-output-tokens would
+time          at least 32h0m0s at 1,500 requests a day
+today         1,268 of 1,500 requests are left; the rest takes 2 days after Sat
+              1 Jan 08:00 UTC
+spent so far  $0.011
+other ways    400 answers, for $0.020, to the same rows, asked with more or
+              fewer of them a call; they stay until genbatch prune --orphaned
+
+way to run it     tokens in     cost  saves  calls      time  agreement (95 %)
+> one at a time       364 k    $0.15         2,800    32.0 h
+    batch                     $0.075   50 %         in a day
+  25 rows a call      133 k   $0.060   60 %    112     2 min  96.0 % (81.4-99.8)
+    batch                     $0.030   80 %         in a day
+  50 rows a call      131 k  ~$0.080            60     1 min  not measured
+> is how the job runs as it stands.
+~ is estimated from answers in another way.
+In a day is the goal of the Batch API, not a promise.
+Agreement is that with one at a time, on 198 rows that a pilot has asked in both
+ways, with its 95 % interval.
+Rows of a call may err together, so 8 calls tell little: a larger pilot tells
+more.
+genbatch plan --pilot 200 --rows-per-call 1,50 measures what is not.
+At 50 rows a call it would ask 3,000 rows, and one at a time 2,800: answers in
+one way are none in another.
+Not shown: flex: its price is not known for this model.
+
+of known answers  rows  right (95 %)        lost  won  mid-p
+  one at a time    180  88.9 % (83.4-93.1)
+  25 rows a call   180  84.4 % (77.0-90.5)    11    3  0.035
+Lost are rows that only one at a time has right, won those that only this way
+has. Mid-p is that of McNemar's test: below 0.05, the way is more often right,
+or wrong, than chance explains.
+`,
+			json: `{
+				"again": 0,
+				"answers_known": 200,
+				"bad": 0,
+				"bad_rows": null,
+				"bound_by": "1,500 requests a day",
+				"calls": 2800,
+				"changed": 0,
+				"copied": 0,
+				"cost_usd": 0.15,
+				"elsewhere": 400,
+				"first_request": null,
+				"input_cost_usd": 0.1,
+				"input_tokens": 364000,
+				"least_seconds": 115200,
+				"left_out": ["flex: its price is not known for this model"],
+				"max_output_tokens": null,
+				"models": [{"calls": 2800, "days_more": 2, "input_tokens": 364000, "learned": null, "left_today": 1268, "model": "gemini-a", "rows": 2800, "rpd": 1500, "rpm": 60, "tpm": null}],
+				"new": 2800,
+				"orphaned": 0,
+				"output_tokens": 14000,
+				"rows": 3000,
+				"settled": 200,
+				"simulated": false,
+				"spent_usd": 0.011111111111,
+				"type": "plan",
+				"ways": [
+					{"answers_known": 200, "bound_by": "1,500 requests a day", "calls": 2800, "chosen": true, "cost_usd": 0.15, "input_tokens": 364000, "least_seconds": 115200, "measured": {"accuracy": 0.8888888888888888, "accuracy_interval_95": [0.834, 0.931], "calls": 200, "labelled": 180, "right": 160, "rows": 200}, "of": "cost", "output_tokens": 14000, "rows": 2800, "rows_per_call": 1, "tier": "standard"},
+					{"answers_known": 200, "batches": {"bytes": 4000000, "goal_seconds": 86400, "jobs": 1, "median_seconds": 420}, "calls": 2800, "chosen": false, "cost_usd": 0.075, "input_tokens": 364000, "of": "cost", "rows": 2800, "rows_per_call": 1, "tier": "batch"},
+					{"answers_known": 200, "bound_by": "60 requests a minute", "calls": 112, "chosen": false, "cost_usd": 0.06, "input_tokens": 133000, "least_seconds": 112, "measured": {"accuracy": 0.8444444444444444, "accuracy_interval_95": [0.77, 0.905], "agreement": 0.9595959595959596, "agreement_interval_95": [0.814, 0.998], "calls": 8, "labelled": 180, "lost": 11, "mcnemar_mid_p": 0.035, "right": 152, "rows": 198, "same": 190, "won": 3}, "of": "cost", "output_tokens": 42000, "rows": 2800, "rows_per_call": 25, "tier": "standard"},
+					{"answers_known": 200, "batches": {"bytes": 500000, "goal_seconds": 86400, "jobs": 1, "median_seconds": 420}, "calls": 112, "chosen": false, "cost_usd": 0.03, "input_tokens": 133000, "of": "cost", "rows": 2800, "rows_per_call": 25, "tier": "batch"},
+					{"answers_known": 0, "bound_by": "60 requests a minute", "calls": 60, "chosen": false, "cost_usd": 0.08, "input_tokens": 131000, "least_seconds": 60, "of": "cost", "output_tokens": 60000, "rows": 3000, "rows_per_call": 50, "tier": "standard"}
+				]
 			}`,
 		},
 		{

@@ -66,6 +66,9 @@ func (s Status) String() string {
 	}
 	if in := r.Input; in != nil {
 		fmt.Fprintf(w, "rows\t%s: %s settled, %s left, %s bad\n", Count(in.Rows), Count(in.Settled), Count(in.Left), Count(in.Bad))
+		if in.Elsewhere > 0 {
+			fmt.Fprintf(w, "other ways\t%s to the same rows, asked with more or fewer of them a call\n", Many(in.Elsewhere, "answer"))
+		}
 		if in.Orphaned > 0 {
 			fmt.Fprintf(w, "orphaned\t%s that no row asks for any more; they stay until genbatch prune --orphaned\n", Many(in.Orphaned, "answer"))
 		}

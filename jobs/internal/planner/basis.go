@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"slices"
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
@@ -14,14 +15,22 @@ import (
 type basis struct {
 	prices *price.Table
 	now    time.Time
-	tier   string // the service tier that answers are priced at; empty prices them as they were served
+	tier   string                        // the service tier that answers are priced at; empty prices them as they were served
+	share  func(*batch.Request, int) int // the estimated tokens of a row's share of a call with so many rows; nil if none shares calls
 
-	known                 []observation // the rows whose price is known
-	tokens                float64       // estimated input of the rows to be asked
-	priced                price.USD     // what the known rows cost
-	standard, flex, batch price.USD     // what they would cost in these services
+	known                 []observation   // the calls whose price is known
+	shared                map[callKey]int // of these, the ones that rows have shared
+	rows                  int64           // that have made them
+	priced                price.USD       // what they cost
+	standard, flex, batch price.USD       // what they would cost in these services
 	calls                 int64
 	latency               time.Duration
+}
+
+// A callKey is the same for rows that have shared a call.
+type callKey struct {
+	at int64 // in nanoseconds
+	of int
 }
 
 // add adds a settled row with its result, which may be nil.
@@ -58,19 +67,65 @@ func (b *basis) add(req *batch.Request, r *batch.Result) {
 		}
 	}
 	b.priced += price.USD(o.cost)
-	b.known = append(b.known, o)
+	b.rows++
+	b.observe(req, r, o)
 }
 
-// tell fills in what the plan takes from the answers so far.
-func (b *basis) tell(p *plan.Plan) {
-	if f, ok := forecast(b.known, float64(p.Ask()), b.tokens); ok {
-		p.Forecast = &f
+// observe adds a row to the observation of the first call that it has shared. What it cost
+// beside that, such as being asked again alone, belongs to what such a call costs.
+func (b *basis) observe(req *batch.Request, r *batch.Result, o observation) {
+	i := slices.IndexFunc(r.Spent, func(s batch.Spend) bool { return s.Share.Of > 1 })
+	if i < 0 || b.share == nil {
+		b.known = append(b.known, o)
+		return
 	}
-	if b.priced > 0 {
-		p.Standard = float64(b.standard) / float64(b.priced)
-		p.Flex, p.Batch = float64(b.flex)/float64(b.priced), float64(b.batch)/float64(b.priced)
+	o.tokens = float64(b.share(req, r.Spent[i].Share.Of))
+	key := callKey{r.Spent[i].At.UnixNano(), r.Spent[i].Share.Of}
+	at, ok := b.shared[key]
+	if !ok {
+		if b.shared == nil {
+			b.shared = make(map[callKey]int)
+		}
+		at = len(b.known)
+		b.shared[key] = at
+		b.known = append(b.known, observation{})
 	}
-	if b.calls > 0 {
-		p.PerCall = b.latency / time.Duration(b.calls)
+	b.known[at].tokens += o.tokens
+	b.known[at].cost += o.cost
+}
+
+// forecast returns what so many calls will cost, with so many estimated tokens in all. It is
+// nil if too few are known.
+func (b *basis) forecast(calls, tokens float64) *plan.Forecast {
+	f, ok := forecast(b.known, calls, tokens)
+	if !ok {
+		return nil
 	}
+	f.Answers = b.rows
+	return &f
+}
+
+// perCall returns the mean duration of a row's last attempt.
+func (b *basis) perCall() time.Duration {
+	if b.calls == 0 {
+		return 0
+	}
+	return b.latency / time.Duration(b.calls)
+}
+
+// in returns what the known calls would cost in a service, in proportion to what they are priced
+// at. It is 0 if that is not known.
+func (b *basis) in(service price.Service) float64 {
+	if b.priced == 0 {
+		return 0
+	}
+	switch service {
+	case price.Standard:
+		return float64(b.standard) / float64(b.priced)
+	case price.Flex:
+		return float64(b.flex) / float64(b.priced)
+	case price.Batch:
+		return float64(b.batch) / float64(b.priced)
+	}
+	return 0
 }

@@ -15,8 +15,8 @@ const lineBytes = 100
 func (l demands) batches(limitsOf func(model string) batches.Limits) *plan.Batches {
 	p, most := new(plan.Batches), int64(1)
 	for _, d := range l {
-		limits, size := limitsOf(d.model), d.bytes+d.rows*lineBytes
-		p.Jobs += limits.JobsFor(d.rows, size, d.input)
+		limits, size := limitsOf(d.model), d.bytes+d.calls*lineBytes
+		p.Jobs += limits.JobsFor(d.calls, size, d.input)
 		p.Bytes += size
 		p.AsOf = cmp.Or(p.AsOf, limits.AsOf)
 		for _, by := range [...]struct {
@@ -24,9 +24,9 @@ func (l demands) batches(limitsOf func(model string) batches.Limits) *plan.Batch
 			jobs       int64
 			most, next int64
 		}{
-			{"rows", limits.JobsFor(d.rows, 0, 0), limits.Rows, 0},
-			{"bytes", limits.JobsFor(d.rows, size, 0), limits.Bytes, 0},
-			{"tokens", limits.JobsFor(d.rows, 0, d.input), limits.Tokens, limits.Tiers[1]},
+			{"rows", limits.JobsFor(d.calls, 0, 0), limits.Rows, 0},
+			{"bytes", limits.JobsFor(d.calls, size, 0), limits.Bytes, 0},
+			{"tokens", limits.JobsFor(d.calls, 0, d.input), limits.Tokens, limits.Tiers[1]},
 		} {
 			if by.jobs > most {
 				most = by.jobs

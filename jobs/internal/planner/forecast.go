@@ -7,28 +7,29 @@ import (
 	"github.com/genbatch/genbatch/jobs/plan"
 )
 
-// An observation is one answered row: the estimated tokens of its prompt, and what all its
-// attempts cost in pico-dollars.
+// An observation is one call, of a row or of several: the estimated tokens of its prompt, and what
+// all attempts of its rows cost in pico-dollars. Rows that share a call share what it costs, and
+// tell no more of other calls than one row does.
 type observation struct{ tokens, cost float64 }
 
 // fewestObservations is the number of observations that a forecast needs. Fewer do not tell
 // how much rows differ.
 const fewestObservations = 5
 
-// forecast returns what so many rows, with so many estimated tokens in all, will cost. It is
-// false without rows, or with too few observations.
+// forecast returns what so many calls, with so many estimated tokens in all, will cost. It is
+// false without calls, or with too few observations.
 //
 // The mean comes from a linear regression of the cost on the tokens of the prompt. These
 // explain the cost of the input, and how far longer prompts have longer answers. Thinking
 // does not depend on the prompt's length, and so is in the residuals. They make the interval,
-// which covers both the error of the fit and the chance in the rows to come.
+// which covers both the error of the fit and the chance in the calls to come.
 //
 // The residuals are skewed, since the model thinks ten times as long about some rows as about
 // others. The interval is shifted for that after Johnson, Modified t tests and confidence
 // intervals for asymmetrical populations, 1978.
-func forecast(known []observation, rows, tokens float64) (f plan.Forecast, ok bool) {
+func forecast(known []observation, calls, tokens float64) (f plan.Forecast, ok bool) {
 	n := float64(len(known))
-	if len(known) < fewestObservations || rows == 0 {
+	if len(known) < fewestObservations || calls == 0 {
 		return f, false
 	}
 	var meanX, meanY float64
@@ -53,18 +54,18 @@ func forecast(known []observation, rows, tokens float64) (f plan.Forecast, ok bo
 	}
 	free := n - 2
 	variance := square / free
-	away := tokens/rows - meanX
+	away := tokens/calls - meanX
 	each := meanY + slope*away
 	fit := variance / n
 	if sxx > 0 {
 		fit += variance * away * away / sxx
 	}
-	spread := student(free) * math.Sqrt(rows*rows*fit+rows*variance)
+	spread := student(free) * math.Sqrt(calls*calls*fit+calls*variance)
 	shift := 0.0
 	if variance > 0 {
-		shift = rows * (cube / n) / (6 * variance * n)
+		shift = calls * (cube / n) / (6 * variance * n)
 	}
-	mean := max(0, rows*each)
+	mean := max(0, calls*each)
 	amount := func(x float64) price.USD { return price.USD(min(max(0, x), 9e18)) }
 	return plan.Forecast{
 		Answers: int64(len(known)), Mean: amount(mean), Low: amount(mean + shift - spread), High: amount(mean + shift + spread),

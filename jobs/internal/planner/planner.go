@@ -8,11 +8,16 @@
 // A pilot's forecast is kept, so that the bill can be compared with it later; see
 // [MarshalForecast] and [ParseForecast].
 //
+// A job can be run in several ways, by how many rows share a call. The calls of each are formed as
+// a run would form them, in the same pass, and priced in each service tier. What pilots have asked
+// in several ways tells how far their answers agree.
+//
 // Estimates of tokens are corrected by [TokenCounts], which compare estimates with what the
 // API counted.
 package planner
 
 import (
+	"slices"
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
@@ -21,6 +26,7 @@ import (
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/jobs/cost"
+	"github.com/genbatch/genbatch/jobs/internal/pack"
 	"github.com/genbatch/genbatch/jobs/internal/work"
 	"github.com/genbatch/genbatch/jobs/plan"
 )
@@ -42,8 +48,35 @@ type Config struct {
 
 	Limits func(model string) batches.Limits // of the jobs of the Batch API
 
+	// Packer returns what has so many rows share a call. It may be nil if the list's rows do not,
+	// and neither do those of Ways.
+	Packer func(rowsPerCall int) *pack.Packer
+
+	Compared
+	Pilots
+
 	Counted TokenCounts                    // prompts that the endpoint has counted; may be nil
 	Quota   func(model string) quota.Known // what is known of a model's quota
+}
+
+// Compared are the ways that are compared with the one in which the list runs.
+type Compared struct {
+	Ways []int // rows a call; may be empty
+
+	// Services are the tiers that the endpoint serves, and LeftOut says why it does not serve
+	// others. The job's own tier is compared in any case.
+	Services []price.Service
+	LeftOut  []string
+}
+
+// Pilots are what pilots have asked.
+type Pilots struct {
+	Piloted []int // in rows a call; may be empty
+
+	// Read returns what an answer says; it is required if there were pilots. Compares says whether
+	// such answers can be compared.
+	Read     func(*batch.Row, *batch.Result) Answer
+	Compares bool
 }
 
 // tier returns the service tier that is planned for. It is empty if the job names none.
@@ -56,13 +89,18 @@ func (c *Config) tier() string {
 
 // New reads input and journal and says what a run would do. The error is a fault of either.
 func New(c Config) (*plan.Plan, error) {
-	b := builder{Config: c, now: time.Now(), answered: make(TokenCounts)}
-	b.basis = basis{prices: c.Prices, tier: c.tier(), now: b.now}
+	b := newBuilder(c)
+	defer b.close()
 	for it, err := range c.List.Items() {
 		if err == nil {
 			err = b.add(&it)
 		}
 		if err != nil {
+			return nil, err
+		}
+	}
+	for _, w := range b.ways {
+		if err := w.end(); err != nil {
 			return nil, err
 		}
 	}
@@ -80,10 +118,34 @@ type builder struct {
 	plan plan.Plan
 
 	spent     cost.Totals // of the rows that were asked before
-	basis     basis
-	answered  TokenCounts
-	demands   demands
-	unbounded bool // whether nothing bounds the output of some row
+	elsewhere cost.Totals // of answers to them in other ways
+	own       *way        // how the job runs as it stands
+	ways      []*way      // all of them, by rows a call
+	pilots    pilots
+	places    map[*batch.Request]string // of the rows to be asked, until it is known which is the first
+	known     map[string]quota.Known    // by model
+}
+
+func newBuilder(c Config) *builder {
+	b := &builder{Config: c, now: time.Now(), places: make(map[*batch.Request]string), known: make(map[string]quota.Known)}
+	b.pilots.builder = b
+	own := max(1, c.List.RowsPerCall)
+	for _, n := range slices.Compact(slices.Sorted(slices.Values(append([]int{own}, c.Ways...)))) {
+		w := newWay(b, n)
+		if b.ways = append(b.ways, w); n == own {
+			b.own = w
+		}
+	}
+	return b
+}
+
+// close ends what waits for rows.
+func (b *builder) close() {
+	for _, w := range b.ways {
+		if w.former != nil {
+			w.former.stop()
+		}
+	}
 }
 
 // badRowsShown is the number of bad rows that a plan names.
@@ -107,8 +169,7 @@ func (b *builder) add(it *work.Item) error {
 		if err != nil {
 			return err
 		}
-		b.basis.add(it.Request, r)
-		b.answered.Add(it.Request, r)
+		b.own.answer(it.Request, r)
 	case work.Again:
 		p.Again++
 		if _, err := b.Count(it, &b.spent); err != nil {
@@ -118,25 +179,74 @@ func (b *builder) add(it *work.Item) error {
 		p.New++
 	}
 	if it.Fate.Ask() {
-		b.ask(it)
+		if p.First == nil {
+			b.places[it.Request] = it.Row.Place()
+		}
+		if err := b.own.ask(it.Request); err != nil {
+			return err
+		}
+	}
+	if err := b.addToWays(it); err != nil {
+		return err
+	}
+	if err := b.addElsewhere(it); err != nil {
+		return err
+	}
+	return b.pilots.add(it)
+}
+
+// addElsewhere counts what the row has cost in other ways than the job's.
+func (b *builder) addElsewhere(it *work.Item) error {
+	for _, id := range b.List.Others(it) {
+		b.plan.Elsewhere++
+		e, _ := b.Journal.Lookup(id.Fingerprint, id.Occurrence)
+		for _, e := range append(b.Journal.Superseded(id.Fingerprint, id.Occurrence), e) {
+			r, err := b.Journal.Read(e)
+			if err != nil {
+				return err
+			}
+			amount, _ := b.elsewhere.AddResult(r, b.Prices)
+			b.plan.ElsewherePrice += amount
+		}
 	}
 	return nil
 }
 
-// ask adds what a row that is to be asked demands.
-func (b *builder) ask(it *work.Item) {
-	p, input := &b.plan, int64(it.Request.InputTokens)
-	bound := b.MaxOutputTokens
-	if b.OwnBounds {
-		bound = boundOf(it.Request.Body)
+// addToWays adds a row to the other ways.
+func (b *builder) addToWays(it *work.Item) error {
+	for _, w := range b.ways {
+		if w == b.own {
+			continue
+		}
+		other := b.List.InWay(*it, w.rows)
+		switch {
+		case other.Fate == work.Settled:
+			r, err := b.Journal.Read(other.Entry)
+			if err != nil {
+				return err
+			}
+			w.answer(other.Request, r)
+		case other.Fate.Ask():
+			if err := w.ask(other.Request); err != nil {
+				return err
+			}
+		}
 	}
-	b.basis.tokens += float64(input)
-	b.demands.of(it.Request.Model).add(input, bound, len(it.Request.Body))
-	p.MaxOutputTokens += bound
-	b.unbounded = b.unbounded || bound == 0
-	if p.First == nil {
-		p.First, p.FirstModel, p.FirstAt = it.Request.Body, it.Request.Model, it.Row.Place()
+	return nil
+}
+
+// noteFirst notes the first call of the job.
+func (b *builder) noteFirst(call *batch.Request) {
+	p := &b.plan
+	if p.First != nil {
+		return
 	}
+	first := call
+	if len(call.Rows) > 0 {
+		first = call.Rows[0]
+	}
+	p.First, p.FirstModel, p.FirstAt, p.FirstRows = call.Body, call.Model, b.places[first], len(call.Rows)
+	b.places = nil
 }
 
 // finish fills in what follows from all rows together.
@@ -146,19 +256,45 @@ func (b *builder) finish() {
 	p.Price, p.Unpriced = b.spent.CostUSD()
 	p.Simulated = b.spent.Simulated()
 	p.Unpriced = max(p.Unpriced, b.spent.Bill.UnknownRows)
-	b.basis.tell(p)
-	if b.unbounded { // the bounds of the other rows bound nothing
-		p.MaxOutputTokens = 0
+	for _, w := range b.ways {
+		w.estimate(b.answeredLike(w))
 	}
-	if p.Answered = b.answered.total().calls; p.Answered > 0 {
-		p.OutputTokens = b.demands.expect(b.answered)
+	own := b.own
+	p.Forecast = own.forecast
+	p.Standard, p.Flex, p.Batch = own.basis.in(price.Standard), own.basis.in(price.Flex), own.basis.in(price.Batch)
+	p.PerCall = own.basis.perCall()
+	p.Calls, p.InputTokens, p.OutputTokens, p.MaxOutputTokens = own.calls(), own.input, own.output, own.mostOutput()
+	if own.like != nil {
+		p.Answered = own.like.answered.total().calls
 	}
-	p.InputTokens = b.demands.correct(b.answered, b.Counted)
 	b.price()
 	if b.tier() == string(price.Batch) {
-		p.Batches = b.demands.batches(b.Limits)
+		p.Batches = own.demands.batches(b.Limits)
 	}
-	for _, d := range b.demands {
-		p.Pace = append(p.Pace, plan.Pace{Model: d.model, Rows: d.rows, Tokens: d.input, Known: b.Quota(d.model)})
+	p.Pace = b.pace(own)
+	b.compareWays()
+}
+
+// answeredLike returns the way whose answers tell most of those in a way: itself, or else one
+// that has answers at all. It is nil if there is none.
+func (b *builder) answeredLike(w *way) *way {
+	for _, other := range append([]*way{w, b.own}, b.ways...) {
+		if other.answered.total().calls > 0 {
+			return other
+		}
 	}
+	return nil
+}
+
+// pace returns what a way would ask of each model.
+func (b *builder) pace(w *way) (all []plan.Pace) {
+	for _, d := range w.demands {
+		known, ok := b.known[d.model]
+		if !ok {
+			known = b.Quota(d.model)
+			b.known[d.model] = known
+		}
+		all = append(all, plan.Pace{Model: d.model, Rows: d.rows, Calls: d.calls, Tokens: d.input, Known: known})
+	}
+	return all
 }

@@ -9,11 +9,11 @@ import (
 )
 
 // price fills in what the plan's tokens cost, each row's at the price of its own model. All
-// rows of a model are taken to have the same output, since no more is known of any.
+// calls to a model are taken to have the same output, since no more is known of any.
 func (b *builder) price() {
 	p := &b.plan
 	p.Priced = true
-	for _, d := range b.demands {
+	for _, d := range b.own.demands {
 		input, known := b.priceOf(d, 0)
 		expected, _ := b.priceOf(d, d.output)
 		most, _ := b.priceOf(d, d.most)
@@ -25,38 +25,48 @@ func (b *builder) price() {
 	if p.MaxOutputTokens == 0 {
 		p.MaxOutputCost = 0
 	}
-	p.Compared = b.compare()
+	c := plan.Comparison{Of: b.own.of()}
+	c.Standard, _ = b.costIn(b.own, price.Standard)
+	c.Flex, _ = b.costIn(b.own, price.Flex)
+	c.Batch, _ = b.costIn(b.own, price.Batch)
+	if c.Standard != 0 || c.Flex != 0 || c.Batch != 0 {
+		p.Compared = &c
+	}
 }
 
-// compare returns what the rows would cost in each service; nil if that is not known of any.
-func (b *builder) compare() *plan.Comparison {
-	p := &b.plan
-	c, output := new(plan.Comparison), func(*demand) int64 { return 0 }
-	switch {
-	case p.Forecast != nil:
-		in := func(share float64) price.USD { return price.USD(share * float64(p.Forecast.Mean)) }
-		return &plan.Comparison{Of: "forecast", Standard: in(p.Standard), Flex: in(p.Flex), Batch: in(p.Batch)}
-	case p.Answered > 0:
-		c.Of, output = "cost", func(d *demand) int64 { return d.output }
-	case p.MaxOutputTokens > 0:
-		c.Of, output = "max_cost", func(d *demand) int64 { return d.most }
-	default:
-		c.Of = "input_cost"
-	}
-	for service, sum := range map[price.Service]*price.USD{price.Standard: &c.Standard, price.Flex: &c.Flex, price.Batch: &c.Batch} {
-		for _, d := range b.demands {
-			amount, known := b.priceIn(string(service), d, output(d))
-			if !known {
-				*sum = 0
-				break
-			}
-			*sum += amount
+// costIn returns what the rows would cost in a way and a service, as far as the plan knows it: see
+// [plan.Comparison]. It is false if the price is not known.
+func (b *builder) costIn(w *way, service price.Service) (sum price.USD, known bool) {
+	if w.forecast != nil {
+		share := w.basis.in(service)
+		if service == b.service() {
+			share = 1
 		}
+		return price.USD(share * float64(w.forecast.Mean)), share > 0
 	}
-	if c.Standard == 0 && c.Flex == 0 && c.Batch == 0 {
-		return nil
+	for _, d := range w.demands {
+		output := int64(0)
+		switch w.of() {
+		case ofCost:
+			output = d.output
+		case ofMost:
+			output = d.most
+		}
+		amount, ok := b.priceIn(string(service), d, output)
+		if !ok {
+			return 0, false
+		}
+		sum += amount
 	}
-	return c
+	return sum, true
+}
+
+// service returns the service that the job asks for first.
+func (b *builder) service() price.Service {
+	if s, known := price.ServiceOf(b.tier()); known && b.tier() != "" {
+		return s
+	}
+	return price.Standard
 }
 
 // priceOf returns what a demand costs in the planned tier with so much output in all.
@@ -65,16 +75,16 @@ func (b *builder) priceOf(d *demand, output int64) (price.USD, bool) {
 }
 
 // priceIn returns what a demand costs in a tier with so much output in all. The size of a prompt can
-// decide its price, so the mean request is priced, and not the sum: some requests as the mean
+// decide its price, so the mean call is priced, and not the sum: some calls as the mean
 // rounded down, the others as the mean rounded up.
 func (b *builder) priceIn(tier string, d *demand, output int64) (price.USD, bool) {
 	mean := func(up int64) (price.USD, bool) {
-		return cost.Of(b.Prices, b.call(d.model, tier, (d.input+up)/d.rows, (output+up)/d.rows), d.model)
+		return cost.Of(b.Prices, b.call(d.model, tier, (d.input+up)/d.calls, (output+up)/d.calls), d.model)
 	}
 	low, ok := mean(0)
-	high, _ := mean(d.rows - 1)
-	part := float64(d.input%d.rows) / float64(d.rows)
-	return low*price.USD(d.rows) + price.USD(part*float64((high-low)*price.USD(d.rows))), ok
+	high, _ := mean(d.calls - 1)
+	part := float64(d.input%d.calls) / float64(d.calls)
+	return low*price.USD(d.calls) + price.USD(part*float64((high-low)*price.USD(d.calls))), ok
 }
 
 // dearest returns the most that a demand can cost in any of the job's service tiers. First is
@@ -84,7 +94,7 @@ func (b *builder) dearest(d *demand, first price.USD) price.USD {
 	for _, tier := range b.Tiers {
 		// The prices of a tier are the same multiple of another's for all prompts of one size,
 		// so the mean request stands for all.
-		prompt, output := d.input/d.rows, max(1, d.most/d.rows)
+		prompt, output := d.input/d.calls, max(1, d.most/d.calls)
 		base, ok1 := cost.Most(b.Prices, b.call(d.model, b.tier(), prompt, output), d.model)
 		other, ok2 := cost.Most(b.Prices, b.call(d.model, tier, prompt, output), d.model)
 		if ok1 && ok2 && base > 0 {

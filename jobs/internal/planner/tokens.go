@@ -10,32 +10,42 @@ type TokenCounts map[string]tokenCount
 // allModels is the key of the counts of all models together.
 const allModels = ""
 
-// A tokenCount adds up the tokens of rows in calls.
+// A tokenCount adds up the tokens of calls. Of a call that rows have shared each row adds its
+// share.
 type tokenCount struct {
-	calls    int64 // for each of the rows that have shared one
+	calls    int64 // of a row, shared or not
 	estimate int64 // of the prompts
 	prompt   int64 // counted
-	output   int64 // counted, thinking included; of a shared call each row's share
+	output   int64 // counted, thinking included
 }
 
-// Add adds the calls of a row's result that reported their usage. A nil result adds nothing. What
-// a row has of a prompt that it shared says nothing of how far its estimate was off, which is
-// that of a prompt of its own.
-func (m TokenCounts) Add(req *batch.Request, r *batch.Result) {
+// Add adds the calls of a row's result that reported their usage. A nil result adds nothing.
+func (m TokenCounts) Add(req *batch.Request, r *batch.Result) { m.add(req, r, nil) }
+
+// add is Add for rows that may have shared calls: share estimates the tokens of a row's share of
+// a call that had so many rows. The estimate of the row's own request would be far above it,
+// since the rows of a call share the instructions. Without share, such calls say nothing of how far
+// estimates were off.
+func (m TokenCounts) add(req *batch.Request, r *batch.Result, share func(*batch.Request, int) int) {
 	if r == nil {
 		return
 	}
 	var row tokenCount
-	for _, s := range r.Spent {
+	for i := range r.Spent {
+		s := &r.Spent[i]
 		if s.Usage == nil {
 			continue
 		}
-		row.calls++
-		if s.Share.Of == 0 {
-			row.estimate += int64(req.InputTokens)
-			row.prompt += s.Usage.PromptTokenCount
-		}
 		own := s.Own()
+		row.calls++
+		switch {
+		case s.Share.Of <= 1:
+			row.estimate += int64(req.InputTokens)
+			row.prompt += own.PromptTokenCount
+		case share != nil:
+			row.estimate += int64(share(req, s.Share.Of))
+			row.prompt += own.PromptTokenCount
+		}
 		row.output += own.CandidatesTokenCount + own.Thoughts()
 	}
 	for _, name := range []string{req.Model, allModels} {

@@ -22,7 +22,7 @@ func TestTokenCountsOfSharedCalls(t *testing.T) {
 	if n := d.correct(m, TokenCounts{"m": {calls: 1, estimate: 100, prompt: 110}}); n != 440 {
 		t.Errorf("by prompts that were counted, and shares, 400 tokens are corrected to %d, want 440", n)
 	}
-	if n := d.expect(m); n != 4*53/10 {
+	if n := d.expect(m, false); n != 4*53/10 {
 		t.Errorf("%d tokens of output are expected of 4 rows, where 10 had 53", n)
 	}
 	m.Add(r, &batch.Result{Spent: []batch.Spend{{Usage: &batch.Usage{PromptTokenCount: 120}}}})

@@ -19,6 +19,14 @@ import (
 func Choose(p record.Pruning, list *work.List, jl *journal.Journal, prices *price.Table, r *record.Pruned) (remove func(*journal.Candidate) bool, err error) {
 	before := time.Now().Add(-p.OlderThan)
 	if list != nil {
+		if all, has := list.WithoutPilots(); has {
+			if p.Orphaned {
+				if r.Elsewhere, err = list.CountElsewhere(); err != nil {
+					return nil, err
+				}
+			}
+			list = all // no run asks for what pilots have asked in other ways
+		}
 		for it, err := range list.All() {
 			if err != nil {
 				return nil, err

@@ -10,6 +10,7 @@
 //	manifest.json   what the finished output was derived from: a [Manifest]
 //	next.json       the output that is about to appear
 //	forecast.json   what the last pilot said that the whole job would cost
+//	pilots.json     in which numbers of rows a call pilots have asked
 //	history.jsonl   how the last runs went, which package history writes
 //	stdin.<format>  what stdin held
 //	stdout          the output, if it goes to stdout

@@ -20,6 +20,7 @@ const (
 	manifestFile = "manifest.json"
 	nextFile     = "next.json"
 	forecastFile = "forecast.json"
+	pilotsFile   = "pilots.json"
 	historyFile  = "history.jsonl"
 	spoolName    = "stdin" // without its extension, the format
 )
@@ -108,7 +109,7 @@ func (f *Folder) RemoveTemps() error {
 	}
 	return errors.Join(
 		durable.RemoveTemps(f.Dir, func(name string) bool {
-			return name == specFile || name == manifestFile || name == nextFile || name == forecastFile || name == historyFile || strings.HasPrefix(name, spoolName+".")
+			return name == specFile || name == manifestFile || name == nextFile || name == forecastFile || name == pilotsFile || name == historyFile || strings.HasPrefix(name, spoolName+".")
 		}),
 		durable.RemoveTemps(filepath.Dir(target), func(name string) bool { return name == filepath.Base(target) }),
 	)

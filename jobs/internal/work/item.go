@@ -44,7 +44,9 @@ type Item struct {
 
 // SingleID returns the identity that the row has in every way in which it can be asked. The
 // item must have a request.
-func (it *Item) SingleID() batch.ID { return batch.ID{Fingerprint: it.Single, Occurrence: it.Request.Occurrence} }
+func (it *Item) SingleID() batch.ID {
+	return batch.ID{Fingerprint: it.Single, Occurrence: it.Request.Occurrence}
+}
 
 // Bytes estimates how much memory the item and its answer take.
 func (it *Item) Bytes() int {

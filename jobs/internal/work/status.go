@@ -17,6 +17,7 @@ func (l *List) Status(deadline time.Time) (s *record.InputStatus, byStatus map[b
 			return nil, nil
 		}
 		s.Rows++
+		s.Elsewhere += int64(it.Elsewhere)
 		if it.Fate != Bad && it.Entry.Status != "" && it.Entry.Status != batch.Pending {
 			byStatus[it.Entry.Status]++
 		}

@@ -1,6 +1,8 @@
 package work
 
 import (
+	"slices"
+
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
 )
@@ -22,6 +24,32 @@ func (l *List) Way(rowsPerCall int) *List {
 // than the list's own count as [Item.Elsewhere], and are no orphans as long as their rows are
 // there.
 func (l *List) SetPiloted(rowsPerCall []int) { l.piloted = rowsPerCall }
+
+// WithoutPilots returns a list for which answers of other ways are orphans, as they are to a run.
+// has is false if pilots have asked nothing, and then it is l.
+func (l *List) WithoutPilots() (list *List, has bool) {
+	if len(l.piloted) == 0 {
+		return l, false
+	}
+	list = new(*l)
+	list.piloted = nil
+	return list, true
+}
+
+// CountElsewhere returns how many answers the journal has to the rows of the input in other ways
+// than the list's. It reads the input if there was a pilot.
+func (l *List) CountElsewhere() (n int64, err error) {
+	if len(l.piloted) == 0 {
+		return 0, nil
+	}
+	for it, err := range l.All() {
+		if err != nil {
+			return n, err
+		}
+		n += int64(it.Elsewhere)
+	}
+	return n, nil
+}
 
 // shares reports whether a request can share its call as far as a list is concerned. One with
 // media never does.
@@ -64,24 +92,41 @@ func (p *pass) lookUp(it *Item) (known bool) {
 
 // meetOthers counts the answers to a row in other ways than the one that the list has found.
 func (p *pass) meetOthers(it *Item) (n int) {
-	r := it.Request
-	others := []batch.Fingerprint{it.Single}
-	if len(r.Media) == 0 {
-		shared := it.Single.Shared()
-		others = append(others, shared)
-		for _, rows := range p.piloted {
-			others = append(others, shared.Piloted(rows))
-		}
-	}
-	for _, f := range others {
-		if f == r.Fingerprint {
-			continue
-		}
-		if _, known := p.results.Meet(f, r.Occurrence); known {
+	for _, f := range p.otherWays(it) {
+		if _, known := p.results.Meet(f, it.Request.Occurrence); known {
 			n++
 		}
 	}
 	return n
+}
+
+// otherWays returns the fingerprints under which an item may have answers in other ways.
+func (l *List) otherWays(it *Item) (others []batch.Fingerprint) {
+	all := []batch.Fingerprint{it.Single}
+	if len(it.Request.Media) == 0 {
+		shared := it.Single.Shared()
+		all = append(all, shared)
+		for _, rows := range l.piloted {
+			if rows > 1 {
+				all = append(all, shared.Piloted(rows))
+			}
+		}
+	}
+	return slices.DeleteFunc(all, func(f batch.Fingerprint) bool { return f == it.Request.Fingerprint })
+}
+
+// Others returns the identities under which the journal has answers to an item in other ways.
+// There are [Item.Elsewhere] of them.
+func (l *List) Others(it *Item) (ids []batch.ID) {
+	if it.Elsewhere == 0 {
+		return nil
+	}
+	for _, f := range l.otherWays(it) {
+		if _, known := l.journal.Lookup(f, it.Request.Occurrence); known {
+			ids = append(ids, batch.ID{Fingerprint: f, Occurrence: it.Request.Occurrence})
+		}
+	}
+	return ids
 }
 
 // inWay returns the result that the journal has for an occurrence of an item's request when so

@@ -227,6 +227,9 @@ func (c *content) Notes() (notes []string) {
 	if n := len(c.Damage); n > 0 {
 		notes = append(notes, fmt.Sprintf("The journal is damaged in %s, and rows whose results stood there are pending: %s", report.Many(int64(n), "place"), short(c.Damage[0].Error())))
 	}
+	if c.Elsewhere > 0 {
+		notes = append(notes, fmt.Sprintf("The journal also has %s to the same rows, which a pilot has asked with more or fewer of them a call. What they cost is not counted here; genbatch plan says how far they agree.", report.Many(c.Elsewhere, "answer")))
+	}
 	if c.Orphaned > 0 {
 		notes = append(notes, fmt.Sprintf("The journal also has %s that no row asks for any more. What they cost is not counted here; genbatch status counts it.", report.Many(c.Orphaned, "answer")))
 	}
