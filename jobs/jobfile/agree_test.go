@@ -52,9 +52,12 @@ func load(path string) (*spec.Spec, error) {
 	s.Input, s.Output, s.Model = spec.List{"in.csv"}, "out.csv", "gemini-3.5-flash-lite"
 	template := "{{.body}}"
 	if s.Prompt == "" && s.Classify == nil && s.Summarize == nil && s.Extract == nil && s.Raw == nil {
-		if s.ReviewBelow > 0 {
+		switch { // also: --label, or --text alone
+		case s.ReviewBelow > 0:
 			s.Classify = new(spec.Classify)
-		} else {
+		case s.SharesCalls():
+			s.Summarize = new(spec.Summarize)
+		default:
 			s.Prompt = template
 		}
 	}

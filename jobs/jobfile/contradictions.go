@@ -1,5 +1,7 @@
 package jobfile
 
+import "github.com/genbatch/genbatch/jobs/spec"
+
 // What a job file must not have beside a key. Each rule forbids members rather than the whole
 // file, so that editors mark the key that is too much, with the message of the rule.
 
@@ -66,6 +68,11 @@ func contradictions() object {
 	}
 	beside = append(beside, object{
 		{"limit", when("limit", notZero, inMember(zero.with("errorMessage", "Keep limit or sample."), "sample"))},
+		{"rows_per_call", when("rows_per_call", object{{"not", object{{"enum", []any{0, 1, "0", "1"}}}}}, all(
+			forbid("Rows share calls with classify, extract and summarize.", "prompt", "raw"),
+			inMember(inMember(object{{"not", words("logprobs")}, {"errorMessage", "Log probabilities are told of an answer as a whole: use said, or leave rows_per_call out."}}, "confidence"), "classify"),
+			inMember(object{{"maximum", spec.MaxRowsPerCall}, {"errorMessage", "No more rows can share a call."}}, "rows_per_call"),
+		))},
 		{"schema", schemaGiven},
 		{"review_below", when("review_below", notZero, forbid("review_below goes with classify, which has no schema.", "schema", "schema_field"))},
 		{"max_output_tokens", inConfig("max_output_tokens says this already.", "maxOutputTokens", "max_output_tokens")},

@@ -1,7 +1,7 @@
 package spec
 
-// maxRowsPerCall bounds the rows of a call. No measured model kept its quality with so many.
-const maxRowsPerCall = 1000
+// MaxRowsPerCall bounds the rows of a call. No measured model kept its quality with so many.
+const MaxRowsPerCall = 1000
 
 // SharesCalls reports whether rows share calls.
 func (s *Spec) SharesCalls() bool { return s.RowsPerCall > 1 }
@@ -25,8 +25,8 @@ func checkRowsPerCall(s *Spec) error {
 	switch {
 	case !s.SharesCalls():
 		return nil
-	case s.RowsPerCall > maxRowsPerCall:
-		return Errorf("genbatch plan --pilot 200 --rows-per-call 1,10,25,50 measures what rows a call cost in quality", "rows_per_call is %d, and can be at most %d", s.RowsPerCall, maxRowsPerCall)
+	case s.RowsPerCall > MaxRowsPerCall:
+		return Errorf("genbatch plan --pilot 200 --rows-per-call 1,10,25,50 measures what rows a call cost in quality", "rows_per_call is %d, and can be at most %d", s.RowsPerCall, MaxRowsPerCall)
 	case s.Classify == nil && s.Extract == nil && s.Summarize == nil:
 		return Errorf("use classify:, extract: or summarize:, whose answers can be told apart, or leave rows_per_call out",
 			"rows_per_call does not go with prompt: and raw:, whose requests may ask for anything")
