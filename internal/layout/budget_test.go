@@ -34,35 +34,40 @@ var longPackages = map[string]exception{
 	"batch/gemini":         {3600, "one client for Google's API, Vertex AI and gateways: what they share is most of it"},
 	"batch/journal":        {3000, "the format with its reasons: a fifth of it is comments on what a crash leaves"},
 	"batch/quota":          {3990, "limits, what calls teach about them, and the day's ledger with what it does unread, all behind one lock"},
-	"jobs":                 {3330, "a job's life: what opens, asks, follows batches and writes is here in outline, and done in the rooms"},
-	"jobs/internal/output": {2650, "what becomes of a row, on its way to a file, to a program or to a reader's eye"},
-	"jobs/report":          {3640, "a file for each record: text and JSON of everything that commands say"},
-	"jobs/spec":            {3050, "a type for each group of keys, with how YAML writes it, what it refuses and how it is stored"},
+	"jobs":                 {3600, "a job's life: what opens, asks, follows batches and writes is here in outline, and done in the rooms"},
+	"jobs/internal/output": {2800, "what becomes of a row, on its way to a file, to a program or to a reader's eye"},
+	"jobs/report":          {4060, "a file for each record: text and JSON of everything that commands say"},
+	"jobs/spec":            {3100, "a type for each group of keys, with how YAML writes it, what it refuses and how it is stored"},
 	"internal/sim/answer":  {2910, "an answer for each thing that can be asked for, right or wrong"},
 	"internal/sim":         {2620, "the server: the routes, the faults and the counts of every method of the API"},
-	"cmd/genbatch":         {3600, "one file a command, with its flags and its help"},
+	"cmd/genbatch":         {3720, "one file a command, with its flags and its help"},
 	"reader":               {2650, "three formats behind one door; most of it is the nested values of Parquet"},
 }
 
 // manyFiles are the packages that may have more files.
 var manyFiles = map[string]exception{
 	"batch/gemini": {23, "the service's dialects and the shapes of its answers have a file each"},
-	"jobs/report":  {22, "a file for each record"},
-	"jobs/spec":    {23, "a file for each group of keys"},
-	"cmd/genbatch": {31, "one file a command"},
+	"jobs/report":  {24, "a file for each record"},
+	"jobs/spec":    {24, "a file for each group of keys"},
+	"cmd/genbatch": {32, "one file a command"},
 
 	"internal/sim/answer": {22, "a file for each thing that can be asked for"},
 	"internal/sim/wire":   {21, "a file for each part of a request"},
+	"jobs":                {21, "a file for each part of a job's life"},
 }
 
 // manyMethods are the types that may have more methods.
 var manyMethods = map[string]exception{
-	"batch/journal.Journal":      {46, "the journal on disk: lines, blobs, index and pruning change together or not at all"},
-	"batch/quota.learner":        {35, "three experiments over the same calls and the same ceilings"},
-	"batch/quota.model":          {45, "everything that one lock guards"},
-	"internal/sim.exchange":      {45, "one request and its reply, for every method of the API"},
-	"jobs/internal/state.Folder": {26, "what a folder holds, and what may stand beside it"},
-	"jobs.Job":                   {56, "a job's life: what its methods do is in the rooms"},
+	"batch/journal.Journal":        {46, "the journal on disk: lines, blobs, index and pruning change together or not at all"},
+	"batch/quota.learner":          {35, "three experiments over the same calls and the same ceilings"},
+	"batch/quota.model":            {45, "everything that one lock guards"},
+	"internal/sim.exchange":        {45, "one request and its reply, for every method of the API"},
+	"jobs/internal/state.Folder":   {28, "what a folder holds, and what may stand beside it"},
+	"jobs.Job":                     {61, "a job's life: what its methods do is in the rooms"},
+	"jobs/internal/work.List":      {34, "every question about the rows of a job: which there are, what is asked of each, and in which ways it was asked"},
+	"jobs/report.Plan":             {32, "what a plan says, line by line and cell by cell"},
+	"jobs/internal/output.Deriver": {29, "what becomes of a row, for all who ask"},
+	"jobs/spec.Spec":               {27, "the job file, with what it refuses and how it is stored"},
 }
 
 // wideStructs are the structs that may have more fields.

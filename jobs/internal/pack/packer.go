@@ -150,6 +150,7 @@ func (p *Packer) Join(rows []*batch.Request) (*batch.Request, error) {
 // A pool holds rows until there are enough for packs.
 type pool struct {
 	*Packer
+	taker
 	groups map[groupKey]*group
 	order  []groupKey // of groups, in the order in which they came
 	rows   int
@@ -206,7 +207,7 @@ func (p *pool) add(r *batch.Request) bool {
 	if len(r.Changes) > 0 {
 		return false
 	}
-	key, text, err := take(r)
+	key, text, err := p.taker.take(r)
 	var f *frame
 	if err == nil {
 		f, err = p.frameOf(key, r)

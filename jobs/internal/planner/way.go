@@ -69,7 +69,7 @@ func (w *way) end() error {
 // take adds a call.
 func (w *way) take(call *batch.Request) {
 	bound := w.MaxOutputTokens
-	if w.OwnBounds || len(call.Rows) > 0 {
+	if w.OwnBounds || bound > 0 && len(call.Rows) > 0 { // a pack's is that of its rows together
 		bound = boundOf(call.Body)
 	}
 	w.tokens += float64(call.InputTokens)
