@@ -1,0 +1,5 @@
+// Package platforms is sound on each system but Windows.
+package platforms
+
+// Name is a word.
+const Name = "platforms"

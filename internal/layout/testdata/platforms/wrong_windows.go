@@ -1,0 +1,3 @@
+package platforms
+
+var number int = Name
