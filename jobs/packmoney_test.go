@@ -294,8 +294,10 @@ func TestSharedCallsInPlan(t *testing.T) {
 	if p.OutputTokens != output/13 {
 		t.Errorf("%d tokens of output are expected of a row, want %d", p.OutputTokens, output/13)
 	}
-	if f := p.Forecast; f == nil || f.Answers != 10 || f.Mean < whole/12 || f.Mean > whole/8 {
-		t.Errorf("the forecast for a row is %+v, and the mean of those so far %d", f, whole/10)
+	// Ten rows, of which three and more shared a call, are too few calls to tell how far these
+	// differ. TestPilot has more.
+	if p.Forecast != nil {
+		t.Errorf("the forecast for a row is %+v, of %d calls", p.Forecast, len(calls))
 	}
 	if p.PerCall != 300*time.Millisecond {
 		t.Errorf("a call takes %v", p.PerCall)

@@ -141,6 +141,9 @@ func TestPilot(t *testing.T) {
 	if cost := planned.InputCost + planned.OutputCost; cost < bill*85/100 || cost > bill*115/100 {
 		t.Errorf("the plan says %s, and the bill is %s", cost, bill)
 	}
+	if f := planned.Forecast; f == nil || f.Answers != 60 || f.Mean < bill*85/100 || f.Mean > bill*115/100 || f.Low >= f.Mean || f.High <= f.Mean {
+		t.Errorf("the forecast is %+v, and the bill %s", f, bill)
+	}
 	status, err := ReadStatus(p.spec.StateDir())
 	if err != nil || status.Input == nil || status.Input.Elsewhere != 120 || status.Input.Orphaned != 0 {
 		t.Errorf("status %+v, %v", status.Input, err)
