@@ -27,6 +27,7 @@ import (
 // each text of a row was. It reads them off the wire, and knows nothing of packs.
 type texts struct {
 	*httptest.Server
+	open  sync.WaitGroup // calls that have not ended
 	mu    sync.Mutex
 	times map[string]int
 	calls int
@@ -59,6 +60,8 @@ func countTexts(t *testing.T, endpoint string) *texts {
 	}
 	proxy.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
 	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.open.Add(1)
+		defer c.open.Done()
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			return // the process was killed
@@ -90,6 +93,7 @@ func TestEndToEndKillPacks(t *testing.T) {
 		c.Endpoint = seen.URL
 		killed := c.start(t, 1+rand.N(duration))
 		before := safeRows(t, &c)
+		seen.open.Wait() // for calls of the process that was killed
 		calls := seen.calls
 		j, err := c.open(durable.FS{})
 		if err != nil {
