@@ -39,12 +39,12 @@ func (r *run) tell(e event) {
 // way ends, unless more than commitRows results have arrived meanwhile.
 //
 // After the Sink has failed, results are no longer written: the next run asks their
-// rows again.
-func (r *run) collect() {
+// rows again. The error is that of the Sink, which is a fault of the run even if it had ended for
+// another reason: answers are lost.
+func (r *run) collect() (fault error) {
 	var (
 		group []*Result
 		size  int
-		fault error
 	)
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
@@ -59,12 +59,14 @@ func (r *run) collect() {
 	commit := func() {
 		timer.Stop()
 		if len(group) > 0 && fault == nil {
-			if fault = r.Sink.Write(group); fault != nil {
-				r.stop(fmt.Errorf("%w: %w", ErrSink, fault))
+			err := r.Sink.Write(group)
+			if err != nil {
+				fault = fmt.Errorf("%w: %w", ErrSink, err)
+				r.stop(fault)
 				r.kill() // no further answer could be kept
 			}
-			_, kept := errors.AsType[*KeptError](fault)
-			if r.OnResult != nil && (fault == nil || kept) {
+			_, kept := errors.AsType[*KeptError](err)
+			if r.OnResult != nil && (err == nil || kept) {
 				for _, res := range group {
 					r.OnResult(res)
 				}
@@ -89,7 +91,7 @@ func (r *run) collect() {
 					add(res)
 				}
 				commit()
-				return
+				return fault
 			}
 			for _, res := range results {
 				add(res)

@@ -165,7 +165,8 @@ type run struct {
 // Run asks every request of the sequence that Skip does not report as settled. It
 // returns when everything that it started has ended. The error is nil if each row has a
 // result in the Sink. Otherwise it says why the run ended early: it is one of the errors
-// above, a [*StopError], or what the Limiter returned.
+// above, a [*StopError], or what the Limiter returned. If the Sink fails, it is [ErrSink], also
+// when the run was about to end for another reason.
 //
 // When ctx ends, nothing new is sent, and calls under way have Drain to finish. Rows
 // without an outcome are left untouched: the Sink gets no result for them, except a
@@ -232,14 +233,18 @@ func Run(ctx context.Context, c Config, requests iter.Seq2[*Request, error]) err
 		senders.Go(func() error { r.grow(hire); return nil })
 	}
 	var waiter, collector sync.WaitGroup
+	var fault error // of the Sink
 	waiter.Go(r.wait)
-	collector.Go(r.collect)
+	collector.Go(func() { fault = r.collect() })
 	senders.Wait()
 	close(r.back) // every sender has returned
 	waiter.Wait()
 	close(r.commit)
 	collector.Wait()
 
+	if fault != nil {
+		return fault
+	}
 	if cause := context.Cause(r.soft); cause != nil {
 		if cause == context.Cause(ctx) {
 			return fmt.Errorf("%w: %w", ErrInterrupted, cause)

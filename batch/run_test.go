@@ -454,6 +454,24 @@ func TestRunSinkFails(t *testing.T) {
 	})
 }
 
+// A Sink that fails while a run that was interrupted waits for its last answers has lost them. So
+// it is the Sink that the error tells of.
+func TestRunSinkFailsAfterInterrupt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newModel(func(ctx context.Context, row int64, n int) Outcome {
+			time.Sleep(10 * time.Second)
+			return answer(ctx, row, n)
+		})
+		s := newSink(t)
+		s.err = errors.New("no space left on device")
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(5*time.Second, cancel)
+		if err := Run(ctx, Config{Model: m, Sink: s}, rows(100)); !errors.Is(err, ErrSink) || !strings.Contains(err.Error(), "no space") {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
 // What a Sink has kept counts, though it can take no more.
 func TestRunSinkKeepsAndFails(t *testing.T) {
 	for _, kept := range []bool{false, true} {
