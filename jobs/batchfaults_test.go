@@ -28,6 +28,7 @@ type batchFault struct {
 	calls  string                    // creations, downloads; empty: not looked at
 	warned string                    // parts of warnings, with | between
 	maybe  int64                     // calls that may have been billed, and nobody says for what
+	share  int                       // rows per call; 0: each has its own
 }
 
 // Every fault that the simulator knows is here once, and most of them more often: with what
@@ -247,6 +248,9 @@ func TestBatchFaults(t *testing.T) {
 // holds holds the world to a row of the table.
 func (w *batchWorld) holds(tt batchFault) {
 	t := w.t
+	if tt.share > 0 {
+		w.spec.Prompt, w.spec.Summarize, w.spec.RowsPerCall = "", &spec.Summarize{Text: "{{.q}}"}, tt.share
+	}
 	w.input(lines(12)...)
 	act := tt.act
 	if act == nil {

@@ -321,6 +321,7 @@ func (c *collector) apply(ctx context.Context, j *batchstate.Job) error {
 	}
 	before := c.counted()
 	c.settler.inner.Model = results
+	c.settler.done.Clear() // an earlier job's rows may have been asked again in this one
 	err = c.settler.run(ctx, func(yield func(*batch.Request, error) bool) {
 		for s, err := range c.Store.Each(j) {
 			done := true
@@ -337,6 +338,9 @@ func (c *collector) apply(ctx context.Context, j *batchstate.Job) error {
 			s.Source = sources[s.ID()]
 			for _, row := range s.Rows {
 				row.Source = sources[row.ID()]
+				if earlier := c.attempts(row.ID()); earlier != nil { // each has its own, and in the end no more attempts
+					row.History = earlier.History
+				}
 			}
 			if !done && !yield(&s.Request, nil) {
 				return

@@ -16,7 +16,7 @@ type settler struct {
 	*base
 	inner replaceable // what the chain is laid around
 	model batch.Model // the chain
-	done  sync.Map    // by batch.ID: rows that an earlier run has settled, of requests of which it has not settled all
+	done  sync.Map    // by batch.ID: rows of the job at hand that an earlier run has settled, of requests of which it has not settled all
 }
 
 // A replaceable model is another one when results are read than when requests are made.
@@ -90,7 +90,7 @@ func (m asked) isDone(row *batch.Request) bool {
 
 // partsOf returns the outcome of a request as that of each of its rows.
 func partsOf(r *batch.Request, o batch.Outcome) (parts []batch.Part) {
-	o.Usage, o.MaybeBilled, o.Most = nil, false, nil // of the request
+	o.Usage, o.MaybeBilled, o.Most, o.Next = nil, false, nil, nil // of the request
 	for _, row := range r.Rows {
 		parts = append(parts, batch.Part{Request: row, Outcome: o})
 	}
