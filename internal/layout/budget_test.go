@@ -65,7 +65,6 @@ var manyMethods = map[string]exception{
 	"jobs/internal/state.Folder":   {28, "what a folder holds, and what may stand beside it"},
 	"jobs.Job":                     {61, "a job's life: what its methods do is in the rooms"},
 	"jobs/internal/work.List":      {34, "every question about the rows of a job: which there are, what is asked of each, and in which ways it was asked"},
-	"jobs/report.Plan":             {32, "what a plan says, line by line and cell by cell"},
 	"jobs/internal/output.Deriver": {29, "what becomes of a row, for all who ask"},
 	"jobs/spec.Spec":               {27, "the job file, with what it refuses and how it is stored"},
 }

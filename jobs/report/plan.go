@@ -52,7 +52,7 @@ func (p Plan) String() string {
 		fmt.Fprintf(w, "other ways\t%s, for $%s, to the same rows, asked with more or fewer of them a call; they stay until genbatch prune --orphaned\n", Many(r.Elsewhere, "answer"), Money(r.ElsewherePrice))
 	}
 	w.Flush()
-	b.WriteString(p.ways())
+	b.WriteString(waysTable{r, p.leastOfWay}.String())
 	for _, bad := range r.BadRows {
 		fmt.Fprint(&b, terminal.Paragraph("bad: "+terminal.Line(bad, faultWidth)+"\n"))
 	}

@@ -45,6 +45,14 @@ func (p Plan) leastTime() (longest time.Duration, by string) {
 	return p.leastOf(p.Plan.Pace, p.Plan.Calls, p.Plan.PerCall)
 }
 
+// leastOfWay is leastTime of a way to run the job.
+func (p Plan) leastOfWay(w *jobs.Way) (time.Duration, string) {
+	if w.Batches != nil {
+		return 0, ""
+	}
+	return p.leastOf(w.Pace, w.Calls, w.PerCall)
+}
+
 // leastOf returns how long so many calls take at the least, and what makes them take so long.
 // Each model has quotas of its own, and all models are asked at once: the slowest counts.
 func (p Plan) leastOf(pace []jobs.Pace, calls int64, perCall time.Duration) (longest time.Duration, by string) {

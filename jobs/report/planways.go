@@ -11,38 +11,41 @@ import (
 	"github.com/genbatch/genbatch/jobs"
 )
 
-// This file shows the ways to run a job as one table, of which the figures of one stand beside
+// A waysTable shows the ways to run a job as one table, in which the figures of one stand beside
 // those of the others.
+type waysTable struct {
+	*jobs.Plan
+	least func(*jobs.Way) (time.Duration, string) // how long a way takes at the least, and why; 0 if that is not known
+}
 
-// ways returns the ways as a table with what there is to say of it. It is empty if there is
-// nothing left to run and nothing was measured.
-func (p Plan) ways() string {
-	r := p.Plan
-	if len(r.Ways) == 0 || r.Ask() == 0 && !p.measured() {
+// String returns the table with what there is to say of it. It is empty if there is nothing left
+// to run and nothing was measured.
+func (t waysTable) String() string {
+	if len(t.Ways) == 0 || t.Ask() == 0 && !t.measured() {
 		return ""
 	}
 	g := grid{right: []int{1, 2, 3, 4, 5}}
 	agreement := ""
-	if slices.ContainsFunc(r.Ways, packed) {
+	if slices.ContainsFunc(t.Ways, packed) {
 		agreement = "agreement (95 %)"
 	}
-	g.add("way to run it", "tokens in", p.costHead(), "saves", "calls", "time", agreement)
-	for i := range r.Ways {
-		g.add(p.wayCells(i)...)
+	g.add("way to run it", "tokens in", t.costHead(), "saves", "calls", "time", agreement)
+	for i := range t.Ways {
+		g.add(t.cells(i)...)
 	}
-	return "\n" + g.String() + terminal.Paragraph(p.wayNotes()) + p.accuracy()
+	return "\n" + g.String() + terminal.Paragraph(t.notes()) + t.accuracy()
 }
 
 // packed reports whether rows share calls in a way.
 func packed(w jobs.Way) bool { return w.RowsPerCall > 1 }
 
-func (p Plan) measured() bool {
-	return slices.ContainsFunc(p.Plan.Ways, func(w jobs.Way) bool { return w.Measured != nil })
+func (t waysTable) measured() bool {
+	return slices.ContainsFunc(t.Ways, func(w jobs.Way) bool { return w.Measured != nil })
 }
 
 // costHead says what the costs are.
-func (p Plan) costHead() string {
-	switch p.Plan.Ways[0].Of {
+func (t waysTable) costHead() string {
+	switch t.Ways[0].Of {
 	case "max_cost":
 		return "at most"
 	case "input_cost":
@@ -53,12 +56,12 @@ func (p Plan) costHead() string {
 
 // base returns the way that others are compared with: one at a time, in the job's own tier or the
 // standard one, whichever comes first.
-func (p Plan) base() *jobs.Way { return &p.Plan.Ways[0] }
+func (t waysTable) base() *jobs.Way { return &t.Ways[0] }
 
-// wayCells returns the line of a way.
-func (p Plan) wayCells(i int) []string {
-	w := &p.Plan.Ways[i]
-	first := i == 0 || p.Plan.Ways[i-1].RowsPerCall != w.RowsPerCall
+// cells returns the line of a way.
+func (t waysTable) cells(i int) []string {
+	w := &t.Ways[i]
+	first := i == 0 || t.Ways[i-1].RowsPerCall != w.RowsPerCall
 	name := wayName(w.RowsPerCall)
 	if !first {
 		name = "  " + w.Tier
@@ -69,9 +72,9 @@ func (p Plan) wayCells(i int) []string {
 	if w.Chosen {
 		mark = "> "
 	}
-	cells := []string{mark + name, "", p.wayCost(w), p.saving(w), "", p.wayTime(w), ""}
+	cells := []string{mark + name, "", t.cost(w), t.saving(w), "", t.time(w), ""}
 	if first {
-		cells[1], cells[4], cells[6] = short(w.InputTokens), Count(w.Calls), p.agreement(w)
+		cells[1], cells[4], cells[6] = short(w.InputTokens), Count(w.Calls), t.agreement(w)
 	}
 	return cells
 }
@@ -84,55 +87,47 @@ func wayName(rowsPerCall int) string {
 	return fmt.Sprintf("%d rows a call", rowsPerCall)
 }
 
-// wayCost writes a cost, and marks one that was not measured beside others that were.
-func (p Plan) wayCost(w *jobs.Way) string {
+// cost writes a cost, and marks one that was not measured beside others that were.
+func (t waysTable) cost(w *jobs.Way) string {
 	if w.Of == "" {
 		return "unknown"
 	}
 	text := "$" + Money(w.Cost)
-	if p.guessed(w) {
+	if t.guessed(w) {
 		text = "~" + text
 	}
 	return text
 }
 
 // guessed reports whether a way's cost is of answers in another way.
-func (p Plan) guessed(w *jobs.Way) bool {
+func (t waysTable) guessed(w *jobs.Way) bool {
 	return w.Answered == 0 && (w.Of == "forecast" || w.Of == "cost")
 }
 
-func (p Plan) saving(w *jobs.Way) string {
-	b := p.base()
+func (t waysTable) saving(w *jobs.Way) string {
+	b := t.base()
 	if w == b || w.Of == "" || b.Of == "" || b.Cost <= 0 || w.Rows != b.Rows {
 		return ""
 	}
 	return fmt.Sprintf("%.0f %%", 100*(1-float64(w.Cost)/float64(b.Cost)))
 }
 
-func (p Plan) wayTime(w *jobs.Way) string {
+func (t waysTable) time(w *jobs.Way) string {
 	if w.Batches != nil {
 		return "in a day"
 	}
-	if least, _ := p.wayLeast(w); least > 0 {
+	if least, _ := t.least(w); least > 0 {
 		return shortTime(least)
 	}
 	return "unknown"
 }
 
-// wayLeast returns how long a way takes at the least, and why. It is 0 if that is not known.
-func (p Plan) wayLeast(w *jobs.Way) (time.Duration, string) {
-	if w.Batches != nil {
-		return 0, ""
-	}
-	return p.leastOf(w.Pace, w.Calls, w.PerCall)
-}
-
 // agreement says how far answers in a way agree with those to each row alone.
-func (p Plan) agreement(w *jobs.Way) string {
+func (t waysTable) agreement(w *jobs.Way) string {
 	switch m := w.Measured; {
 	case w.RowsPerCall == 1:
 		return ""
-	case !p.Plan.Compares:
+	case !t.Compares:
 		return "–"
 	case m == nil || m.Agreement == nil:
 		return "not measured"
@@ -146,49 +141,47 @@ func share(part, whole int64, interval *[2]float64) string {
 	return fmt.Sprintf("%.1f %% (%.1f-%.1f)", 100*float64(part)/float64(whole), 100*interval[0], 100*interval[1])
 }
 
-// wayNotes says what the table cannot.
-func (p Plan) wayNotes() string {
-	r := p.Plan
+// notes says what the table cannot.
+func (t waysTable) notes() string {
 	var notes []string
 	say := func(format string, a ...any) { notes = append(notes, fmt.Sprintf(format, a...)) }
 	has := func(f func(*jobs.Way) bool) bool {
-		return slices.ContainsFunc(r.Ways, func(w jobs.Way) bool { return f(&w) })
+		return slices.ContainsFunc(t.Ways, func(w jobs.Way) bool { return f(&w) })
 	}
 	say("> is how the job runs as it stands.")
-	if has(p.guessed) && has(func(w *jobs.Way) bool { return w.Answered > 0 }) {
+	if has(t.guessed) && has(func(w *jobs.Way) bool { return w.Answered > 0 }) {
 		say("~ is estimated from answers in another way.")
 	}
 	if has(func(w *jobs.Way) bool { return w.Batches != nil }) {
 		say("In a day is the goal of the Batch API, not a promise.")
 	}
-	p.sayMeasured(say)
-	for i := range r.Ways {
-		if w := &r.Ways[i]; w.Rows != p.base().Rows && (i == 0 || r.Ways[i-1].RowsPerCall != w.RowsPerCall) {
-			say("%s it would ask %s, and %s %s: answers in one way are none in another.", capital(inWay(w)), Many(w.Rows, "row"), inWay(p.base()), Count(p.base().Rows))
+	t.sayMeasured(say)
+	for i := range t.Ways {
+		if w := &t.Ways[i]; w.Rows != t.base().Rows && (i == 0 || t.Ways[i-1].RowsPerCall != w.RowsPerCall) {
+			say("%s it would ask %s, and %s %s: answers in one way are none in another.", capital(inWay(w)), Many(w.Rows, "row"), inWay(t.base()), Count(t.base().Rows))
 		}
 	}
-	if len(r.LeftOut) > 0 {
-		say("Not shown: %s.", strings.Join(r.LeftOut, "; "))
+	if len(t.LeftOut) > 0 {
+		say("Not shown: %s.", strings.Join(t.LeftOut, "; "))
 	}
 	return strings.Join(notes, "\n") + "\n"
 }
 
 // sayMeasured says what agreement is measured on, or how it could be measured.
-func (p Plan) sayMeasured(say func(string, ...any)) {
-	r := p.Plan
-	if !slices.ContainsFunc(r.Ways, packed) {
+func (t waysTable) sayMeasured(say func(string, ...any)) {
+	if !slices.ContainsFunc(t.Ways, packed) {
 		return
 	}
-	if !r.Compares {
+	if !t.Compares {
 		say("The answers are texts, of which no two are the same: read some of both with genbatch show.")
 		return
 	}
 	least, most, fewest := int64(0), int64(0), int64(0)
 	var open []string
-	for i := range r.Ways {
-		w := &r.Ways[i]
+	for i := range t.Ways {
+		w := &t.Ways[i]
 		switch m := w.Measured; {
-		case !packed(*w) || i > 0 && r.Ways[i-1].RowsPerCall == w.RowsPerCall:
+		case !packed(*w) || i > 0 && t.Ways[i-1].RowsPerCall == w.RowsPerCall:
 		case m == nil || m.Agreement == nil:
 			open = append(open, fmt.Sprint(w.RowsPerCall))
 		case most == 0:
@@ -222,13 +215,13 @@ func inWay(w *jobs.Way) string {
 func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
 // accuracy returns how often each way is right, as a table, if right answers are known.
-func (p Plan) accuracy() string {
+func (t waysTable) accuracy() string {
 	g := grid{right: []int{1, 3, 4, 5}}
 	g.add("of known answers", "rows", "right (95 %)", "lost", "won", "mid-p")
-	for i := range p.Plan.Ways {
-		w := &p.Plan.Ways[i]
+	for i := range t.Ways {
+		w := &t.Ways[i]
 		m := w.Measured
-		if m == nil || m.Accuracy == nil || i > 0 && p.Plan.Ways[i-1].RowsPerCall == w.RowsPerCall {
+		if m == nil || m.Accuracy == nil || i > 0 && t.Ways[i-1].RowsPerCall == w.RowsPerCall {
 			continue
 		}
 		cells := []string{"  " + wayName(w.RowsPerCall), Count(m.Labelled), share(m.Right, m.Labelled, m.Accuracy), "", "", ""}

@@ -52,7 +52,7 @@ func (p Plan) waysJSON() (all []sorted[wayJSON]) {
 		if w.Of != "" {
 			record.CostUSD = new(dollars(w.Cost))
 		}
-		if least, by := p.wayLeast(w); least > 0 {
+		if least, by := p.leastOfWay(w); least > 0 {
 			record.LeastSeconds, record.BoundBy = least.Seconds(), by
 		}
 		all = append(all, sorted[wayJSON]{record})
