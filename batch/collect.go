@@ -10,9 +10,15 @@ import (
 // An event is what a worker reports of an attempt: the results of its rows, a refusal that
 // will be retried, or both.
 type event struct {
-	results []*Result
-	refusal string // Outcome.Refusal
-	err     *Error
+	results  []*Result
+	refusal  string // Outcome.Refusal
+	rejected bool   // the refusal has rejected the rows, or the call that they are to share no longer
+	err      *Error
+}
+
+// eventOf returns the event of an outcome that has settled or divided a call.
+func eventOf(o *Outcome, results []*Result) event {
+	return event{results: results, refusal: o.Refusal, rejected: o.Status == Rejected, err: o.Err}
 }
 
 // tell judges an event and hands on the results that may be committed. It runs in the
@@ -34,7 +40,7 @@ func (r *run) tell(e event) {
 // is the commit point.
 //
 // A group is complete commitWait after its first result ended, or when it has commitRows
-// results or commitBytes. Time that results have waited during the previous write
+// results or commitBytes. Results of rows that have shared a call are in one group. Time that results have waited during the previous write
 // counts. So the write of a result begins within commitWait, or when the write under
 // way ends, unless more than commitRows results have arrived meanwhile.
 //
@@ -124,7 +130,7 @@ type judge struct {
 // take returns the results that may be committed now, and an error if the run must
 // stop.
 func (j *judge) take(e event) (commit []*Result, stop error) {
-	if e.refusal != "" && len(e.results) > 0 && e.results[0].Status == Rejected && j.ownFault() {
+	if e.rejected && j.ownFault() {
 		e.refusal = ""
 	}
 	if e.refusal == "" {
@@ -165,7 +171,7 @@ func (j *judge) ownFault() bool { return j.limit != FailureLimit{} || j.proven.L
 func spentOnly(results []*Result) (pending []*Result) {
 	for _, r := range results {
 		if len(r.Spent) > 0 {
-			r.Status, r.Error, r.Response = Pending, "", nil
+			r.Status, r.Error, r.Response, r.Part = Pending, "", nil, ""
 			pending = append(pending, r)
 		}
 	}

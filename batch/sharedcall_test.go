@@ -251,6 +251,53 @@ func TestSharedCallIsHalved(t *testing.T) {
 	})
 }
 
+// Rows that the API rejects for their own fault may be all that is left of a job. They are settled
+// however many calls they share at first: see TestRejectedRowsOfAnAnsweredJob.
+func TestSharedCallOfRejectedRows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &sharingModel{outcome: func(r *Request, n int) Outcome {
+			o := Outcome{Consequence: Settled, Status: Rejected, Refusal: "bad text", Err: &Error{Message: "bad text"}}
+			if rows := numbersOf(r); len(rows) > 1 {
+				for _, half := range [][]int{rows[:len(rows)/2], rows[len(rows)/2:]} {
+					o.Parts = append(o.Parts, Part{Request: shared(half...), Outcome: Outcome{Consequence: Retry, Err: o.Err}})
+				}
+			}
+			return o
+		}}
+		s := newSink(t)
+		rows := []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}
+		c := Config{Model: m, Sink: s, Skip: func(r *Request) bool { return r.Row == 99 }}
+		if err := Run(t.Context(), c, calls(shared(99), shared(rows...))); err != nil {
+			t.Error(err)
+		}
+		if s.count(Rejected) != len(rows) {
+			t.Errorf("%d of %d rows are rejected", s.count(Rejected), len(rows))
+		}
+	})
+}
+
+// Where a call was changed before it was answered, each of its rows is told of it.
+func TestSharedCallIsChanged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &sharingModel{outcome: func(r *Request, n int) Outcome {
+			if len(r.Rows) > 0 && n == 1 {
+				return Outcome{Consequence: Retry, Err: &Error{Message: "cut"}, Next: &Change{Why: "timeout", Note: "asked again as a stream", Stream: true}}
+			}
+			return answeredParts(r, 100, 2)
+		}}
+		s := newSink(t)
+		if err := Run(t.Context(), Config{Model: m, Sink: s}, calls(shared(1, 2))); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.results[1].Note; got != "asked again as a stream" {
+			t.Errorf("the row that the changed call has answered has the note %q", got)
+		}
+		if got := s.results[2].Note; got != "" {
+			t.Errorf("the row that was asked alone has the note %q", got)
+		}
+	})
+}
+
 // When the run ends, rows of a call that were to be asked again stay untouched, but for their
 // share of what it cost.
 func TestSharedCallInterrupted(t *testing.T) {

@@ -3,6 +3,7 @@ package batch
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 )
@@ -108,7 +109,7 @@ func (r *run) attempt(c *call) []*call {
 	case o.Consequence == Park && c.slowed < quotaPerAttempt*r.MaxAttempts && r.Later == nil:
 		// The limiter knows it from Release. It makes the row wait, or ends the run.
 		c.slowed++
-		c.due = end.Add(backoff(c.attempts, 0)) // RetryAfter often belongs to the quota of a minute
+		c.due = end.Add(backoff(c.attempts-c.divided, 0)) // RetryAfter often belongs to the quota of a minute
 	default:
 		if r.retry(c, &o, theirs, begin, end) {
 			o.Parts = apart(c, &o)
@@ -141,7 +142,7 @@ func (r *run) divide(c *call, o *Outcome, begin, end time.Time) (calls []*call) 
 	for _, row := range c.rows {
 		rows[row.ID()] = row
 	}
-	e := event{refusal: o.Refusal, err: o.Err}
+	var results []*Result
 	for i := range o.Parts {
 		p := &o.Parts[i]
 		part := newCall(p.Request)
@@ -154,14 +155,15 @@ func (r *run) divide(c *call, o *Outcome, begin, end time.Time) (calls []*call) 
 		calls = append(calls, part)
 		switch o := &p.Outcome; {
 		case o.Consequence == Answered || o.Consequence == Settled:
-			e.results = append(e.results, r.settled(part, o, begin, end)...)
+			part.changes = slices.Concat(c.changes, part.changes)
+			results = append(results, r.settled(part, o, begin, end)...)
 		case r.Later != nil && r.soft.Err() == nil:
 			r.later(part, o)
 		default:
 			part.due = end
 		}
 	}
-	r.tell(e)
+	r.tell(eventOf(o, results))
 	return calls
 }
 
@@ -296,7 +298,7 @@ func backoff(n int, retryAfter time.Duration) time.Duration {
 
 // settle settles the rows of the call with an outcome.
 func (r *run) settle(c *call, o *Outcome, begin, end time.Time) {
-	r.tell(event{results: r.settled(c, o, begin, end), refusal: o.Refusal, err: o.Err})
+	r.tell(eventOf(o, r.settled(c, o, begin, end)))
 }
 
 // settled ends the call, and returns the results of its rows.
