@@ -107,6 +107,9 @@ func (m dividingModel) answered(r *batch.Request, o *batch.Outcome) (parts []bat
 			parts = append(parts, alone(row, o, fmt.Sprintf("an answer to %d rows had it %d times", len(r.Rows), times[id])))
 		}
 	}
+	if some := slices.ContainsFunc(parts, isAnswered); some || o.Status == batch.OK {
+		m.packer.judge(some)
+	}
 	if !whole || found == 0 {
 		return append(parts, m.halves(left, o)...)
 	}
@@ -116,10 +119,12 @@ func (m dividingModel) answered(r *batch.Request, o *batch.Outcome) (parts []bat
 	return parts
 }
 
-// halves has rows asked again in two calls. Where they cannot be asked soon, each is asked
-// alone: with every halving a day might pass.
+func isAnswered(p batch.Part) bool { return p.Outcome.Consequence == batch.Answered }
+
+// halves has rows asked again in two calls, or in more if fewer rows share a call by now. Where
+// they cannot be asked soon, each is asked alone: with every halving a day might pass.
 func (m dividingModel) halves(rows []*batch.Request, o *batch.Outcome) (parts []batch.Part) {
-	size := (len(rows) + 1) / 2
+	size := min((len(rows)+1)/2, m.packer.mostRows())
 	if m.packer.Later {
 		size = 1
 	}

@@ -184,3 +184,56 @@ func TestPacksLearn(t *testing.T) {
 		t.Errorf("the user was told %d times, want 3:\n%s", n, log.String())
 	}
 }
+
+// A model that answers no pack in a way that can be taken apart costs a few packs and not all of
+// them, unless one pack has shown that it can.
+func TestPacksInVain(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		text  string
+		first bool // one pack is answered before
+		want  int  // rows of a call after many packs
+	}{
+		{"prose", "I cannot do that.", false, 1},
+		{"ids of no row", `[{"id":"1","answer":"good"}]`, false, 1},
+		{"prose after an answer", "I cannot do that.", true, 4},
+	} {
+		var log bytes.Buffer
+		p := newPacker(t, 4)
+		p.Log = slog.New(slog.NewTextHandler(&log, nil))
+		var rows []*batch.Request
+		for i := range 4 {
+			rows = append(rows, single(t, classify, i+1, fmt.Sprint("text ", i)))
+		}
+		call, err := p.Join(rows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.first {
+			p.Over(fixedModel{answering(`[{"id":"`+idsOf(rows)[2]+`","answer":"good"}]`, "STOP")}).Attempt(t.Context(), call)
+		}
+		m := p.Over(fixedModel{answering(c.text, "STOP")})
+		for n := range vainPacks + 2 {
+			o := m.Attempt(t.Context(), call)
+			want := 2 // halves
+			if c.want == 1 && n+1 >= vainPacks {
+				want = 4 // rows alone
+			}
+			if len(o.Parts) != want {
+				t.Errorf("%s: after %d packs, one has %d parts, want %d", c.name, n, len(o.Parts), want)
+			}
+		}
+		for call, err := range form(p, rows) {
+			if n := len(numbersOf(call)); err != nil || n != c.want {
+				t.Errorf("%s: %d rows share a call, want %d: %v", c.name, n, c.want, err)
+			}
+		}
+		want := 1
+		if c.first {
+			want = 0
+		}
+		if n := strings.Count(log.String(), "each row is asked alone"); n != want {
+			t.Errorf("%s: the user was told %d times, want %d:\n%s", c.name, n, want, log.String())
+		}
+	}
+}

@@ -49,6 +49,7 @@ type Packer struct {
 	frames map[string]framed // by key; guarded by mu
 	most   int               // the most rows of a call, by what packs have taught; guarded by mu
 	told   bool              // of rows that cannot share a call; guarded by mu
+	vain   int               // how many packs had no answer to any row, before one had; -1 from then on; guarded by mu
 }
 
 // A framed request is one that was seen before: its frame, or why it is asked alone.
@@ -82,13 +83,18 @@ func (p *Packer) frameOf(key string, r *batch.Request) (*frame, error) {
 
 // room returns the most rows of a model that can share a call.
 func (p *Packer) room(f *frame, model string) int {
-	p.mu.Lock()
-	most := p.most
-	p.mu.Unlock()
+	most := p.mostRows()
 	if limit := p.outputLimit(model); f.output > 0 && limit > 0 {
 		most = min(most, int(limit/(f.output+outputRoom)))
 	}
 	return max(1, most)
+}
+
+// mostRows returns the most rows of a call, by what packs have taught.
+func (p *Packer) mostRows() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.most
 }
 
 func (p *Packer) outputLimit(model string) int64 {
@@ -110,6 +116,30 @@ func (p *Packer) learn(rows int) {
 	if lower {
 		p.Log.Warn(fmt.Sprintf("the answer to %d rows was cut at the output limit: from here on %s a call; a higher --max-output-tokens leaves room for more",
 			rows, message.Plural(most, "row")))
+	}
+}
+
+// vainPacks is after how many packs without an answer to any row none is formed any more, as
+// long as none had one. Such packs are paid for, and those that are halved several times over.
+const vainPacks = 8
+
+// judge notes whether a pack had an answer to any of its rows.
+func (p *Packer) judge(answered bool) {
+	p.mu.Lock()
+	switch {
+	case answered:
+		p.vain = -1
+	case p.vain >= 0:
+		p.vain++
+	}
+	end := p.vain == vainPacks && p.most > 1
+	if end {
+		p.most = 1
+	}
+	p.mu.Unlock()
+	if end {
+		p.Log.Warn(fmt.Sprintf("none of %d answers that rows were to share had an answer to any of them: from here on each row is asked alone; "+
+			"the model, or an endpoint that does not pass the schema on, may not be up to it: leave rows_per_call out", vainPacks))
 	}
 }
 
