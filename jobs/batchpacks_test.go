@@ -31,9 +31,10 @@ var packedBatchFaults = []batchFault{
 	{faults: "", act: cancelled(5 * time.Minute), rows: "12 ok/1", bill: "2 5 0 1", maybe: 4},
 	{faults: "", act: deleted(5 * time.Minute), rows: "12 ok/2", bill: "2 5 0 1", maybe: 4, warned: "its 12 rows are asked again"},
 
-	// The rows of a request without a line share one again, and have as many attempts as any.
+	// The rows of a request without a line share one again. When its attempts are used up, each is
+	// asked alone, and the one that the fault then follows to the first request has as many again.
 	{faults: "missing@2", maybe: 1, rows: "9 ok/1, 3 ok/2", bill: "2 5 0 1", warned: "3 rows without a line"},
-	{faults: "missing@1", maybe: 6, rows: "9 ok/1, 3 failed/6", bill: "6 9 0 5"},
+	{faults: "missing@1", maybe: 12, rows: "9 ok/1, 2 ok/7, 1 failed/12", bill: "12 17 0 10"},
 	{faults: "nokey@2", maybe: 1, rows: "9 ok/1, 3 ok/2", bill: "2 5 0 1", warned: "3 rows without a line, 1 line of a row that is not in it"},
 	{faults: "nokey", maybe: 4, err: "4 lines, for 12 rows", rows: "12 pending", bill: "1 4 0 0"},
 	{faults: "twice@2", rows: "12 ok/1", bill: "1 4 0 0", warned: "1 line for a row that had one already"},

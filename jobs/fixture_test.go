@@ -20,6 +20,7 @@ import (
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/internal/billtest"
+	"github.com/genbatch/genbatch/internal/sim"
 	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
 	"github.com/genbatch/genbatch/jobs/internal/prompt"
@@ -40,7 +41,8 @@ type fixture struct {
 	asked, safe []string
 	gallery     *jobtest.Gallery // that is asked; nil: e is
 
-	bill *billtest.Witness // of the simulator, if there is one
+	bill    *billtest.Witness // of the simulator, if there is one
+	batches *sim.Server       // the simulator, for powercut_test.go; nil unless the job has batches, and so needs a bubble
 }
 
 // newFixture returns a job whose endpoint echoes what it is asked.

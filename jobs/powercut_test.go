@@ -2,10 +2,12 @@ package jobs
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +18,7 @@ import (
 	"github.com/genbatch/genbatch/internal/crashdisk"
 	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
+	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // A cutChange is something that genbatch does to files, which a power cut may interrupt.
@@ -36,8 +39,11 @@ func TestPowerCutAtEachOperation(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			seeds := uint64(2)
-			if c.ops < 20 {
+			switch {
+			case c.ops < 20:
 				seeds = 10 // a short one leaves more to chance
+			case c.ops > 90:
+				seeds = 1 // a long one has less left to it
 			}
 			first, step := pointsOf(t)
 			at, again, cuts := 1+first, 0, 0
@@ -105,7 +111,11 @@ func TestPowerCutAfterKill(t *testing.T) {
 func (c *cutChange) cut(t *testing.T, at int, seed uint64) (again int, more bool) {
 	f := c.fixture(t)
 	f.asked = nil
-	return c.cutOn(t, f, crashdisk.New(t, f.dir), at, seed)
+	if f.batches == nil {
+		return c.cutOn(t, f, crashdisk.New(t, f.dir), at, seed)
+	}
+	f.inBubble(func(t *testing.T) { again, more = c.cutOn(t, f, crashdisk.New(t, f.dir), at, seed) })
+	return again, more
 }
 
 // cutOn does so on a disk that may hold what is not synced.
@@ -185,7 +195,13 @@ func (f *fixture) runWatched(d durable.FS, change func(*Options)) error {
 // takeRequests returns the prompts that were asked since it was called last.
 func (f *fixture) takeRequests() []string {
 	if f.gallery == nil {
-		return f.e.Requests()
+		var asked []string
+		for _, text := range f.e.Requests() {
+			for _, r := range rowsOf(text) {
+				asked = append(asked, r.text)
+			}
+		}
+		return asked
 	}
 	asked := f.gallery.Requests()
 	for i, q := range asked { // the prompt comes last, behind what stands for the media
@@ -248,6 +264,27 @@ var cutChanges = []cutChange{
 			o.Stdin = bytes.NewReader(text)
 		})
 	}, (*fixture).haveAll},
+
+	{"run of rows that share calls", 30, func(t *testing.T) *fixture {
+		f := newFixture(t)
+		f.spec.Prompt, f.spec.Summarize, f.spec.RowsPerCall = "", &spec.Summarize{Text: "{{.q}}"}, 3
+		f.e.Reply = answerRows
+		f.input(cutRows...)
+		return f
+	}, func(f *fixture, d durable.FS) error { return f.runWatched(d, nil) }, (*fixture).haveAll},
+
+	{"run of a batch whose requests rows share", 95, func(t *testing.T) *fixture {
+		f, s := newBatchFixture(t, 6, "")
+		f.spec.Prompt, f.spec.Summarize, f.spec.RowsPerCall = "", &spec.Summarize{Text: "{{.q}}"}, 3
+		f.batches = s
+		return f
+	}, func(f *fixture, d durable.FS) error {
+		return f.runWatched(d, func(o *Options) { o.batchPace = 1 })
+	}, func(f *fixture) {
+		f.answeredOnce("after the cut", 6)
+		stats := f.batches.Stats()
+		f.billedOnce("after the cut", 2, &stats)
+	}},
 
 	{"run with files of answers", 40, func(t *testing.T) *fixture {
 		f := newFilesFixture(t)
@@ -383,6 +420,27 @@ func TestPrunedStaysGone(t *testing.T) {
 		disk.Start(disk.Cut(rand.New(rand.NewPCG(seed, 0))))
 		f.gone(fmt.Sprintf("power cut with seed %d", seed))
 	}
+}
+
+// answerRows answers each text of a request with itself. It leaves out row c where others share
+// the request.
+func answerRows(prompt string, _ int) (int, string) {
+	rows := rowsOf(prompt)
+	if len(rows) == 1 && rows[0].id == "" {
+		return http.StatusOK, jobtest.AnswerBody(prompt)
+	}
+	type answer struct {
+		ID     string `json:"id"`
+		Answer string `json:"answer"`
+	}
+	answers := []answer{}
+	for _, r := range rows {
+		if r.text != "c" {
+			answers = append(answers, answer{r.id, r.text})
+		}
+	}
+	text, _ := json.Marshal(answers) // strings always encode
+	return http.StatusOK, jobtest.AnswerBody(string(text))
 }
 
 // haveAll fails the test unless the output has all of cutRows, each with its answer.

@@ -30,17 +30,18 @@ type world struct {
 	net  *memoryNetwork
 	jobs []*worldJob
 
-	mu       sync.Mutex          // guards what follows
-	image    *crashdisk.Image    // of the disk, once all processes are dead
-	cut      bool                // by a power cut
-	arrivals []time.Time         // of single calls
-	unshared bool                // a process has warned that it counts calls for itself
-	uploaded map[string][]string // the prompts in an uploaded file, by its name
-	batched  map[string][]string // those in a batch job, by its display name
-	doubted  map[string]bool     // the display names of jobs whose creation was not confirmed
-	broken   []string            // promises
-	seen     map[string]int
-	log      bytes.Buffer
+	mu        sync.Mutex                 // guards what follows
+	image     *crashdisk.Image           // of the disk, once all processes are dead
+	cut       bool                       // by a power cut
+	arrivals  []time.Time                // of single calls
+	unshared  bool                       // a process has warned that it counts calls for itself
+	uploaded  map[string][]wireLine      // the requests in an uploaded file, by its name
+	batched   map[string][]wireLine      // those in a batch job, by its display name
+	doubted   map[string]bool            // the display names of jobs whose creation was not confirmed
+	collected map[string]map[string]bool // the batch jobs by which a prompt was answered, by the prompt
+	broken    []string                   // promises
+	seen      map[string]int
+	log       bytes.Buffer
 }
 
 // errDead is the end of all that a process does.
@@ -67,7 +68,10 @@ func runScenario(t *testing.T, s *scenario) *world {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(root)
-	w := &world{scenario: s, t: t, root: root, seen: map[string]int{}, uploaded: map[string][]string{}, batched: map[string][]string{}, doubted: map[string]bool{}}
+	w := &world{
+		scenario: s, t: t, root: root, seen: map[string]int{}, uploaded: map[string][]wireLine{}, batched: map[string][]wireLine{},
+		doubted: map[string]bool{}, collected: map[string]map[string]bool{},
+	}
 	// A deadlock, and a goroutine that is left, are panics of the bubble's.
 	defer func() {
 		if p := recover(); p != nil {
@@ -185,11 +189,37 @@ func (w *world) env(name string) string {
 	return ""
 }
 
-// notLive checks that a row which is asked in a single call is in no batch job at work.
-func (w *world) notLive(q string) {
+// notLive checks that rows which are asked in a single call, or in another batch job than the one
+// with a display name, are in no batch job at work.
+func (w *world) notLive(rows []wireRow, but string) {
 	for _, job := range w.sim.Stats().Batches.Jobs {
-		if slices.Contains(w.batched[job.DisplayName], q) && (strings.HasSuffix(job.State, "PENDING") || strings.HasSuffix(job.State, "RUNNING")) {
-			w.broken = append(w.broken, fmt.Sprintf("%.40q is asked in a single call, and is in the batch job %s, which is %s", q, job.Name, job.State))
+		if job.DisplayName == but || !strings.HasSuffix(job.State, "PENDING") && !strings.HasSuffix(job.State, "RUNNING") {
+			continue
+		}
+		for _, line := range w.batched[job.DisplayName] {
+			for _, r := range line.rows {
+				if slices.ContainsFunc(rows, func(asked wireRow) bool { return asked.text == r.text }) {
+					w.broken = append(w.broken, fmt.Sprintf("%.40q is asked once more, and is in the batch job %s, which is %s", r.text, job.Name, job.State))
+				}
+			}
+		}
+	}
+}
+
+// creates is told of a batch job that the process creates, or creates anew after a reply that
+// seemed lost.
+func (j *worldJob) creates(display string) {
+	w := j.w
+	var rows []wireRow
+	for _, line := range w.batched[display] {
+		if rows = append(rows, line.rows...); len(line.rows) > 1 {
+			w.seen["request of a batch job that rows share"]++
+		}
+	}
+	w.notLive(rows, display)
+	for _, r := range rows {
+		if j.needed(r.text) > 0 { // or else the row has left the input since
+			j.mayAsk(r.text)
 		}
 	}
 }
@@ -241,8 +271,9 @@ func (w *world) limitsKept() {
 	}
 }
 
-// batchesKept checks the endpoint's ledger of batch jobs. Where no row fails, none is billed
-// twice, whatever happens to machine and endpoint.
+// batchesKept checks the endpoint's ledger of batch jobs, and what they have answered. Where no
+// request fails, none is billed twice, and no row is answered twice, whatever happens to machine
+// and endpoint. Of a request that rows share, those that its answer left out are in another one.
 func (w *world) batchesKept() {
 	b := w.sim.Stats().Batches
 	w.seen["batch job"] += b.Created
@@ -251,10 +282,18 @@ func (w *world) batchesKept() {
 			w.seen["adopted batch job"]++
 		}
 	}
-	harmless := !slices.ContainsFunc(w.Troubles, func(x trouble) bool {
-		return x.Kind == "fault" || x.Kind == "batch" && !harmlessBatchFault(x.Arg)
-	})
-	if b.Created > 0 && b.Single == 0 && harmless && b.Repeats > 0 {
-		w.violated("%d rows of batch jobs were billed again", b.Repeats)
+	about := func(kind string) bool {
+		return slices.ContainsFunc(w.Troubles, func(x trouble) bool { return x.Kind == kind && (kind != "batch" || !harmlessBatchFault(x.Arg)) })
+	}
+	if b.Created == 0 || b.Single > 0 || about("fault") || about("batch") {
+		return
+	}
+	if b.Repeats > 0 && !about("row") {
+		w.violated("%d requests of batch jobs were billed again", b.Repeats)
+	}
+	for q, jobs := range w.collected {
+		if len(jobs) > 1 {
+			w.violated("%.40q was answered in %d batch jobs", q, len(jobs))
+		}
 	}
 }

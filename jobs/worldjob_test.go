@@ -1,13 +1,12 @@
 package jobs
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -17,10 +16,8 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
-	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/internal/durable"
-	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -34,23 +31,26 @@ type worldJob struct {
 	done bool // the last run ended without an error, and left no row to ask
 
 	// The run that goes on, or went on last.
-	armed []trouble
-	ops   int // of the disk
-	dead  bool
-	stop  context.CancelFunc
-	open  map[string]price.USD // what was paid for a prompt since its last result
+	armed  []trouble
+	ops    int // of the disk
+	dead   bool
+	stop   context.CancelFunc
+	before map[string]int     // safe as it was when the run began
+	bought map[string]int     // the answers to a prompt that the run has received
+	asking map[string]int     // the calls under way that a prompt is in
+	open   map[string][]*paid // the calls that a prompt was in since its last result
 
-	safe     map[string]int  // the results of a prompt that runs were told to be in the journal
+	safe     map[string]int  // the results of a prompt that runs were told to be in the journal, and that settle it
 	several  map[string]bool // prompts of several rows, of which an edit can take any
-	answered int             // replies with an answer that runs have received
-	cost     price.USD       // of replies for results that are safe
-	maybe    price.USD       // of replies of which runs did not know that when they ended
+	paid     []*paid         // all calls for which runs have received a reply
+	answered int             // rows with an answer in one of these
+	lost     int             // of these, rows of which runs did not know that the answer was safe when they ended
 	ended    int             // runs that ended early
 }
 
 func newWorldJob(w *world, i int) *worldJob {
 	s := w.Jobs[i]
-	j := &worldJob{w: w, name: fmt.Sprintf("job%d", i), safe: map[string]int{}, several: map[string]bool{}, open: map[string]price.USD{}}
+	j := &worldJob{w: w, name: fmt.Sprintf("job%d", i), safe: map[string]int{}, several: map[string]bool{}, asking: map[string]int{}, open: map[string][]*paid{}}
 	in := filepath.Join(w.root, j.name+".jsonl")
 	j.spec = spec.Spec{
 		Input: spec.List{in}, Output: filepath.Join(w.root, j.name+"-out"+s.Format), Model: "gemini-2.5-flash-lite",
@@ -60,9 +60,17 @@ func newWorldJob(w *world, i int) *worldJob {
 	if s.MaxCost != "" {
 		j.spec.MaxCost, j.spec.MaxOutputTokens = s.MaxCost, 200
 	}
+	if s.RowsPerCall > 1 {
+		j.spec.Prompt, j.spec.Summarize, j.spec.RowsPerCall = "", &spec.Summarize{Text: "{{.q}}"}, s.RowsPerCall
+	}
 	r := rand.New(rand.NewPCG(w.Seed, uint64(i)))
 	for n := range s.Rows {
 		j.rows = append(j.rows, j.prompt(r, n))
+	}
+	for _, x := range w.Troubles {
+		if x.Kind == "row" && x.Job == i {
+			j.rows[x.At%s.Rows] = fmt.Sprintf("%s asks %d%s%s]]", j.name, x.At%s.Rows, directive, x.Arg)
+		}
 	}
 	for n := range s.Duplicates {
 		q := j.rows[n%s.Rows]
@@ -87,6 +95,9 @@ func (j *worldJob) prompt(r *rand.Rand, n int) string {
 	}
 	return p
 }
+
+// directive stands between what a row asks and the fault that it asks for.
+const directive = " [[sim:"
 
 // text returns the input.
 func (j *worldJob) text() string {
@@ -143,6 +154,7 @@ func (j *worldJob) run(round int) {
 	defer cancel()
 	w.mu.Lock()
 	j.ops, j.dead, j.stop, j.armed = 0, false, cancel, nil
+	j.before, j.bought = maps.Clone(j.safe), map[string]int{}
 	mine := slices.Index(w.jobs, j)
 	for _, x := range w.Troubles {
 		if x.Run == round && x.Job == mine {
@@ -165,7 +177,9 @@ func (j *worldJob) run(round int) {
 		seams: seams{fs: w.disk.FS(j.hook), transport: memoryTransport{w.net, j}, segmentBytes: 6000, blobBytes: 500, batchPace: 1},
 	}
 	if spec.ByBatch(&j.spec) {
-		o.batchRows = 7
+		if o.batchRows = 7; j.spec.RowsPerCall > 1 {
+			o.batchRows = 2
+		}
 		o.Detach = slices.ContainsFunc(j.armed, func(x trouble) bool { return x.Kind == "detach" })
 	}
 	s := j.spec
@@ -180,13 +194,11 @@ func (j *worldJob) run(round int) {
 	w.net.hangUp(j)
 	w.mu.Lock()
 	dead := j.dead || w.image != nil
-	for _, c := range j.open {
-		j.maybe += c
-	}
 	clear(j.open)
 	if dead || err != nil {
 		j.ended++
 	}
+	j.lose(dead || errors.Is(err, syscall.ENOSPC))
 	w.mu.Unlock()
 	if dead {
 		return
@@ -203,8 +215,10 @@ func (j *worldJob) judge(round int, err error) {
 			return
 		}
 	}
-	if limit, _ := j.spec.CostLimit(); j.spec.MaxCost != "" && j.runs <= 3 && j.cost > limit {
-		w.violated("%s, run %d: the answers cost %v, and max_cost is %v", j.name, round, j.cost, limit)
+	if limit, _ := j.spec.CostLimit(); j.spec.MaxCost != "" && j.runs <= 3 {
+		if cost, _ := j.spent(); cost > limit {
+			w.violated("%s, run %d: the answers cost %v, and max_cost is %v", j.name, round, cost, limit)
+		}
 	}
 	day := (*quota.DayError)(nil)
 	budget := (*BudgetError)(nil)
@@ -214,7 +228,11 @@ func (j *worldJob) judge(round int, err error) {
 	switch {
 	case err == nil:
 		// Rows that failed are asked again by the next run.
-		if left := j.unanswered(); left > 0 && j.runs < 40 {
+		most := 40
+		if slices.ContainsFunc(j.rows, j.mayFail) {
+			most = 8
+		}
+		if left := j.unanswered(); left > 0 && j.runs < most {
 			w.saw("failed rows")
 			time.Sleep(time.Minute)
 			return
@@ -298,185 +316,4 @@ func (j *worldJob) hook(op durable.Op, path string) (bool, error) {
 		}
 	}
 	return true, nil
-}
-
-// observe is told that a result is safe.
-func (j *worldJob) observe(r *Row) {
-	w := j.w
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if r.Copied {
-		return
-	}
-	value, _ := r.Input.Value("q")
-	q := fmt.Sprint(value)
-	if j.needed(q) == 1 {
-		j.cost += j.open[q]
-	} else { // a part of it may be for another row with this prompt
-		j.maybe += j.open[q]
-	}
-	delete(j.open, q)
-	if r.Status == batch.OK {
-		j.safe[q]++
-	}
-}
-
-// needed returns how many answers the rows of a prompt need.
-func (j *worldJob) needed(q string) (n int) {
-	for _, p := range j.rows {
-		if p == q {
-			n++
-		}
-	}
-	if j.spec.Dedupe {
-		n = min(n, 1)
-	}
-	return n
-}
-
-// arrives is told of a single call before the endpoint has it. It returns an error if the
-// process is dead, or the endpoint out of reach.
-func (j *worldJob) arrives(q string) error {
-	w := j.w
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if j.dead || w.image != nil {
-		return errDead
-	}
-	w.arrivals = append(w.arrivals, time.Now())
-	if spec.ByBatch(&j.spec) {
-		w.seen["row that spilled to a single call"]++
-		w.notLive(q)
-	}
-	if safe, needed := j.safe[q], j.needed(q); safe >= needed && needed > 0 && !(j.several[q] && w.lastEdit() >= 0) {
-		w.broken = append(w.broken, fmt.Sprintf("%s asks %.40q once more in run %d, and %d of %d answers were safe", j.name, q, j.runs, safe, needed))
-	}
-	return nil
-}
-
-// answers is told of a reply that the process has received.
-func (j *worldJob) answers(q string, cost price.USD, ok bool) {
-	j.w.mu.Lock()
-	defer j.w.mu.Unlock()
-	j.open[q] += cost
-	if ok {
-		j.answered++
-	}
-}
-
-// finished checks a job that is complete.
-func (j *worldJob) finished() {
-	w := j.w
-	v, err := View(j.spec, Options{Env: w.env})
-	if err != nil {
-		w.violated("%s: view: %v", j.name, err)
-		return
-	}
-	defer v.Close()
-	found, err := v.Verify()
-	if err != nil || len(found.Faults) > 0 {
-		w.violated("%s: verify: %v, %+v", j.name, err, found)
-		return
-	}
-	n := 0
-	for r, err := range v.Rows(w.t.Context()) {
-		if err != nil {
-			w.violated("%s: rows: %v", j.name, err)
-			return
-		}
-		if n >= len(j.rows) {
-			w.violated("%s: more rows than the input has", j.name)
-			return
-		}
-		q := j.rows[n]
-		if n++; q == "" {
-			if r.Status != batch.Skipped {
-				w.violated("%s: row %d cannot be read, and is %s", j.name, n, r.Status)
-			}
-			continue
-		}
-		got, _ := r.Input.Value("q")
-		if got != q || r.Status == batch.OK && !answers(r.Text, q) || r.Status != batch.OK && !j.mayFail() {
-			w.violated("%s: row %d is %.40q, status %s (%s), answer %.40q; want %.40q", j.name, n, got, r.Status, r.Error, r.Text, q)
-		}
-	}
-	if n != len(j.rows) {
-		w.violated("%s: %d rows, want %d", j.name, n, len(j.rows))
-	}
-	if text, err := os.ReadFile(j.spec.Output); err != nil {
-		w.violated("%s: output: %v", j.name, err)
-	} else if strings.HasSuffix(j.spec.Output, ".jsonl") {
-		j.readBack(text)
-	}
-	j.paidOnce(v)
-}
-
-// answers reports whether a text is the simulator's answer to a prompt, which is the prompt,
-// cut off if it is long.
-func answers(text, q string) bool {
-	return text == q || len(text) > 60 && strings.HasPrefix(q, strings.TrimRight(text, "…. "))
-}
-
-// mayFail reports whether the endpoint makes rows fail for good.
-func (j *worldJob) mayFail() bool {
-	return slices.ContainsFunc(j.w.Troubles, func(x trouble) bool {
-		kind, _, _ := strings.Cut(x.Arg, "=")
-		return x.Kind == "fault" && slices.Contains([]string{"empty", "nobody"}, kind)
-	})
-}
-
-// readBack reads the output as a user's program does.
-func (j *worldJob) readBack(text []byte) {
-	n := 0
-	for line := range bytes.Lines(text) {
-		var row struct{ Q, Response, Status string }
-		if err := json.Unmarshal(line, &row); err != nil {
-			j.w.violated("%s: output: %v in %.100s", j.name, err, line)
-			return
-		}
-		if n < len(j.rows) && row.Status == "ok" && (row.Q != j.rows[n] || !answers(row.Response, row.Q)) {
-			j.w.violated("%s: line %d of the output is %.200s", j.name, n+1, line)
-		}
-		n++
-	}
-	if n != len(j.rows) {
-		j.w.violated("%s: the output has %d lines, want %d", j.name, n, len(j.rows))
-	}
-}
-
-// paidOnce compares what the job says that it cost with what the endpoint served.
-func (j *worldJob) paidOnce(v *Job) {
-	w := j.w
-	if spec.ByBatch(&j.spec) {
-		return // see batchesKept
-	}
-	var all cost.Totals
-	kept, superseded := 0, 0
-	rows := make(map[batch.ID]bool)
-	for r, err := range v.journal.All() {
-		if err != nil {
-			w.violated("%s: journal: %v", j.name, err)
-			return
-		}
-		all.AddResult(r, v.prices)
-		if rows[r.ID()] {
-			superseded++
-		}
-		rows[r.ID()] = true
-		if r.Status == batch.OK {
-			kept++
-		}
-	}
-	if cost, _ := all.CostUSD(); cost < j.cost || cost > j.cost+j.maybe {
-		w.violated("%s: the journal has calls of %v, and the endpoint was paid %v for answers that were safe, and %v for others before their run died", j.name, cost, j.cost, j.maybe)
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	again := j.answered - kept
-	if most := j.ended * (j.spec.Concurrency + 256); again > most {
-		w.broken = append(w.broken, fmt.Sprintf("%s: %d answers were bought again, and %d runs that ended early explain %d at most", j.name, again, j.ended, most))
-	}
-	w.seen["superseded result"] += superseded
-	w.seen["bought again"] += again
-	w.seen["most bought again in a job"] = max(w.seen["most bought again in a job"], again)
 }

@@ -9,8 +9,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-
-	"github.com/genbatch/genbatch/batch/price"
+	"strings"
+	"sync"
 )
 
 // A memoryNetwork joins the processes of a world to the endpoint.
@@ -108,19 +108,18 @@ func (m memoryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if what != "call" {
 		return m.manage(r, what, text)
 	}
-	q := promptOf(text)
-	if err := m.j.arrives(q); err != nil {
+	rows := rowsIn(text)
+	if err := m.j.arrives(rows); err != nil {
 		return nil, err
 	}
+	over := sync.OnceFunc(func() { m.j.over(rows) })
 	resp, err := m.of(m.j).RoundTrip(r)
 	if err != nil {
+		over()
 		return nil, err
 	}
 	// The process has a reply once it has read all of it.
-	resp.Body = &watchedBody{ReadCloser: resp.Body, end: func(all []byte) {
-		cost, ok := priceOf(all)
-		m.j.answers(q, cost, ok)
-	}}
+	resp.Body = &watchedBody{ReadCloser: resp.Body, end: func(all []byte) { m.j.answers(rows, all) }, closed: over}
 	return resp, nil
 }
 
@@ -135,9 +134,10 @@ func (m memoryTransport) manage(r *http.Request, what string, body []byte) (*htt
 			InputConfig struct{ FileName string }
 		}
 	}
-	if what == "create" {
+	if what == "create" && !dead {
 		_ = json.Unmarshal(body, &req) // of another form it is refused
 		w.batched[req.Batch.DisplayName] = w.uploaded[req.Batch.InputConfig.FileName]
+		m.j.creates(req.Batch.DisplayName)
 	}
 	w.mu.Unlock()
 	if dead {
@@ -149,71 +149,45 @@ func (m memoryTransport) manage(r *http.Request, what string, body []byte) (*htt
 		defer w.mu.Unlock()
 		w.doubted[req.Batch.DisplayName] = true
 	}
-	if err == nil && what == "upload" {
+	if err != nil {
+		return nil, err
+	}
+	_, about := whatIs(r)
+	switch what {
+	case "upload":
+		resp.Body = &watchedBody{ReadCloser: resp.Body, end: func(reply []byte) { w.uploads(body, reply) }}
+	case "download":
 		resp.Body = &watchedBody{ReadCloser: resp.Body, end: func(reply []byte) {
-			var made struct{ File struct{ Name string } }
-			if json.Unmarshal(reply, &made) != nil {
-				return
-			}
-			var prompts []string
-			for line := range bytes.Lines(body) {
-				var l struct{ Request json.RawMessage }
-				if json.Unmarshal(line, &l) == nil {
-					prompts = append(prompts, promptOf(l.Request))
+			w.collects("batches/"+strings.TrimPrefix(about, "files/batch-"), bytes.Lines(reply))
+		}}
+	case "poll":
+		resp.Body = &watchedBody{ReadCloser: resp.Body, end: func(reply []byte) {
+			var job struct {
+				Response struct {
+					InlinedResponses struct{ InlinedResponses []json.RawMessage }
 				}
 			}
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.uploaded[made.File.Name] = prompts
+			if json.Unmarshal(reply, &job) != nil {
+				return
+			}
+			w.collects(about, func(yield func([]byte) bool) {
+				for _, line := range job.Response.InlinedResponses.InlinedResponses {
+					if !yield(line) {
+						return
+					}
+				}
+			})
 		}}
 	}
-	return resp, err
+	return resp, nil
 }
 
-// promptOf returns the prompt of a request.
-func promptOf(body []byte) string {
-	var req struct {
-		Contents []struct{ Parts []struct{ Text string } }
-	}
-	if json.Unmarshal(body, &req) != nil || len(req.Contents) == 0 || len(req.Contents[0].Parts) == 0 {
-		return ""
-	}
-	return req.Contents[0].Parts[0].Text
-}
-
-// priceOf returns what a reply costs, by the price list of 2026-11: gemini-2.5-flash-lite is
-// $0.10 for a million tokens of input and $0.40 for one of output. ok says that it is an
-// answer.
-func priceOf(reply []byte) (cost price.USD, ok bool) {
-	// The last event of a stream has the usage of all.
-	for event := range bytes.SplitSeq(reply, []byte("data: ")) {
-		var resp struct {
-			Candidates []struct {
-				Content struct{ Parts []struct{ Text string } }
-			}
-			UsageMetadata *struct {
-				PromptTokenCount, CandidatesTokenCount, ThoughtsTokenCount int64
-			}
-		}
-		if json.Unmarshal(event, &resp) != nil {
-			continue
-		}
-		if u := resp.UsageMetadata; u != nil {
-			const picoUSD = 1_000_000 // a dollar for a million tokens is a millionth of a dollar for one
-			cost = price.USD(u.PromptTokenCount*picoUSD/10 + (u.CandidatesTokenCount+u.ThoughtsTokenCount)*picoUSD*4/10)
-		}
-		for _, c := range resp.Candidates {
-			ok = ok || len(c.Content.Parts) > 0 && c.Content.Parts[0].Text != ""
-		}
-	}
-	return cost, ok
-}
-
-// A watchedBody tells of what was read of it, once all was.
+// A watchedBody tells of what was read of it, once all was, and of its end.
 type watchedBody struct {
 	io.ReadCloser
-	all []byte
-	end func(all []byte)
+	all    []byte
+	end    func(all []byte)
+	closed func() // may be nil
 }
 
 func (b *watchedBody) Read(p []byte) (int, error) {
@@ -224,4 +198,11 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 		b.end = nil
 	}
 	return n, err
+}
+
+func (b *watchedBody) Close() error {
+	if b.closed != nil {
+		b.closed()
+	}
+	return b.ReadCloser.Close()
 }

@@ -26,17 +26,19 @@ const usualWorlds = 200
 // rare is what must have occurred in the suite's worlds, since they prove nothing about what
 // never happens in them.
 var rare = []string{
-	"adopted batch job", "bought again", "cap", "creation looked up", "deadline", "detached", "edited input", "full disk", "interrupt", "kill",
-	"power cut", "quota of the day", "row that spilled to a single call", "superseded result", "torn tail", "two jobs on one quota",
+	"adopted batch job", "bought again", "call that rows share", "cap", "creation looked up", "deadline", "detached", "edited input", "full disk",
+	"interrupt", "kill", "power cut", "quota of the day", "request of a batch job that rows share", "row that a request of a batch job did not answer",
+	"row that a shared call did not answer", "row that spilled to a single call", "rows of shared calls that were lost", "superseded result", "torn tail",
+	"two jobs on one quota",
 }
 
 // TestWorlds draws worlds in which everything goes wrong at once, and checks what is promised
 // of each: every row is in the output once, in order, with its own answer; no answer that was
-// safe is asked for again, and of those that were under way none but what a run that died had
-// not written down; costs are what the endpoint was paid; caps and limits hold by the
-// endpoint's own count, over processes and crashes; no row of a live batch job is sent another
-// way, and none is billed twice; nothing is written past the rules of durable files; runs end,
-// and leave no goroutine.
+// safe is asked for again, and of those that were received none but what a run that died had
+// not written down, whether rows share calls or not; costs are what the endpoint was paid; caps
+// and limits hold by the endpoint's own count, over processes and crashes; no row of a live batch
+// job is sent another way, and none is billed twice; nothing is written past the rules of durable
+// files; runs end, and leave no goroutine.
 //
 //	go test ./jobs -run TestWorlds -v -world.time=1h -timeout=2h  # new seeds
 //	go test ./jobs -run TestWorlds -v -world.seed=123             # a seed once more

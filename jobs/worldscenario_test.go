@@ -33,14 +33,15 @@ type jobScenario struct {
 	Stdin                 bool      `json:",omitempty"`
 	Tier                  spec.List `json:",omitempty"`
 	Deadline              string    `json:",omitempty"`
+	RowsPerCall           int       `json:",omitempty"`
 }
 
 // A trouble is one thing that goes wrong. Each can be left out.
 type trouble struct {
-	Kind string // kill, cut, disk, stop, detach and edit hit one run; fault and batch are the endpoint's
+	Kind string // kill, cut, disk, stop, detach and edit hit one run; fault and batch are the endpoint's; row is one row's
 	Run  int
 	Job  int    `json:",omitempty"`
-	At   int    `json:",omitempty"` // the operation of the disk; tenths of a second for stop
+	At   int    `json:",omitempty"` // the operation of the disk; tenths of a second for stop; the number of the row
 	Seed uint64 `json:",omitempty"`
 	Arg  string `json:",omitempty"`
 }
@@ -121,9 +122,12 @@ func newScenario(seed uint64) *scenario {
 	if one(8) {
 		s.ServerRPD = 40 + r.IntN(40)
 	}
-	run := 0
+	run, ops := 0, 60
+	if byBatch {
+		ops = 120 // results come late
+	}
 	for range r.IntN(5) {
-		x := trouble{Kind: pick(r, "kill", "cut", "cut", "cut", "disk", "stop"), Run: run, Job: r.IntN(jobs), Seed: r.Uint64(), At: 1 + r.IntN(60)}
+		x := trouble{Kind: pick(r, "kill", "cut", "cut", "cut", "disk", "stop"), Run: run, Job: r.IntN(jobs), Seed: r.Uint64(), At: 1 + r.IntN(ops)}
 		if one(3) {
 			x.At = 1 + r.IntN(12)
 		}
@@ -149,8 +153,24 @@ func newScenario(seed uint64) *scenario {
 			s.Troubles = append(s.Troubles, trouble{Kind: "batch", Arg: fmt.Sprintf("%s=%.3f", pick(r, "lostcreate", "create500", "create503", "refuse503", "poll500", "poll503", "pollreset", "jobstate", "shuffled", "twice", "frozen", "slowcreate", "slowpoll", "inline", "stuck", "failed", "expired", "partial", "uncancelled", "lateoutput", "missing", "rowcode"), r.Float64()/2)})
 		}
 	}
+	for i := range s.Jobs {
+		j := &s.Jobs[i]
+		if one(2) {
+			continue
+		}
+		j.RowsPerCall = 2 + r.IntN(1+r.IntN(29))
+		if j.Deadline != "" && j.Deadline != "20h" {
+			continue // each run would begin the same calls, and end before the rows that need more of them come to these
+		}
+		for range r.IntN(4) {
+			s.Troubles = append(s.Troubles, trouble{Kind: "row", Job: i, At: r.IntN(40), Arg: pick(r, rowFaults...)})
+		}
+	}
 	return s
 }
+
+// rowFaults are what a row can bring about for those that share its call.
+var rowFaults = []string{"leftout", "twice", "foreign", "noarray", "block", "400", "recitation", "maxtokens"}
 
 // harmlessBatchFault reports whether all rows of a job are answered, and found, in spite of a
 // fault.

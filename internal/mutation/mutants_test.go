@@ -121,6 +121,19 @@ var replacements = []replacement{
 	{"the quota of the day is counted without a lock", "batch/quota/store.go",
 		`l, err := s.FS.Lock(path)`, `l, err := s.FS.Lock(path + time.Now().String())`},
 
+	// Rows that share a call.
+	{"a request of a batch job is done if one of its rows is", "jobs/internal/batchjob/collect.go",
+		`if len(done) == len(ids) {`, `if len(done) > 0 {`},
+	{"rows of a batch job that was half applied are settled again", "jobs/internal/batchjob/settle.go",
+		`return m.isDone(p.Request) })`, `return false })`},
+	{"what was settled of a batch job counts in the next one", "jobs/internal/batchjob/collect.go",
+		`	c.settler.done.Clear() // an earlier job's rows may have been asked again in this one
+`, ``},
+	{"rows that share requests of batch jobs have attempts without end", "jobs/internal/batchjob/collect.go",
+		`row.History = earlier.History`, `_ = earlier`},
+	{"a row's part of an answer is settled before it is checked", "jobs/internal/pack/model.go",
+		`err := m.packer.Judge(row, &own)`, `err := error(nil)`},
+
 	// Errors that must be final.
 	{"a failed write of an Appender is tried again", "internal/durable/durable.go",
 		`	if a.err == nil {

@@ -42,6 +42,7 @@ var suites = []struct {
 	{"batch/journal", []string{"-short", "./batch/journal"}},
 	{"batch/quota", []string{"-short", "./batch/quota"}},
 	{"jobs/internal", []string{"-short", "./jobs/internal/..."}},
+	{"jobs/internal/batchjob", []string{"-run", "HalfApplied|PackedBatch", "./jobs"}},
 	{"", []string{"-run", "PowerCut|Worlds", "./jobs"}},
 	{"", []string{"-short", "./jobs"}},
 	{"", []string{"./jobs"}},
