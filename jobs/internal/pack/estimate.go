@@ -2,10 +2,6 @@ package pack
 
 import "github.com/genbatch/genbatch/batch"
 
-// OutputRoom is how many tokens more than the answer itself a row may take in a pack, for its id
-// and the marks around it.
-const OutputRoom = outputRoom
-
 // EstimateShare estimates the tokens of a row's share of a call that it has shared with so many
 // rows: as many as if the others were like it. Of a whole pack these shares add up to about what
 // its InputTokens say.

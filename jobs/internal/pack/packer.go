@@ -85,7 +85,7 @@ func (p *Packer) frameOf(key string, r *batch.Request) (*frame, error) {
 func (p *Packer) room(f *frame, model string) int {
 	most := p.mostRows()
 	if limit := p.outputLimit(model); f.output > 0 && limit > 0 {
-		most = min(most, int(limit/(f.output+outputRoom)))
+		most = min(most, int(limit/(f.output+OutputRoom)))
 	}
 	return max(1, most)
 }

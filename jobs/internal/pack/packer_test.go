@@ -152,7 +152,7 @@ func TestFormBoundsTexts(t *testing.T) {
 // The output that rows may have in all bounds how many share a call before any is cut.
 func TestFormBoundsOutput(t *testing.T) {
 	p := newPacker(t, 100)
-	p.OutputLimit = func(string) int64 { return 10 * (20 + outputRoom) }
+	p.OutputLimit = func(string) int64 { return 10 * (20 + OutputRoom) }
 	var rows []*batch.Request
 	for i := range 100 {
 		rows = append(rows, single(t, classify, i, fmt.Sprint(i)))

@@ -211,9 +211,9 @@ func isJSON(config apijson.Object) bool {
 	return string(config["responseMimeType"]) == `"application/json"`
 }
 
-// outputRoom is how many tokens more than the answer itself a row may take in a pack, for its id
+// OutputRoom is how many tokens more than the answer itself a row may take in a pack, for its id
 // and the marks around it.
-const outputRoom = 16
+const OutputRoom = 16
 
 // join returns the call that rows share, all of which have the frame. A limit of the output
 // holds for each row; most is the model's, or 0.
@@ -237,7 +237,7 @@ func (f *frame) join(rows []row, most int64) (*batch.Request, error) {
 	body, config := maps.Clone(f.body), f.config
 	if f.output > 0 {
 		config = maps.Clone(config)
-		limit := int64(len(rows)) * (f.output + outputRoom)
+		limit := int64(len(rows)) * (f.output + OutputRoom)
 		if most > 0 {
 			limit = min(limit, most)
 		}

@@ -58,7 +58,7 @@ func TestJoin(t *testing.T) {
 		"systemInstruction": map[string]any{"parts": []any{map[string]any{"text": "Classify."}, map[string]any{"text": instruction}}},
 		"contents":          []any{map[string]any{"role": "user", "parts": []any{map[string]any{"text": lines.String()}}}},
 		"generationConfig": map[string]any{
-			"temperature": 0, "responseMimeType": "application/json", "maxOutputTokens": 2 * (20 + outputRoom),
+			"temperature": 0, "responseMimeType": "application/json", "maxOutputTokens": 2 * (20 + OutputRoom),
 			"responseSchema": map[string]any{"type": "ARRAY", "items": map[string]any{
 				"type": "OBJECT", "required": []string{"id", "answer"}, "propertyOrdering": []string{"id", "answer"},
 				"properties": map[string]any{"id": map[string]any{"type": "STRING"}, "answer": map[string]any{"type": "STRING", "enum": []string{"good", "bad"}}},
@@ -131,6 +131,8 @@ func TestSchemaOfPack(t *testing.T) {
 		"itself":      {`{"type":"object","properties":{"v":{"type":"integer"},"next":{"$ref":"#"}},"required":["v"]}`, `{"v":1,"next":{"v":2}}`, `{"v":1,"next":{"w":2}}`},
 		"another":     {`{"type":"object","properties":{"a":{"type":"integer"},"b":{"$ref":"#/properties/a"}}}`, `{"b":1}`, `{"b":"1"}`},
 		"chained":     {`{"$defs":{"t":{"type":"object","properties":{"of":{"type":"array","items":{"$ref":"#/$defs/t"}}},"required":["of"]}},"$ref":"#/$defs/t"}`, `{"of":[{"of":[]}]}`, `{"of":[{}]}`},
+		"a name":      {`{"type":"object","properties":{"v":{"type":"integer"},"default":{"$ref":"#/properties/v"}}}`, `{"default":1}`, `{"default":"1"}`},
+		"named so":    {`{"type":"object","properties":{"$ref":{"type":"integer"}},"anyOf":[{"required":["$ref"]},false]}`, `{"$ref":1}`, `{}`},
 		"a value":     {`{"enum":[{"$ref":"#/nowhere"}]}`, `{"$ref":"#/nowhere"}`, `{"$ref":"x"}`},
 	} {
 		body := `{"contents":[{"parts":[{"text":%s}],"role":"user"}],"generationConfig":{"responseJsonSchema":` + c.schema + `,"responseMimeType":"application/json"}}`
@@ -170,6 +172,20 @@ func TestSchemaOfPack(t *testing.T) {
 				t.Errorf("%s: %s: %v", name, text, err)
 			}
 		}
+	}
+}
+
+// Models write what a schema names in the order in which it does. A row's answer is in its job's
+// order, and comes after the id.
+func TestSchemaOfPackKeepsOrder(t *testing.T) {
+	own := `{"type":"object","properties":{"why":{"type":"string"},"label":{"type":"string","maxLength":12345678901234567890}},"required":["why","label"]}`
+	body := `{"contents":[{"parts":[{"text":%s}],"role":"user"}],"generationConfig":{"responseJsonSchema":` + own + `,"responseMimeType":"application/json"}}`
+	call, err := newPacker(t, 9).Join([]*batch.Request{single(t, body, 1, "a"), single(t, body, 2, "b")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `"properties":{"id":{"type":"string"},"answer":` + own + `}`; !strings.Contains(string(call.Body), want) {
+		t.Errorf("the pack is %s, want %s in it", call.Body, want)
 	}
 }
 
