@@ -12,6 +12,8 @@
 //   - An attempt is one HTTP exchange. What it came to is an [Outcome].
 //   - A response is the API's raw answer.
 //   - A result is what became of a row: a [Result].
+//   - A call is what the engine asks at once: the request of a row, or one that several rows
+//     share, as Request.Rows says.
 //   - A job is the description of a run (package jobs).
 //   - A batch job is one of the endpoint's, which answers many rows together (package
 //     batch/gemini/batches).
@@ -61,6 +63,7 @@
 //	bound       states the most that an attempt without usage can have cost
 //	check       checks the answer, and asks for a corrective attempt if it fails
 //	change      changes a request that would only fail again
+//	pack        takes the answer of a call that rows share apart; see Outcome.Parts
 //	schema      sends the schema in the form that this endpoint knows
 //	logprobs    stops the run when the endpoint serves none, if the job needs them
 //	provenance  keeps simulated answers apart from real ones
@@ -75,7 +78,10 @@
 //     the bytes of an image would count as millions.
 //   - The check is outside the change. It looks only at complete answers, which no
 //     change would improve.
-//   - The schema is inside the change. Otherwise a refusal of the schema's form would
+//   - The pack is inside check and change. These look at whole calls, and leave those alone
+//     whose rows have outcomes of their own: an answer is judged row by row where it is taken
+//     apart.
+//   - The schema is inside the change and the pack. Otherwise a refusal of the schema's form would
 //     be taken for a refusal of the change.
 //   - The provenance is inside everything that asks again. An answer of the wrong kind must
 //     stop the run, and not lead to another call.

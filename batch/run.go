@@ -38,7 +38,8 @@ type Config struct {
 
 	// Later, if not nil, takes the rows that need another attempt, each of them with the
 	// outcome of its last one. The request is as it is to be attempted next, and has the
-	// row's History. The row is left pending, with what its attempts cost. So each request
+	// row's History. Rows that have shared a call are handed on one by one, each with its own
+	// request. The row is left pending, with what its attempts cost. So each request
 	// is attempted once, and whether the endpoint as a whole is in trouble is for others to
 	// judge. Later is called from several goroutines. Nil means that Run makes all attempts.
 	Later func(*Request, *Outcome)
