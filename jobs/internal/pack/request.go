@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"strconv"
 
@@ -294,6 +293,6 @@ func idsOf(rows []*batch.Request) []string {
 // noted returns a row's own request, to be asked alone, with a note of why.
 func noted(r *batch.Request, why string) *batch.Request {
 	alone := *r
-	alone.Changes = append(alone.Changes[:len(alone.Changes):len(alone.Changes)], batch.Change{Why: "pack", Note: fmt.Sprintf("asked again alone: %s", why)})
+	alone.Changes = append(alone.Changes[:len(alone.Changes):len(alone.Changes)], batch.Change{Why: "shared call", Note: "asked again alone: " + why, Stream: r.Stream})
 	return &alone
 }
