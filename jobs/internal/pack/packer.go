@@ -46,6 +46,7 @@ type Packer struct {
 	Config
 
 	mu     sync.Mutex
+	last   taker             // guarded by mu
 	frames map[string]framed // by key; guarded by mu
 	most   int               // the most rows of a call, by what packs have taught; guarded by mu
 	told   bool              // of rows that cannot share a call; guarded by mu
@@ -66,10 +67,14 @@ func New(c Config) *Packer {
 	return &Packer{Config: c, frames: make(map[string]framed), most: c.Rows}
 }
 
-// frameOf returns the frame of the requests with a key, of which r is one.
-func (p *Packer) frameOf(key string, r *batch.Request) (*frame, error) {
+// takeApart returns a request's frame and its own text. The key is the same for all requests with
+// the frame. The error says why the row cannot share its call.
+func (p *Packer) takeApart(r *batch.Request) (key, text string, of *frame, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if key, text, err = p.last.take(r); err != nil {
+		return "", "", nil, err
+	}
 	f, known := p.frames[key]
 	if !known {
 		f.frame, f.alone = newFrame(r)
@@ -78,7 +83,7 @@ func (p *Packer) frameOf(key string, r *batch.Request) (*frame, error) {
 		}
 		p.frames[key] = f
 	}
-	return f.frame, f.alone
+	return key, text, f.frame, f.alone
 }
 
 // room returns the most rows of a model that can share a call.
@@ -165,14 +170,11 @@ func (p *Packer) Join(rows []*batch.Request) (*batch.Request, error) {
 	var f *frame
 	all := make([]row, len(rows))
 	for i, r := range rows {
-		key, text, err := take(r)
-		if err == nil && f == nil {
-			f, err = p.frameOf(key, r)
-		}
+		_, text, of, err := p.takeApart(r)
 		if err != nil {
 			return nil, err
 		}
-		all[i] = row{r, text}
+		f, all[i] = of, row{r, text}
 	}
 	return f.join(all, p.outputLimit(rows[0].Model))
 }
@@ -180,7 +182,6 @@ func (p *Packer) Join(rows []*batch.Request) (*batch.Request, error) {
 // A pool holds rows until there are enough for packs.
 type pool struct {
 	*Packer
-	taker
 	groups map[groupKey]*group
 	order  []groupKey // of groups, in the order in which they came
 	rows   int
@@ -237,11 +238,7 @@ func (p *pool) add(r *batch.Request) bool {
 	if len(r.Changes) > 0 {
 		return false
 	}
-	key, text, err := p.taker.take(r)
-	var f *frame
-	if err == nil {
-		f, err = p.frameOf(key, r)
-	}
+	key, text, f, err := p.takeApart(r)
 	if err == nil && len(text) > packBytes {
 		err = errAlone("its text is long enough for a call of its own")
 	}

@@ -27,6 +27,7 @@ type frame struct {
 	examples []json.RawMessage // the turns before the last, in the form of a pack
 	config   apijson.Object    // of a pack, but for maxOutputTokens
 	output   int64             // maxOutputTokens of a single row; 0 if there is none
+	around   int               // bytes of a call beside the lines of its rows
 }
 
 // errAlone is why a row cannot share its call.
@@ -126,7 +127,9 @@ func newFrame(r *batch.Request) (*frame, error) {
 	}
 	delete(body, "contents")
 	delete(body, "generationConfig")
-	return f, nil
+	empty, err := f.bodyOf(nil, 2, 0)
+	f.around = len(empty)
+	return f, err
 }
 
 // Check returns why a request cannot share its call, or nil.
@@ -229,6 +232,16 @@ func (f *frame) join(rows []row, most int64) (*batch.Request, error) {
 	for i, id := range idsOf(call.Rows) {
 		lines = appendLine(lines, id, rows[i].text)
 	}
+	var err error
+	if call.Body, err = f.bodyOf(lines, len(rows), most); err != nil {
+		return nil, err
+	}
+	call.InputTokens = tokensOf(call.Rows, len(call.Body))
+	return &call, nil
+}
+
+// bodyOf returns the body of a call with the lines of so many rows; see join for most.
+func (f *frame) bodyOf(lines []byte, rows int, most int64) ([]byte, error) {
 	last, err := apijson.Marshal(apijson.TextContent("user", string(lines)))
 	if err != nil {
 		return nil, err
@@ -236,7 +249,7 @@ func (f *frame) join(rows []row, most int64) (*batch.Request, error) {
 	body, config := maps.Clone(f.body), f.config
 	if f.output > 0 {
 		config = maps.Clone(config)
-		limit := int64(len(rows)) * (f.output + OutputRoom)
+		limit := int64(rows) * (f.output + OutputRoom)
 		if most > 0 {
 			limit = min(limit, most)
 		}
@@ -246,11 +259,7 @@ func (f *frame) join(rows []row, most int64) (*batch.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	if call.Body, err = apijson.Marshal(body); err != nil {
-		return nil, err
-	}
-	call.InputTokens = tokensOf(call.Rows, len(call.Body))
-	return &call, nil
+	return apijson.Marshal(body)
 }
 
 // tokensOf estimates the tokens of a call of so many bytes by how many its rows' own requests
