@@ -76,10 +76,10 @@ var wideStructs = map[string]exception{
 	"jobs.Progress":                 {17, "a record of figures, which only reports show"},
 	"jobs.Summary":                  {19, "a record of figures, which only reports show"},
 	"batch.Outcome":                 {20, "what one attempt came to: each field is read by another part of the engine"},
-	"jobs/spec.Spec":                {76, "the job file: a field for each of its keys"},
+	"jobs/spec.Spec":                {77, "the job file: a field for each of its keys"},
 	"jobs/plan.Plan":                {28, "a record of figures, which only reports show"},
 	"internal/sim.Config":           {17, "what is simulated: a field for each thing that can be asked for"},
-	"jobs/internal/batchjob.Config": {16, "what the package is given by the job: a field for each part of it"},
+	"jobs/internal/batchjob.Config": {17, "what the package is given by the job: a field for each part of it"},
 	"jobs/record.Sample":            {20, "a record of figures: flat, so that jq and DuckDB read it"},
 	"jobs/cost.Totals":              {18, "a record of figures, each of them added up on its own"},
 }

@@ -20,12 +20,12 @@ type filler struct {
 
 	next   func() (*batch.Request, error, bool) // of the pass over the rows; nil if none is under way
 	stop   func()
-	drawn  int64                        // rows of the pass that were taken
+	drawn  int64                        // requests of the pass that were taken
 	drafts map[string]*batchstate.Draft // by model
 	capped bool                         // the user was told that rows wait for the cap
 }
 
-// fill takes rows until a job is full, or no row is left. It returns nil if there is none to
+// fill takes requests until a job is full, or no row is left. It returns nil if there is none to
 // create now.
 func (f *filler) fill(ctx context.Context) (*batchstate.Draft, error) {
 	if len(f.drafts) == 0 && f.next == nil {

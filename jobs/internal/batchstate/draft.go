@@ -130,12 +130,7 @@ func (d *Draft) Add(r *batch.Request, line []byte) error {
 		err = rerr
 	}
 	d.IDs = append(d.IDs, ids...)
-	calls := d.Calls() + 1
-	if d.Rows += int64(len(ids)); d.Rows != calls {
-		d.Requests = calls
-	}
-	d.Bytes += int64(len(line))
-	d.Tokens += int64(r.InputTokens)
+	d.Size.add(len(ids), len(line), r.InputTokens)
 	return err
 }
 

@@ -98,7 +98,7 @@ func Find(ctx context.Context, s *Store, service *batches.Service) (known, unkno
 		j := byName[remote.Name]
 		switch {
 		case j == nil:
-			u := (&Job{ID: remote.DisplayName, Step: Created, Model: remote.Model, Rows: remote.Rows, Remote: Remote{Name: remote.Name, Created: remote.Created, State: remote.State}}).Record()
+			u := (&Job{ID: remote.DisplayName, Step: Created, Model: remote.Model, Size: Size{Rows: remote.Rows}, Remote: Remote{Name: remote.Name, Created: remote.Created, State: remote.State}}).Record()
 			u.Live = !remote.State.Ended()
 			unknown = append(unknown, u)
 		case j.Name == remote.Name && j.AtWork():

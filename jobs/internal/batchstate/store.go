@@ -52,23 +52,38 @@ type Job struct {
 	Step Step      `json:"step"`
 	At   time.Time `json:"at"` // of the step
 
-	Begun    time.Time `json:"begun"` // when its requests were complete, by the clock of this machine
-	Owner              // whose it is
-	Model    string    `json:"model"`
-	Rows     int64     `json:"rows"`
-	Requests int64     `json:"requests,omitempty"` // how many requests it has, if rows share them; see Calls
-	Bytes    int64     `json:"bytes"`              // of the requests
-	Tokens   int64     `json:"tokens"`             // of input, as estimated
-	SHA256   string    `json:"sha256"`             // of the requests
-	Form     string    `json:"form,omitempty"`     // the field that its requests have their schema in; empty without one
-	Remote             // what is known of it at the endpoint
-	Counts             // what its results came to
-	Cancel   *Cancel   `json:"cancel,omitempty"`
-	Why      string    `json:"why,omitempty"` // of dropped, or of a job that failed
+	Begun  time.Time `json:"begun"` // when its requests were complete, by the clock of this machine
+	Owner            // whose it is
+	Model  string    `json:"model"`
+	Size             // of its requests
+	SHA256 string    `json:"sha256"`         // of the requests
+	Form   string    `json:"form,omitempty"` // the field that its requests have their schema in; empty without one
+	Remote           // what is known of it at the endpoint
+	Counts           // what its results came to
+	Cancel *Cancel   `json:"cancel,omitempty"`
+	Why    string    `json:"why,omitempty"` // of dropped, or of a job that failed
+}
+
+// A Size says how large a job is.
+type Size struct {
+	Rows     int64 `json:"rows"`
+	Requests int64 `json:"requests,omitempty"` // how many requests it has, if rows share them; see Calls
+	Bytes    int64 `json:"bytes"`              // of the requests
+	Tokens   int64 `json:"tokens"`             // of input, as estimated
 }
 
 // Calls returns how many requests the job has.
-func (j *Job) Calls() int64 { return cmp.Or(j.Requests, j.Rows) }
+func (s *Size) Calls() int64 { return cmp.Or(s.Requests, s.Rows) }
+
+// add adds a request that so many rows share, of so many bytes and estimated tokens.
+func (s *Size) add(rows, bytes, tokens int) {
+	calls := s.Calls() + 1
+	if s.Rows += int64(rows); s.Rows != calls {
+		s.Requests = calls
+	}
+	s.Bytes += int64(bytes)
+	s.Tokens += int64(tokens)
+}
 
 // Counts say what the results of a job came to, once they are applied.
 type Counts struct {

@@ -69,9 +69,7 @@ type Ladder struct {
 	wait          time.Duration  // how long a row waits for a tier
 	deadline      time.Time      // zero: none
 	concurrency   int
-	rowsPerCall   int
-	limits        func() (rpm, tpm int64) // those that are known, or 0
-	warn          func(asked, served string)
+	config        Config // as it was given
 
 	mu        sync.Mutex
 	left      int64 // rows to be asked that have not ended
@@ -95,9 +93,9 @@ var errLeaveTier = errors.New("the deadline leaves no more time for this tier")
 // New returns the ladder of a run.
 func New(c Config) *Ladder {
 	t := &Ladder{
-		Limiter: c.Limiter, tiers: c.Tiers, wait: c.Wait, deadline: c.Deadline, left: c.Left, rowsPerCall: c.RowsPerCall,
-		concurrency: cmp.Or(c.Concurrency, quota.DefaultConcurrency), limits: c.limits, warn: c.Warn,
-		rows: make(map[batch.ID]*stay), pace: make(map[int]*pace),
+		Limiter: c.Limiter, tiers: c.Tiers, wait: c.Wait, deadline: c.Deadline, left: c.Left, config: c,
+		concurrency: cmp.Or(c.Concurrency, quota.DefaultConcurrency),
+		rows:        make(map[batch.ID]*stay), pace: make(map[int]*pace),
 	}
 	if slices.Contains(t.tiers, "flex") {
 		t.flex = quota.New(quota.Config{Concurrency: t.concurrency, Flex: true})

@@ -36,12 +36,12 @@ func TestSwitchAt(t *testing.T) {
 	} {
 		ti := &Ladder{
 			tiers: []string{"flex", "standard"}, deadline: at, concurrency: 10, left: 100, pace: tt.pace, refused: tt.shed,
-			limits: func() (int64, int64) { return tt.rpm, tt.tpm },
+			config: Config{RPM: int(tt.rpm), TPM: int(tt.tpm)},
 		}
 		if got := at.Sub(ti.switchAt()); got != tt.want {
 			t.Errorf("%s: %v before the deadline, want %v", tt.name, got, tt.want)
 		}
-		ti.left, ti.rowsPerCall = 2500, 25
+		ti.left, ti.config.RowsPerCall = 2500, 25
 		if got := at.Sub(ti.switchAt()); got != tt.want {
 			t.Errorf("%s: %v before the deadline for 25 times the rows in as many calls, want %v", tt.name, got, tt.want)
 		}

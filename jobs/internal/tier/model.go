@@ -119,7 +119,7 @@ func (t *Ladder) untilLastChance(ctx context.Context, tier int) (context.Context
 // warnIfOtherTier warns if another tier answered than the one that was asked, or if the
 // answer does not say which: it is billed by what the answer says.
 func (t *Ladder) warnIfOtherTier(r *batch.Request, o *batch.Outcome) {
-	if o.Usage != nil && t.warn != nil && (o.Tier == "" && r.Tier != "standard" || cost.ServiceName(o.Tier) != r.Tier) {
-		t.warn(r.Tier, o.Tier)
+	if o.Usage != nil && t.config.Warn != nil && (o.Tier == "" && r.Tier != "standard" || cost.ServiceName(o.Tier) != r.Tier) {
+		t.config.Warn(r.Tier, o.Tier)
 	}
 }

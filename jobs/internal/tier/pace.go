@@ -61,7 +61,7 @@ func (t *Ladder) switchAt() time.Time {
 		need = (assumedCalls*need + p.occupied) / (assumedCalls + p.ended)
 	}
 	each := need / float64(max(1, t.concurrency))
-	rpm, tpm := t.limits()
+	rpm, tpm := t.config.limits()
 	if rpm > 0 {
 		each = max(each, 60/float64(rpm))
 	}
@@ -71,7 +71,7 @@ func (t *Ladder) switchAt() time.Time {
 	if p := t.pace[1]; tpm > 0 && p != nil && p.ended > 0 {
 		each = max(each, 60*p.tokens/p.ended/float64(tpm))
 	}
-	calls := float64(t.left) / float64(max(1, t.rowsPerCall))
+	calls := float64(t.left) / float64(max(1, t.config.RowsPerCall))
 	reserve := time.Duration((reserveFactor*each*calls + 2*need) * float64(time.Second))
 	if t.refused {
 		reserve += time.Minute // a row that waits for another attempt comes as late as that
