@@ -377,8 +377,8 @@ func (j *Job) openJournal() (err error) {
 	if err != nil {
 		return err
 	}
-	if asksElse {
-		j.log().Warn(j.state.Dir + " was begun with another model, prompt or request: rows that ask another thing now are asked, and paid for, anew (genbatch plan says how many)")
+	if asksElse != "" {
+		j.log().Warn(j.state.Dir + " " + asksElse + " (genbatch plan says how many)")
 	}
 	return j.takeSample()
 }

@@ -38,28 +38,47 @@ func WordingOf(dir string, latest int) int {
 }
 
 // SaveSpec writes job.json, without secrets. wording is what [WordingOf] returned; a
-// folder that knows a later version is refused with a [*spec.Error]. SaveSpec reports whether
-// the folder was begun with a job that asks something else. file is what the job file said;
-// see [spec.Renewed].
-func (f *Folder) SaveSpec(s, file *spec.Spec, wording int) (asksElse bool, err error) {
+// folder that knows a later version is refused with a [*spec.Error]. If the folder was
+// begun with a job that asks something else, SaveSpec returns what that means for its rows. file
+// is what the job file said; see [spec.Renewed].
+func (f *Folder) SaveSpec(s, file *spec.Spec, wording int) (asksElse string, err error) {
 	old, err := readSaved(f.Dir)
 	if err != nil {
 		old = nil // what cannot be read is replaced
 	}
 	if old != nil && old.Wording > wording {
-		return false, spec.Errorf("use that version, or begin anew with --fresh",
+		return "", spec.Errorf("use that version, or begin anew with --fresh",
 			"%s was begun by genbatch %s, which words requests in a way that this version does not know", f.Dir, old.Genbatch)
 	}
-	asksElse = old != nil && !spec.SameQuestion(&old.Spec, s)
+	if old != nil {
+		asksElse = elseAsked(&old.Spec, s)
+	}
 	saved := savedJob{Genbatch: version.Version(), Wording: wording, Spec: s.WithoutSecrets()}
 	if file != nil {
 		saved.File = new(file.WithoutSecrets())
 	}
 	text, err := json.MarshalIndent(saved, "", "  ")
 	if err != nil {
-		return false, err
+		return "", err
 	}
 	return asksElse, f.FS.WriteFile(f.Path(specFile), append(text, '\n'), 0o600)
+}
+
+// elseAsked says what it means for rows that a folder was begun with another question, or returns
+// "" if it was not. Where only the sharing of calls differs, a pilot may have asked them in both ways.
+func elseAsked(old, s *spec.Spec) string {
+	if spec.SameQuestion(old, s) {
+		return ""
+	}
+	asBefore := *s
+	asBefore.RowsPerCall = old.RowsPerCall
+	switch {
+	case !spec.SameQuestion(old, &asBefore):
+		return "was begun with another model, prompt or request: rows that ask another thing now are asked, and paid for, anew"
+	case s.SharesCalls():
+		return "was begun with one row a call: rows that have not shared a call yet are asked, and paid for, anew"
+	}
+	return "was begun with rows that share calls: rows that have not been asked alone yet are asked, and paid for, anew"
 }
 
 // ReadsElse names the settings by which a job reads its input in another way than when a

@@ -21,8 +21,8 @@ func TestSpecRoundTrip(t *testing.T) {
 
 	s.Force, s.Header = true, spec.List{"Authorization=Bearer abcdefghijklmnop"}
 	s.Request = map[string]any{"seed": json.Number("12345678901234567890")}
-	if asksElse, err := f.SaveSpec(s, nil, 1); asksElse || err != nil {
-		t.Fatalf("the first time: asks something else: %v, %v", asksElse, err)
+	if asksElse, err := f.SaveSpec(s, nil, 1); asksElse != "" || err != nil {
+		t.Fatalf("the first time: asks something else: %q, %v", asksElse, err)
 	}
 	text, err := os.ReadFile(f.Path(specFile))
 	if err != nil || strings.Contains(string(text), "abcdefghijklmnop") {
@@ -38,8 +38,8 @@ func TestSpecRoundTrip(t *testing.T) {
 	write(t, f.Path(specFile), "{")
 	_, err = LoadSpec(f.Dir)
 	jobtest.IsSpecError(t, "half a job.json", err, f.Path(specFile))
-	if asksElse, err := f.SaveSpec(s, nil, 1); asksElse || err != nil {
-		t.Errorf("over half a job.json: %v, %v", asksElse, err)
+	if asksElse, err := f.SaveSpec(s, nil, 1); asksElse != "" || err != nil {
+		t.Errorf("over half a job.json: %q, %v", asksElse, err)
 	}
 }
 
@@ -50,17 +50,23 @@ func TestSaveSpecAsksElse(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		change func()
-		want   bool
+		want   string // how the folder was begun; empty if it asks the same
 	}{
-		{"the first time", func() {}, false},
-		{"again", func() {}, false},
-		{"other limits", func() { s.RPM = 5 }, false},
-		{"another prompt", func() { s.Prompt = "?" }, true},
-		{"again", func() {}, false},
+		{"the first time", func() {}, ""},
+		{"again", func() {}, ""},
+		{"other limits", func() { s.RPM = 5 }, ""},
+		{"another prompt", func() { s.Prompt = "?" }, "another model, prompt or request"},
+		{"again", func() {}, ""},
+		{"shared calls", func() { s.RowsPerCall = 25 }, "one row a call"},
+		{"more rows of a call", func() { s.RowsPerCall = 50 }, ""},
+		{"alone", func() { s.RowsPerCall = 0 }, "rows that share calls"},
+		{"another prompt and shared calls", func() { s.Prompt, s.RowsPerCall = "!", 2 }, "another model, prompt or request"},
 	} {
 		tt.change()
-		if asksElse, err := f.SaveSpec(s, nil, 1); asksElse != tt.want || err != nil {
-			t.Errorf("%s: asks something else: %v, %v", tt.name, asksElse, err)
+		asksElse, err := f.SaveSpec(s, nil, 1)
+		begun, _, _ := strings.Cut(strings.TrimPrefix(asksElse, "was begun with "), ": ")
+		if begun != tt.want || err != nil {
+			t.Errorf("%s: begun with %q, want %q: %v", tt.name, begun, tt.want, err)
 		}
 	}
 }
