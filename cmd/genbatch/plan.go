@@ -21,8 +21,8 @@ func planCommand(con *console) *cli.Command {
 			"genbatch plan job.yaml\n\n" +
 			"# Ask 50 rows for real, and estimate the cost of the others from them\n" +
 			"genbatch plan job.yaml --pilot 50\n\n" +
-			"# Ask the same 200 rows in each way: what does it cost to have rows share calls,\n" +
-			"# and how far do their answers agree with those to each row alone?\n" +
+			"# Ask the same 200 rows alone and with others in a call: what does each way cost,\n" +
+			"# and how far do the answers agree?\n" +
 			"genbatch plan job.yaml --pilot 200 --rows-per-call 1,10,25,50\n\n" +
 			"# What would another model cost?\n" +
 			"genbatch plan job.yaml --model gemini-2.5-pro",

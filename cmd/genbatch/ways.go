@@ -31,6 +31,11 @@ func (v *rowsPerCall) Set(text string) error {
 	return nil
 }
 
+// Hint says what to write in the place of what is none.
+func (v *rowsPerCall) Hint() string {
+	return "write a whole number from 1 on, such as 10; genbatch plan also takes several, such as 1,10,25"
+}
+
 func (v *rowsPerCall) String() string {
 	return strings.Trim(strings.ReplaceAll(fmt.Sprint(*v), " ", ","), "[]")
 }

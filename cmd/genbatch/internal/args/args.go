@@ -121,6 +121,10 @@ func wrongValue(f cli.Flag, name, text string) *jobs.SpecError {
 	switch f := f.(type) {
 	case interface{ Words() string }:
 		hint = "write " + f.Words()
+	case *cli.GenericFlag:
+		if v, ok := f.Value.(interface{ Hint() string }); ok {
+			hint = v.Hint()
+		}
 	case *cli.Float64Flag:
 		hint = "write a number, such as 0.8"
 	case *cli.DurationFlag:
