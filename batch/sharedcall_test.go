@@ -193,6 +193,31 @@ func TestSharedCallGoesApart(t *testing.T) {
 	})
 }
 
+// Each row of a call that waits for its next attempt is one that waits.
+func TestSharedCallWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &sharingModel{outcome: func(r *Request, n int) Outcome {
+			if n == 1 {
+				return Outcome{Consequence: Retry, RetryAfter: time.Minute, Err: &Error{Kind: KindServer, Message: "busy"}}
+			}
+			return answeredParts(r, 100)
+		}}
+		var g Gauges
+		ended := make(chan error)
+		go func() {
+			ended <- Run(t.Context(), Config{Model: m, Sink: newSink(t), Gauges: &g}, calls(shared(1, 2, 3), shared(4)))
+		}()
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		if n := g.Waiting.Load(); n != 4 {
+			t.Errorf("%d rows wait, want 4", n)
+		}
+		if err := <-ended; err != nil || g.Waiting.Load() != 0 {
+			t.Errorf("%d rows wait at the end: %v", g.Waiting.Load(), err)
+		}
+	})
+}
+
 // A quota refuses calls for none of their rows: they do not become more calls for that.
 func TestSharedCallRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -101,9 +101,9 @@ func (c *call) spend(s Spend) {
 	}
 }
 
-// waitingRows bounds the rows that wait for another attempt. While so many wait, no
-// fresh row is begun.
-func (r *run) waitingRows() int { return max(8192, 4*r.Concurrency) }
+// waitingCalls bounds the calls that wait for another attempt. While so many wait, no
+// fresh one is begun.
+func (r *run) waitingCalls() int { return max(8192, 4*r.Concurrency) }
 
 // waitingBytes bounds the memory that those rows hold. A single row may hold an image
 // of several megabytes.
@@ -126,15 +126,17 @@ func (c *call) bytes() (n int) {
 func (r *run) wait() {
 	var (
 		waiting retries
-		holding int // bytes held by the calls that wait
+		rows    int // of the calls that wait
+		holding int // bytes held by them
 	)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
-		r.Gauges.Waiting.Store(int64(len(waiting)))
-		r.gate.set(len(waiting) >= r.waitingRows() || holding >= waitingBytes)
+		r.Gauges.Waiting.Store(int64(rows))
+		r.gate.set(len(waiting) >= r.waitingCalls() || holding >= waitingBytes)
 		var (
 			next *call
+			of   int // rows
 			size int
 			due  chan<- *call
 		)
@@ -142,7 +144,7 @@ func (r *run) wait() {
 		if len(waiting) > 0 {
 			if left := time.Until(waiting[0].due); left <= 0 {
 				next, due = waiting[0], r.due
-				size = next.bytes() // taken now: after the send, the call is the worker's
+				of, size = len(next.rows), next.bytes() // taken now: after the send, the call is the worker's
 			} else {
 				timer.Reset(left)
 			}
@@ -150,12 +152,14 @@ func (r *run) wait() {
 		select {
 		case due <- next:
 			heap.Pop(&waiting)
+			rows -= of
 			holding -= size
 		case c, ok := <-r.back:
 			if !ok {
 				return
 			}
 			heap.Push(&waiting, c)
+			rows += len(c.rows)
 			holding += c.bytes()
 		case <-timer.C:
 		case <-r.soft.Done():
