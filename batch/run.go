@@ -135,8 +135,8 @@ const (
 	// commitWait is 1 ms less than the promised 10 ms, because timers fire up to 1 ms
 	// late.
 	commitWait = 9 * time.Millisecond
-	// commitRows bounds a group. As many results may wait while it is written, so a
-	// crash costs at most twice as many.
+	// commitRows bounds a group, which is more by the other rows of its last call. The results
+	// of as many calls may wait while it is written, so a crash costs at most twice as many.
 	commitRows  = 128
 	commitBytes = 4 << 20
 )
@@ -185,7 +185,7 @@ func Run(ctx context.Context, c Config, requests iter.Seq2[*Request, error]) err
 		back:   make(chan *call),
 		due:    make(chan *call),
 		gate:   gate{opened: make(chan struct{}, 1)},
-		commit: make(chan []*Result, commitRows), // together with the group, at most 256 answers wait
+		commit: make(chan []*Result, commitRows), // together with the group, the answers of at most 256 calls wait
 	}
 	r.judge.limit = r.MaxFailures
 	if r.Concurrency == 0 {
