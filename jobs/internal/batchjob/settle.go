@@ -71,7 +71,7 @@ func (m asked) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 	r.Tier = Tier
 	o := m.Model.Attempt(ctx, r)
 	o.Refusal, o.Limits = "", nil
-	if o.Parts == nil {
+	if o.Parts == nil && o.Consequence != batch.Stop {
 		for _, row := range r.Rows {
 			if m.isDone(row) { // then the rows of the request go apart
 				o.Parts = partsOf(r, o)
