@@ -42,7 +42,7 @@ func TestPowerCutAtEachOperation(t *testing.T) {
 			switch {
 			case c.ops < 20:
 				seeds = 10 // a short one leaves more to chance
-			case c.ops > 90:
+			case c.ops > 50:
 				seeds = 1 // a long one has less left to it
 			}
 			first, step := pointsOf(t)
@@ -273,7 +273,7 @@ var cutChanges = []cutChange{
 		return f
 	}, func(f *fixture, d durable.FS) error { return f.runWatched(d, nil) }, (*fixture).haveAll},
 
-	{"run of a batch whose requests rows share", 95, func(t *testing.T) *fixture {
+	{"run of a batch whose requests rows share", 70, func(t *testing.T) *fixture {
 		f, s := newBatchFixture(t, 6, "")
 		f.spec.Prompt, f.spec.Summarize, f.spec.RowsPerCall = "", &spec.Summarize{Text: "{{.q}}"}, 3
 		f.batches = s
