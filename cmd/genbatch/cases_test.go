@@ -25,6 +25,7 @@ func TestCases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Parallel()
 	// The scripts that need the server use the condition [exec:python3].
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/cases",

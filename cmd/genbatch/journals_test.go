@@ -19,6 +19,7 @@ import (
 // there was: testdata/journals/README.md says how they were made. What users have on their
 // disks is paid for, and no later version may lose it.
 func TestJournals(t *testing.T) {
+	t.Parallel()
 	own := maps.Clone(commands)
 	own["answers"] = sameAnswers
 	archives, err := filepath.Glob("testdata/journals/*.tar.gz")
@@ -28,6 +29,7 @@ func TestJournals(t *testing.T) {
 	for _, archive := range archives {
 		version := strings.TrimSuffix(filepath.Base(archive), ".tar.gz")
 		t.Run(version, func(t *testing.T) {
+			t.Parallel()
 			testscript.Run(t, testscript.Params{
 				Files:               []string{"testdata/journals/check.txtar"},
 				RequireExplicitExec: true,

@@ -44,6 +44,7 @@ func (m stateless) Run() int {
 // contract of the command line. The commands beside testscript's own are listed in
 // commands_test.go.
 func TestScripts(t *testing.T) {
+	t.Parallel() // scripts mostly wait: for latencies, intervals and other processes
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
