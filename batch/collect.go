@@ -40,9 +40,10 @@ func (r *run) tell(e event) {
 // is the commit point.
 //
 // A group is complete commitWait after its first result ended, or when it has commitRows
-// results or commitBytes. Results of rows that have shared a call are in one group. Time that results have waited during the previous write
-// counts. So the write of a result begins within commitWait, or when the write under
-// way ends, unless more than commitRows results have arrived meanwhile.
+// results or commitBytes. Results of rows that have shared a call are in one group. Time that
+// results have waited during the previous write counts. So the write of a result begins within
+// commitWait, or when the write under way ends, unless more than commitRows results have
+// arrived meanwhile.
 //
 // After the Sink has failed, results are no longer written: the next run asks their
 // rows again. The error is that of the Sink, which is a fault of the run even if it had ended for

@@ -124,6 +124,12 @@ func TestAgentsJSON(t *testing.T) {
 	collect([]byte(stderr.String()))
 	run(0, "plan", "job.yaml", "--json", "--endpoint", "sim") // after the first answers
 	run(0, "plan", "job.yaml", "--json", "--endpoint", "sim", "--tier", "batch", "--output", "batch.csv")
+	known := "id,subject,body,want\n1,Refund,My invoice,billing\n2,Parcel,Not here,shipping\n3,Hello,Thanks,other\n"
+	if err := os.WriteFile(filepath.Join(dir, "known.csv"), []byte(known), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(0, "plan", "job.yaml", "--json", "--endpoint", "sim", "--input", "known.csv", "--output", "ways.csv", "--pilot", "3", "--rows-per-call", "1,2", "--expected", "want")
+	run(0, "plan", "job.yaml", "--json", "--endpoint", "yescale", "--base-url", "https://example.com", "--output", "gateway.csv") // it has no tiers
 	run(0, "verify", "job.yaml", "--json")
 	run(0, "show", "job.yaml", "--json", "--row", "1")
 	run(0, "run", "job.yaml", "--json", "--endpoint", "sim", "--limit", "6", "--output", "other.csv")

@@ -25,7 +25,7 @@ import (
 func TestErrorsToMatch(t *testing.T) {
 	refuse := func(consequence batch.Consequence, err batch.Error) modelFunc {
 		return func(context.Context, *batch.Request) batch.Outcome {
-			return batch.Outcome{Consequence: consequence, Err: &err}
+			return batch.Outcome{Consequence: consequence, Status: batch.Blocked, Err: &err}
 		}
 	}
 	good := modelFunc(func(_ context.Context, r *batch.Request) batch.Outcome { return answer(r.Model, "good") })
