@@ -175,6 +175,7 @@ func (s *stop) checkStop(err error) error {
 // nothing as failed; the run that goes on asks just the missing rows.
 func TestEndToEndChaosStops(t *testing.T) {
 	long(t, "it waits for real pauses")
+	t.Parallel()
 	var all sync.WaitGroup
 	for _, s := range stops {
 		dir := t.TempDir()
