@@ -6,7 +6,7 @@ replace github.com/genbatch/genbatch => ../..
 
 require (
 	github.com/fsouza/fake-gcs-server v1.56.1
-	github.com/genbatch/genbatch v0.0.0-00010101000000-000000000000
+	github.com/genbatch/genbatch v0.0.0
 )
 
 require (

@@ -6,7 +6,7 @@ replace github.com/genbatch/genbatch => ../..
 
 require (
 	github.com/apache/arrow-go/v18 v18.8.0
-	github.com/genbatch/genbatch v0.0.0-00010101000000-000000000000
+	github.com/genbatch/genbatch v0.0.0
 )
 
 require (
