@@ -146,7 +146,9 @@ func (d *Disk) follow(op durable.Op, path, to string) {
 	}
 	switch op {
 	case durable.OpMkdir:
-		parent.name(change{added: name, node: newFolder()})
+		if n == nil { // or else another process has used it since, and its word came first
+			parent.name(change{added: name, node: newFolder()})
+		}
 	case durable.OpCreate, durable.OpOpen:
 		if n == nil {
 			parent.name(change{added: name, node: &node{}})

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/genbatch/genbatch/internal/crashdisk"
+	"github.com/genbatch/genbatch/internal/durable"
 )
 
 // What was synced is there after each cut. What was not is left in all the ways in which it
@@ -72,6 +73,29 @@ func TestCut(t *testing.T) {
 	} {
 		if found[what] == 0 {
 			t.Errorf("no cut left %s: %v", what, found)
+		}
+	}
+}
+
+// Of two processes that make the same folders, one may use a folder before the Disk is told that
+// the other one has made it. What was synced in it stays so.
+func TestFolderOfTwoProcesses(t *testing.T) {
+	for seed := range uint64(10) {
+		dir := t.TempDir()
+		above := filepath.Join(dir, "above")
+		below := filepath.Join(above, "below")
+		disk := crashdisk.New(t, dir)
+		tell := disk.FS(nil).Trace
+		if err := os.MkdirAll(below, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		tell(durable.OpMkdir, below, "")
+		tell(durable.OpSyncDir, above, "")
+		tell(durable.OpMkdir, above, "")
+		tell(durable.OpSyncDir, dir, "")
+		disk.Start(disk.Cut(rand.New(rand.NewPCG(seed, 0))))
+		if _, err := os.Stat(below); err != nil {
+			t.Errorf("seed %d: %v", seed, err)
 		}
 	}
 }
