@@ -33,6 +33,9 @@ type callKey struct {
 	of int
 }
 
+// callKeyOf returns the key of an attempt's call.
+func callKeyOf(s *batch.Spend) callKey { return callKey{s.At.UnixNano(), s.Share.Of} }
+
 // add adds a settled row with its result, which may be nil.
 func (b *basis) add(req *batch.Request, r *batch.Result) {
 	if r == nil || len(r.Spent) == 0 {
@@ -80,7 +83,7 @@ func (b *basis) observe(req *batch.Request, r *batch.Result, o observation) {
 		return
 	}
 	o.tokens = float64(b.share(req, r.Spent[i].Share.Of))
-	key := callKey{r.Spent[i].At.UnixNano(), r.Spent[i].Share.Of}
+	key := callKeyOf(&r.Spent[i])
 	at, ok := b.shared[key]
 	if !ok {
 		if b.shared == nil {

@@ -34,9 +34,8 @@ type panel struct {
 
 // A callID tells calls apart. Not every gateway gives its answers an id of their own.
 type callID struct {
+	callKey
 	response string
-	at       int64
-	of       int
 	row      int64 // of a row that was alone; else 0
 }
 
@@ -46,8 +45,7 @@ func callIDOf(r *batch.Result) callID {
 	if r.Part == "" || n == 0 {
 		return callID{row: r.Seq}
 	}
-	last := &r.Spent[n-1]
-	return callID{response: r.ResponseID, at: last.At.UnixNano(), of: last.Share.Of}
+	return callID{callKey: callKeyOf(&r.Spent[n-1]), response: r.ResponseID}
 }
 
 // at returns the place of a result's call in the clusters.
