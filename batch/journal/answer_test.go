@@ -175,7 +175,7 @@ func TestSharedFormat(t *testing.T) {
 // The program for jq in the package comment gives each row its whole answer.
 func TestSharedJQ(t *testing.T) {
 	if _, err := exec.LookPath("jq"); err != nil {
-		t.Skip("needs jq")
+		t.Skip("jq is not installed; on Debian: apt-get install jq")
 	}
 	_, program, ok := strings.Cut(string(read(t, "doc.go")), "jq -cn '")
 	program, _, end := strings.Cut(program, "' results-*.jsonl")
