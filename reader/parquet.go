@@ -3,7 +3,6 @@ package reader
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/store"
 	"github.com/genbatch/genbatch/reader/internal/columnname"
 	"github.com/genbatch/genbatch/reader/internal/pages"
 )
@@ -19,8 +19,8 @@ import (
 // This file opens Parquet files and knows their schema: which column becomes which type
 // of a row, and how a scalar of each type is converted.
 
-// openParquet reads the footer, the schema and the headers of all pages, so that what
-// cannot be read is known before the first row is.
+// openParquet reads the footer, the schema and, of a file, the headers of all pages, so that
+// what cannot be read is known before the first row is.
 func (f *file) openParquet() error {
 	p, err := openParquet(f.path)
 	if err != nil {
@@ -31,6 +31,9 @@ func (f *file) openParquet() error {
 	if p.renamed != "" {
 		f.note("in the schema, %s", p.renamed)
 	}
+	if store.IsAddress(f.path) {
+		return nil // the headers stand all over the object, which would be fetched whole
+	}
 	return p.checkPages(f.maxPage())
 }
 
@@ -40,7 +43,7 @@ func (f *file) maxPage() int64 { return int64(max(f.max, DefaultMaxRowBytes)) }
 
 // A parquetFile is an open Parquet file.
 type parquetFile struct {
-	*os.File
+	store.File
 	size    int64
 	groups  []format.RowGroup
 	columns []batch.Column
@@ -61,7 +64,7 @@ func parquetConfig() *parquet.FileConfig {
 
 // openParquet opens the file at path and describes its columns.
 func openParquet(path string) (p *parquetFile, err error) {
-	raw, err := os.Open(path)
+	raw, info, err := store.Open(path)
 	if err != nil {
 		return nil, plainPathError(err)
 	}
@@ -70,16 +73,12 @@ func openParquet(path string) (p *parquetFile, err error) {
 			raw.Close()
 		}
 	}()
-	info, err := raw.Stat()
-	if err != nil {
-		return nil, plainPathError(err)
-	}
-	if err := checkFooter(raw, info.Size()); err != nil {
+	if err := checkFooter(raw, info.Size); err != nil {
 		return nil, err
 	}
-	p = &parquetFile{File: raw, size: info.Size()}
+	p = &parquetFile{File: raw, size: info.Size}
 	err = guard(func() error {
-		pf, err := parquet.OpenFile(raw, info.Size(), parquetConfig())
+		pf, err := parquet.OpenFile(raw, info.Size, parquetConfig())
 		if err != nil {
 			if strings.Contains(err.Error(), "DecryptionConfig") {
 				return errEncrypted

@@ -23,6 +23,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/fileformat"
+	"github.com/genbatch/genbatch/internal/store"
 	"github.com/genbatch/genbatch/internal/textfile"
 )
 
@@ -219,14 +220,14 @@ func (in *Input) Rows() iter.Seq2[batch.Row, error] {
 
 // open determines the file's format and reads its header or schema.
 func (f *file) open(format string) error {
-	info, err := os.Stat(f.path)
+	info, err := store.Stat(f.path)
 	if err != nil {
 		return plainPathError(err)
 	}
-	if info.IsDir() {
-		return errors.New("is a directory; name its files, for example " + filepath.Join(f.path, "*.jsonl"))
+	if info.Mode.IsDir() {
+		return errors.New("is a directory; name its files, for example " + store.Join(f.path, "*.jsonl"))
 	}
-	if !info.Mode().IsRegular() {
+	if !info.Mode.IsRegular() {
 		// A pipe can be read only once. A run reads its input twice, and so does the next.
 		return errors.New("is not a regular file; read a pipe with --input - instead")
 	}
@@ -277,10 +278,10 @@ func expand(paths []string) ([]string, error) {
 		if path == "" {
 			return nil, &Error{File: "input", Err: errors.New("a path is empty")}
 		}
-		if way := fileformat.Download(path); way != "" {
+		if way := fileformat.Download(path); way != "" && !store.IsAddress(path) {
 			return nil, &Error{File: path, Err: errors.New("is an address, and inputs are files; fetch it first, with: " + way)}
 		}
-		if _, err := os.Lstat(path); err == nil || !strings.ContainsAny(path, `*?[`) {
+		if !strings.ContainsAny(path, `*?[`) || store.Exists(path) {
 			files = append(files, path)
 			continue
 		}
@@ -288,14 +289,13 @@ func expand(paths []string) ([]string, error) {
 		if strings.Contains(path, "**") {
 			return nil, &Error{File: path, Err: errors.New("** is not supported; give one --input for each folder level")}
 		}
-		matches, err := filepath.Glob(path)
+		matches, err := store.Glob(path)
 		if err != nil {
 			return nil, &Error{File: path, Err: err}
 		}
 		if len(matches) == 0 {
 			return nil, &Error{File: path, Err: errors.New("no file matches")}
 		}
-		slices.Sort(matches)
 		files = append(files, matches...)
 	}
 	return files, nil

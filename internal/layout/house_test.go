@@ -31,6 +31,7 @@ var house = []floor{
 		{"internal/benchtest", nil},
 		{"internal/crashdisk", []string{"internal/durable"}},
 		{"internal/mutation", []string{"internal/overlaytest"}},
+		{"internal/objecttest", []string{"objects"}},
 		{"internal/overlaytest", nil},
 		{"internal/recordedtest", nil},
 		{"internal/release", nil},
@@ -138,7 +139,7 @@ var house = []floor{
 	}},
 	{"statistics", []room{{"jobs/internal/stats", nil}}},
 	{"files", []room{
-		{"reader", []string{"batch", "reader/internal/columnname", "reader/internal/pages", "internal/fileformat", "internal/plainjson", "internal/textfile"}},
+		{"reader", []string{"batch", "reader/internal/columnname", "reader/internal/pages", "internal/fileformat", "internal/plainjson", "internal/store", "internal/textfile"}},
 		{"writer", []string{"batch", "internal/durable", "internal/fileformat", "internal/plainjson", "internal/textfile"}},
 	}},
 	{"names, and pages of Parquet", []room{
@@ -173,6 +174,15 @@ var house = []floor{
 		{"internal/sim/chance", nil},
 		{"internal/sim/faultvalue", nil},
 	}},
+	{"text", []room{
+		{"internal/textfile", []string{"internal/store"}},
+	}},
+	{"files and objects", []room{
+		{"internal/store", []string{"objects"}},
+	}},
+	{"object stores", []room{
+		{"objects", nil},
+	}},
 	{"ground", []room{
 		{"internal/apijson", nil},
 		{"internal/durable", nil},
@@ -182,7 +192,6 @@ var house = []floor{
 		{"internal/plainjson", nil},
 		{"internal/redact", nil},
 		{"internal/terminal", nil},
-		{"internal/textfile", nil},
 		{"internal/version", nil},
 	}},
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/genbatch/genbatch/internal/store"
 )
 
 // Buffer is the size in bytes of the buffer through which a File is read.
@@ -28,7 +30,7 @@ type File struct {
 
 // Open opens the file. The caller must Close the result. An error does not name the file.
 func (s Source) Open() (*File, error) {
-	raw, err := os.Open(s.Path)
+	raw, _, err := store.Open(s.Path)
 	if err != nil {
 		var pe *os.PathError
 		if errors.As(err, &pe) {
