@@ -41,6 +41,10 @@ type Row struct {
 	// the row of a Parquet file.
 	Line int64
 
+	// Offset is where the row's line begins, in bytes of the file, if its number is not known
+	// because the reading began in the middle of the file. Line is 0 then; else this is.
+	Offset int64
+
 	// Columns and Values are parallel. Rows of one file usually share Columns.
 	Columns []Column
 	Values  []any
@@ -70,5 +74,11 @@ func (r *Row) Value(name string) (v any, ok bool) {
 	return nil, false
 }
 
-// Place says where the row stands, for messages: "reviews.csv:12".
-func (r *Row) Place() string { return fmt.Sprintf("%s:%d", r.Source, r.Line) }
+// Place says where the row stands, for messages: "reviews.csv:12", or where its line begins if
+// the line's number is not known.
+func (r *Row) Place() string {
+	if r.Line == 0 && r.Offset > 0 {
+		return fmt.Sprintf("%s: the line at byte %d", r.Source, r.Offset)
+	}
+	return fmt.Sprintf("%s:%d", r.Source, r.Line)
+}

@@ -61,7 +61,9 @@ func (f *file) openRecords() (*textfile.Records, error) {
 	return r, err
 }
 
-func (f *file) rowsCSV(yield func(batch.Row) bool) error {
+// rowsCSV reads from the beginning, whatever is wanted: only from there can it be told whether a
+// line end is text.
+func (f *file) rowsCSV(p portion, yield func(batch.Row, int64) bool) error {
 	r, err := f.openRecords()
 	if err != nil {
 		return err
@@ -74,25 +76,32 @@ func (f *file) rowsCSV(yield func(batch.Row) bool) error {
 	if !slices.Equal(header, f.header) {
 		return errors.New("the header has changed since the file was opened")
 	}
-	for {
-		row, err := f.nextCSV(r)
+	for n := int64(0); ; n++ {
+		row, err := f.nextCSV(r, p)
 		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
 			return &Error{File: f.path, Line: r.LastLine(), Err: err}
 		}
-		if !yield(row) {
+		place := n
+		if f.seekable() {
+			place = r.Offset()
+		}
+		if !yield(row, place) {
 			return nil
 		}
 	}
 }
 
-// nextCSV reads the next record. A bad record is a row with its Err set. An error other
+// nextCSV reads the next record that may be one of the portion's. A bad record is a row with its Err set. An error other
 // than io.EOF means that the source broke. All rows share the slice of columns, so that a
 // consumer sees at a glance that a row has the same columns as the row before.
-func (f *file) nextCSV(r *textfile.Records) (batch.Row, error) {
+func (f *file) nextCSV(r *textfile.Records, p portion) (batch.Row, error) {
 	record, err := r.Next()
+	for f.seekable() && r.Offset() < p.from && isRecord(err) {
+		record, err = r.Next()
+	}
 	var bad *textfile.BadRecord
 	switch {
 	case errors.Is(err, textfile.ErrTooLong):
@@ -131,6 +140,12 @@ func (f *file) nextCSV(r *textfile.Records) (batch.Row, error) {
 		row.Err = &Error{File: f.path, Line: row.Line, Err: fmt.Errorf("the row has %s and the header %d%s", fieldCount(len(record)), len(f.columns), hint)}
 	}
 	return row, nil
+}
+
+// isRecord reports whether an error of reading a record is none, or concerns that record alone.
+func isRecord(err error) bool {
+	_, bad := errors.AsType[*textfile.BadRecord](err)
+	return err == nil || bad || errors.Is(err, textfile.ErrTooLong)
 }
 
 // hintAtFields says what may be amiss with a record that has too few or too many fields.

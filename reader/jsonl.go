@@ -47,46 +47,63 @@ func (f *file) noteTwice(look textfile.Look) {
 	}
 }
 
-func (f *file) rowsJSONL(yield func(batch.Row) bool) error {
+func (f *file) rowsJSONL(p portion, yield func(batch.Row, int64) bool) error {
 	t, err := f.openText()
 	if err != nil {
 		return err
 	}
 	defer t.Close()
 	lines := textfile.NewLines(t.Reader, f.max)
+	sought := f.seekable() && p.from > 0
+	if sought {
+		if lines, err = t.LinesFrom(p.from, f.max); err != nil {
+			return err
+		}
+	}
 	d := objectDecoder{notText: f.notText("the line").Error()}
-	for {
+	for n := int64(0); ; {
 		line, err := lines.Next()
+		place, number, offset := n, lines.Number(), int64(0)
+		if f.seekable() {
+			place = lines.Begin()
+		}
+		if sought { // the lines before were not counted
+			number, offset = 0, t.Offset(place)
+		}
+		at := func(column int, err error) *Error {
+			return &Error{File: f.path, Line: number, Offset: offset, Column: column, Err: err}
+		}
 		switch {
 		case err == io.EOF:
 			return nil
 		case errors.Is(err, textfile.ErrTooLong):
-			bad := &Error{File: f.path, Line: lines.Number(), Err: tooLong(f.max)}
-			if !yield(batch.Row{Line: lines.Number(), Err: bad}) {
+			if !yield(batch.Row{Line: number, Offset: offset, Err: at(0, tooLong(f.max))}, place) {
 				return nil
 			}
+			n++
 			continue
 		case err != nil:
-			return &Error{File: f.path, Line: lines.Number(), Err: err}
+			return at(0, err)
 		}
 		line = bytes.TrimRight(line, " \t\r\n")
 		object := bytes.TrimLeft(line, " \t")
 		if len(object) == 0 {
 			continue
 		}
-		row := batch.Row{Line: lines.Number(), Raw: bytes.Clone(object)}
+		row := batch.Row{Line: number, Offset: offset, Raw: bytes.Clone(object)}
 		if row.Columns, row.Values, err = d.decode(row.Raw); err != nil {
 			row.Raw = nil // the line is no object, or not one that can be copied
-			e := &Error{File: f.path, Line: lines.Number(), Err: err}
+			column := 0
 			var syntax *syntaxError
 			if errors.As(err, &syntax) {
-				e.Column = len(line) - len(object) + syntax.offset + 1
+				column = len(line) - len(object) + syntax.offset + 1
 			}
-			row.Err = e
+			row.Err = at(column, err)
 		}
-		if !yield(row) {
+		if !yield(row, place) {
 			return nil
 		}
+		n++
 	}
 }
 

@@ -28,6 +28,9 @@ func (f *file) openParquet() error {
 	}
 	defer p.Close()
 	f.columns = p.columns
+	for _, g := range p.groups {
+		f.count += g.NumRows
+	}
 	if p.renamed != "" {
 		f.note("in the schema, %s", p.renamed)
 	}

@@ -17,8 +17,9 @@ import (
 
 // This file reads the rows of Parquet files, nested values included.
 
-// rowsParquet yields the rows of the file. A panic of the library is an error.
-func (f *file) rowsParquet(yield func(batch.Row) bool) error {
+// rowsParquet yields the rows of the portion, and those before it in the first row group that has
+// some. It does not read other row groups. A panic of the library is an error.
+func (f *file) rowsParquet(part portion, yield func(batch.Row, int64) bool) error {
 	p, err := openParquet(f.path)
 	if err != nil {
 		return err
@@ -33,6 +34,10 @@ func (f *file) rowsParquet(yield func(batch.Row) bool) error {
 	var done int64 // rows of the groups before
 	for i := range p.groups {
 		rows := p.groups[i].NumRows
+		if done+rows <= part.from || done >= part.to {
+			done += rows
+			continue
+		}
 		var g *groupReader
 		err := guard(func() error {
 			chunks, err := p.chunks(i, f.maxPage())
@@ -64,7 +69,7 @@ func (f *file) rowsParquet(yield func(batch.Row) bool) error {
 				if bad, ok := row.Err.(*Error); ok {
 					bad.File, bad.Line = f.path, row.Line
 				}
-				if !yield(*row) {
+				if !yield(*row, row.Line-1) {
 					return nil
 				}
 			}

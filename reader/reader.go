@@ -71,6 +71,9 @@ type Config struct {
 	// windows-1252 or Shift_JIS. If it is empty, it is UTF-8. A byte order mark of UTF-8 or
 	// UTF-16 counts before it.
 	Encoding string
+
+	// Shard is the part of the rows that is read; the zero value stands for all of them.
+	Shard Shard
 }
 
 // An Input is a list of files that Open has found to be readable, with their headers
@@ -79,11 +82,13 @@ type Input struct {
 	files   []*file
 	columns []batch.Column
 	known   bool // see KnownColumns
+	shard   Shard
 }
 
 // A file is one input file.
 type file struct {
 	path        string
+	size        int64 // in bytes, when it was opened
 	format      string
 	compression string // "gz", "zst" or empty
 	max         int    // the longest record, in bytes
@@ -97,6 +102,8 @@ type file struct {
 	dialect  textfile.Finding // of a CSV or TSV file, as what follows
 	header   []string         // as it is written
 	spare    bool             // an empty field at the end of a row is none
+
+	count int64 // the rows of a Parquet file
 }
 
 // note keeps what the user should know about how the file is read.
@@ -113,6 +120,9 @@ func Open(c Config) (*Input, error) {
 	if c.MaxRowBytes < 0 {
 		return nil, &Error{File: "input", Err: fmt.Errorf("--max-row-bytes %d is negative", c.MaxRowBytes)}
 	}
+	if err := c.Shard.check(); err != nil {
+		return nil, &Error{File: "input", Err: err}
+	}
 	text, err := newTextOptions(c)
 	if err != nil {
 		return nil, &Error{File: "input", Err: err}
@@ -121,7 +131,7 @@ func Open(c Config) (*Input, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &Input{known: true}
+	in := &Input{known: true, shard: c.Shard}
 	var union Union
 	for _, path := range paths {
 		f := &file{path: path, max: c.MaxRowBytes, text: text}
@@ -189,32 +199,16 @@ func (in *Input) Notes() []string {
 	return notes
 }
 
-// Rows returns a sequence of the rows of all files. Each range over it reads from the
-// start with file handles of its own. If a source breaks, the last pair is an empty row
-// and an [*Error]. The error of every other pair is nil.
+// Rows returns a sequence of the rows of all files, or of those that belong to the shard. Each
+// range over it reads from the start with file handles of its own. If a source breaks, the last
+// pair is an empty row and an [*Error]. The error of every other pair is nil. The rows of a shard
+// are numbered from 1, and the Line of one that was found by its place in the file is 0.
 func (in *Input) Rows() iter.Seq2[batch.Row, error] {
 	return func(yield func(batch.Row, error) bool) {
-		var number int64
-		for _, f := range in.files {
-			stopped := false
-			err := f.rows(func(r batch.Row) bool {
-				number++
-				r.Number, r.Source = number, f.path
-				stopped = !yield(r, nil)
-				return !stopped
-			})
-			if stopped {
-				return
-			}
-			if err != nil {
-				var e *Error
-				if !errors.As(err, &e) {
-					err = &Error{File: f.path, Err: err}
-				}
-				yield(batch.Row{}, err)
-				return
-			}
-		}
+		l := in.line()
+		in.each(func(file int) portion { return l.portion(file, in.shard) }, func(_ int, r batch.Row, _ int64, err error) bool {
+			return yield(r, err)
+		})
 	}
 }
 
@@ -235,7 +229,7 @@ func (f *file) open(format string) error {
 	if err != nil {
 		return err
 	}
-	f.format, f.compression = kind.Format, kind.Compression
+	f.format, f.compression, f.size = kind.Format, kind.Compression, info.Size
 	if m := partition.FindStringSubmatch(filepath.ToSlash(f.path)); m != nil {
 		f.note("what the folders' names say, such as %s, is read as no column", m[1])
 	}
@@ -254,16 +248,16 @@ func (f *file) open(format string) error {
 // partition matches a folder that is named for a value of its files, as Hive and Spark do.
 var partition = regexp.MustCompile(`/([A-Za-z_][A-Za-z0-9_]*=[^/]*)/`)
 
-// rows calls yield for each row until yield returns false. An error means that the
-// source broke.
-func (f *file) rows(yield func(batch.Row) bool) error {
+// rows calls yield for the rows of a portion, and perhaps for others, with their places, until
+// yield returns false. An error means that the source broke.
+func (f *file) rows(p portion, yield func(r batch.Row, place int64) bool) error {
 	switch f.format {
 	case fileformat.JSONL:
-		return f.rowsJSONL(yield)
+		return f.rowsJSONL(p, yield)
 	case fileformat.Parquet:
-		return f.rowsParquet(yield)
+		return f.rowsParquet(p, yield)
 	}
-	return f.rowsCSV(yield)
+	return f.rowsCSV(p, yield)
 }
 
 // tooLong returns the error of a row that is over the limit.

@@ -213,7 +213,7 @@ func (t *File) decode(said Encoding) error {
 	if strings.HasPrefix(said.name, "utf-32") && (bytes.HasPrefix(head, []byte("\xff\xfe\x00\x00")) || bytes.HasPrefix(head, []byte("\x00\x00\xfe\xff"))) {
 		t.Discard(4)
 	} else if marked, n := bomOf(head); n > 0 {
-		t.Marked, t.Encoding = true, marked
+		t.Marked, t.Encoding, t.mark = true, marked, n
 		t.Discard(n)
 	}
 	if r := t.Encoding.reader(t.Reader); r != t.Reader {

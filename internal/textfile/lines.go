@@ -17,6 +17,7 @@ type Lines struct {
 	max    int
 	number int64        // of the line that Next has returned last, from 1
 	offset int64        // bytes read so far
+	begin  int64        // where the line begins that Next has returned last
 	long   func([]byte) // if not nil, sees the pieces of a line that is too long
 	buf    []byte
 }
@@ -27,6 +28,9 @@ func NewLines(r *bufio.Reader, limit int) *Lines { return &Lines{r: r, max: limi
 // Number returns the number of the line that Next has returned last, from 1.
 func (l *Lines) Number() int64 { return l.number }
 
+// Begin returns where the line begins that Next has returned last, in bytes of the text.
+func (l *Lines) Begin() int64 { return l.begin }
+
 // Next returns the next line with its line end. The line is valid until the next call.
 // io.EOF is the end of the file, and ErrTooLong concerns this line alone. Any other
 // error means that the source broke; the part of the line before that place is lost.
@@ -36,6 +40,7 @@ func (l *Lines) Next() ([]byte, error) {
 		l.buf = nil
 	}
 	l.number++
+	l.begin = l.offset
 	line, err := l.r.ReadSlice('\n')
 	l.offset += int64(len(line))
 	if err == nil && len(line) <= l.max {

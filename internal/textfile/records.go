@@ -43,6 +43,7 @@ type Records struct {
 	start, pos int
 
 	number int64 // of the record's first line, from 1
+	begin  int64 // where that line begins, in bytes of the text
 	last   int64 // of the last line that was read
 	split  fields
 }
@@ -63,6 +64,9 @@ func NewRecords(open func() (*File, error), d Dialect, limit int) (*Records, err
 
 // Line returns the number of the record's first line, from 1.
 func (r *Records) Line() int64 { return r.number }
+
+// Offset returns where the record begins, in bytes of the text.
+func (r *Records) Offset() int64 { return r.begin }
 
 // LastLine returns the number of the last line that was read.
 func (r *Records) LastLine() int64 { return r.last }
@@ -110,6 +114,7 @@ func (r *Records) Next() ([]string, error) {
 	var line []byte
 	for isEmpty(line) {
 		r.slide()
+		r.begin = r.lines.offset - int64(len(r.window)-r.pos)
 		var err error
 		line, err = r.line()
 		r.number = r.last

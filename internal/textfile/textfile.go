@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -25,6 +26,8 @@ type File struct {
 	Encoding Encoding // of the file
 	Marked   bool     // a byte order mark says the encoding
 	start    []byte   // the first bytes, before they are decoded
+	mark     int      // the length of the byte order mark
+	raw      io.ReaderAt
 	closers  []func() error
 }
 
@@ -38,7 +41,7 @@ func (s Source) Open() (*File, error) {
 		}
 		return nil, err
 	}
-	t := &File{closers: []func() error{raw.Close}}
+	t := &File{raw: raw, closers: []func() error{raw.Close}}
 	r, closer, err := decompressed(raw, s.Compression)
 	if err != nil {
 		t.Close()
@@ -54,6 +57,29 @@ func (s Source) Open() (*File, error) {
 	}
 	return t, nil
 }
+
+// LinesFrom returns what reads the lines that begin at a place of the text or after it, of up to
+// limit bytes without their ends. The place is in bytes, from 1. The file must not be compressed,
+// and must be in UTF-8.
+func (t *File) LinesFrom(place int64, limit int) (*Lines, error) {
+	place-- // where a line begins a line end stands before
+	at := t.Offset(place)
+	t.Reset(io.NewSectionReader(t.raw, at, math.MaxInt64-at))
+	for {
+		piece, err := t.ReadSlice('\n')
+		place += int64(len(piece))
+		switch err {
+		case nil, io.EOF:
+			return &Lines{r: t.Reader, max: limit, offset: place}, nil
+		case bufio.ErrBufferFull:
+		default:
+			return nil, err
+		}
+	}
+}
+
+// Offset returns where a place of the text stands in a file that is in UTF-8 and not compressed.
+func (t *File) Offset(place int64) int64 { return int64(t.mark) + place }
 
 // Close closes the file and its decompressor.
 func (t *File) Close() error {
