@@ -93,6 +93,12 @@ func detach(s *Spec) error {
 
 // prepare does what needs neither input nor state.
 func prepare(s Spec, o Options) (*Job, error) {
+	if o.Env == nil {
+		o.Env = os.Getenv
+	}
+	if err := s.ResolveShard(o.Env); err != nil {
+		return nil, err
+	}
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
@@ -108,9 +114,6 @@ func prepare(s Spec, o Options) (*Job, error) {
 	}
 	if err := state.CheckAccess(s.StateDir()); err != nil {
 		return nil, err
-	}
-	if o.Env == nil {
-		o.Env = os.Getenv
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -174,7 +177,7 @@ func (j *Job) openForWriting() error {
 	// refused as somebody else's.
 	var lost *state.Loss
 	var err error
-	if j.upToDate == nil && !j.options.Fresh && !state.HasResults(j.state.Dir) { // Fresh asks by itself
+	if j.upToDate == nil && !j.options.Fresh && !j.isShard() && !state.HasResults(j.state.Dir) { // Fresh asks by itself
 		if lost = j.loss(0); lost != nil {
 			if err := j.options.confirm(state.LossHint, lost.String()); err != nil {
 				return err
@@ -206,6 +209,9 @@ func (j *Job) openForWriting() error {
 		return err
 	}
 	if err := j.state.Lock(); err != nil {
+		return err
+	}
+	if err := j.checkBeside(); err != nil {
 		return err
 	}
 	j.removeTemps()
@@ -240,6 +246,9 @@ func (j *Job) openForWriting() error {
 	if err := j.openJournal(); err != nil {
 		return err
 	}
+	if err := j.beginShard(); err != nil {
+		return err
+	}
 	if j.options.Fresh {
 		j.forgetLimits()
 	}
@@ -251,8 +260,10 @@ func (j *Job) checkRun() error {
 	if err := j.checkOutput(); err != nil {
 		return err
 	}
-	if err := j.deriver().CheckFiles(j.spec.Output, j.spec.Force); err != nil {
-		return err
+	if !j.isShard() {
+		if err := j.deriver().CheckFiles(j.spec.Output, j.spec.Force); err != nil {
+			return err
+		}
 	}
 	if j.upToDate == nil {
 		if err := j.critic.CheckFlight(); err != nil {
@@ -292,7 +303,7 @@ func (j *Job) findUpToDate(in *reader.Input) {
 	if sent, err := batchstate.View(j.state.Dir); err != nil || len(sent.Live()) > 0 {
 		return // what was paid for is collected, though no row may ask for it any more
 	}
-	if j.media == nil {
+	if j.media == nil && !j.isShard() { // which has no output
 		j.upToDate = j.state.UpToDate(state.Sources{Spec: &j.spec, Inputs: in.Paths()}, j.retry)
 	}
 }

@@ -206,7 +206,11 @@ func (j *Job) Run(ctx context.Context) (*Summary, error) {
 	if err != nil {
 		return s, err
 	}
-	err = j.finish(ctx, s)
+	if j.isShard() {
+		err = j.finishShard(s)
+	} else {
+		err = j.finish(ctx, s)
+	}
 	if err == nil && j.spec.MediaDelete {
 		j.conn.uploads.RemoveAll(ctx)
 	}

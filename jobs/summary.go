@@ -14,7 +14,8 @@ import (
 
 // A Summary is what a run came to.
 type Summary struct {
-	Output    string        `json:"output,omitempty"` // empty: not written, since rows are pending
+	Output    string        `json:"output,omitempty"` // empty: not written, since rows are pending, or since it is a shard
+	Shard     string        `json:"shard,omitempty"`  // which part of the job's rows this is, such as 3/8; empty for all
 	Unchanged bool          `json:"unchanged,omitzero"`
 	Elapsed   time.Duration `json:"-"`
 	Seconds   float64       `json:"seconds"`
@@ -69,7 +70,7 @@ func (s *Summary) Pending() int64 { return s.Run.Status[batch.Pending] }
 func (j *Job) summary() *Summary {
 	p := j.Progress()
 	return &Summary{
-		Elapsed: p.Elapsed, Seconds: p.Elapsed.Seconds(),
+		Shard: j.spec.Shard, Elapsed: p.Elapsed, Seconds: p.Elapsed.Seconds(),
 		Settled: p.Settled, Bad: p.Bad, Copied: p.Copied, Run: p.Run,
 		Simulated: p.Run.Simulated(),
 	}

@@ -122,6 +122,7 @@ func settings() []setting {
 		textSetting("key", groupRows, "`COLUMN` that names a row in messages; must be unique", func(s *jobs.Spec) *string { return &s.Key }),
 		numberSetting("limit", groupRows, "only the first `N` rows", "all", func(s *jobs.Spec) *int { return &s.Limit }),
 		numberSetting("sample", groupRows, "only `N` rows, chosen by fingerprint, so that the choice repeats", "all", func(s *jobs.Spec) *int { return &s.Sample }),
+		textSetting("shard", groupRows, "`I/N`: only part I of N, such as 3/8, with a state of its own, to be joined by genbatch merge; auto/N takes I from an array job", func(s *jobs.Spec) *string { return &s.Shard }),
 		boolSetting("strict", groupRows, "read the whole input first; a bad row ends the run before anything is sent", func(s *jobs.Spec) *bool { return &s.Strict }),
 		boolSetting("dedupe", groupRows, "ask once for rows whose requests are identical, and copy the answer", func(s *jobs.Spec) *bool { return &s.Dedupe }),
 		numberSetting("max-row-bytes", groupRows, "length of the longest row, in `BYTES`", "256 MiB", func(s *jobs.Spec) *int { return &s.MaxRowBytes }),
@@ -280,6 +281,7 @@ func settings() []setting {
 		textSetting("on-daily-quota", groupLimits, "`WHAT` to do when the quota of the day is used up: stop (default) or wait", func(s *jobs.Spec) *string { return &s.OnDailyQuota }),
 		textSetting("max-cost", groupLimits, "most `USD` that the job may cost, all its runs together; hard with --max-output-tokens, else soft", func(s *jobs.Spec) *string { return &s.MaxCost }),
 		textSetting("quota-group", groupLimits, "`NAME` of what shares a quota, such as the keys of one project (default: each key has its own)", func(s *jobs.Spec) *string { return &s.QuotaGroup }),
+		textSetting("quota-share", groupLimits, "`PART` of the limits, given or learned, that this run may use: 1/4, 0.25 or 25% (default: all, of --shard I/N 1/N)", func(s *jobs.Spec) *string { return &s.QuotaShare }),
 		textSetting("prices", groupLimits, "`FILE` of prices that count before the built-in ones", func(s *jobs.Spec) *string { return &s.Prices }),
 
 		textSetting("on-finish", groupEnd, "`COMMAND` of the shell to call when the run has ended, with the summary as JSON on its stdin", func(s *jobs.Spec) *string { return &s.OnFinish }),

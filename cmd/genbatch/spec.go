@@ -44,7 +44,7 @@ func specOf(c *cli.Context) (*jobs.Spec, error) {
 		return nil, err
 	}
 	override(c, s)
-	return s, nil
+	return s, s.ResolveShard(os.Getenv)
 }
 
 // refuseEmpty refuses a guard of money or time that is given and empty, by a flag or the

@@ -225,6 +225,7 @@ var values = map[string][]any{
 	"metrics":       {9090, ":9090", "9090", "127.0.0.1:9090", "[::1]:9090", "::1:9090", "[:]:1", "0.0.0.0:0", "localhost:9090", "a b:1", "65536", 65535, 65536, -1, "host", "http://127.0.0.1:9090", "127.0.0.1:", 9090.5, "00"},
 	"deadline":      {"6h", "18:00", "9:00", "18:00:30", "25:00", "18:60", "2027-01-31T18:00", "2027-01-31 18:00", "2027-01-31T18:00:00Z", "2027-01-31t18:00z", "2027-01-31 18:00 +01:00", "2027-01-31T18:00:00+01:00", "2027-13-31T18:00", "2027-01-31", "2027-01-31T25:00", "soon", "-1h", " 6h ", "90", 6, "2 hours"},
 	"rpm":           {0, "+5", "-5", "5.0", "many", 1000}, "limit": {5, 0}, "sample": {5, 0}, "columns": {many{"id", "label"}}, "system": {"{{.body}}", "@s.txt"},
+	"shard": {"1/2", "2/2", " 2/2 ", "auto", "auto/2", "auto/", "0/2", "1/0", "1", 1, "1-of-2", "1 / 2"}, "quota_share": {"1/2", "50%", "50 %", 0.5, 1, "1", ".5", "0", 0, "0%", "1/0", "200%", "half", "1.5"},
 	"review_below": {0.8, 0, 1, 1.5, -0.5, "0.8", "80%"},
 	"expected": {"section", 5, group1{"a": "b", "c": group1{"column": "d", "as": "number", "tolerance": 0.01}}, group1{"a": group1{"column": "b", "tolerance": "1%"}}, group1{"a": group1{"column": "b", "as": "text", "normalize": true}},
 		group1{"a": group1{"as": "text"}}, group1{"a": group1{"column": "b", "as": "numbers"}}, group1{"a": group1{"column": "b", "tolerance": -1}}, group1{"a": group1{"column": "b", "tolerance": "five"}}, group1{"a": many{"b"}}, group1{"a": group1{"colum": "b"}}}, "max_output_tokens": {100}, "tpm": {10.5, 10.0},

@@ -68,6 +68,7 @@ func contradictions() object {
 	}
 	beside = append(beside, object{
 		{"limit", when("limit", notZero, inMember(zero.with("errorMessage", "Keep limit or sample."), "sample"))},
+		{"shard", inMember(zero.with("errorMessage", "A shard takes all rows of its part: leave it out."), "limit", "sample")},
 		{"rows_per_call", when("rows_per_call", object{{"not", object{{"enum", []any{0, 1, "0", "1"}}}}}, all(
 			forbid("Rows share calls with classify, extract and summarize.", "prompt", "raw"),
 			inMember(inMember(object{{"not", words("logprobs")}, {"errorMessage", "Log probabilities are told of an answer as a whole: use said, or leave rows_per_call out."}}, "confidence"), "classify"),

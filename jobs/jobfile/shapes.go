@@ -52,6 +52,8 @@ func shapes() map[string]object {
 		"max_failures":        {{"type", []string{"integer", "string"}}, {"minimum", 1}, {"errorMessage", "Write a number of rows, such as 100, or a percentage, such as 5%."}, {"pattern", `^\s*(?:\+?0*[1-9][0-9]*|\+?` + percent + `\s*%)\s*$`}},
 		"classify.confidence": anyOf(object{{"type", "boolean"}}, words("said", "logprobs")),
 		"review_below":        {{"type", []string{"number", "string"}}, {"minimum", 0}, {"maximum", 1}, {"pattern", `^(?:0(?:\.[0-9]+)?|1(?:\.0+)?)$`}, {"errorMessage", "Write a confidence from 0 to 1, such as 0.8."}},
+		"shard":               pattern(`\s*(?:`+spec.ShardForm+`)\s*`, "Write which part of how many, such as 3/8, or auto/8."),
+		"quota_share":         {{"type", []string{"number", "string"}}, {"exclusiveMinimum", 0}, {"maximum", 1}, {"errorMessage", "Write a part above 0: 1/4, 0.25 or 25%."}, {"pattern", `^\s*(?:` + spec.ShareForm + `)\s*$`}},
 		"deadline":            pattern(`\s*(?:[+-]?`+span+`|`+clock+`|`+date+`[Tt ]`+clock+`(?:`+zone+`)?)\s*`, "Write a length of time (6h), a time of the day (18:00), or a date with its time (2027-01-31T18:00)."),
 		"metrics":             {{"type", []string{"integer", "string"}}, {"minimum", 0}, {"maximum", 65535}, {"errorMessage", "Write a port, such as 9090, or an address with one, such as 127.0.0.1:9090."}, {"pattern", "^(?:" + spec.MetricsForm + ")$"}},
 		"media.resolution":    anyOf(words("low", "medium", "high", "ultra_high"), pattern(`(?:[Mm][Ee][Dd][Ii][Aa][_-][Rr][Ee][Ss][Oo][Ll][Uu][Tt][Ii][Oo][Nn][_-])?(?:`+foldCase("low", "medium", "high", "ultra_high", "ultra-high")+`)`, "")),

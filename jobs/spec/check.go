@@ -36,6 +36,9 @@ func (s *Spec) Check() error {
 			return Errorf("write a number above 0, or leave it out", "%s is %d; it cannot be negative", name, n)
 		}
 	}
+	if err := checkShard(s); err != nil {
+		return err
+	}
 	if s.Timeout < 0 {
 		return Errorf("write --timeout 90s or 5m, or leave it out", "timeout is %v; it cannot be negative", s.Timeout)
 	}

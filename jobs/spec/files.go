@@ -15,7 +15,7 @@ import (
 // whoever runs the job copies to stdout when it is whole.
 func (s *Spec) MakePathsAbsolute() error {
 	if s.Output == "-" {
-		s.State = s.StateDir()
+		s.State = s.JobDir()
 		if s.OutputFormat == "" {
 			s.OutputFormat = fileformat.JSONL
 		}

@@ -25,7 +25,7 @@ import (
 // quotes for the beginning of a text.
 func Guards() map[string]string {
 	return map[string]string{
-		"max_cost": "dollars", "max_failures": "a number or a percentage", "deadline": "a time",
+		"max_cost": "dollars", "max_failures": "a number or a percentage", "deadline": "a time", "shard": "which part of the rows", "quota_share": "a part",
 		"delimiter": "a character, in YAML in quotes", "output_delimiter": "a character, in YAML in quotes",
 	}
 }

@@ -28,6 +28,7 @@ type Spec struct {
 	Key             string   `json:"key,omitempty"`              // the column that names rows in messages
 	Limit           int      `json:"limit,omitempty"`            // take only the first rows; 0 takes all
 	Sample          int      `json:"sample,omitempty"`           // take only so many rows, those of the lowest fingerprints; 0 takes all
+	Shard           string   `json:"shard,omitempty"`            // take only a part of the rows; see ShardOf
 	Strict          bool     `json:"strict,omitempty"`           // refuse the job if any row is bad
 	Dedupe          bool     `json:"dedupe,omitempty"`           // make one call for identical requests
 	Expected        Expected `json:"expected,omitempty"`         // which columns hold known values, with which results are compared
@@ -84,6 +85,7 @@ type Spec struct {
 	FailIf      List          `json:"fail_if,omitempty"`      // patterns of RE2 for texts that come as answers and are none
 
 	OnDailyQuota string `json:"on_daily_quota,omitempty"` // stop (default) or wait
+	QuotaShare   string `json:"quota_share,omitempty"`    // the part of the quota that this process may use; see Share
 	QuotaGroup   string `json:"quota_group,omitempty"`    // a name for keys that share a quota; default: each key has its own
 
 	Tier     List          `json:"tier,omitempty"`      // service tiers; see Tiers
@@ -115,10 +117,19 @@ type Spec struct {
 	Webhook         Webhook       `json:"webhook,omitzero"`            // where the summary is posted
 }
 
-// StateDir returns the folder in which the job keeps its state. If the output is stdout,
-// which has no name, the folder has that of the first input, and stands in the working
-// folder.
+// StateDir returns the folder in which the job keeps its state. A shard has a folder of its own
+// within that of the whole job. See JobDir.
 func (s *Spec) StateDir() string {
+	if shard, err := s.ShardOf(); err == nil && shard.Count > 0 {
+		return ShardDir(s.JobDir(), shard)
+	}
+	return s.JobDir()
+}
+
+// JobDir returns the folder in which the whole job keeps its state, also for a shard of it. If the
+// output is stdout, which has no name, the folder has that of the first input, and stands in the
+// working folder.
+func (s *Spec) JobDir() string {
 	switch {
 	case s.State != "":
 		return s.State

@@ -43,6 +43,7 @@ func (s Spec) DerivedFrom() Spec {
 	s = s.WithoutSecrets()
 	s.Endpoint, s.BaseURL, s.Auth, s.APIKeyEnv, s.APIKeyFile, s.Project, s.Location, s.Header = "", "", "", "", "", "", "", nil
 	s.Concurrency, s.RPM, s.TPM, s.RPD, s.MaxAttempts, s.Timeout, s.MaxFailures, s.Retry = 0, 0, 0, 0, 0, 0, "", nil
+	s.Shard, s.QuotaShare = "", ""
 	s.OnDailyQuota, s.QuotaGroup, s.TierWait, s.Deadline, s.MaxCost = "", "", 0, "", ""
 	s.BatchBucket, s.BatchCleanup, s.Metrics = "", false, ""
 	s.Stream, s.Strict, s.MediaDelete, s.State = false, false, false, ""

@@ -15,8 +15,9 @@ import (
 
 // ReaderConfig returns what a Spec says of how files of its input are read.
 func ReaderConfig(s *Spec, paths []string) reader.Config {
+	shard, _ := s.ShardOf() // Check has looked at it
 	return reader.Config{
-		Paths: paths, Format: s.InputFormat, MaxRowBytes: s.MaxRowBytes,
+		Paths: paths, Shard: shard, Format: s.InputFormat, MaxRowBytes: s.MaxRowBytes,
 		Quotes: s.Quotes, NoQuotes: s.NoQuotes, Delimiter: s.Delimiter, Escape: s.Escape, Null: s.Null, Encoding: s.Encoding,
 	}
 }

@@ -71,6 +71,11 @@ func lockOf(f *Folder) (*durable.Lock, error) {
 	return lock, err
 }
 
+// lockedBy returns the error for a folder whose lock a process holds.
+func lockedBy(dir string, owner *record.Owner) error {
+	return &record.LockedError{Path: filepath.Join(dir, lockFile), Owner: *owner}
+}
+
 // Locked reports whether this Folder holds the lock.
 func (f *Folder) Locked() bool { return f.lock != nil }
 
@@ -109,7 +114,7 @@ func (f *Folder) RemoveTemps() error {
 	}
 	return errors.Join(
 		durable.RemoveTemps(f.Dir, func(name string) bool {
-			return name == specFile || name == manifestFile || name == nextFile || name == forecastFile || name == pilotsFile || name == historyFile || strings.HasPrefix(name, spoolName+".")
+			return name == specFile || name == manifestFile || name == nextFile || name == forecastFile || name == pilotsFile || name == historyFile || name == shardFile || strings.HasPrefix(name, spoolName+".")
 		}),
 		durable.RemoveTemps(filepath.Dir(target), func(name string) bool { return name == filepath.Base(target) }),
 	)

@@ -28,9 +28,14 @@ type savedJob struct {
 
 // WordingOf returns the version of the texts that a folder's requests are made of: that
 // with which the folder began, and the latest for a new one. So an upgrade never buys a
-// job again.
+// job again. The shards of a job all have the wording of the one that began first.
 func WordingOf(dir string, latest int) int {
 	old, err := readSaved(dir)
+	if jobDir, _, isShard := spec.ParseShardDir(dir); err != nil && isShard {
+		old, err = readJob(jobDir)
+	} else if err != nil {
+		old, err = readJob(dir)
+	}
 	if err != nil || old.Wording < 1 || old.Wording > latest { // SaveSpec refuses later ones
 		return latest
 	}
@@ -104,7 +109,12 @@ func readSaved(dir string) (*savedJob, error) {
 	if err := d.Decode(&saved); err != nil {
 		return nil, &DamagedError{Path: path}
 	}
-	moved := move{from: saved.Spec.StateDir(), to: dir}
+	moved := move{from: saved.Spec.JobDir(), to: dir}
+	if jobDir, _, ok := spec.ParseShardDir(dir); ok && saved.Spec.Shard != "" {
+		moved.to = jobDir
+	} else if saved.Spec.Shard != "" {
+		return nil, spec.Errorf("move it back into the folder shards of its job", "%s is the folder of a shard, and is not at its place", dir)
+	}
 	moved.spec(&saved.Spec)
 	if saved.File != nil {
 		moved.spec(saved.File)
@@ -119,7 +129,7 @@ func LoadSpec(dir string) (*spec.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	saved, err := readSaved(dir)
+	saved, err := readJob(dir)
 	if err != nil {
 		return nil, unknownJob(dir, err)
 	}
@@ -131,7 +141,7 @@ func LoadSpec(dir string) (*spec.Spec, error) {
 // own files are read. Its errors are of type [*spec.Error].
 func LoadFile(file *spec.Spec) (job *spec.Spec, changed []string, err error) {
 	dir := file.StateDir()
-	saved, err := readSaved(dir)
+	saved, err := readJob(dir)
 	if err != nil && hasJournal(dir) {
 		return file, nil, nil // what was last run is not known, and the file says enough
 	}
@@ -141,7 +151,7 @@ func LoadFile(file *spec.Spec) (job *spec.Spec, changed []string, err error) {
 	// The file says where the output and the state are, as it was found by that.
 	job, changed, err = spec.Renewed(&saved.Spec, saved.File, file)
 	if err == nil {
-		job.State = dir
+		job.State = file.JobDir()
 	}
 	return job, changed, err
 }

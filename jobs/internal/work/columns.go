@@ -28,7 +28,7 @@ func columnNames(in *reader.Input) (names []string, err error) {
 	}
 	var u reader.Union
 	n := 0
-	for row, err := range in.Rows() {
+	for row, err := range in.Whole().Rows() { // all shards are to know the same columns
 		if err != nil {
 			return nil, &spec.Error{Err: err}
 		}

@@ -1,0 +1,214 @@
+package state
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/genbatch/genbatch/jobs/spec"
+)
+
+// This file knows the folders of shards. Each stands within the folder of its job, and is one
+// like it. What was merged is noted beside them.
+
+const (
+	shardFile  = "shard.json"
+	mergedFile = "merged.json"
+)
+
+// An InputSize is a file of an input, and how many bytes it has.
+type InputSize struct {
+	Path  string `json:"path"`
+	Bytes int64  `json:"bytes"`
+}
+
+// same reports whether two sizes are of the same file, as far as they tell. The machines of shards
+// may have it at different places.
+func (a InputSize) same(b InputSize) bool {
+	return a.Bytes == b.Bytes && filepath.Base(a.Path) == filepath.Base(b.Path)
+}
+
+// SameInput reports whether two lists of files are alike. If they are not, difference says how.
+func SameInput(was, is []InputSize) (difference string, same bool) {
+	if len(was) != len(is) {
+		return fmt.Sprintf("%d files, and there are %d now", len(was), len(is)), false
+	}
+	for i, w := range was {
+		if n := is[i]; !w.same(n) {
+			return fmt.Sprintf("%s with %d bytes, and now there is %s with %d", w.Path, w.Bytes, n.Path, n.Bytes), false
+		}
+	}
+	return "", true
+}
+
+// A ShardFolder is the state folder of a shard.
+type ShardFolder struct {
+	spec.Shard
+	Dir string
+}
+
+// Shards returns the folders of shards in the folder of a job, by how many shards there are to be,
+// and in their order. There are none if the job has not been run in shards.
+func Shards(jobDir string) (map[int][]ShardFolder, error) {
+	entries, err := os.ReadDir(spec.ShardsDir(jobDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	all := make(map[int][]ShardFolder)
+	for _, e := range entries {
+		if s, ok := spec.ParseShardName(e.Name()); ok && e.IsDir() {
+			all[s.Count] = append(all[s.Count], ShardFolder{s, filepath.Join(spec.ShardsDir(jobDir), e.Name())})
+		}
+	}
+	for _, folders := range all {
+		slices.SortFunc(folders, func(a, b ShardFolder) int { return cmp.Compare(a.Index, b.Index) })
+	}
+	return all, nil
+}
+
+// SaveShard notes in the folder of a shard what its job's input was.
+func (f *Folder) SaveShard(input []InputSize) error {
+	text, err := json.MarshalIndent(shardRecord{Input: input}, "", "  ")
+	if err != nil {
+		return err
+	}
+	return f.FS.WriteFile(f.Path(shardFile), append(text, '\n'), 0o600)
+}
+
+type shardRecord struct {
+	Input []InputSize `json:"input"`
+}
+
+// ShardInput returns what SaveShard has noted.
+func ShardInput(dir string) ([]InputSize, error) {
+	path := filepath.Join(dir, shardFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var r shardRecord
+	if json.Unmarshal(text, &r) != nil {
+		return nil, &DamagedError{Path: path}
+	}
+	return r.Input, nil
+}
+
+// A MergeRecord says which shards a journal has taken over.
+type MergeRecord struct {
+	At    time.Time   `json:"at"`
+	Count int         `json:"count"` // of the shards
+	Input []InputSize `json:"input"`
+}
+
+// SaveMerge notes in the folder of a job that its journal has taken over all shards.
+func (f *Folder) SaveMerge(r MergeRecord) error {
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return f.FS.WriteFile(filepath.Join(spec.ShardsDir(f.Dir), mergedFile), append(text, '\n'), 0o600)
+}
+
+// Merge returns what SaveMerge has noted; nil if the shards of the job were not merged.
+func Merge(jobDir string) (*MergeRecord, error) {
+	path := filepath.Join(spec.ShardsDir(jobDir), mergedFile)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	r := new(MergeRecord)
+	if json.Unmarshal(text, r) != nil {
+		return nil, &DamagedError{Path: path}
+	}
+	return r, nil
+}
+
+// CheckWhole refuses to run a whole job beside its shards, whose answers would be paid for again.
+// The error is a [*spec.Error], or a [*record.LockedError] if one of the shards is running.
+func CheckWhole(jobDir string) error {
+	all, err := Shards(jobDir)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	merged, err := Merge(jobDir)
+	if err != nil {
+		return err
+	}
+	for _, folders := range all {
+		for _, f := range folders {
+			if err := checkIdle(f.Dir); err != nil {
+				return err
+			}
+			if (merged == nil || merged.Count != f.Count) && HasResults(f.Dir) {
+				return spec.Errorf("merge the shards first, with genbatch merge and the job or its output; or begin anew with --fresh",
+					"the job was begun in %d shards, whose answers in %s would be paid for again", f.Count, spec.ShardsDir(jobDir))
+			}
+		}
+	}
+	return nil
+}
+
+// CheckShard refuses to run one of so many shards beside its whole job, and beside shards of another
+// number. The error is as of CheckWhole.
+func CheckShard(jobDir string, count int) error {
+	if err := checkIdle(jobDir); err != nil {
+		return err
+	}
+	all, err := Shards(jobDir)
+	if err != nil {
+		return err
+	}
+	begun := func(f ShardFolder) bool { return HasResults(f.Dir) }
+	for n, folders := range all {
+		if n != count && slices.ContainsFunc(folders, begun) {
+			return spec.Errorf(fmt.Sprintf("run shards of %d, or begin anew with another --output or --state", n),
+				"the job was begun in %d shards and not in %d, and the answers in %s would be paid for again", n, count, spec.ShardsDir(jobDir))
+		}
+	}
+	if !HasResults(jobDir) || slices.ContainsFunc(all[count], begun) { // the whole job has results by a merge
+		return nil
+	}
+	return spec.Errorf("run it without --shard, or begin anew with --fresh", "the job was begun without shards, and its answers in %s would be paid for again", jobDir)
+}
+
+// checkIdle returns an error if a process holds the lock of a folder.
+func checkIdle(dir string) error {
+	owner, err := Owner(dir)
+	if err != nil || owner == nil {
+		return err
+	}
+	return lockedBy(dir, owner)
+}
+
+// readJob reads what the whole job of a folder was last run with, or what its shards were.
+func readJob(dir string) (*savedJob, error) {
+	saved, err := readSaved(dir)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return saved, err
+	}
+	all, failed := Shards(dir)
+	if failed != nil {
+		return nil, err
+	}
+	for _, folders := range all {
+		for _, f := range folders {
+			if saved, err := readSaved(f.Dir); err == nil {
+				saved.Spec.Shard, saved.Spec.QuotaShare = "", ""
+				if saved.File != nil {
+					saved.File.Shard, saved.File.QuotaShare = "", ""
+				}
+				return saved, nil
+			}
+		}
+	}
+	return nil, err
+}
