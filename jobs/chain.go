@@ -40,16 +40,19 @@ type chain struct {
 // newChain makes the chain of a run over the rows of a list. Batch jobs that are at work may
 // hold a part of the cap already; else limit is nil. Deadline may be zero.
 func (j *Job) newChain(list *work.List, limit *budget.Budget, begin, deadline time.Time) (*chain, error) {
+	share, err := j.spec.Share()
+	if err != nil {
+		return nil, err
+	}
 	c := &chain{job: j, begin: begin, deadline: deadline, quota: quota.New(quota.Config{
 		RPM: j.spec.RPM, TPM: j.spec.TPM, RPD: j.spec.RPD,
 		Concurrency: j.spec.Concurrency, OnDailyQuota: dayPolicy(j.spec.OnDailyQuota),
-		Store: j.quotaStore(),
+		Share: share.Of, Store: j.quotaStore(),
 	})}
 	if list.RowsPerCall > 1 {
 		c.packer = newPacker(j, list.RowsPerCall, false)
 	}
-	err := c.addLimiters(list, limit)
-	if err == nil {
+	if err = c.addLimiters(list, limit); err == nil {
 		c.model, err = c.newModel(mediaModel(j, j.conn.Client), false)
 	}
 	if err != nil {

@@ -68,6 +68,7 @@ func (in *Input) Whole() *Input {
 type Placed struct {
 	batch.Row
 	Shard int // from 1
+	Done  int // the last shard of those that all have had their rows before this one; 0 if there is none
 }
 
 // Placed returns a sequence of the rows of all files, whichever shard in is. Each row has the
@@ -80,7 +81,8 @@ func (in *Input) Placed(count int) iter.Seq2[Placed, error] {
 			if err != nil {
 				return yield(Placed{}, err)
 			}
-			return yield(Placed{Row: r, Shard: l.shardOf(file, at, count)}, nil)
+			shard, done := l.shardOf(file, at, count)
+			return yield(Placed{Row: r, Shard: shard, Done: done}, nil)
 		})
 	}
 }
@@ -183,21 +185,23 @@ func (l line) portion(file int, s Shard) portion {
 	return portion{to: math.MaxInt64, turn: int64(s.Index - first), of: int64(last - first + 1)}
 }
 
-// shardOf returns the shard, from 1, of a row of a file.
-func (l line) shardOf(file int, place int64, count int) int {
+// shardOf returns the shard, from 1, of a row of a file. All shards up to done have no more rows.
+func (l line) shardOf(file int, place int64, count int) (shard, done int) {
 	f, begin := l.files[file], l.begins[file]
 	switch {
 	case f.size == 0:
-		return l.at(begin, count)
+		shard = l.at(begin, count)
 	case f.format == fileformat.Parquet:
 		hi, lo := bits.Mul64(uint64(f.size), uint64(place))
 		at, _ := bits.Div64(hi, lo, uint64(f.count))
-		return l.at(begin+int64(at), count)
+		shard = l.at(begin+int64(at), count)
 	case f.seekable():
-		return l.at(begin+place, count)
+		shard = l.at(begin+place, count)
+	default:
+		first, last := l.at(begin, count), l.at(begin+f.size-1, count)
+		return first + int(place/blockRows%int64(last-first+1)), first - 1
 	}
-	first, last := l.at(begin, count), l.at(begin+f.size-1, count)
-	return first + int(place/blockRows%int64(last-first+1))
+	return shard, shard - 1
 }
 
 // mulDivUp returns a*b/c, rounded up. It must be below 1<<63, and b at most c.

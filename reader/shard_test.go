@@ -191,7 +191,7 @@ func TestShards(t *testing.T) {
 				}
 				for _, count := range []int{1, 2, 1 + r.IntN(9), 1 + r.IntN(300)} {
 					want := make([][]string, count+1)
-					n := 0
+					n, done := 0, 0
 					for p, err := range whole.Placed(count) {
 						if err != nil {
 							t.Fatalf("seed %d: %v", seed, err)
@@ -199,6 +199,10 @@ func TestShards(t *testing.T) {
 						if p.Shard < 1 || p.Shard > count {
 							t.Fatalf("seed %d: row %d is in shard %d of %d", seed, n+1, p.Shard, count)
 						}
+						if p.Shard <= done || p.Done < done {
+							t.Fatalf("seed %d: row %d is in shard %d, and the shards up to %d were done before; now those up to %d are", seed, n+1, p.Shard, done, p.Done)
+						}
+						done = p.Done
 						if got, want := rowText(&p.Row), rowText(&rows[n]); got != want || p.Number != rows[n].Number || p.Line != rows[n].Line {
 							t.Fatalf("seed %d: the row %s stands in the place of %s", seed, got, want)
 						}

@@ -9,6 +9,7 @@ type ceiling struct {
 	reach int64     // what is asked for now: level, or more during a raise
 	named bool      // a refusal named it; otherwise it is an estimate
 	since time.Time // when it became known
+	whole int64     // the number that the refusal named, of which level is this process's part
 }
 
 // put sets the ceiling.

@@ -43,8 +43,9 @@ const (
 // first request is sent, so that a crash may count the rest of its slice too much, and
 // never forgets a request that was sent.
 type day struct {
-	zone  *time.Location
-	given int // requests a day that the user gave; 0 = none
+	zone    *time.Location
+	portion portion // of what the server names
+	given   int     // requests a day that the user gave; 0 = none
 
 	end        time.Time // of the day that the numbers are of
 	name       string    // of that day
@@ -85,8 +86,10 @@ const (
 // limit returns the requests a day, and whether a refusal named them; 0 if the number is
 // not known. A probe disregards a named number: it asks whether there are more by now.
 func (d *day) limit(now time.Time) (n int, named bool) {
-	if l := d.named; l.valid(now) && d.probe.state == noProbe && (d.given == 0 || l.Value < int64(d.given)) {
-		return int(l.Value), true
+	if l := d.named; l.valid(now) && d.probe.state == noProbe {
+		if n := int(d.portion.of(l.Value)); d.given == 0 || n < d.given {
+			return n, true
+		}
 	}
 	return d.given, false
 }
@@ -177,7 +180,7 @@ func (m *model) usedUp(now time.Time) {
 	d := &m.day
 	rpd, named := d.limit(now)
 	d.parked, d.probe.state = parking{d.end, now, rpd}, noProbe
-	if named { // the next run sends a probe: the quota may have been raised
+	if named && d.portion.all() { // the next run sends a probe: the quota may have been raised
 		m.shareParking(d.end)
 	}
 }
@@ -204,7 +207,7 @@ func (m *model) dayError(now time.Time) error {
 	if m.limiter.config.OnDailyQuota == DayWait || !now.Before(d.parked.until) || d.probe.state != noProbe {
 		return nil
 	}
-	e := &DayError{Model: m.name, Until: d.parked.until, PerDay: d.named.Value}
+	e := &DayError{Model: m.name, Until: d.parked.until, PerDay: d.portion.of(d.named.Value)}
 	if d.given > 0 && (e.PerDay == 0 || int64(d.given) < e.PerDay) {
 		e.PerDay = int64(d.given)
 	}

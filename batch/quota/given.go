@@ -13,9 +13,10 @@ import "time"
 // what was learned counts. If nothing was, calls in flight grow by answers as in a new
 // Limiter. Requests of the day that were sent without being counted count from now on.
 func (l *Limiter) SetLimits(c Config) {
-	c = c.normal()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	c.Share = l.config.Share
+	c = c.normal()
 	l.config.RPM, l.config.TPM, l.config.RPD, l.config.Concurrency = c.RPM, c.TPM, c.RPD, c.Concurrency
 	now := time.Now()
 	for _, m := range l.models {

@@ -76,8 +76,7 @@ func (m *model) load(now time.Time, r dayRecord) {
 		case l.Estimated:
 			m.openWindow() // it is where to start, and binds nothing
 		default:
-			p.put(l.Value, true, l.At)
-			p.apply()
+			p.name(l.Value, l.At)
 		}
 		if s := m.limiter.config.Store; s.Log != nil {
 			s.Log.Info(fmt.Sprintf("model %s: learned: %v, %v ago", m.name, l, now.Sub(l.At).Round(time.Second)))

@@ -34,6 +34,12 @@ type Config struct {
 	Concurrency  int       // most calls in flight; 0 = DefaultConcurrency
 	OnDailyQuota DayPolicy // default DayStop
 
+	// Share is the part of the limits, of those given above and of those learned, that this
+	// process may use, from above 0 to 1: others use the rest. Calls in flight are not divided. 0
+	// means all of it. Limits that are learned are stored whole. With a Store, its Part must tell
+	// this process from the others.
+	Share float64
+
 	// Flex makes a Limiter for the calls of the flex tier alone, to be used beside the one
 	// for all calls. It starts with Concurrency calls in flight, since each takes minutes.
 	Flex bool
@@ -45,7 +51,7 @@ type Config struct {
 
 // normal returns c with all numbers as they are kept to.
 func (c Config) normal() Config {
-	c.RPM, c.TPM, c.RPD = max(0, c.RPM), max(0, c.TPM), max(0, c.RPD)
+	c.RPM, c.TPM, c.RPD = Part(max(0, c.RPM), c.Share), Part(max(0, c.TPM), c.Share), Part(max(0, c.RPD), c.Share)
 	if c.Concurrency <= 0 {
 		c.Concurrency = DefaultConcurrency
 	}

@@ -66,7 +66,7 @@ func newModel(l *Limiter, name string) *model {
 		limiter: l,
 		name:    name,
 		learner: newLearner(c),
-		day:     day{zone: l.zone, given: c.RPD},
+		day:     day{zone: l.zone, portion: portion(c.Share), given: c.RPD},
 	}
 	m.alarm.ring = m.awake
 	m.day.roll(time.Now())

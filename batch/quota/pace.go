@@ -50,8 +50,9 @@ const (
 // any minute holds at most (1 min + slack) / cost + 1 grants of one, which is
 // below the limit plus 1.
 type pace struct {
-	given   int64 // by the user, a minute; 0 = not given
-	ceiling       // what the server named or accepted
+	portion portion // of what the server names
+	given   int64   // by the user, a minute; 0 = not given
+	ceiling         // what the server named or accepted
 
 	limit int64     // that is kept: the lower of the two; 0 = none is known
 	free  time.Time // when the next grant is due
@@ -60,8 +61,10 @@ type pace struct {
 	refuted time.Time // when more was accepted than a refusal had named; zero = never
 }
 
-// givenPace keeps a limit of the user's; 0 = not given.
-func givenPace(limit int) pace { return pace{given: int64(limit), limit: int64(limit)} }
+// givenPace keeps a limit of the user's; 0 = not given. Of what the server names it keeps a share.
+func givenPace(limit int, share float64) pace {
+	return pace{portion: portion(share), given: int64(limit), limit: int64(limit)}
+}
 
 // apply takes over a ceiling that has changed. The next slot stays where it is.
 func (p *pace) apply() {
@@ -117,21 +120,36 @@ func (p *pace) keep(free, slot time.Time) {
 	}
 }
 
-// adopt takes over a limit that the server named, and reports whether that changed
-// anything. A limit that the user gave is only ever lowered.
-func (p *pace) adopt(limit int64, now time.Time) bool {
+// adopt takes over a limit that the server named, of which this process has its portion, and
+// reports whether that changed anything. A limit that the user gave is only ever lowered.
+func (p *pace) adopt(whole int64, now time.Time) bool {
+	limit := p.portion.of(whole)
 	if limit <= 0 || p.given > 0 && limit >= p.given {
 		return false
 	}
 	changed := limit != p.level
 	if changed || !p.named {
-		p.put(limit, true, now)
-		p.apply()
+		p.name(whole, now)
 	}
 	if changed {
 		p.free = now.Add(p.cost(1))
 	}
 	return changed
+}
+
+// name takes over a limit that the server named at a time.
+func (p *pace) name(whole int64, at time.Time) {
+	p.put(p.portion.of(whole), true, at)
+	p.whole = whole
+	p.apply()
+}
+
+// learned returns the ceiling as the server has it.
+func (p *pace) learned() int64 {
+	if p.named && p.whole > 0 {
+		return p.whole
+	}
+	return p.portion.whole(p.level)
 }
 
 // refute notes that the number that a refusal named is not the server's any more.

@@ -95,7 +95,8 @@ type Kept struct {
 }
 
 // List returns what the stores in a folder keep, in the order of endpoints and models. A
-// folder that does not exist keeps nothing. The error names records that cannot be read; the
+// folder that does not exist keeps nothing. What processes with a part of a quota have used is left
+// out. The error names records that cannot be read; the
 // others are there.
 func List(dir string) ([]Kept, error) {
 	entries, err := os.ReadDir(dir)
@@ -116,6 +117,9 @@ func List(dir string) ([]Kept, error) {
 		if err != nil {
 			bad = append(bad, fmt.Errorf("%s cannot be used: %w", path, err))
 			continue
+		}
+		if r.Part != "" {
+			continue // what was learned stands in the record of all
 		}
 		list = append(list, Kept{Endpoint: r.Endpoint, Key: r.Key, Model: r.Model, Known: r.known(time.Now())})
 	}

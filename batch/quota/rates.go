@@ -85,7 +85,7 @@ func (r *rates) learned() []Learned {
 	var list []Learned
 	for _, name := range []string{LimitRPM, LimitTPM} {
 		if p := r.pace(name); p.level > 0 && (p.given == 0 || p.level < p.given) {
-			list = append(list, Learned{Limit: name, Value: p.level, At: p.since.UTC().Truncate(time.Second), Estimated: !p.named})
+			list = append(list, Learned{Limit: name, Value: p.learned(), At: p.since.UTC().Truncate(time.Second), Estimated: !p.named})
 		}
 	}
 	return list

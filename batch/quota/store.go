@@ -34,10 +34,14 @@ const (
 // held up for longer than a moment. Processes with different given limits share one
 // sequence of slots, in which each keeps to its own limits. One Store may serve several
 // limiters.
+//
+// Processes with different Parts count their requests of the day and of the minute apart, since each
+// keeps to its own part of the limits. What was learned, and that a day is used up, is known to all.
 type Store struct {
 	Dir      string       // required; made when it is needed
 	Endpoint string       // names the server: each endpoint has quotas of its own
 	KeyID    string       // names the key, see KeyID and GroupID; empty = no key
+	Part     string       // names the part of the quota that this process has, see [Config].Share; empty = all of it
 	Log      *slog.Logger // receives warnings; nil = discarded
 
 	// FS is for tests within this module, which make writes fail. Others leave it at its
@@ -63,9 +67,10 @@ func GroupID(name string) string { return "group " + name }
 // one reads it, changes it and writes it while it holds the file's lock.
 type dayRecord struct {
 	Version  int    `json:"version"`
-	Endpoint string `json:"endpoint"`      // for people
-	Model    string `json:"model"`         // for people
-	Key      string `json:"key,omitempty"` // for List; see Store.KeyID
+	Endpoint string `json:"endpoint"`       // for people
+	Model    string `json:"model"`          // for people
+	Part     string `json:"part,omitempty"` // see Store.Part
+	Key      string `json:"key,omitempty"`  // for List; see Store.KeyID
 
 	Day  string `json:"day"`  // the day in Los Angeles that Used is of
 	Used int    `json:"used"` // requests, including those that a process has reserved
@@ -89,7 +94,11 @@ func (s *Store) warn(format string, args ...any) {
 // path returns the path of a model's durable file. Its name is readable, and differs for
 // each endpoint, key and model.
 func (s *Store) path(model string) string {
-	sum := sha256.Sum256([]byte(s.Endpoint + "\x00" + s.KeyID + "\x00" + model))
+	id := s.Endpoint + "\x00" + s.KeyID + "\x00" + model
+	if s.Part != "" {
+		id += "\x00" + s.Part
+	}
+	sum := sha256.Sum256([]byte(id))
 	name := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '.' || r == '-' {
 			return r
@@ -105,6 +114,24 @@ var errDamaged = errors.New("it is damaged")
 // read returns a model's record, or the zero record if there is none. It needs no lock,
 // since files are replaced as a whole.
 func (s *Store) read(model string) (dayRecord, error) {
+	r, err := s.readOwn(model)
+	if err != nil || s.Part == "" {
+		return r, err
+	}
+	whole, err := s.whole().readOwn(model)
+	r.Learned, r.ParkedUntil = whole.Learned, whole.ParkedUntil
+	return r, err
+}
+
+// whole returns the store of those who may use all of the quota.
+func (s *Store) whole() *Store {
+	whole := *s
+	whole.Part = ""
+	return &whole
+}
+
+// readOwn returns the record of the store's part.
+func (s *Store) readOwn(model string) (dayRecord, error) {
 	r, err := loadRecord(s.path(model))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return dayRecord{}, nil
@@ -138,6 +165,24 @@ func (r *dayRecord) left(rpd int) int {
 // update changes a model's record under its lock, and returns what was written. Before
 // change sees the record, its day is set to today.
 func (s *Store) update(model string, change func(r *dayRecord)) (dayRecord, error) {
+	if s.Part == "" {
+		return s.updateOwn(model, change)
+	}
+	// What all know is changed under the lock of all, which is always taken first.
+	var r dayRecord
+	var err error
+	_, failed := s.whole().updateOwn(model, func(whole *dayRecord) {
+		r, err = s.updateOwn(model, func(own *dayRecord) {
+			own.Learned, own.ParkedUntil = whole.Learned, whole.ParkedUntil
+			change(own)
+			whole.Learned, whole.ParkedUntil = own.Learned, own.ParkedUntil
+		})
+	})
+	return r, errors.Join(failed, err)
+}
+
+// updateOwn is update for the record of the store's part.
+func (s *Store) updateOwn(model string, change func(r *dayRecord)) (dayRecord, error) {
 	path := s.path(model)
 	lock, err := s.lock(path)
 	if err != nil {
@@ -146,7 +191,7 @@ func (s *Store) update(model string, change func(r *dayRecord)) (dayRecord, erro
 	// The time is taken under the lock: a process that waited for it over midnight must not
 	// begin yesterday anew.
 	today := pacific.DayName(time.Now(), pacific.Location())
-	r, err := s.read(model)
+	r, err := s.readOwn(model)
 	if errors.Is(err, errDamaged) {
 		info, statErr := os.Stat(path) // written on an earlier day, it has nothing of today
 		r = dayRecord{Day: today, Lost: statErr != nil || pacific.DayName(info.ModTime(), pacific.Location()) == today}
@@ -157,7 +202,7 @@ func (s *Store) update(model string, change func(r *dayRecord)) (dayRecord, erro
 		if r.Day != today {
 			r.Day, r.Used, r.Lost = today, 0, false
 		}
-		r.Version, r.Endpoint, r.Model, r.Key = recordVersion, s.Endpoint, model, s.KeyID
+		r.Version, r.Endpoint, r.Model, r.Key, r.Part = recordVersion, s.Endpoint, model, s.KeyID, s.Part
 		change(&r)
 		err = s.write(path, r)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/genbatch/genbatch/batch"
@@ -72,6 +73,17 @@ func printCarryOn(w io.Writer, s *jobs.Summary, err error, total int64) {
 	fmt.Fprintf(w, "\n%s\n  %s\n", strings.Join(terminal.Wrap(text, terminal.Columns), "\n"), again)
 }
 
+// printMerge tells the user of a shard that is done how all of them are joined.
+func printMerge(w io.Writer, s jobs.Spec) {
+	words := []string{filepath.Base(os.Args[0]), "merge", args.Quote(s.Output)}
+	if s.State != "" && s.State != jobs.StateDirOf(s.Output) {
+		words = append(words[:2], "--state", args.Quote(s.State))
+	}
+	_, count, _ := strings.Cut(s.Shard, "/")
+	text := fmt.Sprintf("A shard writes no output. When all %s are done, join them with:", count)
+	fmt.Fprintf(w, "\n%s\n  %s\n", strings.Join(terminal.Wrap(text, terminal.Columns), "\n"), strings.Join(words, " "))
+}
+
 // callsOf estimates how many calls so many rows take: one each, or, where rows share calls, as many
 // as it took those of this run.
 func callsOf(rows int64, run *jobs.Totals) int64 {
@@ -94,10 +106,15 @@ func costOfRest(s *jobs.Summary, total int64) (more price.USD, known bool) {
 // higherCap returns the --max-cost with which the job can go on. If the cost of the rest
 // is known, the cap has a tenth to spare; else it is twice the one that was reached.
 func higherCap(s *jobs.Summary, budget *jobs.BudgetError, total int64) string {
-	if more, known := costOfRest(s, total); known {
-		return report.Money((budget.Spent+budget.Most+more)*11/10 + budget.Next)
+	shards := price.USD(1) // among which the job's cap is divided
+	if _, count, ok := strings.Cut(s.Shard, "/"); ok {
+		n, _ := strconv.Atoi(count)
+		shards = price.USD(max(1, n))
 	}
-	return report.Money(2*max(budget.Cap, budget.Spent+budget.Most) + budget.Next)
+	if more, known := costOfRest(s, total); known {
+		return report.Money(shards * ((budget.Spent+budget.Most+more)*11/10 + budget.Next))
+	}
+	return report.Money(shards * (2*max(budget.Cap, budget.Spent+budget.Most) + budget.Next))
 }
 
 // sameCommand returns the command of this process, without --fresh, which would set the

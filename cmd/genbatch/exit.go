@@ -22,6 +22,7 @@ func exitCode(s *jobs.Summary, err error) int {
 		late   *jobs.DeadlineError
 		away   *jobs.DetachedError
 		gate   *compare.GateError
+		shards *jobs.UnfinishedError
 	)
 	switch {
 	case err == nil:
@@ -39,6 +40,8 @@ func exitCode(s *jobs.Summary, err error) int {
 		return 6
 	case errors.As(err, &locked):
 		return 7
+	case errors.As(err, &shards):
+		return 2
 	case errors.Is(err, batch.ErrMaxFailures):
 		return 8
 	case errors.As(err, &gate):

@@ -168,6 +168,9 @@ func (d *display) finish(r report.Summary) {
 	if n := d.job.Spec().Sample; err == nil && n > 0 && s.Job != nil && s.Job.Rows == int64(n) {
 		fmt.Fprintln(d.con.stderr, "\nThis is a sample: without --sample the other rows are asked, and these are\nnot asked again.")
 	}
+	if err == nil && s.Shard != "" {
+		printMerge(d.con.stderr, d.job.Spec())
+	}
 	if err != nil && code != 2 {
 		printCarryOn(d.con.stderr, s, err, r.Total)
 	}

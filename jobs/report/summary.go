@@ -33,6 +33,8 @@ func (s Summary) String() string {
 	switch {
 	case r.Unchanged:
 		fmt.Fprintf(&b, "%s is up to date: nothing was sent.\n", terminal.Line(r.Output, faultWidth))
+	case r.Shard != "" && r.Job != nil:
+		fmt.Fprintf(&b, "Shard %s is done: %s\n", r.Shard, Many(rows.Rows, "row"))
 	case r.Output != "":
 		fmt.Fprintf(&b, "Wrote %s: %s\n", terminal.Line(r.Output, faultWidth), Many(rows.Rows, "row"))
 	}
@@ -80,7 +82,11 @@ func NotOK(s *jobs.Summary) string {
 	if bad == 1 {
 		are = "is"
 	}
-	text := fmt.Sprintf("%s of %s %s not ok: %s (see the column error).", Count(bad), Many(rows.Rows, "row"), are, strings.Join(parts, ", "))
+	where := "see the column error"
+	if s.Shard != "" { // which has no output
+		where = "genbatch show says why"
+	}
+	text := fmt.Sprintf("%s of %s %s not ok: %s (%s).", Count(bad), Many(rows.Rows, "row"), are, strings.Join(parts, ", "), where)
 	if rows.Status[batch.Failed] > 0 {
 		text += " The same command asks the failed rows again."
 	}
@@ -263,6 +269,7 @@ type summaryJSON struct {
 	Error    string `json:"error,omitempty"`
 
 	Output    string  `json:"output"`
+	Shard     string  `json:"shard,omitempty"` // such as 3/8
 	Unchanged bool    `json:"unchanged"`
 	Simulated bool    `json:"simulated"`
 	Seconds   float64 `json:"seconds"`
@@ -291,7 +298,7 @@ func (s Summary) MarshalJSON() ([]byte, error) {
 	r := s.Summary
 	record := summaryJSON{
 		Type: "summary", ExitCode: s.ExitCode,
-		Output: r.Output, Unchanged: r.Unchanged, Simulated: r.Simulated, Seconds: r.Elapsed.Seconds(), RowRate: rowRate(r),
+		Output: r.Output, Shard: r.Shard, Unchanged: r.Unchanged, Simulated: r.Simulated, Seconds: r.Elapsed.Seconds(), RowRate: rowRate(r),
 		summaryRowsJSON: summaryRowsJSON{r.Settled, dollars(r.Kept), r.Bad, r.Copied, r.Lost},
 		Batches:         r.Batches, ListPriced: r.ListPriced, Learned: r.Learned, Forecast: forecastOf(r.Forecast), Run: sorted[totalsJSON]{totalsOf(&r.Run)},
 	}

@@ -41,7 +41,11 @@ func quotaStore(s *spec.Spec, o Options, e gemini.Endpoint, keyID string) *quota
 	if s.QuotaGroup != "" {
 		keyID = quota.GroupID(s.QuotaGroup)
 	}
-	return &quota.Store{Dir: dir, Endpoint: e.String(), KeyID: keyID, Log: o.Log, FS: o.FS}
+	share, err := s.Share()
+	if err != nil {
+		return nil // Check says what is wrong with it
+	}
+	return &quota.Store{Part: share.Name, Dir: dir, Endpoint: e.String(), KeyID: keyID, Log: o.Log, FS: o.FS}
 }
 
 // LogprobsDir is the folder in which it is kept which models serve no log probabilities. It is

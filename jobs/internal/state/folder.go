@@ -71,8 +71,8 @@ func lockOf(f *Folder) (*durable.Lock, error) {
 	return lock, err
 }
 
-// lockedBy returns the error for a folder whose lock a process holds.
-func lockedBy(dir string, owner *record.Owner) error {
+// LockedBy returns the error for a folder whose lock a process holds.
+func LockedBy(dir string, owner *record.Owner) *record.LockedError {
 	return &record.LockedError{Path: filepath.Join(dir, lockFile), Owner: *owner}
 }
 

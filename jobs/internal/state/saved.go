@@ -140,6 +140,11 @@ func LoadSpec(dir string) (*spec.Spec, error) {
 // the keys by which it differs: see [spec.Renewed]. The paths of file are absolute, and its
 // own files are read. Its errors are of type [*spec.Error].
 func LoadFile(file *spec.Spec) (job *spec.Spec, changed []string, err error) {
+	if _, err := file.ShardOf(); err != nil { // which one, the environment of a run says
+		whole := *file
+		whole.Shard = ""
+		file = &whole
+	}
 	dir := file.StateDir()
 	saved, err := readJob(dir)
 	if err != nil && hasJournal(dir) {
@@ -196,6 +201,9 @@ func unknownJob(dir string, err error) error {
 	}
 	if err := CheckAccess(dir); err != nil {
 		return err
+	}
+	if told, ok := errors.AsType[*spec.Error](err); ok {
+		return told
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return &spec.Error{Err: err}

@@ -186,7 +186,17 @@ func checkIdle(dir string) error {
 	if err != nil || owner == nil {
 		return err
 	}
-	return lockedBy(dir, owner)
+	return LockedBy(dir, owner)
+}
+
+// LoadShard returns the Spec that the folder of a shard was last run with, and the version of the
+// texts that its requests are made of. The error is [fs.ErrNotExist] if the shard did not begin.
+func LoadShard(dir string) (*spec.Spec, int, error) {
+	saved, err := readSaved(dir)
+	if err != nil {
+		return nil, 0, err
+	}
+	return &saved.Spec, saved.Wording, nil
 }
 
 // readJob reads what the whole job of a folder was last run with, or what its shards were.
