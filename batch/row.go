@@ -53,6 +53,10 @@ type Row struct {
 	// end. It is nil for other formats.
 	Raw []byte
 
+	// Beside says how many of the last columns stand beside the record and not in it, so
+	// that Raw and Native lack them. They are what the folders of the file say.
+	Beside int
+
 	// Native is the record in its format's own form: for Parquet a parquet.Row over
 	// the columns' Native nodes, and nil for every other format.
 	Native any

@@ -23,15 +23,15 @@ func (f *file) openJSONL(dotJSON bool) error {
 	if err != nil {
 		return err
 	}
-	f.noteTwice(look)
+	f.lookAtRows(look)
 	if what := fileformat.NotLines(look.Head, dotJSON); what != "" {
 		return errors.New(what)
 	}
 	return nil
 }
 
-// noteTwice notes that the first rows give a name twice.
-func (f *file) noteTwice(look textfile.Look) {
+// lookAtRows sees which names the first rows have, and notes that one gives a name twice.
+func (f *file) lookAtRows(look textfile.Look) {
 	const most = 100 // lines
 	var d objectDecoder
 	n := 0
@@ -39,7 +39,8 @@ func (f *file) noteTwice(look textfile.Look) {
 		if n++; n > most || !look.Whole && !bytes.HasSuffix(line, []byte("\n")) {
 			return
 		}
-		d.decode(bytes.TrimSpace(line)) // its error is met again by whoever reads the rows
+		columns, _, _ := d.decode(bytes.TrimSpace(line)) // its error is met again by whoever reads the rows
+		f.hive.see(columns)
 		if d.twice != "" {
 			f.note("line %d gives the name %q twice: the last value counts", n, d.twice)
 			return

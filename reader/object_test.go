@@ -60,7 +60,7 @@ func TestObjects(t *testing.T) {
 	for path, want := range map[string]string{
 		root + "in/z.csv": root + "in/z.csv: file does not exist",
 		root + "*.csv":    root + "*.csv: no file matches",
-		root + "in":       root + "in: is a directory; name its files, for example " + root + "in/*.jsonl",
+		root + "in":       root + "in: the folder has files of several formats: 2 of csv, such as a.csv; 1 of jsonl, such as b.jsonl; 1 of parquet, such as d.parquet; say which are meant with --input-format, or by a glob such as " + root + "in/**/*.csv",
 		"s3://b/x.csv":    "s3://b/x.csv: s3:// is left out of this build; a program registers the driver of the package objects/s3",
 	} {
 		if _, err := Open(Config{Paths: []string{path}}); err == nil || !strings.Contains(err.Error(), want) {
@@ -88,5 +88,47 @@ func TestParquetObjectOpensByParts(t *testing.T) {
 	}
 	if n := b.Bytes.Load(); n > int64(len(content)/3) {
 		t.Errorf("to open an object of %d bytes %d were fetched", len(content), n)
+	}
+}
+
+// Folders of objects, globs over them and files as rows are what they are on disk.
+func TestObjectsInFolders(t *testing.T) {
+	contents := map[string]string{
+		"lake/year=2026/month=01/a.csv": "body\none\n", "lake/year=2025/month=12/b c.csv.gz": gzipped("body\ntwo\n"),
+		"lake/year=2025/month=12/_SUCCESS": "", "lake/_temporary/0/c.csv": "body\nno\n", "lake/year=2026/month=01/empty.csv": "",
+		"lake/year=2026/month=01/.d.csv.crc": "x", "mails/a.eml": "hello", "mails/in/b.png": "\x89PNG\x00", "lakeside.csv": "body\nno\n",
+		"lake/x.genbatch/y.csv": "body\nno\n",
+	}
+	b, root := objecttest.New()
+	dir := tree(t, contents)
+	for name, content := range contents {
+		b.Put(name, content)
+	}
+	for _, tt := range []struct{ path, format string }{
+		{"lake", ""}, {"lake/", ""}, {"lake/year=2025", ""}, {"lake/**/*.csv", ""}, {"lake/*/*/*.csv*", ""}, {"lake/year=2026/*/a.csv", ""},
+		{"lake/year=*", ""}, {"*/year=2026/month=0?/*", ""}, {"**/[ab]*.csv*", ""}, {"mails", "files"}, {"mails/*", "files"}, {"**/*.eml", "files"},
+	} {
+		want := open(t, Config{Format: tt.format, Root: dir}, filepath.Join(dir, tt.path))
+		got := open(t, Config{Format: tt.format, Root: root}, root+tt.path)
+		wantRows, err := all(want)
+		if err != nil || len(wantRows) == 0 {
+			t.Fatal(tt.path, len(wantRows), err)
+		}
+		gotRows, err := all(got)
+		if err != nil {
+			t.Fatal(tt.path, err)
+		}
+		compare(t, lines(gotRows), lines(wantRows))
+		if !slices.Equal(described(got.Columns()), described(want.Columns())) {
+			t.Errorf("%s: the columns are %q, want %q", tt.path, described(got.Columns()), described(want.Columns()))
+		}
+		for i, p := range got.Paths() {
+			if p != root+below(dir, want.Paths())[i] {
+				t.Errorf("%s: file %d is %s, want that of %s", tt.path, i, p, want.Paths()[i])
+			}
+		}
+	}
+	if !Matches(root+"lake", root+"lake/new/z.csv") || Matches(root+"lake", root+"lakeside.csv") || Matches(root+"lake", filepath.Join(dir, "lake", "z.csv")) {
+		t.Error("what a folder of objects matches")
 	}
 }

@@ -1,5 +1,5 @@
-// Package reader reads rows from JSONL, CSV, TSV and Parquet files. [Open] checks the files,
-// and [Input.Rows] ranges over their rows. A [Union] collects the columns of rows that need
+// Package reader reads rows from JSONL, CSV, TSV and Parquet files, or makes a row of each
+// file. [Open] checks the files, and [Input.Rows] ranges over their rows. A [Union] collects the columns of rows that need
 // not be alike.
 //
 // Two kinds of failure are kept apart. A record that cannot be read is still a row:
@@ -7,8 +7,8 @@
 // (a corrupt page, a truncated gzip file, a failing disk) ends the sequence: its error
 // is the second value of the last pair.
 //
-// Memory does not grow with the input. The reader holds one record of a text file, or
-// one page of each column of a Parquet file, at a time.
+// Memory does not grow with the input. The reader holds one record of a text file, one page of
+// each column of a Parquet file, or the text of one file, at a time.
 package reader
 
 import (
@@ -17,14 +17,13 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/fileformat"
 	"github.com/genbatch/genbatch/internal/store"
 	"github.com/genbatch/genbatch/internal/textfile"
+	"github.com/genbatch/genbatch/reader/internal/paths"
 )
 
 // DefaultMaxRowBytes is the length of the longest record that is read if
@@ -33,17 +32,38 @@ const DefaultMaxRowBytes = 256 << 20
 
 // Config says what to read. Only Paths is required.
 type Config struct {
-	// Paths are files or globs, which are read in this order. The files that match a
-	// glob are sorted bytewise; a glob that matches nothing is an error. A path that
-	// exists is taken literally, even if it has the characters of a glob.
+	// Paths are files, folders or globs, which are read in this order. The files of a folder,
+	// and those that match a glob, are sorted bytewise by their paths. A path that exists is
+	// taken literally, even if it has the characters of a glob. In a glob ** stands for any
+	// number of folders. If it matches folders alone, those are read.
+	//
+	// Of a folder all files are read whose extensions say a format, also those of folders in
+	// it. All must say the same one. With a Format, those are read whose extensions say it, or
+	// if there are none, all files. Folders and globs pass over names that begin with a dot or
+	// an underscore, state folders of jobs, and empty files. Where no file is left, that is an
+	// error.
+	//
+	// Folders named KEY=VALUE make columns of the files below them: those below a folder of
+	// Paths, or below what a glob has before its first wildcard, and those in which that ends.
+	// Their values are integers if all of them are, in all files. Such a column counts before
+	// one of the same name in the file.
 	Paths []string
 
-	// Format is jsonl, csv, tsv or parquet. If it is empty, each file's extension
+	// Format is jsonl, csv, tsv, parquet or files. If it is empty, each file's extension
 	// decides, in front of any .gz or .zst: .jsonl .ndjson .json .csv .tsv .parquet.
+	//
+	// With files, each file is one row, whatever its extension. Its columns are path, with
+	// forward slashes, text, which is null if the file holds none, and size, in bytes as the
+	// file is stored.
 	Format string
 
-	// MaxRowBytes is the length of the longest JSONL line or CSV record, in bytes. A
-	// longer one is a bad row. 0 means DefaultMaxRowBytes.
+	// Root is the folder that the column path of files as rows is relative to. Files that are
+	// not below it, and all files if it is empty, have their paths as Paths name them.
+	Root string
+
+	// MaxRowBytes is the length of the longest JSONL line or CSV record, in bytes, or of the
+	// longest text of a file that is a row. A longer one is a bad row. 0 means
+	// DefaultMaxRowBytes.
 	MaxRowBytes int
 
 	// Quotes says that TSV files have fields in quotes, as CSV files do. A file whose
@@ -67,8 +87,8 @@ type Config struct {
 	// none, an empty field is an empty text.
 	Null []string
 
-	// Encoding is that of JSONL, CSV and TSV files, by any usual name, such as
-	// windows-1252 or Shift_JIS. If it is empty, it is UTF-8. A byte order mark of UTF-8 or
+	// Encoding is that of all text files, by any usual name, such as windows-1252 or
+	// Shift_JIS. If it is empty, it is UTF-8. A byte order mark of UTF-8 or
 	// UTF-16 counts before it.
 	Encoding string
 
@@ -81,7 +101,8 @@ type Config struct {
 type Input struct {
 	files   []*file
 	columns []batch.Column
-	known   bool // see KnownColumns
+	known   bool     // see KnownColumns
+	notes   []string // of what paths stand for, with the path
 	shard   Shard
 }
 
@@ -95,6 +116,11 @@ type file struct {
 	columns     []batch.Column
 	notes       []string
 	text        *textOptions // what the user says of text files
+
+	hive hive // what folders say that are named for a value
+
+	root string     // of paths, in files that are rows
+	info store.Info // its Path is empty if nothing is known yet
 
 	// What is known of a text file.
 	encoding textfile.Encoding
@@ -127,36 +153,82 @@ func Open(c Config) (*Input, error) {
 	if err != nil {
 		return nil, &Error{File: "input", Err: err}
 	}
-	paths, err := expand(c.Paths)
-	if err != nil {
-		return nil, err
-	}
 	in := &Input{known: true, shard: c.Shard}
+	for _, path := range c.Paths {
+		if err := in.find(path, c.Format); err != nil {
+			return nil, placed(err, path)
+		}
+	}
+	typeHives(in.files)
 	var union Union
-	for _, path := range paths {
-		f := &file{path: path, max: c.MaxRowBytes, text: text}
+	for _, f := range in.files {
+		f.max, f.text, f.root = c.MaxRowBytes, text, c.Root
 		if f.max == 0 {
 			f.max = DefaultMaxRowBytes
 		}
 		if err := f.open(c.Format); err != nil {
-			var e *Error
-			if !errors.As(err, &e) {
-				err = &Error{File: path, Err: err}
-			}
-			return nil, err
+			return nil, placed(err, f.path)
 		}
+		f.notes = slices.Concat(f.notes, f.hive.notes(f.columns))
 		if f.format == fileformat.JSONL {
 			in.known = false
-		} else {
-			union.addHeader(f.columns)
 		}
-		in.files = append(in.files, f)
+		if columns := newJoint(f.columns, f.hive.columns).columns; len(columns) > 0 {
+			union.addHeader(columns)
+		}
 	}
 	in.columns = union.Columns()
 	return in, nil
 }
 
-// Paths returns the files in the order in which they are read, with globs expanded.
+// find adds the files that a path stands for.
+func (in *Input) find(path, format string) error {
+	if path == "" {
+		return &Error{File: "input", Err: errors.New("a path is empty")}
+	}
+	if way := fileformat.Download(path); way != "" && !store.IsAddress(path) {
+		return errors.New("is an address, and inputs are files; fetch it first, with: " + way)
+	}
+	found, err := paths.Find(path, format)
+	if err != nil {
+		return err
+	}
+	var files []*file
+	for _, one := range found.Files {
+		f := &file{path: one.Path, info: one.Info}
+		if f.hive, err = newHive(one.Folders); err != nil {
+			return placed(err, f.path)
+		}
+		if folder := filepath.Base(filepath.Dir(f.path)); one.Named && paths.IsPartition(folder) {
+			f.note("its folder's name, %s, is read as no column, since the file is named itself; a folder as --input makes columns of such names, and so does a glob", folder)
+		}
+		files = append(files, f)
+	}
+	for _, note := range found.Notes {
+		in.notes = append(in.notes, path+": "+note)
+	}
+	in.files = append(in.files, files...)
+	return checkKeys(path, files)
+}
+
+// placed returns err as an [*Error]. Unless it is one already, or knows its place, it concerns
+// the path.
+func placed(err error, path string) error {
+	if _, ok := errors.AsType[*Error](err); ok {
+		return err
+	}
+	if e, ok := errors.AsType[*paths.Error](err); ok {
+		return &Error{File: e.Path, Err: e.Err}
+	}
+	return &Error{File: path, Err: err}
+}
+
+// Matches reports whether an input that is named by a path, which may be a folder or a glob,
+// would read the file at another path if it were there. A path that is a file itself matches
+// none. Both paths are absolute, or both are relative to the working folder.
+func Matches(input, path string) bool { return paths.Matches(input, path) }
+
+// Paths returns the files in the order in which they are read, with folders and globs expanded.
 func (in *Input) Paths() []string {
 	paths := make([]string, len(in.files))
 	for i, f := range in.files {
@@ -165,9 +237,9 @@ func (in *Input) Paths() []string {
 	return paths
 }
 
-// Columns returns the columns that the headers and schemas of all files name, in order
-// of appearance. Equal names are merged by the rules of [Union]. The columns of JSONL
-// files are not among them, because only their rows tell them.
+// Columns returns the columns that the headers and schemas of all files name, and their
+// folders, in order of appearance. Equal names are merged by the rules of [Union]. The columns
+// in JSONL files are not among them, because only their rows tell them.
 func (in *Input) Columns() []batch.Column { return slices.Clone(in.columns) }
 
 // KnownColumns reports whether Columns returns every column, which it does unless some
@@ -196,7 +268,7 @@ func (in *Input) Notes() []string {
 		}
 		notes[i] = place + ": " + note
 	}
-	return notes
+	return slices.Concat(in.notes, notes)
 }
 
 // Rows returns a sequence of the rows of all files, or of those that belong to the shard. Each
@@ -214,12 +286,15 @@ func (in *Input) Rows() iter.Seq2[batch.Row, error] {
 
 // open determines the file's format and reads its header or schema.
 func (f *file) open(format string) error {
-	info, err := store.Stat(f.path)
-	if err != nil {
-		return plainPathError(err)
+	info := f.info
+	if info.Path == "" {
+		var err error
+		if info, err = store.Stat(f.path); err != nil {
+			return plainPathError(err)
+		}
 	}
 	if info.Mode.IsDir() {
-		return errors.New("is a directory; name its files, for example " + store.Join(f.path, "*.jsonl"))
+		return errors.New("is a folder now, and was a file")
 	}
 	if !info.Mode.IsRegular() {
 		// A pipe can be read only once. A run reads its input twice, and so does the next.
@@ -230,10 +305,10 @@ func (f *file) open(format string) error {
 		return err
 	}
 	f.format, f.compression, f.size = kind.Format, kind.Compression, info.Size
-	if m := partition.FindStringSubmatch(filepath.ToSlash(f.path)); m != nil {
-		f.note("what the folders' names say, such as %s, is read as no column", m[1])
-	}
 	switch f.format {
+	case fileformat.Files:
+		f.columns, f.info = fileColumns, info
+		return nil
 	case fileformat.JSONL:
 		return f.openJSONL(kind.Extension == ".json")
 	case fileformat.Parquet:
@@ -245,13 +320,12 @@ func (f *file) open(format string) error {
 	return f.openCSV()
 }
 
-// partition matches a folder that is named for a value of its files, as Hive and Spark do.
-var partition = regexp.MustCompile(`/([A-Za-z_][A-Za-z0-9_]*=[^/]*)/`)
-
 // rows calls yield for the rows of a portion, and perhaps for others, with their places, until
 // yield returns false. An error means that the source broke.
 func (f *file) rows(p portion, yield func(r batch.Row, place int64) bool) error {
 	switch f.format {
+	case fileformat.Files:
+		return f.rowsFiles(func(r batch.Row) bool { return yield(r, 0) })
 	case fileformat.JSONL:
 		return f.rowsJSONL(p, yield)
 	case fileformat.Parquet:
@@ -263,36 +337,6 @@ func (f *file) rows(p portion, yield func(r batch.Row, place int64) bool) error 
 // tooLong returns the error of a row that is over the limit.
 func tooLong(limit int) error {
 	return fmt.Errorf("the row is longer than %d bytes; raise the limit with --max-row-bytes", limit)
-}
-
-// expand replaces each glob among paths by the files that it matches.
-func expand(paths []string) ([]string, error) {
-	var files []string
-	for _, path := range paths {
-		if path == "" {
-			return nil, &Error{File: "input", Err: errors.New("a path is empty")}
-		}
-		if way := fileformat.Download(path); way != "" && !store.IsAddress(path) {
-			return nil, &Error{File: path, Err: errors.New("is an address, and inputs are files; fetch it first, with: " + way)}
-		}
-		if !strings.ContainsAny(path, `*?[`) || store.Exists(path) {
-			files = append(files, path)
-			continue
-		}
-		// filepath.Glob takes ** for *, and would leave out the deeper folders silently.
-		if strings.Contains(path, "**") {
-			return nil, &Error{File: path, Err: errors.New("** is not supported; give one --input for each folder level")}
-		}
-		matches, err := store.Glob(path)
-		if err != nil {
-			return nil, &Error{File: path, Err: err}
-		}
-		if len(matches) == 0 {
-			return nil, &Error{File: path, Err: errors.New("no file matches")}
-		}
-		files = append(files, matches...)
-	}
-	return files, nil
 }
 
 // plainPathError removes the operation and the path from err, because [Error] names

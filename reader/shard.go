@@ -1,7 +1,6 @@
 package reader
 
 import (
-	"errors"
 	"fmt"
 	"iter"
 	"math"
@@ -97,12 +96,14 @@ func (in *Input) each(of func(file int) portion, yield func(file int, r batch.Ro
 			continue
 		}
 		stopped := false
+		j := joiner{hive: &f.hive}
 		err := f.rows(p, func(r batch.Row, place int64) bool {
 			if !p.has(place) {
 				return place < p.to // those after it are not wanted, either
 			}
 			number++
 			r.Number, r.Source = number, f.path
+			j.join(&r)
 			stopped = !yield(i, r, place, nil)
 			return !stopped
 		})
@@ -110,11 +111,7 @@ func (in *Input) each(of func(file int) portion, yield func(file int, r batch.Ro
 			return
 		}
 		if err != nil {
-			var e *Error
-			if !errors.As(err, &e) {
-				err = &Error{File: f.path, Err: err}
-			}
-			yield(i, batch.Row{}, 0, err)
+			yield(i, batch.Row{}, 0, placed(err, f.path))
 			return
 		}
 	}
@@ -168,13 +165,13 @@ func (l line) at(place int64, count int) int {
 // portion returns the rows of a file that a shard has.
 func (l line) portion(file int, s Shard) portion {
 	f, begin := l.files[file], l.begins[file]
-	if s.Count == 0 {
+	if s.Count == 0 || f.format == fileformat.Files && l.at(begin, s.Count) == s.Index {
 		return portion{to: math.MaxInt64, of: 1}
 	}
 	from := max(0, l.begin(s.Index-1, s.Count)-begin)
 	to := min(f.size, l.begin(s.Index, s.Count)-begin)
 	switch {
-	case from >= to:
+	case from >= to, f.format == fileformat.Files: // a file as a row stands where it begins
 		return portion{}
 	case f.format == fileformat.Parquet:
 		return portion{from: mulDivUp(from, f.count, f.size), to: mulDivUp(to, f.count, f.size), of: 1}
@@ -189,7 +186,7 @@ func (l line) portion(file int, s Shard) portion {
 func (l line) shardOf(file int, place int64, count int) (shard, done int) {
 	f, begin := l.files[file], l.begins[file]
 	switch {
-	case f.size == 0:
+	case f.size == 0, f.format == fileformat.Files:
 		shard = l.at(begin, count)
 	case f.format == fileformat.Parquet:
 		hi, lo := bits.Mul64(uint64(f.size), uint64(place))

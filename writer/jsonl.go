@@ -52,8 +52,9 @@ func (e *jsonlEncoder) write(row *batch.Row, result []any) error {
 		if err := e.appendRaw(row.Raw); err != nil {
 			return err
 		}
+		err = e.appendOwn(row, len(row.Columns)-row.Beside)
 	default:
-		err = e.appendOwn(row)
+		err = e.appendOwn(row, 0)
 	}
 	if err != nil {
 		return err
@@ -91,11 +92,11 @@ func (e *jsonlEncoder) appendRaw(raw []byte) error {
 	return nil
 }
 
-// appendOwn appends every column of the row, except one that has the name of a result.
-// If a name came twice, each program that reads the line would choose for itself.
-func (e *jsonlEncoder) appendOwn(row *batch.Row) (err error) {
-	for i, v := range row.Values[:min(len(row.Values), len(row.Columns))] {
-		c := &row.Columns[i]
+// appendOwn appends the columns of the row from a place on, except one that has the name of a
+// result. If a name came twice, each program that reads the line would choose for itself.
+func (e *jsonlEncoder) appendOwn(row *batch.Row, from int) (err error) {
+	for i := from; i < min(len(row.Values), len(row.Columns)); i++ {
+		c, v := &row.Columns[i], row.Values[i]
 		if e.isResult[c.Name] {
 			continue
 		}

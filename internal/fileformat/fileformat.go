@@ -14,6 +14,9 @@ const (
 	CSV     = "csv"
 	TSV     = "tsv"
 	Parquet = "parquet"
+
+	// Files makes a row of each file of an input. No output has this format.
+	Files = "files"
 )
 
 // A File is what is known of a data file before it is opened.
@@ -34,26 +37,37 @@ func Of(path, format, flag string) (File, error) {
 		name = strings.TrimSuffix(name, ext)
 	}
 	f.Extension = filepath.Ext(name)
+	isInput := flag == "--input-format"
 	switch f.Format = strings.ToLower(format); f.Format {
 	case JSONL, CSV, TSV, Parquet:
 		return f, nil
+	case Files:
+		if isInput {
+			return f, nil
+		}
 	case "":
 		if f.Format = byExtension(f.Extension); f.Format == "" {
-			if way := foreign[f.Extension]; way != "" && flag == "--input-format" {
+			if way := foreign[f.Extension]; way != "" && isInput {
 				return File{}, fmt.Errorf("a %s file is not read here; %s", f.Extension, way)
 			}
 			err := fmt.Errorf("the extension %q says no format; give %s jsonl, csv, tsv or parquet", f.Extension, flag)
 			if foreign[f.Extension] == sheet { // of an output
 				err = fmt.Errorf("a %s file is not written here; write .csv with --bom, which Excel opens, or give %s jsonl, csv, tsv or parquet", f.Extension, flag)
 			}
-			if f.Extension == ".txt" && flag == "--input-format" {
+			if f.Extension == ".txt" && isInput {
 				err = fmt.Errorf("%w; lines of plain text become JSONL with: jq -Rc '{text: .}' FILE", err)
+			} else if isInput {
+				err = fmt.Errorf("%w, or files if each file is a row", err)
 			}
 			return File{}, err
 		}
 		return f, nil
 	}
-	return File{}, fmt.Errorf("unknown %s %q; it is jsonl, csv, tsv or parquet", flag, format)
+	known := "jsonl, csv, tsv or parquet"
+	if isInput {
+		known = "jsonl, csv, tsv, parquet, or files for a row of each file"
+	}
+	return File{}, fmt.Errorf("unknown %s %q; it is %s", flag, format, known)
 }
 
 // IsForeign reports whether a file's extension stands for a format that others write, and that

@@ -24,6 +24,7 @@ func TestOf(t *testing.T) {
 		{"noname", "tsv", File{TSV, "", ""}},
 		{"a.jsonl", "parquet", File{Parquet, "", ".jsonl"}},
 		{".csv", "", File{CSV, "", ".csv"}},
+		{"a.eml.gz", "Files", File{Files, "gz", ".eml"}},
 	} {
 		if got, err := Of(c.path, c.format, "--input-format"); err != nil || got != c.want {
 			t.Errorf("Of(%q, %q) = %+v, %v, want %+v", c.path, c.format, got, err, c.want)
@@ -35,12 +36,13 @@ func TestOfRefuses(t *testing.T) {
 	for _, c := range []struct{ path, format, flag, want string }{
 		{"a.txt", "", "--input-format", `the extension ".txt" says no format; give --input-format jsonl, csv, tsv or parquet; lines of plain text become JSONL with: jq -Rc '{text: .}' FILE`},
 		{"a.TXT.gz", "", "--output-format", `the extension ".txt" says no format; give --output-format jsonl, csv, tsv or parquet`},
-		{"csv", "", "--input-format", `the extension "" says no format; give --input-format jsonl, csv, tsv or parquet`},
-		{"a.gz", "", "--input-format", `the extension "" says no format; give --input-format jsonl, csv, tsv or parquet`},
+		{"csv", "", "--input-format", `the extension "" says no format; give --input-format jsonl, csv, tsv or parquet, or files if each file is a row`},
+		{"a.gz", "", "--input-format", `the extension "" says no format; give --input-format jsonl, csv, tsv or parquet, or files if each file is a row`},
 		{"a.csv.bz2", "", "--input-format", `a .bz2 file is not read here; unpack it, for example with: bunzip2 -k FILE`},
 		{"A.XLS", "", "--input-format", `a .xls file is not read here; save the sheet as CSV UTF-8 from the program that made it; or with LibreOffice: soffice --headless --convert-to 'csv:Text - txt - csv (StarCalc):44,34,76' FILE; or with Python: pandas.read_excel(FILE).to_csv(FILE + '.csv', index=False)`},
 		{"a.orc.gz", "", "--input-format", `a .orc file is not read here; convert it to Parquet, for example with pandas, Polars or DuckDB`},
-		{"a.csv", "XML", "--input-format", `unknown --input-format "XML"; it is jsonl, csv, tsv or parquet`},
+		{"a.csv", "XML", "--input-format", `unknown --input-format "XML"; it is jsonl, csv, tsv, parquet, or files for a row of each file`},
+		{"a.csv", "files", "--output-format", `unknown --output-format "files"; it is jsonl, csv, tsv or parquet`},
 		{"a.csv", "ndjson", "--output-format", `unknown --output-format "ndjson"; it is jsonl, csv, tsv or parquet`},
 	} {
 		if got, err := Of(c.path, c.format, c.flag); err == nil || err.Error() != c.want || got != (File{}) {

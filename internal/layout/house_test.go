@@ -85,6 +85,7 @@ var house = []floor{
 			"reader", "writer", "batch", "batch/gemini", "batch/journal", "batch/price",
 			"internal/apijson", "internal/durable", "internal/fileformat", "internal/message",
 		}},
+		{"jobs/internal/merge", []string{"jobs/internal/work", "jobs/cost", "batch", "batch/journal"}},
 		{"jobs/internal/critic", []string{"jobs/internal/prompt", "jobs/internal/preflight", "jobs/cost", "jobs/eval", "jobs/spec", "batch", "batch/gemini", "batch/price", "internal/apijson", "internal/message"}},
 		{"jobs/internal/prune", []string{"jobs/internal/work", "jobs/record", "jobs/spec", "batch", "batch/journal", "batch/price"}},
 		{"jobs/internal/planner", []string{"jobs/internal/work", "jobs/internal/pack", "jobs/internal/stats", "jobs/cost", "jobs/plan", "batch", "batch/gemini/batches", "batch/journal", "batch/price", "batch/quota", "internal/apijson"}},
@@ -139,12 +140,13 @@ var house = []floor{
 	}},
 	{"statistics", []room{{"jobs/internal/stats", nil}}},
 	{"files", []room{
-		{"reader", []string{"batch", "reader/internal/columnname", "reader/internal/pages", "internal/fileformat", "internal/plainjson", "internal/store", "internal/textfile"}},
+		{"reader", []string{"batch", "reader/internal/columnname", "reader/internal/pages", "reader/internal/paths", "internal/fileformat", "internal/plainjson", "internal/store", "internal/textfile"}},
 		{"writer", []string{"batch", "internal/durable", "internal/fileformat", "internal/plainjson", "internal/textfile"}},
 	}},
-	{"names, and pages of Parquet", []room{
+	{"paths, names, and pages of Parquet", []room{
 		{"reader/internal/columnname", nil},
 		{"reader/internal/pages", nil},
+		{"reader/internal/paths", []string{"internal/fileformat", "internal/store"}},
 	}},
 	{"around the engine", []room{
 		{"batch/gemini/batches", []string{"batch", "batch/gemini", "batch/gemini/internal/wire", "internal/apijson", "internal/message", "internal/redact"}},
