@@ -40,6 +40,9 @@ func (w *Witness) journals() (*journals, error) {
 	byFolder := map[string][]string{}
 	for _, dir := range w.Dirs {
 		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if _, merged := os.Stat(filepath.Join(path, "merged.json")); err == nil && d.IsDir() && d.Name() == "shards" && merged == nil {
+				return fs.SkipDir // the whole job has all their results
+			}
 			if err == nil && !d.IsDir() && segment.MatchString(d.Name()) {
 				byFolder[filepath.Dir(path)] = append(byFolder[filepath.Dir(path)], path)
 			}
