@@ -52,7 +52,7 @@ func (j *Job) loss(last int64) *state.Loss {
 func (j *Job) checkColumns() error {
 	names := j.list.Names()
 	var err error
-	if j.prompt.Judge, err = prompt.NewJudge(j.prompt, work.Typed(j.list, len(j.spec.Null) > 0)); err != nil {
+	if j.prompt.Judge, err = prompt.NewJudge(j.prompt, work.Typed(j.list)); err != nil {
 		return err
 	}
 	if len(names) > 0 {

@@ -19,15 +19,13 @@ import (
 // DuckDB's read_text gives filename, content, size and last_modified. Of these the time is left
 // out: rows are to follow from what the files hold, and a copy of a folder has other times.
 
-// The columns of files as rows.
-const (
-	pathColumn = "path"
-	textColumn = "text"
-	sizeColumn = "size"
-)
+// PathColumn is the column of files as rows that has the file's path.
+const PathColumn = "path"
+
+const textColumn = "text"
 
 // fileColumns are shared by all rows, and nobody changes them.
-var fileColumns = []batch.Column{{Name: pathColumn, Type: batch.String}, {Name: textColumn, Type: batch.String}, {Name: sizeColumn, Type: batch.Int}}
+var fileColumns = []batch.Column{{Name: PathColumn, Type: batch.String}, {Name: textColumn, Type: batch.String}, {Name: "size", Type: batch.Int}}
 
 // pathBelow returns a path as the column path has it: with forward slashes, and relative to the
 // root if it is below that.

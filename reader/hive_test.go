@@ -288,3 +288,39 @@ func TestHiveByDuckDB(t *testing.T) {
 		}
 	}
 }
+
+func TestMayBeNull(t *testing.T) {
+	dir := tree(t, map[string]string{
+		"a/k=1/p.csv": row, "b/k=__HIVE_DEFAULT_PARTITION__/p.csv": row, "c/k=1/p.jsonl": `{"a":1}`, "d/a.csv": row, "d/b.csv": "b\n1\n", "e/k=x/m.eml": "x",
+	})
+	for _, tt := range []struct {
+		path, format string
+		null         []string
+		may, not     string // columns
+	}{
+		{"a", "", nil, "none", "a k"}, {"a", "", []string{"NULL"}, "a", "k"}, {"b", "", nil, "k", "a"}, {"c", "", nil, "a", "k"},
+		{"d", "", nil, "a b", ""}, {"e", "files", nil, "text", "path size k"},
+	} {
+		in := open(t, Config{Format: tt.format, Null: tt.null}, filepath.Join(dir, tt.path))
+		for _, name := range strings.Fields(tt.may) {
+			if !in.MayBeNull(name) {
+				t.Errorf("%s: %s is said never to be null", tt.path, name)
+			}
+		}
+		for _, name := range strings.Fields(tt.not) {
+			if in.MayBeNull(name) {
+				t.Errorf("%s: %s is said to be null perhaps", tt.path, name)
+			}
+		}
+	}
+}
+
+// To look at the first file takes no look at the others, and knows the columns of their folders.
+func TestFirst(t *testing.T) {
+	in := open(t, Config{First: true}, tree(t, map[string]string{"k=1/a.csv": row, "k=x/b.csv": "no table \x00"}))
+	rows, err := all(in)
+	if err != nil || len(in.Paths()) != 1 {
+		t.Fatal(in.Paths(), err)
+	}
+	compare(t, lines(rows), []string{`2: a=string("1") k=string("1")`})
+}

@@ -57,6 +57,10 @@ type Config struct {
 	// file is stored.
 	Format string
 
+	// First says that only the first file is opened, which takes no longer for many. What
+	// folders say is still that of all files.
+	First bool
+
 	// Root is the folder that the column path of files as rows is relative to. Files that are
 	// not below it, and all files if it is empty, have their paths as Paths name them.
 	Root string
@@ -160,6 +164,9 @@ func Open(c Config) (*Input, error) {
 		}
 	}
 	typeHives(in.files)
+	if c.First {
+		in.files = in.files[:1]
+	}
 	var union Union
 	for _, f := range in.files {
 		f.max, f.text, f.root = c.MaxRowBytes, text, c.Root
@@ -223,6 +230,19 @@ func placed(err error, path string) error {
 	return &Error{File: path, Err: err}
 }
 
+// Expand returns the files that a path of a [Config] stands for. An error is an [*Error].
+func Expand(path, format string) ([]string, error) {
+	found, err := paths.Find(path, format)
+	if err != nil {
+		return nil, placed(err, path)
+	}
+	var files []string
+	for _, f := range found.Files {
+		files = append(files, f.Path)
+	}
+	return files, nil
+}
+
 // Matches reports whether an input that is named by a path, which may be a folder or a glob,
 // would read the file at another path if it were there. A path that is a file itself matches
 // none. Both paths are absolute, or both are relative to the working folder.
@@ -245,6 +265,24 @@ func (in *Input) Columns() []batch.Column { return slices.Clone(in.columns) }
 // KnownColumns reports whether Columns returns every column, which it does unless some
 // file is JSONL.
 func (in *Input) KnownColumns() bool { return in.known }
+
+// MayBeNull reports whether a value of a column may be null, or missing, in a row that can be
+// read. Of the cells of CSV and TSV files it knows that none is.
+func (in *Input) MayBeNull(name string) bool {
+	return slices.ContainsFunc(in.files, func(f *file) bool {
+		is := func(c batch.Column) bool { return c.Name == name }
+		if i := slices.IndexFunc(f.hive.columns, is); i >= 0 {
+			return f.hive.values[i] == nil
+		}
+		switch {
+		case !slices.ContainsFunc(f.columns, is):
+			return true
+		case f.format == fileformat.Files:
+			return name == textColumn
+		}
+		return f.format == fileformat.Parquet || len(f.text.null) > 0
+	})
+}
 
 // Notes returns what the user should know about how the files are read, such as columns
 // that had to be renamed. Each begins with the name of a file.

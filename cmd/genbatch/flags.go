@@ -111,8 +111,8 @@ func settings() []setting {
 		return s.Classify
 	}
 	return []setting{
-		listSetting("input", groupRows, "`PATH` of a table to read; repeatable; globs; - is stdin; .gz and .zst are read through", func(s *jobs.Spec) *jobs.List { return &s.Input }, "i"),
-		textSetting("input-format", groupRows, "jsonl, csv, tsv or parquet, where the extension does not say", func(s *jobs.Spec) *string { return &s.InputFormat }),
+		listSetting("input", groupRows, "`PATH` of a table to read, or a folder of them; repeatable; globs; - is stdin; .gz and .zst are read through", func(s *jobs.Spec) *jobs.List { return &s.Input }, "i"),
+		textSetting("input-format", groupRows, "jsonl, csv, tsv or parquet, where the extension does not say, or files: each file is a row", func(s *jobs.Spec) *string { return &s.InputFormat }),
 		textSetting("delimiter", groupRows, "`CHAR` between the fields of CSV and TSV: ',' ';' tab '|' (default: what the files show)", func(s *jobs.Spec) *string { return &s.Delimiter }),
 		textSetting("encoding", groupRows, "`NAME` of the encoding of text files: windows-1252, utf-16le, shift_jis, gbk, ... (default: utf-8)", func(s *jobs.Spec) *string { return &s.Encoding }),
 		textSetting("escape", groupRows, "CSV, TSV: `CHAR` that makes text of the quote, separator or line end after it: backslash", func(s *jobs.Spec) *string { return &s.Escape }),

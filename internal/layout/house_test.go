@@ -116,7 +116,7 @@ var house = []floor{
 		{"jobs/internal/budget", []string{"jobs/internal/media", "jobs/record", "jobs/cost", "batch", "batch/price", "internal/apijson", "internal/message"}},
 		{"jobs/internal/history", []string{"jobs/record", "internal/durable"}},
 		{"jobs/internal/tier", []string{"jobs/record", "jobs/cost", "batch", "batch/quota"}},
-		{"jobs/internal/state", []string{"jobs/record", "jobs/cost", "jobs/findings", "jobs/spec", "batch", "batch/journal", "batch/price", "internal/durable", "internal/fileformat", "internal/version"}},
+		{"jobs/internal/state", []string{"jobs/record", "jobs/cost", "jobs/findings", "jobs/spec", "reader", "batch", "batch/journal", "batch/price", "internal/durable", "internal/fileformat", "internal/version"}},
 	}},
 	{"conditions", []room{
 		{"jobs/internal/checks", []string{"jobs/internal/schema", "jobs/spec", "batch", "internal/message"}},
@@ -127,7 +127,7 @@ var house = []floor{
 		{"jobs/internal/schema", []string{"jobs/spec", "batch", "internal/apijson", "internal/message"}},
 		{"jobs/internal/preflight", []string{"batch/gemini", "batch/price", "internal/apijson", "internal/message"}},
 		{"jobs/internal/logprobs", []string{"batch", "batch/gemini", "internal/durable", "internal/message"}},
-		{"jobs/internal/media", []string{"jobs/spec", "batch", "batch/gemini", "internal/apijson", "internal/durable", "internal/message"}},
+		{"jobs/internal/media", []string{"jobs/spec", "reader", "batch", "batch/gemini", "internal/apijson", "internal/durable", "internal/message", "internal/store"}},
 		{"jobs/overview", []string{"jobs/findings", "batch", "internal/message"}},
 		{"jobs/record", []string{"jobs/cost", "batch", "batch/price", "internal/durable", "internal/message"}},
 		{"jobs/cost", []string{"jobs/eval", "jobs/findings", "batch", "batch/price", "internal/message"}},

@@ -16,6 +16,7 @@ const (
 	maxRows   = 10_000
 	maxBytes  = 64 << 20 // of cells
 	maxFields = 500
+	maxFiles  = 500      // for their encoding, where each is a row
 	maxRow    = 64 << 20 // of one row; a longer one counts as bad
 )
 

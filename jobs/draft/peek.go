@@ -1,8 +1,6 @@
 package draft
 
 import (
-	"os"
-
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/jobs/internal/output"
 	"github.com/genbatch/genbatch/jobs/internal/prompt"
@@ -16,13 +14,9 @@ import (
 // however large that is. What is no plain file, such as a pipe, is not read, since it can be
 // read only once. The rest of the Spec need not be complete.
 func Peek(s spec.Spec, n int) (columns []batch.Column, rows []batch.Row, err error) {
-	path, err := firstFile(s.Input)
+	in, err := openFirst(&s)
 	if err != nil {
 		return nil, nil, err
-	}
-	in, err := reader.Open(spec.ReaderConfig(&s, []string{path}))
-	if err != nil {
-		return nil, nil, &spec.Error{Err: err}
 	}
 	var union reader.Union
 	for row, err := range in.Rows() {
@@ -40,14 +34,19 @@ func Peek(s spec.Spec, n int) (columns []batch.Column, rows []batch.Row, err err
 	return union.Columns(), rows, nil
 }
 
-// firstFile returns the first plain file that paths and globs name.
-func firstFile(paths []string) (string, error) {
-	for _, name := range filesOf(paths) {
-		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
-			return name, nil
+// openFirst opens the first file of an input that can be opened. A pipe cannot.
+func openFirst(s *spec.Spec) (*reader.Input, error) {
+	err := spec.Errorf("name one with --input", "no file is given as input")
+	for _, path := range s.Input {
+		c := spec.ReaderConfig(s, []string{path})
+		c.First = true
+		in, cause := reader.Open(c)
+		if cause == nil {
+			return in, nil
 		}
+		err = &spec.Error{Err: cause}
 	}
-	return "", spec.Errorf("name one with --input", "no file is given as input")
+	return nil, err
 }
 
 // Reference returns how a template writes a column.

@@ -15,6 +15,7 @@ import (
 	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/jobs/internal/template"
 	"github.com/genbatch/genbatch/jobs/spec"
+	"github.com/genbatch/genbatch/reader"
 )
 
 // The kinds of jobs that are drafted.
@@ -267,6 +268,9 @@ func (d *Draft) chooseText(wanted []string) error {
 		return d.setText(wanted)
 	}
 	list := d.textFields()
+	if d.Sample.Reads.FilesAsRows() { // the path names the file, and is no text
+		list = slices.DeleteFunc(list, func(f *Field) bool { return f.Name == reader.PathColumn })
+	}
 	switch {
 	case len(list) > 0 && (len(d.Media) == 0 || list[0].words >= 3*list[0].filled):
 		d.Text = []string{list[0].Template()}
@@ -357,6 +361,10 @@ func (d *Draft) chooseKey(wanted string) error {
 		d.Key = column
 		return err
 	}
+	if d.Sample.Reads.FilesAsRows() {
+		d.Key = reader.PathColumn
+		return nil
+	}
 	best := len(keyName) + 1
 	for _, f := range d.Sample.Fields {
 		isName := f.unique != nil && f.filled == d.Sample.Rows-d.Sample.Bad && f.objects == 0 && f.words <= f.filled && f.MediaKind() == ""
@@ -380,10 +388,10 @@ func (d *Draft) chooseKey(wanted string) error {
 // endings are what the output's name has behind that of the input, by kind.
 var endings = map[string]string{Classify: "labels", Summarize: "summaries", Extract: "data", Prompt: "answers", Raw: "answers"}
 
-// freeOutput returns the path of an output beside the input, which is not there yet.
+// freeOutput returns the path of an output beside the input, which is not there yet. Beside the
+// files of a folder or a glob it would be one of them itself.
 func (d *Draft) freeOutput() string {
-	input := d.Sample.Files[0]
-	dir, name := filepath.Split(input)
+	dir, name := filepath.Split(d.Sample.Files[0])
 	compression := ""
 	if ext := strings.ToLower(filepath.Ext(name)); ext == ".gz" || ext == ".zst" {
 		compression = name[len(name)-len(ext):]
@@ -391,12 +399,28 @@ func (d *Draft) freeOutput() string {
 	}
 	ext := filepath.Ext(name)
 	name = strings.TrimSuffix(name, ext)
-	switch strings.ToLower(ext) {
-	case ".csv", ".tsv", ".parquet", ".jsonl":
-	case ".json", ".ndjson":
+	switch {
+	case d.Sample.Reads.FilesAsRows():
+		ext, compression = ".csv", ""
+	case slices.Contains([]string{".csv", ".tsv", ".parquet", ".jsonl"}, strings.ToLower(ext)):
+	case slices.Contains([]string{".json", ".ndjson"}, strings.ToLower(ext)):
 		ext = ".jsonl"
 	default:
 		ext = "." + cmp.Or(strings.ToLower(d.Sample.Reads.InputFormat), "csv")
+	}
+	isInput := func(dir string) bool {
+		path := filepath.Join(dir, name+"-"+endings[d.Kind]+ext+compression)
+		return slices.ContainsFunc(d.Sample.Reads.Input, func(in string) bool { return reader.Matches(in, path) })
+	}
+	for range maxDepthOfFiles {
+		if !isInput(dir) {
+			break
+		}
+		if dir = filepath.Clean(dir); dir == "." || filepath.Base(dir) == ".." {
+			dir = filepath.Join(dir, "..")
+		} else {
+			name, dir = filepath.Base(dir), filepath.Dir(dir)
+		}
 	}
 	for n := 1; ; n++ {
 		number := ""
@@ -409,6 +433,9 @@ func (d *Draft) freeOutput() string {
 		}
 	}
 }
+
+// maxDepthOfFiles is how many folders an output is moved up.
+const maxDepthOfFiles = 50
 
 // trialOutput returns the path of another output, of the same format, for answers that are
 // made up.

@@ -1,6 +1,7 @@
 package draft
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,27 +19,16 @@ import (
 // which encoding they are, what separates their fields, and what escapes quotes. A run decodes
 // nothing by a guess. A draft may, since it writes the guess down for a person to read.
 
-// filesOf returns the files that paths and globs name. A glob that names none is left out, since
-// opening the input says what is wrong with it.
-func filesOf(paths []string) (files []string) {
-	for _, p := range paths {
-		if _, err := os.Lstat(p); err == nil {
-			files = append(files, p)
-			continue
-		}
-		names, _ := filepath.Glob(p) // a bad pattern names nothing
-		files = append(files, names...)
-	}
-	return files
-}
-
 // textSources returns the text files of an input, and the format of each.
 func textSources(s *spec.Spec) (sources []textfile.Source, formats []string) {
 	encoding, err := textfile.FindEncoding(s.Encoding)
 	if err != nil {
 		return nil, nil // opening the input says so
 	}
-	for _, path := range filesOf(s.Input) {
+	for i, path := range s.InputFiles() {
+		if i == maxFiles && s.FilesAsRows() {
+			break
+		}
 		info, err := os.Stat(path)
 		if err != nil || !info.Mode().IsRegular() {
 			continue
@@ -69,6 +59,9 @@ func (s *Sample) guessEncoding() {
 		if err != nil {
 			return
 		}
+		if s.Reads.FilesAsRows() && (bytes.IndexByte(l.Head, 0) >= 0 || bytes.HasPrefix(l.Head, []byte("%PDF-"))) {
+			continue // no text
+		}
 		if l.Guess == "" {
 			inUTF8 = inUTF8 || l.Encoding.Name() == "utf-8" && !isASCII(l.Head)
 			continue
@@ -97,6 +90,9 @@ func isASCII(text []byte) bool {
 // findDelimiter sets what separates the fields, if the files show another character than their
 // format's own. It sets none if the files differ.
 func (s *Sample) findDelimiter() {
+	if s.Reads.FilesAsRows() {
+		return
+	}
 	wish, err := textfile.NewWish(s.Reads.Delimiter, s.Reads.Escape, s.Reads.Quotes, s.Reads.NoQuotes)
 	if err != nil || wish.Comma != 0 {
 		return

@@ -14,9 +14,9 @@ func Meaning(key string) string { return meanings[key].text }
 
 // meanings are those of all keys.
 var meanings = map[string]meaning{
-	"input": {text: `The table to read: a path, a glob, or a list of these. "-" is stdin. JSONL, CSV, TSV and Parquet are read, also through .gz and .zst.`,
-		examples: []any{"reviews.csv", []string{"2026-*.jsonl.gz", "extra.parquet"}}},
-	"input_format": {text: "The format of the input, where its extension does not say it.", none: "by the extension"},
+	"input": {text: `The table to read: a path, a folder, a glob, or a list of these. "-" is stdin. JSONL, CSV, TSV and Parquet are read, also through .gz and .zst.`,
+		examples: []any{"reviews.csv", []string{"2026-*.jsonl.gz", "extra.parquet"}, "lake/"}},
+	"input_format": {text: "The format of the input, where its extension does not say it. With files, each file is a row.", none: "by the extension"},
 	"quotes":       {text: "Fields of a TSV file are in quotes, as in CSV.", none: "only if its column names are", fallback: false},
 	"delimiter":    {text: "The character between the fields of CSV and TSV inputs, or its name.", none: "what the files show", examples: []any{";", "tab", "|"}},
 	"encoding":     {text: "The encoding of text inputs.", none: "UTF-8, or what a byte order mark says", examples: []any{"windows-1252", "utf-16le", "shift_jis"}},

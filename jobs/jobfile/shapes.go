@@ -30,10 +30,10 @@ const (
 
 // shapes returns the schemas of the keys whose types do not say all.
 func shapes() map[string]object {
-	format := inAnyCase("jsonl", "csv", "tsv", "parquet")
+	tables := []string{"jsonl", "csv", "tsv", "parquet"}
 	delimiter := text().with("minLength", 1)
 	return map[string]object{
-		"input_format": format, "output_format": format,
+		"input_format": inAnyCase(append(tables, "files")...), "output_format": inAnyCase(tables...),
 		"delimiter": delimiter, "output_delimiter": delimiter,
 		"null":                oneOrMany(object{{"type", []string{"string", "number", "null"}}}), // null: NULL names that text
 		"endpoint":            anyOf(words("google", "vertex", "yescale", "gptproto", "sim"), pattern(address, "")),

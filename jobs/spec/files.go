@@ -11,7 +11,8 @@ import (
 )
 
 // MakePathsAbsolute makes the paths of the job's own files absolute, from the working folder.
-// The input "-" stays as it is. The output "-" becomes a file in the state folder, which
+// The input "-" stays as it is. Paths of files as rows are relative to the working folder, unless
+// the job says another media root. The output "-" becomes a file in the state folder, which
 // whoever runs the job copies to stdout when it is whole.
 func (s *Spec) MakePathsAbsolute() error {
 	if s.Output == "-" {
@@ -20,6 +21,9 @@ func (s *Spec) MakePathsAbsolute() error {
 			s.OutputFormat = fileformat.JSONL
 		}
 		s.Output = filepath.Join(s.State, "stdout") // of whatever format: the next run may ask for another
+	}
+	if s.FilesAsRows() && s.MediaRoot == "" {
+		s.MediaRoot = "."
 	}
 	var failed error
 	s.MapPaths(func(path string) string {
@@ -94,7 +98,9 @@ func (s *Spec) resolve(dir string) {
 	at(&s.APIKeyFile)
 	at(&s.Prices)
 	s.resolveSchema(at)
-	at(&s.MediaRoot)
+	if at(&s.MediaRoot); s.MediaRoot == "" && s.FilesAsRows() {
+		s.MediaRoot = dir
+	}
 	at(&s.Webhook.SecretFile)
 	for _, text := range s.texts() {
 		if file, ok := fileOf(*text); ok {

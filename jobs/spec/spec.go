@@ -11,8 +11,8 @@ import (
 // its default, which is none or false if the field does not say otherwise.
 type Spec struct {
 	// The rows, and where the output and the state go.
-	Input           List     `json:"input,omitempty"`            // paths, globs, or "-" for stdin; required
-	InputFormat     string   `json:"input_format,omitempty"`     // default: by the extension
+	Input           List     `json:"input,omitempty"`            // paths of files or folders, globs, or "-" for stdin; required
+	InputFormat     string   `json:"input_format,omitempty"`     // default: by the extension; "files" makes a row of each file
 	Quotes          bool     `json:"quotes,omitempty"`           // TSV has fields in quotes, as CSV does
 	Delimiter       string   `json:"delimiter,omitempty"`        // of CSV and TSV inputs: a character or its name; default: what the files show
 	Encoding        string   `json:"encoding,omitempty"`         // of text inputs; default: UTF-8, or what a byte order mark says
@@ -61,7 +61,7 @@ type Spec struct {
 	Request         map[string]any `json:"request,omitempty"`           // the API's own JSON, merged into each body
 	MaxOutputTokens int            `json:"max_output_tokens,omitempty"` // of one answer; 0 sets no bound
 	Media           MediaColumns   `json:"media,omitempty"`
-	MediaRoot       string         `json:"media_root,omitempty"`   // the folder that holds the media; default: that of the row's input file
+	MediaRoot       string         `json:"media_root,omitempty"`   // the folder that holds the media; default: that of the row's input file, and for files as rows the job file's, or the working folder
 	MediaDelete     bool           `json:"media_delete,omitempty"` // delete uploads when the job has finished
 	Stream          bool           `json:"stream,omitempty"`       // call streamGenerateContent
 
@@ -144,6 +144,9 @@ func (s *Spec) JobDir() string {
 		}
 		return r
 	}, filepath.Base(s.Input[0]))
+	if name == "." || name == ".." {
+		name = "folder"
+	}
 	return StateDirOf(name + ".stdout")
 }
 

@@ -18,8 +18,29 @@ func ReaderConfig(s *Spec, paths []string) reader.Config {
 	shard, _ := s.ShardOf() // Check has looked at it
 	return reader.Config{
 		Paths: paths, Shard: shard, Format: s.InputFormat, MaxRowBytes: s.MaxRowBytes,
-		Quotes: s.Quotes, NoQuotes: s.NoQuotes, Delimiter: s.Delimiter, Escape: s.Escape, Null: s.Null, Encoding: s.Encoding,
+		Root: s.filesRoot(), Quotes: s.Quotes, NoQuotes: s.NoQuotes, Delimiter: s.Delimiter, Escape: s.Escape, Null: s.Null, Encoding: s.Encoding,
 	}
+}
+
+// InputFiles returns the files that the input stands for. A path that stands for none is left
+// out: opening the input says what is wrong with it.
+func (s *Spec) InputFiles() (files []string) {
+	for _, path := range s.Input {
+		found, _ := reader.Expand(path, s.InputFormat)
+		files = append(files, found...)
+	}
+	return files
+}
+
+// FilesAsRows reports whether each file of the input is a row.
+func (s *Spec) FilesAsRows() bool { return strings.EqualFold(s.InputFormat, fileformat.Files) }
+
+// filesRoot returns the folder that the paths of files as rows are relative to.
+func (s *Spec) filesRoot() string {
+	if !s.FilesAsRows() {
+		return ""
+	}
+	return s.MediaRoot
 }
 
 // StdinFormat returns the format of stdin, or "" if its first bytes are to tell. What has
@@ -48,6 +69,16 @@ func CheckText(s *Spec) error {
 	}
 	if fileformat.IsAddress(s.Output) {
 		return Errorf("write a file, and send that there", "the output %s is an address", s.Output)
+	}
+	if s.FilesAsRows() {
+		if slices.Contains(s.Input, "-") {
+			return Errorf("name files, a folder or a glob", "stdin is no file, and with --input-format files each file is a row")
+		}
+		for flag, given := range map[string]bool{"--delimiter": s.Delimiter != "", "--escape": s.Escape != "", "--quotes": s.Quotes, "--no-quotes": s.NoQuotes} {
+			if given {
+				return Errorf("leave one of them out", "%s says how tables are read, and with --input-format files each file is a row", flag)
+			}
+		}
 	}
 	if _, err := textfile.NewWish(s.Delimiter, s.Escape, s.Quotes, s.NoQuotes); err != nil {
 		return &Error{Err: err}

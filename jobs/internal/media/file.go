@@ -32,6 +32,21 @@ func (m *Parts) file(row *batch.Row, c column, name string) (medium, error) {
 	if err != nil {
 		return medium{}, err
 	}
+	return m.inRoot(c, root, local)
+}
+
+// rowFile returns the file that the row is. Who names a file, or a folder with a link to it,
+// means that it is sent.
+func (m *Parts) rowFile(row *batch.Row, c column) (medium, error) {
+	path, err := filepath.EvalSymlinks(row.Source)
+	if err != nil {
+		path = row.Source // opening it says what is wrong
+	}
+	return m.inRoot(c, filepath.Dir(path), filepath.Base(path))
+}
+
+// inRoot returns the medium in a file, whose path is relative to a root.
+func (m *Parts) inRoot(c column, root, local string) (medium, error) {
 	k, err := m.files.look(root, local)
 	if err != nil {
 		return medium{}, err

@@ -31,7 +31,9 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/internal/store"
 	"github.com/genbatch/genbatch/jobs/spec"
+	"github.com/genbatch/genbatch/reader"
 )
 
 // A Config says where media stand in rows, and for which requests they are.
@@ -39,6 +41,7 @@ type Config struct {
 	Columns []spec.MediaColumn // at least one
 	Root    string             // the folder that paths are relative to; that of each row's input if empty
 	Stdin   bool               // an input is stdin, which has no folder
+	Files   bool               // each file of the input is a row, and its column path names it
 
 	// The estimate of tokens depends on these.
 	Model      string // empty if each row names its own
@@ -52,6 +55,7 @@ type Parts struct {
 	columns  []column
 	root     string
 	stdin    bool
+	areRows  bool // as Config.Files
 	files    fileCache
 	estimate estimator
 
@@ -68,7 +72,7 @@ type column struct {
 // with s is a *spec.Error.
 func Of(s *spec.Spec) (*Parts, error) {
 	switch {
-	case len(s.Media) == 0 && s.MediaRoot != "":
+	case len(s.Media) == 0 && s.MediaRoot != "" && !s.FilesAsRows():
 		return nil, spec.Errorf("name the columns with --media COLUMN, or media: in the job file", "media_root is given, and no column with media")
 	case len(s.Media) == 0:
 		return nil, nil
@@ -78,14 +82,14 @@ func Of(s *spec.Spec) (*Parts, error) {
 	config := apijson.Config(s.Request)
 	resolution, _ := apijson.Field(config, "mediaResolution").(string)
 	return New(Config{
-		Columns: s.Media, Root: s.MediaRoot, Stdin: slices.Contains(s.Input, "-"),
+		Columns: s.Media, Root: s.MediaRoot, Stdin: slices.Contains(s.Input, "-"), Files: s.FilesAsRows(),
 		Model: s.Model, Resolution: resolution,
 	})
 }
 
 // New returns the Parts of a job. What is wrong with c is a *spec.Error.
 func New(c Config) (*Parts, error) {
-	m := &Parts{root: c.Root, stdin: c.Stdin, estimate: newEstimator(c.Model, c.Resolution)}
+	m := &Parts{root: c.Root, stdin: c.Stdin, areRows: c.Files, estimate: newEstimator(c.Model, c.Resolution)}
 	for _, col := range c.Columns {
 		switch {
 		case col.Column == "":
@@ -151,7 +155,7 @@ func (m *Parts) Add(row *batch.Row, body []byte) ([]byte, []batch.Media, int, er
 	)
 	for _, c := range m.columns {
 		v, _ := row.Value(c.Column) // a JSONL row that lacks it has none, as with null
-		list, err := m.cell(row, c, v)
+		list, err := m.of(row, c, v)
 		if err != nil {
 			return nil, nil, 0, fmt.Errorf("%s: %w", c.Column, err)
 		}
@@ -172,6 +176,15 @@ func (m *Parts) Add(row *batch.Row, body []byte) ([]byte, []batch.Media, int, er
 	}
 	body, err := withParts(body, parts)
 	return body, media, total, err
+}
+
+// of returns the media of a cell. The path of a file that is the row needs no looking for, and is
+// never anything else, whatever it is called.
+func (m *Parts) of(row *batch.Row, c column, v any) ([]medium, error) {
+	if m.areRows && c.Column == reader.PathColumn && v != nil && !store.IsAddress(row.Source) {
+		return single(m.rowFile(row, c))
+	}
+	return m.cell(row, c, v)
 }
 
 // fileData returns the member of a part that names a file which the API finds itself.

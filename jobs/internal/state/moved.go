@@ -3,9 +3,11 @@ package state
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/genbatch/genbatch/jobs/spec"
+	"github.com/genbatch/genbatch/reader"
 )
 
 // This file finds a job's files when its folder is not where it was.
@@ -63,8 +65,8 @@ func exists(path string) bool {
 	if _, err := os.Lstat(path); err == nil {
 		return true
 	}
-	matches, err := filepath.Glob(path)
-	return err == nil && len(matches) > 0
+	files, err := reader.Expand(path, "")
+	return err == nil && !slices.Equal(files, []string{path})
 }
 
 // relative returns a path as seen from the folder that holds the state folder, if it is

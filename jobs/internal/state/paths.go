@@ -1,12 +1,12 @@
 package state
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs/spec"
+	"github.com/genbatch/genbatch/reader"
 )
 
 // CheckPaths refuses a job whose inputs, output and folder get in each other's way.
@@ -23,7 +23,7 @@ func (f *Folder) CheckPaths(patterns, paths []string) error {
 		}
 		// The next run would take this one's output for input. A pattern that is itself
 		// the name of a file stands for that file alone.
-		if _, err := os.Lstat(pattern); err != nil && (matches(pattern, f.Output) || matches(pattern, target)) {
+		if reader.Matches(pattern, f.Output) || reader.Matches(pattern, target) {
 			return spec.Errorf("write it to another folder, or give it another extension", "the output %s is one of the files that the input %s matches", f.Output, pattern)
 		}
 		if within(f.Dir, pattern) {
@@ -66,13 +66,6 @@ func (f *Folder) CheckOther(path string, inputs []string) error {
 		}
 	}
 	return err
-}
-
-// matches reports whether a path is one that the pattern of an input matches. The reader
-// has found the pattern to be valid.
-func matches(pattern, path string) bool {
-	ok, _ := filepath.Match(pattern, path)
-	return ok
 }
 
 // keepsStdout reports whether an output is what goes to stdout, kept in the folder dir.

@@ -20,10 +20,10 @@ const peekRows = 1000
 // columnNames returns the names of an input's columns: those of its headers and schemas,
 // and those of its first rows if that is not all.
 func columnNames(in *reader.Input) (names []string, err error) {
-	for _, c := range in.Columns() {
-		names = append(names, c.Name)
-	}
 	if in.KnownColumns() {
+		for _, c := range in.Columns() {
+			names = append(names, c.Name)
+		}
 		return names, nil
 	}
 	var u reader.Union
@@ -37,7 +37,7 @@ func columnNames(in *reader.Input) (names []string, err error) {
 			break
 		}
 	}
-	for _, c := range u.Columns() {
+	for _, c := range append(u.Columns(), in.Columns()...) {
 		if !slices.Contains(names, c.Name) {
 			names = append(names, c.Name)
 		}

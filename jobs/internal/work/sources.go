@@ -30,16 +30,16 @@ func Sources(l *List) func(map[batch.ID]bool) (map[batch.ID]*batch.Row, error) {
 	}
 }
 
-// Typed returns the columns of a list with the types that all their values have: String for
-// the cells of a single CSV or TSV file in which nothing stands for null, and else JSON, which
-// may be anything.
-func Typed(l *List, hasNulls bool) []batch.Column {
-	isText := l.Input.KnownColumns() && len(l.Input.Paths()) == 1 && !hasNulls
+// Typed returns the columns of a list with the types that all their values have: those of the
+// cells of a single CSV or TSV file, and of a single file that is a row, as far as none is null.
+// The others have the type JSON, which may be anything.
+func Typed(l *List) []batch.Column {
+	isOne := l.Input.KnownColumns() && len(l.Input.Paths()) == 1
 	of := l.Input.Columns()
 	var columns []batch.Column
 	for _, name := range l.names {
 		c := batch.Column{Name: name, Type: batch.JSON}
-		if i := slices.IndexFunc(of, func(c batch.Column) bool { return c.Name == name }); isText && i >= 0 && of[i].Native == nil {
+		if i := slices.IndexFunc(of, func(c batch.Column) bool { return c.Name == name }); isOne && i >= 0 && of[i].Native == nil && !l.Input.MayBeNull(name) {
 			c.Type = of[i].Type
 		}
 		columns = append(columns, c)

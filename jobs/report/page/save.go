@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs"
@@ -67,16 +68,5 @@ func isNeeded(s *jobs.Spec, path string) bool {
 	if durable.IsSame(path, s.Output) || durable.IsSame(filepath.Dir(path), s.StateDir()) {
 		return true
 	}
-	for _, input := range s.Input {
-		files, err := filepath.Glob(input)
-		if err != nil {
-			files = nil // the pattern is none
-		}
-		for _, file := range append(files, input) {
-			if durable.IsSame(path, file) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(append(s.InputFiles(), s.Input...), func(file string) bool { return durable.IsSame(path, file) })
 }

@@ -236,7 +236,7 @@ func Matches(input, path string) bool {
 	if isFolder(input) {
 		return holds(input, path)
 	}
-	if !strings.ContainsAny(input, wildcards) {
+	if !strings.ContainsAny(input, wildcards) || store.Exists(input) {
 		return false
 	}
 	g, err := newGlob(input)

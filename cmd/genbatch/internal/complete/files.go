@@ -35,6 +35,14 @@ func isTable(name string) bool {
 	return err == nil
 }
 
+// inputs returns the files that can be an input: tables, or any file where each is a row.
+func (l *line) inputs() []Candidate {
+	if given := l.given["input-format"]; len(given) > 0 && strings.EqualFold(given[len(given)-1], fileformat.Files) {
+		return l.list(l.current, anyName)
+	}
+	return l.list(l.current, isTable)
+}
+
 // list returns what lies in the folder that a path which is being typed begins with. Names
 // that begin with a dot, and state folders, are there only if one begins to type them.
 func (l *line) list(path string, accept func(name string) bool) (list []Candidate) {

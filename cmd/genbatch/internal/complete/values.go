@@ -24,7 +24,7 @@ func kinds() map[string]func(*line) []Candidate {
 		"PATH":               files(anyName),
 		"FILE":               files(anyName),
 		"DIR":                files(noName),
-		"INPUT":              files(isTable),
+		"INPUT":              (*line).inputs,
 		"JOB.yaml":           files(args.IsJobFile),
 		"OUTPUT":             (*line).outputArgument,
 		"JOB.yaml or OUTPUT": (*line).jobArgument,
@@ -41,7 +41,8 @@ func kinds() map[string]func(*line) []Candidate {
 		"LABEL=TEXT":         (*line).descriptions,
 		"PATH=TEMPLATE":      (*line).settings,
 
-		"--input":            files(isTable),
+		"--input":            (*line).inputs,
+		"--input-format":     fixed(inputFormats),
 		"--output":           files(isTable),
 		"--examples":         files(isTable),
 		"--schema":           files(ending(".json")),
@@ -90,6 +91,8 @@ var (
 		{Value: "jsonl", Note: "one JSON object a line"}, {Value: "csv", Note: "values with commas between"},
 		{Value: "tsv", Note: "values with tabs between"}, {Value: "parquet", Note: "Apache Parquet"},
 	}
+	inputFormats = append(slices.Clone(formats), Candidate{Value: "files", Note: "each file is a row"})
+
 	levels = []Candidate{
 		{Value: "debug", Note: "everything"}, {Value: "info", Note: "what happens"},
 		{Value: "warn", Note: "what may be wrong"}, {Value: "error", Note: "what is wrong"},
