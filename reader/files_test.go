@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf16"
+
+	"github.com/genbatch/genbatch/batch"
 )
 
 // A file is a row, with its text if it holds one.
@@ -148,4 +150,46 @@ func TestFilesGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	compare(t, lines(rows), []string{`1: path=string("a.txt") text=string("a") size=int64(1)`, `1: ERR  no such file or directory`, `1: path=string("c.txt") text=string("c") size=int64(1)`})
+}
+
+// Each file that is a row belongs to one shard, also an empty one, and what folders say is the
+// same in all shards.
+func TestFilesInShards(t *testing.T) {
+	files := map[string]string{"k=1/packed.txt.gz": gzipped("packed"), "k=x/none.txt": "", "k=1/none.txt": "", "k=2/long.txt": strings.Repeat("long ", 1000)}
+	for i := range 30 {
+		files[fmt.Sprintf("k=%d/%d.txt", i%3, i)] = strings.Repeat("x", i*i)
+	}
+	for _, set := range []map[string]string{files, {"a": ""}, {"a": "", "b": ""}} {
+		dir := tree(t, set)
+		whole, err := all(open(t, Config{Format: "files", Root: dir}, dir))
+		if err != nil || len(whole) != len(set) {
+			t.Fatal(len(whole), err)
+		}
+		want := lines(whole)
+		for _, count := range []int{1, 2, 3, 7, 50} {
+			var got []string
+			for i := range count {
+				in := open(t, Config{Format: "files", Root: dir, Shard: Shard{i + 1, count}}, dir)
+				rows, err := all(in)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, lines(rows)...)
+				for p, err := range in.Placed(count) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					is := slices.Contains(lines(rows), lines([]batch.Row{p.Row})[0])
+					if is != (p.Shard == i+1) {
+						t.Errorf("%s is placed in shard %d of %d, and in shard %d: %t", p.Source, p.Shard, count, i+1, is)
+					}
+				}
+			}
+			slices.Sort(got)
+			sorted := slices.Sorted(slices.Values(want))
+			if !slices.Equal(got, sorted) {
+				t.Errorf("%d shards have %d rows:\n%q,\nwant\n%q", count, len(got), got, sorted)
+			}
+		}
+	}
 }

@@ -282,6 +282,70 @@ func TestFreeOutput(t *testing.T) {
 	}
 }
 
+// Beside the files of a folder, or of a glob, an output would be one of them.
+func TestFreeOutputOfFolders(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"data/lake/year=2025/part-0.jsonl", "data/lake/year=2026/part-1.jsonl"} {
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(lines("", `{"id":"r%d","body":"`+prose+`"}`+"\n", 5)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for input, want := range map[string]string{
+		"data/lake": "data/lake-answers.jsonl", "data/lake/": "data/lake-answers.jsonl", "data": "data-answers.jsonl", "data/lake/**/*.jsonl": "data/lake-answers.jsonl",
+		".": "../data-answers.jsonl", "data/lake/year=2025/part-?.jsonl": "data/lake/year=2025/part-0-answers.jsonl", "data/lake/*/p*.jsonl": "data/lake/year=2025-answers.jsonl",
+	} {
+		s, err := Look(spec.Spec{Input: spec.List{input}})
+		if err != nil {
+			t.Errorf("%s: %v", input, err)
+			continue
+		}
+		d, err := Propose(s, Wishes{Kind: Prompt}, price.Default(), time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if filepath.ToSlash(d.Output) != want {
+			t.Errorf("%s: the output is %s, want %s", input, d.Output, want)
+		}
+	}
+}
+
+// Of files that are rows, the text is asked about, or pictures are sent, and the path names rows.
+func TestFilesAsRows(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 6 {
+		for name, content := range map[string]string{
+			fmt.Sprintf("mails/%d.eml", i):    "Subject: caf\xe9 " + strings.Repeat("gar\xe7on pr\xe8s d'ici ", 30) + fmt.Sprint(i),
+			fmt.Sprintf("pictures/%d.png", i): "\x89PNG\r\n\x1a\n\x00\x00" + fmt.Sprint(i),
+		} {
+			path := filepath.Join(dir, name)
+			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for name, want := range map[string]string{
+		"mails": "summarize [{{.text}}] [] path mails-summaries.csv windows-1252", "pictures": "prompt [] [path] path pictures-answers.csv ",
+	} {
+		s, err := Look(spec.Spec{Input: spec.List{filepath.Join(dir, name)}, InputFormat: "files"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := Propose(s, Wishes{}, price.Default(), time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(d.Kind, " ", d.Text, " ", d.Media, " ", d.Key, " ", filepath.Base(d.Output), " ", s.Reads.Encoding); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+}
+
 // A retired model is never proposed, on any day, and never passed over in silence.
 func TestModel(t *testing.T) {
 	path := table(t, "in.csv", lines("id,body\n", "r%d,"+prose+"\n", 5))

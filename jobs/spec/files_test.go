@@ -93,6 +93,36 @@ func TestMakePathsAbsolute(t *testing.T) {
 	}
 }
 
+// The paths of files that are rows are relative to the folder from which they were named.
+func TestRootOfFilesAsRows(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	for _, tt := range []struct {
+		format, root, jobFile string
+		want                  string
+	}{
+		{"files", "", "", "."}, {"FILES", "", "sub/job.yaml", "sub"}, {"files", "media", "", "media"}, {"files", "media", "sub/job.yaml", "sub/media"}, {"csv", "", "sub/job.yaml", ""},
+	} {
+		s := Spec{Input: List{"a/*.eml"}, InputFormat: tt.format, MediaRoot: tt.root, Output: "out.csv"}
+		if tt.jobFile != "" {
+			s.resolve(filepath.Dir(tt.jobFile))
+		}
+		if err := s.MakePathsAbsolute(); err != nil {
+			t.Fatal(err)
+		}
+		want := ""
+		if tt.want != "" {
+			want = filepath.Join(dir, filepath.FromSlash(tt.want))
+		}
+		if s.MediaRoot != want {
+			t.Errorf("%+v: the root is %s", tt, s.MediaRoot)
+		}
+		if got := ReaderConfig(&s, s.Input).Root; got != want {
+			t.Errorf("%+v: the reader's root is %s", tt, got)
+		}
+	}
+}
+
 func TestCheckExamples(t *testing.T) {
 	if err := CheckExamples(1000, 1<<20); err != nil {
 		t.Error(err)

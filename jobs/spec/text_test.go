@@ -11,18 +11,20 @@ func TestCheckText(t *testing.T) {
 		set  func(*Spec)
 		want string
 	}{
-		"delimiter":        {func(s *Spec) { s.Delimiter = "::" }, "has several characters"},
-		"output delimiter": {func(s *Spec) { s.OutputDelimiter = "x" }, "output_delimiter: the delimiter cannot be"},
-		"escape":           {func(s *Spec) { s.Escape = "bs" }, "write backslash"},
-		"quotes":           {func(s *Spec) { s.Quotes, s.NoQuotes = true, true }, "contradict each other"},
-		"encoding":         {func(s *Spec) { s.Encoding = "shift_jsi" }, "did you mean shift_jis?"},
-		"ANSI":             {func(s *Spec) { s.Encoding = "ansi" }, "windows-1252 in western Europe"},
-		"null":             {func(s *Spec) { s.Null = List{"ok", `"x"`} }, "null is"},
-		"sheet":            {func(s *Spec) { s.Input = List{"https://docs.google.com/spreadsheets/d/e/2PACX-1v/pubhtml?gid=3"} }, "curl -fL -o sheet.csv 'https://docs.google.com/spreadsheets/d/e/2PACX-1v/pub?output=csv&gid=3'"},
-		"drive":            {func(s *Spec) { s.Input = List{"https://drive.google.com/file/d/1x-Y/view?usp=sharing"} }, "https://drive.google.com/uc?export=download&id=1x-Y"},
-		"page":             {func(s *Spec) { s.Input = List{"https://example.com/"} }, "curl -fL -o table.csv https://example.com/"},
-		"bucket":           {func(s *Spec) { s.Input = List{"gs://b/a.jsonl"} }, "gcloud storage cp gs://b/a.jsonl a.jsonl"},
-		"output":           {func(s *Spec) { s.Output = "gs://b/a.jsonl" }, "the output gs://b/a.jsonl is an address"},
+		"delimiter":         {func(s *Spec) { s.Delimiter = "::" }, "has several characters"},
+		"output delimiter":  {func(s *Spec) { s.OutputDelimiter = "x" }, "output_delimiter: the delimiter cannot be"},
+		"escape":            {func(s *Spec) { s.Escape = "bs" }, "write backslash"},
+		"quotes":            {func(s *Spec) { s.Quotes, s.NoQuotes = true, true }, "contradict each other"},
+		"encoding":          {func(s *Spec) { s.Encoding = "shift_jsi" }, "did you mean shift_jis?"},
+		"ANSI":              {func(s *Spec) { s.Encoding = "ansi" }, "windows-1252 in western Europe"},
+		"null":              {func(s *Spec) { s.Null = List{"ok", `"x"`} }, "null is"},
+		"sheet":             {func(s *Spec) { s.Input = List{"https://docs.google.com/spreadsheets/d/e/2PACX-1v/pubhtml?gid=3"} }, "curl -fL -o sheet.csv 'https://docs.google.com/spreadsheets/d/e/2PACX-1v/pub?output=csv&gid=3'"},
+		"drive":             {func(s *Spec) { s.Input = List{"https://drive.google.com/file/d/1x-Y/view?usp=sharing"} }, "https://drive.google.com/uc?export=download&id=1x-Y"},
+		"page":              {func(s *Spec) { s.Input = List{"https://example.com/"} }, "curl -fL -o table.csv https://example.com/"},
+		"bucket":            {func(s *Spec) { s.Input = List{"gs://b/a.jsonl"} }, "gcloud storage cp gs://b/a.jsonl a.jsonl"},
+		"files of stdin":    {func(s *Spec) { s.InputFormat, s.Input = "Files", List{"a.eml", "-"} }, "stdin is no file"},
+		"files with quotes": {func(s *Spec) { s.InputFormat, s.NoQuotes = "files", true }, "--no-quotes says how tables are read"},
+		"output":            {func(s *Spec) { s.Output = "gs://b/a.jsonl" }, "the output gs://b/a.jsonl is an address"},
 	} {
 		s := Spec{Input: List{"a.csv"}, Output: "b.csv", Model: "m", Prompt: "{{.a}}"}
 		if err := s.Check(); err != nil {

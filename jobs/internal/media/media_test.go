@@ -326,3 +326,43 @@ func FuzzMediaCell(f *testing.F) {
 		}
 	})
 }
+
+// A file that is a row is found by the row, whatever its path looks like, and wherever the root
+// is.
+func TestFilesAsRows(t *testing.T) {
+	dir := t.TempDir()
+	names := []string{"files/abc", "[1].png", "data:,x", ".hidden.png", " blank .png", "https:/x.png", "aGVsbG8gd29ybGQ"}
+	for i, name := range names {
+		data := jobtest.Picture(t, uint8(i), 4, 4)
+		jobtest.WriteFile(t, dir, name, data)
+		c := Config{Columns: []spec.MediaColumn{{Column: "path"}}, Root: t.TempDir(), Files: true}
+		text, media, _, err := cellParts(t, c, filepath.Join(dir, name), map[string]any{"path": name})
+		if err != nil || len(media) != 1 || !strings.Contains(text, jobtest.SHA256Of(data)) {
+			t.Errorf("%s: %v, %v", name, media, err)
+			continue
+		}
+		f, err := openContent(&media[0])
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		f.Close()
+	}
+	// A link was followed to read the file, and is to send it.
+	elsewhere := t.TempDir()
+	data := jobtest.Picture(t, 9, 4, 4)
+	jobtest.WriteFile(t, elsewhere, "real.png", data)
+	link := filepath.Join(dir, "link.png")
+	if err := os.Symlink(filepath.Join(elsewhere, "real.png"), link); err != nil {
+		t.Skip(err)
+	}
+	c := Config{Columns: []spec.MediaColumn{{Column: "path"}}, Files: true}
+	if text, _, _, err := cellParts(t, c, link, map[string]any{"path": "link.png"}); err != nil || !strings.Contains(text, jobtest.SHA256Of(data)) {
+		t.Errorf("a link: %v", err)
+	}
+	// Other columns are as in tables.
+	c.Columns[0].Column = "photo"
+	if _, _, _, err := cellParts(t, c, link, map[string]any{"photo": "../x.png"}); err == nil {
+		t.Error("another column leads out of the folder")
+	}
+}

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -22,6 +23,12 @@ func TestCheckPaths(t *testing.T) {
 	for _, name := range []string{"in.jsonl", "odd[1].jsonl"} {
 		write(t, filepath.Join(dir, name), "")
 	}
+	for _, name := range []string{"lake", "lake/sub"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, filepath.Join(dir, "lake", "in.jsonl"), "")
 	for _, tt := range []struct {
 		name          string
 		output, state string
@@ -39,6 +46,13 @@ func TestCheckPaths(t *testing.T) {
 		{"a pattern in the folder", "out.csv", "s", at("s/*.jsonl"), nil, "stands in the state folder"},
 		{"the output in the folder", "s/out.csv", "s", at("in.jsonl"), at("in.jsonl"), "stands in the state folder"},
 		{"the output is the folder", "s", "s", at("in.jsonl"), at("in.jsonl"), "stands in the state folder"},
+		{"a folder with the output", "lake/out.csv", "s", at("lake"), at("lake/in.jsonl"), "is one of the files that the input"},
+		{"a folder with the output far below", "lake/sub/out.csv", "s", at("lake"), at("lake/in.jsonl"), "is one of the files that the input"},
+		{"a folder with an output that is hidden in it", "lake/_out/out.csv", "s", at("lake"), at("lake/in.jsonl"), ""},
+		{"a folder beside the output", "lake2/out.csv", "s", at("lake"), at("lake/in.jsonl"), ""},
+		{"a pattern of any depth", "lake/sub/out.csv", "s", at("lake/**/*.csv"), at("lake/in.jsonl"), "is one of the files that the input"},
+		{"a pattern of any depth, for other files", "lake/sub/out.csv", "s", at("lake/**/*.jsonl"), at("lake/in.jsonl"), ""},
+		{"a pattern that matches folders alone", "lake/sub/out.csv", "s", at("la*"), at("lake/in.jsonl"), "is one of the files that the input"},
 		{"a folder whose name begins alike", "s2/out.csv", "s", at("s3/in.jsonl"), nil, ""},
 		{"a folder that begins with dots", "..s/out.csv", "s", at("in.jsonl"), nil, ""},
 	} {
