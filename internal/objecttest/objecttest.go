@@ -1,8 +1,10 @@
-// Package objecttest has an object store in memory for tests.
+// Package objecttest has an object store in memory for tests. [Conform] tests an
+// implementation of [objects.Bucket] against its contract.
 package objecttest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -143,8 +145,11 @@ func (b *Bucket) Write(ctx context.Context, key string, r io.Reader, o objects.W
 		return objects.Info{}, err
 	}
 	data, err := io.ReadAll(r)
-	if err != nil {
+	if err = cmp.Or(err, ctx.Err()); err != nil {
 		return objects.Info{}, err
+	}
+	if o.Size != 0 && o.Size != int64(len(data)) {
+		return objects.Info{}, fmt.Errorf("%s was to have %d bytes, and has %d", key, o.Size, len(data))
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
