@@ -23,6 +23,9 @@ var dependencies = map[string][]string{
 	"golang.org/x/text":                {"internal/textfile", "jobs/eval", "jobs/spec", "jobs/internal/prompt"},
 	"golang.org/x/time":                {"jobs/internal/critic/critic.go"},
 
+	// The signatures, credentials and answers of S3. Amazon's own SDK is five times as large.
+	"github.com/minio/minio-go/v7": {"objects/s3"},
+
 	// Cloud Storage, where Vertex AI reads batches: a protocol of its own, with resumed
 	// uploads, retries and checksums.
 

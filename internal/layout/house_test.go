@@ -182,8 +182,14 @@ var house = []floor{
 	{"files and objects", []room{
 		{"internal/store", []string{"objects"}},
 	}},
+	{"their drivers", []room{
+		{"objects/s3", []string{"objects", "objects/internal/transfer"}},
+	}},
 	{"object stores", []room{
 		{"objects", nil},
+	}},
+	{"connections to them", []room{
+		{"objects/internal/transfer", nil},
 	}},
 	{"ground", []room{
 		{"internal/apijson", nil},

@@ -34,37 +34,37 @@ func (c conformance) once(t *testing.T) {
 	c.holds(t, first, c.write(t, "once", first, objects.WriteOptions{New: true}))
 }
 
-// racers has several writers make the same new object. One of them does, and it holds what
-// that one wrote.
-func (c conformance) racers(t *testing.T) {
-	for _, race := range []struct{ writers, size int }{{32, 1000}, {4, 17 * mib}} {
-		key := fmt.Sprint("racers", race.size)
-		var winners atomic.Int32
-		var won []byte
-		var info objects.Info
-		var group sync.WaitGroup
-		start := make(chan struct{})
-		for i := range race.writers {
-			content := Random(race.size, byte(i))
-			group.Go(func() {
-				<-start
-				made, err := c.bucket.Write(t.Context(), c.prefix+key, plain(content), objects.WriteOptions{New: true})
-				switch {
-				case err == nil && winners.Add(1) == 1:
-					won, info = content, made
-				case err != nil && !errors.Is(err, fs.ErrExist):
-					t.Errorf("a writer that was late has the error %v", err)
-				}
-			})
-		}
-		close(start)
-		group.Wait()
-		if n := winners.Load(); n != 1 {
-			t.Errorf("%d of %d writers have made the object of %d bytes", n, race.writers, race.size)
-			continue
-		}
-		c.holds(t, won, info)
+func (c conformance) racers(t *testing.T)      { c.race(t, 32, 1000) }
+func (c conformance) largeRacers(t *testing.T) { c.race(t, 4, 17*mib) }
+
+// race has several writers make the same new object. One of them does, and it holds what that
+// one wrote.
+func (c conformance) race(t *testing.T, writers, size int) {
+	key := fmt.Sprint("race", size)
+	var winners atomic.Int32
+	var won []byte
+	var info objects.Info
+	var group sync.WaitGroup
+	start := make(chan struct{})
+	for i := range writers {
+		content := Random(size, byte(i))
+		group.Go(func() {
+			<-start
+			made, err := c.bucket.Write(t.Context(), c.prefix+key, plain(content), objects.WriteOptions{New: true})
+			switch {
+			case err == nil && winners.Add(1) == 1:
+				won, info = content, made
+			case err != nil && !errors.Is(err, fs.ErrExist):
+				t.Errorf("a writer that was late has the error %v", err)
+			}
+		})
 	}
+	close(start)
+	group.Wait()
+	if n := winners.Load(); n != 1 {
+		t.Fatalf("%d of %d writers have made the object", n, writers)
+	}
+	c.holds(t, won, info)
 }
 
 // replaced reads an object that another one has replaced. Stores that keep versions may give the
