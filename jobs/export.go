@@ -5,15 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"io/fs"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/internal/store"
 	"github.com/genbatch/genbatch/jobs/internal/output"
 	"github.com/genbatch/genbatch/jobs/internal/planner"
 	"github.com/genbatch/genbatch/jobs/internal/state"
 	"github.com/genbatch/genbatch/jobs/spec"
+	"github.com/genbatch/genbatch/objects"
 	"github.com/genbatch/genbatch/writer"
 )
 
@@ -41,8 +43,11 @@ func (j *Job) derive(ctx context.Context, to output.Target) (*Totals, writer.Sum
 // deriveOwn writes the job's own output, which is only ever written whole: every row,
 // and none of them pending. Else the error is output.ErrPending. A file that is not the
 // job's is replaced only by force: it may have appeared during the run.
-func (j *Job) deriveOwn(ctx context.Context, format string, force bool) (*Totals, writer.Sum, error) {
-	return j.derive(ctx, output.Target{
+func (j *Job) deriveOwn(ctx context.Context, format string, force bool) (*Totals, state.FileID, error) {
+	if store.IsAddress(j.spec.Output) {
+		return publish(ctx, j, format, force)
+	}
+	totals, sum, err := j.derive(ctx, output.Target{
 		Path: j.spec.Output, Format: format, Whole: true,
 		BeforeCommit: func(sum writer.Sum) error {
 			if err := j.state.CheckOutput(force); err != nil {
@@ -51,11 +56,34 @@ func (j *Job) deriveOwn(ctx context.Context, format string, force bool) (*Totals
 			return j.state.Announce(sum.Size, sum.SHA256)
 		},
 	})
+	if err != nil {
+		return totals, state.FileID{}, err
+	}
+	id, err := state.Identify(j.state, sum.SHA256)
+	return totals, id, err
+}
+
+// publish is deriveOwn for an output that is an object.
+func publish(ctx context.Context, j *Job, format string, force bool) (*Totals, state.FileID, error) {
+	draft, err := state.NewDraft(j.state.Dir)
+	if err != nil {
+		return nil, state.FileID{}, err
+	}
+	defer draft.Remove()
+	totals, sum, err := j.derive(ctx, output.Target{Path: j.spec.Output, Format: format, Whole: true, To: draft, Stream: true})
+	if err != nil {
+		return totals, state.FileID{}, err
+	}
+	id, err := state.Publish(ctx, j.state, draft, sum.Size, sum.SHA256, force)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("%w while the output was sent to %s", batch.ErrInterrupted, j.spec.Output)
+	}
+	return totals, id, err
 }
 
 // record writes the manifest of the job's own output.
-func (j *Job) record(sources *state.Manifest, totals *Totals, sha256 string) error {
-	return j.state.Record(sources, totals, sha256, j.media.LastSeen(), j.journal)
+func (j *Job) record(sources *state.Manifest, totals *Totals, id state.FileID) error {
+	return j.state.Record(sources, totals, id, j.media.LastSeen(), j.journal)
 }
 
 // finish writes the output of a run in which no row is pending. An output that is
@@ -69,9 +97,13 @@ func (j *Job) finish(ctx context.Context, s *Summary) error {
 		s.keep(j.spec.Output, old)
 		// Written again for its time, and for what the journal's files are now; see
 		// state.Folder.UpToDate.
-		return j.record(before, &old.Summary, old.Output.SHA256)
+		id, err := state.Identify(j.state, old.Output.SHA256)
+		if err != nil {
+			return err
+		}
+		return j.record(before, &old.Summary, id)
 	}
-	totals, sum, err := j.deriveOwn(ctx, j.spec.OutputFormat, j.spec.Force)
+	totals, id, err := j.deriveOwn(ctx, j.spec.OutputFormat, j.spec.Force)
 	if errors.Is(err, output.ErrPending) {
 		return fmt.Errorf("the input changed while the run went on: %s without an answer; run again", message.Plural(int(totals.Status[batch.Pending]), "row"))
 	}
@@ -88,7 +120,7 @@ func (j *Job) finish(ctx context.Context, s *Summary) error {
 		return err
 	}
 	s.Forecast = planner.ParseForecast(forecast, totals.Rows)
-	return j.record(before, totals, sum.SHA256)
+	return j.record(before, totals, id)
 }
 
 // CheckOther refuses a path for a file of another kind if the job needs what is there: an input,
@@ -137,8 +169,15 @@ func (j *Job) Export(path, format string, statuses []batch.Status, force bool) (
 	}
 	own := path == j.spec.Output
 	free := func(writer.Sum) error {
-		if _, err := os.Stat(path); err == nil && !force && (!own || j.checkOutput() != nil) {
-			return &spec.Error{Err: &OutputError{Path: path, Why: "exists"}, Hint: "choose another --output, or replace it with --force"}
+		if force {
+			return nil
+		}
+		info, err := store.Stat(path)
+		if err != nil && store.IsAddress(path) && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("whether %s is there cannot be seen: %w; --force replaces whatever is there", path, err)
+		}
+		if err == nil && !info.Mode.IsDir() && (!own || j.checkOutput() != nil) {
+			return existsError(path)
 		}
 		return nil
 	}
@@ -147,6 +186,9 @@ func (j *Job) Export(path, format string, statuses []batch.Status, force bool) (
 	}
 	if err := j.deriver().CheckFiles(path, force); err != nil {
 		return nil, err
+	}
+	if !own && store.IsAddress(path) {
+		return send(j, path, format, statuses, force)
 	}
 	if !own {
 		totals, _, err := j.derive(context.Background(), output.Target{Path: path, Format: format, Only: statuses, BeforeCommit: free})
@@ -169,12 +211,38 @@ func (j *Job) Export(path, format string, statuses []batch.Status, force bool) (
 	if err != nil {
 		return nil, err
 	}
-	totals, sum, err := j.deriveOwn(context.Background(), format, force)
+	totals, id, err := j.deriveOwn(context.Background(), format, force)
 	if errors.Is(err, output.ErrPending) {
 		return nil, spec.Errorf(hint, "%d rows are pending, and the job's own output %s is written when none is", totals.Status[batch.Pending], path)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return totals, j.record(before, totals, sum.SHA256)
+	return totals, j.record(before, totals, id)
+}
+
+// send writes an output that is not the job's own to an object.
+func send(j *Job, address, format string, statuses []batch.Status, force bool) (*Totals, error) {
+	draft, err := state.NewDraft("") // the state folder may be one that can only be read
+	if err != nil {
+		return nil, err
+	}
+	defer draft.Remove()
+	totals, sum, err := j.derive(context.Background(), output.Target{Path: address, Format: format, Only: statuses, To: draft, Stream: true})
+	if err != nil {
+		return totals, err
+	}
+	_, err = draft.Send(context.Background(), address, objects.WriteOptions{Size: sum.Size, Meta: state.Meta(sum.SHA256), New: !force})
+	if errors.Is(err, fs.ErrExist) {
+		return nil, existsError(address)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s cannot be written: %w", address, err)
+	}
+	return totals, nil
+}
+
+// existsError refuses to replace a file or an object.
+func existsError(path string) error {
+	return &spec.Error{Err: &OutputError{Path: path, Why: "exists"}, Hint: "choose another --output, or replace it with --force"}
 }

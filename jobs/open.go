@@ -270,7 +270,10 @@ func (j *Job) checkRun() error {
 			return err
 		}
 	}
-	return j.critic.CheckGuards()
+	if err := j.critic.CheckGuards(); err != nil || j.upToDate != nil {
+		return err
+	}
+	return state.TryOutput(j.state)
 }
 
 // openRows opens the input of a run, and sees whether there is anything to do. With

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
+	"github.com/genbatch/genbatch/internal/store"
 	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/internal/output"
 	"github.com/genbatch/genbatch/jobs/internal/state"
@@ -161,7 +161,7 @@ func (j *Job) compareOutput(m *state.Manifest) (r comparison, err error) {
 	if m.Output.Path != j.spec.Output || m.LastSeq > j.journal.Last() {
 		return r, nil
 	}
-	f, err := os.Open(m.Output.Path)
+	f, _, err := store.Open(m.Output.Path)
 	if err != nil {
 		return r, nil // verifyOutput says so
 	}

@@ -32,8 +32,8 @@ import (
 // method tries again by itself what a store fails at now and then, and ends with its context.
 //
 // An error wraps [io/fs.ErrNotExist] if there is no such object or bucket, [io/fs.ErrPermission]
-// if the credentials do not allow it, and [io/fs.ErrExist] if an object that was to be new is
-// there.
+// if the credentials do not allow it, and [io/fs.ErrExist] if what is there is not what
+// [WriteOptions] allow.
 type Bucket interface {
 	Reader
 	Writer
@@ -67,6 +67,7 @@ type Writer interface {
 // WriteOptions are those of [Writer.Write].
 type WriteOptions struct {
 	New  bool              // fail if there is an object of that key
+	Over string            // if not empty, fail unless the object of that key has this version
 	Size int64             // how many bytes r holds; 0 = not known
 	Meta map[string]string // kept beside the object; names in lower case, of letters, digits and underscores
 }

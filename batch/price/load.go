@@ -9,12 +9,12 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/genbatch/genbatch/internal/pacific"
+	"github.com/genbatch/genbatch/internal/store"
 )
 
 // file is the schema of prices.json. It lists all keys, so that a typing error in a
@@ -80,7 +80,7 @@ type fileTier struct {
 
 // LoadFile does what [Load] does, for a named file.
 func LoadFile(name string) (*Table, error) {
-	f, err := os.Open(name)
+	f, _, err := store.Open(name)
 	if err != nil {
 		if e, ok := errors.AsType[*fs.PathError](err); ok {
 			err = e.Err // the name is said already

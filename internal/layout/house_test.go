@@ -69,7 +69,7 @@ var house = []floor{
 	{"a job's life", []room{
 		{"jobs", []string{
 			"jobs/...", "reader", "writer", "batch/...",
-			"internal/apijson", "internal/durable", "internal/message", "internal/sim", "internal/version",
+			"internal/apijson", "internal/durable", "internal/message", "internal/sim", "internal/store", "internal/version", "objects",
 		}},
 	}},
 	{"comparisons", []room{
@@ -83,14 +83,14 @@ var house = []floor{
 		{"jobs/internal/output", []string{
 			"jobs/internal/work", "jobs/internal/pack", "jobs/internal/prompt", "jobs/internal/logprobs", "jobs/internal/schema", "jobs/record", "jobs/overview", "jobs/cost", "jobs/findings", "jobs/eval", "jobs/spec",
 			"reader", "writer", "batch", "batch/gemini", "batch/journal", "batch/price",
-			"internal/apijson", "internal/durable", "internal/fileformat", "internal/message",
+			"internal/apijson", "internal/durable", "internal/fileformat", "internal/message", "internal/store",
 		}},
 		{"jobs/internal/merge", []string{"jobs/internal/work", "jobs/cost", "batch", "batch/journal"}},
 		{"jobs/internal/critic", []string{"jobs/internal/prompt", "jobs/internal/preflight", "jobs/cost", "jobs/eval", "jobs/spec", "batch", "batch/gemini", "batch/price", "internal/apijson", "internal/message"}},
 		{"jobs/internal/prune", []string{"jobs/internal/work", "jobs/record", "jobs/spec", "batch", "batch/journal", "batch/price"}},
 		{"jobs/internal/planner", []string{"jobs/internal/work", "jobs/internal/pack", "jobs/internal/stats", "jobs/cost", "jobs/plan", "batch", "batch/gemini/batches", "batch/journal", "batch/price", "batch/quota", "internal/apijson"}},
 		{"jobs/jobfile", []string{"jobs/spec", "internal/apijson"}},
-		{"jobs/registry", []string{"jobs/internal/state", "batch/price", "internal/durable"}},
+		{"jobs/registry", []string{"batch/price", "internal/durable"}},
 	}},
 	{"steering", []room{
 		{"jobs/internal/control", []string{"jobs/internal/budget", "jobs/internal/state", "jobs/internal/tier", "jobs/record", "jobs/spec", "batch", "batch/price", "batch/quota"}},
@@ -108,7 +108,7 @@ var house = []floor{
 		{"jobs/internal/batchstate", []string{"jobs/record", "batch", "batch/gemini/batches", "internal/durable"}},
 	}},
 	{"connections", []room{
-		{"jobs/internal/connection", []string{"jobs/internal/state", "jobs/spec", "batch", "batch/gemini", "batch/quota", "internal/durable", "internal/message", "internal/sim", "internal/version"}},
+		{"jobs/internal/connection", []string{"jobs/spec", "batch", "batch/gemini", "batch/quota", "internal/durable", "internal/message", "internal/sim", "internal/version"}},
 	}},
 	{"requests and state", []room{
 		{"jobs/internal/prompt", []string{"jobs/internal/logprobs", "jobs/internal/pack", "jobs/internal/template", "jobs/internal/checks", "jobs/internal/schema", "jobs/internal/preflight", "jobs/spec", "batch", "batch/gemini", "internal/apijson", "internal/message"}},
@@ -116,7 +116,7 @@ var house = []floor{
 		{"jobs/internal/budget", []string{"jobs/internal/media", "jobs/record", "jobs/cost", "batch", "batch/price", "internal/apijson", "internal/message"}},
 		{"jobs/internal/history", []string{"jobs/record", "internal/durable"}},
 		{"jobs/internal/tier", []string{"jobs/record", "jobs/cost", "batch", "batch/quota"}},
-		{"jobs/internal/state", []string{"jobs/record", "jobs/cost", "jobs/findings", "jobs/spec", "reader", "batch", "batch/journal", "batch/price", "internal/durable", "internal/fileformat", "internal/version"}},
+		{"jobs/internal/state", []string{"jobs/record", "jobs/cost", "jobs/findings", "jobs/spec", "reader", "batch", "batch/journal", "batch/price", "internal/durable", "internal/fileformat", "internal/store", "internal/version", "objects"}},
 	}},
 	{"conditions", []room{
 		{"jobs/internal/checks", []string{"jobs/internal/schema", "jobs/spec", "batch", "internal/message"}},
@@ -133,7 +133,7 @@ var house = []floor{
 		{"jobs/cost", []string{"jobs/eval", "jobs/findings", "batch", "batch/price", "internal/message"}},
 	}},
 	{"words", []room{
-		{"jobs/spec", []string{"reader", "batch", "batch/gemini", "batch/price", "internal/apijson", "internal/fileformat", "internal/message", "internal/redact", "internal/textfile"}},
+		{"jobs/spec", []string{"reader", "batch", "batch/gemini", "batch/price", "internal/apijson", "internal/durable", "internal/fileformat", "internal/message", "internal/redact", "internal/store", "internal/textfile"}},
 		{"jobs/eval", []string{"jobs/internal/stats", "batch", "internal/message"}},
 		{"jobs/findings", []string{"jobs/internal/stats", "batch", "batch/price", "internal/message"}},
 		{"jobs/plan", []string{"batch/price", "batch/quota"}},
@@ -156,7 +156,7 @@ var house = []floor{
 		{"batch/journal", []string{"batch", "batch/journal/internal/table", "internal/durable"}},
 		{"batch/journal/internal/table", []string{"batch"}},
 		{"batch/quota", []string{"batch", "internal/durable", "internal/pacific"}},
-		{"batch/price", []string{"internal/message", "internal/pacific"}},
+		{"batch/price", []string{"internal/message", "internal/pacific", "internal/store"}},
 	}},
 	{"the engine", []room{
 		{"batch", []string{"internal/apijson"}},

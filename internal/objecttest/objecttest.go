@@ -153,8 +153,8 @@ func (b *Bucket) Write(ctx context.Context, key string, r io.Reader, o objects.W
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if _, there := b.objects[key]; there && o.New {
-		return objects.Info{}, fmt.Errorf("there is an object %s: %w", key, fs.ErrExist)
+	if old, there := b.objects[key]; there && (o.New || o.Over != "" && o.Over != old.info.Version) || !there && o.Over != "" {
+		return objects.Info{}, fmt.Errorf("there is another object %s: %w", key, fs.ErrExist)
 	}
 	b.writes++
 	info := objects.Info{Key: key, Size: int64(len(data)), ModTime: time.Now(), Version: fmt.Sprintf("v%d", b.writes), Meta: maps.Clone(o.Meta)}

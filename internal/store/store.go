@@ -71,6 +71,9 @@ func Stat(path string) (Info, error) {
 		key += "/"
 	}
 	for _, err := range b.List(ctx, key) {
+		if errors.Is(err, fs.ErrPermission) && !strings.HasSuffix(path, "/") {
+			break // what may not be listed is no folder to the user, and the object is not there
+		}
 		if err != nil {
 			return Info{}, err
 		}

@@ -18,7 +18,6 @@ import (
 
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/internal/durable"
-	"github.com/genbatch/genbatch/jobs/internal/state"
 )
 
 // most is how many jobs are remembered: those that were started last.
@@ -33,7 +32,7 @@ type Registry struct {
 // Of returns the registry of the user whose environment is given, as by [os.Getenv]. It stands
 // in genbatch/jobs below $XDG_STATE_HOME.
 func Of(env func(string) string) Registry {
-	dir := state.UserDir(env)
+	dir := durable.UserDir(env)
 	if dir == "" {
 		return Registry{}
 	}

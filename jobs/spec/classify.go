@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/internal/store"
 )
 
 // Classify asks one question about each row, or several in one call, whose answers are labels.
@@ -206,7 +206,7 @@ func (c *Classify) describe() error {
 
 // readLabels reads a file of labels; see [Labels].
 func readLabels(path string) (labels Labels, err error) {
-	text, err := os.ReadFile(inHome(path))
+	text, err := store.ReadFile(inHome(path))
 	if err != nil {
 		return nil, Errorf("a label that begins with an at sign is written with two", "label: %w", err)
 	}

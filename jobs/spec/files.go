@@ -8,13 +8,18 @@ import (
 	"strings"
 
 	"github.com/genbatch/genbatch/internal/fileformat"
+	"github.com/genbatch/genbatch/internal/store"
 )
 
 // MakePathsAbsolute makes the paths of the job's own files absolute, from the working folder.
-// The input "-" stays as it is. Paths of files as rows are relative to the working folder, unless
-// the job says another media root. The output "-" becomes a file in the state folder, which
+// The input "-" and the addresses of objects stay as they are. Paths of files as rows are relative
+// to the working folder, unless the job says another media root. The output "-" becomes a file in
+// the state folder, which
 // whoever runs the job copies to stdout when it is whole.
 func (s *Spec) MakePathsAbsolute() error {
+	if store.IsAddress(s.Output) {
+		s.State = s.StateDir()
+	}
 	if s.Output == "-" {
 		s.State = s.JobDir()
 		if s.OutputFormat == "" {
@@ -45,7 +50,7 @@ func (s *Spec) MapPaths(to func(path string) string) {
 		paths = append(paths, &s.Input[i])
 	}
 	for _, p := range paths {
-		if *p != "" && *p != "-" && !fileformat.IsAddress(*p) { // Check refuses addresses
+		if *p != "" && *p != "-" && !fileformat.IsAddress(*p) { // Check refuses those of no object store
 			*p = to(*p)
 		}
 	}
@@ -64,7 +69,7 @@ func (s *Spec) ReadFiles() error {
 		if !ok {
 			continue
 		}
-		content, err := os.ReadFile(inHome(file))
+		content, err := store.ReadFile(inHome(file))
 		if err != nil {
 			return Errorf("a text that begins with an at sign is written with two", "%s: %w", name, err)
 		}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/internal/store"
 )
 
 // SchemaFields are the fields of generationConfig that state the form of answers. They must
@@ -163,7 +163,7 @@ func (s *Spec) readSchema() error {
 		}
 		return nil
 	}
-	text, err := os.ReadFile(inHome(path))
+	text, err := store.ReadFile(inHome(path))
 	if err != nil {
 		return Errorf("name a file with a JSON Schema, or write the schema itself into the job file", "schema: %w", err)
 	}

@@ -1,9 +1,18 @@
 package spec
 
 import (
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/internal/store"
 )
 
 // A Spec describes a job: what job file, flags and environment say together. A field has the
@@ -11,7 +20,7 @@ import (
 // its default, which is none or false if the field does not say otherwise.
 type Spec struct {
 	// The rows, and where the output and the state go.
-	Input           List     `json:"input,omitempty"`            // paths of files or folders, globs, or "-" for stdin; required
+	Input           List     `json:"input,omitempty"`            // paths of files or folders, addresses of objects, globs of either, or "-" for stdin; required
 	InputFormat     string   `json:"input_format,omitempty"`     // default: by the extension; "files" makes a row of each file
 	Quotes          bool     `json:"quotes,omitempty"`           // TSV has fields in quotes, as CSV does
 	Delimiter       string   `json:"delimiter,omitempty"`        // of CSV and TSV inputs: a character or its name; default: what the files show
@@ -19,7 +28,7 @@ type Spec struct {
 	Escape          string   `json:"escape,omitempty"`           // in CSV and TSV inputs, what makes text of the character after it; default: none
 	NoQuotes        bool     `json:"no_quotes,omitempty"`        // a quote in CSV and TSV inputs is text
 	Null            List     `json:"null,omitempty"`             // what stands for null in CSV and TSV; the first one is written
-	Output          string   `json:"output,omitempty"`           // path, or "-" for stdout; required
+	Output          string   `json:"output,omitempty"`           // path, address of an object, or "-" for stdout; required
 	OutputFormat    string   `json:"output_format,omitempty"`    // default: by the extension
 	OutputDelimiter string   `json:"output_delimiter,omitempty"` // of a CSV output; default: comma
 	BOM             bool     `json:"bom,omitempty"`              // begin CSV and TSV outputs with a byte order mark
@@ -61,7 +70,7 @@ type Spec struct {
 	Request         map[string]any `json:"request,omitempty"`           // the API's own JSON, merged into each body
 	MaxOutputTokens int            `json:"max_output_tokens,omitempty"` // of one answer; 0 sets no bound
 	Media           MediaColumns   `json:"media,omitempty"`
-	MediaRoot       string         `json:"media_root,omitempty"`   // the folder that holds the media; default: that of the row's input file, and for files as rows the job file's, or the working folder
+	MediaRoot       string         `json:"media_root,omitempty"`   // the folder that holds the media, or the beginning of their addresses; default: that of the row's input, and for files as rows the job file's, or the working folder
 	MediaDelete     bool           `json:"media_delete,omitempty"` // delete uploads when the job has finished
 	Stream          bool           `json:"stream,omitempty"`       // call streamGenerateContent
 
@@ -100,7 +109,7 @@ type Spec struct {
 
 	// Cost and output.
 	MaxCost     string `json:"max_cost,omitempty"`     // in dollars, over the job's whole journal; see CostLimit
-	Prices      string `json:"prices,omitempty"`       // the path of a price file
+	Prices      string `json:"prices,omitempty"`       // the path or address of a price file
 	Prefix      string `json:"prefix,omitempty"`       // of the result columns' names
 	Columns     List   `json:"columns,omitempty"`      // the output's columns; default: all
 	RawResponse bool   `json:"raw_response,omitempty"` // add a column with the API's whole response
@@ -150,8 +159,27 @@ func (s *Spec) JobDir() string {
 	return StateDirOf(name + ".stdout")
 }
 
-// StateDirOf returns the default state folder of an output: its path and ".genbatch".
-func StateDirOf(output string) string { return output + ".genbatch" }
+// StateDirOf returns the default state folder of an output: its path and ".genbatch". That of an
+// object is a local folder, since a journal needs a disk: it stands in the user's folder for state,
+// XDG_STATE_HOME or else ~/.local/state, or without one in the working folder. A digest of the
+// address keeps apart objects of the same name.
+func StateDirOf(output string) string {
+	if !store.IsAddress(output) {
+		return output + ".genbatch"
+	}
+	name := strings.Map(func(r rune) rune {
+		if r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune(".-_", r)) {
+			return r
+		}
+		return '_'
+	}, path.Base(output))
+	sum := sha256.Sum256([]byte(output))
+	name = fmt.Sprintf("%.100s-%x.genbatch", name, sum[:6])
+	if dir := durable.UserDir(os.Getenv); dir != "" {
+		return filepath.Join(dir, "genbatch", "objects", name)
+	}
+	return name
+}
 
 // A List is a list of texts. In YAML a single text stands for a list of one.
 type List []string

@@ -7,6 +7,7 @@ import (
 
 	"github.com/genbatch/genbatch/internal/fileformat"
 	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/internal/store"
 	"github.com/genbatch/genbatch/internal/textfile"
 	"github.com/genbatch/genbatch/reader"
 )
@@ -63,12 +64,17 @@ func NullText(s *Spec) *string {
 // CheckText returns an [*Error] for the first setting of text files that is impossible.
 func CheckText(s *Spec) error {
 	for _, path := range s.Input {
-		if way := fileformat.Download(path); way != "" {
+		if way := fileformat.Download(path); way != "" && !store.IsAddress(path) {
 			return Errorf("fetch it first, with: "+way, "the input %s is an address, and inputs are files, which are read twice and more", path)
 		}
 	}
-	if fileformat.IsAddress(s.Output) {
-		return Errorf("write a file, and send that there", "the output %s is an address", s.Output)
+	for name, path := range map[string]string{"api_key_file": s.APIKeyFile, "webhook.secret_file": s.Webhook.SecretFile} {
+		if fileformat.IsAddress(path) {
+			return Errorf("fetch it to a file that only you can read, or have it in the environment", "%s is the address %s, and secrets are read from files of this machine", name, path)
+		}
+	}
+	if fileformat.IsAddress(s.Output) && !store.IsAddress(s.Output) {
+		return Errorf("write a file or an object, such as s3://bucket/labels.csv, and send that there", "the output %s is an address of no object store", s.Output)
 	}
 	if s.FilesAsRows() {
 		if slices.Contains(s.Input, "-") {

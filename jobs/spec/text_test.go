@@ -21,10 +21,10 @@ func TestCheckText(t *testing.T) {
 		"sheet":             {func(s *Spec) { s.Input = List{"https://docs.google.com/spreadsheets/d/e/2PACX-1v/pubhtml?gid=3"} }, "curl -fL -o sheet.csv 'https://docs.google.com/spreadsheets/d/e/2PACX-1v/pub?output=csv&gid=3'"},
 		"drive":             {func(s *Spec) { s.Input = List{"https://drive.google.com/file/d/1x-Y/view?usp=sharing"} }, "https://drive.google.com/uc?export=download&id=1x-Y"},
 		"page":              {func(s *Spec) { s.Input = List{"https://example.com/"} }, "curl -fL -o table.csv https://example.com/"},
-		"bucket":            {func(s *Spec) { s.Input = List{"gs://b/a.jsonl"} }, "gcloud storage cp gs://b/a.jsonl a.jsonl"},
+		"bucket":            {func(s *Spec) { s.Input = List{"hdfs://b/a.jsonl"} }, "hdfs dfs -get hdfs://b/a.jsonl a.jsonl"},
 		"files of stdin":    {func(s *Spec) { s.InputFormat, s.Input = "Files", List{"a.eml", "-"} }, "stdin is no file"},
 		"files with quotes": {func(s *Spec) { s.InputFormat, s.NoQuotes = "files", true }, "--no-quotes says how tables are read"},
-		"output":            {func(s *Spec) { s.Output = "gs://b/a.jsonl" }, "the output gs://b/a.jsonl is an address"},
+		"output":            {func(s *Spec) { s.Output = "ftp://b/a.jsonl" }, "the output ftp://b/a.jsonl is an address of no object store"},
 	} {
 		s := Spec{Input: List{"a.csv"}, Output: "b.csv", Model: "m", Prompt: "{{.a}}"}
 		if err := s.Check(); err != nil {

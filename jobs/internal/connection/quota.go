@@ -5,7 +5,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/batch/quota"
-	"github.com/genbatch/genbatch/jobs/internal/state"
+	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -51,7 +51,7 @@ func quotaStore(s *spec.Spec, o Options, e gemini.Endpoint, keyID string) *quota
 // LogprobsDir is the folder in which it is kept which models serve no log probabilities. It is
 // empty where nothing is to be kept.
 func LogprobsDir(o Options, e gemini.Endpoint) string {
-	dir := state.UserDir(o.Env)
+	dir := durable.UserDir(o.Env)
 	if dir == "" || e.Simulated || o.Model != nil {
 		return ""
 	}
@@ -61,7 +61,7 @@ func LogprobsDir(o Options, e gemini.Endpoint) string {
 // QuotaDir is the folder in which the runs of the user leave what they know of limits, for
 // [quota.List] and [quota.Store]. It is empty if the environment names no folder for state.
 func QuotaDir(env func(string) string) string {
-	if dir := state.UserDir(env); dir != "" {
+	if dir := durable.UserDir(env); dir != "" {
 		return filepath.Join(dir, "genbatch", "quota")
 	}
 	return ""

@@ -46,6 +46,12 @@ func (l Columns) files() bool {
 	return slices.ContainsFunc(l.list, func(c column) bool { return c.files })
 }
 
+// fileColumn returns the name of that column, which there must be; see files.
+func (l Columns) fileColumn() string {
+	i := slices.IndexFunc(l.list, func(c column) bool { return c.files })
+	return l.list[i].Name
+}
+
 // NewColumns returns the result columns of a job: the answer, those of its kind and of what is
 // compared, the standard ones, and the extras that it asks for. The answer of a classification is written
 // only if --columns names it, since the labels say the same. It returns a [*spec.Error] if two have

@@ -28,6 +28,7 @@ import (
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/internal/store"
 	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/findings"
 	"github.com/genbatch/genbatch/jobs/internal/prompt"
@@ -143,9 +144,16 @@ func (d *Deriver) Derive(ctx context.Context, to Target) (*cost.Totals, writer.S
 }
 
 // CheckFiles refuses an output whose folder for answers' files is not the job's, unless
-// force is set. The error is a [*spec.Error]. A job without such files has no folder.
+// force is set, and one in an object store, where there is none. The error is a [*spec.Error]. A job without such files has no folder.
 func (d *Deriver) CheckFiles(output string, force bool) error {
 	if !d.Columns.files() {
+		return nil
+	}
+	if store.IsAddress(output) {
+		if name := d.Columns.fileColumn(); len(d.Spec.Columns) == 0 || slices.Contains(d.Spec.Columns, name) {
+			return spec.Errorf("name a file of this machine with --output, or name columns without "+name+" with --columns",
+				"the output %s is an object, and the images and sounds of answers, which its column %s names, are written to a folder beside the output", output, name)
+		}
 		return nil
 	}
 	_, err := newFiler(d.FS, output, d.StateDir, false, force)

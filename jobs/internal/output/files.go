@@ -16,6 +16,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/internal/store"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -39,6 +40,9 @@ var fileName = regexp.MustCompile(`^\d{6,}(-\d+)?\.[a-z0-9]+$`)
 // RemoveTemps removes temporary files that killed runs have left in the folder for the
 // images and sounds of an output. The caller must hold the job's lock.
 func RemoveTemps(output string) error {
+	if store.IsAddress(output) {
+		return nil // see CheckFiles
+	}
 	return durable.RemoveTemps(filesDir(output), func(name string) bool { return name == filesMark || fileName.MatchString(name) })
 }
 

@@ -77,7 +77,11 @@ func finish(t *testing.T, f *Folder, s *spec.Spec, output string, steps int) {
 	}
 	if steps >= 5 {
 		totals := &cost.Totals{Rows: 2, Status: map[batch.Status]int64{batch.OK: 2}}
-		if err := f.Record(before, totals, sum, "", jl); err != nil {
+		id, err := Identify(f, sum)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Record(before, totals, id, "", jl); err != nil {
 			t.Fatal(err)
 		}
 	}

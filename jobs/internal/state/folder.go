@@ -10,6 +10,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/internal/store"
 	"github.com/genbatch/genbatch/jobs/record"
 )
 
@@ -22,7 +23,8 @@ const (
 	forecastFile = "forecast.json"
 	pilotsFile   = "pilots.json"
 	historyFile  = "history.jsonl"
-	spoolName    = "stdin" // without its extension, the format
+	draftFile    = "output" // see Draft
+	spoolName    = "stdin"  // without its extension, the format
 )
 
 // A Folder is the state folder of one job. The folder need not exist before Create. A
@@ -108,16 +110,17 @@ func HasJob(dir string) bool {
 // the lock, because only its holder writes such files: those of the folder, and that of
 // the job's output. The journal removes its own.
 func (f *Folder) RemoveTemps() error {
+	here := durable.RemoveTemps(f.Dir, func(name string) bool {
+		return name == draftFile || name == specFile || name == manifestFile || name == nextFile || name == forecastFile || name == pilotsFile || name == historyFile || name == shardFile || strings.HasPrefix(name, spoolName+".")
+	})
+	if store.IsAddress(f.Output) {
+		return here
+	}
 	target, err := durable.Target(f.Output)
 	if err != nil {
 		return err
 	}
-	return errors.Join(
-		durable.RemoveTemps(f.Dir, func(name string) bool {
-			return name == specFile || name == manifestFile || name == nextFile || name == forecastFile || name == pilotsFile || name == historyFile || name == shardFile || strings.HasPrefix(name, spoolName+".")
-		}),
-		durable.RemoveTemps(filepath.Dir(target), func(name string) bool { return name == filepath.Base(target) }),
-	)
+	return errors.Join(here, durable.RemoveTemps(filepath.Dir(target), func(name string) bool { return name == filepath.Base(target) }))
 }
 
 // ViewJournal opens the journal of a folder for reading. If the folder does not exist,

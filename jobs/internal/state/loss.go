@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/internal/store"
 )
 
 // A Loss is answers that were paid for and are in the journal no more, as far as the output
@@ -37,8 +38,8 @@ func LossOf(f *Folder, last int64, answers func() (int64, price.USD)) *Loss {
 	case last > 0:
 		return nil
 	}
-	info, err := os.Stat(f.Output)
-	if err != nil || !info.Mode().IsRegular() || setAsideWith(f, info) { // set aside is not lost
+	info, err := store.Stat(f.Output)
+	if err != nil || !info.Mode.IsRegular() || setAsideWith(f, info) { // set aside is not lost
 		return nil
 	}
 	l.Disowned = !f.wroteOutput(info)

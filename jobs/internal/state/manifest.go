@@ -11,6 +11,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
+	"github.com/genbatch/genbatch/internal/store"
 	"github.com/genbatch/genbatch/internal/version"
 	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/findings"
@@ -162,7 +163,7 @@ func sumSpec(s *spec.Spec) (string, error) {
 	h := sha256.New()
 	h.Write(text)
 	if s.Prices != "" {
-		prices, err := os.ReadFile(s.Prices)
+		prices, err := store.ReadFile(s.Prices)
 		if err != nil {
 			return "", err
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
+	"github.com/genbatch/genbatch/internal/store"
 	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/findings"
 	"github.com/genbatch/genbatch/jobs/spec"
@@ -160,7 +161,7 @@ func TestFileIDMatches(t *testing.T) {
 	}
 	matches := func(id FileID) bool {
 		t.Helper()
-		info, err := os.Stat(path)
+		info, err := store.Stat(path)
 		if err != nil {
 			t.Fatal(err)
 		}

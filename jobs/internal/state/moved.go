@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/genbatch/genbatch/internal/store"
 	"github.com/genbatch/genbatch/jobs/spec"
 	"github.com/genbatch/genbatch/reader"
 )
@@ -21,7 +22,7 @@ type move struct{ from, to string } // state folders, absolute
 // place, seen from the folder that holds the state. Where there is one, it is preferred to
 // the file at the old place, which belongs to the original if the folder was copied.
 func (m move) path(old string) string {
-	if m.from == m.to {
+	if m.from == m.to || store.IsAddress(old) {
 		return old
 	}
 	rel, err := filepath.Rel(filepath.Dir(m.from), old)
@@ -39,7 +40,7 @@ func (m move) path(old string) string {
 // folder has stayed beside it, whether it is there or not: a copy of a job must never write
 // to the original's output.
 func (m move) output(old string) string {
-	if m.from == m.to || old == "" || old == "-" {
+	if m.from == m.to || old == "" || old == "-" || store.IsAddress(old) {
 		return old
 	}
 	if spec.StateDirOf(old) != m.from {
@@ -72,6 +73,9 @@ func exists(path string) bool {
 // relative returns a path as seen from the folder that holds the state folder, if it is
 // below that: then both move together.
 func relative(dir, path string) string {
+	if store.IsAddress(path) {
+		return path
+	}
 	if rel, err := filepath.Rel(filepath.Dir(dir), path); err == nil && within(filepath.Dir(dir), path) {
 		return filepath.ToSlash(rel)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/internal/store"
 	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/record"
 	"github.com/genbatch/genbatch/jobs/spec"
@@ -46,15 +47,28 @@ func readNext(dir string) (FileID, error) {
 	return id, err
 }
 
-// CheckOutput refuses to replace a file that this job did not write, and one that is
-// read-only, unless force is set. A symbolic link counts as the file to which it leads. Its
-// errors are of type [*spec.Error], around a [*record.OutputError].
+// CheckOutput refuses to replace a file or an object that this job did not write, and a file
+// that is read-only, unless force is set. A symbolic link counts as the file to which it leads.
+// Its errors are of type [*spec.Error], around a [*record.OutputError], unless an object store
+// cannot be asked.
 func (f *Folder) CheckOutput(force bool) error {
-	info, err := os.Stat(f.Output)
+	info, err := store.Stat(f.Output)
+	return allows(f, info, err, force)
+}
+
+// allows is CheckOutput, with what is known of the output, or why it is not known.
+func allows(f *Folder, info store.Info, err error, force bool) error {
+	isObject := store.IsAddress(f.Output)
 	switch {
-	case err != nil || force:
+	case force:
 		return nil
-	case info.Mode().Perm()&0o222 == 0:
+	case isObject && errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("whether the output %s is there cannot be seen: %w; give the credentials the right to read and list there, or replace whatever is there with --force", f.Output, err)
+	case isObject && err != nil && !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("whether the output %s is there cannot be seen: %w", f.Output, err)
+	case err != nil, isObject && info.Mode.IsDir(): // a folder of objects is only a part of their names
+		return nil
+	case !isObject && info.Mode.Perm()&0o222 == 0:
 		return &spec.Error{Err: &record.OutputError{Path: f.Output, Why: "is read-only"}, Hint: "make it writable, or replace it with --force"}
 	case f.wroteOutput(info):
 		return nil
@@ -88,12 +102,15 @@ func (e *AppearedError) Error() string {
 // Unwrap returns what is the matter with the file.
 func (e *AppearedError) Unwrap() error { return e.Err }
 
-// CheckPlace refuses a path at which no output can be written, whatever is there now: a
+// CheckPlace refuses a path or an address at which no output can be written, whatever is there now: a
 // folder, a device or a pipe, and a path where no file can be made. Its
 // errors are of type [*spec.Error], except for faults of the disk.
 func (f *Folder) CheckPlace(path string) error {
 	if path == f.Output && keepsStdout(f.Dir, path) {
 		return nil // the folder is made later
+	}
+	if store.IsAddress(path) {
+		return checkAddress(path)
 	}
 	target, err := durable.Target(path)
 	if err != nil {
@@ -136,17 +153,17 @@ func (f *Folder) CheckPlace(path string) error {
 
 // wroteOutput reports whether the job itself wrote the output that is there, as this
 // folder says or one that was set aside.
-func (f *Folder) wroteOutput(info fs.FileInfo) bool {
+func (f *Folder) wroteOutput(info store.Info) bool {
 	return wrote(f.Dir, f.Output, info) || setAsideWith(f, info)
 }
 
 // setAsideWith reports whether a folder that was set aside knows the output that is there.
-func setAsideWith(f *Folder, info fs.FileInfo) bool {
+func setAsideWith(f *Folder, info store.Info) bool {
 	return slices.ContainsFunc(asides(f.Dir), func(dir string) bool { return wrote(dir, f.Output, info) })
 }
 
 // wrote reports whether a folder says that its job wrote an output.
-func wrote(dir, output string, info fs.FileInfo) bool {
+func wrote(dir, output string, info store.Info) bool {
 	if m, err := ReadManifest(dir); err == nil && m.Output.matches(output, info) {
 		return true
 	}
@@ -154,16 +171,19 @@ func wrote(dir, output string, info fs.FileInfo) bool {
 	return err == nil && id.matches(output, info)
 }
 
+// Identify returns the ID of the output that is there, whose SHA-256 is known.
+func Identify(f *Folder, sha256 string) (FileID, error) {
+	id, err := identify(f.Output)
+	id.SHA256 = sha256
+	return id, err
+}
+
 // Record writes the manifest of a finished output. It is step 5 of the protocol in the
 // package comment. sources is the manifest of step 1, which Record does not change,
-// totals and sha256 are the output's, and media is what the pass over the rows saw.
-func (f *Folder) Record(sources *Manifest, totals *cost.Totals, sha256, media string, jl *journal.Journal) (err error) {
+// totals are those of the output, and media is what the pass over the rows saw.
+func (f *Folder) Record(sources *Manifest, totals *cost.Totals, output FileID, media string, jl *journal.Journal) (err error) {
 	m := *sources
-	m.Rows, m.Summary, m.Media = totals.Rows, *totals, media
-	if m.Output, err = identify(f.Output); err != nil {
-		return err
-	}
-	m.Output.SHA256 = sha256
+	m.Rows, m.Summary, m.Media, m.Output = totals.Rows, *totals, media, output
 	m.Before = before(f.Dir, m.Asked, m.LastSeq)
 	if len(jl.Damage()) == 0 {
 		if m.Journal, err = journalFiles(f.Dir); err != nil {

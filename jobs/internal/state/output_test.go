@@ -126,7 +126,11 @@ func TestRecordFaults(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return f.Record(sources, &cost.Totals{Rows: 7}, sum, "", jl)
+			id, err := Identify(f, sum)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return f.Record(sources, &cost.Totals{Rows: 7}, id, "", jl)
 		},
 		func(what string, f *Folder, s *spec.Spec) {
 			m, err := ReadManifest(f.Dir)
@@ -159,7 +163,7 @@ func TestRecordOfDamagedJournal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Record(sources, &cost.Totals{Rows: 1}, "", "after", jl); err != nil {
+	if err := f.Record(sources, &cost.Totals{Rows: 1}, FileID{}, "after", jl); err != nil {
 		t.Fatal(err)
 	}
 	m, err := ReadManifest(f.Dir)

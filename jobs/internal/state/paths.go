@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/internal/store"
 	"github.com/genbatch/genbatch/jobs/spec"
 	"github.com/genbatch/genbatch/reader"
 )
@@ -13,7 +14,7 @@ import (
 // patterns are the inputs as the job names them, and paths are the files that match. Its
 // errors are of type [*spec.Error].
 func (f *Folder) CheckPaths(patterns, paths []string) error {
-	target, err := durable.Target(f.Output)
+	target, err := target(f.Output)
 	if err != nil {
 		return spec.Errorf("name another file", "the output %w", err)
 	}
@@ -26,7 +27,7 @@ func (f *Folder) CheckPaths(patterns, paths []string) error {
 		if reader.Matches(pattern, f.Output) || reader.Matches(pattern, target) {
 			return spec.Errorf("write it to another folder, or give it another extension", "the output %s is one of the files that the input %s matches", f.Output, pattern)
 		}
-		if within(f.Dir, pattern) {
+		if !store.IsAddress(pattern) && within(f.Dir, pattern) {
 			return spec.Errorf("name a folder that holds nothing else", "the input %s stands in the state folder %s", pattern, f.Dir)
 		}
 	}
@@ -37,7 +38,7 @@ func (f *Folder) CheckPaths(patterns, paths []string) error {
 	}
 	// --fresh renames the folder, and the output with it. Only what goes to stdout is kept
 	// there.
-	if within(f.Dir, f.Output) && !keepsStdout(f.Dir, f.Output) {
+	if !store.IsAddress(f.Output) && within(f.Dir, f.Output) && !keepsStdout(f.Dir, f.Output) {
 		return spec.Errorf("name a folder that holds nothing else", "the output %s stands in the state folder %s", f.Output, f.Dir)
 	}
 	return nil
@@ -47,7 +48,7 @@ func (f *Folder) CheckPaths(patterns, paths []string) error {
 // over an input, or into the state folder. inputs are the job's input files. Links lead to what
 // they name. Its errors are of type [*spec.Error].
 func (f *Folder) CheckOther(path string, inputs []string) error {
-	target, err := durable.Target(path)
+	target, err := target(path)
 	if err != nil {
 		return spec.Errorf("name another file", "the file %w", err)
 	}
@@ -56,7 +57,7 @@ func (f *Folder) CheckOther(path string, inputs []string) error {
 			return spec.Errorf("write to another file", "%s is an input", in)
 		}
 	}
-	if path == f.Output && keepsStdout(f.Dir, path) {
+	if path == f.Output && keepsStdout(f.Dir, path) || store.IsAddress(path) {
 		return nil
 	}
 	dir, err := filepath.Abs(filepath.Dir(target))
@@ -66,6 +67,14 @@ func (f *Folder) CheckOther(path string, inputs []string) error {
 		}
 	}
 	return err
+}
+
+// target returns the file to which a path leads. An address leads nowhere else.
+func target(path string) (string, error) {
+	if store.IsAddress(path) {
+		return path, nil
+	}
+	return durable.Target(path)
 }
 
 // keepsStdout reports whether an output is what goes to stdout, kept in the folder dir.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/internal/store"
 )
 
 // UpToDate returns the manifest of the job's output if a run would change nothing. Then
@@ -39,9 +40,10 @@ func (f *Folder) UpToDate(s Sources, retry map[batch.Status]bool) *Manifest {
 	if !old.SameSources(now) || !slices.EqualFunc(old.Journal, now.Journal, FileID.sameTime) {
 		return nil
 	}
-	// A file as young as the manifest may have changed since without another time.
+	// A file as young as the manifest may have changed since without another time. An object
+	// that is written again has another version.
 	for _, id := range slices.Concat(now.Inputs, now.Journal) {
-		if info.ModTime().Sub(id.ModTime) <= durable.ClockStep {
+		if id.Version == "" && info.ModTime().Sub(id.ModTime) <= durable.ClockStep {
 			return nil
 		}
 	}
@@ -64,7 +66,7 @@ func (f *Folder) Finished(now *Manifest) *Manifest {
 
 // outputIs reports whether the output is there, as a manifest describes it.
 func (f *Folder) outputIs(m *Manifest) bool {
-	info, err := os.Stat(f.Output)
+	info, err := store.Stat(f.Output)
 	return err == nil && m.Output.matches(f.Output, info)
 }
 

@@ -1,9 +1,9 @@
 package state
 
 import (
-	"os"
 	"slices"
 
+	"github.com/genbatch/genbatch/internal/store"
 	"github.com/genbatch/genbatch/jobs/record"
 )
 
@@ -11,7 +11,7 @@ import (
 // manifest, or nil if it has none that can be read, and now is that of the sources as they
 // are now. All commands that tell of the output ask it, so that they agree.
 func StandingOf(f *Folder, m, now *Manifest) record.Standing {
-	info, err := os.Stat(f.Output)
+	info, err := store.Stat(f.Output)
 	switch {
 	case err != nil && m == nil:
 		return record.Unwritten
@@ -31,7 +31,7 @@ func StandingOf(f *Folder, m, now *Manifest) record.Standing {
 	same.Inputs = slices.Clone(same.Inputs)
 	for i := range same.Inputs {
 		if i < len(m.Inputs) && same.Inputs[i].Path == m.Inputs[i].Path && same.Inputs[i].Size == m.Inputs[i].Size {
-			same.Inputs[i].ModTime = m.Inputs[i].ModTime
+			same.Inputs[i].ModTime, same.Inputs[i].Version = m.Inputs[i].ModTime, m.Inputs[i].Version
 		}
 	}
 	if same.SameSources(m) {
