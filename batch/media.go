@@ -20,9 +20,9 @@ type Media struct {
 	Size     int64             // in bytes
 	MIMEType string
 
-	Data []byte // the bytes, if the row itself held them; nil if they are in a file
-	Root string // the folder that must contain the file once links are followed
-	Path string // the path of the file below Root
+	Data []byte // the bytes, if the row itself held them; nil if they are in a file or an object
+	Root string // the folder that must contain the file once links are followed, or the beginning of an address
+	Path string // the path of the file below Root, or the rest of the address
 }
 
 // Reference returns the member of a part that stands for the medium in a body. Its own

@@ -47,7 +47,7 @@ var house = []floor{
 		{"cmd/genbatch/internal/args", []string{"jobs", "batch", "internal/message", "internal/terminal"}},
 	}},
 	{"pages", []room{
-		{"jobs/report/page", []string{"jobs/report/...", "jobs", "jobs/compare", "jobs/overview", "batch", "batch/gemini", "batch/price", "internal/durable", "internal/redact", "internal/terminal", "internal/version"}},
+		{"jobs/report/page", []string{"jobs/report/...", "jobs", "jobs/compare", "jobs/overview", "batch", "batch/gemini", "batch/price", "internal/durable", "internal/redact", "internal/store", "internal/terminal", "internal/version"}},
 		{"jobs/report/live", []string{"jobs/report/internal/webpage", "jobs/spec"}},
 	}},
 	{"reports of rows and runs", []room{
@@ -127,7 +127,7 @@ var house = []floor{
 		{"jobs/internal/schema", []string{"jobs/spec", "batch", "internal/apijson", "internal/message"}},
 		{"jobs/internal/preflight", []string{"batch/gemini", "batch/price", "internal/apijson", "internal/message"}},
 		{"jobs/internal/logprobs", []string{"batch", "batch/gemini", "internal/durable", "internal/message"}},
-		{"jobs/internal/media", []string{"jobs/spec", "reader", "batch", "batch/gemini", "internal/apijson", "internal/durable", "internal/message", "internal/store"}},
+		{"jobs/internal/media", []string{"jobs/spec", "reader", "batch", "batch/gemini", "internal/apijson", "internal/durable", "internal/message", "internal/store", "objects"}},
 		{"jobs/overview", []string{"jobs/findings", "batch", "internal/message"}},
 		{"jobs/record", []string{"jobs/cost", "batch", "batch/price", "internal/durable", "internal/message"}},
 		{"jobs/cost", []string{"jobs/eval", "jobs/findings", "batch", "batch/price", "internal/message"}},

@@ -1,8 +1,8 @@
 package spec
 
 // A MediaColumn is a column whose cells hold or name images, recordings, films or documents.
-// They become parts of the request, before its text. A cell is a path below the media root,
-// an https, gs or YouTube address, the name of an upload (files/...), a data: URI, base64,
+// They become parts of the request, before its text. A cell is a path below the media root, the
+// address of an object below it, an https, gs or YouTube address, the name of an upload (files/...), a data: URI, base64,
 // bytes, or a list of these. An empty cell makes no part.
 type MediaColumn struct {
 	Column     string `json:"column"`               // required

@@ -15,6 +15,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/internal/store"
 )
 
 // cell returns the media that a cell names or holds: none, one, or a list of them.
@@ -117,6 +118,10 @@ func (m *Parts) text(row *batch.Row, c column, text string) (medium, error) {
 		text = "https://generativelanguage.googleapis.com/v1beta/" + text
 	}
 	if s := scheme.FindStringSubmatch(text); s != nil {
+		// The API reads gs:// addresses itself, as it reads https://.
+		if s[1] != "gs" && store.IsAddress(text) {
+			return m.file(row, c, text)
+		}
 		return m.address(c, strings.ToLower(s[1]), text)
 	}
 	if data := mediaFromBase64(text); data != nil {

@@ -16,19 +16,25 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/internal/store"
+	"github.com/genbatch/genbatch/objects"
 )
 
-// file returns the medium in a file below the media root, or else below the folder of the
-// row's input.
+// file returns the medium in a file or an object below the media root, or else below the folder
+// of the row's input.
 func (m *Parts) file(row *batch.Row, c column, name string) (medium, error) {
 	root := m.root
 	if root == "" {
 		if m.stdin {
 			return medium{}, fmt.Errorf("%q: rows from stdin have no folder to find files in: say it with --media-root", message.OneLine(name, 80))
 		}
-		root = filepath.Dir(row.Source)
+		root = folderOf(row.Source)
 	}
-	local, err := below(root, name)
+	find := below
+	if store.IsAddress(root) || store.IsAddress(name) {
+		find = belowAddress
+	}
+	local, err := find(root, name)
 	if err != nil {
 		return medium{}, err
 	}
@@ -39,15 +45,15 @@ func (m *Parts) file(row *batch.Row, c column, name string) (medium, error) {
 // means that it is sent.
 func (m *Parts) rowFile(row *batch.Row, c column) (medium, error) {
 	path, err := filepath.EvalSymlinks(row.Source)
-	if err != nil {
+	if err != nil || store.IsAddress(row.Source) {
 		path = row.Source // opening it says what is wrong
 	}
-	return m.inRoot(c, filepath.Dir(path), filepath.Base(path))
+	return m.inRoot(c, folderOf(path), filepath.Base(path))
 }
 
 // inRoot returns the medium in a file, whose path is relative to a root.
 func (m *Parts) inRoot(c column, root, local string) (medium, error) {
-	k, err := m.files.look(root, local)
+	k, err := m.files.look(root, local, c)
 	if err != nil {
 		return medium{}, err
 	}
@@ -96,9 +102,12 @@ func below(root, name string) (string, error) {
 	return local, nil
 }
 
-// openMedia opens a regular file below a root. It follows links that stay there.
-func openMedia(root, local string) (*os.File, fs.FileInfo, error) {
-	fail := func(err error) (*os.File, fs.FileInfo, error) {
+// openMedia opens a regular file or an object below a root. It follows links that stay there.
+func openMedia(root, local string) (store.File, store.Info, error) {
+	if store.IsAddress(root) {
+		return openObject(root, local)
+	}
+	fail := func(err error) (store.File, store.Info, error) {
 		var at *fs.PathError
 		cause := err
 		if errors.As(err, &at) {
@@ -108,7 +117,7 @@ func openMedia(root, local string) (*os.File, fs.FileInfo, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			hint = "; paths are relative to that folder, which --media-root can say"
 		}
-		return nil, nil, fmt.Errorf("%s cannot be read in %s: %w%s", message.OneLine(local, 200), root, cause, hint)
+		return nil, store.Info{}, fmt.Errorf("%s cannot be read in %s: %w%s", message.OneLine(local, 200), root, cause, hint)
 	}
 	r, err := os.OpenRoot(root)
 	if err != nil {
@@ -130,7 +139,7 @@ func openMedia(root, local string) (*os.File, fs.FileInfo, error) {
 		f.Close()
 		return fail(err)
 	}
-	return f, info, nil
+	return f, store.Info{Size: info.Size(), ModTime: info.ModTime()}, nil
 }
 
 // fileFacts is what is known of a file's content.
@@ -152,39 +161,56 @@ type fileCache struct {
 // maxKnown bounds the cache. An entry takes some 200 bytes.
 const maxKnown = 500_000
 
-// look returns what is known of a file. It reads the file unless its size and time are
-// those that the cache knows.
-func (c *fileCache) look(root, local string) (fileFacts, error) {
+// look returns what is known of a file that a cell of a column names. It reads the file unless
+// its size and time are those that the cache knows. An object is looked at once only: to ask the
+// store about it again for each pass takes a request for each row. What is sent is compared with
+// its SHA-256 in any case.
+func (c *fileCache) look(root, local string, col column) (fileFacts, error) {
+	path := store.Join(root, local)
+	c.mu.Lock()
+	k, ok := c.files[path]
+	c.mu.Unlock()
+	isObject := store.IsAddress(root)
+	if ok && isObject {
+		return k, nil
+	}
 	f, info, err := openMedia(root, local)
 	if err != nil {
 		return fileFacts{}, err
 	}
 	defer f.Close()
-	path := filepath.Join(root, local)
-	c.mu.Lock()
-	k, ok := c.files[path]
-	c.mu.Unlock()
-	if ok && k.size == info.Size() && k.mtime.Equal(info.ModTime()) {
+	if ok && k.size == info.Size && k.mtime.Equal(info.ModTime) {
 		return k, nil
 	}
+	// What is too large is not fetched to find that out.
+	if err := checkSize(col, "", info.Size, extent{}); err != nil {
+		return fileFacts{}, fmt.Errorf("%s: %w", local, err)
+	}
 
-	k = fileFacts{mtime: info.ModTime()}
+	fail := func(err error) (fileFacts, error) {
+		err = fmt.Errorf("%s cannot be read: %w", local, err)
+		if isObject && !errors.Is(err, objects.ErrChanged) {
+			err = &StoreError{err}
+		}
+		return fileFacts{}, err
+	}
+	k = fileFacts{mtime: info.ModTime}
 	h := sha256.New()
 	if k.size, err = io.Copy(h, f); err != nil {
-		return fileFacts{}, fmt.Errorf("%s cannot be read: %w", local, err)
+		return fail(err)
 	}
 	h.Sum(k.sum[:0])
 	head := make([]byte, sniffBytes)
 	n, err := f.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return fileFacts{}, fmt.Errorf("%s cannot be read: %w", local, err)
+		return fail(err)
 	}
 	if k.kind, err = sniff(head[:n]); err != nil {
 		return fileFacts{}, fmt.Errorf("%s: %w", local, err)
 	}
 	k.extent = measure(k.kind, f, k.size)
 	// A file that was changed just now can change again and keep its time.
-	if time.Since(k.mtime) > durable.ClockStep {
+	if isObject || time.Since(k.mtime) > durable.ClockStep {
 		c.mu.Lock()
 		if c.files == nil {
 			c.files = make(map[string]fileFacts)
@@ -213,7 +239,7 @@ func openContent(m *batch.Media) (interface {
 	if err != nil {
 		return nil, err
 	}
-	if info.Size() != m.Size {
+	if info.Size != m.Size {
 		f.Close()
 		return nil, fmt.Errorf("%s: %w", m.Path, errChanged)
 	}

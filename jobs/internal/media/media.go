@@ -39,7 +39,7 @@ import (
 // A Config says where media stand in rows, and for which requests they are.
 type Config struct {
 	Columns []spec.MediaColumn // at least one
-	Root    string             // the folder that paths are relative to; that of each row's input if empty
+	Root    string             // the folder that paths are relative to, or the beginning of addresses; the folder of each row's input if empty
 	Stdin   bool               // an input is stdin, which has no folder
 	Files   bool               // each file of the input is a row, and its column path names it
 
@@ -111,7 +111,7 @@ func New(c Config) (*Parts, error) {
 		}
 		m.columns = append(m.columns, column{col, level})
 	}
-	if m.root != "" && !durable.IsDir(m.root) {
+	if m.root != "" && !store.IsAddress(m.root) && !durable.IsDir(m.root) {
 		return nil, spec.Errorf("name a folder that exists", "media_root %s is no folder", m.root)
 	}
 	return m, nil

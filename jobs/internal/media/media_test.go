@@ -195,7 +195,7 @@ func TestMediaCellErrors(t *testing.T) {
 		{"big.png", "and max_bytes is 100"},
 		{"long.pdf", "max_bytes"},
 		{"http://example.com/a.png", "https:// addresses only"},
-		{"s3://bucket/a.png", "no s3://"},
+		{"s3://bucket/a.png", "only objects below the media root are read"},
 		{"file:///etc/passwd", "write a path, without file://"},
 		{"https://example.com/a", "give mime_type"},
 		{"https://example.com/a.gif", "give mime_type"},

@@ -12,6 +12,7 @@ package work
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -119,6 +120,10 @@ func (l *List) Items() iter.Seq2[Item, error] {
 				return
 			}
 			it := p.item(row)
+			if isAway(it.Err) {
+				yield(Item{}, it.Err)
+				return
+			}
 			if l.chosen != nil && (it.Request == nil || !l.chosen[it.SingleID()]) {
 				continue
 			}
@@ -166,11 +171,23 @@ func (l *List) All() iter.Seq2[Item, error] {
 				yield(Item{}, err)
 				return
 			}
-			if !yield(p.item(&row), nil) {
+			it := p.item(&row)
+			if isAway(it.Err) {
+				yield(Item{}, it.Err)
+				return
+			}
+			if !yield(it, nil) {
 				return
 			}
 		}
 	}
+}
+
+// isAway reports whether a row is bad only because a store cannot be read now. The input is then
+// broken: to take such rows for skipped would make an output that says so.
+func isAway(err error) bool {
+	_, away := errors.AsType[*media.StoreError](err)
+	return away
 }
 
 // A pass is one reading of the input from its first row.

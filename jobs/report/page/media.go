@@ -13,6 +13,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
+	"github.com/genbatch/genbatch/internal/store"
 )
 
 const (
@@ -40,7 +41,7 @@ func ofRequest(m *batch.Media) *medium {
 		return one
 	}
 	one.bytes = func() ([]byte, error) {
-		f, err := os.OpenInRoot(from.Root, from.Path)
+		f, err := openMedium(from.Root, from.Path)
 		if err != nil {
 			return nil, err
 		}
@@ -52,6 +53,15 @@ func ofRequest(m *batch.Media) *medium {
 		return data, err
 	}
 	return one
+}
+
+// openMedium opens the file or the object of a medium.
+func openMedium(root, path string) (io.ReadCloser, error) {
+	if store.IsAddress(root) {
+		f, _, err := store.Open(store.Join(root, path))
+		return f, err
+	}
+	return os.OpenInRoot(root, path)
 }
 
 // ofAnswer describes a medium that the model made.
