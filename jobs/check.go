@@ -20,7 +20,7 @@ import (
 
 // checkOutput refuses to replace a file that this job did not write.
 func (j *Job) checkOutput() error {
-	if !j.isShard() { // which writes no output
+	if !isShard(j) { // which writes no output
 		if err := j.state.CheckPlace(j.spec.Output); err != nil {
 			return err
 		}
@@ -41,7 +41,7 @@ func (j *Job) checkOutput() error {
 // loss returns what the journal has lost, whose last result has the number last; nil if
 // nothing is lost.
 func (j *Job) loss(last int64) *state.Loss {
-	if j.isShard() {
+	if isShard(j) {
 		return nil // the output that is there, if any, is not its own
 	}
 	return state.LossOf(j.state, last, func() (int64, price.USD) { return output.Answers(&j.spec) })

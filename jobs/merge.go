@@ -156,7 +156,7 @@ func Merge(ctx context.Context, s Spec, o Options, m Merging) (*Merged, error) {
 	if err != nil {
 		return merged, err
 	}
-	if err := j.state.SaveMerge(state.MergeRecord{At: time.Now().UTC().Truncate(time.Second), Count: folders.count, Input: inputSizes(j.list.Input)}); err != nil {
+	if err := state.SaveMerge(j.state, state.MergeRecord{At: time.Now().UTC().Truncate(time.Second), Count: folders.count, Input: recordInput(j.list.Input)}); err != nil {
 		return merged, err
 	}
 	err = j.finish(ctx, merged.Summary)
@@ -199,14 +199,15 @@ func shardFolders(jobDir string, count int) (shards, error) {
 // checkShards refuses shards of another job or input, and shards that are running.
 func checkShards(j *Job, of shards) error {
 	running := &UnfinishedError{Count: of.count}
-	sizes := inputSizes(j.list.Input)
+	now := recordInput(j.list.Input)
 	if done, err := state.Merge(j.state.Dir); err != nil {
 		return err
 	} else if done != nil {
-		if difference, same := state.SameInput(done.Input, sizes); !same || done.Count != of.count {
-			if same {
-				difference = fmt.Sprintf("%d shards, and now there are %d", done.Count, of.count)
-			}
+		difference := done.Input.DifferenceTo(&now)
+		if difference == "" && done.Count != of.count {
+			difference = fmt.Sprintf("%d shards, and now there are %d", done.Count, of.count)
+		}
+		if difference != "" {
 			return spec.Errorf("run the job without --shard: it asks only rows that are new or changed", "shards were merged already, of %s", difference)
 		}
 	}
@@ -244,7 +245,7 @@ func checkShards(j *Job, of shards) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		if difference, same := state.SameInput(was, sizes); !same {
+		if difference := was.DifferenceTo(&now); difference != "" {
 			return spec.Errorf(again+": it asks only rows that are new or changed", "%s had another input: %s", name, difference)
 		}
 	}

@@ -177,7 +177,7 @@ func (j *Job) openForWriting() error {
 	// refused as somebody else's.
 	var lost *state.Loss
 	var err error
-	if j.upToDate == nil && !j.options.Fresh && !j.isShard() && !state.HasResults(j.state.Dir) { // Fresh asks by itself
+	if j.upToDate == nil && !j.options.Fresh && !isShard(j) && !state.HasResults(j.state.Dir) { // Fresh asks by itself
 		if lost = j.loss(0); lost != nil {
 			if err := j.options.confirm(state.LossHint, lost.String()); err != nil {
 				return err
@@ -211,7 +211,7 @@ func (j *Job) openForWriting() error {
 	if err := j.state.Lock(); err != nil {
 		return err
 	}
-	if err := j.checkBeside(); err != nil {
+	if err := checkBeside(j); err != nil {
 		return err
 	}
 	j.removeTemps()
@@ -246,7 +246,7 @@ func (j *Job) openForWriting() error {
 	if err := j.openJournal(); err != nil {
 		return err
 	}
-	if err := j.beginShard(); err != nil {
+	if err := beginShard(j); err != nil {
 		return err
 	}
 	if j.options.Fresh {
@@ -260,7 +260,7 @@ func (j *Job) checkRun() error {
 	if err := j.checkOutput(); err != nil {
 		return err
 	}
-	if !j.isShard() {
+	if !isShard(j) {
 		if err := j.deriver().CheckFiles(j.spec.Output, j.spec.Force); err != nil {
 			return err
 		}
@@ -306,7 +306,7 @@ func (j *Job) findUpToDate(in *reader.Input) {
 	if sent, err := batchstate.View(j.state.Dir); err != nil || len(sent.Live()) > 0 {
 		return // what was paid for is collected, though no row may ask for it any more
 	}
-	if j.media == nil && !j.isShard() { // which has no output
+	if j.media == nil && !isShard(j) { // which has no output
 		j.upToDate = j.state.UpToDate(state.Sources{Spec: &j.spec, Inputs: in.Paths()}, j.retry)
 	}
 }

@@ -27,7 +27,7 @@ import (
 // pilot once more asks nothing. A run in one of the ways takes its answers for its own. All of them
 // count for MaxCost. The error is a [*SpecError] if rows of the job cannot share calls.
 func (j *Job) Pilot(ctx context.Context, n int, rowsPerCall ...int) (*Summary, *Plan, error) {
-	if j.isShard() {
+	if isShard(j) {
 		return nil, nil, spec.Errorf("leave --shard out: a pilot of the whole job tells more", "a shard has no pilot of its own")
 	}
 	for _, n := range rowsPerCall {

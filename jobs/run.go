@@ -206,8 +206,8 @@ func (j *Job) Run(ctx context.Context) (*Summary, error) {
 	if err != nil {
 		return s, err
 	}
-	if j.isShard() {
-		err = j.finishShard(s)
+	if isShard(j) {
+		err = finishShard(j, s)
 	} else {
 		err = j.finish(ctx, s)
 	}

@@ -14,11 +14,11 @@ import (
 // This file runs shards: jobs that take a part of the rows, and leave the output to [Merge].
 
 // isShard reports whether the job is a shard of another one.
-func (j *Job) isShard() bool { return j.spec.Shard != "" }
+func isShard(j *Job) bool { return j.spec.Shard != "" }
 
 // checkBeside refuses to run a shard beside its whole job, and a whole job beside its shards. The
 // job must hold its own lock: of two that begin at once, at least one finds the other's then.
-func (j *Job) checkBeside() error {
+func checkBeside(j *Job) error {
 	switch shard, _ := j.spec.ShardOf(); {
 	case shard.Count > 0:
 		return state.CheckShard(j.spec.JobDir(), shard.Count)
@@ -30,8 +30,8 @@ func (j *Job) checkBeside() error {
 
 // beginShard notes what the input is, so that a merge can tell whether all shards have had the
 // same. A shard that was merged already is not to ask anything more, since the merged job does.
-func (j *Job) beginShard() error {
-	if !j.isShard() {
+func beginShard(j *Job) error {
+	if !isShard(j) {
 		return nil
 	}
 	merged, err := state.Merge(j.spec.JobDir())
@@ -48,21 +48,21 @@ func (j *Job) beginShard() error {
 				merged.At.Local().Format(time.DateTime), message.Plural(int(n), "row"))
 		}
 	}
-	return j.state.SaveShard(inputSizes(j.list.Input))
+	return state.SaveShard(j.state, recordInput(j.list.Input))
 }
 
-// inputSizes returns the files of an input as a state folder notes them.
-func inputSizes(in *reader.Input) []state.InputSize {
+// recordInput returns what a state folder notes of an input.
+func recordInput(in *reader.Input) state.InputRecord {
 	var sizes []state.InputSize
 	for _, s := range in.Sizes() {
 		sizes = append(sizes, state.InputSize(s))
 	}
-	return sizes
+	return state.RecordInput(sizes)
 }
 
 // finishShard counts what the rows of a shard have come to, in which no row is pending. It writes
 // no output.
-func (j *Job) finishShard(s *Summary) error {
+func finishShard(j *Job, s *Summary) error {
 	totals := new(Totals)
 	d := j.deriver()
 	for it, err := range j.list.Items() {

@@ -22,7 +22,8 @@ import (
 // belongs to the shard in which its first byte stands. The rows of a Parquet file stand at equal
 // distances. Of a file that is compressed, or in another encoding, it is not known where a row
 // stands before all rows in front of it have been read. Blocks of a hundred of its rows go in
-// turn to the shards that the file's part of the line overlaps.
+// turn to the shards that the file's part of the line overlaps. A file that is a row itself belongs
+// to the shard in which it begins.
 type Shard struct {
 	Index int // which one it is, from 1
 	Count int // how many there are; 0 stands for all of the input
@@ -166,6 +167,12 @@ func (l line) at(place int64, count int) int {
 func (l line) portion(file int, s Shard) portion {
 	f, begin := l.files[file], l.begins[file]
 	if s.Count == 0 || f.format == fileformat.Files && l.at(begin, s.Count) == s.Index {
+		return portion{to: math.MaxInt64, of: 1}
+	}
+	if f.format == fileformat.Files {
+		if l.at(begin, s.Count) != s.Index {
+			return portion{}
+		}
 		return portion{to: math.MaxInt64, of: 1}
 	}
 	from := max(0, l.begin(s.Index-1, s.Count)-begin)

@@ -177,7 +177,7 @@ func rowText(r *batch.Row) string {
 func TestShards(t *testing.T) {
 	for _, m := range tableMakers {
 		t.Run(m.name, func(t *testing.T) {
-			for seed := range uint64(8) {
+			for seed := range uint64(4) {
 				r := rand.New(rand.NewPCG(seed, 21))
 				paths := tables(t, r, m)
 				config := Config{Paths: paths, MaxRowBytes: 2500}
@@ -189,7 +189,7 @@ func TestShards(t *testing.T) {
 				if err != nil {
 					t.Fatalf("seed %d: %v", seed, err)
 				}
-				for _, count := range []int{1, 2, 1 + r.IntN(9), 1 + r.IntN(300)} {
+				for _, count := range []int{1, 2 + r.IntN(9), 1 + r.IntN(200)} {
 					want := make([][]string, count+1)
 					n, done := 0, 0
 					for p, err := range whole.Placed(count) {
@@ -361,6 +361,50 @@ func TestShardReadsItsOwn(t *testing.T) {
 	want := lines + ": the line at byte 800, column 6: "
 	if bad := rows[0]; bad.Err == nil || !strings.HasPrefix(bad.Err.Error(), want) || bad.Line != 0 || !strings.HasPrefix(bad.Place(), lines+": the line at byte 800") {
 		t.Errorf("line %d, %v, want an error that begins with %s", bad.Line, bad.Err, want)
+	}
+}
+
+// Files that are rows belong to the shards in which they begin, also empty ones and the last.
+func TestShardsOfFiles(t *testing.T) {
+	dir := t.TempDir()
+	sizes := []int{0, 10, 0, 0, 25, 1, 64, 0}
+	for i, n := range sizes {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.txt", i)), bytes.Repeat([]byte("x"), n), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, count := range []int{1, 2, 3, 4, 100, 1000} {
+		var want, got []string
+		for index := 1; index <= count; index++ {
+			begin := 0
+			for i, n := range sizes {
+				if begin*count/100+1 == index || begin == 100 && index == count {
+					want = append(want, fmt.Sprintf("%d: %d", index, i))
+				}
+				begin += n
+			}
+			in := open(t, Config{Format: "files", Shard: Shard{index, count}}, dir)
+			rows, err := all(in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range rows {
+				got = append(got, fmt.Sprintf("%d: %s", index, strings.TrimSuffix(filepath.Base(r.Source), ".txt")))
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%d shards have %q, want %q", count, got, want)
+		}
+		var placed []string
+		for p, err := range open(t, Config{Format: "files"}, dir).Placed(count) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			placed = append(placed, fmt.Sprintf("%d: %s", p.Shard, strings.TrimSuffix(filepath.Base(p.Source), ".txt")))
+		}
+		if !slices.Equal(placed, want) {
+			t.Errorf("%d shards are to have %q, want %q", count, placed, want)
+		}
 	}
 }
 

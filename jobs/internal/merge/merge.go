@@ -169,7 +169,7 @@ func newSources(c Config) *sources {
 func (s *sources) rows(ctx context.Context) func(yield func(work.ShardItem, error) bool) {
 	return func(yield func(work.ShardItem, error) bool) {
 		var n int64
-		for it, err := range s.List.InShards(s.Count, s.journalOf) {
+		for it, err := range work.InShards(s.List, s.Count, s.journalOf) {
 			if n++; n%1024 == 0 {
 				if ctx.Err() != nil {
 					yield(it, batch.ErrInterrupted)

@@ -2,6 +2,8 @@ package state
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -28,23 +31,39 @@ type InputSize struct {
 	Bytes int64  `json:"bytes"`
 }
 
-// same reports whether two sizes are of the same file, as far as they tell. The machines of shards
-// may have it at different places.
-func (a InputSize) same(b InputSize) bool {
-	return a.Bytes == b.Bytes && filepath.Base(a.Path) == filepath.Base(b.Path)
+// An InputRecord says what an input was. The machines of shards may have its files at different
+// places, and so of their paths the names alone count.
+type InputRecord struct {
+	Files  int         `json:"files"`
+	Bytes  int64       `json:"bytes"`
+	SHA256 string      `json:"sha256"`          // of the names and sizes of all files
+	First  []InputSize `json:"first,omitempty"` // the first ones, for people
 }
 
-// SameInput reports whether two lists of files are alike. If they are not, difference says how.
-func SameInput(was, is []InputSize) (difference string, same bool) {
-	if len(was) != len(is) {
-		return fmt.Sprintf("%d files, and there are %d now", len(was), len(is)), false
+// RecordInput returns what is noted of an input.
+func RecordInput(files []InputSize) InputRecord {
+	const shown = 20
+	r := InputRecord{Files: len(files), First: files[:min(len(files), shown)]}
+	h := sha256.New()
+	for _, f := range files {
+		r.Bytes += f.Bytes
+		fmt.Fprintf(h, "%q %d\n", filepath.Base(f.Path), f.Bytes)
 	}
-	for i, w := range was {
-		if n := is[i]; !w.same(n) {
-			return fmt.Sprintf("%s with %d bytes, and now there is %s with %d", w.Path, w.Bytes, n.Path, n.Bytes), false
+	r.SHA256 = hex.EncodeToString(h.Sum(nil))
+	return r
+}
+
+// DifferenceTo says how an input differs from what it is now; empty if it does not.
+func (r *InputRecord) DifferenceTo(now *InputRecord) string {
+	if r.SHA256 == now.SHA256 {
+		return ""
+	}
+	for i, was := range r.First {
+		if i < len(now.First) && (was.Bytes != now.First[i].Bytes || filepath.Base(was.Path) != filepath.Base(now.First[i].Path)) {
+			return fmt.Sprintf("%s with %d bytes, and now there is %s with %d", was.Path, was.Bytes, now.First[i].Path, now.First[i].Bytes)
 		}
 	}
-	return "", true
+	return fmt.Sprintf("%s with %d bytes together, and now there are %d with %d", message.Plural(r.Files, "file"), r.Bytes, now.Files, now.Bytes)
 }
 
 // A ShardFolder is the state folder of a shard.
@@ -73,7 +92,7 @@ func Shards(jobDir string) (map[int][]ShardFolder, error) {
 }
 
 // SaveShard notes in the folder of a shard what its job's input was.
-func (f *Folder) SaveShard(input []InputSize) error {
+func SaveShard(f *Folder, input InputRecord) error {
 	text, err := json.MarshalIndent(shardRecord{Input: input}, "", "  ")
 	if err != nil {
 		return err
@@ -82,11 +101,11 @@ func (f *Folder) SaveShard(input []InputSize) error {
 }
 
 type shardRecord struct {
-	Input []InputSize `json:"input"`
+	Input InputRecord `json:"input"`
 }
 
 // ShardInput returns what SaveShard has noted.
-func ShardInput(dir string) ([]InputSize, error) {
+func ShardInput(dir string) (*InputRecord, error) {
 	path := filepath.Join(dir, shardFile)
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -96,18 +115,18 @@ func ShardInput(dir string) ([]InputSize, error) {
 	if json.Unmarshal(text, &r) != nil {
 		return nil, &DamagedError{Path: path}
 	}
-	return r.Input, nil
+	return &r.Input, nil
 }
 
 // A MergeRecord says which shards a journal has taken over.
 type MergeRecord struct {
 	At    time.Time   `json:"at"`
 	Count int         `json:"count"` // of the shards
-	Input []InputSize `json:"input"`
+	Input InputRecord `json:"input"`
 }
 
 // SaveMerge notes in the folder of a job that its journal has taken over all shards.
-func (f *Folder) SaveMerge(r MergeRecord) error {
+func SaveMerge(f *Folder, r MergeRecord) error {
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err

@@ -29,7 +29,7 @@ type Known struct {
 // journal of a shard, or nil for a shard that has none; it is called once for each that has rows.
 // As the rows go by, each journal numbers those of its shard, as it did when the shard ran. If the
 // input breaks or journalOf fails, the error is the second value, and the last.
-func (l *List) InShards(count int, journalOf func(shard int) (*journal.Journal, error)) iter.Seq2[ShardItem, error] {
+func InShards(l *List, count int, journalOf func(shard int) (*journal.Journal, error)) iter.Seq2[ShardItem, error] {
 	return func(yield func(ShardItem, error) bool) {
 		p := l.newPass()
 		shards := make(map[int]*pass)
