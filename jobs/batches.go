@@ -157,9 +157,10 @@ func batchPolicy(of *pass) (p batchjob.Policy, err error) {
 // until the deadline. So many rows are to be asked.
 func leaveBatches(j *Job, asked int64, deadline time.Time) func() time.Time {
 	begin := time.Now()
+	own := InShare(j.spec)
 	ladder := tier.New(tier.Config{
 		Tiers: j.spec.Tiers(), Begin: begin, Deadline: deadline,
-		Concurrency: j.spec.Concurrency, RPM: j.spec.RPM, TPM: j.spec.TPM, RowsPerCall: j.spec.RowsPerCall,
+		Concurrency: j.spec.Concurrency, RPM: own.RPM, TPM: own.TPM, RowsPerCall: j.spec.RowsPerCall,
 	})
 	// What single calls take is a guess, and half of all jobs are done within minutes. So
 	// batches have half of the time in any case.

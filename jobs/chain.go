@@ -5,7 +5,6 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
-	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/jobs/cost"
@@ -114,13 +113,10 @@ func (c *chain) newBudget() (*budget.Budget, error) {
 		return nil, nil
 	}
 	limit, err := c.job.spec.CostLimit()
-	if shard, _ := c.job.spec.ShardOf(); shard.Count > 0 {
-		limit /= price.USD(shard.Count) // so that all shards together keep the job's
-	}
 	if err != nil {
 		return nil, err
 	}
-	b := budget.New(nil, c.job.prices, limit)
+	b := budget.New(nil, c.job.prices, limitOf(&c.job.spec, limit))
 	for r, err := range readable(c.job.journal) {
 		if err != nil {
 			return nil, err

@@ -168,6 +168,9 @@ func (j *Job) Export(path, format string, statuses []batch.Status, force bool) (
 		return nil, err
 	}
 	own := path == j.spec.Output
+	if own && isShard(j) {
+		return nil, spec.Errorf("name another file with --output, or merge all shards with genbatch merge", "a shard has no output of its own: %s is that of all shards", path)
+	}
 	free := func(writer.Sum) error {
 		if force {
 			return nil

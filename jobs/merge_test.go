@@ -595,3 +595,48 @@ func TestShardBesideWhole(t *testing.T) {
 		first.Close()
 	}
 }
+
+// A shard stands for its rows alone, and a whole job that was run in shards says so.
+func TestShardStatus(t *testing.T) {
+	f := newFixture(t)
+	f.input(lines(40)...)
+	f.e.Reply = troubled
+	if _, err := f.shard(f.options(), 2, 4); err != nil {
+		t.Fatal(err)
+	}
+	part, err := ReadStatus(filepath.Join(f.spec.StateDir(), "shards", "2-of-4"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if part.Shard != "2/4" || !part.Finished || part.Input.Rows != 10 || part.Input.Left != 0 || part.Shards != nil {
+		t.Errorf("the shard: %+v, %+v", part, part.Input)
+	}
+	whole, err := ReadStatus(f.spec.StateDir()) // no run has left its job there
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := whole.Shards; whole.Shard != "" || whole.Finished || whole.Input.Rows != 40 || s == nil || s.Count != 4 || s.Begun != 1 || !s.Merged.IsZero() {
+		t.Errorf("the whole: %+v, %+v", whole, whole.Shards)
+	}
+	spec := f.spec
+	spec.Shard = "2/4"
+	j, err := View(spec, Options{Env: noEnv})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if _, err := j.Export(f.spec.Output, "", nil, true); err == nil || !strings.Contains(err.Error(), "a shard has no output of its own") {
+		t.Errorf("a shard writes the output of all: %v", err)
+	}
+	if totals, err := j.Export(filepath.Join(f.dir, "part.jsonl"), "", nil, false); err != nil || totals.Rows != 10 {
+		t.Errorf("the rows of a shard: %+v, %v", totals, err)
+	}
+	f.shards(f.options(), 4)
+	f.mustMerge()
+	if whole, err = ReadStatus(f.spec.StateDir()); err != nil || !whole.Finished || whole.Shards.Merged.IsZero() || whole.Shards.Begun != 4 {
+		t.Errorf("merged: %+v, %v", whole.Shards, err)
+	}
+	if p := (InShare(Spec{Shard: "1/4", RPM: 10, TPM: 400, RPD: 8, MaxCost: "2"})); p.RPM != 2 || p.TPM != 100 || p.RPD != 2 || p.MaxCost != "0.5" {
+		t.Errorf("a quarter is %d, %d, %d, %s", p.RPM, p.TPM, p.RPD, p.MaxCost)
+	}
+}

@@ -74,6 +74,10 @@ func (j *Job) Plan(rowsPerCall ...int) (*Plan, error) {
 
 // planning says what is planned.
 func (j *Job) planning(rowsPerCall []int) (c planner.Config, err error) {
+	share, err := j.spec.Share()
+	if err != nil {
+		return c, err
+	}
 	store, dialect, d := j.quotaStore(), spec.EndpointOptions(&j.spec).Dialect(), j.deriver()
 	c = planner.Config{
 		List: j.list, Journal: j.journal, Prices: j.prices, Count: d.Count, Tiers: j.spec.Tiers(),
@@ -84,7 +88,7 @@ func (j *Job) planning(rowsPerCall []int) (c planner.Config, err error) {
 			if store == nil {
 				return quota.Known{}
 			}
-			return store.Peek(model)
+			return store.Peek(model).Part(share.Of)
 		},
 		Packer: func(n int) *pack.Packer {
 			p := newPacker(j, n, false)
@@ -125,7 +129,8 @@ func (j *Job) Least(rows int64) time.Duration {
 	}
 	var known quota.Known
 	if store := j.quotaStore(); store != nil {
-		known = store.Peek(j.spec.Model)
+		share, _ := j.spec.Share() // Check has looked at it
+		known = store.Peek(j.spec.Model).Part(share.Of)
 	}
 	if n := int64(j.spec.RowsPerCall); n > 1 {
 		rows = (rows + n - 1) / n

@@ -2,9 +2,12 @@ package jobs
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/jobs/internal/state"
 	"github.com/genbatch/genbatch/jobs/spec"
@@ -12,6 +15,74 @@ import (
 )
 
 // This file runs shards: jobs that take a part of the rows, and leave the output to [Merge].
+
+// ShardOf returns which shard a state folder is of, such as 3/8, by its path. It is empty for the
+// folder of a whole job.
+func ShardOf(stateDir string) string {
+	_, shard, ok := spec.ParseShardDir(stateDir)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("%d/%d", shard.Index, shard.Count)
+}
+
+// InShare returns a job with the limits and the cap that it keeps itself: those of a shard are a part
+// of what its Spec says, and so are the limits of a job with a quota_share.
+func InShare(s Spec) Spec {
+	if share, err := s.Share(); err == nil {
+		s.RPM, s.TPM, s.RPD = quota.Part(s.RPM, share.Of), quota.Part(s.TPM, share.Of), quota.Part(s.RPD, share.Of)
+	}
+	if limit, err := s.CostLimit(); err == nil && limit > 0 && s.Shard != "" {
+		s.MaxCost = strings.TrimRight(limitOf(&s, limit).Format(12), "0")
+	}
+	return s
+}
+
+// limitOf returns the part of a job's cap that a shard keeps, so that all of them together keep it.
+func limitOf(s *Spec, limit price.USD) price.USD {
+	if shard, err := s.ShardOf(); err == nil && shard.Count > 0 {
+		limit /= price.USD(shard.Count)
+	}
+	return limit
+}
+
+// A Shards says how the shards of a job stand.
+type Shards struct {
+	Count   int       // how many there are to be
+	Begun   int       // of these, those with a result
+	Running []int     // those that a process runs, from 1
+	Merged  time.Time // when they were merged; zero if they were not
+}
+
+// shardsOf says how the shards of a job stand; nil if there are none, or if their number is not
+// known.
+func shardsOf(jobDir string) (*Shards, error) {
+	all, err := state.Shards(jobDir)
+	if err != nil || len(all) != 1 {
+		return nil, err
+	}
+	s := new(Shards)
+	for count, folders := range all {
+		s.Count = count
+		for _, f := range folders {
+			owner, err := state.Owner(f.Dir)
+			if err != nil {
+				return nil, err
+			}
+			if owner != nil {
+				s.Running = append(s.Running, f.Index)
+			}
+			if state.HasResults(f.Dir) {
+				s.Begun++
+			}
+		}
+	}
+	merged, err := state.Merge(jobDir)
+	if err == nil && merged != nil && merged.Count == s.Count {
+		s.Merged = merged.At
+	}
+	return s, err
+}
 
 // isShard reports whether the job is a shard of another one.
 func isShard(j *Job) bool { return j.spec.Shard != "" }

@@ -16,6 +16,8 @@ import (
 type Status struct {
 	State      string
 	Output     string
+	Shard      string    // which one the folder is of, such as 3/8; empty for the whole job
+	Shards     *Shards   // of the whole job; nil if there are none
 	Running    *Owner    // nil if no process runs it
 	Finished   bool      // the output is written, and no row is left to be asked
 	Standing   Standing  // what the output is to the job as it is now
@@ -67,6 +69,11 @@ func StatusOf(job Spec) (*Status, error) {
 	s := &Status{State: dir, Output: j.spec.Output}
 	if s.Running, err = state.Owner(dir); err != nil {
 		return nil, err
+	}
+	if s.Shard = j.spec.Shard; s.Shard == "" {
+		if s.Shards, err = shardsOf(dir); err != nil {
+			return nil, err
+		}
 	}
 	now := time.Now()
 	jl, err := journal.Open(journal.Config{Dir: dir, ReadOnly: true})
@@ -132,6 +139,11 @@ func (s *Status) readInput(j *Job, jl *journal.Journal, end time.Time) {
 
 // readOutput says what the output is to the job.
 func (s *Status) readOutput(j *Job) error {
+	if isShard(j) { // which has none
+		s.Finished = s.Input != nil && s.Input.Left == 0
+		s.Standing = OutputUnwritten
+		return nil
+	}
 	m, err := state.ReadManifest(j.state.Dir)
 	if err != nil {
 		m = nil // none is there, or one that verify finds damaged

@@ -55,7 +55,7 @@ func plan(c *cli.Context, con *console) error {
 	if err != nil {
 		return err
 	}
-	spec := job.Spec()
+	spec := jobs.InShare(job.Spec())
 	con.print(c, report.Plan{Plan: p, Spec: &spec, Counted: counted})
 	return nil
 }

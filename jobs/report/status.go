@@ -29,6 +29,15 @@ func standing(r *jobs.Status) string {
 	if r.Running != nil {
 		return fmt.Sprintf("running: process %d on %s, since %s", r.Running.PID, r.Running.Host, r.Running.Since.Local().Format(time.DateTime))
 	}
+	if r.Shard != "" {
+		if r.Finished {
+			return fmt.Sprintf("shard %s is done; genbatch merge joins it with the others when all are", r.Shard)
+		}
+		return fmt.Sprintf("shard %s is not finished, and not running", r.Shard)
+	}
+	if s := r.Shards; s != nil && s.Merged.IsZero() {
+		return fmt.Sprintf("runs in %s, which are not merged: genbatch merge does so when all are done", Many(int64(s.Count), "shard"))
+	}
 	answered := r.Input != nil && r.Input.Left == 0 && r.Status[batch.Failed] == 0
 	next := "run the job again"
 	if answered {
@@ -63,6 +72,9 @@ func (s Status) String() string {
 	fmt.Fprintf(w, "state\t%s\n", standing(r))
 	if !s.PausedSince.IsZero() {
 		fmt.Fprintf(w, "paused\tsince %s, until genbatch ctl JOB resume\n", s.PausedSince.Local().Format(time.DateTime))
+	}
+	if r.Shards != nil {
+		fmt.Fprintf(w, "shards\t%s\n", shardsText(r.Shards))
 	}
 	if in := r.Input; in != nil {
 		fmt.Fprintf(w, "rows\t%s: %s settled, %s left, %s bad\n", Count(in.Rows), Count(in.Settled), Count(in.Left), Count(in.Bad))
@@ -120,6 +132,15 @@ func (s Status) String() string {
 	return b.String()
 }
 
+// shardsText says how the shards of a job stand.
+func shardsText(s *jobs.Shards) string {
+	text := fmt.Sprintf("%s of %s have answers, %d running", Count(int64(s.Begun)), Count(int64(s.Count)), len(s.Running))
+	if !s.Merged.IsZero() {
+		text += ", merged at " + s.Merged.Local().Format(time.DateTime)
+	}
+	return text
+}
+
 // inBatches reports whether batch jobs are at work, whose end the pace so far does not tell.
 func (s Status) inBatches() bool {
 	return slices.ContainsFunc(s.Batches, func(b jobs.Batch) bool { return b.Live })
@@ -130,6 +151,8 @@ type statusJSON struct {
 	Type       string            `json:"type"`
 	State      string            `json:"state"`
 	Output     string            `json:"output"`
+	Shard      string            `json:"shard,omitempty"` // such as 3/8
+	Shards     *shardsJSON       `json:"shards,omitempty"`
 	Running    *jobs.Owner       `json:"running"`
 	Finished   bool              `json:"finished"`
 	Standing   string            `json:"standing"`
@@ -142,6 +165,14 @@ type statusJSON struct {
 	statusPaceJSON
 	statusBatchesJSON
 	totalsJSON
+}
+
+// shardsJSON is [jobs.Shards] as JSON.
+type shardsJSON struct {
+	Count   int        `json:"count"`
+	Begun   int        `json:"begun"`
+	Running []int      `json:"running"`
+	Merged  *time.Time `json:"merged"` // null: they were not
 }
 
 // statusPaceJSON is how fast a job runs.
@@ -165,6 +196,13 @@ func (s Status) MarshalJSON() ([]byte, error) {
 	record := statusJSON{
 		Type: "status", State: r.State, Output: r.Output, Running: r.Running, Finished: r.Finished, LastSeq: r.LastSeq,
 		Input: r.Input, totalsJSON: totalsOf(&r.Totals),
+	}
+	record.Shard = r.Shard
+	if of := r.Shards; of != nil {
+		record.Shards = &shardsJSON{Count: of.Count, Begun: of.Begun, Running: append([]int{}, of.Running...)}
+		if !of.Merged.IsZero() {
+			record.Shards.Merged = &of.Merged
+		}
 	}
 	record.Batches, record.Unknown = s.Batches, s.Unknown
 	if s.BatchError != nil {

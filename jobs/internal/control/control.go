@@ -195,8 +195,10 @@ func (c *Control) given() quota.Config {
 		}
 		return job
 	}
+	share, _ := c.spec.Share() // a job with another one is refused
 	return quota.Config{
-		RPM: or(c.limits.RPM, c.spec.RPM), TPM: or(c.limits.TPM, c.spec.TPM), RPD: or(c.limits.RPD, c.spec.RPD),
+		Share: share.Of,
+		RPM:   or(c.limits.RPM, c.spec.RPM), TPM: or(c.limits.TPM, c.spec.TPM), RPD: or(c.limits.RPD, c.spec.RPD),
 		Concurrency: or(c.limits.Concurrency, c.spec.Concurrency),
 	}
 }

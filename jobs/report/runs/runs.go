@@ -69,6 +69,13 @@ var reasons = map[int]string{
 
 // TextAt says in words how the job stands at a time.
 func (r *Run) TextAt(now time.Time) string {
+	if shard := jobs.ShardOf(r.State); shard != "" {
+		return "shard " + shard + ": " + r.textAt(now)
+	}
+	return r.textAt(now)
+}
+
+func (r *Run) textAt(now time.Time) string {
 	e := r.Ending
 	if r.Owner != nil {
 		text := "running for " + since(now.Sub(r.Owner.Since))
