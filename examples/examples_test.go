@@ -27,6 +27,7 @@ func TestExamples(t *testing.T) {
 		"summarize": summarize,
 		"extract":   extract,
 		"captions":  captions,
+		"mails":     mails,
 		"speech":    speech,
 		"raw":       raw,
 	} {
@@ -282,6 +283,39 @@ func captions(t *testing.T, e *example) {
 	}
 }
 
+func mails(t *testing.T, e *example) {
+	e.finish(6, "out/sorted.csv")
+	rows := readCSV(t, e.path("out/sorted.csv"))
+	var paths []string
+	for _, row := range rows[1:] {
+		paths = append(paths, row[0])
+		if row[1] != strings.TrimPrefix(filepath.Base(filepath.Dir(row[0])), "to=") || row[2] == "" || row[3] != "ok" {
+			t.Errorf("a row is %q", row)
+		}
+	}
+	want, err := filepath.Glob(e.path("inbox/*/*.eml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range want {
+		want[i] = strings.TrimPrefix(filepath.ToSlash(want[i]), filepath.ToSlash(e.path(""))+"/")
+	}
+	if !slices.Equal(paths, want) {
+		t.Errorf("the paths are %q, want %q", paths, want)
+	}
+
+	// A mail that changes is asked about anew, one that is new is asked, and one that is gone is gone.
+	write(t, e.path("inbox/to=support/lamp.eml"), "Subject: The lamp\n\nIt works after all, thank you.\n")
+	write(t, e.path("inbox/to=office/new.eml"), "Subject: Hello\n\nIs anyone there?\n")
+	if err := os.Remove(e.path("inbox/to=office/prize.eml")); err != nil {
+		t.Fatal(err)
+	}
+	code, s, text := e.run("run", "job.yaml", "--endpoint", "sim", "--json")
+	if code != 0 || s.Run.Requests != 2 || s.Job.Status["ok"] != 6 {
+		t.Errorf("with one mail changed, one new and one gone, the run ends with %d and %+v: %s", code, s, text)
+	}
+}
+
 // An example is a copy of an example's folder, in which it is run.
 type example struct {
 	t   *testing.T
@@ -297,8 +331,14 @@ func copyExample(t *testing.T, name string) *example {
 		t.Fatal(err)
 	}
 	for _, file := range files {
-		if info, err := os.Stat(file); err != nil || info.IsDir() {
-			continue // out, with what a run in the repository left there
+		if filepath.Base(file) == "out" {
+			continue // with what a run in the repository left there
+		}
+		if info, err := os.Stat(file); err == nil && info.IsDir() {
+			if err := os.CopyFS(e.path(filepath.Base(file)), os.DirFS(file)); err != nil {
+				t.Fatal(err)
+			}
+			continue
 		}
 		text, err := os.ReadFile(file)
 		if err != nil {

@@ -190,6 +190,10 @@ var foreign = map[string]bool{
 	"column_1":        true,
 	"response_format": true, // fields of other APIs
 	"input_schema":    true,
+
+	"hive_partitioning": true, // of DuckDB
+	"read_text":         true,
+	"last_modified":     true,
 }
 
 var snake = regexp.MustCompile(`^[a-z]+(_[a-z0-9]+)+:?$`)
