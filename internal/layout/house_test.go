@@ -183,6 +183,7 @@ var house = []floor{
 		{"internal/store", []string{"objects"}},
 	}},
 	{"their drivers", []room{
+		{"objects/gcs", []string{"objects", "objects/internal/transfer"}},
 		{"objects/s3", []string{"objects", "objects/internal/transfer"}},
 	}},
 	{"object stores", []room{

@@ -35,6 +35,7 @@ func Conform(t *testing.T, b objects.Bucket, cannot ...string) {
 		{"large objects", c.large},
 		{"empty objects", c.empty},
 		{"listing", c.list},
+		{"listing of 2,500", c.longList},
 		{"a name that is a folder too", c.folder},
 		{"odd keys", c.oddKeys},
 		{"concurrent use", c.concurrent},
@@ -189,18 +190,23 @@ func (c conformance) keys(t *testing.T, prefix string) (keys []string) {
 	return keys
 }
 
-// list has more keys than stores list at a time, among them some whose order is another one where
-// letters of both cases, folders or other alphabets are sorted.
-func (c conformance) list(t *testing.T) {
-	const many = 2500
+func (c conformance) list(t *testing.T)     { c.lists(t, "list/", 250) }
+func (c conformance) longList(t *testing.T) { c.lists(t, "longlist/", 2500) } // stores list 1,000 at a time, or 5,000
+
+// lists writes many keys, among them some whose order is another one where letters of both
+// cases, folders or other alphabets are sorted.
+func (c conformance) lists(t *testing.T, root string, many int) {
 	keys := make([]string, 0, many+7)
 	for i := range many {
-		keys = append(keys, fmt.Sprintf("list/day=%d/%04d", i%7, i))
+		keys = append(keys, fmt.Sprintf("%sday=%d/%04d", root, i%7, i))
 	}
-	keys = append(keys, "list/B", "list/a-b", "list/a/b", "list/a0", "list/ä", "list/z", "list/日本")
+	for _, key := range []string{"B", "a-b", "a/b", "a0", "ä", "z", "日本"} {
+		keys = append(keys, root+key)
+	}
 	c.each(keys, func(key string) { c.write(t, key, []byte(key), objects.WriteOptions{}) })
 	slices.Sort(keys)
-	for _, prefix := range []string{"list/", "list/day=3/", "list/day=3/0", "list/day=3/0003", "list/a", "list/a/", "list/none"} {
+	for _, prefix := range []string{"", "day=3/", "day=3/0", "day=3/0003", "a", "a/", "none"} {
+		prefix = root + prefix
 		var want []string
 		for _, key := range keys {
 			if strings.HasPrefix(key, prefix) {
@@ -211,20 +217,20 @@ func (c conformance) list(t *testing.T) {
 			t.Errorf("the listing of %s has %d keys in another order or others than the %d", prefix, len(got), len(want))
 		}
 	}
-	for _, got := range c.listed(t, "list/a") {
+	for _, got := range c.listed(t, root+"a") {
 		want, err := c.bucket.Stat(t.Context(), got.Key)
 		if err != nil || got.Size != want.Size || got.Version != want.Version || got.ModTime.Sub(want.ModTime).Abs() > time.Second {
 			t.Errorf("the listing says %+v, and Stat %+v, %v", got, want, err)
 		}
 	}
 	n := 0
-	for _, err := range c.bucket.List(t.Context(), c.prefix+"list/") {
-		if n++; n == 1100 || err != nil {
+	for _, err := range c.bucket.List(t.Context(), c.prefix+root) {
+		if n++; n == many/2-50 || err != nil {
 			break // in the middle of a page
 		}
 	}
-	if n != 1100 {
-		t.Errorf("a listing could not be left after 1100 keys, but after %d", n)
+	if n != many/2-50 {
+		t.Errorf("a listing could not be left after %d keys, but after %d", many/2-50, n)
 	}
 }
 
