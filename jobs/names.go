@@ -184,6 +184,7 @@ const (
 	OutputOutdated  = record.Outdated  // the job has written it, from another input, job or journal
 	OutputMissing   = record.Missing   // it was finished, and the file is not there any more
 	OutputForeign   = record.Foreign   // the job has not written it, or it was changed since
+	OutputUnseen    = record.Unseen    // it is an object, and its store could not be asked
 )
 
 // Errors that programs tell apart, beside [SpecError] and those of [batch.Run].

@@ -106,6 +106,9 @@ func (j *Job) verifyRows(v *Verification) error {
 func (j *Job) verifyOutput(v *Verification, m *state.Manifest, c comparison) error {
 	path := m.Output.Path
 	sum, err := state.Sum(path)
+	if err != nil && store.IsAddress(path) && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the output %s cannot be read: %w", path, err)
+	}
 	if err != nil {
 		v.fault("the output cannot be read: %v; genbatch export writes it again", err)
 		return nil

@@ -17,6 +17,7 @@ import (
 	"github.com/genbatch/genbatch/jobs"
 	"github.com/genbatch/genbatch/jobs/compare"
 	"github.com/genbatch/genbatch/jobs/report"
+	"github.com/genbatch/genbatch/objects"
 )
 
 func compareCommand(con *console) *cli.Command {
@@ -89,6 +90,9 @@ func compareSides(c *cli.Context, con *console) (found *compare.Comparison, side
 			field, column = "", pair
 		}
 		config.Expected[field] = column
+	}
+	if objects.IsAddress(config.Changed) {
+		return nil, sides, &jobs.SpecError{Err: fmt.Errorf("--changed names the object %s, and the rows are written to a file of this machine", config.Changed), Hint: "name a file, and copy that"}
 	}
 	if _, err := os.Stat(config.Changed); err == nil && !c.Bool("force") {
 		return nil, sides, &jobs.SpecError{Err: fmt.Errorf("%s is there", config.Changed), Hint: "name another file with --changed, or replace it with --force"}
@@ -181,7 +185,8 @@ func sideOf(arg string, config *compare.Config, log *slog.Logger) (s *compare.Si
 	return s, spec, func() { _ = job.Close() }, nil
 }
 
+// isFile reports whether a path is one of a file, or an address, which is looked at when it is opened.
 func isFile(path string) bool {
 	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular()
+	return err == nil && info.Mode().IsRegular() || objects.IsAddress(path)
 }

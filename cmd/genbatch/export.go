@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -57,7 +56,7 @@ func export(c *cli.Context, con *console) error {
 		if c.String("output") == "-" {
 			return exportToStdout(c, con, named, format)
 		}
-		if path, err = filepath.Abs(c.String("output")); err != nil {
+		if path, err = absolute(c.String("output")); err != nil {
 			return err
 		}
 	}

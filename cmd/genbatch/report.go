@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/genbatch/genbatch/jobs"
 	"github.com/genbatch/genbatch/jobs/report"
 	"github.com/genbatch/genbatch/jobs/report/page"
+	"github.com/genbatch/genbatch/objects"
 )
 
 func reportCommand(con *console) *cli.Command {
@@ -62,7 +64,7 @@ func writeReport(c *cli.Context, con *console) error {
 	if err != nil {
 		return err
 	}
-	return savePage(c, con, r, r.Spec.Output+".report.html", r.Spec)
+	return savePage(c, con, r, pageFor(r.Spec.Output, ".report.html"), r.Spec)
 }
 
 func reportComparison(c *cli.Context, con *console) error {
@@ -75,7 +77,16 @@ func reportComparison(c *cli.Context, con *console) error {
 	if err != nil {
 		return err
 	}
-	return savePage(c, con, &page.Comparison{Comparison: found, Made: time.Now()}, sides[1].Output+".compare.html", sides[:]...)
+	return savePage(c, con, &page.Comparison{Comparison: found, Made: time.Now()}, pageFor(sides[1].Output, ".compare.html"), sides[:]...)
+}
+
+// pageFor returns the path of the page about an output, which stands beside it. That about an
+// object stands in the working folder.
+func pageFor(output, ending string) string {
+	if objects.IsAddress(output) {
+		output = path.Base(output)
+	}
+	return output + ending
 }
 
 // savePage writes a page where the flags say, and says where that is.
@@ -86,6 +97,8 @@ func savePage(c *cli.Context, con *console, p io.WriterTo, path string, needed .
 			return err
 		}
 		return nil
+	} else if objects.IsAddress(o) {
+		return &jobs.SpecError{Err: fmt.Errorf("%s is an object, and a page is written to a file of this machine", o), Hint: "name a file with --output, and copy that"}
 	} else if o != "" {
 		var err error
 		if path, err = filepath.Abs(o); err != nil {

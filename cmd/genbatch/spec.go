@@ -13,6 +13,7 @@ import (
 
 	"github.com/genbatch/genbatch/cmd/genbatch/internal/args"
 	"github.com/genbatch/genbatch/jobs"
+	"github.com/genbatch/genbatch/objects"
 )
 
 // specOf reads the job file that a command names, if it names one. The environment and
@@ -128,6 +129,14 @@ func (j *namedJob) warnChanged(log *slog.Logger) {
 	if len(j.changed) > 0 {
 		log.Warn(fmt.Sprintf("the job file has changed since it was run: %s; this goes by the file as it is now, and by the run if you name its output instead", strings.Join(j.changed, ", ")))
 	}
+}
+
+// absolute returns the absolute path of a file, or an address as it is.
+func absolute(path string) (string, error) {
+	if objects.IsAddress(path) {
+		return path, nil
+	}
+	return filepath.Abs(path)
 }
 
 func isFolder(path string) bool {

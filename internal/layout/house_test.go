@@ -79,7 +79,7 @@ var house = []floor{
 		}},
 	}},
 	{"results", []room{
-		{"jobs/draft", []string{"jobs/jobfile", "jobs/internal/output", "jobs/internal/prompt", "jobs/internal/template", "jobs/spec", "reader", "batch", "batch/price", "internal/durable", "internal/fileformat", "internal/message", "internal/terminal", "internal/textfile"}},
+		{"jobs/draft", []string{"jobs/jobfile", "jobs/internal/output", "jobs/internal/prompt", "jobs/internal/template", "jobs/spec", "reader", "batch", "batch/price", "internal/durable", "internal/fileformat", "internal/message", "internal/store", "internal/terminal", "internal/textfile"}},
 		{"jobs/internal/output", []string{
 			"jobs/internal/work", "jobs/internal/pack", "jobs/internal/prompt", "jobs/internal/logprobs", "jobs/internal/schema", "jobs/record", "jobs/overview", "jobs/cost", "jobs/findings", "jobs/eval", "jobs/spec",
 			"reader", "writer", "batch", "batch/gemini", "batch/journal", "batch/price",

@@ -1,7 +1,10 @@
 package draft
 
 import (
+
+
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/store"
 	"github.com/genbatch/genbatch/jobs/internal/output"
 	"github.com/genbatch/genbatch/jobs/internal/prompt"
 	"github.com/genbatch/genbatch/jobs/internal/template"
@@ -12,7 +15,7 @@ import (
 // Peek returns the columns of a job's input, and the first rows of it: at most n. Of JSONL the
 // columns are those of these rows. It looks at the first file of the input alone, and is quick
 // however large that is. What is no plain file, such as a pipe, is not read, since it can be
-// read only once. The rest of the Spec need not be complete.
+// read only once, and objects are not, since a store may be slow to answer. The rest of the Spec need not be complete.
 func Peek(s spec.Spec, n int) (columns []batch.Column, rows []batch.Row, err error) {
 	in, err := openFirst(&s)
 	if err != nil {
@@ -34,10 +37,14 @@ func Peek(s spec.Spec, n int) (columns []batch.Column, rows []batch.Row, err err
 	return union.Columns(), rows, nil
 }
 
-// openFirst opens the first file of an input that can be opened. A pipe cannot.
+// openFirst opens the first file of an input that can be opened. A pipe cannot, and an object is
+// not.
 func openFirst(s *spec.Spec) (*reader.Input, error) {
 	err := spec.Errorf("name one with --input", "no file is given as input")
 	for _, path := range s.Input {
+		if store.IsAddress(path) {
+			continue
+		}
 		c := spec.ReaderConfig(s, []string{path})
 		c.First = true
 		in, cause := reader.Open(c)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/internal/fileformat"
 	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/internal/store"
 	"github.com/genbatch/genbatch/jobs/internal/template"
 	"github.com/genbatch/genbatch/jobs/spec"
 	"github.com/genbatch/genbatch/reader"
@@ -389,9 +391,14 @@ func (d *Draft) chooseKey(wanted string) error {
 var endings = map[string]string{Classify: "labels", Summarize: "summaries", Extract: "data", Prompt: "answers", Raw: "answers"}
 
 // freeOutput returns the path of an output beside the input, which is not there yet. Beside the
-// files of a folder or a glob it would be one of them itself.
+// files of a folder or a glob it would be one of them itself. That for an object stands in the
+// working folder: whoever may read a bucket may mostly not write there.
 func (d *Draft) freeOutput() string {
-	dir, name := filepath.Split(d.Sample.Files[0])
+	input := d.Sample.Files[0]
+	dir, name := filepath.Split(input)
+	if store.IsAddress(input) {
+		dir, name = "", path.Base(input)
+	}
 	compression := ""
 	if ext := strings.ToLower(filepath.Ext(name)); ext == ".gz" || ext == ".zst" {
 		compression = name[len(name)-len(ext):]

@@ -3,13 +3,13 @@ package draft
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/genbatch/genbatch/internal/fileformat"
 	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/internal/store"
 	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/internal/textfile"
 	"github.com/genbatch/genbatch/jobs/spec"
@@ -29,8 +29,8 @@ func textSources(s *spec.Spec) (sources []textfile.Source, formats []string) {
 		if i == maxFiles && s.FilesAsRows() {
 			break
 		}
-		info, err := os.Stat(path)
-		if err != nil || !info.Mode().IsRegular() {
+		info, err := store.Stat(path)
+		if err != nil || !info.Mode.IsRegular() {
 			continue
 		}
 		kind, err := fileformat.Of(path, s.InputFormat, "--input-format")

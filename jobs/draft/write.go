@@ -8,6 +8,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/message"
+	"github.com/genbatch/genbatch/internal/store"
 	"github.com/genbatch/genbatch/internal/terminal"
 	"github.com/genbatch/genbatch/jobs/internal/output"
 	"github.com/genbatch/genbatch/jobs/internal/prompt"
@@ -347,9 +348,9 @@ func anyOf(columns []batch.Column, names map[string]bool) bool {
 }
 
 // pathFrom returns a path as a job file at another path names it: relative to the file's own
-// folder, if it is relative at all. A single - is no path: it stands for stdout.
+// folder, if it is relative at all, which an address is not. A single - is no path: it stands for stdout.
 func pathFrom(file, path string) string {
-	if filepath.IsAbs(path) || path == "-" {
+	if filepath.IsAbs(path) || path == "-" || store.IsAddress(path) {
 		return path
 	}
 	if dir := filepath.Dir(file); dir != "." {

@@ -7,10 +7,11 @@ type Standing string
 const (
 	Unwritten Standing = "unwritten" // no output was finished, and no file is there
 	Current   Standing = "current"   // the job would write the same again, as far as sizes and times tell
-	Touched   Standing = "touched"   // likewise, but times of inputs differ, as in a copy: their content may have changed
+	Touched   Standing = "touched"   // likewise, but times or versions of inputs differ, as in a copy: their content may have changed
 	Outdated  Standing = "outdated"  // the job has written it, from another input, job or journal
 	Missing   Standing = "missing"   // it was finished, and the file is not there any more
 	Foreign   Standing = "foreign"   // the job has not written it, or it was changed since
+	Unseen    Standing = "unseen"    // it is an object, and its store could not be asked
 )
 
 // An InputStatus counts the rows of the input as it is now. Rows that failed are part of

@@ -46,6 +46,8 @@ func standing(r *jobs.Status) string {
 	switch r.Standing {
 	case jobs.OutputForeign:
 		return fmt.Sprintf("not finished: %s is there, and is not as this job has written it", r.Output)
+	case jobs.OutputUnseen:
+		return fmt.Sprintf("not known to be finished: the store of %s cannot be asked now", r.Output)
 	case jobs.OutputMissing:
 		return fmt.Sprintf("not finished: %s is not there any more; genbatch export writes it again", r.Output)
 	case jobs.OutputOutdated:

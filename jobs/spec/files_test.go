@@ -4,8 +4,91 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
+
+	"github.com/genbatch/genbatch/internal/objecttest"
 )
+
+// Addresses of objects stay as they are, in a job file, in the working folder, and with ~.
+func TestAddressesStay(t *testing.T) {
+	b, root := objecttest.New()
+	b.Put("p.txt", "say {{.x}}")
+	b.Put("labels.txt", "good\nbad\n")
+	b.Put("s.json", `{"type":"object"}`)
+	b.Put("prices.json", `{"multiplier": 0.5}`)
+	b.Put("shown.csv", "text,label\nfine,good\n")
+	dir := t.TempDir()
+	t.Setenv("XDG_STATE_HOME", dir)
+	text := strings.ReplaceAll(`
+input: [ROOTin/*.csv, ROOT~/a..b//c.csv]
+output: ROOTout/../x.csv
+prices: ROOTprices.json
+media_root: ROOTimages/
+system: "@ROOTp.txt"
+schema: ROOTs.json
+classify: {labels: ["@ROOTlabels.txt"], examples: ROOTshown.csv}
+`, "ROOT", root)
+	path := filepath.Join(dir, "job.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.MakePathsAbsolute(); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{root + "in/*.csv", root + "~/a..b//c.csv"}; !slices.Equal(s.Input, want) {
+		t.Errorf("inputs %q, want %q", s.Input, want)
+	}
+	for got, want := range map[string]string{s.Output: root + "out/../x.csv", s.Prices: root + "prices.json", s.MediaRoot: root + "images/"} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if want := StateDirOf(s.Output); s.State != want || filepath.Dir(want) != filepath.Join(dir, "genbatch", "objects") || !strings.HasPrefix(filepath.Base(want), "x.csv-") {
+		t.Errorf("the state is in %s, and is to be in %s", s.State, want)
+	}
+	if err := s.ReadFiles(); err != nil {
+		t.Fatal(err)
+	}
+	if s.System != "say {{.x}}" || len(s.Classify.Labels) != 2 || string(s.Schema) != `{"type":"object"}` || len(s.Classify.Examples.List) != 1 {
+		t.Errorf("what was read is %q, %v, %s, %v", s.System, s.Classify.Labels, s.Schema, s.Classify.Examples.List)
+	}
+	if _, err := s.PriceTable(); err != nil {
+		t.Error(err)
+	}
+	s.Prices = root + "none.json"
+	if _, err := s.PriceTable(); err == nil || !strings.Contains(err.Error(), root+"none.json: it cannot be opened") {
+		t.Errorf("a price file that is not there: %v", err)
+	}
+}
+
+// The state folders of objects are told apart by all of their address, and their names are ones
+// that every file system takes.
+func TestStateDirOfObjects(t *testing.T) {
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	seen := make(map[string]string)
+	for _, address := range []string{"s3://b/x.csv", "gs://b/x.csv", "s3://c/x.csv", "s3://b/y/x.csv", "s3://b/y//x.csv", "s3://b/é:*?.csv", "s3://b/" + strings.Repeat("x", 1000)} {
+		dir := StateDirOf(address)
+		if other := seen[dir]; other != "" {
+			t.Errorf("%s and %s have the same state folder", address, other)
+		}
+		seen[dir] = address
+		if name := filepath.Base(dir); len(name) > 150 || strings.ContainsAny(name, `é:*?`) || !strings.HasSuffix(name, ".genbatch") {
+			t.Errorf("%s has its state in %s", address, name)
+		}
+	}
+	t.Setenv("XDG_STATE_HOME", "")
+	t.Setenv("HOME", "")
+	t.Setenv("USERPROFILE", "")
+	if dir := StateDirOf("s3://b/x.csv"); dir != filepath.Base(dir) {
+		t.Errorf("without a home the state is in %s", dir)
+	}
+}
 
 // A job file names files beside it. Once they are read, the Spec stands for itself, and
 // reading it again changes nothing.

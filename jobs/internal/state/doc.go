@@ -14,6 +14,7 @@
 //	history.jsonl   how the last runs went, which package history writes
 //	stdin.<format>  what stdin held
 //	stdout          the output, if it goes to stdout
+//	output.tmp-*    the output, if it is an object, until its store has it: a [Draft]
 //	control.sock    where the process that runs the job can be steered, which package remote makes
 //	uploads.jsonl   media that the Files API holds, which package media writes
 //
@@ -43,6 +44,25 @@
 //     which costs no call.
 //   - After step 5 the output is finished. The announcement stays, and says the same as
 //     the manifest.
+//
+// # How an output appears that is an object
+//
+// The steps are the same, and an object appears all at once too. But step 4 can take long,
+// and what it needs is somewhere else:
+//
+//   - In step 2 the output is written to a draft in the folder. It need not be synced, since
+//     it is derived again after a crash.
+//   - Before step 3, an object that only the last announcement knows as the job's own gets into
+//     the manifest: the announcement is about to be replaced, and the upload may come to
+//     nothing as often as the network fails.
+//   - In step 4 the draft is sent, on the condition that no object is there, or that it still
+//     has the version that was looked at and found to be the job's. The store itself holds
+//     that, so that neither another program nor another machine is overwritten. An error does
+//     not say that the object was not stored; what is there is then compared with the announcement.
+//   - A process that is killed during step 4 leaves no object, or the whole one, which can even
+//     appear after its death. What some stores keep of the parts is theirs to remove.
+//   - In step 5 the object's version stands in the place of its time. An object of another
+//     version is read, and is the job's if its SHA-256 is.
 //
 // # How a folder is set aside
 //

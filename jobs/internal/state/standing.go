@@ -1,6 +1,8 @@
 package state
 
 import (
+	"errors"
+	"io/fs"
 	"slices"
 
 	"github.com/genbatch/genbatch/internal/store"
@@ -13,6 +15,8 @@ import (
 func StandingOf(f *Folder, m, now *Manifest) record.Standing {
 	info, err := store.Stat(f.Output)
 	switch {
+	case err != nil && store.IsAddress(f.Output) && !errors.Is(err, fs.ErrNotExist):
+		return record.Unseen
 	case err != nil && m == nil:
 		return record.Unwritten
 	case err != nil:

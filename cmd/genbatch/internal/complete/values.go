@@ -10,6 +10,7 @@ import (
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/cmd/genbatch/internal/args"
+	"github.com/genbatch/genbatch/internal/fileformat"
 	"github.com/genbatch/genbatch/internal/sim"
 	"github.com/genbatch/genbatch/internal/textfile"
 	"github.com/genbatch/genbatch/jobs"
@@ -197,7 +198,7 @@ func (l *line) models() (candidates []Candidate) {
 	if given := l.given["prices"]; len(given) > 0 {
 		file = given[len(given)-1]
 	}
-	if file != "" {
+	if file != "" && !fileformat.IsAddress(file) { // a store may be slow to answer
 		if t, err := price.LoadFile(file); err == nil {
 			table = t
 		}
