@@ -98,6 +98,7 @@ func (m *model) follow(now time.Time, r dayRecord) {
 	if r.Day == d.name {
 		d.used = r.Used
 	}
+	m.followPause(now, r)
 	for _, l := range r.Learned {
 		if l.Estimated || !l.valid(now) {
 			continue

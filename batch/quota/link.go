@@ -112,8 +112,11 @@ func (x *exchange) run(s *Store, model string) {
 
 // alone reports whether the model has no store, or none that can be reached.
 func (m *model) alone(now time.Time) bool {
-	return m.limiter.config.Store == nil || now.Before(m.client.away)
+	return m.limiter.config.Store == nil || now.Before(m.client.away) && (!m.strict() || m.client.closed)
 }
+
+// strict reports whether nothing may be sent while the store cannot be reached.
+func (m *model) strict() bool { return m.limiter.config.Store.Ledger != nil }
 
 // shares reports whether a limit is shared with other processes: if it is given or named. An
 // estimate is not: it is what the server accepted of this process beside the calls of others.
@@ -146,6 +149,12 @@ func (m *model) due(now time.Time, r *batch.Request) (at time.Time, by bound) {
 	}
 	slots := m.client.slots
 	if m.needsStore(now, len(slots) > 0) {
+		if m.strict() { // the end of the exchange comes before, or the alarm begins another one
+			if m.client.away.After(now) {
+				return m.client.away, byStore
+			}
+			return now.Add(storePatience), byStore
+		}
 		from := now
 		if m.client.done != nil {
 			from = m.client.began
@@ -293,12 +302,16 @@ func (m *model) wants(now time.Time) []slot {
 // sync begins an exchange with the store if there is something to tell or to ask.
 func (m *model) sync(now time.Time) {
 	k := &m.client
-	if k.done != nil || k.closed || m.alone(now) {
+	if k.done != nil || k.closed || m.alone(now) || now.Before(k.away) {
 		return
 	}
 	x := exchange{read: !k.loaded}
 	if k.loaded {
-		x.read = now.Sub(k.polled) >= pollEvery
+		every := pollEvery
+		if m.strict() { // others are to know within a second, and the way to them takes time
+			every /= 2
+		}
+		x.read = now.Sub(k.polled) >= every
 		x.changes, x.unreported = k.changes, m.day.unreported
 		if m.queue.Len() > 0 && m.day.needsSlice(now) || m.day.refillSoon(now) {
 			x.rpd, _ = m.day.limit(now)
@@ -354,6 +367,9 @@ func (m *model) finish(now time.Time, x *exchange) {
 		}
 		switch {
 		case x.err != nil || x.bookErr != nil: // nothing is booked
+			if m.strict() { // the ledger is lost for a moment only, and must not forget tokens
+				k.corrections, k.unused = append(b.corrections, k.corrections...), append(b.unused, k.unused...)
+			}
 		case k.gaveUp, b.limits != m.rates.limits(): // too late, or booked at a pace that has changed
 			k.giveBack(b.wants)
 		default:
@@ -373,13 +389,16 @@ func (m *model) finish(now time.Time, x *exchange) {
 		k.polled = now
 		return
 	case x.err != nil:
-		if first { // what the record has is not known: too much is counted rather than too little
+		if first && !m.strict() { // what the record has is not known: too much is counted rather than too little
 			m.day.used = max(m.day.used, m.day.given)
 		}
 		m.storeFailed(now, x.err)
 		return
 	}
 	k.loaded = true
+	if x.bookErr == nil && m.strict() {
+		k.away = time.Time{}
+	}
 	if x.read || x.wrote {
 		k.polled = now
 		m.day.roll(now)
@@ -402,6 +421,9 @@ func (m *model) finish(now time.Time, x *exchange) {
 // watch stops waiting for a store that does not answer.
 func (m *model) watch(now time.Time) {
 	k := &m.client
+	if m.limiter.config.Store == nil || m.strict() { // a ledger gives up by itself
+		return
+	}
 	if k.done != nil && now.Sub(k.began) >= storePatience && !now.Before(k.away) {
 		k.gaveUp = true
 		m.storeFailed(now, errSlow)
@@ -409,6 +431,13 @@ func (m *model) watch(now time.Time) {
 }
 
 func (m *model) storeFailed(now time.Time, err error) {
+	if m.strict() {
+		if m.client.away.IsZero() {
+			m.limiter.config.Store.warn("the quota of %s cannot be shared with other machines, and nothing is sent until it can: %v", m.name, err)
+		}
+		m.client.away = now.Add(retryLedger)
+		return
+	}
 	if m.client.away.IsZero() {
 		used := ""
 		if m.day.given > 0 && m.day.used >= m.day.given {

@@ -192,6 +192,9 @@ func (r *minute) room(over int64) int64 {
 
 // book makes a booking in the minute of a model, under its lock.
 func (s *Store) book(model string, b *booking) error {
+	if s.Ledger != nil {
+		return s.bookLedger(model, b)
+	}
 	path := strings.TrimSuffix(s.path(model), ".json") + ".minute"
 	lock, err := s.lock(path)
 	if err != nil {

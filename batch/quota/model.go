@@ -297,6 +297,7 @@ func (m *model) namedLimit(now time.Time, g *grant, o *batch.Outcome) {
 func (m *model) pause(now time.Time, d time.Duration) {
 	if until := now.Add(d); until.After(m.paused) {
 		m.paused = until
+		m.sharePause(until)
 	}
 }
 

@@ -38,11 +38,14 @@ const (
 // Processes with different Parts count their requests of the day and of the minute apart, since each
 // keeps to its own part of the limits. What was learned, and that a day is used up, is known to all.
 type Store struct {
-	Dir      string       // required; made when it is needed
+	Dir      string       // made when it is needed; required without a Ledger
 	Endpoint string       // names the server: each endpoint has quotas of its own
 	KeyID    string       // names the key, see KeyID and GroupID; empty = no key
 	Part     string       // names the part of the quota that this process has, see [Config].Share; empty = all of it
 	Log      *slog.Logger // receives warnings; nil = discarded
+
+	// Ledger keeps the records in the place of Dir, for several machines; nil = there is one.
+	Ledger Ledger
 
 	// FS is for tests within this module, which make writes fail. Others leave it at its
 	// zero value, the real file system.
@@ -82,6 +85,7 @@ type dayRecord struct {
 	// ParkedUntil is the end of the last day that the server refused requests for; zero if
 	// there was none. Once there was one, the requests of each day are counted.
 	ParkedUntil time.Time `json:"parked_until,omitzero"`
+	PausedUntil time.Time `json:"paused_until,omitzero"` // by the clock of a Ledger
 	Learned     []Learned `json:"learned,omitempty"`
 }
 
@@ -114,6 +118,13 @@ var errDamaged = errors.New("it is damaged")
 // read returns a model's record, or the zero record if there is none. It needs no lock,
 // since files are replaced as a whole.
 func (s *Store) read(model string) (dayRecord, error) {
+	if s.Ledger != nil {
+		text, err := s.Ledger.Read(s.recordName(model))
+		if err != nil {
+			return dayRecord{}, err
+		}
+		return parseRecord(text)
+	}
 	r, err := s.readOwn(model)
 	if err != nil || s.Part == "" {
 		return r, err
@@ -165,6 +176,9 @@ func (r *dayRecord) left(rpd int) int {
 // update changes a model's record under its lock, and returns what was written. Before
 // change sees the record, its day is set to today.
 func (s *Store) update(model string, change func(r *dayRecord)) (dayRecord, error) {
+	if s.Ledger != nil {
+		return s.updateLedger(model, change)
+	}
 	if s.Part == "" {
 		return s.updateOwn(model, change)
 	}
@@ -199,14 +213,19 @@ func (s *Store) updateOwn(model string, change func(r *dayRecord)) (dayRecord, e
 		err = nil
 	}
 	if err == nil {
-		if r.Day != today {
-			r.Day, r.Used, r.Lost = today, 0, false
-		}
-		r.Version, r.Endpoint, r.Model, r.Key, r.Part = recordVersion, s.Endpoint, model, s.KeyID, s.Part
-		change(&r)
+		s.apply(&r, model, today, change)
 		err = s.write(path, r)
 	}
 	return r, errors.Join(err, lock.Unlock())
+}
+
+// apply makes a change in a record, which is one of today from then on.
+func (s *Store) apply(r *dayRecord, model, today string, change func(r *dayRecord)) {
+	if r.Day != today {
+		r.Day, r.Used, r.Lost = today, 0, false
+	}
+	r.Version, r.Endpoint, r.Model, r.Key, r.Part = recordVersion, s.Endpoint, model, s.KeyID, s.Part
+	change(r)
 }
 
 func (s *Store) write(path string, r dayRecord) error {
