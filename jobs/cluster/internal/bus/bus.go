@@ -1,0 +1,213 @@
+// Package bus is all that genbatch knows of NATS: the connection, records that are changed in
+// one step, the stream of results, and requests to the collector.
+//
+// Nothing in it is the only home of an answer: what a stream has acknowledged counts as lost
+// until the collector has it on its own disk.
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+)
+
+// patience is how long one exchange with the servers may take.
+const patience = 3 * time.Second
+
+// ErrAway says that the servers cannot be reached, or have no leader at the moment: what was
+// asked may have been done or not.
+var ErrAway = errors.New("the NATS servers do not answer")
+
+// Config says where the servers are. URL is required.
+type Config struct {
+	URL   string // one or several, with commas between; may hold user and password, or a token
+	Creds string // a file with credentials; empty = none
+	Name  string // of this process, for people
+	Log   *slog.Logger
+}
+
+// A Bus is a connection with the servers, which is made anew whenever it breaks. It is safe
+// for concurrent use.
+type Bus struct {
+	nc  *nats.Conn
+	js  jetstream.JetStream
+	log *slog.Logger
+
+	Jobs   *Keys // what is to be done: a record for each job
+	Claims *Keys // who is at it: a record for each shard
+	Ledger *Keys // what must survive: requests of the day, money
+	Minute *Keys // what is worth nothing a minute later
+
+	clock clock
+	stop  context.CancelFunc
+	wg    sync.WaitGroup
+}
+
+// bucket is how a bucket of records is kept.
+type bucket struct {
+	name    string
+	storage jetstream.StorageType
+}
+
+var buckets = [...]bucket{
+	{"genbatch-jobs", jetstream.FileStorage},
+	{"genbatch-claims", jetstream.FileStorage},
+	{"genbatch-ledger", jetstream.FileStorage},
+	{"genbatch-minute", jetstream.MemoryStorage},
+}
+
+// Connect connects with the servers. They need not answer yet.
+func Connect(c Config) (*Bus, error) {
+	b := &Bus{log: c.Log}
+	if b.log == nil {
+		b.log = slog.New(slog.DiscardHandler)
+	}
+	var told atomic.Bool
+	options := []nats.Option{
+		nats.Name(c.Name), nats.MaxReconnects(-1), nats.ReconnectWait(200 * time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, time.Second),
+		nats.RetryOnFailedConnect(true), nats.Timeout(patience), nats.PingInterval(2 * time.Second), nats.MaxPingsOutstanding(2),
+		nats.ReconnectBufSize(-1), // what cannot be sent now is an error now
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil && !told.Swap(true) {
+				b.log.Warn(fmt.Sprintf("the connection with NATS broke and is made anew: %v", err))
+			}
+		}),
+		nats.ReconnectHandler(func(nc *nats.Conn) {
+			if told.Swap(false) {
+				b.log.Info("connected with NATS again, at " + nc.ConnectedUrlRedacted())
+			}
+		}),
+		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}), // each is an error of who asked, too
+	}
+	if c.Creds != "" {
+		options = append(options, nats.UserCredentials(c.Creds))
+	}
+	nc, err := nats.Connect(c.URL, options...)
+	if err != nil {
+		return nil, fmt.Errorf("cannot connect with NATS at %s: %w", Redacted(c.URL), err)
+	}
+	b.nc = nc
+	if b.js, err = jetstream.New(nc, jetstream.WithDefaultTimeout(patience)); err != nil {
+		nc.Close()
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	b.stop = stop
+	for i, keys := range []**Keys{&b.Jobs, &b.Claims, &b.Ledger, &b.Minute} {
+		*keys = &Keys{bus: b, name: buckets[i].name}
+	}
+	b.clock.key = "clock." + nuid.Next()
+	b.wg.Go(func() { b.clock.keep(ctx, b) })
+	return b, nil
+}
+
+// Close ends the connection.
+func (b *Bus) Close() {
+	b.stop()
+	b.wg.Wait()
+	b.nc.Close()
+}
+
+// Redacted returns an address without what only its owner should know.
+func Redacted(addresses string) string {
+	list := strings.Split(addresses, ",")
+	for i, a := range list {
+		if at := strings.LastIndex(a, "@"); at >= 0 {
+			scheme, _, ok := strings.Cut(a, "://")
+			if !ok {
+				scheme = "nats"
+			}
+			list[i] = scheme + "://" + a[at+1:]
+		}
+	}
+	return strings.Join(list, ",")
+}
+
+// Connected reports whether there is a connection now.
+func (b *Bus) Connected() bool { return b.nc.IsConnected() }
+
+// Setup makes the buckets that are not there, with so many replicas of each record, and looks
+// whether they are as they must be: what a server was making when it was killed may be there,
+// and be something else. It tries again until ctx ends.
+func (b *Bus) Setup(ctx context.Context, replicas int) error {
+	for _, k := range buckets {
+		want := jetstream.KeyValueConfig{Bucket: k.name, Storage: k.storage, Replicas: replicas, History: 1, Description: "genbatch"}
+		err := b.until(ctx, func(ctx context.Context) error {
+			kv, err := b.js.KeyValue(ctx, k.name)
+			if errors.Is(err, jetstream.ErrBucketNotFound) {
+				kv, err = b.js.CreateKeyValue(ctx, want)
+			}
+			if err != nil {
+				return err
+			}
+			return checkBucket(ctx, kv, want)
+		})
+		if err != nil {
+			return fmt.Errorf("the bucket %s cannot be made: %w", k.name, err)
+		}
+	}
+	return nil
+}
+
+func checkBucket(ctx context.Context, kv jetstream.KeyValue, want jetstream.KeyValueConfig) error {
+	s, err := kv.Status(ctx)
+	if err != nil {
+		return err
+	}
+	got := s.Config()
+	if got.Storage != want.Storage || got.Replicas != want.Replicas || got.TTL != 0 || got.History != want.History {
+		return &refused{fmt.Errorf("it is there with %v storage, %d replicas and a history of %d, and must have %v, %d and %d: remove it, or name the --replicas that it has",
+			got.Storage, got.Replicas, got.History, want.Storage, want.Replicas, want.History)}
+	}
+	return nil
+}
+
+// Await waits until the buckets are there, and the servers' clock is known.
+func (b *Bus) Await(ctx context.Context) error {
+	for _, k := range buckets {
+		if err := b.until(ctx, func(ctx context.Context) error {
+			_, err := b.js.KeyValue(ctx, k.name)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return b.until(ctx, func(ctx context.Context) error { return b.clock.measure(ctx, b) })
+}
+
+// refused is an error that trying again does not mend.
+type refused struct{ err error }
+
+func (r *refused) Error() string { return r.err.Error() }
+func (r *refused) Unwrap() error { return r.err }
+
+// until does something until it succeeds, is refused, or ctx ends.
+func (b *Bus) until(ctx context.Context, do func(context.Context) error) error {
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		err := func() error {
+			ctx, cancel := context.WithTimeout(ctx, patience)
+			defer cancel()
+			return do(ctx)
+		}()
+		if _, ok := errors.AsType[*refused](err); err == nil || ok {
+			return err
+		}
+		if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrPermissionViolation) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		case <-time.After(wait):
+		}
+	}
+}
