@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
@@ -27,8 +28,9 @@ import (
 type chain struct {
 	job     *Job
 	quota   *quota.Limiter
-	limiter batch.Limiter // the cap over the quota
-	ladder  *tier.Ladder  // around both, and around the model; nil if the job names no tier of single calls
+	budget  *budget.Budget // nil: the job has no cap
+	limiter batch.Limiter  // the cap over the quota
+	ladder  *tier.Ladder   // around both, and around the model; nil if the job names no tier of single calls
 	model   batch.Model
 	packer  *pack.Packer // of rows that share calls; nil if none do
 
@@ -71,7 +73,7 @@ func (c *chain) addLimiters(list *work.List, limit *budget.Budget) (err error) {
 	c.limiter = c.quota
 	if limit != nil {
 		limit.Limiter = c.quota
-		c.limiter = limit
+		c.budget, c.limiter = limit, limit
 	}
 	control.HoldCost(c.job.control, limit)
 	c.ladder, err = c.newLadder(list)
@@ -88,7 +90,14 @@ func (c *chain) flex() *quota.Limiter {
 }
 
 // close gives back what the limiters have booked.
-func (c *chain) close() { c.quota.Close() }
+func (c *chain) close() {
+	c.quota.Close()
+	if c.budget != nil {
+		if err := c.budget.Settle(); err != nil {
+			c.job.log().Warn(fmt.Sprintf("what is left of the money that was set apart for these rows stays so: %v", err))
+		}
+	}
+}
 
 // over returns the configuration of a run through the chain.
 func (c *chain) over(config batch.Config) batch.Config {
@@ -126,6 +135,9 @@ func (c *chain) newBudget() (*budget.Budget, error) {
 	if model := b.Unpriced(); model != "" {
 		return nil, spec.Errorf("give it with --prices FILE, or run without --max-cost",
 			"max_cost cannot be held: %s answered in an earlier run, whose price is not known", model)
+	}
+	if p := c.job.options.Shared.Purse; p != nil {
+		b.Use(p)
 	}
 	switch bound, _ := c.job.spec.OutputBound(); {
 	case bound == 0:

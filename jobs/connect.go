@@ -133,6 +133,9 @@ func (j *Job) quotaStore() *quota.Store {
 	if j.conn.Client == nil {
 		return connection.PlannedStore(&j.spec, j.options.connection())
 	}
+	if l := j.options.Shared.Quota; l != nil {
+		return j.conn.SharedStore(&j.spec, l, j.options.connection())
+	}
 	return j.conn.Store(&j.spec, j.options.connection())
 }
 

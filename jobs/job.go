@@ -11,6 +11,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs/internal/control"
 	"github.com/genbatch/genbatch/jobs/internal/critic"
@@ -66,10 +67,20 @@ type Options struct {
 	// measures them. A row that a batch job has answered passes through too; see Request.Batch.
 	Around func(batch.Config) batch.Config
 
+	// Shared is what the job shares with processes on other machines. The zero value shares
+	// nothing with them.
+	Shared Shared
+
 	// ShowBatch, if not nil, is called when a batch job of a run has come to another state.
 	ShowBatch func(Batch)
 
 	seams
+}
+
+// Shared is what processes on several machines share, each of which asks some rows of one job.
+type Shared struct {
+	Quota quota.Ledger // keeps the limits of the endpoint and the key; nil: this machine's folder does
+	Purse Purse        // holds the MaxCost of the Spec; nil: the job has all of it
 }
 
 // The seams are where tests take hold of a job. Their zero values are what users have.

@@ -6,6 +6,7 @@ import (
 	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/eval"
 	"github.com/genbatch/genbatch/jobs/findings"
+	"github.com/genbatch/genbatch/jobs/internal/budget"
 	"github.com/genbatch/genbatch/jobs/plan"
 	"github.com/genbatch/genbatch/jobs/record"
 	"github.com/genbatch/genbatch/jobs/spec"
@@ -61,6 +62,9 @@ type (
 	// A Webhook is where a run of the command posts what it came to.
 	Webhook = spec.Webhook
 )
+
+// A Purse holds the cap of a job that several processes ask the rows of.
+type Purse = budget.Purse
 
 // What runs used and cost, which package cost defines.
 type (

@@ -59,6 +59,10 @@ type Budget struct {
 	freed    bell                 // rings when a call has ended
 	models   []string             // models that answered for others, and may be dearer
 	shown
+
+	drawing sync.Mutex // held while the purse is asked
+	purse   Purse      // nil: the cap is all that there is
+	before  price.USD  // what was spent before the purse was there
 }
 
 // shown is what answers and requests have shown of the cost of others.
@@ -128,15 +132,28 @@ func (b *Budget) Acquire(ctx context.Context, r *batch.Request) error {
 	most, hard := mostUsage(b.prices, r)
 	tier := askedTier(r)
 	for {
-		freed, err := b.reserve(r, tier, *most, hard)
+		freed, lacks, seen, err := b.reserve(r, tier, *most, hard)
+		var again <-chan time.Time
+		if lacks > 0 {
+			drew, others, failed := b.draw(ctx, seen, lacks)
+			switch {
+			case failed != nil:
+				return failed
+			case drew:
+				continue
+			case others:
+				again, err = time.After(purseWait), nil
+			}
+		}
 		if err != nil {
 			return err
 		}
-		if freed == nil {
+		if freed == nil && again == nil {
 			break
 		}
 		select {
 		case <-freed:
+		case <-again:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -156,30 +173,34 @@ func (b *Budget) Acquire(ctx context.Context, r *batch.Request) error {
 }
 
 // reserve takes the most that r can cost in a tier. If that does not fit now but may fit later, it
-// returns what to wait for.
-func (b *Budget) reserve(r *batch.Request, tier string, most batch.Usage, hard bool) (freed <-chan struct{}, err error) {
+// returns what to wait for. lacks is how much more than the cap that it has seen it would take; 0 if
+// more would not help.
+func (b *Budget) reserve(r *batch.Request, tier string, most batch.Usage, hard bool) (freed <-chan struct{}, lacks, seen price.USD, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.unpriced != "" {
-		return nil, &record.BudgetError{Cap: b.cap, Unpriced: b.unpriced}
+		return nil, 0, b.cap, &record.BudgetError{Cap: b.cap, Unpriced: b.unpriced}
 	}
 	need, err := b.need(r, tier, most, hard)
 	if err != nil {
-		return nil, err
+		return nil, 0, b.cap, err
 	}
 	// The first answers also show which model answers. It need not be the one that is
 	// asked, nor as cheap.
 	known := b.answers >= softAnswers || hard && b.answers > 0
-	fits := b.spent+b.most+b.total+need <= b.cap && (known || len(b.reserved) < softCalls)
+	lacks = max(0, b.spent+b.most+b.total+need-b.cap)
 	switch {
-	case fits:
+	case lacks == 0 && (known || len(b.reserved) < softCalls):
 		b.reserved[r] = need
 		b.total += need
-		return nil, nil
-	case len(b.reserved) > 0:
-		return b.freed.wait(), nil
+		return nil, 0, b.cap, nil
+	case b.purse == nil:
+		lacks = 0
 	}
-	return nil, &record.BudgetError{Cap: b.cap, Spent: b.spent, Next: need, Unknown: b.unknown, Most: b.most}
+	if len(b.reserved) > 0 {
+		return b.freed.wait(), lacks, b.cap, nil
+	}
+	return nil, lacks, b.cap, &record.BudgetError{Cap: b.cap, Spent: b.spent, Next: need, Unknown: b.unknown, Most: b.most}
 }
 
 // need returns the most that r can cost in a tier. mu is held.

@@ -15,6 +15,19 @@ func (c *Connection) Store(s *spec.Spec, o Options) *quota.Store {
 	return quotaStore(s, o, c.Endpoint, c.KeyID)
 }
 
+// SharedStore is where the limits are kept for processes on several machines.
+func (c *Connection) SharedStore(s *spec.Spec, l quota.Ledger, o Options) *quota.Store {
+	return &quota.Store{Ledger: l, Endpoint: c.Endpoint.String(), KeyID: groupOr(s, c.KeyID), Log: o.Log}
+}
+
+// groupOr names the group of keys that the job says it belongs to, or else the key.
+func groupOr(s *spec.Spec, keyID string) string {
+	if s.QuotaGroup != "" {
+		return quota.GroupID(s.QuotaGroup)
+	}
+	return keyID
+}
+
 // PlannedStore is the store of a job that is only looked at, without a connection; nil
 // where it cannot be told whose quota it would be.
 func PlannedStore(s *spec.Spec, o Options) *quota.Store {
@@ -38,14 +51,11 @@ func quotaStore(s *spec.Spec, o Options, e gemini.Endpoint, keyID string) *quota
 	if dir == "" || e.Simulated || o.Model != nil { // the simulator begins anew with each run
 		return nil
 	}
-	if s.QuotaGroup != "" {
-		keyID = quota.GroupID(s.QuotaGroup)
-	}
 	share, err := s.Share()
 	if err != nil {
 		return nil // Check says what is wrong with it
 	}
-	return &quota.Store{Part: share.Name, Dir: dir, Endpoint: e.String(), KeyID: keyID, Log: o.Log, FS: o.FS}
+	return &quota.Store{Part: share.Name, Dir: dir, Endpoint: e.String(), KeyID: groupOr(s, keyID), Log: o.Log, FS: o.FS}
 }
 
 // LogprobsDir is the folder in which it is kept which models serve no log probabilities. It is

@@ -1,0 +1,67 @@
+package budget
+
+import (
+	"context"
+	"time"
+
+	"github.com/genbatch/genbatch/batch/price"
+)
+
+// purseWait is how long a request waits before it asks again for money that others hold.
+const purseWait = 500 * time.Millisecond
+
+// A Purse holds the cap of a job that several processes ask the rows of. Its methods may be
+// called from several goroutines.
+type Purse interface {
+	// Draw takes at least so much of what is left, to be spent by this process alone, and
+	// returns how much it took. If that is 0, others tells whether other processes hold
+	// money of which something may come back.
+	Draw(ctx context.Context, least price.USD) (drawn price.USD, others bool, err error)
+
+	// Settle says what this process has spent of what it drew. The rest goes back.
+	Settle(spent, drawn price.USD) error
+}
+
+// Use has the budget spend what it draws from a purse, and nothing else. What earlier runs
+// spent must have been added, and counts in the purse.
+func (b *Budget) Use(p Purse) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.purse, b.before = p, b.spent+b.most
+	b.cap = b.before
+}
+
+// Settle gives back to the purse what was drawn and not spent. It is called once nothing is in
+// flight, and does nothing without a purse.
+func (b *Budget) Settle() error {
+	b.mu.Lock()
+	p, spent, drawn := b.purse, b.spent+b.most-b.before, b.cap-b.before
+	b.purse = nil
+	b.mu.Unlock()
+	if p == nil {
+		return nil
+	}
+	return p.Settle(spent, drawn)
+}
+
+// draw asks the purse for what a request lacks under a cap that it has seen. If it drew
+// nothing, others tells whether it may be worth asking again.
+func (b *Budget) draw(ctx context.Context, seen, lacks price.USD) (drew, others bool, err error) {
+	b.drawing.Lock() // one at a time, so that what one has drawn is seen by the next
+	defer b.drawing.Unlock()
+	b.mu.Lock()
+	p, limit := b.purse, b.cap
+	b.mu.Unlock()
+	if p == nil || limit != seen {
+		return limit != seen, false, nil
+	}
+	drawn, others, err := p.Draw(ctx, lacks)
+	if err != nil || drawn <= 0 {
+		return false, others, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.cap += drawn
+	b.freed.ring()
+	return true, others, nil
+}
