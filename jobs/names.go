@@ -6,7 +6,6 @@ import (
 	"github.com/genbatch/genbatch/jobs/cost"
 	"github.com/genbatch/genbatch/jobs/eval"
 	"github.com/genbatch/genbatch/jobs/findings"
-	"github.com/genbatch/genbatch/jobs/internal/budget"
 	"github.com/genbatch/genbatch/jobs/plan"
 	"github.com/genbatch/genbatch/jobs/record"
 	"github.com/genbatch/genbatch/jobs/spec"
@@ -64,7 +63,7 @@ type (
 )
 
 // A Purse holds the cap of a job that several processes ask the rows of.
-type Purse = budget.Purse
+type Purse = record.Purse
 
 // What runs used and cost, which package cost defines.
 type (

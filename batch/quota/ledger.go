@@ -135,3 +135,36 @@ func (m *model) followPause(now time.Time, r dayRecord) {
 		m.paused = until
 	}
 }
+
+// strict reports whether nothing may be sent while the store cannot be reached.
+func (m *model) strict() bool { return m.limiter.config.Store.Ledger != nil }
+
+// pollEvery is how soon a process knows what others have learned. That others know of a refusal
+// within a second includes the way to them.
+func (m *model) pollEvery() time.Duration {
+	if m.strict() {
+		return pollEvery / 2
+	}
+	return pollEvery
+}
+
+// storeDue returns when a request that needs the store is looked at again, unless an answer of
+// the store comes before.
+func (m *model) storeDue(now time.Time) time.Time {
+	k := &m.client
+	switch {
+	case m.strict() && k.away.After(now):
+		return k.away
+	case m.strict() || k.done == nil:
+		return now.Add(storePatience)
+	}
+	return k.began.Add(storePatience)
+}
+
+// ledgerFailed leaves a ledger alone for a moment. The slots that are booked stay so.
+func (m *model) ledgerFailed(now time.Time, err error) {
+	if m.client.away.IsZero() {
+		m.limiter.config.Store.warn("the quota of %s cannot be shared with other machines, and nothing is sent until it can: %v", m.name, err)
+	}
+	m.client.away = now.Add(retryLedger)
+}

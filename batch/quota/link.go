@@ -115,9 +115,6 @@ func (m *model) alone(now time.Time) bool {
 	return m.limiter.config.Store == nil || now.Before(m.client.away) && (!m.strict() || m.client.closed)
 }
 
-// strict reports whether nothing may be sent while the store cannot be reached.
-func (m *model) strict() bool { return m.limiter.config.Store.Ledger != nil }
-
 // shares reports whether a limit is shared with other processes: if it is given or named. An
 // estimate is not: it is what the server accepted of this process beside the calls of others.
 func (m *model) shares(p *pace, now time.Time) bool {
@@ -149,17 +146,7 @@ func (m *model) due(now time.Time, r *batch.Request) (at time.Time, by bound) {
 	}
 	slots := m.client.slots
 	if m.needsStore(now, len(slots) > 0) {
-		if m.strict() { // the end of the exchange comes before, or the alarm begins another one
-			if m.client.away.After(now) {
-				return m.client.away, byStore
-			}
-			return now.Add(storePatience), byStore
-		}
-		from := now
-		if m.client.done != nil {
-			from = m.client.began
-		}
-		return from.Add(storePatience), byStore
+		return m.storeDue(now), byStore
 	}
 	if m.sharesMinute(now) && slots[0].at.After(at) {
 		return slots[0].at, slots[0].by
@@ -307,11 +294,7 @@ func (m *model) sync(now time.Time) {
 	}
 	x := exchange{read: !k.loaded}
 	if k.loaded {
-		every := pollEvery
-		if m.strict() { // others are to know within a second, and the way to them takes time
-			every /= 2
-		}
-		x.read = now.Sub(k.polled) >= every
+		x.read = now.Sub(k.polled) >= m.pollEvery()
 		x.changes, x.unreported = k.changes, m.day.unreported
 		if m.queue.Len() > 0 && m.day.needsSlice(now) || m.day.refillSoon(now) {
 			x.rpd, _ = m.day.limit(now)
@@ -432,10 +415,7 @@ func (m *model) watch(now time.Time) {
 
 func (m *model) storeFailed(now time.Time, err error) {
 	if m.strict() {
-		if m.client.away.IsZero() {
-			m.limiter.config.Store.warn("the quota of %s cannot be shared with other machines, and nothing is sent until it can: %v", m.name, err)
-		}
-		m.client.away = now.Add(retryLedger)
+		m.ledgerFailed(now, err)
 		return
 	}
 	if m.client.away.IsZero() {

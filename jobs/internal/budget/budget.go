@@ -59,10 +59,7 @@ type Budget struct {
 	freed    bell                 // rings when a call has ended
 	models   []string             // models that answered for others, and may be dearer
 	shown
-
-	drawing sync.Mutex // held while the purse is asked
-	purse   Purse      // nil: the cap is all that there is
-	before  price.USD  // what was spent before the purse was there
+	funds
 }
 
 // shown is what answers and requests have shown of the cost of others.

@@ -2,29 +2,26 @@ package budget
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/genbatch/genbatch/batch/price"
+	"github.com/genbatch/genbatch/jobs/record"
 )
 
 // purseWait is how long a request waits before it asks again for money that others hold.
 const purseWait = 500 * time.Millisecond
 
-// A Purse holds the cap of a job that several processes ask the rows of. Its methods may be
-// called from several goroutines.
-type Purse interface {
-	// Draw takes at least so much of what is left, to be spent by this process alone, and
-	// returns how much it took. If that is 0, others tells whether other processes hold
-	// money of which something may come back.
-	Draw(ctx context.Context, least price.USD) (drawn price.USD, others bool, err error)
-
-	// Settle says what this process has spent of what it drew. The rest goes back.
-	Settle(spent, drawn price.USD) error
+// funds are where the money of a budget comes from.
+type funds struct {
+	drawing sync.Mutex   // held while the purse is asked
+	purse   record.Purse // nil: the cap is all that there is
+	before  price.USD    // what was spent before the purse was there
 }
 
 // Use has the budget spend what it draws from a purse, and nothing else. What earlier runs
 // spent must have been added, and counts in the purse.
-func (b *Budget) Use(p Purse) {
+func (b *Budget) Use(p record.Purse) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.purse, b.before = p, b.spent+b.most
