@@ -13,15 +13,18 @@ import (
 // file of it. What few places know can be replaced there. Tests are not looked at;
 // they may use whatever go.mod lists.
 var dependencies = map[string][]string{
-	"github.com/parquet-go/parquet-go": {"reader/parquet.go", "reader/parquet_rows.go", "reader/internal/pages", "writer/parquet.go", "writer/parquet_schema.go"},
-	"github.com/klauspost/compress":    {"internal/textfile/compressed.go", "reader/internal/pages/codec.go", "writer/writer.go"},
-	"github.com/urfave/cli/v2":         {"cmd/genbatch", "cmd/genbatch/internal/args", "cmd/genbatch/internal/complete", "cmd/genbatch/internal/manual"},
-	"github.com/rivo/uniseg":           {"internal/terminal/width.go"},
-	"golang.org/x/oauth2":              {"batch/gemini", "objects/gcs"},
-	"golang.org/x/sync":                {"batch/run.go"},
-	"golang.org/x/term":                {"internal/terminal/writer.go"},
-	"golang.org/x/text":                {"internal/textfile", "jobs/eval", "jobs/spec", "jobs/internal/prompt"},
-	"golang.org/x/time":                {"jobs/internal/critic/critic.go"},
+	"github.com/parquet-go/parquet-go":  {"reader/parquet.go", "reader/parquet_rows.go", "reader/internal/pages", "writer/parquet.go", "writer/parquet_schema.go"},
+	"github.com/klauspost/compress":     {"internal/textfile/compressed.go", "reader/internal/pages/codec.go", "writer/writer.go"},
+	"github.com/nats-io/nats.go":        {"jobs/cluster/internal/bus"},
+	"github.com/nats-io/nats-server/v2": {"jobs/cluster/internal/node/node.go"},
+	"github.com/nats-io/nuid":           {"jobs/cluster", "jobs/cluster/internal/bus"},
+	"github.com/urfave/cli/v2":          {"cmd/genbatch", "cmd/genbatch/internal/args", "cmd/genbatch/internal/complete", "cmd/genbatch/internal/manual"},
+	"github.com/rivo/uniseg":            {"internal/terminal/width.go"},
+	"golang.org/x/oauth2":               {"batch/gemini", "objects/gcs"},
+	"golang.org/x/sync":                 {"batch/run.go"},
+	"golang.org/x/term":                 {"internal/terminal/writer.go"},
+	"golang.org/x/text":                 {"internal/textfile", "jobs/eval", "jobs/spec", "jobs/internal/prompt"},
+	"golang.org/x/time":                 {"jobs/internal/critic/critic.go"},
 
 	// The signatures, credentials and answers of S3. Amazon's own SDK is five times as large.
 	"github.com/minio/minio-go/v7": {"objects/s3"},

@@ -24,6 +24,7 @@ var house = []floor{
 		{"examples", nil},
 		{"internal/docstest", nil},
 		{"internal/layout", nil},
+		{"jobs/cluster/internal/clustertest", []string{"jobs/cluster/internal/node"}},
 		{"jobs/internal/jobtest", []string{"jobs/spec", "batch", "internal/durable"}},
 		{"jobs/internal/costtest", []string{"jobs/cost"}},
 		{"internal/billtest", []string{"jobs/cost", "batch/price", "internal/sim", "internal/sim/bill"}},
@@ -37,7 +38,7 @@ var house = []floor{
 		{"internal/release", nil},
 	}},
 	{"commands", []room{
-		{"cmd/genbatch", []string{"cmd/genbatch/internal/...", "jobs", "jobs/compare", "jobs/draft", "jobs/jobfile", "jobs/registry", "jobs/remote", "jobs/report", "jobs/report/detail", "jobs/report/live", "jobs/report/page", "jobs/report/runs", "jobs/telemetry", "batch", "batch/price", "batch/quota", "internal/message", "internal/redact", "internal/sim", "internal/terminal", "internal/version"}},
+		{"cmd/genbatch", []string{"cmd/genbatch/internal/...", "jobs", "jobs/cluster", "jobs/compare", "jobs/draft", "jobs/jobfile", "jobs/registry", "jobs/remote", "jobs/report", "jobs/report/detail", "jobs/report/live", "jobs/report/page", "jobs/report/runs", "jobs/telemetry", "batch", "batch/price", "batch/quota", "internal/message", "internal/redact", "internal/sim", "internal/terminal", "internal/version"}},
 	}},
 	{"the command line", []room{
 		{"cmd/genbatch/internal/hooks", []string{"jobs/spec", "batch/gemini", "internal/message", "internal/redact", "internal/version"}},
@@ -65,6 +66,16 @@ var house = []floor{
 		{"jobs/report/internal/request", []string{"internal/apijson", "internal/terminal"}},
 		{"jobs/report/internal/webpage", nil},
 		{"jobs/telemetry/internal/otlp", nil},
+	}},
+	{"several machines", []room{
+		{"jobs/cluster", []string{
+			"jobs/cluster/internal/...", "jobs", "jobs/internal/budget", "jobs/internal/state", "jobs/record", "jobs/spec",
+			"batch", "batch/journal", "batch/price", "batch/quota", "internal/durable", "internal/version",
+		}},
+	}},
+	{"their servers", []room{
+		{"jobs/cluster/internal/bus", nil},
+		{"jobs/cluster/internal/node", nil},
 	}},
 	{"a job's life", []room{
 		{"jobs", []string{

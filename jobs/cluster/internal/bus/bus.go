@@ -31,6 +31,8 @@ var ErrAway = errors.New("the NATS servers do not answer")
 type Config struct {
 	URL   string // one or several, with commas between; may hold user and password, or a token
 	Creds string // a file with credentials; empty = none
+	Token string // empty = none, or URL has it
+	Fixed bool   // use the servers of URL alone, and not those that they tell of
 	Name  string // of this process, for people
 	Log   *slog.Logger
 }
@@ -91,6 +93,12 @@ func Connect(c Config) (*Bus, error) {
 	if c.Creds != "" {
 		options = append(options, nats.UserCredentials(c.Creds))
 	}
+	if c.Fixed {
+		options = append(options, nats.IgnoreDiscoveredServers())
+	}
+	if c.Token != "" {
+		options = append(options, nats.Token(c.Token))
+	}
 	nc, err := nats.Connect(c.URL, options...)
 	if err != nil {
 		return nil, fmt.Errorf("cannot connect with NATS at %s: %w", Redacted(c.URL), err)
@@ -110,7 +118,7 @@ func Connect(c Config) (*Bus, error) {
 	return b, nil
 }
 
-// Close ends the connection.
+// Close ends the connection. It may be called twice.
 func (b *Bus) Close() {
 	b.stop()
 	b.wg.Wait()
@@ -140,16 +148,24 @@ func (b *Bus) Connected() bool { return b.nc.IsConnected() }
 // and be something else. It tries again until ctx ends.
 func (b *Bus) Setup(ctx context.Context, replicas int) error {
 	for _, k := range buckets {
-		want := jetstream.KeyValueConfig{Bucket: k.name, Storage: k.storage, Replicas: replicas, History: 1, Description: "genbatch"}
+		want := k.config(replicas)
 		err := b.until(ctx, func(ctx context.Context) error {
-			kv, err := b.js.KeyValue(ctx, k.name)
-			if errors.Is(err, jetstream.ErrBucketNotFound) {
-				kv, err = b.js.CreateKeyValue(ctx, want)
+			stream, err := b.js.Stream(ctx, want.Name)
+			if errors.Is(err, jetstream.ErrStreamNotFound) {
+				stream, err = b.js.CreateStream(ctx, want)
 			}
 			if err != nil {
 				return err
 			}
-			return checkBucket(ctx, kv, want)
+			info, err := stream.Info(ctx)
+			if err != nil {
+				return err
+			}
+			if got := info.Config; got.Storage != want.Storage || got.Replicas != want.Replicas || got.MaxAge != 0 || got.AllowDirect || got.PersistMode != want.PersistMode {
+				return &refused{fmt.Errorf("it is there with %v storage and %d replicas, and must have %v and %d, without an age: remove it, or name the --replicas that it has",
+					got.Storage, got.Replicas, want.Storage, want.Replicas)}
+			}
+			return nil
 		})
 		if err != nil {
 			return fmt.Errorf("the bucket %s cannot be made: %w", k.name, err)
@@ -158,17 +174,15 @@ func (b *Bus) Setup(ctx context.Context, replicas int) error {
 	return nil
 }
 
-func checkBucket(ctx context.Context, kv jetstream.KeyValue, want jetstream.KeyValueConfig) error {
-	s, err := kv.Status(ctx)
-	if err != nil {
-		return err
+// config is the stream of a bucket: as the library makes it, but that it is read only where it
+// is written. Another server may lag behind, and a claim that it does not have yet must not look
+// like one that is gone.
+func (k bucket) config(replicas int) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name: "KV_" + k.name, Subjects: []string{"$KV." + k.name + ".>"}, Description: "genbatch",
+		Storage: k.storage, Replicas: replicas, PersistMode: jetstream.DefaultPersistMode,
+		MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, AllowRollup: true, DenyDelete: true, AllowDirect: false,
 	}
-	got := s.Config()
-	if got.Storage != want.Storage || got.Replicas != want.Replicas || got.TTL != 0 || got.History != want.History {
-		return &refused{fmt.Errorf("it is there with %v storage, %d replicas and a history of %d, and must have %v, %d and %d: remove it, or name the --replicas that it has",
-			got.Storage, got.Replicas, got.History, want.Storage, want.Replicas, want.History)}
-	}
-	return nil
 }
 
 // Await waits until the buckets are there, and the servers' clock is known.

@@ -11,8 +11,13 @@ import (
 )
 
 const (
-	fetchMost = 128
-	fetchWait = 500 * time.Millisecond
+	fetchMost  = 128
+	fetchWait  = 2 * time.Second
+	fetchBytes = 16 << 20 // that are passed on together
+
+	// fetchesEmpty is how many fetches may bring nothing before another consumer is made. One
+	// whose server was killed can be there still and say nothing for ever.
+	fetchesEmpty = 4
 )
 
 // Results are the stream of what the workers of a job have answered, on its way to the
@@ -41,7 +46,10 @@ type Message struct {
 
 // LostError says that a stream does not have what it acknowledged: messages that the
 // collector has not seen are gone, and only the workers' own copies are left.
-type LostError struct{ Reason string }
+type LostError struct {
+	Reason string
+	Next   uint64 // where the stream goes on; 0 = it is another one by now
+}
 
 func (e *LostError) Error() string { return "results are gone from the stream: " + e.Reason }
 
@@ -111,8 +119,11 @@ func (s *Results) MaxPayload() int64 { return s.bus.nc.MaxPayload() }
 // ctx ends or take fails. The error is a [*LostError] if the stream is not the one with the
 // identity, or does not go on where it must. Servers that do not answer are waited for.
 func (s *Results) Read(ctx context.Context, id Identity, after uint64, take func([]Message) error) error {
+	jumps := 0 // that came in a row, at one place
+	empty := 0 // fetches in a row that brought nothing
 	for ctx.Err() == nil {
 		var consumer jetstream.Consumer
+		empty = 0
 		if err := s.bus.until(ctx, func(ctx context.Context) (err error) {
 			consumer, err = s.consumer(ctx, id, after)
 			return err
@@ -120,14 +131,21 @@ func (s *Results) Read(ctx context.Context, id Identity, after uint64, take func
 			return err
 		}
 		for ctx.Err() == nil {
-			list, err := fetch(consumer, after, len(s.subject("")))
-			if len(list) > 0 {
-				if err := take(list); err != nil {
-					return err
-				}
-				after = list[len(list)-1].Sequence
+			before := after
+			err := s.fetch(consumer, &after, take)
+			if stop, ok := errors.AsType[*refused](err); ok {
+				return stop.err
 			}
-			if err != nil {
+			empty++
+			if after > before {
+				jumps, empty = 0, 0
+			}
+			if jump, ok := errors.AsType[*jumpError](err); ok {
+				if jumps++; jumps == 3 {
+					return &LostError{jump.Error(), jump.got}
+				}
+			}
+			if err != nil || empty > fetchesEmpty {
 				break // ask for the rest anew, from where we are
 			}
 		}
@@ -135,12 +153,17 @@ func (s *Results) Read(ctx context.Context, id Identity, after uint64, take func
 	return ctx.Err()
 }
 
+// A jumpError says that a message did not follow on the one before.
+type jumpError struct{ after, got uint64 }
+
+func (e *jumpError) Error() string { return fmt.Sprintf("message %d came after %d", e.got, e.after) }
+
 // consumer makes a consumer that begins after a place. It is one of our own rather than one of
 // the library's ordered ones: those go on after a gap that the stream has.
 func (s *Results) consumer(ctx context.Context, id Identity, after uint64) (jetstream.Consumer, error) {
 	stream, err := s.bus.js.Stream(ctx, s.name())
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return nil, &refused{&LostError{"there is none"}}
+		return nil, &refused{&LostError{Reason: "there is none"}}
 	}
 	if err != nil {
 		return nil, err
@@ -151,39 +174,77 @@ func (s *Results) consumer(ctx context.Context, id Identity, after uint64) (jets
 	}
 	switch {
 	case !info.Created.Equal(id.Created):
-		return nil, &refused{&LostError{fmt.Sprintf("it was made anew at %v", info.Created)}}
+		return nil, &refused{&LostError{Reason: fmt.Sprintf("it was made anew at %v", info.Created)}}
 	case info.State.LastSeq < after:
-		return nil, &refused{&LostError{fmt.Sprintf("it ends with %d, and message %d was collected", info.State.LastSeq, after)}}
+		return nil, &refused{&LostError{fmt.Sprintf("it ends with %d, and message %d was collected", info.State.LastSeq, after), info.State.LastSeq + 1}}
 	case info.State.FirstSeq > after+1:
-		return nil, &refused{&LostError{fmt.Sprintf("it begins with %d, and only what comes up to %d was collected", info.State.FirstSeq, after)}}
+		return nil, &refused{&LostError{fmt.Sprintf("it begins with %d, and only what comes up to %d was collected", info.State.FirstSeq, after), info.State.FirstSeq}}
 	}
 	return s.bus.js.CreateConsumer(ctx, s.name(), jetstream.ConsumerConfig{
 		AckPolicy: jetstream.AckNonePolicy, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1,
-		InactiveThreshold: time.Minute, MemoryStorage: true, Replicas: 1,
+		InactiveThreshold: 30 * time.Second, MemoryStorage: true, Replicas: 1,
 	})
 }
 
-// fetch returns the next messages, as far as one follows on the other.
-func fetch(c jetstream.Consumer, after uint64, prefix int) (list []Message, err error) {
-	batch, err := c.Fetch(fetchMost, jetstream.FetchMaxWait(fetchWait))
+// fetch passes on the next messages, as far as one follows on the other: those together that
+// have come meanwhile. An error of take is refused.
+func (s *Results) fetch(c jetstream.Consumer, after *uint64, take func([]Message) error) error {
+	batch, err := c.Fetch(fetchMost, jetstream.FetchMaxWait(fetchWait), jetstream.FetchHeartbeat(fetchWait/3))
 	if err != nil {
-		return nil, err
+		return err
+	}
+	prefix := len(s.subject(""))
+	var list []Message
+	var size int
+	flush := func() error {
+		if len(list) == 0 {
+			return nil
+		}
+		if err := take(list); err != nil {
+			return &refused{err}
+		}
+		*after += uint64(len(list))
+		list, size = nil, 0
+		return nil
 	}
 	for m := range batch.Messages() {
 		meta, err := m.Metadata()
+		if err == nil && meta.Sequence.Stream != *after+uint64(len(list))+1 {
+			err = &jumpError{*after + uint64(len(list)), meta.Sequence.Stream}
+		}
 		if err != nil {
-			return list, err
+			return errors.Join(err, flush())
 		}
-		if meta.Sequence.Stream != after+1 {
-			return list, fmt.Errorf("message %d came after %d", meta.Sequence.Stream, after)
+		list = append(list, Message{meta.Sequence.Stream, m.Subject()[prefix:], m.Data()})
+		if size += len(m.Data()); len(batch.Messages()) > 0 && size < fetchBytes {
+			continue
 		}
-		after++
-		list = append(list, Message{after, m.Subject()[prefix:], m.Data()})
+		if err := flush(); err != nil {
+			return err
+		}
+	}
+	if err := flush(); err != nil {
+		return err
 	}
 	if err := batch.Error(); err != nil && !errors.Is(err, nats.ErrTimeout) {
-		return list, err
+		return err
 	}
-	return list, nil
+	return nil
+}
+
+// End returns where the stream ends now.
+func (s *Results) End(ctx context.Context) (id Identity, last uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	stream, err := s.bus.js.Stream(ctx, s.name())
+	if err != nil {
+		return id, 0, away(err)
+	}
+	info, err := stream.Info(ctx)
+	if err != nil {
+		return id, 0, away(err)
+	}
+	return Identity{info.Created}, info.State.LastSeq, nil
 }
 
 // Purge removes what stands up to a place of the stream.

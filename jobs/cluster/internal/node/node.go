@@ -72,6 +72,13 @@ func Start(c Config) (*Node, error) {
 // URL returns where clients connect, without the token.
 func (n *Node) URL() string { return n.s.ClientURL() }
 
+// Await waits until no client is connected, but no longer than patience.
+func (n *Node) Await(patience time.Duration) {
+	for end := time.Now().Add(patience); n.s.NumClients() > 0 && time.Now().Before(end); {
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
 // Close ends the server, and returns when it has ended.
 func (n *Node) Close() {
 	n.s.Shutdown()

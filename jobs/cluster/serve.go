@@ -1,0 +1,477 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nuid"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/journal"
+	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/internal/version"
+	"github.com/genbatch/genbatch/jobs"
+	"github.com/genbatch/genbatch/jobs/cluster/internal/bus"
+	"github.com/genbatch/genbatch/jobs/cluster/internal/node"
+	"github.com/genbatch/genbatch/jobs/internal/budget"
+	"github.com/genbatch/genbatch/jobs/internal/state"
+	"github.com/genbatch/genbatch/jobs/record"
+	"github.com/genbatch/genbatch/jobs/spec"
+)
+
+const (
+	defaultShards = 32
+	servedFile    = "served.json"
+	serverFolder  = "nats"
+
+	lookAtClaims = 300 * time.Millisecond
+	goodbye      = 3 * time.Second
+	forfeitAfter = 10 * time.Second // that an attempt with money was not at work
+)
+
+// ServeConfig says how a job is served. The zero value begins a server of its own at
+// 127.0.0.1:4222.
+type ServeConfig struct {
+	Listen string // of the server of its own, host:port; empty = 127.0.0.1:4222
+
+	// Token is what the servers want to be given. A server of its own that others than this
+	// machine can reach must have one.
+	Token string
+
+	URL      string // of servers that are there, in the place of one of its own; may hold user and password, or a token
+	Creds    string // a file with credentials for these
+	Replicas int    // of each record and message, 1 or 3; 0 = 1
+
+	Shards int // 0 = as before, or 32
+
+	Options  jobs.Options   // of opening the job and of the merge
+	Progress func(Progress) // called now and then; may be nil
+	Ready    func(Address)  // called once workers can connect; may be nil
+
+	// Lease is how long a worker that is silent keeps its shard, from one second on; 0 = 8 s.
+	Lease time.Duration
+}
+
+// Address is where workers connect.
+type Address struct{ URL string }
+
+// Progress says how far a job is.
+type Progress struct {
+	Shards, Held, Done int
+	Results            int64 // collected, those of earlier runs and superseded ones too
+	Workers            []string
+}
+
+// served is what is kept of serving a job.
+type served struct {
+	Job   string `json:"job"`
+	Count int    `json:"count"`
+}
+
+// A host serves one job.
+type host struct {
+	ServeConfig
+	spec jobs.Spec
+	log  *slog.Logger
+	dir  string // the folder of the shards
+	kept served
+
+	bus       *bus.Bus
+	collector *collector
+	stale     map[string]time.Time // attempts with money that are not at work, since when
+}
+
+// Serve serves a job until every row has a result, or a worker has stopped it, and then joins
+// what was collected, as [jobs.Merge] does. The error is a [*StoppedError] if a worker has
+// stopped the job, and [batch.ErrInterrupted] if ctx ended; serving it again carries on then.
+// Other errors are those of [jobs.Open] and of [jobs.Merge].
+func Serve(ctx context.Context, s jobs.Spec, c ServeConfig) (*jobs.Merged, error) {
+	h := &host{ServeConfig: c, spec: s, log: c.Options.Log, stale: make(map[string]time.Time)}
+	if h.log == nil {
+		h.log = slog.New(slog.DiscardHandler)
+	}
+	if h.Lease == 0 {
+		h.Lease = defaultLease
+	}
+	if h.Replicas == 0 {
+		h.Replicas = 1
+	}
+	if err := h.check(); err != nil {
+		return nil, err
+	}
+	lock, err := h.take()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = lock.Unlock() }()
+	input, saved, err := h.makeShards()
+	if err != nil {
+		return nil, err
+	}
+	var own *node.Node
+	if h.URL == "" {
+		own, err = node.Start(node.Config{Dir: filepath.Join(h.dir, serverFolder), Listen: h.Listen, Token: h.Token})
+		if err != nil {
+			return nil, spec.Errorf("", "%w", err)
+		}
+		defer own.Close()
+		h.URL = own.URL()
+	}
+	if h.bus, err = bus.Connect(bus.Config{URL: h.URL, Creds: h.Creds, Token: h.Token, Name: "genbatch serve " + h.spec.Output, Log: h.log}); err != nil {
+		return nil, spec.Errorf("", "%w", err)
+	}
+	defer h.bus.Close()
+	if err := h.collect(ctx, input, saved); err != nil {
+		if ctx.Err() != nil {
+			err = fmt.Errorf("%w: %w", batch.ErrInterrupted, context.Cause(ctx))
+		}
+		return nil, err
+	}
+	m, err := jobs.Merge(ctx, h.spec, h.Options, jobs.Merging{Count: h.kept.Count})
+	if own != nil { // workers are to hear that the job has ended
+		h.bus.Close()
+		own.Await(goodbye)
+	}
+	return m, err
+}
+
+// check refuses what cannot be served.
+func (h *host) check() error {
+	s := &h.spec
+	s.Tier = s.Tiers()
+	if h.Listen == "" {
+		h.Listen = "127.0.0.1:4222"
+	}
+	switch {
+	case spec.ByBatch(s):
+		return spec.Errorf("run it with genbatch run, which one machine does: the endpoint does the work", "a job in the tier batch is not served to workers, since its batches have one submitter")
+	case s.Shard != "":
+		return spec.Errorf("leave it out, and say how many shards there are with --shards", "a shard of a job cannot be served")
+	case h.Replicas != 1 && h.Replicas != 3:
+		return spec.Errorf("write 1 or 3", "there cannot be %d replicas", h.Replicas)
+	case h.Replicas == 3 && h.URL == "":
+		return spec.Errorf("name a cluster of three servers with --nats", "the server that serve begins is alone, and has no place for 3 replicas")
+	case h.Lease < time.Second:
+		return spec.Errorf("write 1s or more", "the lease is %v", h.Lease)
+	case h.Shards < 0 || h.Shards > spec.MaxShards:
+		return spec.Errorf(fmt.Sprintf("write a number from 1 to %d", spec.MaxShards), "there cannot be %d shards", h.Shards)
+	case spec.StartsSimulator(spec.EndpointOptions(s)):
+		return spec.Errorf("start genbatch simulate, and give its address with --base-url", "the simulator that each worker would start knows nothing of the others")
+	}
+	redacted := s.WithoutSecrets()
+	if err := spec.CheckSecrets(&redacted); err != nil {
+		return spec.Errorf("leave it out: keys belong into the environment of each worker", "a header holds a secret, which is not put into the streams: %v", err)
+	}
+	deadline, err := s.DeadlineFrom(time.Now())
+	if err == nil && !deadline.IsZero() {
+		s.Deadline = deadline.UTC().Format(time.RFC3339) // the same for all, whenever they begin
+	}
+	return err
+}
+
+// take takes the job for this process, and reads what is kept of it.
+func (h *host) take() (*durable.Lock, error) {
+	stateDir, err := filepath.Abs(h.spec.JobDir())
+	if err != nil {
+		return nil, err
+	}
+	h.dir = spec.ShardsDir(stateDir)
+	if err := (durable.FS{}).MkdirAll(h.dir); err != nil {
+		return nil, err
+	}
+	lock, err := durable.FS{}.Lock(filepath.Join(h.dir, "lock"))
+	if taken, ok := errors.AsType[*durable.LockedError](err); ok {
+		return nil, &record.LockedError{Path: taken.Path, Owner: record.Owner(taken.Owner)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := h.readKept(); err != nil {
+		return nil, errors.Join(err, lock.Unlock())
+	}
+	return lock, nil
+}
+
+func (h *host) readKept() error {
+	path := filepath.Join(h.dir, servedFile)
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(text, &h.kept)
+		if err == nil && h.Shards > 0 && h.Shards != h.kept.Count {
+			return spec.Errorf(fmt.Sprintf("leave --shards out, or write %d", h.kept.Count), "the job was begun in %d shards", h.kept.Count)
+		}
+		return err
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	h.kept = served{Job: nuid.Next(), Count: h.Shards}
+	if h.kept.Count == 0 {
+		h.kept.Count = defaultShards
+	}
+	if text, err = json.Marshal(h.kept); err != nil {
+		return err
+	}
+	return durable.FS{}.WriteFile(path, append(text, '\n'), 0o600)
+}
+
+// nobody asks no model: it stands for the workers, where a job is only made ready for them.
+type nobody struct{}
+
+func (nobody) Attempt(context.Context, *batch.Request) batch.Outcome {
+	return batch.Outcome{Consequence: batch.Stop, Err: &batch.Error{Message: "workers ask, and not the process that serves"}}
+}
+
+// shardSpec returns the job of a shard.
+func (h *host) shardSpec(shard int) jobs.Spec {
+	s := h.spec
+	s.Shard, s.QuotaShare = fmt.Sprintf("%d/%d", shard, h.kept.Count), "1"
+	return s
+}
+
+// makeShards makes the folders of all shards, as runs of them would. It returns what the input
+// is, and the job as the folders have it.
+func (h *host) makeShards() (input *state.InputRecord, saved []byte, err error) {
+	o := h.Options
+	o.Model = nobody{}
+	for shard := 1; shard <= h.kept.Count; shard++ {
+		if shard == 2 {
+			o.Log = nil // what there is to warn of was said
+		}
+		j, err := jobs.Open(h.shardSpec(shard), o)
+		if err != nil {
+			return nil, nil, err
+		}
+		resolved := j.Spec()
+		if err := j.Close(); err != nil {
+			return nil, nil, err
+		}
+		if shard > 1 {
+			continue
+		}
+		dir := resolved.StateDir()
+		if input, err = state.ShardInput(dir); err != nil {
+			return nil, nil, err
+		}
+		if saved, err = os.ReadFile(filepath.Join(dir, "job.json")); err != nil {
+			return nil, nil, err
+		}
+		resolved.Shard, resolved.QuotaShare = "", ""
+		h.spec = resolved
+	}
+	return input, saved, nil
+}
+
+// folder is the state folder of a shard.
+func (h *host) folder(shard int) string {
+	return spec.ShardDir(h.spec.JobDir(), spec.Shard{Index: shard, Count: h.kept.Count})
+}
+
+// collect has workers ask all rows, and collects what they answer.
+func (h *host) collect(ctx context.Context, input *state.InputRecord, saved []byte) (err error) {
+	if err := h.bus.Setup(ctx, h.Replicas); err != nil {
+		return err
+	}
+	results := h.bus.Results(h.kept.Job)
+	h.collector, err = newCollector(collectorConfig{results: results, replicas: h.Replicas, log: h.log, dir: h.dir, folder: h.folder})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.collector.close()) }()
+	for what, answer := range map[string]func([]byte) []byte{"confirmed": h.collector.confirm, "seed": h.collector.seed} {
+		stop, err := h.bus.Answer(h.kept.Job, what, answer)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
+	if err := h.fillPurse(ctx); err != nil {
+		return err
+	}
+	if err := h.publish(ctx, input, saved); err != nil {
+		return err
+	}
+	if h.Ready != nil {
+		h.Ready(Address{h.URL})
+	}
+	collecting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	broke := make(chan error, 1)
+	var beside sync.WaitGroup
+	beside.Go(func() { broke <- h.collector.run(collecting) })
+	ended, err := h.await(ctx, broke)
+	cancel()
+	beside.Wait() // before the journals are closed
+	if err != nil {
+		return err
+	}
+	h.clear(results)
+	if ended.State == stopped {
+		return &StoppedError{ended.Code, ended.Why}
+	}
+	return nil
+}
+
+// publish tells workers of the job.
+func (h *host) publish(ctx context.Context, input *state.InputRecord, saved []byte) error {
+	r := jobRecord{
+		Name: filepath.Base(h.spec.Output), Spec: h.spec.WithoutSecrets(), Saved: saved, Count: h.kept.Count, Input: input,
+		Version: version.Version(), Lease: h.Lease, State: open,
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	for {
+		_, revision, err := loadJob(ctx, h.bus, h.kept.Job)
+		if err == nil {
+			if _, err = h.bus.Jobs.Put(ctx, h.kept.Job, text, revision); err == nil {
+				return nil
+			}
+		}
+		if err := pause(ctx, publishWait); err != nil {
+			return err
+		}
+	}
+}
+
+// fillPurse says how much may be spent, and how much is.
+func (h *host) fillPurse(ctx context.Context) error {
+	if h.spec.MaxCost == "" {
+		return nil
+	}
+	limit, err := h.spec.CostLimit()
+	if err != nil {
+		return err
+	}
+	prices, err := h.spec.PriceTable()
+	if err != nil {
+		return err
+	}
+	b := budget.New(nil, prices, limit)
+	for shard := 1; shard <= h.kept.Count; shard++ {
+		j, err := journal.Open(journal.Config{Dir: h.folder(shard), ReadOnly: true})
+		if err != nil {
+			return err
+		}
+		for r, err := range j.All() {
+			if _, damaged := errors.AsType[*journal.Damage](err); damaged {
+				continue
+			}
+			if err != nil {
+				return errors.Join(err, j.Close())
+			}
+			b.AddPast(r)
+		}
+		if err := j.Close(); err != nil {
+			return err
+		}
+	}
+	_, spent := b.Standing()
+	p := purse{keys: h.bus.Ledger, job: h.kept.Job}
+	return p.patiently(ctx, func() error {
+		return p.update(ctx, func(r *purseRecord) {
+			r.Cap = limit
+			r.Spent = max(r.Spent, spent) // what was lost on the way was paid, too
+		})
+	})
+}
+
+// await waits until all shards are done, or the job is stopped and no worker is at it.
+func (h *host) await(ctx context.Context, broke <-chan error) (*jobRecord, error) {
+	b := newBoard(h.bus.Claims, h.kept.Job, h.Lease)
+	for {
+		select {
+		case err := <-broke:
+			return nil, err
+		default:
+		}
+		j, _, err := loadJob(ctx, h.bus, h.kept.Job)
+		var entries map[int]entry
+		var idle []int
+		if err == nil {
+			entries, idle, err = b.look(ctx, h.kept.Count)
+		}
+		if err == nil {
+			p := h.progress(entries)
+			if h.Progress != nil {
+				h.Progress(p)
+			}
+			h.forfeit(ctx, entries)
+			switch {
+			case j == nil:
+				return nil, errors.New("the record of the job is gone from the NATS servers: serve it again")
+			case p.Done == p.Shards, j.State == stopped && p.Done+len(idle) == p.Shards:
+				return j, nil
+			}
+		}
+		if err := pause(ctx, lookAtClaims); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (h *host) progress(entries map[int]entry) Progress {
+	p := Progress{Shards: h.kept.Count}
+	for shard := 1; shard <= h.kept.Count; shard++ {
+		p.Results += h.collector.collected(shard)
+		switch e := entries[shard]; e.State {
+		case held:
+			p.Held++
+			p.Workers = append(p.Workers, e.Worker)
+		case done:
+			p.Done++
+		}
+	}
+	return p
+}
+
+// forfeit counts as spent what workers hold that have not been at work for a while.
+func (h *host) forfeit(ctx context.Context, entries map[int]entry) {
+	if h.spec.MaxCost == "" {
+		return
+	}
+	working := make(map[string]bool)
+	for _, e := range entries {
+		if e.State == held {
+			working[e.Attempt] = true
+		}
+	}
+	p := purse{keys: h.bus.Ledger, job: h.kept.Job}
+	if err := p.forfeit(ctx, working, h.stale); err != nil && !errors.Is(err, bus.ErrAway) {
+		h.log.Warn(err.Error())
+	}
+}
+
+// clear removes what the servers have of a job that has ended. What it cannot remove does no
+// harm.
+func (h *host) clear(results *bus.Results) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	errs := []error{h.bus.Jobs.Delete(ctx, h.kept.Job), results.Remove(ctx), h.bus.Ledger.Delete(ctx, "purse."+h.kept.Job)}
+	b := newBoard(h.bus.Claims, h.kept.Job, h.Lease)
+	for shard := 1; shard <= h.kept.Count; shard++ {
+		errs = append(errs, h.bus.Claims.Delete(ctx, b.key(shard)))
+	}
+	if err := errors.Join(errs...); err != nil {
+		h.log.Warn(fmt.Sprintf("the NATS servers keep something of the job: %v", err))
+	}
+}
+
+// pause waits for a while. The error is that of ctx, if it ends.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}

@@ -1,0 +1,177 @@
+package cluster
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/journal"
+	"github.com/genbatch/genbatch/internal/durable"
+)
+
+const (
+	spoolFile = "attempt.json"
+	spoolLock = "attempt.lock"
+)
+
+// A spool is the folder of one attempt at a shard. The engine's own state is in it, and what
+// was answered is there before it is anywhere else. It is removed once the collector has all of
+// it.
+type spool struct {
+	dir  string
+	lock *durable.Lock
+	note spoolNote
+}
+
+// A spoolNote says what a spool is of.
+type spoolNote struct {
+	Job     string `json:"job"`
+	Shard   int    `json:"shard"`
+	Count   int    `json:"count"`
+	Attempt string `json:"attempt"`
+
+	// Seeded is how many results of earlier attempts stand at the beginning of the journal;
+	// -1 = they are being written.
+	Seeded int64  `json:"seeded"`
+	State  string `json:"state"` // the folder of the journal
+}
+
+// newSpool makes the spool of an attempt.
+func newSpool(root string, n spoolNote) (*spool, error) {
+	dir := filepath.Join(root, n.Job, fmt.Sprintf("%d-of-%d-%s", n.Shard, n.Count, n.Attempt))
+	n.Seeded = -1
+	s := &spool{dir: dir, note: n}
+	if err := (durable.FS{}).MkdirAll(dir); err != nil {
+		return nil, err
+	}
+	if err := s.take(); err != nil {
+		return nil, err
+	}
+	return s, s.save()
+}
+
+func (s *spool) take() (err error) {
+	s.lock, err = durable.FS{}.Lock(filepath.Join(s.dir, spoolLock))
+	return err
+}
+
+func (s *spool) save() error {
+	text, err := json.Marshal(s.note)
+	if err != nil {
+		return err
+	}
+	return durable.FS{}.WriteFile(filepath.Join(s.dir, spoolFile), append(text, '\n'), 0o600)
+}
+
+// seed writes results of earlier attempts to the journal, and nothing else before.
+func (s *spool) seed(state string, each func(write func([]*batch.Result) error) error) error {
+	s.note.State = state
+	j, err := journal.Open(journal.Config{Dir: state})
+	if err != nil {
+		return err
+	}
+	err = each(j.Write)
+	s.note.Seeded = j.Last()
+	if err = errors.Join(err, j.Close()); err != nil {
+		return err
+	}
+	return s.save()
+}
+
+// results calls each with the results from a number on that the attempt has made by now, in
+// their order, and returns the number of the last one.
+func (s *spool) results(from int64, each func(*batch.Result) error) (last int64, err error) {
+	last = max(from-1, s.note.Seeded)
+	if s.note.State == "" {
+		return last, nil
+	}
+	if _, err := os.Stat(s.note.State); errors.Is(err, fs.ErrNotExist) {
+		return last, nil
+	}
+	j, err := journal.Open(journal.Config{Dir: s.note.State, ReadOnly: true})
+	if err != nil {
+		return last, err
+	}
+	defer j.Close()
+	for r, err := range j.All() {
+		if _, damaged := errors.AsType[*journal.Damage](err); damaged {
+			continue // its row is asked again
+		}
+		if err != nil {
+			return last, err
+		}
+		if r.Seq <= last {
+			continue
+		}
+		if err := each(r); err != nil {
+			return last, err
+		}
+		last = r.Seq
+	}
+	return last, nil
+}
+
+// remove removes the spool.
+func (s *spool) remove() error {
+	err := os.RemoveAll(s.dir)
+	s.close()
+	return err
+}
+
+// close leaves the spool to whoever opens it next.
+func (s *spool) close() {
+	if s.lock != nil {
+		_ = s.lock.Unlock() // the file may be gone with its folder
+		s.lock = nil
+	}
+}
+
+// openSpools returns the spools that earlier workers have left in a folder, and that no other
+// process works on. What was not even seeded holds nothing, and is removed.
+func openSpools(root string) (list []*spool, err error) {
+	files, err := filepath.Glob(filepath.Join(escape(root), "*", "*", spoolFile))
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range files {
+		s := &spool{dir: filepath.Dir(path)}
+		if err := s.take(); err != nil {
+			if _, taken := errors.AsType[*durable.LockedError](err); taken {
+				continue
+			}
+			return list, err
+		}
+		text, err := os.ReadFile(path)
+		if err == nil {
+			err = json.Unmarshal(text, &s.note)
+		}
+		if err != nil {
+			s.close()
+			return list, fmt.Errorf("the spool %s cannot be read: %w", s.dir, err)
+		}
+		if s.note.Seeded < 0 {
+			if err := s.remove(); err != nil {
+				return list, err
+			}
+			continue
+		}
+		list = append(list, s)
+	}
+	return list, nil
+}
+
+// escape returns a pattern that matches just the path.
+func escape(path string) string {
+	var b []byte
+	for _, c := range []byte(path) {
+		if c == '[' || c == '*' || c == '?' || c == '\\' {
+			b = append(b, '\\')
+		}
+		b = append(b, c)
+	}
+	return string(b)
+}

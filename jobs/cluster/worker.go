@@ -1,0 +1,420 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nuid"
+
+	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/version"
+	"github.com/genbatch/genbatch/jobs"
+	"github.com/genbatch/genbatch/jobs/cluster/internal/bus"
+)
+
+const (
+	lookEvery   = 300 * time.Millisecond // for a shard to claim
+	jobEvery    = time.Second            // whether the job goes on
+	leavingTime = time.Minute            // for what was answered to be collected, when a worker leaves
+)
+
+// WorkConfig says where a worker finds jobs. URL and Spool are required.
+type WorkConfig struct {
+	URL   string // of the NATS servers, with commas between; may hold user and password, or a token
+	Creds string // a file with credentials; empty = none
+	Token string // that the servers want; empty = none, or URL has it
+	Spool string // the folder in which answers wait to be collected
+
+	// Fixed has the worker use the servers of URL alone, and not others of their cluster that
+	// they tell it of.
+	Fixed bool
+
+	Concurrency int                 // calls in flight; 0 = what the job says
+	Stay        bool                // wait for the next job when there is none left
+	Env         func(string) string `json:"-"` // nil: os.Getenv
+	Log         *slog.Logger        `json:"-"` // nil: discarded
+}
+
+// A worker claims shards and asks their rows.
+type worker struct {
+	WorkConfig
+	bus  *bus.Bus
+	name string
+
+	left map[string]bool // jobs that this worker cannot work on
+}
+
+// Work claims shards of jobs and asks their rows, one shard at a time, until no job is left or
+// ctx ends. Before that it sends what earlier workers have left in the spool. The error is
+// [batch.ErrInterrupted] if ctx ended, and else says what this worker cannot do: others can go
+// on.
+func Work(ctx context.Context, c WorkConfig) error {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	w := &worker{WorkConfig: c, name: fmt.Sprintf("%s/%d", host, os.Getpid()), left: make(map[string]bool)}
+	if w.bus, err = bus.Connect(bus.Config{URL: c.URL, Creds: c.Creds, Token: c.Token, Fixed: c.Fixed, Name: "genbatch work " + w.name, Log: c.Log}); err != nil {
+		return err
+	}
+	defer w.bus.Close()
+	if err := w.bus.Await(ctx); err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("%w: %w", batch.ErrInterrupted, err)
+		}
+		return err
+	}
+	if err := w.sendLeft(ctx); err != nil {
+		return err
+	}
+	return w.work(ctx)
+}
+
+// work claims one shard after the other.
+func (w *worker) work(ctx context.Context) error {
+	boards := make(map[string]*board)
+	worked := false
+	for {
+		ids, err := w.jobs(ctx)
+		if err == nil && len(ids) == 0 && worked && !w.Stay {
+			return nil
+		}
+		var h *hold
+		var j *jobRecord
+		for _, id := range ids {
+			if h, j = w.claim(ctx, boards, id); h != nil {
+				break
+			}
+			worked = true
+		}
+		if h != nil {
+			worked = true
+			if err := w.attempt(ctx, h, j); err != nil {
+				return err
+			}
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", batch.ErrInterrupted, context.Cause(ctx))
+		case <-time.After(lookEvery):
+		}
+	}
+}
+
+// jobs returns the jobs that are open.
+func (w *worker) jobs(ctx context.Context) (ids []string, err error) {
+	list, err := w.bus.Jobs.List(ctx, "*")
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range list {
+		var j jobRecord
+		if json.Unmarshal(r.Value, &j) == nil && j.State == open && !w.left[r.Key] {
+			ids = append(ids, r.Key)
+		}
+	}
+	return ids, nil
+}
+
+// claim claims a shard of a job, if one is open. It returns nil if none is.
+func (w *worker) claim(ctx context.Context, boards map[string]*board, id string) (*hold, *jobRecord) {
+	j, _, err := loadJob(ctx, w.bus, id)
+	if err != nil || j == nil || j.State != open {
+		return nil, nil
+	}
+	b := boards[id]
+	if b == nil {
+		b = newBoard(w.bus.Claims, id, j.Lease)
+		boards[id] = b
+		sameVersion(j, w.Log)
+	}
+	entries, shards, err := b.look(ctx, j.Count)
+	if err != nil {
+		return nil, nil
+	}
+	for _, shard := range shards {
+		h, err := b.take(ctx, shard, entries[shard].revision, nuid.Next(), w.name)
+		if err != nil {
+			return nil, nil
+		}
+		if h != nil {
+			if e := entries[shard]; e.State == held {
+				w.Log.Warn(fmt.Sprintf("%s: took over shard %d of %d from %s, which is silent", j.Name, shard, j.Count, e.Worker))
+			}
+			return h, j
+		}
+	}
+	return nil, nil
+}
+
+// attempt asks the rows of a shard, and says what became of it. The error ends the worker.
+func (w *worker) attempt(ctx context.Context, h *hold, j *jobRecord) error {
+	id := h.board.job
+	name := fmt.Sprintf("%s: shard %d of %d", j.Name, h.shard, j.Count)
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	renewing, stopRenewing := context.WithCancel(context.Background())
+	defer stopRenewing()
+	run, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	beside.Go(func() { h.renew(renewing) })
+	beside.Go(func() { w.watch(run, id, h, cancel) })
+
+	a := &attempt{worker: w, hold: h, job: j}
+	err := a.run(run)
+	if a.spool != nil {
+		defer a.spool.close()
+	}
+	leaving, left := context.WithTimeout(context.WithoutCancel(ctx), leavingTime)
+	defer left()
+	code := stopCode(err)
+	if code > 0 && context.Cause(run) == nil {
+		if err := stopJob(leaving, w.bus, id, code, err.Error()); err != nil {
+			w.Log.Warn(fmt.Sprintf("%s: the job cannot be stopped: %v", name, err))
+		}
+	}
+	settling := leaving
+	if err == nil { // the shard is finished once it is collected, however long that takes
+		settling = run
+	}
+	settled := a.settle(settling)
+	if settled != nil {
+		w.Log.Warn(fmt.Sprintf("%s: not all of it was collected yet; what is left is sent when a worker starts again with the spool %s", name, w.Spool))
+	}
+	stopRenewing()
+	state, why := free, ""
+	switch {
+	case err == nil && settled == nil:
+		state = done
+	case err != nil:
+		why = err.Error()
+	}
+	ended := h.end(leaving, state, why, a.rows)
+	switch {
+	case errors.Is(ended, bus.ErrConflict):
+		w.Log.Warn(name + " was taken over by another worker")
+	case ended != nil:
+		w.Log.Warn(fmt.Sprintf("%s cannot be handed back, and is taken over once its claim has run out: %v", name, ended))
+	case state == done:
+		w.Log.Info(fmt.Sprintf("%s: done, %d asked", name, a.rows))
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("%w: %w", batch.ErrInterrupted, context.Cause(ctx))
+	}
+	if context.Cause(run) != nil || code > 0 {
+		return nil // the job has ended, or another worker has the shard
+	}
+	return w.failed(name, id, err)
+}
+
+// failed says what a worker's failure at a shard means. Others may be able to do what this one
+// cannot.
+func (w *worker) failed(name, id string, err error) error {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, batch.ErrInterrupted) {
+		return nil
+	}
+	w.left[id] = true
+	return fmt.Errorf("%s was handed back: %w", name, err)
+}
+
+var (
+	errLost  = errors.New("another worker has taken the shard over")
+	errEnded = errors.New("the job is to ask nothing more")
+)
+
+// watch ends a run when the claim is lost or the job has ended.
+func (w *worker) watch(ctx context.Context, id string, h *hold, cancel context.CancelCauseFunc) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-h.lost:
+			cancel(errLost)
+			return
+		case <-time.After(jobEvery):
+		}
+		if j, _, err := loadJob(ctx, w.bus, id); err == nil && (j == nil || j.State != open) {
+			cancel(errEnded)
+			return
+		}
+	}
+}
+
+// sendLeft sends what earlier workers have left in the spool.
+func (w *worker) sendLeft(ctx context.Context) error {
+	list, err := openSpools(w.Spool)
+	if err != nil {
+		return err
+	}
+	for _, s := range list {
+		if err := w.sendSpool(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *worker) sendSpool(ctx context.Context, s *spool) error {
+	defer s.close()
+	j, _, err := loadJob(ctx, w.bus, s.note.Job)
+	for err != nil && ctx.Err() == nil {
+		time.Sleep(publishWait)
+		j, _, err = loadJob(ctx, w.bus, s.note.Job)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", batch.ErrInterrupted, err)
+	}
+	if j == nil {
+		w.Log.Warn(fmt.Sprintf("%s holds answers for a job that is not served now; they are kept, and sent when a worker starts while it is", s.dir))
+		return nil
+	}
+	p := newPublisher(w.bus.Results(s.note.Job), s)
+	if err := p.sendSpooled(ctx, 1, 0); err != nil {
+		return err
+	}
+	if err := p.settle(ctx, w.bus); err != nil {
+		return err
+	}
+	w.Log.Info(fmt.Sprintf("%s: sent what an earlier worker had left of shard %d", j.Name, s.note.Shard))
+	return s.remove()
+}
+
+// An attempt is a worker's try at a shard.
+type attempt struct {
+	worker *worker
+	hold   *hold
+	job    *jobRecord
+
+	spool     *spool
+	publisher *publisher
+	rows      int64
+}
+
+// run asks the rows of the shard, and sends what is answered. It returns when everything that
+// it began has ended.
+func (a *attempt) run(ctx context.Context) error {
+	w, id, shard := a.worker, a.hold.board.job, a.hold.shard
+	s, err := newSpool(w.Spool, spoolNote{Job: id, Shard: shard, Count: a.job.Count, Attempt: a.hold.claim.Attempt})
+	if err != nil {
+		return err
+	}
+	a.spool = s
+	a.publisher = newPublisher(w.bus.Results(id), s)
+	spec := a.job.Spec
+	spec.State, spec.Shard, spec.QuotaShare = s.dir, fmt.Sprintf("%d/%d", shard, a.job.Count), "1"
+	if w.Concurrency > 0 {
+		spec.Concurrency = w.Concurrency
+	}
+	dir := spec.StateDir()
+	if err := a.prepare(ctx, dir); err != nil {
+		return err
+	}
+	a.publisher = newPublisher(w.bus.Results(id), s)
+	o := jobs.Options{
+		Env: w.Env, Log: w.Log, Around: a.around,
+		Shared: jobs.Shared{Quota: bus.Quota{Bus: w.bus}, Purse: purse{w.bus.Ledger, id, s.note.Attempt}},
+	}
+	j, err := jobs.Open(spec, o)
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	if err := sameInput(dir, a.job); err != nil {
+		return err
+	}
+	// What is answered is sent also while the run ends, and what is left after that in settle.
+	ended := make(chan struct{})
+	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var published error
+	var sender sync.WaitGroup
+	sender.Go(func() { published = a.publisher.run(sending, ended) })
+	summary, err := j.Run(ctx)
+	close(ended)
+	late := time.AfterFunc(leavingTime, stop)
+	defer late.Stop()
+	sender.Wait()
+	if summary != nil {
+		a.rows = summary.Run.Rows
+	}
+	if errors.Is(published, context.Canceled) { // the servers are away
+		published = nil
+	}
+	return errors.Join(err, published)
+}
+
+// prepare fills the spool with what is known of the shard.
+func (a *attempt) prepare(ctx context.Context, dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "job.json"), a.job.Saved, 0o600); err != nil {
+		return err
+	}
+	return a.spool.seed(dir, func(write func([]*batch.Result) error) error {
+		return fetchSeed(ctx, a.worker.bus, a.hold.board.job, a.hold.shard, write)
+	})
+}
+
+// settle returns once the collector has everything, and removes the spool then.
+func (a *attempt) settle(ctx context.Context) error {
+	switch {
+	case a.spool == nil:
+		return nil
+	case a.spool.note.Seeded < 0: // nothing was asked
+	default:
+		if err := a.publisher.settle(ctx, a.worker.bus); err != nil {
+			return err
+		}
+	}
+	if err := a.spool.remove(); err != nil {
+		a.worker.Log.Warn(err.Error())
+	}
+	return nil
+}
+
+// around puts the gate and the publisher around what the engine uses.
+func (a *attempt) around(c batch.Config) batch.Config {
+	most := c.Concurrency
+	if most == 0 {
+		most = 64
+	}
+	g := &gate{Limiter: c.Limiter, hold: a.hold, most: most, rows: make(map[rowKey]bool)}
+	a.publisher.tell(g.published)
+	c.Limiter = g
+	c.Sink = sink{c.Sink, a.publisher}
+	return c
+}
+
+// A sink hands on what is safe in the spool.
+type sink struct {
+	batch.Sink
+	publisher *publisher
+}
+
+// Write implements [batch.Sink].
+func (s sink) Write(rs []*batch.Result) error {
+	err := s.Sink.Write(rs)
+	if err == nil {
+		s.publisher.add(append([]*batch.Result(nil), rs...))
+	}
+	return err
+}
+
+// sameVersion warns of a worker that may ask otherwise than others.
+func sameVersion(j *jobRecord, log *slog.Logger) {
+	if v := version.Version(); v != j.Version {
+		log.Warn(fmt.Sprintf("this is genbatch %s, and the job is served by %s: use one version for all", v, j.Version))
+	}
+}
