@@ -7,6 +7,7 @@ import (
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/jobs"
+	"github.com/genbatch/genbatch/jobs/cluster"
 	"github.com/genbatch/genbatch/jobs/compare"
 )
 
@@ -14,15 +15,16 @@ import (
 // alone, and docs/exit-codes.md documents them. s is nil for a command that is no run.
 func exitCode(s *jobs.Summary, err error) int {
 	var (
-		spec   *jobs.SpecError
-		stop   *batch.StopError
-		day    *quota.DayError
-		locked *jobs.LockedError
-		budget *jobs.BudgetError
-		late   *jobs.DeadlineError
-		away   *jobs.DetachedError
-		gate   *compare.GateError
-		shards *jobs.UnfinishedError
+		spec    *jobs.SpecError
+		stop    *batch.StopError
+		day     *quota.DayError
+		locked  *jobs.LockedError
+		budget  *jobs.BudgetError
+		late    *jobs.DeadlineError
+		away    *jobs.DetachedError
+		gate    *compare.GateError
+		shards  *jobs.UnfinishedError
+		stopped *cluster.StoppedError
 	)
 	switch {
 	case err == nil:
@@ -42,6 +44,8 @@ func exitCode(s *jobs.Summary, err error) int {
 		return 7
 	case errors.As(err, &shards):
 		return 2
+	case errors.As(err, &stopped):
+		return stopped.Code
 	case errors.Is(err, batch.ErrMaxFailures):
 		return 8
 	case errors.As(err, &gate):

@@ -95,11 +95,12 @@ const (
 	groupState    = "state"
 	groupTalk     = "messages"
 	groupPlan     = "estimate"
+	groupCluster  = "machines"
 )
 
 // flagGroups returns the groups in the order of the help: as one describes a job.
 func flagGroups() []string {
-	return []string{groupRows, groupAsk, groupLabels, groupMedia, groupEndpoint, groupLimits, groupOutput, groupEnd, groupState, groupPlan, groupTalk}
+	return []string{groupRows, groupAsk, groupLabels, groupMedia, groupEndpoint, groupLimits, groupOutput, groupEnd, groupState, groupPlan, groupCluster, groupTalk}
 }
 
 // settings returns the flags that describe a job.
