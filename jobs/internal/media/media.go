@@ -179,9 +179,10 @@ func (m *Parts) Add(row *batch.Row, body []byte) ([]byte, []batch.Media, int, er
 }
 
 // of returns the media of a cell. The path of a file that is the row needs no looking for, and is
-// never anything else, whatever it is called.
+// never anything else, whatever it is called. Of an object in Google's store the bytes are sent,
+// too, and not its address, since the row is another one when they change.
 func (m *Parts) of(row *batch.Row, c column, v any) ([]medium, error) {
-	if m.areRows && c.Column == reader.PathColumn && v != nil && !store.IsAddress(row.Source) {
+	if m.areRows && c.Column == reader.PathColumn && v != nil {
 		return single(m.rowFile(row, c))
 	}
 	return m.cell(row, c, v)

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/internal/objecttest"
 	"github.com/genbatch/genbatch/jobs/internal/jobtest"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
@@ -360,6 +361,14 @@ func TestFilesAsRows(t *testing.T) {
 	if text, _, _, err := cellParts(t, c, link, map[string]any{"path": "link.png"}); err != nil || !strings.Contains(text, jobtest.SHA256Of(data)) {
 		t.Errorf("a link: %v", err)
 	}
+	// So is an object, wherever the root is.
+	bucket, address := objecttest.New()
+	bucket.Put("in/a b.png", string(data))
+	c.Root = dir
+	if text, _, _, err := cellParts(t, c, address+"in/a b.png", map[string]any{"path": address + "in/a b.png"}); err != nil || !strings.Contains(text, jobtest.SHA256Of(data)) {
+		t.Errorf("an object: %v", err)
+	}
+	c.Root = ""
 	// Other columns are as in tables.
 	c.Columns[0].Column = "photo"
 	if _, _, _, err := cellParts(t, c, link, map[string]any{"photo": "../x.png"}); err == nil {

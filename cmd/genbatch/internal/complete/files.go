@@ -36,7 +36,7 @@ func isTable(name string) bool {
 }
 
 // inputs returns the files that can be an input: tables, or any file where each is a row.
-func (l *line) inputs() []Candidate {
+func inputs(l *line) []Candidate {
 	if given := l.given["input-format"]; len(given) > 0 && strings.EqualFold(given[len(given)-1], fileformat.Files) {
 		return l.list(l.current, anyName)
 	}

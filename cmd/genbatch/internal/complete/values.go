@@ -25,7 +25,7 @@ func kinds() map[string]func(*line) []Candidate {
 		"PATH":               files(anyName),
 		"FILE":               files(anyName),
 		"DIR":                files(noName),
-		"INPUT":              (*line).inputs,
+		"INPUT":              inputs,
 		"JOB.yaml":           files(args.IsJobFile),
 		"OUTPUT":             (*line).outputArgument,
 		"JOB.yaml or OUTPUT": (*line).jobArgument,
@@ -42,7 +42,7 @@ func kinds() map[string]func(*line) []Candidate {
 		"LABEL=TEXT":         (*line).descriptions,
 		"PATH=TEMPLATE":      (*line).settings,
 
-		"--input":            (*line).inputs,
+		"--input":            inputs,
 		"--input-format":     fixed(inputFormats),
 		"--output":           files(isTable),
 		"--examples":         files(isTable),
