@@ -34,27 +34,28 @@ var longPackages = map[string]exception{
 	"batch/gemini":         {3600, "one client for Google's API, Vertex AI and gateways: what they share is most of it"},
 	"batch/journal":        {3000, "the format with its reasons: a fifth of it is comments on what a crash leaves"},
 	"jobs/cluster":         {2900, "workers and the collector, and what travels between them: each is of no use without the others"},
-	"batch/quota":          {3990, "limits, what calls teach about them, and the day's ledger with what it does unread, all behind one lock"},
-	"jobs":                 {3600, "a job's life: what opens, asks, follows batches and writes is here in outline, and done in the rooms"},
+	"batch/quota":          {4080, "limits, what calls teach about them, and the day's ledger with what it does unread, all behind one lock"},
+	"jobs":                 {4200, "a job's life: what opens, asks, follows batches and writes is here in outline, and done in the rooms"},
 	"jobs/internal/output": {2800, "what becomes of a row, on its way to a file, to a program or to a reader's eye"},
-	"jobs/report":          {4060, "a file for each record: text and JSON of everything that commands say"},
-	"jobs/spec":            {3100, "a type for each group of keys, with how YAML writes it, what it refuses and how it is stored"},
+	"jobs/report":          {4150, "a file for each record: text and JSON of everything that commands say"},
+	"jobs/spec":            {3480, "a type for each group of keys, with how YAML writes it, what it refuses and how it is stored"},
 	"internal/sim/answer":  {2910, "an answer for each thing that can be asked for, right or wrong"},
 	"internal/sim":         {2620, "the server: the routes, the faults and the counts of every method of the API"},
-	"cmd/genbatch":         {3720, "one file a command, with its flags and its help"},
+	"cmd/genbatch":         {3800, "one file a command, with its flags and its help"},
 	"reader":               {3400, "four formats behind one door, and what folders say; most of it is the nested values of Parquet"},
 }
 
 // manyFiles are the packages that may have more files.
 var manyFiles = map[string]exception{
 	"batch/gemini": {23, "the service's dialects and the shapes of its answers have a file each"},
-	"jobs/report":  {24, "a file for each record"},
-	"jobs/spec":    {24, "a file for each group of keys"},
-	"cmd/genbatch": {32, "one file a command"},
+	"jobs/report":  {25, "a file for each record"},
+	"jobs/spec":    {25, "a file for each group of keys"},
+	"cmd/genbatch": {33, "one file a command"},
 
 	"internal/sim/answer": {22, "a file for each thing that can be asked for"},
 	"internal/sim/wire":   {21, "a file for each part of a request"},
-	"jobs":                {21, "a file for each part of a job's life"},
+	"batch/quota":         {21, "a file for each thing that a limit is"},
+	"jobs":                {23, "a file for each part of a job's life"},
 }
 
 // manyMethods are the types that may have more methods.
@@ -67,7 +68,7 @@ var manyMethods = map[string]exception{
 	"jobs.Job":                     {61, "a job's life: what its methods do is in the rooms"},
 	"jobs/internal/work.List":      {34, "every question about the rows of a job: which there are, what is asked of each, and in which ways it was asked"},
 	"jobs/internal/output.Deriver": {29, "what becomes of a row, for all who ask"},
-	"jobs/spec.Spec":               {27, "the job file, with what it refuses and how it is stored"},
+	"jobs/spec.Spec":               {34, "the job file, with what it refuses and how it is stored"},
 }
 
 // wideStructs are the structs that may have more fields.
@@ -77,7 +78,11 @@ var wideStructs = map[string]exception{
 	"jobs.Progress":                 {17, "a record of figures, which only reports show"},
 	"jobs.Summary":                  {19, "a record of figures, which only reports show"},
 	"batch.Outcome":                 {20, "what one attempt came to: each field is read by another part of the engine"},
-	"jobs/spec.Spec":                {77, "the job file: a field for each of its keys"},
+	"jobs/spec.Spec":                {79, "the job file: a field for each of its keys"},
+	"jobs.Status":                   {16, "a record of figures, which only reports show"},
+	"jobs/report.statusJSON":        {17, "the JSON of that record"},
+	"jobs/report.summaryJSON":       {16, "the JSON of a record of figures"},
+	"reader.file":                   {17, "what is known of a file of any of the formats"},
 	"jobs/plan.Plan":                {28, "a record of figures, which only reports show"},
 	"internal/sim.Config":           {17, "what is simulated: a field for each thing that can be asked for"},
 	"jobs/internal/batchjob.Config": {17, "what the package is given by the job: a field for each part of it"},

@@ -54,7 +54,7 @@ var arrays = []array{
 // environment says. It changes nothing if the shard is given by its number. The error is an
 // [*Error].
 func (s *Spec) ResolveShard(env func(string) string) error {
-	count, ok := s.autoShard()
+	count, ok := autoShard(s)
 	if !ok {
 		return nil
 	}
@@ -115,7 +115,7 @@ func (s *Spec) ResolveShard(env func(string) string) error {
 
 // autoShard reports whether the environment is to say which shard it is, and returns how many there
 // are if the setting says so.
-func (s *Spec) autoShard() (count string, ok bool) {
+func autoShard(s *Spec) (count string, ok bool) {
 	text := strings.TrimSpace(s.Shard)
 	auto, count, _ := strings.Cut(text, "/")
 	return count, auto == "auto" && shardForm.MatchString(text)
@@ -160,7 +160,7 @@ func (s *Spec) Share() (Share, error) {
 	if err != nil {
 		return Share{}, err
 	}
-	of, err := s.quotaShare()
+	of, err := quotaShare(s)
 	if err != nil {
 		return Share{}, err
 	}
@@ -177,7 +177,7 @@ func (s *Spec) Share() (Share, error) {
 }
 
 // quotaShare returns what quota_share says; 0 if it says nothing.
-func (s *Spec) quotaShare() (float64, error) {
+func quotaShare(s *Spec) (float64, error) {
 	text := strings.TrimSpace(s.QuotaShare)
 	if text == "" {
 		return 0, nil
@@ -207,7 +207,7 @@ func (s *Spec) quotaShare() (float64, error) {
 // checkShard refuses a shard that cannot be, and what does not go with shards.
 func checkShard(s *Spec) error {
 	found := *s
-	if count, ok := s.autoShard(); ok { // which one it is, the environment of a run says
+	if count, ok := autoShard(s); ok { // which one it is, the environment of a run says
 		found.Shard = "1/" + cmp.Or(count, "1")
 	}
 	shard, err := found.ShardOf()

@@ -13,7 +13,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -63,7 +62,7 @@ func (r *InputRecord) DifferenceTo(now *InputRecord) string {
 			return fmt.Sprintf("%s with %d bytes, and now there is %s with %d", was.Path, was.Bytes, now.First[i].Path, now.First[i].Bytes)
 		}
 	}
-	return fmt.Sprintf("%s with %d bytes together, and now there are %d with %d", message.Plural(r.Files, "file"), r.Bytes, now.Files, now.Bytes)
+	return fmt.Sprintf("%d files with %d bytes together, and now there are %d with %d", r.Files, r.Bytes, now.Files, now.Bytes)
 }
 
 // A ShardFolder is the state folder of a shard.
