@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -405,7 +406,7 @@ func (h *host) await(ctx context.Context, broke <-chan error) (*jobRecord, error
 			if h.Progress != nil {
 				h.Progress(p)
 			}
-			h.forfeit(ctx, entries)
+			h.forfeit(ctx, entries, idle)
 			switch {
 			case j == nil:
 				return nil, errors.New("the record of the job is gone from the NATS servers: serve it again")
@@ -434,14 +435,16 @@ func (h *host) progress(entries map[int]entry) Progress {
 	return p
 }
 
-// forfeit counts as spent what workers hold that have not been at work for a while.
-func (h *host) forfeit(ctx context.Context, entries map[int]entry) {
+// forfeit counts as spent what workers hold that have not been at work for a while. A worker whose
+// claim has run out is not, also if nobody has taken its shard over: others may be waiting for the
+// money that it holds.
+func (h *host) forfeit(ctx context.Context, entries map[int]entry, idle []int) {
 	if h.spec.MaxCost == "" {
 		return
 	}
 	working := make(map[string]bool)
-	for _, e := range entries {
-		if e.State == held {
+	for shard, e := range entries {
+		if e.State == held && !slices.Contains(idle, shard) {
 			working[e.Attempt] = true
 		}
 	}

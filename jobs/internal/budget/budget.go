@@ -139,6 +139,11 @@ func (b *Budget) Acquire(ctx context.Context, r *batch.Request) error {
 			case drew:
 				continue
 			case others:
+				if freed == nil { // else processes that lack a little could wait for each other's little for ever
+					if err := b.giveBack(); err != nil {
+						return err
+					}
+				}
 				again, err = time.After(purseWait), nil
 			}
 		}

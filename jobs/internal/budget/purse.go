@@ -62,3 +62,19 @@ func (b *Budget) draw(ctx context.Context, seen, lacks price.USD) (drew, others 
 	b.freed.ring()
 	return true, others, nil
 }
+
+// giveBack returns to the purse what was drawn and not spent, unless calls are in flight.
+func (b *Budget) giveBack() error {
+	b.drawing.Lock()
+	defer b.drawing.Unlock()
+	b.mu.Lock()
+	p, spent, drawn := b.purse, b.spent+b.most-b.before, b.cap-b.before
+	if p == nil || b.total > 0 || drawn == 0 && spent == 0 {
+		b.mu.Unlock()
+		return nil
+	}
+	b.before = b.spent + b.most
+	b.cap = b.before
+	b.mu.Unlock()
+	return p.Settle(spent, drawn)
+}
