@@ -9,6 +9,7 @@ import (
 
 func main() {
 	spareMemory()
+	registerStores()
 	os.Exit(run(os.Args, hearSignals(), os.Stdin, os.Stdout, os.Stderr))
 }
 

@@ -26,7 +26,7 @@ var dependencies = map[string][]string{
 	"golang.org/x/text":                 {"internal/textfile", "jobs/eval", "jobs/spec", "jobs/internal/prompt"},
 	"golang.org/x/time":                 {"jobs/internal/critic/critic.go"},
 
-	// The signatures, credentials and answers of S3. Amazon's own SDK is five times as large.
+	// What signs requests for S3 and finds credentials. Amazon's own SDK is many times as large.
 	"github.com/minio/minio-go/v7": {"objects/s3"},
 
 	// Cloud Storage, where Vertex AI reads batches: a protocol of its own, with resumed

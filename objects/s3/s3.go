@@ -11,27 +11,27 @@ package s3
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
 
-	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/genbatch/genbatch/objects"
 	"github.com/genbatch/genbatch/objects/internal/transfer"
 )
 
-// A bucket implements [objects.Bucket].
+// A bucket implements [objects.Bucket]. Of minio-go it uses what signs requests and finds
+// credentials, and not the client, which would make the command larger by 2 MiB.
 type bucket struct {
 	name        string
-	core        minio.Core
-	credentials *credentials.Credentials // nil: requests are not signed
+	base        *url.URL // the address of the bucket, with a slash at its end
 	region      string
-	plain       bool // without TLS, so that signatures have to cover what is sent
+	client      *http.Client
+	credentials *credentials.Credentials // nil: requests are not signed
 }
 
 // Open opens a bucket. It is an [objects.Opener]. Its error says how credentials are given if
@@ -49,35 +49,47 @@ func open(ctx context.Context, name string, transport http.RoundTripper) (object
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	region := cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"), p.values["region"])
-	endpoint, plain, err := endpointOf(p)
+	b := &bucket{name: name, client: client, region: cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"), p.values["region"])}
+	other, err := endpointOf(p)
 	if err != nil {
 		return nil, err
 	}
-	creds, err := find(ctx, p, region, client)
-	if err != nil {
+	if b.credentials, err = find(ctx, p, b.region, client); err != nil {
 		return nil, err
 	}
-	if endpoint != "" {
-		region = cmp.Or(region, "us-east-1") // what stores take that have no regions
+	if other != nil {
+		b.region = cmp.Or(b.region, "us-east-1") // what stores take that have no regions
+		b.base = other
 	} else {
-		endpoint = "s3.amazonaws.com"
-		if region, err = regionOf(ctx, name, region, client); err != nil {
+		if b.region, err = regionOf(ctx, name, b.region, client); err != nil {
 			return nil, err
 		}
+		b.base = &url.URL{Scheme: "https", Host: hostOf(b.region)}
 	}
-	core, err := minio.NewCore(endpoint, &minio.Options{Creds: creds, Secure: !plain, Region: region, Transport: transport, MaxRetries: 1})
-	if err != nil {
-		return nil, err
+	// Amazon has the bucket in the name of the host, unless certificates do not cover that.
+	if (other == nil || strings.HasSuffix(other.Hostname(), ".aliyuncs.com")) && !strings.Contains(name, ".") {
+		b.base.Host = name + "." + b.base.Host
+		b.base.Path = "/"
+	} else {
+		b.base.Path = "/" + name + "/"
 	}
-	core.SetS3EnableDualstack(isTrue(os.Getenv("AWS_USE_DUALSTACK_ENDPOINT")))
-	core.SetAppInfo("genbatch", "1")
-	return &bucket{name: name, core: *core, credentials: creds, region: region, plain: plain}, nil
+	return b, nil
 }
 
-// endpointOf returns host and port of a store that is not Amazon's, and whether it is reached
-// without TLS. They are empty for Amazon's.
-func endpointOf(p profile) (host string, plain bool, err error) {
+// hostOf returns Amazon's host for a region.
+func hostOf(region string) string {
+	host := "s3." + region + ".amazonaws.com"
+	if isTrue(os.Getenv("AWS_USE_DUALSTACK_ENDPOINT")) {
+		host = "s3.dualstack." + region + ".amazonaws.com"
+	}
+	if strings.HasPrefix(region, "cn-") {
+		host += ".cn"
+	}
+	return host
+}
+
+// endpointOf returns the address of a store that is not Amazon's, or nil.
+func endpointOf(p profile) (*url.URL, error) {
 	variable, address := "AWS_ENDPOINT_URL_S3", os.Getenv("AWS_ENDPOINT_URL_S3")
 	if address == "" {
 		variable, address = "AWS_ENDPOINT_URL", os.Getenv("AWS_ENDPOINT_URL")
@@ -86,13 +98,13 @@ func endpointOf(p profile) (host string, plain bool, err error) {
 		variable, address = "endpoint_url in the profile "+p.name, p.values["endpoint_url"]
 	}
 	if address == "" || isTrue(os.Getenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")) {
-		return "", false, nil
+		return nil, nil
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "" {
-		return "", false, fmt.Errorf("%s is %q, and has to be as https://host or http://host:port, without a bucket", variable, address)
+		return nil, fmt.Errorf("%s is %q, and has to be as https://host or http://host:port, without a bucket", variable, address)
 	}
-	return u.Host, u.Scheme == "http", nil
+	return u, nil
 }
 
 // regionOf asks Amazon for the region that a bucket is in. That needs no permission, and a
@@ -100,12 +112,8 @@ func endpointOf(p profile) (host string, plain bool, err error) {
 // in a network that reaches one region only, the given one is taken.
 func regionOf(ctx context.Context, name, given string, client *http.Client) (region string, err error) {
 	at := cmp.Or(given, "us-east-1")
-	domain := "amazonaws.com"
-	if strings.HasPrefix(at, "cn-") {
-		domain += ".cn"
-	}
 	err = transfer.Do(ctx, func(ctx context.Context) error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodHead, "https://s3."+at+"."+domain+"/"+url.PathEscape(name), nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodHead, "https://"+hostOf(at)+"/"+url.PathEscape(name), nil)
 		if err != nil {
 			return err
 		}
@@ -119,14 +127,14 @@ func regionOf(ctx context.Context, name, given string, client *http.Client) (reg
 		case region != "":
 			return nil
 		case resp.StatusCode == http.StatusNotFound:
-			return fmt.Errorf("there is no bucket of that name: %w", fs.ErrNotExist)
+			return errNoBucket
 		case transfer.IsTemporary(resp.StatusCode):
 			return &transfer.Again{Err: fmt.Errorf("%s answers %s", req.URL.Host, resp.Status)}
 		}
 		region = at
 		return nil
 	})
-	if err != nil && given != "" && ctx.Err() == nil && !isMissing(err) {
+	if err != nil && given != "" && ctx.Err() == nil && !errors.Is(err, errNoBucket) {
 		return given, nil
 	}
 	return region, err

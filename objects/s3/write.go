@@ -1,22 +1,18 @@
 package s3
 
 import (
-	"bytes"
 	"context"
-	"crypto/md5"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"maps"
+	"net/http"
+	"net/url"
 	"strings"
 	"time"
-
-	"github.com/minio/minio-go/v7"
 
 	"github.com/genbatch/genbatch/objects"
 	"github.com/genbatch/genbatch/objects/internal/transfer"
@@ -42,7 +38,7 @@ type writing struct {
 	*bucket
 	key  string
 	new  bool
-	meta map[string]string // as S3 has it, with the mark
+	meta map[string]string // headers
 	mark string
 }
 
@@ -53,14 +49,14 @@ func (b *bucket) Write(ctx context.Context, key string, r io.Reader, o objects.W
 	if needed := (o.Size + maxParts - 1) / maxParts; needed > limit {
 		limit = (needed + 1<<20 - 1) &^ (1<<20 - 1)
 	}
-	parts := transfer.NewParts(r, o.Size, limit)
-	data, last, err := parts.Next()
-	if err != nil {
-		return objects.Info{}, b.refused(ctx, key, err)
-	}
 	w := writing{bucket: b, key: key, new: o.New, meta: make(map[string]string), mark: rand.Text()}
+	parts := transfer.NewParts(r, o.Size, limit)
+	data, last, err := w.next(ctx, parts)
+	if err != nil {
+		return objects.Info{}, err
+	}
 	for name, value := range o.Meta {
-		w.meta[strings.ReplaceAll(name, "_", "-")] = value
+		w.meta[headerOf(name)] = value
 	}
 	var version string
 	if last {
@@ -69,7 +65,7 @@ func (b *bucket) Write(ctx context.Context, key string, r io.Reader, o objects.W
 		version, err = w.multipart(ctx, data, parts)
 	}
 	if err == nil && version == "" {
-		err = fmt.Errorf("s3://%s/%s: the store gives no ETag, so that changes cannot be seen", b.name, key)
+		err = w.wrong(key, errors.New("the store gives no ETag, so that changes cannot be seen"))
 	}
 	if err != nil {
 		return objects.Info{}, err
@@ -77,54 +73,44 @@ func (b *bucket) Write(ctx context.Context, key string, r io.Reader, o objects.W
 	return objects.Info{Key: key, Size: parts.Read(), Version: version, Meta: maps.Clone(o.Meta)}, nil
 }
 
-// refused returns the error of what cannot be written.
-func (b *bucket) refused(ctx context.Context, key string, err error) error {
+// next returns the next part of what is written.
+func (w *writing) next(ctx context.Context, parts *transfer.Parts) (data []byte, last bool, err error) {
+	data, last, err = parts.Next()
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	return fmt.Errorf("s3://%s/%s: %w", b.name, key, err)
+	if err != nil {
+		return nil, false, w.wrong(w.key, err)
+	}
+	return data, last, nil
 }
 
-// condition returns the options of the call that makes the object.
-func (w *writing) condition() (o minio.PutObjectOptions) {
+// condition adds the condition that an object is new to the headers of the call that makes it.
+func (w *writing) condition(header map[string]string) map[string]string {
 	if w.new {
-		o.SetMatchETagExcept("*")
+		header["If-None-Match"] = "*"
 	}
-	o.DisableContentSha256 = true // sums are given instead
-	return o
-}
-
-// marked adds the mark to the metadata.
-func (w *writing) marked() map[string]string {
-	w.meta[strings.ReplaceAll(markName, "_", "-")] = w.mark
-	return w.meta
-}
-
-// sums returns what the store compares with what it gets. Without TLS it is the signature that
-// covers it.
-func (b *bucket) sums(data []byte) (md5Base64, sha256Hex string) {
-	sum := md5.Sum(data)
-	if b.plain && b.credentials != nil {
-		sum := sha256.Sum256(data)
-		sha256Hex = hex.EncodeToString(sum[:])
-	}
-	return base64.StdEncoding.EncodeToString(sum[:]), sha256Hex
+	return header
 }
 
 func (w *writing) whole(ctx context.Context, data []byte) (version string, err error) {
-	o := w.condition()
-	if o.UserMetadata = w.meta; w.new {
-		o.UserMetadata = w.marked()
+	if w.new {
+		w.meta[headerOf(markName)] = w.mark
 	}
-	md5Base64, sha256Hex := w.sums(data)
+	c := call{method: http.MethodPut, key: w.key, about: w.key, header: w.condition(w.meta), body: data}
+	if c.body == nil {
+		c.body = []byte{}
+	}
 	err = transfer.Do(ctx, func(ctx context.Context) error {
-		made, err := w.core.PutObject(ctx, w.name, w.key, bytes.NewReader(data), int64(len(data)), md5Base64, sha256Hex, o)
-		version = made.ETag
-		err = w.failed(ctx, w.key, err)
+		resp, err := w.do(ctx, c)
 		if errors.Is(err, errConflict) {
 			return &transfer.Again{Err: err} // then it is known whether the other one has made it
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		version = etagOf(resp)
+		return resp.Body.Close()
 	})
 	return w.settled(ctx, version, err)
 }
@@ -137,90 +123,97 @@ func (w *writing) settled(ctx context.Context, version string, err error) (strin
 		return version, err
 	}
 	there, headErr := w.head(ctx, w.key)
-	if headErr == nil && metaOf(there)[markName] == w.mark {
-		return there.ETag, nil
+	if headErr == nil && there.Meta[markName] == w.mark {
+		return there.Version, nil
 	}
 	if errors.Is(err, errPrecondition) || errors.Is(err, errConflict) && headErr == nil {
-		return "", fmt.Errorf("s3://%s/%s: there is such an object: %w", w.name, w.key, fs.ErrExist)
+		return "", w.wrong(w.key, fmt.Errorf("there is such an object: %w", fs.ErrExist))
 	}
 	return "", err
 }
 
 // multipart sends parts, of which the first one is given.
 func (w *writing) multipart(ctx context.Context, data []byte, parts *transfer.Parts) (version string, err error) {
-	if w.new { // is there an object, nothing needs to be sent
+	if w.new { // if there is an object, nothing needs to be sent
 		if _, err := w.head(ctx, w.key); !errors.Is(err, fs.ErrNotExist) {
 			if err == nil {
-				err = fmt.Errorf("s3://%s/%s: there is such an object: %w", w.name, w.key, fs.ErrExist)
+				err = w.wrong(w.key, fmt.Errorf("there is such an object: %w", fs.ErrExist))
 			}
 			return "", err
 		}
 	}
-	var id string
-	err = transfer.Do(ctx, func(ctx context.Context) (err error) {
-		id, err = w.core.NewMultipartUpload(ctx, w.name, w.key, minio.PutObjectOptions{UserMetadata: w.marked()})
-		return w.failed(ctx, w.key, err)
-	})
+	w.meta[headerOf(markName)] = w.mark
+	var begun struct{ UploadId string }
+	err = w.decoded(ctx, call{method: http.MethodPost, key: w.key, about: w.key, query: url.Values{"uploads": {""}}, header: w.meta}, &begun)
+	if err == nil && begun.UploadId == "" {
+		err = w.wrong(w.key, errors.New("the store begins no upload"))
+	}
 	if err != nil {
 		return "", err
 	}
-	complete, err := w.send(ctx, id, data, parts)
+	upload := url.Values{"uploadId": {begun.UploadId}}
+	sent, err := w.send(ctx, begun.UploadId, data, parts)
 	if err == nil {
-		err = transfer.Do(ctx, func(ctx context.Context) error {
-			made, err := w.core.CompleteMultipartUpload(ctx, w.name, w.key, id, complete, w.condition())
-			version = made.ETag
-			return w.failed(ctx, w.key, err)
-		})
-		if version, err = w.settled(ctx, version, err); err == nil {
+		var made struct{ ETag string }
+		err = w.decoded(ctx, call{method: http.MethodPost, key: w.key, about: w.key, query: upload, header: w.condition(make(map[string]string)), body: sent}, &made)
+		if version, err = w.settled(ctx, strings.Trim(made.ETag, `"`), err); err == nil {
 			// Some stores answer with another ETag than the object has from then on.
-			if there, err := w.head(ctx, w.key); err == nil && metaOf(there)[markName] == w.mark {
-				version = there.ETag
+			if there, err := w.head(ctx, w.key); err == nil && there.Meta[markName] == w.mark {
+				version = there.Version
 			}
 			return version, nil
 		}
 	}
-	return "", w.abort(ctx, id, err)
+	return "", w.abort(ctx, upload, err)
 }
 
-// send sends the parts of an upload.
-func (w *writing) send(ctx context.Context, id string, data []byte, parts *transfer.Parts) (sent []minio.CompletePart, err error) {
+// A completion is what the store puts together.
+type completion struct {
+	XMLName xml.Name `xml:"CompleteMultipartUpload"`
+	Part    []sentPart
+}
+
+type sentPart struct {
+	PartNumber int
+	ETag       string
+}
+
+// send sends the parts of an upload, and returns the completion that names them.
+func (w *writing) send(ctx context.Context, upload string, data []byte, parts *transfer.Parts) (complete []byte, err error) {
+	var sent completion
 	for last := false; ; {
-		number := len(sent) + 1
+		number := len(sent.Part) + 1
 		if number > maxParts {
-			return nil, fmt.Errorf("s3://%s/%s: an object whose size is not known beforehand may have %d GiB", w.name, w.key, maxParts*partBytes>>30)
+			return nil, w.wrong(w.key, fmt.Errorf("an object whose size is not known beforehand may have %d GiB", maxParts*partBytes>>30))
 		}
-		md5Base64, sha256Hex := w.sums(data)
+		query := url.Values{"uploadId": {upload}, "partNumber": {fmt.Sprint(number)}}
 		err := transfer.Do(ctx, func(ctx context.Context) error {
-			made, err := w.core.PutObjectPart(ctx, w.name, w.key, id, number, bytes.NewReader(data), int64(len(data)),
-				minio.PutObjectPartOptions{Md5Base64: md5Base64, Sha256Hex: sha256Hex, DisableContentSha256: true})
+			resp, err := w.do(ctx, call{method: http.MethodPut, key: w.key, about: w.key, query: query, body: data})
 			if err != nil {
-				return w.failed(ctx, w.key, err)
+				return err
 			}
-			sent = append(sent, minio.CompletePart{PartNumber: number, ETag: made.ETag})
-			return nil
+			sent.Part = append(sent.Part, sentPart{number, resp.Header.Get("Etag")})
+			return resp.Body.Close()
 		})
-		if err != nil || last {
-			return sent, err
+		if err != nil {
+			return nil, err
 		}
-		if data, last, err = parts.Next(); err != nil {
-			return nil, w.refused(ctx, w.key, err)
+		if last {
+			return xml.Marshal(sent)
+		}
+		if data, last, err = w.next(ctx, parts); err != nil {
+			return nil, err
 		}
 	}
 }
 
 // abort removes the parts of a failed upload, and returns why it failed. Its context may have
 // ended.
-func (w *writing) abort(ctx context.Context, id string, why error) error {
+func (w *writing) abort(ctx context.Context, upload url.Values, why error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanup)
 	defer cancel()
-	err := transfer.Do(ctx, func(ctx context.Context) error {
-		err := w.core.AbortMultipartUpload(ctx, w.name, w.key, id)
-		if minio.ToErrorResponse(err).Code == minio.NoSuchUpload {
-			return nil
-		}
-		return w.failed(ctx, w.key, err)
-	})
-	if err != nil {
+	err := w.decoded(ctx, call{method: http.MethodDelete, key: w.key, about: w.key, query: upload}, nil)
+	if err != nil && !errors.Is(err, errNoUpload) {
 		return fmt.Errorf("%w; the parts that were sent are left in the bucket (%v)", why, err)
 	}
 	return why

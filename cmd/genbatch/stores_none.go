@@ -1,0 +1,5 @@
+//go:build noclouds
+
+package main
+
+func registerStores() {}
