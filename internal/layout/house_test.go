@@ -194,6 +194,7 @@ var house = []floor{
 		{"internal/store", []string{"objects"}},
 	}},
 	{"their drivers", []room{
+		{"objects/azure", []string{"objects", "objects/internal/transfer"}},
 		{"objects/gcs", []string{"objects", "objects/internal/transfer"}},
 		{"objects/s3", []string{"objects", "objects/internal/transfer"}},
 	}},

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"runtime"
 	"slices"
 	"strings"
@@ -20,6 +22,7 @@ import (
 
 	"github.com/genbatch/genbatch/internal/objecttest"
 	"github.com/genbatch/genbatch/objects"
+	"github.com/genbatch/genbatch/objects/azure"
 	"github.com/genbatch/genbatch/objects/gcs"
 	"github.com/genbatch/genbatch/objects/s3"
 )
@@ -55,10 +58,26 @@ func faultyGCS(t *testing.T, f *objecttest.Faults) objects.Bucket {
 	return b
 }
 
+func faultyAzure(t *testing.T, f *objecttest.Faults) objects.Bucket {
+	t.Helper()
+	w := newAzurite(t)
+	target, err := url.Parse(w.endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Store = httputil.NewSingleHostReverseProxy(&url.URL{Scheme: target.Scheme, Host: target.Host})
+	f.Busy = `<?xml version="1.0" encoding="utf-8"?><Error><Code>ServerBusy</Code><Message>The server is busy.</Message></Error>`
+	srv := httptest.NewServer(f)
+	t.Cleanup(srv.Close)
+	w.endpoint = srv.URL + target.Path
+	w.connect(t)
+	return w.open(t)
+}
+
 // TestFaults has every fourth request or answer go wrong. What is read is right nevertheless, and
 // what was made new is made once.
 func TestFaults(t *testing.T) {
-	for name, open := range map[string]func(*testing.T, *objecttest.Faults) objects.Bucket{"s3": faultyS3, "gcs": faultyGCS} {
+	for name, open := range map[string]func(*testing.T, *objecttest.Faults) objects.Bucket{"s3": faultyS3, "gcs": faultyGCS, "azure": faultyAzure} {
 		t.Run(name, func(t *testing.T) {
 			f := &objecttest.Faults{Chance: 0.25}
 			b := open(t, f)
@@ -134,12 +153,14 @@ func TestStandstill(t *testing.T) {
 		io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
 	})
-	for name, open := range map[string]func(context.Context, string) (objects.Bucket, error){"s3": s3.Open, "gcs": gcs.Open} {
+	for name, open := range map[string]func(context.Context, string) (objects.Bucket, error){"s3": s3.Open, "gcs": gcs.Open, "azure": azure.Open} {
 		t.Run(name, func(t *testing.T) {
 			before := runtime.NumGoroutine()
 			srv := httptest.NewServer(stalled)
 			s3Environment(t, srv.URL)
 			t.Setenv("STORAGE_EMULATOR_HOST", srv.URL)
+			clearAzure(t)
+			azuriteWorld{endpoint: srv.URL}.connect(t)
 			b, err := open(t.Context(), bucket)
 			if err != nil {
 				t.Fatal(err)
