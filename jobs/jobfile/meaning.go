@@ -14,7 +14,7 @@ func Meaning(key string) string { return meanings[key].text }
 
 // meanings are those of all keys.
 var meanings = map[string]meaning{
-	"input": {text: `The table to read: a path, a folder, a glob, or a list of these. "-" is stdin. JSONL, CSV, TSV and Parquet are read, also through .gz and .zst.`,
+	"input": {text: `The table to read: a path, a folder, a glob, the address of an object such as s3://bucket/in.csv, or a list of these. "-" is stdin. JSONL, CSV, TSV and Parquet are read, also through .gz and .zst.`,
 		examples: []any{"reviews.csv", []string{"2026-*.jsonl.gz", "extra.parquet"}, "lake/"}},
 	"input_format": {text: "The format of the input, where its extension does not say it. With files, each file is a row.", none: "by the extension"},
 	"quotes":       {text: "Fields of a TSV file are in quotes, as in CSV.", none: "only if its column names are", fallback: false},
@@ -23,12 +23,12 @@ var meanings = map[string]meaning{
 	"escape":       {text: "The character in CSV and TSV inputs that makes text of the quote, the separator or the line end after it.", none: "none", examples: []any{"backslash"}},
 	"no_quotes":    {text: "A quote in CSV and TSV inputs is a part of the text.", fallback: false},
 	"null":         {text: "What stands for null in CSV and TSV, outside of quotes. The first of several is written, too.", none: "an empty cell is an empty text", examples: []any{"NULL", `\N`}},
-	"output": {text: `The table to write: every row with its answer. The extension says the format: .jsonl, .csv or .tsv (also with .gz or .zst), or .parquet. "-" is stdout.`,
+	"output": {text: `The table to write: every row with its answer. The extension says the format: .jsonl, .csv or .tsv (also with .gz or .zst), or .parquet. It can be the address of an object. "-" is stdout.`,
 		examples: []any{"labels.csv", "answers.parquet"}},
 	"output_format":    {text: "The format of the output, where its extension does not say it.", none: "by the extension"},
 	"output_delimiter": {text: "The character between the fields of a CSV output, such as a semicolon for Excel where the comma is the decimal point.", none: "the comma", examples: []any{";"}},
 	"bom":              {text: "Begin CSV and TSV outputs with a byte order mark, by which Excel knows UTF-8.", fallback: false},
-	"state":            {text: "The folder of the job's state, which holds every answer that was paid for.", none: "the output's name with .genbatch behind it"},
+	"state":            {text: "The folder of the job's state, which holds every answer that was paid for.", none: "the output's name with .genbatch behind it; if the output is an object, a folder below ~/.local/state"},
 	"max_row_bytes":    {text: "The longest row that is read, in bytes. A longer one is skipped.", none: "256 MiB", fallback: 268435456},
 	"key":              {text: "The column that names a row in messages. Its values must be unique.", none: "rows are named by file and line", examples: []any{"id"}},
 	"limit":            {text: "Take only the first rows, so many of them.", none: "all rows", examples: []any{100}},
@@ -67,7 +67,7 @@ var meanings = map[string]meaning{
 	"request":           {text: "Fields of the API's own request, merged into each request as they are. Whatever Google's documentation shows can stand here.", examples: []any{map[string]any{"generationConfig": map[string]any{"temperature": 0}}}},
 	"max_output_tokens": {text: "The most tokens of an answer, thinking included. It makes max_cost a hard limit.", none: "the model's own limit", examples: []any{1024}},
 	"media":             {text: "The columns with images, audio, video or PDF files to send along: paths, addresses, base64, or lists of these.", examples: []any{"photo"}},
-	"media_root":        {text: "The folder that media paths are below. Nothing outside it is read.", none: "the folder of the row's input file"},
+	"media_root":        {text: "The folder that media paths are below, or the beginning of the addresses of objects. Nothing outside it is read.", none: "the folder of the row's input"},
 	"media_delete":      {text: "Delete uploaded media when the job has finished.", none: "the Files API keeps them for 48 hours", fallback: false},
 	"stream":            {text: "Have answers streamed, for long answers behind proxies that cut idle connections.", fallback: false},
 	"rows_per_call":     {text: "How many rows share a call, for classify, extract and summarize. It saves the instructions of all but one of them, and may cost quality: genbatch plan --pilot measures how much.", fallback: 1, examples: []any{10, 25}},
@@ -98,7 +98,7 @@ var meanings = map[string]meaning{
 	"metrics": {text: "Where a run serves its metrics for Prometheus: a port, which this machine alone can reach, or an address with a port.", none: "nowhere", examples: []any{9090, "127.0.0.1:9090"}},
 
 	"max_cost":     {text: "The most that the job may cost in dollars, all its runs together. It is a hard limit with max_output_tokens, and else a soft one.", none: "no limit", examples: []any{5}},
-	"prices":       {text: "The path of a file with your own prices, which count before the built-in ones.", examples: []any{"prices.json"}},
+	"prices":       {text: "The path or address of a file with your own prices, which count before the built-in ones.", examples: []any{"prices.json"}},
 	"prefix":       {text: "A text before the names of the result columns, which keeps them apart from the input's own.", examples: []any{"ai_"}},
 	"columns":      {text: "The columns of the output, in this order.", none: "all columns", examples: []any{[]string{"id", "label", "status"}}},
 	"raw_response": {text: "Add a column with the API's whole response.", fallback: false},
