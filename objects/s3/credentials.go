@@ -25,7 +25,7 @@ func find(ctx context.Context, p profile, region string, client *http.Client) (*
 	if isTrue(os.Getenv("AWS_NO_SIGN_REQUEST")) || isTrue(os.Getenv("AWS_SKIP_SIGNATURE")) {
 		return nil, nil
 	}
-	source := provider{remedy: "see whether the role is allowed to this machine or pod"}
+	source := &provider{remedy: "see whether the role is allowed to this machine or pod"}
 	id, secret := os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY")
 	switch {
 	case id != "" && secret != "":
@@ -39,9 +39,9 @@ func find(ctx context.Context, p profile, region string, client *http.Client) (*
 		if err != nil {
 			return nil, err
 		}
-		source = provider{role, "see whether the profile " + p.name + " may assume " + p.values["role_arn"]}
+		source.Provider, source.remedy = role, "see whether the profile "+p.name+" may assume "+p.values["role_arn"]
 	case p.keeps():
-		source = provider{&credentials.FileAWSCredentials{Profile: p.name}, "see aws configure list, and for single sign-on run aws sso login"}
+		source.Provider, source.remedy = &credentials.FileAWSCredentials{Profile: p.name}, "see aws configure list, and for single sign-on run aws sso login"
 	case p.chosen:
 		return nil, fmt.Errorf("the profile %s has no credentials that are known here; "+exported, p.name, p.name)
 	case os.Getenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") != "" || os.Getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI") != "":
@@ -80,10 +80,12 @@ func beside() *http.Client {
 	}
 }
 
-// A provider tells what to do when there are no credentials.
+// A provider tells what to do when there are no credentials. It is used by one goroutine at a
+// time.
 type provider struct {
 	credentials.Provider
-	remedy string
+	remedy  string
+	lasting bool // what was found has no end, and is not looked for at each call
 }
 
 // A credentialsError says that there are no credentials. No call is made again for it.
@@ -98,7 +100,7 @@ func (e *credentialsError) Error() string {
 func (e *credentialsError) Unwrap() error { return e.err }
 
 // RetrieveWithCredContext implements [credentials.Provider].
-func (p provider) RetrieveWithCredContext(c *credentials.CredContext) (credentials.Value, error) {
+func (p *provider) RetrieveWithCredContext(c *credentials.CredContext) (credentials.Value, error) {
 	v, err := p.Provider.RetrieveWithCredContext(c)
 	if err == nil && (v.AccessKeyID == "" || v.SecretAccessKey == "") {
 		err = errors.New("they are empty")
@@ -106,8 +108,12 @@ func (p provider) RetrieveWithCredContext(c *credentials.CredContext) (credentia
 	if err != nil {
 		return v, &credentialsError{err, p.remedy}
 	}
+	p.lasting = v.Expiration.IsZero()
 	return v, nil
 }
+
+// IsExpired implements [credentials.Provider].
+func (p *provider) IsExpired() bool { return !p.lasting && p.Provider.IsExpired() }
 
 // A role is one that a profile assumes, with the credentials of another profile.
 type role struct {
