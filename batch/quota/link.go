@@ -404,10 +404,7 @@ func (m *model) finish(now time.Time, x *exchange) {
 // watch stops waiting for a store that does not answer.
 func (m *model) watch(now time.Time) {
 	k := &m.client
-	if m.limiter.config.Store == nil || m.strict() { // a ledger gives up by itself
-		return
-	}
-	if k.done != nil && now.Sub(k.began) >= storePatience && !now.Before(k.away) {
+	if k.done != nil && !m.strict() && now.Sub(k.began) >= storePatience && !now.Before(k.away) {
 		k.gaveUp = true
 		m.storeFailed(now, errSlow)
 	}

@@ -3,6 +3,7 @@
 package cluster_test
 
 import (
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,7 +18,22 @@ const (
 	inFlight  = 8 // calls of a worker
 )
 
+// faultsVariable has the faults be tested, too, that are left out of the suite for its time.
+const faultsVariable = "GENBATCH_CLUSTER_FAULTS"
+
+func onDemand(t *testing.T) {
+	t.Helper()
+	if os.Getenv(faultsVariable) == "" {
+		t.Skipf("set %s=1 to test it", faultsVariable)
+	}
+}
+
 func faultWorld(t *testing.T) *world {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it starts processes and kills them")
+	}
+
 	return newWorld(t, faultRows, 0, sim.Config{Latency: 150 * time.Millisecond, Jitter: 50 * time.Millisecond})
 }
 
@@ -35,6 +51,7 @@ func TestWorkersKilled(t *testing.T) {
 
 // TestWorkerReturns kills a worker, and starts it again with its spool.
 func TestWorkerReturns(t *testing.T) {
+	onDemand(t)
 	t.Parallel()
 	c := newCast(t, faultWorld(t), 2)
 	c.begin()
@@ -63,6 +80,7 @@ func TestNodesKilled(t *testing.T) {
 // TestServersAway stops two of three servers for longer than a lease: nobody can renew a claim,
 // and nobody takes one over.
 func TestServersAway(t *testing.T) {
+	onDemand(t)
 	t.Parallel()
 	c := newCast(t, faultWorld(t), 4)
 	c.begin()
@@ -138,6 +156,7 @@ func TestWorkerPaused(t *testing.T) {
 
 // TestRollingRestart restarts every process in turn, as for an upgrade.
 func TestRollingRestart(t *testing.T) {
+	onDemand(t)
 	t.Parallel()
 	c := newCast(t, faultWorld(t), 4)
 	c.begin()
@@ -164,6 +183,7 @@ func TestRollingRestart(t *testing.T) {
 // killed: the endpoint, which counts by itself, never refuses a call, and little of the limit is
 // left unused.
 func TestOneQuota(t *testing.T) {
+	onDemand(t)
 	t.Parallel()
 	const rpm = 1200
 	w := newWorld(t, faultRows, 0, sim.Config{Latency: 150 * time.Millisecond, Quota: sim.Quota{RPM: rpm, Window: 20 * time.Second}})
