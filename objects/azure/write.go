@@ -85,9 +85,9 @@ type upload struct {
 func (u *upload) write(ctx context.Context, r io.Reader) (objects.Info, error) {
 	parts := transfer.NewParts(r, u.options.Size, sizeOf(u.options.Size))
 	part, last, err := parts.Next()
-	// An object that must be new is always made of blocks. If the answer to the commit is lost, their
-	// names tell whether it is this upload that has made the object.
-	if err == nil && last && !u.options.New {
+	// What has a condition is always made of blocks. If the answer to the commit is lost, the condition
+	// does not hold any more, and their names tell whether it is this upload that has made the object.
+	if err == nil && last && !u.conditional() {
 		return u.put(ctx, part)
 	}
 	_, _ = rand.Read(u.mark[:]) // it never fails
@@ -112,6 +112,9 @@ const markName = "genbatch_write"
 
 func (u *upload) markText() string { return hex.EncodeToString(u.mark[:]) }
 
+// conditional reports whether the blob may appear only where there is none, or a certain one.
+func (u *upload) conditional() bool { return u.options.New || u.options.Over != "" }
+
 // header returns the headers of a request that makes the blob appear.
 func (u *upload) header() map[string]string {
 	h := make(map[string]string)
@@ -120,9 +123,12 @@ func (u *upload) header() map[string]string {
 	}
 	if u.options.New {
 		h["If-None-Match"] = "*"
-		if len(u.blocks) == 0 {
-			h[metaPrefix+markName] = u.markText()
-		}
+	}
+	if u.options.Over != "" {
+		h["If-Match"] = `"` + u.options.Over + `"`
+	}
+	if u.conditional() && len(u.blocks) == 0 {
+		h[metaPrefix+markName] = u.markText()
 	}
 	return h
 }
@@ -187,18 +193,21 @@ func (u *upload) uncommitted(ctx context.Context, err error) (objects.Info, erro
 		return objects.Info{}, err
 	}
 	lost := f.code == "InvalidBlockList" // the commit of another writer drops the blocks of all others
-	there := f.kind == fs.ErrExist || f.status == http.StatusPreconditionFailed && f.code != "LeaseIdMissing"
-	if !lost && !(u.options.New && there) {
+	unmet := f.kind == fs.ErrExist || f.code == "BlobNotFound" || f.status == http.StatusPreconditionFailed && f.code != "LeaseIdMissing"
+	if !lost && !(u.conditional() && unmet) {
 		return objects.Info{}, err
 	}
 	mine, info, found := u.made(ctx)
+	gone := errors.Is(found, fs.ErrNotExist)
 	switch {
-	case found != nil && !errors.Is(found, fs.ErrNotExist):
+	case found != nil && !gone:
 		return objects.Info{}, fmt.Errorf("%w (and it is not known whether this is what was written, since %w)", err, found)
 	case mine:
 		return info, nil // by an attempt whose answer was lost
-	case found == nil && u.options.New:
+	case u.options.New && !gone:
 		f.kind, f.remedy = fs.ErrExist, "there is one already; remove it, or write to another name"
+	case u.options.Over != "" && (gone || info.Version != u.options.Over):
+		f.kind, f.remedy = fs.ErrExist, "another writer has replaced or removed it; look at what is there, or write to another name"
 	case lost:
 		f.remedy = "another writer has written to this name at the same time; write again"
 	}

@@ -17,11 +17,12 @@ import (
 // A blob is one in a store that loses answers.
 type blobStore struct {
 	*world
-	there  bool
-	marks  string   // of the metadata of an empty one
-	blocks []string // names of committed blocks
-	sent   []string // names of all blocks
-	lose   int      // how many answers to a commit are lost
+	there   bool
+	written int      // how often
+	marks   string   // of the metadata of an empty one
+	blocks  []string // names of committed blocks
+	sent    []string // names of all blocks
+	lose    int      // how many answers to a commit are lost
 }
 
 func newBlobStore() *blobStore {
@@ -30,7 +31,7 @@ func newBlobStore() *blobStore {
 		q := r.URL.Query()
 		switch {
 		case r.Method == http.MethodHead && s.there:
-			a := head("1", 1)
+			a := head(strings.Trim(s.version(), `"`), 1)
 			if s.marks != "" {
 				a.Header.Set(metaPrefix+markName, s.marks)
 			}
@@ -48,7 +49,10 @@ func newBlobStore() *blobStore {
 			return reply(201, ""), nil
 		case s.there && r.Header.Get("If-None-Match") == "*":
 			return refusal(409, "BlobAlreadyExists", "The specified blob already exists."), nil
+		case r.Header.Get("If-Match") != "" && (!s.there || r.Header.Get("If-Match") != s.version()):
+			return refusal(412, "ConditionNotMet", "The condition specified using HTTP conditional header(s) is not met."), nil
 		}
+		s.written++
 		var list struct{ Latest []string }
 		if err := xml.NewDecoder(r.Body).Decode(&list); err != nil {
 			return nil, err
@@ -57,10 +61,13 @@ func newBlobStore() *blobStore {
 		if s.lose--; s.lose >= 0 {
 			return nil, errReset
 		}
-		return reply(201, "", "ETag", `"1"`), nil
+		return reply(201, "", "ETag", s.version()), nil
 	}
 	return s
 }
+
+// version returns the ETag of the blob.
+func (s *blobStore) version() string { return fmt.Sprintf("%q", fmt.Sprint(s.written)) }
 
 // If the answer to a commit is lost, the next attempt finds what this one has made, and knows it
 // for its own.
@@ -83,6 +90,16 @@ func TestCommitLost(t *testing.T) {
 				if info, err := b.Stat(t.Context(), "a"); err != nil || len(info.Meta) != 0 {
 					t.Errorf("Stat gives %+v, %v", info, err)
 				}
+				// So it is with what replaces a certain version.
+				s.lose = 1
+				info, err = b.Write(t.Context(), "a", strings.NewReader(content), objects.WriteOptions{Over: "1"})
+				if err != nil || info.Version != "2" {
+					t.Errorf("Write over it gives %+v, %v", info, err)
+				}
+				_, err = b.Write(t.Context(), "a", strings.NewReader(content), objects.WriteOptions{Over: "1"})
+				if !errors.Is(err, fs.ErrExist) || !strings.Contains(err.Error(), "another writer has replaced or removed it") {
+					t.Errorf("the second writer is told %v", err)
+				}
 			})
 		})
 	}
@@ -90,21 +107,22 @@ func TestCommitLost(t *testing.T) {
 
 // The commit of another writer drops the blocks of this one. That is told as what it is.
 func TestBlocksDropped(t *testing.T) {
-	for _, o := range []objects.WriteOptions{{New: true}, {}} {
+	for _, o := range []objects.WriteOptions{{New: true}, {Over: "1"}, {}} {
 		s := newBlobStore()
 		inner := s.answer
 		s.answer = func(r *http.Request) (*http.Response, error) {
 			if r.URL.Query().Get("comp") == "blocklist" && r.Method == http.MethodPut {
-				s.there, s.blocks = true, []string{"other"}
+				s.there, s.written, s.blocks = true, 2, []string{"other"}
 				return refusal(400, "InvalidBlockList", "The specified block list is invalid."), nil
 			}
 			return inner(r)
 		}
 		_, err := s.open(t, "rows").Write(t.Context(), "a", strings.NewReader(strings.Repeat("x", blockBytes+1)), o)
-		if errors.Is(err, fs.ErrExist) != o.New || err == nil {
+		conditional := o.New || o.Over != ""
+		if errors.Is(err, fs.ErrExist) != conditional || err == nil {
 			t.Errorf("Write with %+v: %v", o, err)
 		}
-		if !o.New && !strings.Contains(err.Error(), "another writer has written to this name at the same time; write again") {
+		if !conditional && !strings.Contains(err.Error(), "another writer has written to this name at the same time; write again") {
 			t.Errorf("Write with %+v: %v", o, err)
 		}
 	}
