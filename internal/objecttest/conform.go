@@ -40,6 +40,7 @@ func Conform(t *testing.T, b objects.Bucket, cannot ...string) {
 		{"odd keys", c.oddKeys},
 		{"concurrent use", c.concurrent},
 		{"new objects", c.once},
+		{"replacing one version", c.over},
 		{"one of 32 wins", c.racers},
 		{"one of 4 large ones wins", c.largeRacers},
 		{"replaced while it is read", c.replaced},

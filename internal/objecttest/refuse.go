@@ -34,6 +34,26 @@ func (c conformance) once(t *testing.T) {
 	c.holds(t, first, c.write(t, "once", first, objects.WriteOptions{New: true}))
 }
 
+// over replaces objects that are still what they were, or are not.
+func (c conformance) over(t *testing.T) {
+	first := c.write(t, "over", []byte("the first one"), objects.WriteOptions{})
+	second := c.write(t, "over", []byte("the second one"), objects.WriteOptions{Over: first.Version})
+	content := Random(20*mib, 4)
+	third := c.write(t, "over", content, objects.WriteOptions{Over: second.Version, Size: int64(len(content))})
+	for _, other := range [][]byte{[]byte("another one"), Random(20*mib, 5)} {
+		if _, err := c.bucket.Write(t.Context(), third.Key, plain(other), objects.WriteOptions{Over: second.Version}); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("%d bytes replace another version than was named, with the error %v", len(other), err)
+		}
+		if _, err := c.bucket.Write(t.Context(), c.prefix+"over-none", plain(other), objects.WriteOptions{Over: second.Version}); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("%d bytes replace what is not there, with the error %v", len(other), err)
+		}
+	}
+	c.holds(t, content, third)
+	if keys := c.keys(t, "over-none"); len(keys) > 0 {
+		t.Errorf("there is %q", keys)
+	}
+}
+
 func (c conformance) racers(t *testing.T)      { c.race(t, 32, 1000) }
 func (c conformance) largeRacers(t *testing.T) { c.race(t, 4, 17*mib) }
 

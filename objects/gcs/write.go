@@ -47,6 +47,7 @@ type writing struct {
 	*bucket
 	key   string
 	new   bool
+	over  string // the version of the object that may be replaced; empty if any may
 	mark  string
 	meta  []byte // what is told of the object beforehand, in JSON
 	sum   uint32 // CRC-32C of what was read so far
@@ -56,7 +57,7 @@ type writing struct {
 // Write implements [objects.Writer]. What fits into one chunk is sent in one call, and larger
 // objects by an upload that can be resumed.
 func (b *bucket) Write(ctx context.Context, key string, r io.Reader, o objects.WriteOptions) (objects.Info, error) {
-	w := &writing{bucket: b, key: key, new: o.New, mark: rand.Text(), parts: transfer.NewParts(r, o.Size, chunkBytes)}
+	w := &writing{bucket: b, key: key, new: o.New, over: o.Over, mark: rand.Text(), parts: transfer.NewParts(r, o.Size, chunkBytes)}
 	data, last, err := w.next(ctx)
 	if err != nil {
 		return objects.Info{}, err
@@ -64,7 +65,7 @@ func (b *bucket) Write(ctx context.Context, key string, r io.Reader, o objects.W
 	about := map[string]any{"name": key, "contentType": "application/octet-stream"}
 	meta := make(map[string]string)
 	maps.Copy(meta, o.Meta)
-	if o.New {
+	if o.New || o.Over != "" {
 		meta[markName] = w.mark
 	}
 	about["metadata"] = meta
@@ -101,7 +102,10 @@ func (w *writing) next(ctx context.Context) (data []byte, last bool, err error) 
 
 // settled returns the error of a writing.
 func (w *writing) settled(err error) error {
-	if errors.Is(err, errPrecondition) {
+	switch {
+	case w.over != "" && (errors.Is(err, errPrecondition) || errors.Is(err, fs.ErrNotExist)):
+		return w.wrong(w.key, fmt.Errorf("the object is another one, or is gone: %w", fs.ErrExist))
+	case errors.Is(err, errPrecondition):
 		return w.wrong(w.key, fmt.Errorf("there is such an object: %w", fs.ErrExist))
 	}
 	return err
@@ -139,8 +143,11 @@ func (w *writing) checked(ctx context.Context, made resource) (objects.Info, err
 // start returns the address at which an upload begins.
 func (w *writing) start(kind string) string {
 	query := url.Values{"uploadType": {kind}, "name": {w.key}, "fields": {fields}}
-	if w.new {
+	switch {
+	case w.new:
 		query.Set("ifGenerationMatch", "0")
+	case w.over != "":
+		query.Set("ifGenerationMatch", w.over)
 	}
 	return w.address("/upload", "", query)
 }

@@ -38,6 +38,7 @@ type writing struct {
 	*bucket
 	key  string
 	new  bool
+	over string            // the version of the object that may be replaced; empty if any may
 	meta map[string]string // headers
 	mark string
 }
@@ -49,7 +50,7 @@ func (b *bucket) Write(ctx context.Context, key string, r io.Reader, o objects.W
 	if needed := (o.Size + maxParts - 1) / maxParts; needed > limit {
 		limit = (needed + 1<<20 - 1) &^ (1<<20 - 1)
 	}
-	w := writing{bucket: b, key: key, new: o.New, meta: make(map[string]string), mark: rand.Text()}
+	w := writing{bucket: b, key: key, new: o.New, over: o.Over, meta: make(map[string]string), mark: rand.Text()}
 	parts := transfer.NewParts(r, o.Size, limit)
 	data, last, err := w.next(ctx, parts)
 	if err != nil {
@@ -85,16 +86,19 @@ func (w *writing) next(ctx context.Context, parts *transfer.Parts) (data []byte,
 	return data, last, nil
 }
 
-// condition adds the condition that an object is new to the headers of the call that makes it.
+// condition adds what must hold for the object to be made to the headers of the call that makes it.
 func (w *writing) condition(header map[string]string) map[string]string {
-	if w.new {
+	switch {
+	case w.new:
 		header["If-None-Match"] = "*"
+	case w.over != "":
+		header["If-Match"] = `"` + w.over + `"`
 	}
 	return header
 }
 
 func (w *writing) whole(ctx context.Context, data []byte) (version string, err error) {
-	if w.new {
+	if w.new || w.over != "" {
 		w.meta[headerOf(markName)] = w.mark
 	}
 	c := call{method: http.MethodPut, key: w.key, about: w.key, header: w.condition(w.meta), body: data}
@@ -126,10 +130,18 @@ func (w *writing) settled(ctx context.Context, version string, err error) (strin
 	if headErr == nil && there.Meta[markName] == w.mark {
 		return there.Version, nil
 	}
+	if w.over != "" && (errors.Is(err, errPrecondition) || errors.Is(err, errConflict) || errors.Is(err, fs.ErrNotExist)) {
+		return "", w.otherThere()
+	}
 	if errors.Is(err, errPrecondition) || errors.Is(err, errConflict) && headErr == nil {
 		return "", w.wrong(w.key, fmt.Errorf("there is such an object: %w", fs.ErrExist))
 	}
 	return "", err
+}
+
+// otherThere returns the error of an object that is not the one that may be replaced.
+func (w *writing) otherThere() error {
+	return w.wrong(w.key, fmt.Errorf("the object is another one, or is gone: %w", fs.ErrExist))
 }
 
 // multipart sends parts, of which the first one is given.
@@ -139,6 +151,14 @@ func (w *writing) multipart(ctx context.Context, data []byte, parts *transfer.Pa
 			if err == nil {
 				err = w.wrong(w.key, fmt.Errorf("there is such an object: %w", fs.ErrExist))
 			}
+			return "", err
+		}
+	}
+	if w.over != "" {
+		switch there, err := w.head(ctx, w.key); {
+		case errors.Is(err, fs.ErrNotExist), err == nil && there.Version != w.over:
+			return "", w.otherThere()
+		case err != nil:
 			return "", err
 		}
 	}
