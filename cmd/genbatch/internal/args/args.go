@@ -233,7 +233,7 @@ func CheckValues(args []string, commands []*cli.Command) error {
 // UnknownVariables says which variables GENBATCH_… of the environment no flag reads. Others are
 // known too, such as one that a job names as that of its key.
 func UnknownVariables(environ []string, commands []*cli.Command, others ...string) (warnings []string) {
-	known := map[string]bool{"GENBATCH_API_KEY": true}
+	known := map[string]bool{"GENBATCH_API_KEY": true, "GENBATCH_NATS_TOKEN": true}
 	for _, name := range others {
 		known[name] = true
 	}

@@ -26,6 +26,7 @@ func Variables() []Entry {
 		{Name: "YESCALE_API_KEY", Text: "the key for --endpoint yescale"},
 		{Name: "GPTPROTO_API_KEY", Text: "the key for --endpoint gptproto"},
 		{Name: "GENBATCH_API_KEY", Text: "the key for an --endpoint that is a base URL; the key of one provider is never sent to another"},
+		{Name: "GENBATCH_NATS_TOKEN", Text: "the token that NATS servers want, for serve and work; --nats-token-file names a file with it"},
 		{Name: "GOOGLE_APPLICATION_CREDENTIALS", Text: "the file with the credentials for Vertex AI"},
 		{Name: "GOOGLE_CLOUD_PROJECT", Text: "the project of Vertex AI, without --project"},
 		{Name: "GOOGLE_CLOUD_LOCATION", Text: "the location of Vertex AI, without --location; GOOGLE_CLOUD_REGION comes after it"},
