@@ -74,12 +74,12 @@ func faultyAzure(t *testing.T, f *objecttest.Faults) objects.Bucket {
 	return w.open(t)
 }
 
-// TestFaults has every fourth request or answer go wrong. What is read is right nevertheless, and
+// TestFaults has nearly every third request or answer go wrong. What is read is right nevertheless, and
 // what was made new is made once.
 func TestFaults(t *testing.T) {
 	for name, open := range map[string]func(*testing.T, *objecttest.Faults) objects.Bucket{"s3": faultyS3, "gcs": faultyGCS, "azure": faultyAzure} {
 		t.Run(name, func(t *testing.T) {
-			f := &objecttest.Faults{Chance: 0.25}
+			f := &objecttest.Faults{Chance: 0.3}
 			b := open(t, f)
 			var group sync.WaitGroup
 			var keys []string
@@ -88,8 +88,8 @@ func TestFaults(t *testing.T) {
 				keys = append(keys, key)
 				group.Go(func() {
 					content := objecttest.Random(1000*(i+1), byte(i))
-					if i%8 == 0 {
-						content = objecttest.Random(35<<20, byte(i))
+					if i%3 == 0 {
+						content = objecttest.Random(20<<20, byte(i))
 					}
 					if err := roundTrip(t.Context(), b, key, content); err != nil {
 						t.Errorf("%s: %v", key, err)
