@@ -111,7 +111,8 @@ func newRunner(p *pass, observer *output.Observer, settle batch.Config) (*batchj
 		},
 		Media:  func(m batch.Model) batch.Model { return mediaModel(j, m) },
 		Settle: settle, Around: j.options.around, Budget: limit, Policy: policy, Held: func() <-chan struct{} { return control.Held(j.control) },
-		Log: j.log(),
+		Before: j.copy.Sync,
+		Log:    j.log(),
 		Show: func(b Batch) {
 			j.progress.follow(b)
 			if j.options.ShowBatch != nil {
@@ -230,7 +231,7 @@ func left(runner *batchjob.Runner, requests iter.Seq2[*batch.Request, error]) it
 // what was done. Rows without an answer stay pending. The input is not needed. The errors are
 // those of Open and of Run.
 func Cancel(ctx context.Context, job Spec, o Options) (*Summary, error) {
-	j, err := prepare(job, o)
+	j, err := prepareToWrite(job, o)
 	if err != nil {
 		return nil, err
 	}
@@ -238,17 +239,20 @@ func Cancel(ctx context.Context, job Spec, o Options) (*Summary, error) {
 	if err := connectSaved(j); err != nil {
 		return nil, err
 	}
-	if err := j.state.Lock(); err != nil {
+	if err := lock(j); err != nil {
 		return nil, err
 	}
-	if j.journal, err = journal.Open(journal.Config{Dir: j.state.Dir, FS: j.state.FS}); err != nil {
+	if err := openCopied(j, journal.Config{Dir: j.state.Dir, FS: j.state.FS}); err != nil {
 		return nil, err
 	}
+	ctx, release := j.copy.Context(ctx)
+	defer release()
 	j.progress.start(time.Now(), j.journal.Last())
 	runner, err := newRunner(&pass{Job: j}, nil, settling(j, nil))
 	if err == nil && runner != nil {
 		err = runner.Cancel(ctx)
 	}
+	err = copyLast(ctx, j, err)
 	s := j.summary()
 	s.Batches = j.conn.records()
 	return s, err
@@ -308,7 +312,7 @@ func batchService(j *Job) (*batches.Service, error) {
 // settling is the configuration of all runs that settle the job's rows.
 func settling(j *Job, observer *output.Observer) batch.Config {
 	return batch.Config{
-		Sink:        state.Guard(j.state, j.journal),
+		Sink:        j.copy.Guard(state.Guard(j.state, j.journal)),
 		Endpoint:    j.conn.Endpoint.String(),
 		Concurrency: j.spec.Concurrency,
 		MaxAttempts: j.spec.MaxAttempts,

@@ -16,6 +16,7 @@ import (
 	"github.com/genbatch/genbatch/jobs/internal/control"
 	"github.com/genbatch/genbatch/jobs/internal/critic"
 	"github.com/genbatch/genbatch/jobs/internal/media"
+	"github.com/genbatch/genbatch/jobs/internal/mirror"
 	"github.com/genbatch/genbatch/jobs/internal/output"
 	"github.com/genbatch/genbatch/jobs/internal/planner"
 	"github.com/genbatch/genbatch/jobs/internal/prompt"
@@ -110,6 +111,7 @@ type Job struct {
 
 	list     *work.List
 	state    *state.Folder
+	copy     *mirror.Copy        // of the state, in an object store; nil: there is none
 	journal  *journal.Journal    // nil: it has not been read
 	upToDate *state.Manifest     // of the output, if Open found that nothing is to be asked; else nil
 	counted  planner.TokenCounts // the prompts that CountTokens had counted
@@ -119,13 +121,14 @@ type Job struct {
 	control  *control.Control
 }
 
-// Close ends the use of a job. What was answered is safe without it.
+// Close ends the use of a job. What was answered is safe without it. A state in an object store can
+// be worked with by another machine at once, and not only after a while.
 func (j *Job) Close() error {
 	var err error
 	if j.journal != nil {
 		err = j.journal.Close()
 	}
-	return errors.Join(err, j.state.Unlock(), j.conn.close())
+	return errors.Join(err, j.copy.Close(), j.state.Unlock(), j.conn.close())
 }
 
 // SetAside returns the folder in which the journal is kept that Options.Fresh has

@@ -110,16 +110,16 @@ func (e *UnfinishedError) Unwrap() error {
 // otherwise as of [Job.Run].
 func Merge(ctx context.Context, s Spec, o Options, m Merging) (*Merged, error) {
 	s.Shard, s.QuotaShare = "", ""
-	j, err := prepare(s, o)
+	j, err := prepareToWrite(s, o)
 	if err != nil {
 		return nil, err
 	}
 	defer j.Close()
-	folders, err := shardFolders(j.state.Dir, m.Count)
+	folders, err := shardFolders(j, m.Count)
 	if err != nil {
 		return nil, err
 	}
-	if err := j.state.Lock(); err != nil {
+	if err := lock(j); err != nil {
 		return nil, err
 	}
 	if err := j.openInput(); err != nil {
@@ -135,7 +135,7 @@ func Merge(ctx context.Context, s Spec, o Options, m Merging) (*Merged, error) {
 		return nil, err
 	}
 	j.removeTemps()
-	if j.journal, err = journal.Open(journal.Config{Dir: j.state.Dir, FS: j.state.FS, SegmentBytes: j.options.segmentBytes, BlobBytes: j.options.blobBytes}); err != nil {
+	if err := openCopied(j, journal.Config{Dir: j.state.Dir, FS: j.state.FS, SegmentBytes: j.options.segmentBytes, BlobBytes: j.options.blobBytes}); err != nil {
 		return nil, err
 	}
 	j.list.Use(j.journal)
@@ -159,7 +159,7 @@ func Merge(ctx context.Context, s Spec, o Options, m Merging) (*Merged, error) {
 	if err := state.SaveMerge(j.state, state.MergeRecord{At: time.Now().UTC().Truncate(time.Second), Count: folders.count, Input: recordInput(j.list.Input)}); err != nil {
 		return merged, err
 	}
-	err = j.finish(ctx, merged.Summary)
+	err = copyLast(ctx, j, j.finish(ctx, merged.Summary))
 	merged.Elapsed = time.Since(begin)
 	merged.Seconds = merged.Elapsed.Seconds()
 	return merged, err
@@ -173,8 +173,13 @@ type shards struct {
 
 // shardFolders finds the folders of the shards in that of the job. count is how many there are to
 // be; 0 if the folders are to tell.
-func shardFolders(jobDir string, count int) (shards, error) {
+func shardFolders(j *Job, count int) (shards, error) {
+	jobDir := j.state.Dir
 	all, err := state.Shards(jobDir)
+	if err == nil && j.Copied() != "" {
+		jobDir = j.Copied()
+		all, err = copiedShards(jobDir, j.options.Env)
+	}
 	if err != nil {
 		return shards{}, err
 	}

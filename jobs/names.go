@@ -194,6 +194,10 @@ const (
 type (
 	// A LockedError says that another process, or another Job of this one, runs the job.
 	LockedError = record.LockedError
+	// A LeaseError says that another machine works, or may work, with a state in an object store.
+	LeaseError = record.LeaseError
+	// A NotCopiedError says that the newest of a state is not in the object store yet.
+	NotCopiedError = record.NotCopiedError
 	// An OutputError says that a file was not replaced: it is not the job's, or is read-only.
 	OutputError = record.OutputError
 	// A BudgetError ends a run that has come to max_cost.

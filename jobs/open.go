@@ -34,7 +34,7 @@ import (
 // output's path is not to be replaced. It is a [*LockedError] if another process runs the
 // job. Any other error is a fault of the disk.
 func Open(s Spec, o Options) (*Job, error) {
-	j, err := prepare(s, o)
+	j, err := prepareToWrite(s, o)
 	if err != nil {
 		return nil, err
 	}
@@ -66,16 +66,29 @@ func View(s Spec, o Options) (*Job, error) {
 	return j, nil
 }
 
-// LoadState returns the Spec that a state folder was last run with. Paths in it are where
+// LoadState returns the Spec that a state folder was last run with. Of the address of a state in an
+// object store it returns one whose State is a folder of this machine with what is there now. Paths in it are where
 // the files are now, if the folder was moved. The error is a [*SpecError]; it wraps
 // [fs.ErrNotExist] if no run has left its state in the folder.
-func LoadState(dir string) (*Spec, error) { return state.LoadSpec(dir) }
+func LoadState(dir string) (*Spec, error) {
+	s := &Spec{State: dir}
+	if err := lookAt(s, os.Getenv); err != nil {
+		return nil, err
+	}
+	if s.State != dir && !state.HasJob(s.State) {
+		return nil, state.NoState(dir)
+	}
+	return state.LoadSpec(s.State)
+}
 
 // LoadFile returns the job of a job file as the same command would run it now: what the file
 // says, and what flags and environment said when it was last run. changed names the keys by
 // which it differs from that run. The error is a [*SpecError]; it wraps [fs.ErrNotExist] if
 // the job was not run yet.
 func LoadFile(file Spec) (job *Spec, changed []string, err error) {
+	if err := lookAt(&file, os.Getenv); err != nil {
+		return nil, nil, err
+	}
 	if err := detach(&file); err != nil {
 		return nil, nil, err
 	}
@@ -91,7 +104,7 @@ func detach(s *Spec) error {
 	return s.ReadFiles()
 }
 
-// prepare does what needs neither input nor state.
+// prepare does what needs neither input nor state, of a job that is only looked at.
 func prepare(s Spec, o Options) (*Job, error) {
 	if o.Env == nil {
 		o.Env = os.Getenv
@@ -99,6 +112,34 @@ func prepare(s Spec, o Options) (*Job, error) {
 	if err := s.ResolveShard(o.Env); err != nil {
 		return nil, err
 	}
+	if err := lookAt(&s, o.Env); err != nil {
+		return nil, err
+	}
+	return makeReady(s, o, "")
+}
+
+// prepareToWrite is prepare for a job whose state is to be written. If that is in an object store, the
+// job has the lock of its folder and the lease of the copy afterwards.
+func prepareToWrite(s Spec, o Options) (*Job, error) {
+	if o.Env == nil {
+		o.Env = os.Getenv
+	}
+	if err := s.ResolveShard(o.Env); err != nil {
+		return nil, err
+	}
+	address, folders, err := findCopied(&s, o.Env)
+	if err != nil {
+		return nil, err
+	}
+	if address != "" {
+		s.State = jobDirOf(folders.Work)
+	}
+	return makeReady(s, o, address)
+}
+
+// makeReady makes a job of a Spec whose state is in a folder of this machine, which is copied to an
+// address unless that is empty.
+func makeReady(s Spec, o Options, copied string) (_ *Job, err error) {
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
@@ -123,7 +164,16 @@ func prepare(s Spec, o Options) (*Job, error) {
 		state: &state.Folder{Dir: s.StateDir(), Output: s.Output, FS: o.fs},
 	}
 	j.control = control.New(&j.spec)
-	var err error
+	if copied != "" {
+		defer func() {
+			if err != nil {
+				err = errors.Join(err, j.Close())
+			}
+		}()
+		if err := takeCopy(j, copied); err != nil {
+			return nil, err
+		}
+	}
 	wording := prompt.Wording
 	if !o.Fresh {
 		wording = state.WordingOf(j.state.Dir, wording)
@@ -205,10 +255,7 @@ func (j *Job) openForWriting() error {
 			return err
 		}
 	}
-	if err := j.state.Create(); err != nil {
-		return err
-	}
-	if err := j.state.Lock(); err != nil {
+	if err := lock(j); err != nil {
 		return err
 	}
 	if err := checkBeside(j); err != nil {
@@ -234,6 +281,12 @@ func (j *Job) openForWriting() error {
 			return err
 		}
 	}
+	if j.copy.Pending() && j.upToDate != nil {
+		j.upToDate = nil
+		if err := j.makeList(j.list.Input); err != nil {
+			return err
+		}
+	}
 	if j.upToDate != nil {
 		// What was seen before the lock was ours counts only if it still holds.
 		if j.findUpToDate(j.list.Input); j.upToDate != nil {
@@ -253,6 +306,17 @@ func (j *Job) openForWriting() error {
 		j.forgetLimits()
 	}
 	return nil
+}
+
+// lock makes the state folder and takes its lock, unless the job has it.
+func lock(j *Job) error {
+	if j.state.Locked() {
+		return nil
+	}
+	if err := j.state.Create(); err != nil {
+		return err
+	}
+	return j.state.Lock()
 }
 
 // checkRun checks what a run needs before it connects.
@@ -361,6 +425,9 @@ func (j *Job) openJournal() (err error) {
 		return nil
 	}
 	if j.journal, err = journal.Open(journal.Config{Dir: j.state.Dir, FS: j.state.FS, SegmentBytes: j.options.segmentBytes, BlobBytes: j.options.blobBytes}); err != nil {
+		return err
+	}
+	if err := importAside(j); err != nil {
 		return err
 	}
 	j.list.Use(j.journal)

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 
@@ -22,7 +23,11 @@ func Prune(s spec.Spec, o Options, p Pruning) (*Pruned, error) {
 		return nil, spec.Errorf("choose --orphaned, --superseded or --older-than 30d", "nothing says what to prune")
 	}
 	s.Key = "" // names rows in messages; that it is unique is not asked here
-	j, err := prepare(s, o)
+	ready := prepareToWrite
+	if p.DryRun {
+		ready = prepare
+	}
+	j, err := ready(s, o)
 	if err != nil {
 		return nil, err
 	}
@@ -32,11 +37,11 @@ func Prune(s spec.Spec, o Options, p Pruning) (*Pruned, error) {
 		return nil, state.NoState(dir)
 	}
 	if !p.DryRun {
-		if err := j.state.Lock(); err != nil {
+		if err := lock(j); err != nil {
 			return nil, err
 		}
 	}
-	if j.journal, err = journal.Open(journal.Config{Dir: dir, FS: j.state.FS, ReadOnly: p.DryRun}); err != nil {
+	if err := openCopied(j, journal.Config{Dir: dir, FS: j.state.FS, ReadOnly: p.DryRun}); err != nil {
 		return nil, err
 	}
 	r := &Pruned{State: dir, Damage: len(j.journal.Damage())}
@@ -55,9 +60,9 @@ func Prune(s spec.Spec, o Options, p Pruning) (*Pruned, error) {
 		return r, err
 	}
 	if err := j.pruneNow(remove, r); err != nil || r.Elsewhere == 0 {
-		return r, err
+		return r, copyLast(context.Background(), j, err)
 	}
-	return r, j.state.ForgetPilots()
+	return r, copyLast(context.Background(), j, j.state.ForgetPilots())
 }
 
 // pruneNow prunes, and carries the output's manifest over to the pruned journal.

@@ -189,6 +189,9 @@ func (j *Job) Progress() Progress {
 //     was deleted, moved or cut.
 //   - [*journal.Damage]: an answer of the journal cannot be read for the output.
 //   - [*OutputError]: another file has taken the output's path since the run began.
+//   - [*LeaseError]: another machine works, or may work, with the state in an object store.
+//   - [*NotCopiedError]: the run is complete, and the newest of its state is not in the object
+//     store yet.
 func (j *Job) Run(ctx context.Context) (*Summary, error) {
 	j.warnInput()
 	j.critic.WarnPrice()
@@ -204,7 +207,7 @@ func (j *Job) Run(ctx context.Context) (*Summary, error) {
 	j.warnPiloted()
 	s, err := j.ask(ctx, []*work.List{j.list}, spec.ByBatch(&j.spec))
 	if err != nil {
-		return s, err
+		return s, copyLast(ctx, j, err)
 	}
 	if isShard(j) {
 		err = finishShard(j, s)
@@ -214,6 +217,7 @@ func (j *Job) Run(ctx context.Context) (*Summary, error) {
 	if err == nil && j.spec.MediaDelete {
 		j.conn.uploads.RemoveAll(ctx)
 	}
+	err = copyLast(ctx, j, err)
 	s.Elapsed = time.Since(begin)
 	s.Seconds = s.Elapsed.Seconds()
 	return s, err
@@ -245,6 +249,8 @@ func (j *Job) ask(ctx context.Context, lists []*work.List, byBatch bool) (*Summa
 	}
 	ctx, cancel := tier.WithDeadline(ctx, deadline)
 	defer cancel()
+	ctx, release := j.copy.Context(ctx)
+	defer release()
 	j.progress.start(begin, j.journal.Last())
 	defer j.keepHistory()()
 	var learned []quota.Learned
@@ -263,6 +269,9 @@ func (j *Job) ask(ctx context.Context, lists []*work.List, byBatch bool) (*Summa
 	}
 	if late, ok := errors.AsType[*DeadlineError](err); ok {
 		err = late
+	}
+	if lost, ok := errors.AsType[*LeaseError](err); ok {
+		err = lost
 	}
 	s := j.summary()
 	if lost, ok := errors.AsType[*LostError](err); ok {

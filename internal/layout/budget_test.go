@@ -74,7 +74,7 @@ var manyMethods = map[string]exception{
 // wideStructs are the structs that may have more fields.
 var wideStructs = map[string]exception{
 	"batch.Result":                  {20, "the record of the journal: flat, so that jq and DuckDB read it"},
-	"jobs.Job":                      {16, "what Open makes ready, and what a run of it shares with those who look and steer"},
+	"jobs.Job":                      {17, "what Open makes ready, and what a run of it shares with those who look and steer"},
 	"jobs.Progress":                 {17, "a record of figures, which only reports show"},
 	"jobs.Summary":                  {19, "a record of figures, which only reports show"},
 	"batch.Outcome":                 {20, "what one attempt came to: each field is read by another part of the engine"},
@@ -85,7 +85,7 @@ var wideStructs = map[string]exception{
 	"reader.file":                   {17, "what is known of a file of any of the formats"},
 	"jobs/plan.Plan":                {28, "a record of figures, which only reports show"},
 	"internal/sim.Config":           {17, "what is simulated: a field for each thing that can be asked for"},
-	"jobs/internal/batchjob.Config": {17, "what the package is given by the job: a field for each part of it"},
+	"jobs/internal/batchjob.Config": {18, "what the package is given by the job: a field for each part of it"},
 	"jobs/record.Sample":            {20, "a record of figures: flat, so that jq and DuckDB read it"},
 	"jobs/cost.Totals":              {18, "a record of figures, each of them added up on its own"},
 }
@@ -97,6 +97,9 @@ var starts = map[string]exception{
 	"batch/gemini/internal/clock/clock.go":             {1, "the timeout of a call: the call stops it; later it only cancels a context that has ended"},
 	"batch/quota/model.go":                             {1, "wakes those who wait for a slot: stopped when none waits; later it finds the queue empty"},
 	"batch/quota/link.go":                              {1, "a conversation with the store on disk: Limiter.Close waits, unless the disk hangs"},
+	"jobs/internal/mirror/mirror.go":                   {3, "signs of life and copying: Copy.Close ends both and waits; what ends a run's context with the lease, which the run stops"},
+	"jobs/internal/mirror/lease.go":                    {1, "the timer of the lease: Copy.Close stops it; later it finds the lease given back"},
+	"jobs/internal/mirror/restore.go":                  {1, "fetches pieces ahead: each ends with its context, and has room for what it has fetched"},
 	"jobs/internal/history/recorder.go":                {1, "takes samples and writes them: Recorder.Stop waits, unless the disk hangs; later it only writes to a cache"},
 	"jobs/internal/tier/model.go":                      {1, "the moment to leave a tier: the attempt stops it; later it only sees that its context has ended"},
 	"jobs/internal/output/stages.go":                   {2, "the stages before the output's writer: fetchAll waits for them, however it ends"},

@@ -119,6 +119,7 @@ var house = []floor{
 		{"jobs/internal/batchstate", []string{"jobs/record", "batch", "batch/gemini/batches", "internal/durable"}},
 	}},
 	{"connections", []room{
+		{"jobs/internal/mirror", []string{"jobs/record", "jobs/spec", "batch", "batch/journal", "internal/durable", "objects"}},
 		{"jobs/internal/connection", []string{"jobs/spec", "batch", "batch/gemini", "batch/quota", "internal/durable", "internal/message", "internal/sim", "internal/version"}},
 	}},
 	{"requests and state", []room{

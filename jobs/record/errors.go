@@ -94,3 +94,48 @@ func (e *DetachedError) Error() string {
 	return fmt.Sprintf("%s in %s at work; the same command collects them, from about %s on",
 		message.Plural(int(e.Rows), "row"), message.Plural(e.Jobs, "batch job"), e.Next.Local().Format("15:04"))
 }
+
+// A LeaseError says that the state in an object store is, or may be, worked with by another
+// process. It wraps a [*LockedError] if that process is known.
+type LeaseError struct {
+	Address string
+	Holder  Owner         // the zero value if no other process is known
+	Seen    time.Duration // how long ago the last sign of life was given
+	Lost    bool          // this process had the lease, and was to have it
+}
+
+// Error names the process, and says what to do.
+func (e *LeaseError) Error() string {
+	locked := (&LockedError{Path: e.Address, Owner: e.Holder}).Error()
+	switch {
+	case !e.Lost:
+		return fmt.Sprintf("%s. Its last sign of life is %v old; once it has given none for 90 s, another process may carry on", locked, e.Seen.Round(time.Second))
+	case e.Holder.PID != 0:
+		return locked + ". It has taken over from this one, which had given no sign of life for too long. Nothing more is sent from here; what was answered is kept here, and the same command, run here once the other has ended, brings it to the rest"
+	}
+	return fmt.Sprintf("%s could not be reached for %v, so that another process may carry on by now. Nothing more is sent; what was answered is kept here, and the same command carries on", e.Address, e.Seen.Round(time.Second))
+}
+
+// Unwrap returns the lock of the other process.
+func (e *LeaseError) Unwrap() error {
+	if e.Holder.PID == 0 {
+		return nil
+	}
+	return &LockedError{Path: e.Address, Owner: e.Holder}
+}
+
+// A NotCopiedError says that what is new in a working folder is not in its copy in an object
+// store. Nothing is lost while the folder is there.
+type NotCopiedError struct {
+	Address string
+	Dir     string // the working folder
+	Err     error  // why it is not copied
+}
+
+// Error says where the state is, and how it comes to the store.
+func (e *NotCopiedError) Error() string {
+	return fmt.Sprintf("the newest of the state is not copied to %s: %v; it is whole in %s, and the same command, run on this machine, copies it", e.Address, e.Err, e.Dir)
+}
+
+// Unwrap returns why it is not copied.
+func (e *NotCopiedError) Unwrap() error { return e.Err }

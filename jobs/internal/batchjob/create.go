@@ -105,6 +105,11 @@ func (c *creator) create(ctx context.Context, j *batchstate.Job) (done bool, err
 			return false, err
 		}
 	}
+	if c.Before != nil {
+		if err := c.Before(ctx); err != nil {
+			return false, err
+		}
+	}
 	remote, err := c.post(ctx, j) // from here on there may be a job
 	if err == nil {
 		return true, c.adopted(ctx, j, remote)

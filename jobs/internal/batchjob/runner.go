@@ -95,8 +95,11 @@ type Config struct {
 	// Held returns what is closed when the pause of the run ends, in which no job is created. It
 	// returns nil if there is no pause.
 	Held func() <-chan struct{}
-	Log  *slog.Logger
-	Show func(record.Batch) // called when the record of a job has changed; may be nil
+	// Before, if not nil, is called before a batch job is created. All that finds it again is in
+	// the store by then. Its error ends the run.
+	Before func(context.Context) error
+	Log    *slog.Logger
+	Show   func(record.Batch) // called when the record of a job has changed; may be nil
 }
 
 // A Policy says how far batches are to go.
