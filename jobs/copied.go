@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/genbatch/genbatch/batch/journal"
+	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/jobs/internal/mirror"
 	"github.com/genbatch/genbatch/jobs/internal/state"
@@ -41,7 +42,7 @@ func findCopied(s *Spec, env func(string) string) (address string, folders mirro
 	} else if shard, err := s.ShardOf(); err == nil && shard.Count > 0 {
 		address = strings.TrimRight(address, "/") + "/" + filepath.ToSlash(spec.ShardDir("", shard))
 	}
-	dir := state.UserDir(env)
+	dir := durable.UserDir(env)
 	if dir == "" {
 		return "", folders, spec.Errorf("set HOME, or XDG_STATE_HOME to a folder", "there is no folder to work in for the state %s", address)
 	}
@@ -140,7 +141,7 @@ func copiedShards(address string, env func(string) string) (map[int][]state.Shar
 	}
 	all := make(map[int][]state.ShardFolder)
 	for _, shard := range shards {
-		dir, err := mirror.Look(context.Background(), shard, mirror.FoldersOf(state.UserDir(env), shard))
+		dir, err := mirror.Look(context.Background(), shard, mirror.FoldersOf(durable.UserDir(env), shard))
 		if err != nil {
 			return nil, err
 		}

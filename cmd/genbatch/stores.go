@@ -4,6 +4,7 @@ package main
 
 import (
 	"github.com/genbatch/genbatch/objects"
+	"github.com/genbatch/genbatch/objects/azure"
 	"github.com/genbatch/genbatch/objects/gcs"
 	"github.com/genbatch/genbatch/objects/s3"
 )
@@ -13,4 +14,5 @@ import (
 func registerStores() {
 	objects.Register("s3", s3.Open)
 	objects.Register("gs", gcs.Open)
+	objects.Register("az", azure.Open)
 }

@@ -20,7 +20,7 @@ const (
 	maxMethods            = 3    // of an interface
 	maxExportedInterfaces = 12   // of the module
 	maxFields             = 15   // of a struct
-	maxStarts             = 38   // of goroutines, in the source
+	maxStarts             = 40   // of goroutines, in the source
 )
 
 // An exception allows so many where a budget allows fewer, for a reason.
@@ -34,14 +34,14 @@ var longPackages = map[string]exception{
 	"batch/gemini":         {3600, "one client for Google's API, Vertex AI and gateways: what they share is most of it"},
 	"batch/journal":        {3000, "the format with its reasons: a fifth of it is comments on what a crash leaves"},
 	"jobs/cluster":         {2900, "workers and the collector, and what travels between them: each is of no use without the others"},
-	"batch/quota":          {4080, "limits, what calls teach about them, and the day's ledger with what it does unread, all behind one lock"},
-	"jobs":                 {4200, "a job's life: what opens, asks, follows batches and writes is here in outline, and done in the rooms"},
+	"batch/quota":          {4300, "limits, what calls teach about them, and the day's ledger with what it does unread, all behind one lock"},
+	"jobs":                 {4700, "a job's life: what opens, asks, follows batches and writes is here in outline, and done in the rooms"},
 	"jobs/internal/output": {2800, "what becomes of a row, on its way to a file, to a program or to a reader's eye"},
-	"jobs/report":          {4150, "a file for each record: text and JSON of everything that commands say"},
-	"jobs/spec":            {3480, "a type for each group of keys, with how YAML writes it, what it refuses and how it is stored"},
+	"jobs/report":          {4250, "a file for each record: text and JSON of everything that commands say"},
+	"jobs/spec":            {3600, "a type for each group of keys, with how YAML writes it, what it refuses and how it is stored"},
 	"internal/sim/answer":  {2910, "an answer for each thing that can be asked for, right or wrong"},
 	"internal/sim":         {2620, "the server: the routes, the faults and the counts of every method of the API"},
-	"cmd/genbatch":         {3800, "one file a command, with its flags and its help"},
+	"cmd/genbatch":         {4150, "one file a command, with its flags and its help"},
 	"reader":               {3400, "four formats behind one door, and what folders say; most of it is the nested values of Parquet"},
 }
 
@@ -50,25 +50,26 @@ var manyFiles = map[string]exception{
 	"batch/gemini": {23, "the service's dialects and the shapes of its answers have a file each"},
 	"jobs/report":  {25, "a file for each record"},
 	"jobs/spec":    {25, "a file for each group of keys"},
-	"cmd/genbatch": {34, "one file a command"},
+	"cmd/genbatch": {37, "one file a command"},
 
 	"internal/sim/answer": {22, "a file for each thing that can be asked for"},
 	"internal/sim/wire":   {21, "a file for each part of a request"},
-	"batch/quota":         {21, "a file for each thing that a limit is"},
-	"jobs":                {23, "a file for each part of a job's life"},
+	"batch/quota":         {23, "a file for each thing that a limit is"},
+	"jobs":                {26, "a file for each part of a job's life"},
 }
 
 // manyMethods are the types that may have more methods.
 var manyMethods = map[string]exception{
-	"batch/journal.Journal":        {46, "the journal on disk: lines, blobs, index and pruning change together or not at all"},
-	"batch/quota.learner":          {35, "three experiments over the same calls and the same ceilings"},
-	"batch/quota.model":            {45, "everything that one lock guards"},
-	"internal/sim.exchange":        {45, "one request and its reply, for every method of the API"},
-	"jobs/internal/state.Folder":   {28, "what a folder holds, and what may stand beside it"},
-	"jobs.Job":                     {61, "a job's life: what its methods do is in the rooms"},
-	"jobs/internal/work.List":      {34, "every question about the rows of a job: which there are, what is asked of each, and in which ways it was asked"},
-	"jobs/internal/output.Deriver": {29, "what becomes of a row, for all who ask"},
-	"jobs/spec.Spec":               {34, "the job file, with what it refuses and how it is stored"},
+	"batch/journal.Journal":           {46, "the journal on disk: lines, blobs, index and pruning change together or not at all"},
+	"batch/quota.learner":             {35, "three experiments over the same calls and the same ceilings"},
+	"batch/quota.model":               {52, "everything that one lock guards"},
+	"internal/sim.exchange":           {45, "one request and its reply, for every method of the API"},
+	"jobs/internal/state.Folder":      {28, "what a folder holds, and what may stand beside it"},
+	"jobs.Job":                        {66, "a job's life: what its methods do is in the rooms"},
+	"jobs/internal/work.List":         {34, "every question about the rows of a job: which there are, what is asked of each, and in which ways it was asked"},
+	"jobs/internal/output.Deriver":    {29, "what becomes of a row, for all who ask"},
+	"internal/objecttest.conformance": {30, "a test for each promise of a bucket"},
+	"jobs/spec.Spec":                  {36, "the job file, with what it refuses and how it is stored"},
 }
 
 // wideStructs are the structs that may have more fields.

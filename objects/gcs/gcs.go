@@ -1,4 +1,4 @@
-// Package gcs is the driver of Google Cloud Storage. A program makes it known with
+// Package gcs is the driver of Google Cloud Storage. A program makes [Open] known with
 //
 //	objects.Register("gs", gcs.Open)
 //

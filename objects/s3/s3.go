@@ -1,5 +1,5 @@
 // Package s3 is the driver of Amazon S3, and of all object stores that speak its protocol, such
-// as Cloudflare R2, MinIO, Ceph and versitygw. A program makes it known with
+// as Cloudflare R2, MinIO, Ceph and versitygw. A program makes [Open] known with
 //
 //	objects.Register("s3", s3.Open)
 //
