@@ -77,7 +77,7 @@ func newApp(con *console) *cli.App {
 			"genbatch run job.yaml",
 		Version: versionLine(),
 		Commands: []*cli.Command{
-			runCommand(con), mergeCommand(con), serveCommand(con), workCommand(con), planCommand(con), statusCommand(con), jobsCommand(con), showCommand(con), watchCommand(con), ctlCommand(con), cancelCommand(con), exportCommand(con), compareCommand(con), reportCommand(con), verifyCommand(con), pruneCommand(con),
+			runCommand(con), planCommand(con), statusCommand(con), jobsCommand(con), showCommand(con), watchCommand(con), ctlCommand(con), cancelCommand(con), mergeCommand(con), serveCommand(con), workCommand(con), exportCommand(con), compareCommand(con), reportCommand(con), verifyCommand(con), pruneCommand(con),
 			initCommand(con), limitsCommand(con), pricesCommand(con), simulateCommand(con),
 			completionCommand(con), manCommand(con), versionCommand(con), helpCommand(con),
 		},

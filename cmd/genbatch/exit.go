@@ -32,7 +32,7 @@ func exitCode(s *jobs.Summary, err error) int {
 			return 3
 		}
 		return 0
-	case errors.As(err, &spec):
+	case errors.As(err, &spec), errors.As(err, &shards) && !errors.As(err, &locked):
 		return 2
 	case errors.As(err, &stop):
 		return 4
@@ -42,8 +42,6 @@ func exitCode(s *jobs.Summary, err error) int {
 		return 6
 	case errors.As(err, &locked):
 		return 7
-	case errors.As(err, &shards):
-		return 2
 	case errors.As(err, &stopped):
 		return stopped.Code
 	case errors.Is(err, batch.ErrMaxFailures):

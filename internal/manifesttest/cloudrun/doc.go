@@ -1,0 +1,2 @@
+// Package cloudrun holds the example for Cloud Run to the types of its API.
+package cloudrun
