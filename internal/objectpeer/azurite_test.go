@@ -2,6 +2,7 @@ package objectpeer
 
 import (
 	"bufio"
+	"crypto/rand"
 	"net/http"
 	"os"
 	"os/exec"
@@ -63,7 +64,13 @@ type azuriteWorld struct {
 
 func newAzurite(t *testing.T) azuriteWorld {
 	t.Helper()
-	w := azuriteWorld{endpoint: startAzurite(t), container: "rows"}
+	return enterAzurite(t, startAzurite(t))
+}
+
+// enterAzurite makes a container of an emulator that runs.
+func enterAzurite(t *testing.T, endpoint string) azuriteWorld {
+	t.Helper()
+	w := azuriteWorld{endpoint: endpoint, container: "rows-" + strings.ToLower(rand.Text())}
 	credential, err := azblob.NewSharedKeyCredential("devstoreaccount1", emulatorKey)
 	if err != nil {
 		t.Fatal(err)
@@ -104,8 +111,26 @@ func (w azuriteWorld) connect(t *testing.T) {
 	t.Setenv("AZURE_STORAGE_CONNECTION_STRING", "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey="+emulatorKey+";BlobEndpoint="+w.endpoint+";")
 }
 
-func TestAzurite(t *testing.T) {
-	w := newAzurite(t)
+// TestAzure has what needs an emulator, with one for all.
+func TestAzure(t *testing.T) {
+	endpoint := startAzurite(t)
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, azuriteWorld)
+	}{
+		{"the contract", azureContract},
+		{"replacing a certain version", azureOver},
+		{"the maker's SDK reads and writes the same", azureSDK},
+		{"a shared access signature", azureSAS},
+		{"what is public", azurePublic},
+		{"signatures", azureSignatures},
+		{"checksums", azureChecksum},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(t, enterAzurite(t, endpoint)) })
+	}
+}
+
+func azureContract(t *testing.T, w azuriteWorld) {
 	w.connect(t)
 	objecttest.Conform(t, w.open(t))
 }
