@@ -3,6 +3,7 @@ package jobs
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -79,13 +80,14 @@ func TestMediaStoreGoesAway(t *testing.T) {
 	if !errors.Is(err, batch.ErrSource) || !strings.Contains(err.Error(), root+"3.png cannot be read: the store is away") {
 		t.Errorf("the run ended with %v", err)
 	}
-	if len(g.Requests()) != 3 || s.Bad != 0 {
-		t.Errorf("the run has come to %+v", s)
+	if s.Bad != 0 {
+		t.Errorf("%d rows were taken for bad ones", s.Bad)
 	}
 	away.Store(false)
 	f.mustRun()
-	if n := len(g.Requests()); n != 2 {
-		t.Errorf("%d rows were asked again", n)
+	asked := g.Requests() // in both runs: how far the first one came is up to the engine
+	if slices.Sort(asked); len(asked) != len(rows) || len(slices.Compact(asked)) != len(rows) {
+		t.Errorf("asked was %q", asked)
 	}
 	jobtest.Equal(t, "output", f.output("status"), "ok", "ok", "ok", "ok", "ok")
 }

@@ -1,8 +1,6 @@
 package draft
 
 import (
-
-
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/internal/store"
 	"github.com/genbatch/genbatch/jobs/internal/output"
