@@ -131,6 +131,9 @@ func (con *console) runOpened(c *cli.Context, spec *jobs.Spec, o jobs.Options, t
 	if aside := job.SetAside(); aside != "" && !c.Bool("quiet") && !c.Bool("json") {
 		fmt.Fprintf(con.stderr, "genbatch: the old journal is kept in %s\n", aside)
 	}
+	if address := job.Copied(); address != "" && !c.Bool("quiet") && !c.Bool("json") {
+		fmt.Fprintf(con.stderr, "genbatch: what is answered is kept in %s, and copied to %s every 30 s\n", job.Spec().State, address)
+	}
 	if spec.Output == "-" && spec.State == "" && !c.Bool("quiet") && !c.Bool("json") {
 		fmt.Fprintf(con.stderr, "genbatch: the output goes to stdout when it is whole; what was answered is kept in %s (see --state)\n", spec.StateDir())
 	}

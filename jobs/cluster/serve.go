@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -154,6 +155,8 @@ func (h *host) check() error {
 	switch {
 	case spec.ByBatch(s):
 		return spec.Errorf("run it with genbatch run, which one machine does: the endpoint does the work", "a job in the tier batch is not served to workers, since its batches have one submitter")
+	case strings.Contains(s.State, "://"):
+		return spec.Errorf("name a folder of this machine with --state, on a disk that stays", "the state %s is in an object store, and the process that serves keeps what workers send on its own disk", s.State)
 	case s.Shard != "":
 		return spec.Errorf("leave it out, and say how many shards there are with --shards", "a shard of a job cannot be served")
 	case h.Replicas != 1 && h.Replicas != 3:
