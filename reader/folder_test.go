@@ -214,7 +214,7 @@ func TestLinks(t *testing.T) {
 }
 
 func TestManyFiles(t *testing.T) {
-	const n = 10_000
+	const n = 3000
 	dir := t.TempDir()
 	for i := range n {
 		sub := filepath.Join(dir, fmt.Sprintf("day=%d", i%30))
