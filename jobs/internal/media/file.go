@@ -44,6 +44,10 @@ func (m *Parts) file(row *batch.Row, c column, name string) (medium, error) {
 // rowFile returns the file that the row is. Who names a file, or a folder with a link to it,
 // means that it is sent.
 func (m *Parts) rowFile(row *batch.Row, c column) (medium, error) {
+	if store.IsAddress(row.Source) {
+		root := folderOf(row.Source)
+		return m.inRoot(c, root, strings.TrimPrefix(row.Source, root))
+	}
 	path, err := filepath.EvalSymlinks(row.Source)
 	if err != nil || store.IsAddress(row.Source) {
 		path = row.Source // opening it says what is wrong
@@ -51,7 +55,7 @@ func (m *Parts) rowFile(row *batch.Row, c column) (medium, error) {
 	return m.inRoot(c, folderOf(path), filepath.Base(path))
 }
 
-// inRoot returns the medium in a file, whose path is relative to a root.
+// inRoot returns the medium in a file or an object, whose path is relative to a root.
 func (m *Parts) inRoot(c column, root, local string) (medium, error) {
 	k, err := m.files.look(root, local, c)
 	if err != nil {
