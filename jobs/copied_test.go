@@ -344,3 +344,41 @@ func TestCopiedStateIsPruned(t *testing.T) {
 		t.Errorf("what was pruned is still there: %q", keys)
 	}
 }
+
+// Each shard has a copy of its own, and merge joins them wherever it is run.
+func TestCopiedStateOfShards(t *testing.T) {
+	f := newFleet(t)
+	lines, want := numbered(30)
+	f.input(lines...)
+	for i, machine := range []string{"a", "b", "a"} {
+		s, o := f.on(machine)
+		s.Shard = fmt.Sprintf("%d/3", i+1)
+		j, err := Open(s, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at := f.address + fmt.Sprintf("/shards/%d-of-3", i+1); j.Copied() != at {
+			t.Errorf("the shard is copied to %s", j.Copied())
+		}
+		if _, err := j.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if calls := len(f.e.Requests()); calls != 30 {
+		t.Errorf("the shards made %d calls", calls)
+	}
+	for _, machine := range []string{"c", "a"} {
+		s, o := f.on(machine)
+		merged, err := Merge(t.Context(), s, o, Merging{})
+		if err != nil || merged.Job.Status[batch.OK] != 30 {
+			t.Fatalf("merge on %s: %+v, %v", machine, merged, err)
+		}
+		jobtest.Equal(t, machine, f.outputOf(machine), want...)
+	}
+	if sum := f.mustRunOn("d"); sum.Run.Rows != 0 {
+		t.Errorf("after the merge a run asks %d rows", sum.Run.Rows)
+	}
+}

@@ -156,6 +156,9 @@ func Merge(ctx context.Context, s Spec, o Options, m Merging) (*Merged, error) {
 	if err != nil {
 		return merged, err
 	}
+	if err := j.state.FS.MkdirAll(spec.ShardsDir(j.state.Dir)); err != nil { // the shards of a copy may be elsewhere
+		return merged, err
+	}
 	if err := state.SaveMerge(j.state, state.MergeRecord{At: time.Now().UTC().Truncate(time.Second), Count: folders.count, Input: recordInput(j.list.Input)}); err != nil {
 		return merged, err
 	}

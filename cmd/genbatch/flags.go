@@ -298,7 +298,7 @@ func settings() []setting {
 			&cli.StringSliceFlag{Name: "retry", Category: groupState, Usage: "`STATUS,...` of rows to ask again: blocked, truncated, empty, invalid, rejected (failed ones always are)", EnvVars: env("retry")},
 			func(c *cli.Context, s *jobs.Spec) { s.Retry = args.CommaSeparated(c.StringSlice("retry")) },
 		},
-		textSetting("state", groupState, "`DIR` of the job's state (default: OUTPUT.genbatch)", func(s *jobs.Spec) *string { return &s.State }),
+		textSetting("state", groupState, "`DIR` of the job's state, or the address to which it is copied, as s3://bucket/runs/one (default: OUTPUT.genbatch)", func(s *jobs.Spec) *string { return &s.State }),
 		textSetting("metrics", groupTalk, "serve metrics for Prometheus while the run goes, at `ADDR`: a port, which this machine alone can reach, or HOST:PORT", func(s *jobs.Spec) *string { return &s.Metrics }),
 	}
 }

@@ -28,7 +28,7 @@ var meanings = map[string]meaning{
 	"output_format":    {text: "The format of the output, where its extension does not say it.", none: "by the extension"},
 	"output_delimiter": {text: "The character between the fields of a CSV output, such as a semicolon for Excel where the comma is the decimal point.", none: "the comma", examples: []any{";"}},
 	"bom":              {text: "Begin CSV and TSV outputs with a byte order mark, by which Excel knows UTF-8.", fallback: false},
-	"state":            {text: "The folder of the job's state, which holds every answer that was paid for.", none: "the output's name with .genbatch behind it; if the output is an object, a folder below ~/.local/state"},
+	"state":            {text: "The folder of the job's state, which holds every answer that was paid for; or an address such as s3://bucket/runs/one, to which it is copied.", none: "the output's name with .genbatch behind it; if the output is an object, a folder below ~/.local/state"},
 	"max_row_bytes":    {text: "The longest row that is read, in bytes. A longer one is skipped.", none: "256 MiB", fallback: 268435456},
 	"key":              {text: "The column that names a row in messages. Its values must be unique.", none: "rows are named by file and line", examples: []any{"id"}},
 	"limit":            {text: "Take only the first rows, so many of them.", none: "all rows", examples: []any{100}},

@@ -25,7 +25,7 @@ import (
 const (
 	markFile      = "copy.json"
 	batchesFolder = "batches"
-	shardsFolder  = "shards" // whose folders have copies of their own
+	shardsFolder  = "shards" // says what was merged; the folders in it have copies of their own
 )
 
 // The names that are no part of the state: they belong to this machine, or to the process that
@@ -38,13 +38,13 @@ var segmentName = regexp.MustCompile(`^results-(?:p[1-9]\d*-)?\d{6,}\.jsonl$`)
 func isSegment(name string) bool { return segmentName.MatchString(name) }
 
 // wholeName matches files that are copied whole.
-var wholeName = regexp.MustCompile(`^(?:` + batchesFolder + `/)?[A-Za-z0-9][A-Za-z0-9._-]*$`)
+var wholeName = regexp.MustCompile(`^(?:(?:` + batchesFolder + `|` + shardsFolder + `)/)?[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
 // isCopied reports whether a file of this name, with slashes, is copied whole.
 func isCopied(name string) bool {
 	base := name[strings.LastIndexByte(name, '/')+1:]
 	return wholeName.MatchString(name) && !slices.Contains(ownNames, name) && !isSegment(name) &&
-		!strings.Contains(base, ".tmp-") && !strings.HasPrefix(base, "torn-")
+		!strings.HasSuffix(base, ".lock") && !strings.Contains(base, ".tmp-") && !strings.HasPrefix(base, "torn-")
 }
 
 // isBlob reports whether a file in the folder of blobs is one: it has the name of a SHA-256.
@@ -142,7 +142,7 @@ type local struct {
 // filesIn returns the files of a folder that are copied whole, and its segments, by name. A file
 // that vanishes meanwhile is left out.
 func filesIn(dir string) (whole, segments []local, err error) {
-	for _, sub := range []string{"", batchesFolder} {
+	for _, sub := range []string{"", batchesFolder, shardsFolder} {
 		entries, err := os.ReadDir(filepath.Join(dir, sub))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
