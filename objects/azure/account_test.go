@@ -99,9 +99,9 @@ func TestKeyRefused(t *testing.T) {
 		return nil, errReset
 	}}
 	for key, want := range map[string]string{
-		"":       "az://rows/: this names no blob, only a container",
-		"a/../b": "az://rows/a/../b: a blob can have no part . or .. in its name in Azure; choose another name",
-		"./a":    "az://rows/./a: a blob can have no part . or .. in its name in Azure; choose another name",
+		"":       "reach az://rows/: this names no blob, only a container",
+		"a/../b": "reach az://rows/a/../b: a blob can have no part . or .. in its name in Azure; choose another name",
+		"./a":    "reach az://rows/./a: a blob can have no part . or .. in its name in Azure; choose another name",
 	} {
 		if _, err := w.open(t, "rows").Stat(t.Context(), key); err == nil || err.Error() != want {
 			t.Errorf("Stat of %q: %v, want %s", key, err, want)

@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -143,5 +144,5 @@ func (b *bucket) failed(key string, err error) error {
 	if b.host != "" {
 		name = b.host
 	}
-	return fmt.Errorf("az://%s/%s: %w", name, key, err)
+	return &fs.PathError{Op: "reach", Path: "az://" + name + "/" + key, Err: err}
 }

@@ -91,7 +91,7 @@ func TestTokenRenewed(t *testing.T) {
 		stat("token2")
 		time.Sleep(4 * time.Minute)
 		_, err := b.Stat(t.Context(), "a")
-		const want = "az://rows/a: renewing the token of Microsoft Entra: login.microsoftonline.com answers 401 invalid_client: AADSTS7000222: The provided client secret keys are expired.; check AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, and whether the secret has ended"
+		const want = "reach az://rows/a: renewing the token of Microsoft Entra: login.microsoftonline.com answers 401 invalid_client: AADSTS7000222: The provided client secret keys are expired.; check AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, and whether the secret has ended"
 		if err == nil || err.Error() != want {
 			t.Errorf("the error is\n%v, want\n%s", err, want)
 		}

@@ -27,9 +27,9 @@ var (
 	errGone = errors.New("the upload was given up by the store; run again")
 )
 
-// wrong adds the address to an error.
+// wrong adds the address to an error, as the package os does for files.
 func (b *bucket) wrong(key string, err error) error {
-	return fmt.Errorf("gs://%s/%s: %w", b.name, key, err)
+	return &fs.PathError{Op: "reach", Path: "gs://" + b.name + "/" + key, Err: err}
 }
 
 // noToken returns the error of a token that could not be had.

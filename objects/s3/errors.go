@@ -31,9 +31,9 @@ type refusal struct {
 	status  int
 }
 
-// wrong adds the address to an error.
+// wrong adds the address to an error, as the package os does for files.
 func (b *bucket) wrong(key string, err error) error {
-	return fmt.Errorf("s3://%s/%s: %w", b.name, key, err)
+	return &fs.PathError{Op: "reach", Path: "s3://" + b.name + "/" + key, Err: err}
 }
 
 // unanswered returns the error of a call without an answer.
