@@ -18,7 +18,7 @@ import (
 // whoever runs the job copies to stdout when it is whole.
 func (s *Spec) MakePathsAbsolute() error {
 	if store.IsAddress(s.Output) {
-		s.State = s.StateDir()
+		s.State = s.JobDir()
 	}
 	if s.Output == "-" {
 		s.State = s.JobDir()

@@ -206,6 +206,23 @@ func TestRootOfFilesAsRows(t *testing.T) {
 	}
 }
 
+// A shard whose output is an object has one folder, however often its paths are made absolute.
+func TestShardOfObjectHasOneFolder(t *testing.T) {
+	s := Spec{Output: "s3://bucket/out.csv", Shard: "1/2"}
+	want, err := filepath.Abs(s.StateDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.MakePathsAbsolute(); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.StateDir(); got != want {
+			t.Errorf("the folder is %s, want %s", got, want)
+		}
+	}
+}
+
 func TestCheckExamples(t *testing.T) {
 	if err := CheckExamples(1000, 1<<20); err != nil {
 		t.Error(err)
