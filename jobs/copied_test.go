@@ -382,3 +382,55 @@ func TestCopiedStateOfShards(t *testing.T) {
 		t.Errorf("after the merge a run asks %d rows", sum.Run.Rows)
 	}
 }
+
+// A batch job is not created before the copy knows of it. So a machine that carries on finds it at
+// the endpoint, and none of its rows is paid for twice, though the first machine has copied nothing
+// since.
+func TestCopiedStateOfBatches(t *testing.T) {
+	inBatchWorld(t, "", func(t *testing.T, w *batchWorld) {
+		bucket, root := objecttest.New()
+		var down atomic.Bool
+		bucket.Fail = func(string, string) error {
+			if down.Load() {
+				return errors.New("the store is away")
+			}
+			return nil
+		}
+		// The store goes away when the first batch job has been created, and before that is copied.
+		created := func(b Batch) {
+			if b.Name != "" {
+				down.Store(true)
+			}
+		}
+		w.input(lines(12)...)
+		w.spec.State = root + "run"
+		on := func(machine string) Options {
+			o := w.options()
+			o.Env = func(name string) string {
+				if name == "XDG_STATE_HOME" {
+					return filepath.Join(w.dir, machine)
+				}
+				return ""
+			}
+			return o
+		}
+		o := on("a")
+		o.ShowBatch = created
+		j, err := Open(w.spec, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = j.Run(t.Context())
+		if _, lost := errors.AsType[*LeaseError](err); !lost {
+			t.Fatalf("the first machine ends with %v", err)
+		}
+		_ = j.Close()
+		down.Store(false)
+		time.Sleep(2 * time.Minute)
+		w.spec.Output = filepath.Join(w.dir, "b.jsonl")
+		if sum, err := w.runWith(on("b")); err != nil || sum.Job.Status[batch.OK] != 12 {
+			t.Fatalf("the other machine: %+v, %v", sum, err)
+		}
+		w.bills("over both machines", "1 12 0 0")
+	})
+}
