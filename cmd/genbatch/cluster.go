@@ -164,7 +164,9 @@ func workCommand(con *console) *cli.Command {
 			"disk; what a killed worker has left there is sent by the next one that starts with it. The API\n" +
 			"key is that of this machine: keys are never sent to workers.\n\n" +
 			"# Work with the key of this machine\n" +
-			"GEMINI_API_KEY=... genbatch work --nats nats://first:4222 --concurrency 64",
+			"GEMINI_API_KEY=... genbatch work --nats nats://first:4222 --concurrency 64\n\n" +
+			"# Wait for the next job, on a machine that always works; its disk keeps the spool\n" +
+			"genbatch work --nats nats://first:4222 --stay --spool /var/lib/genbatch",
 		Flags: append(natsFlags("`URL` of the NATS servers, with commas between"),
 			&cli.IntFlag{Name: "concurrency", Category: groupCluster, Usage: "most calls in flight (default: as the job says)", Base: 10},
 			&cli.StringFlag{Name: "spool", Category: groupCluster, Usage: "`DIR` in which answers wait to be collected (default: in the user's folder for state)", EnvVars: env("spool")},
