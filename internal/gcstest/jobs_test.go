@@ -186,8 +186,8 @@ func nested(n int) string {
 // TestCancel cancels a job at work: what it has done is kept, and the rest is asked again.
 func TestCancel(t *testing.T) {
 	const rows = 400
-	w := newWorldOf(t, rows, "latecancel:200ms@1", 20*time.Millisecond, time.Second)
-	ctx, cancel := context.WithTimeout(t.Context(), 600*time.Millisecond)
+	w := newWorldOf(t, rows, "latecancel:200ms@1", 20*time.Millisecond, 4*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 	defer cancel()
 	s, err := w.run(ctx)
 	if !errors.Is(err, batch.ErrInterrupted) || len(s.Batches) != 1 || !s.Batches[0].Live {

@@ -22,7 +22,7 @@ func TestDoGivesUp(t *testing.T) {
 		min, max time.Duration
 	}{
 		{errors.New("busy"), 60 * time.Second, 75 * time.Second},
-		{&net.OpError{Op: "dial", Err: errors.New("refused")}, 5 * time.Second, 10 * time.Second},
+		{&net.OpError{Op: "dial", Err: errors.New("refused")}, 3 * time.Second, 10 * time.Second},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			begin := time.Now()
