@@ -22,7 +22,7 @@ import (
 const (
 	lookEvery   = 300 * time.Millisecond // for a shard to claim
 	jobEvery    = time.Second            // whether the job goes on
-	leavingTime = time.Minute            // for what was answered to be collected, when a worker leaves
+	leavingTime = 20 * time.Second       // for what was answered to be collected, when a worker leaves; after that it stays in the spool
 )
 
 // WorkConfig says where a worker finds jobs. URL and Spool are required.
