@@ -21,8 +21,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -112,13 +110,6 @@ func Register(scheme string, open Opener) {
 	}
 }
 
-// Schemes returns the schemes for which there is a driver, sorted.
-func Schemes() []string {
-	drivers.Lock()
-	defer drivers.Unlock()
-	return slices.Sorted(maps.Keys(drivers.openers))
-}
-
 // IsAddress reports whether a path is the address of an object store, whether there is a driver
 // for it or not.
 func IsAddress(path string) bool {
@@ -129,7 +120,10 @@ func IsAddress(path string) bool {
 	if _, known := packages[scheme]; known {
 		return true
 	}
-	return slices.Contains(Schemes(), scheme)
+	drivers.Lock()
+	defer drivers.Unlock()
+	_, known := drivers.openers[scheme]
+	return known
 }
 
 // packages names the drivers that are there to be registered.

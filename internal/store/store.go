@@ -206,14 +206,3 @@ func listFolder(dir string, yield func(Info, error) bool) bool {
 	}
 	return true
 }
-
-// Glob returns the files, folders and objects that a pattern matches, sorted bytewise. The
-// syntax is that of [filepath.Match], in addresses that of [path.Match].
-func Glob(pattern string) ([]string, error) {
-	if !IsAddress(pattern) {
-		matches, err := filepath.Glob(pattern)
-		slices.Sort(matches)
-		return matches, err
-	}
-	return globObjects(pattern)
-}

@@ -93,13 +93,9 @@ func (b *bucket) part(ctx context.Context, key, version string, off int64, n int
 		return p, "", err
 	}
 	generation = resp.Header.Get("X-Goog-Generation")
-	p = transfer.Part{Body: resp.Body, Size: resp.ContentLength}
-	if given := resp.Header.Get("Content-Range"); given != "" {
-		var last int64
-		_, err = fmt.Sscanf(given, "bytes %d-%d/%d", &p.Off, &last, &p.Size)
-	}
+	p, known := transfer.PartOf(resp)
 	switch {
-	case err != nil || p.Size < 0:
+	case !known:
 		err = b.wrong(key, errors.New("the store does not say which part of the object it gives"))
 	case version != "" && generation != "" && generation != version:
 		err = b.wrong(key, objects.ErrChanged)

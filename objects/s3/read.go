@@ -103,13 +103,10 @@ func (b *bucket) get(ctx context.Context, key, version string, off int64, n int)
 	case err != nil:
 		return part{}, err
 	}
-	p := part{transfer.Part{Body: resp.Body, Size: resp.ContentLength}, etagOf(resp)}
-	if given := resp.Header.Get("Content-Range"); given != "" {
-		var last int64
-		_, err = fmt.Sscanf(given, "bytes %d-%d/%d", &p.Off, &last, &p.Size)
-	}
+	given, known := transfer.PartOf(resp)
+	p := part{given, etagOf(resp)}
 	switch {
-	case err != nil || p.Size < 0:
+	case !known:
 		err = b.wrong(key, errors.New("the store does not say which part of the object it gives"))
 	case version != "" && p.version != version:
 		err = b.wrong(key, objects.ErrChanged)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 )
 
 // A Part is an answer that holds a part of an object.
@@ -12,6 +13,17 @@ type Part struct {
 	Body io.ReadCloser
 	Off  int64 // where the part begins
 	Size int64 // of the whole object
+}
+
+// PartOf returns the part that an answer holds. ok is false if the answer does not say which it is.
+func PartOf(resp *http.Response) (p Part, ok bool) {
+	p = Part{Body: resp.Body, Size: resp.ContentLength}
+	var err error
+	if given := resp.Header.Get("Content-Range"); given != "" {
+		var last int64
+		_, err = fmt.Sscanf(given, "bytes %d-%d/%d", &p.Off, &last, &p.Size)
+	}
+	return p, err == nil && p.Size >= 0
 }
 
 // ReadAt fills p with what an object holds from an offset on. It calls open for what is missing,
