@@ -6,6 +6,7 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
+	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/internal/apijson"
 	"github.com/genbatch/genbatch/jobs/cost"
@@ -126,7 +127,7 @@ func (c *chain) newBudget() (*budget.Budget, error) {
 		return nil, err
 	}
 	b := budget.New(nil, c.job.prices, limitOf(&c.job.spec, limit))
-	for r, err := range readable(c.job.journal) {
+	for r, err := range journal.Readable(c.job.journal) {
 		if err != nil {
 			return nil, err
 		}

@@ -3,10 +3,8 @@ package jobs
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"strings"
 
-	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/gemini"
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/batch/quota"
@@ -72,7 +70,7 @@ func checkSimulated(jl *journal.Journal, dir string, e gemini.Endpoint) error {
 // simulatedBefore reports whether the answers in a journal were made up; known is
 // false when it has none.
 func simulatedBefore(jl *journal.Journal) (simulated, known bool, err error) {
-	for r, err := range readable(jl) {
+	for r, err := range journal.Readable(jl) {
 		if err != nil {
 			return false, false, err
 		}
@@ -81,21 +79,6 @@ func simulatedBefore(jl *journal.Journal) (simulated, known bool, err error) {
 		}
 	}
 	return false, false, nil
-}
-
-// readable ranges over the results of a journal that can be read. The row of a damaged one
-// is asked again, and what it cost is not known. An error is the last thing yielded.
-func readable(jl *journal.Journal) iter.Seq2[*batch.Result, error] {
-	return func(yield func(*batch.Result, error) bool) {
-		for r, err := range jl.All() {
-			if _, damaged := errors.AsType[*journal.Damage](err); damaged {
-				continue
-			}
-			if !yield(r, err) || err != nil {
-				return
-			}
-		}
-	}
 }
 
 // watchLogprobs returns what looks after log probabilities at an endpoint, or nil if the job

@@ -87,7 +87,7 @@ func StatusOf(job Spec) (*Status, error) {
 		since = s.Running.Since
 	}
 	recent := 0
-	for r, err := range readable(jl) {
+	for r, err := range journal.Readable(jl) {
 		if err != nil {
 			return nil, err
 		}

@@ -101,6 +101,21 @@ func (j *Journal) All() iter.Seq2[*batch.Result, error] {
 	}
 }
 
+// Readable returns what [Journal.All] does, without the results that are damaged. Their rows
+// are asked again, and what they have cost is not known. An error is the last thing yielded.
+func Readable(j *Journal) iter.Seq2[*batch.Result, error] {
+	return func(yield func(*batch.Result, error) bool) {
+		for r, err := range j.All() {
+			if _, damaged := errors.AsType[*Damage](err); damaged {
+				continue
+			}
+			if !yield(r, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
 // yieldSegment yields the results of one segment. It returns false if All is to end.
 func (j *Journal) yieldSegment(seg segment, yield func(*batch.Result, error) bool) bool {
 	f, err := j.openSegment(seg.name)

@@ -229,10 +229,8 @@ func (h *hold) end(ctx context.Context, state, why string, rows int64) error {
 		if err == nil || errors.Is(err, bus.ErrConflict) || ctx.Err() != nil {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(200 * time.Millisecond):
+		if err := pause(ctx, 200*time.Millisecond); err != nil {
+			return err
 		}
 	}
 }

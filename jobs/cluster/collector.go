@@ -154,10 +154,7 @@ func (c *collector) shelf(shard int) (*shelf, error) {
 	if s.beyond == nil {
 		s.beyond = make(map[print]int)
 		if j.Last() > s.last {
-			for r, err := range j.All() {
-				if _, damaged := errors.AsType[*journal.Damage](err); damaged {
-					continue
-				}
+			for r, err := range journal.Readable(j) {
 				if err != nil {
 					return nil, errors.Join(err, j.Close())
 				}

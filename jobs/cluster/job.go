@@ -110,10 +110,8 @@ func stopJob(ctx context.Context, b *bus.Bus, id string, code int, why string) e
 				return nil
 			}
 		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(ctx.Err(), err)
-		case <-time.After(200 * time.Millisecond):
+		if ended := pause(ctx, 200*time.Millisecond); ended != nil {
+			return errors.Join(ended, err)
 		}
 	}
 }

@@ -178,10 +178,8 @@ func (p *publisher) send(ctx context.Context, rs []*batch.Result) error {
 				p.acked = max(p.acked, at)
 				break
 			}
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(publishWait):
+			if err := pause(ctx, publishWait); err != nil {
+				return err
 			}
 		}
 	}
@@ -252,10 +250,8 @@ func (p *publisher) settle(ctx context.Context, b *bus.Bus) error {
 				}
 			}
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(wait):
+		if err := pause(ctx, wait); err != nil {
+			return err
 		}
 	}
 }

@@ -89,10 +89,8 @@ func (p purse) patiently(ctx context.Context, do func() error) error {
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(300 * time.Millisecond):
+		if err := pause(ctx, 300*time.Millisecond); err != nil {
+			return err
 		}
 	}
 }

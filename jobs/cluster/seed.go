@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -83,7 +82,7 @@ func (c *collector) cursorAt(shard int, after int64) (*cursor, error) {
 			cur.stop()
 		}
 		cur = &cursor{}
-		cur.next, cur.stop = iter.Pull2(s.journal.All())
+		cur.next, cur.stop = iter.Pull2(journal.Readable(s.journal))
 		if c.seeds.cursors == nil {
 			c.seeds.cursors = make(map[int]*cursor)
 		}
@@ -105,9 +104,6 @@ func (c *cursor) advance(after int64) (err error) {
 		r, err, ok := c.next()
 		if !ok {
 			break
-		}
-		if _, damaged := errors.AsType[*journal.Damage](err); damaged {
-			continue
 		}
 		if err != nil {
 			return err

@@ -366,10 +366,7 @@ func (h *host) fillPurse(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for r, err := range j.All() {
-			if _, damaged := errors.AsType[*journal.Damage](err); damaged {
-				continue
-			}
+		for r, err := range journal.Readable(j) {
 			if err != nil {
 				return errors.Join(err, j.Close())
 			}

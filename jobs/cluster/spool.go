@@ -97,10 +97,7 @@ func (s *spool) results(from int64, each func(*batch.Result) error) (last int64,
 		return last, err
 	}
 	defer j.Close()
-	for r, err := range j.All() {
-		if _, damaged := errors.AsType[*journal.Damage](err); damaged {
-			continue // its row is asked again
-		}
+	for r, err := range journal.Readable(j) {
 		if err != nil {
 			return last, err
 		}
@@ -133,11 +130,12 @@ func (s *spool) close() {
 // openSpools returns the spools that earlier workers have left in a folder, and that no other
 // process works on. What was not even seeded holds nothing, and is removed.
 func openSpools(root string) (list []*spool, err error) {
-	files, err := filepath.Glob(filepath.Join(escape(root), "*", "*", spoolFile))
+	files, err := fs.Glob(os.DirFS(root), "*/*/"+spoolFile)
 	if err != nil {
 		return nil, err
 	}
-	for _, path := range files {
+	for _, name := range files {
+		path := filepath.Join(root, filepath.FromSlash(name))
 		s := &spool{dir: filepath.Dir(path)}
 		if err := s.take(); err != nil {
 			if _, taken := errors.AsType[*durable.LockedError](err); taken {
@@ -162,16 +160,4 @@ func openSpools(root string) (list []*spool, err error) {
 		list = append(list, s)
 	}
 	return list, nil
-}
-
-// escape returns a pattern that matches just the path.
-func escape(path string) string {
-	var b []byte
-	for _, c := range []byte(path) {
-		if c == '[' || c == '*' || c == '?' || c == '\\' {
-			b = append(b, '\\')
-		}
-		b = append(b, c)
-	}
-	return string(b)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nuid"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/internal/version"
 	"github.com/genbatch/genbatch/jobs"
 	"github.com/genbatch/genbatch/jobs/cluster/internal/bus"
@@ -388,7 +389,7 @@ func (a *attempt) settle(ctx context.Context) error {
 func (a *attempt) around(c batch.Config) batch.Config {
 	most := c.Concurrency
 	if most == 0 {
-		most = 64
+		most = quota.DefaultConcurrency
 	}
 	g := &gate{Limiter: c.Limiter, hold: a.hold, most: most, rows: make(map[rowKey]bool)}
 	a.publisher.tell(g.published)

@@ -109,7 +109,7 @@ func importFrom(j *journal.Journal, dir string) (imported, damaged int64, err er
 		group = group[:0]
 		return err
 	}
-	for r, err := range results(old) {
+	for r, err := range journal.Readable(old) {
 		if err != nil {
 			return imported, 0, err
 		}
@@ -129,11 +129,11 @@ func importFrom(j *journal.Journal, dir string) (imported, damaged int64, err er
 // missingIn returns the results of a journal that another one does not have. Both began as one, so
 // that mostly they have a long beginning in common, which takes no memory.
 func missingIn(j, old *journal.Journal) (map[identity]bool, error) {
-	next, stop := iter.Pull2(results(j))
+	next, stop := iter.Pull2(journal.Readable(j))
 	defer stop()
 	missing := make(map[identity]bool)
 	common := true
-	for r, err := range results(old) {
+	for r, err := range journal.Readable(old) {
 		if err != nil {
 			return nil, err
 		}
@@ -152,25 +152,11 @@ func missingIn(j, old *journal.Journal) (map[identity]bool, error) {
 	if len(missing) == 0 {
 		return nil, nil
 	}
-	for r, err := range results(j) {
+	for r, err := range journal.Readable(j) {
 		if err != nil {
 			return nil, err
 		}
 		delete(missing, identityOf(r))
 	}
 	return missing, nil
-}
-
-// results ranges over the results of a journal that can be read.
-func results(j *journal.Journal) iter.Seq2[*batch.Result, error] {
-	return func(yield func(*batch.Result, error) bool) {
-		for r, err := range j.All() {
-			if _, damaged := errors.AsType[*journal.Damage](err); damaged {
-				continue
-			}
-			if !yield(r, err) {
-				return
-			}
-		}
-	}
 }

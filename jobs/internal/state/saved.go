@@ -182,16 +182,14 @@ func HasResults(dir string) bool {
 }
 
 func segmentsOf(dir string) []string {
-	segments, err := filepath.Glob(filepath.Join(escapeGlob(dir), "results-*"))
+	segments, err := fs.Glob(os.DirFS(dir), "results-*")
 	if err != nil {
-		return nil // impossible, for an escaped pattern
+		return nil // impossible, for a pattern that is well formed
+	}
+	for i, name := range segments {
+		segments[i] = filepath.Join(dir, name)
 	}
 	return segments
-}
-
-// escapeGlob returns a pattern that matches just the path.
-func escapeGlob(path string) string {
-	return strings.NewReplacer(`[`, `[[]`, `*`, `[*]`, `?`, `[?]`).Replace(path)
 }
 
 // unknownJob says why a folder does not tell which job it is of.
