@@ -263,7 +263,7 @@ func (t *Ladder) choose(r *batch.Request) (tier int, leave time.Time) {
 	return w.tier, leave
 }
 
-// Release implements [batch.Limiter]. It learns how long calls of a tier take.
+// Release implements [batch.Limiter].
 func (t *Ladder) Release(r *batch.Request, o *batch.Outcome) {
 	if t.usesFlex(r) {
 		own := o
@@ -279,5 +279,4 @@ func (t *Ladder) Release(r *batch.Request, o *batch.Outcome) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.rows, r.ID())
-	t.paceOf(slices.Index(t.tiers, r.Tier)).add(r.InputTokens)
 }

@@ -34,6 +34,7 @@ func (m model) Attempt(ctx context.Context, r *batch.Request) batch.Outcome {
 	m.occupy(tier, now.Sub(begin))
 	if o.Consequence == batch.Answered || o.Consequence == batch.Settled {
 		m.recordRoom(tier, true)
+		m.paceOf(tier).add(r.InputTokens) // with its time, so that no reader sees one of them alone
 		return o
 	}
 	if errors.Is(cause, errLeaveTier) && ctx.Err() == nil {

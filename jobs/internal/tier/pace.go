@@ -9,8 +9,8 @@ const (
 	assumedCalls = 4
 	// assumedFlex is the same for the flex tier.
 	assumedFlex = 5 * time.Minute
-	// reserveFactor is the time that is reserved for the second tier, relative to the
-	// estimate.
+	// reserveFactor is the time that is reserved, for the second tier and for a call that is
+	// begun in the first one, relative to the estimate.
 	reserveFactor = 1.25
 	// window is how many calls a pace is about. Earlier ones have less and less weight.
 	window = 64
@@ -79,9 +79,9 @@ func (t *Ladder) switchAt() time.Time {
 	return t.deadline.Add(-reserve)
 }
 
-// expected returns how long a row takes in the first tier, and at most how long one call
-// may take. A row that would be cut off is better not begun, because cut calls may be
-// billed. mu is held.
+// expected returns how long a row may well take in the first tier, and at most how long one
+// call may take. A row that would be cut off is better not begun, because cut calls may be
+// billed, and of calls that take about the mean half take longer. mu is held.
 func (t *Ladder) expected() time.Duration {
 	mean := assumedCall
 	if t.tiers[0] == "flex" {
@@ -90,7 +90,7 @@ func (t *Ladder) expected() time.Duration {
 	if p := t.pace[0]; p != nil {
 		mean = time.Duration((assumedCalls*mean.Seconds() + p.occupied) / (assumedCalls + p.ended) * float64(time.Second))
 	}
-	return min(mean, defaultTierWait)
+	return min(time.Duration(reserveFactor*float64(mean)), defaultTierWait)
 }
 
 // lastChance returns when calls of the tier are to be given up for the deadline. A zero
