@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -53,7 +54,8 @@ func serveCommand(con *console) *cli.Command {
 			"come and go. All of them keep one quota, one cap and one deadline. What is answered is kept in\n" +
 			"this job's state folder, and in the end the output is written as genbatch run does. The same\n" +
 			"command carries on after whatever ended it. The machines must see the input at the same path.\n" +
-			"It brings a NATS server along; --nats names servers that are there.\n\n" +
+			"It brings a NATS server along; --nats names servers that are there. A job with --tier batch\n" +
+			"needs no workers: this process alone submits its batches, as genbatch run does.\n\n" +
 			"# Serve a job on one machine, and work on it on others\n" +
 			"GENBATCH_NATS_TOKEN=$(cat token) genbatch serve job.yaml --listen 0.0.0.0:4222\n" +
 			"GENBATCH_NATS_TOKEN=$(cat token) genbatch work --nats nats://first:4222",
@@ -84,14 +86,18 @@ func serveJob(c *cli.Context, con *console) error {
 	if c.IsSet("shards") && c.Int("shards") < 1 {
 		return &jobs.SpecError{Err: fmt.Errorf("--shards is %d", c.Int("shards")), Hint: "write how many shards there are to be, or leave it out"}
 	}
-	ctx, stop := con.untilSignalSaying(c.Context, "workers keep what they have answered; the same command carries on")
-	defer stop()
 	show := &clusterDisplay{con: con, c: c}
-	m, err := cluster.Serve(ctx, *spec, cluster.ServeConfig{
+	config := cluster.ServeConfig{
 		Listen: c.String("listen"), Token: token, URL: c.String("nats"), Creds: c.String("nats-creds"),
 		Replicas: c.Int("replicas"), Shards: c.Int("shards"), Lease: c.Duration("lease"),
 		Options: o, Progress: show.progress, Ready: show.ready,
-	})
+	}
+	if cluster.RunsAlone(*spec) {
+		return serveAlone(c, con, spec, config)
+	}
+	ctx, stop := con.untilSignalSaying(c.Context, "workers keep what they have answered; the same command carries on")
+	defer stop()
+	m, err := cluster.Serve(ctx, *spec, config)
 	show.close()
 	if err != nil {
 		return err
@@ -109,6 +115,27 @@ func serveJob(c *cli.Context, con *console) error {
 	return nil
 }
 
+// serveAlone runs a job that workers have no part in, beside the others that the servers have.
+func serveAlone(c *cli.Context, con *console, spec *jobs.Spec, config cluster.ServeConfig) error {
+	if spec.Output == "-" {
+		if err := con.refuseBinary(spec.OutputFormat); err != nil {
+			return err
+		}
+	}
+	config.Ready = (&clusterDisplay{con: con, c: c}).alone
+	ctx, stop := con.untilSignalSaying(c.Context, "nothing was sent yet")
+	place, err := cluster.Hold(ctx, *spec, config)
+	stop()
+	if err != nil {
+		return err
+	}
+	o := config.Options
+	o.Shared, o.ShowBatch = place.Shared(), con.batchShower(c)
+	err = con.runWhole(c, spec, o)
+	came, ran := errors.AsType[*outcome](err)
+	return errors.Join(err, place.Close(ran && (came.code == 0 || came.code == 3)))
+}
+
 // A clusterDisplay shows on stderr how far the shards of a job are.
 type clusterDisplay struct {
 	con  *console
@@ -123,6 +150,15 @@ func (d *clusterDisplay) ready(a cluster.Address) {
 		writeJSON(d.con.stderr, map[string]any{"type": "serving", "nats": a.URL})
 	case !d.c.Bool("quiet"):
 		fmt.Fprintf(d.con.stderr, "genbatch: workers can join: genbatch work --nats %s\n", a.URL)
+	}
+}
+
+func (d *clusterDisplay) alone(a cluster.Address) {
+	switch {
+	case d.c.Bool("json"):
+		writeJSON(d.con.stderr, map[string]any{"type": "serving", "nats": a.URL, "alone": true})
+	case !d.c.Bool("quiet"):
+		fmt.Fprintln(d.con.stderr, "genbatch: the job goes by batch: this process submits it, and no workers are needed; those that wait are free for other jobs")
 	}
 }
 

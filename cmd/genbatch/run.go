@@ -70,6 +70,12 @@ func runJob(c *cli.Context, con *console) error {
 			return err
 		}
 	}
+	return con.runWhole(c, spec, o)
+}
+
+// runWhole runs a job from its opening to what is done at its end. The error is an [*outcome] if a
+// run has begun.
+func (con *console) runWhole(c *cli.Context, spec *jobs.Spec, o jobs.Options) error {
 	jobFile, err := jobFileOf(c)
 	if err != nil {
 		return err

@@ -69,8 +69,14 @@ func checkPage(c *cli.Context) error {
 	return nil
 }
 
-// pageOf returns where --ui has the page served; empty if it is not given.
-func pageOf(c *cli.Context) string { return c.Generic("ui").(*pageAddress).String() }
+// pageOf returns where --ui has the page served; empty if it is not given, or if the command has no
+// such flag.
+func pageOf(c *cli.Context) string {
+	if a, ok := c.Generic("ui").(*pageAddress); ok {
+		return a.String()
+	}
+	return ""
+}
 
 // openPage serves the page of a run, if --ui asks for it, until the function that it returns
 // is called.

@@ -19,6 +19,7 @@ import (
 const (
 	open    = "open"
 	stopped = "stopped" // nothing more is to be asked
+	// A job may also be alone; see place.go.
 )
 
 // A jobRecord is what workers need to know of a job. Keys and secrets are no part of it: each
@@ -32,9 +33,10 @@ type jobRecord struct {
 	Version string             `json:"version"` // of the genbatch that serves it
 	Lease   time.Duration      `json:"lease"`   // how long a claim holds without being renewed
 
-	State string `json:"state"`
-	Code  int    `json:"code,omitempty"` // the exit code of a job that is stopped
-	Why   string `json:"why,omitempty"`
+	State  string  `json:"state"`
+	Holder *holder `json:"holder,omitempty"` // of a job that is run alone, which has no shards
+	Code   int     `json:"code,omitempty"`   // the exit code of a job that is stopped
+	Why    string  `json:"why,omitempty"`
 }
 
 // A StoppedError says that a worker had to stop the whole job. What was answered is safe, and

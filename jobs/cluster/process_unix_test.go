@@ -84,9 +84,15 @@ func play(ctx context.Context, r role) error {
 		return cluster.Work(ctx, *r.Work)
 	}
 	s := r.Serve
-	m, err := cluster.Serve(ctx, s.Spec, cluster.ServeConfig{
-		URL: s.URL, Shards: s.Shards, Lease: lease, Replicas: s.Nodes, Options: jobs.Options{Env: env, Log: log},
-	})
+	c := cluster.ServeConfig{URL: s.URL, Shards: s.Shards, Lease: lease, Replicas: s.Nodes, Options: jobs.Options{Env: env, Log: log}}
+	var m *jobs.Merged
+	var err error
+	if cluster.RunsAlone(s.Spec) {
+		m = new(jobs.Merged)
+		m.Summary, err = runAlone(ctx, s.Spec, c)
+	} else {
+		m, err = cluster.Serve(ctx, s.Spec, c)
+	}
 	if ctx.Err() != nil {
 		return err
 	}

@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -22,7 +20,6 @@ import (
 	"github.com/genbatch/genbatch/internal/version"
 	"github.com/genbatch/genbatch/jobs"
 	"github.com/genbatch/genbatch/jobs/cluster/internal/bus"
-	"github.com/genbatch/genbatch/jobs/cluster/internal/node"
 	"github.com/genbatch/genbatch/jobs/internal/budget"
 	"github.com/genbatch/genbatch/jobs/internal/state"
 	"github.com/genbatch/genbatch/jobs/record"
@@ -78,35 +75,14 @@ type served struct {
 	Count int    `json:"count"`
 }
 
-// A host serves one job.
-type host struct {
-	ServeConfig
-	spec jobs.Spec
-	log  *slog.Logger
-	dir  string // the folder of the shards
-	kept served
-
-	bus       *bus.Bus
-	collector *collector
-	stale     map[string]time.Time // attempts with money that are not at work, since when
-}
-
 // Serve serves a job until every row has a result, or a worker has stopped it, and then joins
 // what was collected, as [jobs.Merge] does. The error is a [*StoppedError] if a worker has
 // stopped the job, and [batch.ErrInterrupted] if ctx ended; serving it again carries on then.
-// Other errors are those of [jobs.Open] and of [jobs.Merge].
+// Other errors are those of [jobs.Open] and of [jobs.Merge]. A job that [RunsAlone] is refused;
+// see [Hold].
 func Serve(ctx context.Context, s jobs.Spec, c ServeConfig) (*jobs.Merged, error) {
-	h := &host{ServeConfig: c, spec: s, log: c.Options.Log, stale: make(map[string]time.Time)}
-	if h.log == nil {
-		h.log = slog.New(slog.DiscardHandler)
-	}
-	if h.Lease == 0 {
-		h.Lease = defaultLease
-	}
-	if h.Replicas == 0 {
-		h.Replicas = 1
-	}
-	if err := h.check(); err != nil {
+	h := newHost(s, c)
+	if err := h.checkShards(); err != nil {
 		return nil, err
 	}
 	lock, err := h.take()
@@ -118,17 +94,12 @@ func Serve(ctx context.Context, s jobs.Spec, c ServeConfig) (*jobs.Merged, error
 	if err != nil {
 		return nil, err
 	}
-	var own *node.Node
-	if h.URL == "" {
-		own, err = node.Start(node.Config{Dir: filepath.Join(h.dir, serverFolder), Listen: h.Listen, Token: h.Token})
-		if err != nil {
-			return nil, spec.Errorf("", "%w", err)
-		}
+	own, err := h.connect()
+	if own != nil {
 		defer own.Close()
-		h.URL = own.URL()
 	}
-	if h.bus, err = bus.Connect(bus.Config{URL: h.URL, Creds: h.Creds, Token: h.Token, Name: "genbatch serve " + h.spec.Output, Log: h.log}); err != nil {
-		return nil, spec.Errorf("", "%w", err)
+	if err != nil {
+		return nil, err
 	}
 	defer h.bus.Close()
 	if err := h.collect(ctx, input, saved); err != nil {
@@ -143,42 +114,6 @@ func Serve(ctx context.Context, s jobs.Spec, c ServeConfig) (*jobs.Merged, error
 		own.Await(goodbye)
 	}
 	return m, err
-}
-
-// check refuses what cannot be served.
-func (h *host) check() error {
-	s := &h.spec
-	s.Tier = s.Tiers()
-	if h.Listen == "" {
-		h.Listen = "127.0.0.1:4222"
-	}
-	switch {
-	case spec.ByBatch(s):
-		return spec.Errorf("run it with genbatch run, which one machine does: the endpoint does the work", "a job in the tier batch is not served to workers, since its batches have one submitter")
-	case strings.Contains(s.State, "://"):
-		return spec.Errorf("name a folder of this machine with --state, on a disk that stays", "the state %s is in an object store, and the process that serves keeps what workers send on its own disk", s.State)
-	case s.Shard != "":
-		return spec.Errorf("leave it out, and say how many shards there are with --shards", "a shard of a job cannot be served")
-	case h.Replicas != 1 && h.Replicas != 3:
-		return spec.Errorf("write 1 or 3", "there cannot be %d replicas", h.Replicas)
-	case h.Replicas == 3 && h.URL == "":
-		return spec.Errorf("name a cluster of three servers with --nats", "the server that serve begins is alone, and has no place for 3 replicas")
-	case h.Lease < time.Second:
-		return spec.Errorf("write 1s or more", "the lease is %v", h.Lease)
-	case h.Shards < 0 || h.Shards > spec.MaxShards:
-		return spec.Errorf(fmt.Sprintf("write a number from 1 to %d", spec.MaxShards), "there cannot be %d shards", h.Shards)
-	case spec.StartsSimulator(spec.EndpointOptions(s)):
-		return spec.Errorf("start genbatch simulate, and give its address with --base-url", "the simulator that each worker would start knows nothing of the others")
-	}
-	redacted := s.WithoutSecrets()
-	if err := spec.CheckSecrets(&redacted); err != nil {
-		return spec.Errorf("leave it out: keys belong into the environment of each worker", "a header holds a secret, which is not put into the streams: %v", err)
-	}
-	deadline, err := s.DeadlineFrom(time.Now())
-	if err == nil && !deadline.IsZero() {
-		s.Deadline = deadline.UTC().Format(time.RFC3339) // the same for all, whenever they begin
-	}
-	return err
 }
 
 // take takes the job for this process, and reads what is kept of it.
