@@ -632,7 +632,26 @@ func TestShardStatus(t *testing.T) {
 		t.Errorf("the rows of a shard: %+v, %v", totals, err)
 	}
 	f.shards(f.options(), 4)
+	verified := func() *Verification {
+		t.Helper()
+		j, err := View(f.spec, Options{Env: noEnv})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.Close()
+		v, err := j.Verify()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	if v := verified(); len(v.Faults) > 0 || len(v.Notes) != 1 || !strings.Contains(v.Notes[0], "4 shards") || !strings.Contains(v.Notes[0], "genbatch merge joins them") {
+		t.Errorf("of shards that are done verify says %q, %q", v.Faults, v.Notes)
+	}
 	f.mustMerge()
+	if v := verified(); len(v.Faults)+len(v.Notes) > 0 {
+		t.Errorf("of a merged job verify says %q, %q", v.Faults, v.Notes)
+	}
 	if whole, err = ReadStatus(f.spec.StateDir()); err != nil || !whole.Finished || whole.Shards.Merged.IsZero() || whole.Shards.Begun != 4 {
 		t.Errorf("merged: %+v, %v", whole.Shards, err)
 	}

@@ -70,12 +70,18 @@ func (j *Job) Verify() (*Verification, error) {
 	}
 	if m == nil {
 		pending := v.Status[batch.Pending]
+		parts, err := shardsOf(j.state.Dir)
+		if err != nil {
+			return nil, err
+		}
 		switch {
 		case isDamaged:
 		case pending == 0:
 			v.fault("all rows have a result, but the output was not written: run the job again")
 		case state.StandingOf(j.state, nil, nil) == OutputForeign:
 			v.note("%d rows have no result yet, and %s is not this job's: the run that finishes it will refuse to replace that file", pending, j.spec.Output)
+		case parts != nil && parts.Begun > 0 && parts.Merged.IsZero():
+			v.note("the job runs in %d shards, which are not merged, and so there is no output: genbatch merge joins them, or says which rows are left", parts.Count)
 		default:
 			v.note("%d rows have no result yet, and so there is no output: run the job to finish it", pending)
 		}

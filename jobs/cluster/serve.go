@@ -200,7 +200,7 @@ func (h *host) makeShards() (input *state.InputRecord, saved []byte, err error) 
 		if input, err = state.ShardInput(dir); err != nil {
 			return nil, nil, err
 		}
-		if saved, err = os.ReadFile(filepath.Join(dir, "job.json")); err != nil {
+		if saved, err = os.ReadFile(state.SpecPath(dir)); err != nil {
 			return nil, nil, err
 		}
 		resolved.Shard, resolved.QuotaShare = "", ""

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 	"github.com/genbatch/genbatch/internal/version"
 	"github.com/genbatch/genbatch/jobs"
 	"github.com/genbatch/genbatch/jobs/cluster/internal/bus"
+	"github.com/genbatch/genbatch/jobs/internal/state"
 )
 
 const (
@@ -360,7 +360,7 @@ func (a *attempt) prepare(ctx context.Context, dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "job.json"), a.job.Saved, 0o600); err != nil {
+	if err := os.WriteFile(state.SpecPath(dir), a.job.Saved, 0o600); err != nil {
 		return err
 	}
 	return a.spool.seed(dir, func(write func([]*batch.Result) error) error {

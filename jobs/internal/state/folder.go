@@ -102,7 +102,7 @@ func Owner(dir string) (*record.Owner, error) {
 
 // HasJob reports whether a folder is one that a run has left.
 func HasJob(dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, specFile))
+	_, err := os.Stat(SpecPath(dir))
 	return err == nil
 }
 

@@ -16,6 +16,9 @@ import (
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
+// SpecPath returns the path of job.json in a state folder, for those who take it to another machine.
+func SpecPath(dir string) string { return filepath.Join(dir, specFile) }
+
 // A savedJob is job.json: what the other commands need to know of a job.
 type savedJob struct {
 	Genbatch string    `json:"genbatch"` // the version that wrote it
@@ -98,7 +101,7 @@ func ReadsElse(dir string, s *spec.Spec) []string {
 
 // readSaved reads job.json, with paths as they are now.
 func readSaved(dir string) (*savedJob, error) {
-	path := filepath.Join(dir, specFile)
+	path := SpecPath(dir)
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -207,7 +210,7 @@ func unknownJob(dir string, err error) error {
 		return &spec.Error{Err: err}
 	}
 	if hasJournal(dir) {
-		return spec.Errorf("name the job file, or run the job again, which writes it anew", "%s is not there", filepath.Join(dir, specFile))
+		return spec.Errorf("name the job file, or run the job again, which writes it anew", "%s is not there", SpecPath(dir))
 	}
 	if output := strings.TrimSuffix(dir, ".genbatch"); output != dir && exists(output) && !exists(dir) {
 		return &spec.Error{
