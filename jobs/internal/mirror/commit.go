@@ -54,7 +54,7 @@ type segment struct {
 	Parts []part `json:"parts"`
 }
 
-// A part is the bytes of a segment that were copied in one epoch, in one or more pieces.
+// A part is the bytes of a segment that are in pieces of one epoch.
 type part struct {
 	Epoch int64 `json:"epoch"`
 	From  int64 `json:"from"`
@@ -69,13 +69,19 @@ type file struct {
 	CRC    uint32 `json:"crc32c"`
 }
 
-// extend notes that a segment has been copied up to a byte.
-func (s *segment) extend(epoch, to int64, crc uint32) {
-	last := len(s.Parts) - 1
-	if last >= 0 && s.Parts[last].Epoch == epoch {
+// extend notes that the segment has been copied up to a byte, with all from another byte on in
+// pieces of an epoch.
+func (s *segment) extend(epoch, from, to int64, crc uint32) {
+	for len(s.Parts) > 0 && s.Parts[len(s.Parts)-1].From >= from {
+		s.Parts = s.Parts[:len(s.Parts)-1]
+	}
+	if last := len(s.Parts) - 1; last >= 0 && s.Parts[last].Epoch == epoch {
 		s.Parts[last].To = to
 	} else {
-		s.Parts = append(s.Parts, part{Epoch: epoch, From: s.Size, To: to})
+		if last >= 0 {
+			s.Parts[last].To = from
+		}
+		s.Parts = append(s.Parts, part{Epoch: epoch, From: from, To: to})
 	}
 	s.Size, s.CRC = to, crc
 }
@@ -142,28 +148,6 @@ func parseCommit(key string) (epoch, number int64, ok bool) {
 	}
 	number, err = strconv.ParseInt(m[2], 10, 64)
 	return epoch, number, err == nil
-}
-
-// pieceName returns the name of a piece of a segment.
-func pieceName(segment string, from, epoch int64) string {
-	return fmt.Sprintf("%s.%010d-%06d.jsonl", strings.TrimSuffix(segment, ".jsonl"), from, epoch)
-}
-
-// pieceKey matches the key of a piece.
-var pieceKey = regexp.MustCompile(`^(results-(?:p\d+-)?\d{6,})\.(\d{10,})-(\d{6,})\.jsonl$`)
-
-// parsePiece is the inverse of pieceName.
-func parsePiece(name string) (segment string, from, epoch int64, ok bool) {
-	m := pieceKey.FindStringSubmatch(name)
-	if m == nil {
-		return "", 0, 0, false
-	}
-	from, err := strconv.ParseInt(m[2], 10, 64)
-	if err != nil {
-		return "", 0, 0, false
-	}
-	epoch, err = strconv.ParseInt(m[3], 10, 64)
-	return m[1] + ".jsonl", from, epoch, err == nil
 }
 
 // A found commit is the last one, with what the store says of it.

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/genbatch/genbatch/objects"
@@ -34,16 +33,19 @@ type copier struct {
 	*lease
 	*home
 
-	rounds turn  // during a round; it guards what follows
-	count  int64 // of rounds
-	blobs  map[string]bool
-	long   map[string]fs.FileInfo // of files that are not read each time, when they were copied
+	rounds  turn  // during a round or a sweep; it guards what follows
+	count   int64 // of rounds
+	blobs   map[string]bool
+	long    map[string]fs.FileInfo // of files that are not read each time, when they were copied
+	pieces  map[string][]piece     // of which the segments are made, by segment
+	retired []retired
 }
 
 // A change is what a round has copied, for the next commit.
 type change struct {
 	files    []file
 	segments []segment
+	pieces   map[string][]piece
 }
 
 // round copies what is new in the folder, and makes a commit of it. The last round of a run copies
@@ -76,6 +78,7 @@ func (c *copier) round(ctx context.Context, last bool) error {
 			_ = c.bucket.Remove(ctx, c.prefix+f.Object)
 		}
 	}
+	c.retire(ctx, made.pieces)
 	return nil
 }
 
@@ -112,13 +115,15 @@ func (c *copier) copyNew(ctx context.Context, known *commit, history bool) (made
 			return made, err
 		}
 	}
+	made.pieces = make(map[string][]piece)
 	for _, s := range segments {
-		copied, err := c.copySegment(ctx, known.find(s.name), s)
+		copied, pieces, err := c.copySegment(ctx, known.find(s.name), s)
 		if err != nil {
 			return made, err
 		}
 		if copied.Size > 0 {
 			made.segments = append(made.segments, copied)
+			made.pieces[s.name] = pieces
 		}
 	}
 	for _, f := range whole {
@@ -196,22 +201,23 @@ func (c *copier) copyBlob(ctx context.Context, name string) error {
 	return nil
 }
 
-// copySegment copies what is new in a segment since it was copied. Only whole lines are copied.
-func (c *copier) copySegment(ctx context.Context, old *segment, s local) (segment, error) {
-	now := segment{Name: s.name}
+// copySegment copies what is new in a segment since it was copied, and returns of which pieces it is
+// made then. Only whole lines are copied.
+func (c *copier) copySegment(ctx context.Context, old *segment, s local) (now segment, pieces []piece, err error) {
+	now, pieces = segment{Name: s.name}, slices.Clone(c.pieces[s.name])
 	if old != nil {
 		now = *old
 	}
 	size := s.info.Size()
 	if size < now.Size {
-		return now, fmt.Errorf("%s has %d bytes, and %d of it were copied: another program has changed it", filepath.Join(c.dir, s.name), size, now.Size)
+		return now, nil, fmt.Errorf("%s has %d bytes, and %d of it were copied: another program has changed it", filepath.Join(c.dir, s.name), size, now.Size)
 	}
 	if size == now.Size {
-		return now, nil
+		return now, pieces, nil
 	}
 	f, err := os.Open(filepath.Join(c.dir, s.name))
 	if err != nil {
-		return now, err
+		return now, nil, err
 	}
 	defer f.Close()
 	for now.Size < size {
@@ -220,33 +226,29 @@ func (c *copier) copySegment(ctx context.Context, old *segment, s local) (segmen
 			end, err = firstLineEnd(f, now.Size, size)
 		}
 		if err != nil || end == now.Size {
-			return now, err
+			return now, pieces, err
 		}
-		if end, err = c.copyPiece(ctx, f, now, end); err != nil {
-			return now, err
+		one := piece{segment: now.Name, from: beginning(pieces, now.Size, end), to: end, epoch: c.epoch}
+		if err := c.copyPiece(ctx, f, one); err != nil {
+			return now, nil, err
 		}
 		sum, err := addSum(now.CRC, io.NewSectionReader(f, now.Size, end-now.Size))
 		if err != nil {
-			return now, err
+			return now, nil, err
 		}
-		now.extend(c.epoch, end, sum)
+		pieces = append(slices.DeleteFunc(pieces, func(p piece) bool { return p.from >= one.from }), one)
+		now.extend(one.epoch, one.from, one.to, sum)
 	}
-	return now, nil
+	return now, pieces, nil
 }
 
-// copyPiece copies the bytes of a segment up to end, and returns up to where it has copied them.
-func (c *copier) copyPiece(ctx context.Context, f *os.File, now segment, end int64) (int64, error) {
-	key := c.prefix + pieceName(now.Name, now.Size, c.epoch)
-	_, err := c.bucket.Write(ctx, key, io.NewSectionReader(f, now.Size, end-now.Size), objects.WriteOptions{New: true, Size: end - now.Size})
+// copyPiece makes a piece of a segment.
+func (c *copier) copyPiece(ctx context.Context, f *os.File, p piece) error {
+	_, err := c.bucket.Write(ctx, c.prefix+p.name(), io.NewSectionReader(f, p.from, p.size()), objects.WriteOptions{New: true, Size: p.size()})
 	if errors.Is(err, fs.ErrExist) {
-		// The store has made it and has said that it did not. The segment was shorter then.
-		info, err := c.bucket.Stat(ctx, key)
-		if err == nil && (info.Size == 0 || now.Size+info.Size > end) {
-			err = fmt.Errorf("%s has %d bytes, and this process has not made it so: another one writes to the same copy", key, info.Size)
-		}
-		return now.Size + info.Size, err
+		return nil // this process has made it, in a round that failed later: what has its name has its bytes
 	}
-	return end, err
+	return err
 }
 
 // copyFile copies a file whole, unless the copy has it as it is. text is its content, or nil if
@@ -288,67 +290,6 @@ func (c *copier) copyFile(ctx context.Context, old file, f local, text []byte) (
 		c.long[f.name] = f.info
 	}
 	return now, nil
-}
-
-// sweep removes objects that no commit names: those of processes that were cut off, and of
-// segments and answers that were pruned.
-func (c *copier) sweep(ctx context.Context) error {
-	now, err := c.current()
-	if err != nil {
-		return err
-	}
-	named := make(map[string]bool)
-	for _, f := range now.Files {
-		named[f.Object] = true
-	}
-	kept, err := blobsIn(c.dir)
-	if err != nil {
-		return err
-	}
-	for _, name := range kept {
-		named[blobsFolder+name] = true
-	}
-	for _, folder := range []string{"results-", filesFolder, blobsFolder} {
-		for info, err := range c.bucket.List(ctx, c.prefix+folder) {
-			if err != nil {
-				return err
-			}
-			key := strings.TrimPrefix(info.Key, c.prefix)
-			if named[key] || !c.isStale(now, key) {
-				continue
-			}
-			if err := c.bucket.Remove(ctx, info.Key); err != nil {
-				return err
-			}
-			if name, ok := strings.CutPrefix(key, blobsFolder); ok {
-				delete(c.blobs, name)
-			}
-		}
-	}
-	return nil
-}
-
-// isStale reports whether an object that is not named is one that a copy had, and none of a later
-// epoch: this process may have been held up, and another one works by now.
-func (c *copier) isStale(now *commit, key string) bool {
-	if name, ok := strings.CutPrefix(key, blobsFolder); ok {
-		return c.blobs[name]
-	}
-	if name, ok := strings.CutPrefix(key, filesFolder); ok {
-		round, rest, _ := strings.Cut(name, "/")
-		m := roundName.FindStringSubmatch(round)
-		if m == nil {
-			return false
-		}
-		epoch, err := strconv.ParseInt(m[1], 10, 64)
-		return err == nil && epoch <= c.epoch && isCopied(rest)
-	}
-	name, from, epoch, ok := parsePiece(key)
-	if !ok || epoch > c.epoch {
-		return false
-	}
-	s := now.find(name)
-	return s == nil || !slices.ContainsFunc(s.Parts, func(p part) bool { return p.Epoch == epoch && p.From <= from && from < p.To })
 }
 
 // listBlobs finds the long answers that the copy has.

@@ -1,25 +1,26 @@
 // Package mirror keeps a copy of a state folder in an object store, so that another machine can
 // carry on. The state itself stays in a folder of this machine's disk, the working folder, where
 // the journal and all else is as ever. [Open] takes the lease of the copy, and brings the folder
-// up to date from it. From then on what is new in the folder is copied every 30 seconds, until
-// [Copy.Close].
+// up to date from it. From then on what is new in the folder is copied every 30 seconds, and when a
+// segment of the journal has ended, until [Copy.Close].
 //
 // # The objects
 //
 // They stand below the address that the user has given:
 //
-//	lease/000002-00000017.json                 who works, and what counts: a commit
-//	results-000001.0000052428-000002.jsonl     a piece of a segment: the lines from byte 52428 on
-//	blobs/<sha256>                             long answers, as in the folder
-//	files/000002-00000017/job.json             any other file, as it was at that time
+//	lease/000002-00000017.json                          who works, and what counts: a commit
+//	results-000001.0000052428-0000061440-000002.jsonl   a piece of a segment: its lines between two bytes
+//	blobs/<sha256>                                      long answers, as in the folder
+//	files/000002-00000017/job.json                      any other file, as it was at that time
 //
 // Each object is made once and never changed. A piece holds whole lines, and the number at the
-// end of its name is that of the epoch in which it was made. The pieces of a segment in the order
-// of their names are the segment, so that
+// end of its name is that of the epoch in which it was made.
 //
-//	SELECT * FROM read_json('s3://bucket/run/results-*.jsonl', ignore_errors = true, union_by_name = true)
-//
-// reads a journal in DuckDB.
+// Two steps a minute would make thousands of small pieces a day. So a new piece begins where small
+// ones before it do, and takes them in: a segment always has few, see [beginning]. A piece that was
+// taken in stays for five minutes after the commit that does without it, for machines that are
+// reading. So a program that reads all objects may find lines twice meanwhile, which have the same
+// number seq.
 //
 // # Commits
 //

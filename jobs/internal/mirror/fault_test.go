@@ -231,18 +231,18 @@ func checkNoRest(t *testing.T, store *objecttest.Bucket) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := download{place: p}
-	if err := d.listPieces(t.Context()); err != nil {
+	there, err := p.listPieces(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
 	named := make(map[string]bool)
 	for _, s := range last.Segments {
-		chosen, err := d.choose(s, 0)
+		chosen, err := p.choose(there[s.Name], s, 0)
 		if err != nil {
 			t.Error(err)
 		}
 		for _, o := range chosen {
-			named[o.Key] = true
+			named[p.prefix+o.name()] = true
 		}
 	}
 	for _, f := range last.Files {
@@ -288,7 +288,7 @@ func TestOneFault(t *testing.T) {
 // A machine that was paused in the middle of a call, whichever, and wakes up when another one works,
 // damages nothing, and stops.
 func TestPausedMachineWakesUp(t *testing.T) {
-	const first, last = 4, 35 // the first is after the lease was taken, and the last one at the end
+	const first, last = 4, 37 // the first is after the lease was taken, and the last one at the end
 	ends := 0
 	for pause := first; pause <= last; pause++ {
 		store, _ := objecttest.New()

@@ -175,6 +175,18 @@ func filesIn(dir string) (whole, segments []local, err error) {
 	return whole, segments, nil
 }
 
+// countSegments returns how many segments a folder has. It is 0 if the folder cannot be read, which
+// copying it will tell.
+func countSegments(dir string) (n int) {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if isSegment(e.Name()) {
+			n++
+		}
+	}
+	return n
+}
+
 // blobsIn returns the names of the blobs in a folder.
 func blobsIn(dir string) (names []string, err error) {
 	entries, err := os.ReadDir(filepath.Join(dir, blobsFolder))

@@ -168,7 +168,7 @@ func update(ctx context.Context, disk durable.FS, p place, now *commit, dir stri
 		m = mark{Seen: new(commit)}
 	}
 	d := download{place: p, disk: disk, dir: dir}
-	if err := d.listPieces(ctx); err != nil {
+	if d.pieces, err = d.listPieces(ctx); err != nil {
 		return err
 	}
 	for _, f := range now.Files {
@@ -190,21 +190,26 @@ func update(ctx context.Context, disk durable.FS, p place, now *commit, dir stri
 	return writeMark(disk, dir, &mark{Address: p.address, Seen: now})
 }
 
-// refresh brings what is new of a segment, or all of it.
+// refresh brings what is new of a segment. It brings all of it if what is there is another one, as the
+// sum tells.
 func (d *download) refresh(ctx context.Context, old *segment, now segment) error {
 	path := filepath.Join(d.dir, now.Name)
 	info, err := os.Stat(path)
-	if err != nil || old == nil || info.Size() != old.Size || !equalParts(*old, now) {
+	if err != nil || old == nil || info.Size() != old.Size || old.Size > now.Size {
 		return d.segment(ctx, now)
 	}
-	if old.Size == now.Size {
+	if old.Size == now.Size && old.CRC == now.CRC {
 		return nil
 	}
 	out, err := d.disk.OpenAppend(path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.write(ctx, out, now, old.Size, old.CRC), out.Close())
+	err = errors.Join(d.write(ctx, out, now, old.Size, old.CRC), out.Close())
+	if _, other := errors.AsType[*damage](err); other {
+		return d.segment(ctx, now)
+	}
+	return err
 }
 
 // removeOthers removes what a commit does not name any more.

@@ -16,6 +16,9 @@ import (
 const (
 	// CopyEvery is how often what is new is copied.
 	CopyEvery = 30 * time.Second
+	// lookEvery is how often it is looked whether a segment has ended, which is copied at once: the
+	// journal begins another one only when it has written much.
+	lookEvery = time.Second
 	// patience is how long the last round of a run may take to begin, with a store that is away.
 	patience = time.Minute
 	// lastPatience is how long giving the lease back may take.
@@ -58,7 +61,7 @@ func Open(ctx context.Context, config Config) (*Copy, error) {
 		return nil, fmt.Errorf("the state %s cannot be worked with: %w", p.address, err)
 	}
 	c := &Copy{Config: config, stop: make(chan struct{})}
-	c.copier = &copier{lease: l, home: h, rounds: newTurn(), blobs: make(map[string]bool), long: make(map[string]fs.FileInfo)}
+	c.copier = &copier{lease: l, home: h, rounds: newTurn(), blobs: make(map[string]bool), long: make(map[string]fs.FileInfo), pieces: make(map[string][]piece)}
 	base := l.last
 	c.done.Go(c.keepLease)
 	if err = h.restore(ctx, p, base); err == nil {
@@ -99,8 +102,9 @@ func (c *Copy) keepLease() {
 
 // keepCopying copies what is new until Close.
 func (c *Copy) keepCopying() {
-	tick := time.NewTicker(CopyEvery)
+	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
+	last, begun := time.Now(), countSegments(c.dir)
 	for {
 		select {
 		case <-c.stop:
@@ -109,7 +113,10 @@ func (c *Copy) keepCopying() {
 			return
 		case <-tick.C:
 		}
-		c.tell(c.round(c.ctx, false))
+		if now := countSegments(c.dir); now > begun || time.Since(last) >= CopyEvery {
+			last, begun = time.Now(), now
+			c.tell(c.round(c.ctx, false))
+		}
 	}
 }
 

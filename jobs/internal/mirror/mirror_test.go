@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,6 +31,7 @@ type machine struct {
 	copy    *Copy
 	journal *journal.Journal
 	said    said
+	segment int64 // how long a segment may be; 0 = 4000 bytes
 }
 
 // said is what a Copy has warned of.
@@ -72,7 +74,7 @@ func (m *machine) open() error {
 		return errors.Join(err, lock.Unlock())
 	}
 	m.lock = lock
-	if m.journal, err = journal.Open(journal.Config{Dir: m.dir, FS: disk, SegmentBytes: 4000, BlobBytes: 300}); err != nil {
+	if m.journal, err = journal.Open(journal.Config{Dir: m.dir, FS: disk, SegmentBytes: cmp.Or(m.segment, 4000), BlobBytes: 300}); err != nil {
 		m.t.Fatal(err)
 	}
 	if _, err := m.copy.Import(m.journal); err != nil {

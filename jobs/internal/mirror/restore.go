@@ -149,13 +149,13 @@ type download struct {
 	place
 	disk   durable.FS
 	dir    string
-	beside string                  // a folder that may have the same segments and blobs; empty for none
-	pieces map[string]objects.Info // by name
+	beside string             // a folder that may have the same segments and blobs; empty for none
+	pieces map[string][]piece // by segment
 }
 
 // all brings all files. Of a commit that is not the last one any more, some may be gone.
-func (d *download) all(ctx context.Context, c *commit) error {
-	if err := d.listPieces(ctx); err != nil {
+func (d *download) all(ctx context.Context, c *commit) (err error) {
+	if d.pieces, err = d.listPieces(ctx); err != nil {
 		return err
 	}
 	for _, f := range c.Files {
@@ -174,25 +174,11 @@ func (d *download) all(ctx context.Context, c *commit) error {
 	return nil
 }
 
-// listPieces finds the pieces of all segments.
-func (d *download) listPieces(ctx context.Context) error {
-	d.pieces = make(map[string]objects.Info)
-	for info, err := range d.bucket.List(ctx, d.prefix+"results-") {
-		if err != nil {
-			return err
-		}
-		d.pieces[strings.TrimPrefix(info.Key, d.prefix)] = info
-	}
-	return nil
-}
-
 // file brings a file that was copied whole.
 func (d *download) file(ctx context.Context, f file) error {
 	path := filepath.Join(d.dir, filepath.FromSlash(f.Name))
-	if sum, err := sumOf(path, f.Size); err == nil && sum == f.CRC {
-		if info, err := os.Stat(path); err == nil && info.Size() == f.Size {
-			return nil
-		}
+	if isWhole(path, f.Size, f.CRC) {
+		return nil
 	}
 	if err := d.disk.MkdirAll(filepath.Dir(path)); err != nil {
 		return err
@@ -259,9 +245,14 @@ func hexSum(text []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// segment brings a segment: from the folder beside, if that has the same, or else piece by piece.
+// segment brings a segment, unless it was brought before: from the folder beside, if that has the
+// same, or else piece by piece.
 func (d *download) segment(ctx context.Context, s segment) error {
-	out, err := d.disk.CreateFile(filepath.Join(d.dir, s.Name))
+	path := filepath.Join(d.dir, s.Name)
+	if isWhole(path, s.Size, s.CRC) {
+		return nil
+	}
+	out, err := d.disk.CreateFile(path)
 	if err != nil {
 		return err
 	}
@@ -281,6 +272,16 @@ func (d *download) segment(ctx context.Context, s segment) error {
 	return out.Commit()
 }
 
+// isWhole reports whether a file holds what was copied, and no more.
+func isWhole(path string, size int64, crc uint32) bool {
+	info, err := os.Stat(path)
+	if err != nil || info.Size() != size {
+		return false
+	}
+	sum, err := sumOf(path, size)
+	return err == nil && sum == crc
+}
+
 // appendFile writes the first n bytes of a file.
 func appendFile(to io.Writer, path string, n int64) error {
 	in, err := os.Open(path)
@@ -294,12 +295,12 @@ func appendFile(to io.Writer, path string, n int64) error {
 
 // write writes a segment from a byte on, up to which the sum is known.
 func (d *download) write(ctx context.Context, to io.Writer, s segment, from int64, sum uint32) error {
-	keys, err := d.choose(s, from)
+	list, err := d.choose(d.pieces[s.Name], s, from)
 	if err != nil {
 		return err
 	}
 	at := from
-	for text, err := range d.fetch(ctx, keys) {
+	for text, err := range d.inOrder(ctx, list) {
 		if err != nil {
 			return err
 		}
@@ -315,28 +316,8 @@ func (d *download) write(ctx context.Context, to io.Writer, s segment, from int6
 	return nil
 }
 
-// choose returns the pieces of a segment from a byte on.
-func (d *download) choose(s segment, begin int64) (chosen []objects.Info, err error) {
-	at := begin
-	for _, p := range s.Parts {
-		for at < p.To && at >= p.From {
-			name := pieceName(s.Name, at, p.Epoch)
-			piece, ok := d.pieces[name]
-			if !ok || piece.Size == 0 {
-				return nil, &damage{object: d.address + "/" + name, what: "is not there"}
-			}
-			chosen = append(chosen, piece)
-			at += piece.Size
-		}
-	}
-	if at != s.Size {
-		return nil, &damage{object: d.address, what: fmt.Sprintf("has %d bytes of %s, and %d were copied", at, s.Name, s.Size)}
-	}
-	return chosen, nil
-}
-
-// fetch yields the contents of objects in their order, and fetches some ahead.
-func (d *download) fetch(ctx context.Context, list []objects.Info) func(yield func([]byte, error) bool) {
+// inOrder yields what stretches hold in their order, and fetches some ahead.
+func (d *download) inOrder(ctx context.Context, list []stretch) func(yield func([]byte, error) bool) {
 	type content struct {
 		text []byte
 		err  error
@@ -350,8 +331,8 @@ func (d *download) fetch(ctx context.Context, list []objects.Info) func(yield fu
 			for ; next < len(list) && next < i+ahead; next++ {
 				one := make(chan content, 1)
 				coming = append(coming, one)
-				go func(o objects.Info) {
-					text, err := d.read(ctx, o)
+				go func(s stretch) {
+					text, err := d.fetch(ctx, s)
 					one <- content{text, err}
 				}(list[next])
 			}
@@ -371,19 +352,4 @@ type damage struct {
 
 func (e *damage) Error() string {
 	return fmt.Sprintf("%s %s: bring it back by the store's versioning, or carry on where the working folder is whole; else begin anew with another --state, which asks, and pays for, every row again", e.object, e.what)
-}
-
-// equalParts reports whether a segment that was brought before is the beginning of one that is
-// there now.
-func equalParts(old, now segment) bool {
-	if old.Size > now.Size || len(old.Parts) > len(now.Parts) {
-		return false
-	}
-	for i, p := range old.Parts {
-		q := now.Parts[i]
-		if p.Epoch != q.Epoch || p.From != q.From || p.To > q.To || p.To < q.To && i < len(old.Parts)-1 {
-			return false
-		}
-	}
-	return true
 }
