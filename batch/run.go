@@ -36,6 +36,10 @@ type Config struct {
 	// attempts cost.
 	OnResult func(*Result)
 
+	// OnFed, if not nil, is called once when no request is left to begin: the sequence has
+	// ended, or the run is about to. Calls that are under way, and further attempts, go on.
+	OnFed func()
+
 	// Later, if not nil, takes the rows that need another attempt, each of them with the
 	// outcome of its last one. The request is as it is to be attempted next, and has the
 	// row's History. Rows that have shared a call are handed on one by one, each with its own
@@ -276,6 +280,9 @@ func (r *run) grow(hire func(n int)) {
 // wait.
 func (r *run) feed(requests iter.Seq2[*Request, error]) {
 	defer r.countOff()
+	if r.OnFed != nil {
+		defer r.OnFed()
+	}
 	defer r.judge.fed.Store(true)
 	for req, err := range requests {
 		if err != nil {

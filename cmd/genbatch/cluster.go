@@ -195,7 +195,7 @@ func workCommand(con *console) *cli.Command {
 		Usage:    "work on jobs that genbatch serve serves, until there is none left",
 		Category: commandsRun,
 		Description: "Asks the rows of one shard after the other, of any job that the NATS servers have. It can start\n" +
-			"and end at any time: Ctrl-C hands its shard back, and that of a worker that is killed is taken\n" +
+			"and end at any time: Ctrl-C hands its shards back, and those of a worker that is killed are taken\n" +
 			"over within seconds. Answers wait in the spool until the process that serves has them on its\n" +
 			"disk; what a killed worker has left there is sent by the next one that starts with it. The API\n" +
 			"key is that of this machine: keys are never sent to workers.\n\n" +
@@ -204,7 +204,7 @@ func workCommand(con *console) *cli.Command {
 			"# Wait for the next job, on a machine that always works; its disk keeps the spool\n" +
 			"genbatch work --nats nats://first:4222 --stay --spool /var/lib/genbatch",
 		Flags: append(natsFlags("`URL` of the NATS servers, with commas between"),
-			&cli.IntFlag{Name: "concurrency", Category: groupCluster, Usage: "most calls in flight (default: as the job says)", Base: 10},
+			&cli.IntFlag{Name: "concurrency", Category: groupCluster, Usage: "most calls in flight, in all shards together (default: as the job says)", Base: 10},
 			&cli.StringFlag{Name: "spool", Category: groupCluster, Usage: "`DIR` in which answers wait to be collected (default: in the user's folder for state)", EnvVars: env("spool")},
 			&cli.BoolFlag{Name: "stay", Category: groupCluster, Usage: "wait for the next job when there is none left"},
 			&cli.StringFlag{Name: "log-level", Category: groupTalk, Value: "info", Usage: "least `LEVEL` of messages to show: debug, info, warn or error", EnvVars: env("log-level")},
@@ -242,7 +242,7 @@ func workOnJobs(c *cli.Context, con *console) error {
 	if spool, err = filepath.Abs(spool); err != nil {
 		return err
 	}
-	ctx, stop := con.untilSignalSaying(c.Context, "the shard is handed back; calls under way have 30 s to finish")
+	ctx, stop := con.untilSignalSaying(c.Context, "what it has in hand is handed back; calls under way have 30 s to finish")
 	defer stop()
 	return cluster.Work(ctx, cluster.WorkConfig{
 		URL: c.String("nats"), Creds: c.String("nats-creds"), Token: token, Spool: spool,

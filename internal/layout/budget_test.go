@@ -109,6 +109,7 @@ var starts = map[string]exception{
 	"cmd/genbatch/console.go":                          {1, "a message at a signal: say waits a moment for it, since nobody may read stderr any more, and the process is about to end"},
 	"cmd/genbatch/app.go":                              {1, "waits for signals until the command has ended; it touches nothing that is closed after"},
 	"jobs/cluster/worker.go":                           {5, "what renews the claim, what watches the job and what sends: attempt and run end them and wait; the timer only cancels a context"},
+	"jobs/cluster/desk.go":                             {1, "an attempt at a shard for each that is claimed: work waits for all, however it ends"},
 	"jobs/cluster/serve.go":                            {1, "the collector: collect ends it and waits"},
 	"jobs/cluster/internal/bus/bus.go":                 {1, "measures the servers' clock: Bus.Close ends it and waits"},
 	"jobs/cluster/internal/clustertest/clustertest.go": {2, "the proxy's connections: its cleanup closes them and waits"},

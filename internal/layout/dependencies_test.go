@@ -21,7 +21,7 @@ var dependencies = map[string][]string{
 	"github.com/urfave/cli/v2":          {"cmd/genbatch", "cmd/genbatch/internal/args", "cmd/genbatch/internal/complete", "cmd/genbatch/internal/manual"},
 	"github.com/rivo/uniseg":            {"internal/terminal/width.go"},
 	"golang.org/x/oauth2":               {"batch/gemini", "objects/gcs"},
-	"golang.org/x/sync":                 {"batch/run.go"},
+	"golang.org/x/sync":                 {"batch/run.go", "jobs/cluster"},
 	"golang.org/x/term":                 {"internal/terminal/writer.go"},
 	"golang.org/x/text":                 {"internal/textfile", "jobs/eval", "jobs/spec", "jobs/internal/prompt"},
 	"golang.org/x/time":                 {"jobs/internal/critic/critic.go"},

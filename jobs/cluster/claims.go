@@ -40,11 +40,11 @@ type board struct {
 	job   string
 	lease time.Duration
 
-	seen map[int]sighting // of claims that are held, by shard
+	seen map[int]sighting // of shards that are not done
 	last time.Time        // when the board was looked at
 }
 
-// A sighting is since when a claim was seen as it is.
+// A sighting is since when a shard was seen with the claim that it has, or without one.
 type sighting struct {
 	revision uint64
 	since    time.Time
@@ -80,36 +80,46 @@ func (b *board) entries(ctx context.Context) (map[int]entry, error) {
 	return entries, nil
 }
 
-// look looks at the claims, and returns them and the shards that may be claimed now. One that
-// is held may be if it was not renewed for a lease, during which this process could see it all
-// the time: while the servers are away, nobody can renew a claim.
-func (b *board) look(ctx context.Context, count int) (entries map[int]entry, open []int, err error) {
+// look looks at the claims, and returns them and the shards that may be claimed now, and could
+// be for so long.
+func (b *board) look(ctx context.Context, count int, patience time.Duration) (entries map[int]entry, open []int, err error) {
 	entries, err = b.entries(ctx)
-	now := time.Now()
-	if err != nil || now.Sub(b.last) > b.lease/2 {
+	if err != nil {
+		clear(b.seen)
+		return nil, nil, err
+	}
+	open = b.ripe(time.Now(), entries, count, patience)
+	rand.Shuffle(len(open), func(i, j int) { open[i], open[j] = open[j], open[i] })
+	return entries, open, nil
+}
+
+// ripe returns the shards that may be claimed now, and could be for so long while this process
+// saw it all the time. One that is held may be if it was not renewed for a lease before that:
+// while the servers are away, nobody can renew a claim.
+func (b *board) ripe(now time.Time, entries map[int]entry, count int, patience time.Duration) (open []int) {
+	if now.Sub(b.last) > b.lease/2 {
 		clear(b.seen)
 	}
 	b.last = now
-	if err != nil {
-		return nil, nil, err
-	}
 	for shard := 1; shard <= count; shard++ {
 		e := entries[shard]
-		switch e.State {
-		case done:
-		case held:
-			s, ok := b.seen[shard]
-			if !ok || s.revision != e.revision {
-				b.seen[shard] = sighting{e.revision, now}
-			} else if now.Sub(s.since) >= b.lease {
-				open = append(open, shard)
-			}
-		default:
+		if e.State == done {
+			continue
+		}
+		s, ok := b.seen[shard]
+		if !ok || s.revision != e.revision {
+			s = sighting{e.revision, now}
+			b.seen[shard] = s
+		}
+		least := patience
+		if e.State == held {
+			least += b.lease
+		}
+		if now.Sub(s.since) >= least {
 			open = append(open, shard)
 		}
 	}
-	rand.Shuffle(len(open), func(i, j int) { open[i], open[j] = open[j], open[i] })
-	return entries, open, nil
+	return open
 }
 
 // A hold is a claim that this process has.

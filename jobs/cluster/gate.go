@@ -5,20 +5,21 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/genbatch/genbatch/batch"
 )
 
-// A gate is the limiter around all others of a worker. It lets a call through only while the
-// worker's claim holds, and only while few answers are on their way to the servers: what a
+// A gate is the limiter around all others of an attempt. It lets a call through only while the
+// claim holds, and only while few answers of the worker are on their way to the servers: what a
 // crash costs is what is in flight, and an answer is in flight until it can be collected.
 type gate struct {
 	batch.Limiter
-	hold *hold
-	most int // rows between Acquire and published
+	hold  *hold
+	calls *semaphore.Weighted // slots, which all shards of the worker share
 
-	mu    sync.Mutex
-	rows  map[rowKey]bool
-	freed chan struct{} // closed when rows has become smaller; nil: nobody waits
+	mu   sync.Mutex
+	rows map[rowKey]bool // between Acquire and published; each has a slot
 }
 
 // A rowKey tells the rows of a shard apart.
@@ -33,16 +34,8 @@ const claimWait = 50 * time.Millisecond
 // Acquire implements [batch.Limiter].
 func (g *gate) Acquire(ctx context.Context, r *batch.Request) error {
 	key := rowKey{r.Fingerprint, r.Occurrence}
-	for {
-		freed := g.enter(key)
-		if freed == nil {
-			break
-		}
-		select {
-		case <-freed:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	if err := g.enter(ctx, key); err != nil {
+		return err
 	}
 	for {
 		err := g.Limiter.Acquire(ctx, r)
@@ -64,31 +57,43 @@ func (g *gate) Acquire(ctx context.Context, r *batch.Request) error {
 	}
 }
 
-// enter counts a row, unless too many are under way: then it returns what to wait for.
-func (g *gate) enter(key rowKey) (freed <-chan struct{}) {
+// enter waits for a slot, unless the row has one. Who came first is served first, whatever the
+// shard.
+func (g *gate) enter(ctx context.Context, key rowKey) error {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.rows[key] || len(g.rows) < g.most {
-		g.rows[key] = true
+	has := g.rows[key]
+	g.mu.Unlock()
+	if has {
 		return nil
 	}
-	if g.freed == nil {
-		g.freed = make(chan struct{})
+	if err := g.calls.Acquire(ctx, 1); err != nil {
+		return err
 	}
-	return g.freed
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.rows[key] = true
+	return nil
 }
 
-// leave ends the counting of rows.
+// leave gives the slots of rows back.
 func (g *gate) leave(keys ...rowKey) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, key := range keys {
-		delete(g.rows, key)
+		if g.rows[key] {
+			delete(g.rows, key)
+			g.calls.Release(1)
+		}
 	}
-	if g.freed != nil && len(g.rows) < g.most {
-		close(g.freed)
-		g.freed = nil
-	}
+}
+
+// empty gives all slots back, once no row is being asked: those of answers that could not be
+// sent, too. They are in the spool.
+func (g *gate) empty() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.calls.Release(int64(len(g.rows)))
+	clear(g.rows)
 }
 
 // Release implements [batch.Limiter]. A row that was answered is on its way from now on. The key

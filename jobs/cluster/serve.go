@@ -334,7 +334,7 @@ func (h *host) await(ctx context.Context, broke <-chan error) (*jobRecord, error
 		var entries map[int]entry
 		var idle []int
 		if err == nil {
-			entries, idle, err = b.look(ctx, h.kept.Count)
+			entries, idle, err = b.look(ctx, h.kept.Count, 0)
 		}
 		if err == nil {
 			p := h.progress(entries)

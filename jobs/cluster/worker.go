@@ -48,12 +48,11 @@ type worker struct {
 	WorkConfig
 	bus  *bus.Bus
 	name string
-
-	left map[string]bool // jobs that this worker cannot work on
+	desk *desk
 }
 
-// Work claims shards of jobs and asks their rows, one shard at a time, until no job is left or
-// ctx ends. Before that it sends what earlier workers have left in the spool. The error is
+// Work claims shards of jobs and asks their rows until no job is left or ctx ends. While the last
+// calls of one shard are under way, it begins with the next. Before that it sends what earlier workers have left in the spool. The error is
 // [batch.ErrInterrupted] if ctx ended, and else says what this worker cannot do: others can go
 // on.
 func Work(ctx context.Context, c WorkConfig) error {
@@ -64,7 +63,7 @@ func Work(ctx context.Context, c WorkConfig) error {
 	if err != nil {
 		host = "unknown"
 	}
-	w := &worker{WorkConfig: c, name: fmt.Sprintf("%s/%d", host, os.Getpid()), left: make(map[string]bool)}
+	w := &worker{WorkConfig: c, name: fmt.Sprintf("%s/%d", host, os.Getpid()), desk: newDesk()}
 	if w.bus, err = bus.Connect(bus.Config{URL: c.URL, Creds: c.Creds, Token: c.Token, Fixed: c.Fixed, Name: "genbatch work " + w.name, Log: c.Log}); err != nil {
 		return err
 	}
@@ -81,38 +80,6 @@ func Work(ctx context.Context, c WorkConfig) error {
 	return w.work(ctx)
 }
 
-// work claims one shard after the other.
-func (w *worker) work(ctx context.Context) error {
-	boards := make(map[string]*board)
-	worked := false
-	for {
-		ids, err := w.jobs(ctx)
-		if err == nil && len(ids) == 0 && worked && !w.Stay {
-			return nil
-		}
-		var h *hold
-		var j *jobRecord
-		for _, id := range ids {
-			if h, j = w.claim(ctx, boards, id); h != nil {
-				break
-			}
-			worked = true
-		}
-		if h != nil {
-			worked = true
-			if err := w.attempt(ctx, h, j); err != nil {
-				return err
-			}
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", batch.ErrInterrupted, context.Cause(ctx))
-		case <-time.After(lookEvery):
-		}
-	}
-}
-
 // jobs returns the jobs that are open.
 func (w *worker) jobs(ctx context.Context) (ids []string, err error) {
 	list, err := w.bus.Jobs.List(ctx, "*")
@@ -121,15 +88,15 @@ func (w *worker) jobs(ctx context.Context) (ids []string, err error) {
 	}
 	for _, r := range list {
 		var j jobRecord
-		if json.Unmarshal(r.Value, &j) == nil && j.State == open && !w.left[r.Key] {
+		if json.Unmarshal(r.Value, &j) == nil && j.State == open {
 			ids = append(ids, r.Key)
 		}
 	}
 	return ids, nil
 }
 
-// claim claims a shard of a job, if one is open. It returns nil if none is.
-func (w *worker) claim(ctx context.Context, boards map[string]*board, id string) (*hold, *jobRecord) {
+// claim claims a shard of a job, if one was open for so long. It returns nil if none was.
+func (w *worker) claim(ctx context.Context, boards map[string]*board, id string, patience time.Duration) (*hold, *jobRecord) {
 	j, _, err := loadJob(ctx, w.bus, id)
 	if err != nil || j == nil || j.State != open {
 		return nil, nil
@@ -140,7 +107,7 @@ func (w *worker) claim(ctx context.Context, boards map[string]*board, id string)
 		boards[id] = b
 		sameVersion(j, w.Log)
 	}
-	entries, shards, err := b.look(ctx, j.Count)
+	entries, shards, err := b.look(ctx, j.Count, patience)
 	if err != nil {
 		return nil, nil
 	}
@@ -159,8 +126,9 @@ func (w *worker) claim(ctx context.Context, boards map[string]*board, id string)
 	return nil, nil
 }
 
-// attempt asks the rows of a shard, and says what became of it. The error ends the worker.
-func (w *worker) attempt(ctx context.Context, h *hold, j *jobRecord) error {
+// attempt asks the rows of a shard, and says what became of it. What this worker cannot do ends the
+// worker: others may be able to.
+func (w *worker) attempt(ctx context.Context, h *hold, j *jobRecord) {
 	id := h.board.job
 	name := fmt.Sprintf("%s: shard %d of %d", j.Name, h.shard, j.Count)
 	var beside sync.WaitGroup
@@ -179,17 +147,30 @@ func (w *worker) attempt(ctx context.Context, h *hold, j *jobRecord) error {
 	}
 	leaving, left := context.WithTimeout(context.WithoutCancel(ctx), leavingTime)
 	defer left()
-	code := stopCode(err)
-	if code > 0 && context.Cause(run) == nil {
+	var failed error // of this worker alone
+	switch code := stopCode(err); {
+	case err == nil, context.Cause(run) != nil: // the worker is to leave, the job has ended, or another worker has the shard
+	case code > 0: // before this worker or another one begins with rows that are not to be asked
 		if err := stopJob(leaving, w.bus, id, code, err.Error()); err != nil {
 			w.Log.Warn(fmt.Sprintf("%s: the job cannot be stopped: %v", name, err))
 		}
+	case errors.Is(err, context.Canceled), errors.Is(err, batch.ErrInterrupted):
+	default:
+		failed = fmt.Errorf("%s was handed back: %w", name, err)
+	}
+	if more := a.end(failed); more && failed != nil {
+		w.Log.Warn(fmt.Sprintf("%v; this worker claims no other, and ends with those that it has", failed))
 	}
 	settling := leaving
 	if err == nil { // the shard is finished once it is collected, however long that takes
 		settling = run
 	}
 	settled := a.settle(settling)
+	if err == nil {
+		late, left := context.WithTimeout(context.WithoutCancel(ctx), leavingTime)
+		defer left()
+		leaving = late
+	}
 	if settled != nil {
 		w.Log.Warn(fmt.Sprintf("%s: not all of it was collected yet; what is left is sent when a worker starts again with the spool %s", name, w.Spool))
 	}
@@ -210,23 +191,6 @@ func (w *worker) attempt(ctx context.Context, h *hold, j *jobRecord) error {
 	case state == done:
 		w.Log.Info(fmt.Sprintf("%s: done, %d asked", name, a.rows))
 	}
-	if ctx.Err() != nil {
-		return fmt.Errorf("%w: %w", batch.ErrInterrupted, context.Cause(ctx))
-	}
-	if context.Cause(run) != nil || code > 0 {
-		return nil // the job has ended, or another worker has the shard
-	}
-	return w.failed(name, id, err)
-}
-
-// failed says what a worker's failure at a shard means. Others may be able to do what this one
-// cannot.
-func (w *worker) failed(name, id string, err error) error {
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, batch.ErrInterrupted) {
-		return nil
-	}
-	w.left[id] = true
-	return fmt.Errorf("%s was handed back: %w", name, err)
 }
 
 var (
@@ -299,6 +263,8 @@ type attempt struct {
 
 	spool     *spool
 	publisher *publisher
+	gate      *gate     // nil until rows are asked
+	fed       sync.Once // tells the desk
 	rows      int64
 }
 
@@ -391,11 +357,25 @@ func (a *attempt) around(c batch.Config) batch.Config {
 	if most == 0 {
 		most = quota.DefaultConcurrency
 	}
-	g := &gate{Limiter: c.Limiter, hold: a.hold, most: most, rows: make(map[rowKey]bool)}
-	a.publisher.tell(g.published)
-	c.Limiter = g
+	if a.gate != nil {
+		a.gate.empty()
+	}
+	a.gate = &gate{Limiter: c.Limiter, hold: a.hold, calls: a.worker.desk.slots(most), rows: make(map[rowKey]bool)}
+	a.publisher.tell(a.gate.published)
+	c.Limiter = a.gate
 	c.Sink = sink{c.Sink, a.publisher}
+	c.OnFed = func() { a.fed.Do(a.worker.desk.fed) }
 	return c
+}
+
+// end leaves the slots to other shards once no row is being asked. An error says why this worker
+// cannot ask the rows; more is as desk.asked returns it.
+func (a *attempt) end(failed error) (more bool) {
+	if a.gate != nil {
+		a.gate.empty()
+	}
+	a.fed.Do(a.worker.desk.fed)
+	return a.worker.desk.asked(failed)
 }
 
 // A sink hands on what is safe in the spool.
