@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,19 +38,11 @@ type board struct {
 	keys  *bus.Keys
 	job   string
 	lease time.Duration
-
-	seen map[int]sighting // of shards that are not done
-	last time.Time        // when the board was looked at
-}
-
-// A sighting is since when a shard was seen with the claim that it has, or without one.
-type sighting struct {
-	revision uint64
-	since    time.Time
+	sightings
 }
 
 func newBoard(keys *bus.Keys, job string, lease time.Duration) *board {
-	return &board{keys: keys, job: job, lease: lease, seen: make(map[int]sighting)}
+	return &board{keys: keys, job: job, lease: lease, sightings: sightings{gap: lease / 2}}
 }
 
 func (b *board) key(shard int) string { return b.job + "." + strconv.Itoa(shard) }
@@ -71,56 +62,95 @@ func (b *board) entries(ctx context.Context) (map[int]entry, error) {
 	entries := make(map[int]entry, len(list))
 	for _, r := range list {
 		shard, err := strconv.Atoi(strings.TrimPrefix(r.Key, b.job+"."))
-		var c claim
-		if err != nil || json.Unmarshal(r.Value, &c) != nil {
-			return nil, fmt.Errorf("the claim %s cannot be read", r.Key)
+		if err != nil {
+			return nil, fmt.Errorf("%s is no claim", r.Key)
 		}
-		entries[shard] = entry{c, r.Revision}
+		if entries[shard], err = parseEntry(r); err != nil {
+			return nil, err
+		}
 	}
 	return entries, nil
 }
 
-// look looks at the claims, and returns them and the shards that may be claimed now, and could
-// be for so long.
-func (b *board) look(ctx context.Context, count int, patience time.Duration) (entries map[int]entry, open []int, err error) {
-	entries, err = b.entries(ctx)
-	if err != nil {
-		clear(b.seen)
-		return nil, nil, err
+// entry returns the claim of a shard.
+func (b *board) entry(ctx context.Context, shard int) (entry, error) {
+	r, err := b.keys.Get(ctx, b.key(shard))
+	if err != nil || r.Revision == 0 {
+		return entry{}, err
 	}
-	open = b.ripe(time.Now(), entries, count, patience)
-	rand.Shuffle(len(open), func(i, j int) { open[i], open[j] = open[j], open[i] })
-	return entries, open, nil
+	return parseEntry(r)
 }
 
-// ripe returns the shards that may be claimed now, and could be for so long while this process
-// saw it all the time. One that is held may be if it was not renewed for a lease before that:
-// while the servers are away, nobody can renew a claim.
-func (b *board) ripe(now time.Time, entries map[int]entry, count int, patience time.Duration) (open []int) {
-	if now.Sub(b.last) > b.lease/2 {
-		clear(b.seen)
+func parseEntry(r bus.Record) (e entry, err error) {
+	e.revision = r.Revision
+	if json.Unmarshal(r.Value, &e.claim) != nil {
+		return e, fmt.Errorf("the claim %s cannot be read", r.Key)
 	}
-	b.last = now
+	return e, nil
+}
+
+// look looks at the claims, and returns them and the shards that may be claimed now, with the
+// revisions of their claims.
+func (b *board) look(ctx context.Context, count int) (entries map[int]entry, open map[int]uint64, err error) {
+	entries, err = b.entries(ctx)
+	if err != nil {
+		b.forget()
+		return nil, nil, err
+	}
+	return entries, b.open(time.Now(), entries, count), nil
+}
+
+// open returns the shards that may be claimed now. One that is held may be if it was not renewed
+// for a lease, during which this process could see it all the time: while the servers are away,
+// nobody can renew a claim.
+func (b *board) open(now time.Time, entries map[int]entry, count int) map[int]uint64 {
+	revisions := make(map[int]uint64, count)
 	for shard := 1; shard <= count; shard++ {
-		e := entries[shard]
-		if e.State == done {
-			continue
+		if e := entries[shard]; e.State != done {
+			revisions[shard] = e.revision
 		}
-		s, ok := b.seen[shard]
-		if !ok || s.revision != e.revision {
-			s = sighting{e.revision, now}
-			b.seen[shard] = s
-		}
-		least := patience
-		if e.State == held {
-			least += b.lease
-		}
-		if now.Sub(s.since) >= least {
-			open = append(open, shard)
+	}
+	open := make(map[int]uint64)
+	for shard, age := range b.ages(now, revisions) {
+		if entries[shard].State != held || age >= b.lease {
+			open[shard] = revisions[shard]
 		}
 	}
 	return open
 }
+
+// sightings are since when shards were seen with the claims that they have, or without one.
+type sightings struct {
+	gap  time.Duration // between two looks after which a claim may have been renewed unseen, as it was before; 0 = none
+	seen map[int]sighting
+	last time.Time
+}
+
+type sighting struct {
+	revision uint64
+	since    time.Time
+}
+
+// ages returns for how long shards were seen as they are, all the time.
+func (s *sightings) ages(now time.Time, revisions map[int]uint64) map[int]time.Duration {
+	if s.gap > 0 && now.Sub(s.last) > s.gap {
+		s.forget()
+	}
+	before := s.seen
+	s.last, s.seen = now, make(map[int]sighting, len(revisions))
+	ages := make(map[int]time.Duration, len(revisions))
+	for shard, revision := range revisions {
+		is := sighting{revision, now}
+		if was, ok := before[shard]; ok && was.revision == revision {
+			is = was
+		}
+		s.seen[shard] = is
+		ages[shard] = now.Sub(is.since)
+	}
+	return ages
+}
+
+func (s *sightings) forget() { s.seen = nil }
 
 // A hold is a claim that this process has.
 type hold struct {

@@ -130,7 +130,6 @@ func (d *desk) failure() error {
 // work claims shards, each as soon as there is room for it. When one cannot be asked, it claims
 // no other, and returns once those in hand have ended.
 func (w *worker) work(ctx context.Context) error {
-	boards := make(map[string]*board)
 	worked := false
 	var attempts sync.WaitGroup
 	defer attempts.Wait()
@@ -140,7 +139,7 @@ func (w *worker) work(ctx context.Context) error {
 			return err
 		}
 		if room := w.desk.room(); !room.none && ctx.Err() == nil {
-			h, j, ids, err := w.find(ctx, boards, room)
+			h, j, ids, err := w.find(ctx, room)
 			if err == nil && len(ids) == 0 && worked && !w.Stay {
 				attempts.Wait() // they end, since their job has
 				return w.desk.failure()
@@ -165,13 +164,13 @@ func (w *worker) work(ctx context.Context) error {
 }
 
 // find claims a shard, if one is open, and returns the jobs that are.
-func (w *worker) find(ctx context.Context, boards map[string]*board, room room) (h *hold, j *jobRecord, ids []string, err error) {
+func (w *worker) find(ctx context.Context, room room) (h *hold, j *jobRecord, ids []string, err error) {
 	ids, err = w.jobs(ctx)
 	for _, id := range ids {
 		if room.job != "" && room.job != id {
 			continue
 		}
-		if h, j = w.claim(ctx, boards, id, room.patience); h != nil {
+		if h, j = w.claim(ctx, id, room.patience); h != nil {
 			break
 		}
 	}

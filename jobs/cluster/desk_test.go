@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -66,7 +67,7 @@ func TestRoom(t *testing.T) {
 // without calls under way, and by one that has some.
 func TestRipe(t *testing.T) {
 	const lease = 8 * time.Second
-	b := newBoard(nil, "j", lease)
+	b, worker := newBoard(nil, "j", lease), new(sightings)
 	begin := time.Now()
 	for _, step := range []struct {
 		at           time.Duration
@@ -82,11 +83,17 @@ func TestRipe(t *testing.T) {
 		{8 * time.Second, map[int]entry{1: {claim{State: held}, 1}, 2: {claim{State: held}, 9}}, []int{1, 3, 4}, []int{3, 4}},
 		{8*time.Second + giveWay, map[int]entry{1: {claim{State: held}, 1}, 2: {claim{State: held}, 9}}, []int{1, 3, 4}, []int{1, 3, 4}},
 		// Too long a while after that: who held a shard may have been cut off as this process was.
-		{13 * time.Second, map[int]entry{1: {claim{State: held}, 1}, 2: {claim{State: held}, 9}}, []int{3, 4}, nil},
+		{13 * time.Second, map[int]entry{1: {claim{State: held}, 1}, 2: {claim{State: held}, 9}}, []int{3, 4}, []int{3, 4}},
 	} {
 		now := begin.Add(step.at)
-		idle, beside := b.ripe(now, step.entries, 4, 0), b.ripe(now, step.entries, 4, giveWay)
-		slices.Sort(idle)
+		open := b.open(now, step.entries, 4)
+		idle := slices.Sorted(maps.Keys(open))
+		var beside []int
+		for shard, age := range worker.ages(now, open) {
+			if age >= giveWay {
+				beside = append(beside, shard)
+			}
+		}
 		slices.Sort(beside)
 		if !slices.Equal(idle, step.idle) || !slices.Equal(beside, step.beside) {
 			t.Errorf("after %v: %v and %v may be claimed, want %v and %v", step.at, idle, beside, step.idle, step.beside)

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -324,6 +323,7 @@ func (h *host) fillPurse(ctx context.Context) error {
 // await waits until all shards are done, or the job is stopped and no worker is at it.
 func (h *host) await(ctx context.Context, broke <-chan error) (*jobRecord, error) {
 	b := newBoard(h.bus.Claims, h.kept.Job, h.Lease)
+	offers := &offerer{keys: h.bus.Jobs, job: h.kept.Job}
 	for {
 		select {
 		case err := <-broke:
@@ -332,9 +332,9 @@ func (h *host) await(ctx context.Context, broke <-chan error) (*jobRecord, error
 		}
 		j, _, err := loadJob(ctx, h.bus, h.kept.Job)
 		var entries map[int]entry
-		var idle []int
+		var idle map[int]uint64
 		if err == nil {
-			entries, idle, err = b.look(ctx, h.kept.Count, 0)
+			entries, idle, err = b.look(ctx, h.kept.Count)
 		}
 		if err == nil {
 			p := h.progress(entries)
@@ -342,6 +342,9 @@ func (h *host) await(ctx context.Context, broke <-chan error) (*jobRecord, error
 				h.Progress(p)
 			}
 			h.forfeit(ctx, entries, idle)
+			if err := offers.write(ctx, idle); err != nil {
+				h.log.Debug(err.Error())
+			}
 			switch {
 			case j == nil:
 				return nil, errors.New("the record of the job is gone from the NATS servers: serve it again")
@@ -373,13 +376,13 @@ func (h *host) progress(entries map[int]entry) Progress {
 // forfeit counts as spent what workers hold that have not been at work for a while. A worker whose
 // claim has run out is not, also if nobody has taken its shard over: others may be waiting for the
 // money that it holds.
-func (h *host) forfeit(ctx context.Context, entries map[int]entry, idle []int) {
+func (h *host) forfeit(ctx context.Context, entries map[int]entry, idle map[int]uint64) {
 	if h.spec.MaxCost == "" {
 		return
 	}
 	working := make(map[string]bool)
 	for shard, e := range entries {
-		if e.State == held && !slices.Contains(idle, shard) {
+		if _, silent := idle[shard]; e.State == held && !silent {
 			working[e.Attempt] = true
 		}
 	}
@@ -394,12 +397,9 @@ func (h *host) forfeit(ctx context.Context, entries map[int]entry, idle []int) {
 func (h *host) clear(results *bus.Results) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	errs := []error{h.bus.Jobs.Delete(ctx, h.kept.Job), results.Remove(ctx), h.bus.Ledger.Delete(ctx, "purse."+h.kept.Job)}
-	b := newBoard(h.bus.Claims, h.kept.Job, h.Lease)
-	for shard := 1; shard <= h.kept.Count; shard++ {
-		errs = append(errs, h.bus.Claims.Delete(ctx, b.key(shard)))
-	}
-	if err := errors.Join(errs...); err != nil {
+	id := h.kept.Job
+	if err := errors.Join(h.bus.Jobs.Delete(ctx, id), results.Remove(ctx), h.bus.Ledger.Delete(ctx, "purse."+id),
+		h.bus.Claims.Delete(ctx, id+".*"), h.bus.Jobs.Delete(ctx, offerKey(id))); err != nil {
 		h.log.Warn(fmt.Sprintf("the NATS servers keep something of the job: %v", err))
 	}
 }

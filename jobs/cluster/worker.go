@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nuid"
-
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/internal/version"
@@ -49,6 +47,10 @@ type worker struct {
 	bus  *bus.Bus
 	name string
 	desk *desk
+
+	ids    []string // of the jobs that were open
+	looked time.Time
+	seen   map[string]*sightings // of their shards
 }
 
 // Work claims shards of jobs and asks their rows until no job is left or ctx ends. While the last
@@ -63,7 +65,7 @@ func Work(ctx context.Context, c WorkConfig) error {
 	if err != nil {
 		host = "unknown"
 	}
-	w := &worker{WorkConfig: c, name: fmt.Sprintf("%s/%d", host, os.Getpid()), desk: newDesk()}
+	w := &worker{WorkConfig: c, name: fmt.Sprintf("%s/%d", host, os.Getpid()), desk: newDesk(), seen: make(map[string]*sightings)}
 	if w.bus, err = bus.Connect(bus.Config{URL: c.URL, Creds: c.Creds, Token: c.Token, Fixed: c.Fixed, Name: "genbatch work " + w.name, Log: c.Log}); err != nil {
 		return err
 	}
@@ -80,50 +82,23 @@ func Work(ctx context.Context, c WorkConfig) error {
 	return w.work(ctx)
 }
 
-// jobs returns the jobs that are open.
-func (w *worker) jobs(ctx context.Context) (ids []string, err error) {
+// jobs returns the jobs that are open. They are looked up once a second.
+func (w *worker) jobs(ctx context.Context) ([]string, error) {
+	if time.Since(w.looked) < jobEvery {
+		return w.ids, nil
+	}
 	list, err := w.bus.Jobs.List(ctx, "*")
 	if err != nil {
 		return nil, err
 	}
+	w.ids, w.looked = nil, time.Now()
 	for _, r := range list {
 		var j jobRecord
 		if json.Unmarshal(r.Value, &j) == nil && j.State == open {
-			ids = append(ids, r.Key)
+			w.ids = append(w.ids, r.Key)
 		}
 	}
-	return ids, nil
-}
-
-// claim claims a shard of a job, if one was open for so long. It returns nil if none was.
-func (w *worker) claim(ctx context.Context, boards map[string]*board, id string, patience time.Duration) (*hold, *jobRecord) {
-	j, _, err := loadJob(ctx, w.bus, id)
-	if err != nil || j == nil || j.State != open {
-		return nil, nil
-	}
-	b := boards[id]
-	if b == nil {
-		b = newBoard(w.bus.Claims, id, j.Lease)
-		boards[id] = b
-		sameVersion(j, w.Log)
-	}
-	entries, shards, err := b.look(ctx, j.Count, patience)
-	if err != nil {
-		return nil, nil
-	}
-	for _, shard := range shards {
-		h, err := b.take(ctx, shard, entries[shard].revision, nuid.Next(), w.name)
-		if err != nil {
-			return nil, nil
-		}
-		if h != nil {
-			if e := entries[shard]; e.State == held {
-				w.Log.Warn(fmt.Sprintf("%s: took over shard %d of %d from %s, which is silent", j.Name, shard, j.Count, e.Worker))
-			}
-			return h, j
-		}
-	}
-	return nil, nil
+	return w.ids, nil
 }
 
 // attempt asks the rows of a shard, and says what became of it. What this worker cannot do ends the

@@ -98,15 +98,15 @@ func conflict(err error) bool {
 	return errors.Is(err, jetstream.ErrKeyExists) || errors.Is(err, jetstream.ErrKeyRevisionMismatch)
 }
 
-// Delete removes a record, whatever its revision.
-func (k *Keys) Delete(ctx context.Context, key string) error {
+// Delete removes the records whose keys match a pattern, as in List, whatever their revisions.
+func (k *Keys) Delete(ctx context.Context, pattern string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	kv, err := k.open(ctx)
-	if err != nil {
-		return err
+	stream, err := k.bus.js.Stream(ctx, "KV_"+k.name)
+	if err == nil {
+		err = stream.Purge(ctx, jetstream.WithPurgeSubject("$KV."+k.name+"."+pattern))
 	}
-	if err := kv.Purge(ctx, key); err != nil {
+	if err != nil {
 		return away(err)
 	}
 	return nil
