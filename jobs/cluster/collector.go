@@ -364,7 +364,7 @@ func (c *collector) confirm(text []byte) []byte {
 	if s := c.shelfs[q.Shard]; s != nil {
 		a.Has = s.has[q.Attempt]
 	}
-	a.Stream, a.Sequence = c.stream, c.at
+	a.Stream, a.Sequence = c.stream, c.read
 	c.mu.Unlock()
 	if a.Stream == "" && a.Error == "" {
 		a.Error = "the stream is not there yet"

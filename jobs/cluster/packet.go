@@ -102,18 +102,27 @@ type group struct {
 	shard       int
 	attempt     string
 	first, last int64
+	again       string // tells apart what is sent another time; empty = it is the first time
 }
 
 // subject returns the name of a part of the group, from 1, which no other one has.
 func (g group) subject(part, of int) string {
-	return fmt.Sprintf("%d.%s.%d-%d.%d-%d", g.shard, g.attempt, g.first, g.last, part, of)
+	name := fmt.Sprintf("%d.%s.%d-%d.%d-%d", g.shard, g.attempt, g.first, g.last, part, of)
+	if g.again != "" {
+		name += "." + g.again
+	}
+	return name
 }
 
 // parseSubject is the inverse of subject.
 func parseSubject(text string) (g group, part, of int, err error) {
 	bad := fmt.Errorf("%q names no results", text)
 	names := strings.Split(text, ".")
-	if len(names) != 4 {
+	switch len(names) {
+	case 4:
+	case 5:
+		g.again = names[4]
+	default:
 		return g, 0, 0, bad
 	}
 	g.attempt = names[1]

@@ -46,12 +46,13 @@ func TestPacket(t *testing.T) {
 }
 
 func TestSubject(t *testing.T) {
-	g := group{shard: 3, attempt: "abc", first: 5, last: 9}
-	got, part, of, err := parseSubject(g.subject(2, 4))
-	if got != g || part != 2 || of != 4 || err != nil {
-		t.Errorf("%+v %d %d %v", got, part, of, err)
+	for _, g := range []group{{shard: 3, attempt: "abc", first: 5, last: 9}, {shard: 3, attempt: "abc", first: 5, last: 9, again: "def"}} {
+		got, part, of, err := parseSubject(g.subject(2, 4))
+		if got != g || part != 2 || of != 4 || err != nil {
+			t.Errorf("%+v %d %d %v", got, part, of, err)
+		}
 	}
-	for _, bad := range []string{"", "3.abc.5-9", "x.abc.5-9.1-1", "3.abc.9-5.1-1", "3.abc.5-9.2-1", "3.abc.0-9.1-1"} {
+	for _, bad := range []string{"", "3.abc.5-9.1-1.def.g", "3.abc.5-9", "x.abc.5-9.1-1", "3.abc.9-5.1-1", "3.abc.5-9.2-1", "3.abc.0-9.1-1"} {
 		if _, _, _, err := parseSubject(bad); err == nil {
 			t.Errorf("%q names results", bad)
 		}

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nuid"
+
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/jobs/cluster/internal/bus"
 )
@@ -29,8 +31,8 @@ type publisher struct {
 	last    int64         // of the spool, as far as it is known
 	rung    chan struct{} // holds one token if last has risen
 
-	next  int64 // the first that was not sent; run alone uses it
-	acked uint64
+	next  int64  // the first that was not sent; run alone uses it
+	again string // of results that are sent another time: what makes their subjects new
 }
 
 func newPublisher(results *bus.Results, s *spool) *publisher {
@@ -169,13 +171,11 @@ func (p *publisher) send(ctx context.Context, rs []*batch.Result) error {
 		return err
 	}
 	n := p.spool.note
-	g := group{shard: n.Shard, attempt: n.Attempt, first: rs[0].Seq, last: rs[len(rs)-1].Seq}
+	g := group{shard: n.Shard, attempt: n.Attempt, first: rs[0].Seq, last: rs[len(rs)-1].Seq, again: p.again}
 	list := parts(packet, p.results.MaxPayload())
 	for i, part := range list {
 		for {
-			at, err := p.results.Publish(ctx, g.subject(i+1, len(list)), part)
-			if err == nil {
-				p.acked = max(p.acked, at)
+			if err := p.results.Publish(ctx, g.subject(i+1, len(list)), part); err == nil {
 				break
 			}
 			if err := pause(ctx, publishWait); err != nil {
@@ -211,6 +211,20 @@ type confirmation struct {
 	Error    string `json:"error,omitempty"`
 }
 
+// sendAgain sends results that the collector has not met although it has read all that the stream
+// had. Those that the stream may hold all the same, at a place which it has passed, must not keep
+// them out: so they come under subjects of their own.
+func (p *publisher) sendAgain(ctx context.Context, missing spans) error {
+	p.again = nuid.Next()
+	defer func() { p.again = "" }()
+	for _, span := range missing {
+		if err := p.sendSpooled(ctx, span[0], span[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // settle returns once the collector has all of the spool. What the stream has lost on the way
 // is sent again.
 func (p *publisher) settle(ctx context.Context, b *bus.Bus) error {
@@ -223,7 +237,8 @@ func (p *publisher) settle(ctx context.Context, b *bus.Bus) error {
 	if _, err := p.spool.results(1, func(r *batch.Result) error { own = own.add(r.Seq, r.Seq); return nil }); err != nil {
 		return err
 	}
-	stream, patience := "", 0
+	var stream string // of which the end is known
+	var end uint64    // everything that was sent before stands up to there, or is lost
 	for wait := askEvery / 4; ; wait = min(2*wait, askLeast) {
 		var c confirmation
 		text, err := b.Ask(ctx, n.Job, "confirmed", ask)
@@ -235,19 +250,18 @@ func (p *publisher) settle(ctx context.Context, b *bus.Bus) error {
 			for _, span := range own {
 				missing = append(missing, c.Has.without(span[0], span[1])...)
 			}
-			if len(missing) == 0 {
+			switch {
+			case len(missing) == 0:
 				return nil
-			}
-			if stream == "" {
-				stream = c.Stream
-			}
-			if patience++; c.Stream != stream || c.Sequence >= p.acked && patience > 10 {
-				stream, patience, p.acked = c.Stream, 0, 0
-				for _, span := range missing {
-					if err := p.sendSpooled(ctx, span[0], span[1]); err != nil {
-						return err
-					}
+			case c.Stream != stream:
+				if _, last, err := p.results.End(ctx); err == nil {
+					stream, end = c.Stream, last
 				}
+			case c.Sequence >= end:
+				if err := p.sendAgain(ctx, missing); err != nil {
+					return err
+				}
+				stream = ""
 			}
 		}
 		if err := pause(ctx, wait); err != nil {

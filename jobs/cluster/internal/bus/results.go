@@ -90,20 +90,16 @@ func (s *Results) Make(ctx context.Context, replicas int) (id Identity, err erro
 
 func (s *Results) subject(rest string) string { return "genbatch." + s.job + ".result." + rest }
 
-// Publish adds a message, unless one with its subject is there already. It returns where it
-// stands; 0 if it was there.
-func (s *Results) Publish(ctx context.Context, subject string, data []byte) (sequence uint64, err error) {
+// Publish adds a message, unless one with its subject is there already.
+func (s *Results) Publish(ctx context.Context, subject string, data []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	ack, err := s.bus.js.PublishMsg(ctx, &nats.Msg{Subject: s.subject(subject), Data: data},
+	_, err := s.bus.js.PublishMsg(ctx, &nats.Msg{Subject: s.subject(subject), Data: data},
 		jetstream.WithExpectStream(s.name()), jetstream.WithExpectLastSequencePerSubject(0), jetstream.WithRetryAttempts(0))
-	switch {
-	case err == nil:
-		return ack.Sequence, nil
-	case conflict(err), full(err):
-		return 0, nil
+	if err == nil || conflict(err) || full(err) {
+		return nil
 	}
-	return 0, away(err)
+	return away(err)
 }
 
 // full reports whether a server refused a message since one with its subject is there.
@@ -176,7 +172,7 @@ func (s *Results) consumer(ctx context.Context, id Identity, after uint64) (jets
 	case !info.Created.Equal(id.Created):
 		return nil, &refused{&LostError{Reason: fmt.Sprintf("it was made anew at %v", info.Created)}}
 	case info.State.LastSeq < after:
-		return nil, &refused{&LostError{fmt.Sprintf("it ends with %d, and message %d was collected", info.State.LastSeq, after), info.State.LastSeq + 1}}
+		return nil, &refused{&LostError{fmt.Sprintf("it ends with %d, and message %d was collected", info.State.LastSeq, after), max(1, info.State.FirstSeq)}}
 	case info.State.FirstSeq > after+1:
 		return nil, &refused{&LostError{fmt.Sprintf("it begins with %d, and only what comes up to %d was collected", info.State.FirstSeq, after), info.State.FirstSeq}}
 	}
