@@ -32,10 +32,17 @@ type cursor struct {
 }
 
 func (s *seeds) close() {
-	for _, c := range s.cursors {
-		c.stop()
+	for shard := range s.cursors {
+		s.drop(shard)
 	}
-	s.cursors = nil
+}
+
+// drop ends the cursor of a shard, if there is one.
+func (s *seeds) drop(shard int) {
+	if c := s.cursors[shard]; c != nil {
+		c.stop()
+		delete(s.cursors, shard)
+	}
 }
 
 // A seed is the answer to a question for one: 8 bytes with the last result of the packet, 8
@@ -53,6 +60,9 @@ func (c *collector) seed(text []byte) []byte {
 	defer c.mu.Unlock()
 	if c.stream == "" || q.Stream != c.id.Created.UnixNano() || c.read < q.Least {
 		return []byte("error: the collector is not so far yet")
+	}
+	if q.After == 0 && q.Offset == 0 {
+		c.seeds.drop(q.Shard) // another worker's, who has left: more may have come since it began
 	}
 	cur, err := c.cursorAt(q.Shard, q.After)
 	if err != nil {
@@ -78,9 +88,7 @@ func (c *collector) cursorAt(shard int, after int64) (*cursor, error) {
 		if err != nil {
 			return nil, err
 		}
-		if cur != nil {
-			cur.stop()
-		}
+		c.seeds.drop(shard)
 		cur = &cursor{}
 		cur.next, cur.stop = iter.Pull2(journal.Readable(s.journal))
 		if c.seeds.cursors == nil {
@@ -90,8 +98,7 @@ func (c *collector) cursorAt(shard int, after int64) (*cursor, error) {
 	}
 	err := cur.advance(after)
 	if err != nil || len(cur.packet) == 0 { // it has come to the end, and more may be written after it
-		cur.stop()
-		delete(c.seeds.cursors, shard)
+		c.seeds.drop(shard)
 	}
 	return cur, err
 }
