@@ -254,7 +254,8 @@ func checkShards(j *Job, of shards) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		if difference := was.DifferenceTo(&now); difference != "" {
-			return spec.Errorf(again+": it asks only rows that are new or changed", "%s had another input: %s", name, difference)
+			return spec.Errorf("merge them with the input that they had, after which genbatch run asks only rows that are new or changed; or "+again+", which pays again for rows that another shard has asked",
+				"%s had another input: %s", name, difference)
 		}
 	}
 	if len(running.Running) > 0 {

@@ -296,7 +296,9 @@ func TestMergeOrphans(t *testing.T) {
 	f.input("old", "old", "a", "b", "old", "c")
 	f.shards(f.options(), 3)
 	f.input("a", "b", "cc", "d")
-	f.shards(f.options(), 3)
+	again := f.options()
+	again.Confirm = func(string) bool { return true }
+	f.shards(again, 3)
 	before := f.shardsSpent(3)
 	m := f.mustMerge()
 	if got := f.spent(); got != before {
@@ -399,7 +401,19 @@ func TestMergeRefuses(t *testing.T) {
 		f.input(lines(9)...)
 		f.shards(f.options(), 2)
 		f.input(lines(10)...)
-		refused(f, Merging{}, "shard 1/2 had another input", "in.jsonl with 126 bytes, and now there is", "run the job with --shard 1/2: it asks only rows that are new or changed")
+		refused(f, Merging{}, "shard 1/2 had another input", "in.jsonl with 126 bytes, and now there is", "merge them with the input that they had")
+		f.e.Requests()
+		if _, err := f.shard(f.options(), 2, 2); err == nil || !strings.Contains(err.Error(), "was begun with another input") || len(f.e.Requests()) > 0 {
+			t.Errorf("a shard whose rows have moved asks unasked: %v", err)
+		}
+		o := f.options()
+		o.Confirm = func(string) bool { return true }
+		for i := 1; i <= 2; i++ {
+			if _, err := f.shard(o, i, 2); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f.mustMerge()
 	})
 	t.Run("input of another content", func(t *testing.T) {
 		f := newFixture(t)

@@ -1,7 +1,9 @@
 package jobs
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -119,7 +121,32 @@ func beginShard(j *Job) error {
 				merged.At.Local().Format(time.DateTime), message.Plural(int(n), "row"))
 		}
 	}
-	return state.SaveShard(j.state, recordInput(j.list.Input))
+	now := recordInput(j.list.Input)
+	if err := confirmMoved(j, &now); err != nil {
+		return err
+	}
+	return state.SaveShard(j.state, now)
+}
+
+// confirmMoved asks before a shard goes on with another input than it was begun with. The parts of the
+// input are others then, and a shard knows nothing of what another one has asked.
+func confirmMoved(j *Job, now *state.InputRecord) error {
+	if !state.HasResults(j.state.Dir) {
+		return nil
+	}
+	was, err := state.ShardInput(j.state.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	difference := was.DifferenceTo(now)
+	if difference == "" {
+		return nil
+	}
+	return j.options.confirm("finish the shards with the input that they had, after which genbatch run asks what is new; or ",
+		fmt.Sprintf("shard %s was begun with another input: %s. Rows that another shard has asked may be in this one now, and are paid for again", j.spec.Shard, difference))
 }
 
 // recordInput returns what a state folder notes of an input.

@@ -180,6 +180,10 @@ func (h *host) shardSpec(shard int) jobs.Spec {
 func (h *host) makeShards() (input *state.InputRecord, saved []byte, err error) {
 	o := h.Options
 	o.Model = nobody{}
+	if ask := o.Confirm; ask != nil {
+		agreed := false // once for all shards
+		o.Confirm = func(sentence string) bool { agreed = agreed || ask(sentence); return agreed }
+	}
 	for shard := 1; shard <= h.kept.Count; shard++ {
 		if shard == 2 {
 			o.Log = nil // what there is to warn of was said
@@ -269,11 +273,33 @@ func (h *host) publish(ctx context.Context, input *state.InputRecord, saved []by
 		return err
 	}
 	for {
-		_, revision, err := loadJob(ctx, h.bus, h.kept.Job)
+		before, revision, err := loadJob(ctx, h.bus, h.kept.Job)
 		if err == nil {
 			if _, err = h.bus.Jobs.Put(ctx, h.kept.Job, text, revision); err == nil {
+				if before != nil && before.Input.DifferenceTo(input) != "" {
+					return h.reopen(ctx)
+				}
 				return nil
 			}
+		}
+		if err := pause(ctx, publishWait); err != nil {
+			return err
+		}
+	}
+}
+
+// reopen has the shards be asked once more that were done with another input.
+func (h *host) reopen(ctx context.Context) error {
+	b := newBoard(h.bus.Claims, h.kept.Job, h.Lease)
+	for {
+		entries, err := b.entries(ctx)
+		for shard, e := range entries {
+			if err == nil && e.State == done {
+				err = h.bus.Claims.Delete(ctx, b.key(shard))
+			}
+		}
+		if err == nil {
+			return nil
 		}
 		if err := pause(ctx, publishWait); err != nil {
 			return err

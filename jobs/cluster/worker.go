@@ -113,7 +113,7 @@ func (w *worker) attempt(ctx context.Context, h *hold, j *jobRecord) {
 	run, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	beside.Go(func() { h.renew(renewing) })
-	beside.Go(func() { w.watch(run, id, h, cancel) })
+	beside.Go(func() { w.watch(run, h, j, cancel) })
 
 	a := &attempt{worker: w, hold: h, job: j}
 	err := a.run(run)
@@ -173,8 +173,8 @@ var (
 	errEnded = errors.New("the job is to ask nothing more")
 )
 
-// watch ends a run when the claim is lost or the job has ended.
-func (w *worker) watch(ctx context.Context, id string, h *hold, cancel context.CancelCauseFunc) {
+// watch ends a run when the claim is lost, or the job has ended or has another input by now.
+func (w *worker) watch(ctx context.Context, h *hold, begun *jobRecord, cancel context.CancelCauseFunc) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -184,7 +184,8 @@ func (w *worker) watch(ctx context.Context, id string, h *hold, cancel context.C
 			return
 		case <-time.After(jobEvery):
 		}
-		if j, _, err := loadJob(ctx, w.bus, id); err == nil && (j == nil || j.State != open) {
+		j, _, err := loadJob(ctx, w.bus, h.board.job)
+		if err == nil && (j == nil || j.State != open || j.Input.DifferenceTo(begun.Input) != "") {
 			cancel(errEnded)
 			return
 		}
