@@ -82,6 +82,12 @@ func loadJob(ctx context.Context, b *bus.Bus, id string) (*jobRecord, uint64, er
 	return j, r.Revision, nil
 }
 
+// isServed reports whether a process serves a job now.
+func isServed(ctx context.Context, b *bus.Bus, id string) bool {
+	_, err := b.Ask(ctx, id, "confirmed", []byte("{}"))
+	return err == nil
+}
+
 // sameInput refuses a shard whose input is not the one that the job is served with, by what its
 // folder says.
 func sameInput(dir string, j *jobRecord) error {

@@ -75,7 +75,9 @@ func readOffer(ctx context.Context, keys *bus.Keys, job string) (map[int]uint64,
 // is another one by then if so many were gone.
 const mostTries = 8
 
-// claim claims a shard of a job, if one was open for so long. It returns nil if none was.
+// claim claims a shard of a job, if one was open for so long. It returns nil if none was, or if
+// nobody serves the job now: its rows wait for that, and this worker need not. The record of a job
+// that is served is of now, since it is written before questions are answered.
 func (w *worker) claim(ctx context.Context, id string, patience time.Duration) (*hold, *jobRecord) {
 	offered, err := readOffer(ctx, w.bus.Jobs, id)
 	if err != nil {
@@ -89,7 +91,7 @@ func (w *worker) claim(ctx context.Context, id string, patience time.Duration) (
 	}
 	ages := seen.ages(time.Now(), offered)
 	maps.DeleteFunc(ages, func(_ int, age time.Duration) bool { return age < patience })
-	if len(ages) == 0 {
+	if len(ages) == 0 || !isServed(ctx, w.bus, id) {
 		return nil, nil
 	}
 	j, _, err := loadJob(ctx, w.bus, id)
@@ -98,6 +100,11 @@ func (w *worker) claim(ctx context.Context, id string, patience time.Duration) (
 	}
 	if first {
 		sameVersion(j, w.Log)
+	}
+	// What is left of the job is sent first, since its rows need not be asked then.
+	if err := w.sendLeft(ctx, id); err != nil {
+		w.Log.Warn(err.Error())
+		return nil, nil
 	}
 	shards := slices.Collect(maps.Keys(ages))
 	rand.Shuffle(len(shards), func(i, j int) { shards[i], shards[j] = shards[j], shards[i] })

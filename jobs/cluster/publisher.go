@@ -138,6 +138,9 @@ func (p *publisher) sendSpooled(ctx context.Context, from, to int64) error {
 		rs, size = nil, 0
 		return err
 	}
+	p.mu.Lock()
+	known := p.last
+	p.mu.Unlock()
 	enough := errors.New("enough")
 	last, err := p.spool.results(from, func(r *batch.Result) error {
 		if to > 0 && r.Seq > to {
@@ -159,7 +162,7 @@ func (p *publisher) sendSpooled(ctx context.Context, from, to int64) error {
 	defer p.mu.Unlock()
 	if err == nil && to == 0 { // damaged ones are passed over
 		p.last = max(p.last, last)
-		p.next = max(p.next, last+1)
+		p.next = max(p.next, last+1, known+1)
 	}
 	return err
 }

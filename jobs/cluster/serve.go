@@ -228,18 +228,18 @@ func (h *host) collect(ctx context.Context, input *state.InputRecord, saved []by
 		return err
 	}
 	defer func() { err = errors.Join(err, h.collector.close()) }()
+	if err := h.fillPurse(ctx); err != nil {
+		return err
+	}
+	if err := h.publish(ctx, input, saved); err != nil {
+		return err
+	}
 	for what, answer := range map[string]func([]byte) []byte{"confirmed": h.collector.confirm, "seed": h.collector.seed} {
 		stop, err := h.bus.Answer(h.kept.Job, what, answer)
 		if err != nil {
 			return err
 		}
 		defer stop()
-	}
-	if err := h.fillPurse(ctx); err != nil {
-		return err
-	}
-	if err := h.publish(ctx, input, saved); err != nil {
-		return err
 	}
 	if h.Ready != nil {
 		h.Ready(Address{h.URL})

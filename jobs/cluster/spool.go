@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -75,10 +76,11 @@ func (s *spool) seed(state string, each func(write func([]*batch.Result) error) 
 		return err
 	}
 	err = each(j.Write)
-	s.note.Seeded = j.Last()
+	last := j.Last()
 	if err = errors.Join(err, j.Close()); err != nil {
 		return err
 	}
+	s.note.Seeded = last
 	return s.save()
 }
 
@@ -112,9 +114,12 @@ func (s *spool) results(from int64, each func(*batch.Result) error) (last int64,
 	return last, nil
 }
 
-// remove removes the spool.
+// remove removes the spool: its note before its lock, so that nobody takes what is left for one.
 func (s *spool) remove() error {
-	err := os.RemoveAll(s.dir)
+	err := os.Remove(filepath.Join(s.dir, spoolFile))
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		err = os.RemoveAll(s.dir)
+	}
 	s.close()
 	return err
 }
@@ -127,10 +132,10 @@ func (s *spool) close() {
 	}
 }
 
-// openSpools returns the spools that earlier workers have left in a folder, and that no other
-// process works on. What was not even seeded holds nothing, and is removed.
-func openSpools(root string) (list []*spool, err error) {
-	files, err := fs.Glob(os.DirFS(root), "*/*/"+spoolFile)
+// openSpools returns the spools of a job, or of all if it is empty, that earlier attempts have left in
+// a folder, and that nobody works on. What was not even seeded holds nothing, and is removed.
+func openSpools(root, job string) (list []*spool, err error) {
+	files, err := fs.Glob(os.DirFS(root), cmp.Or(job, "*")+"/*/"+spoolFile)
 	if err != nil {
 		return nil, err
 	}
@@ -138,12 +143,16 @@ func openSpools(root string) (list []*spool, err error) {
 		path := filepath.Join(root, filepath.FromSlash(name))
 		s := &spool{dir: filepath.Dir(path)}
 		if err := s.take(); err != nil {
-			if _, taken := errors.AsType[*durable.LockedError](err); taken {
-				continue
+			if _, taken := errors.AsType[*durable.LockedError](err); taken || errors.Is(err, fs.ErrNotExist) {
+				continue // somebody works on it, or has removed it meanwhile
 			}
 			return list, err
 		}
 		text, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			s.close()
+			continue
+		}
 		if err == nil {
 			err = json.Unmarshal(text, &s.note)
 		}

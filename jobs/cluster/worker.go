@@ -76,7 +76,7 @@ func Work(ctx context.Context, c WorkConfig) error {
 		}
 		return err
 	}
-	if err := w.sendLeft(ctx); err != nil {
+	if err := w.sendLeft(ctx, ""); err != nil {
 		return err
 	}
 	return w.work(ctx)
@@ -141,12 +141,9 @@ func (w *worker) attempt(ctx context.Context, h *hold, j *jobRecord) {
 		settling = run
 	}
 	settled := a.settle(settling)
-	if err == nil {
-		late, left := context.WithTimeout(context.WithoutCancel(ctx), leavingTime)
-		defer left()
-		leaving = late
-	}
+	ending := leavingTime
 	if settled != nil {
+		ending = goodbye // who was waited for may still be away, and the claim runs out by itself
 		w.Log.Warn(fmt.Sprintf("%s: not all of it was collected yet; what is left is sent when a worker starts again with the spool %s", name, w.Spool))
 	}
 	stopRenewing()
@@ -157,6 +154,8 @@ func (w *worker) attempt(ctx context.Context, h *hold, j *jobRecord) {
 	case err != nil:
 		why = err.Error()
 	}
+	leaving, left = context.WithTimeout(context.WithoutCancel(ctx), ending)
+	defer left()
 	ended := h.end(leaving, state, why, a.rows)
 	switch {
 	case errors.Is(ended, bus.ErrConflict):
@@ -192,9 +191,9 @@ func (w *worker) watch(ctx context.Context, h *hold, begun *jobRecord, cancel co
 	}
 }
 
-// sendLeft sends what earlier workers have left in the spool.
-func (w *worker) sendLeft(ctx context.Context) error {
-	list, err := openSpools(w.Spool)
+// sendLeft sends what earlier attempts have left in the spool of a job; empty = of all jobs.
+func (w *worker) sendLeft(ctx context.Context, job string) error {
+	list, err := openSpools(w.Spool, job)
 	if err != nil {
 		return err
 	}
@@ -208,16 +207,8 @@ func (w *worker) sendLeft(ctx context.Context) error {
 
 func (w *worker) sendSpool(ctx context.Context, s *spool) error {
 	defer s.close()
-	j, _, err := loadJob(ctx, w.bus, s.note.Job)
-	for err != nil && ctx.Err() == nil {
-		time.Sleep(publishWait)
-		j, _, err = loadJob(ctx, w.bus, s.note.Job)
-	}
-	if err != nil {
-		return fmt.Errorf("%w: %w", batch.ErrInterrupted, err)
-	}
-	if j == nil {
-		w.Log.Warn(fmt.Sprintf("%s holds answers for a job that is not served now; they are kept, and sent when a worker starts while it is", s.dir))
+	if !isServed(ctx, w.bus, s.note.Job) {
+		w.Log.Warn(fmt.Sprintf("%s holds answers for a job that is not served now; they are kept, and sent when a worker finds that it is", s.dir))
 		return nil
 	}
 	p := newPublisher(w.bus.Results(s.note.Job), s)
@@ -227,7 +218,7 @@ func (w *worker) sendSpool(ctx context.Context, s *spool) error {
 	if err := p.settle(ctx, w.bus); err != nil {
 		return err
 	}
-	w.Log.Info(fmt.Sprintf("%s: sent what an earlier worker had left of shard %d", j.Name, s.note.Shard))
+	w.Log.Info(fmt.Sprintf("sent what %s held", s.dir))
 	return s.remove()
 }
 
