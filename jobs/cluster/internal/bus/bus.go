@@ -42,7 +42,10 @@ type Config struct {
 type Bus struct {
 	nc  *nats.Conn
 	js  jetstream.JetStream
+	url string // redacted
 	log *slog.Logger
+
+	denied atomic.Pointer[error] // the last that refused this process as a stranger
 
 	Jobs   *Keys // what is to be done: a record for each job
 	Claims *Keys // who is at it: a record for each shard
@@ -69,25 +72,35 @@ var buckets = [...]bucket{
 
 // Connect connects with the servers. They need not answer yet.
 func Connect(c Config) (*Bus, error) {
-	b := &Bus{log: c.Log}
+	b := &Bus{url: Redacted(c.URL), log: c.Log}
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
 	}
 	var told atomic.Bool
+	connected := func(nc *nats.Conn) {
+		if told.Swap(false) {
+			b.log.Info("connected with NATS, at " + nc.ConnectedUrlRedacted())
+		}
+	}
 	options := []nats.Option{
 		nats.Name(c.Name), nats.MaxReconnects(-1), nats.ReconnectWait(200 * time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, time.Second),
 		nats.RetryOnFailedConnect(true), nats.Timeout(patience), nats.PingInterval(2 * time.Second), nats.MaxPingsOutstanding(2),
-		nats.ReconnectBufSize(-1), // what cannot be sent now is an error now
+		nats.ReconnectBufSize(-1),   // what cannot be sent now is an error now
+		nats.IgnoreAuthErrorAbort(), // a server that was misconfigured for a moment must not end a job
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil && !told.Swap(true) {
 				b.log.Warn(fmt.Sprintf("the connection with NATS broke and is made anew: %v", err))
 			}
 		}),
-		nats.ReconnectHandler(func(nc *nats.Conn) {
-			if told.Swap(false) {
-				b.log.Info("connected with NATS again, at " + nc.ConnectedUrlRedacted())
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) {
+			if stranger(err) {
+				b.denied.Store(&err)
+			}
+			if !told.Swap(true) {
+				b.log.Warn(fmt.Sprintf("NATS at %s cannot be reached, which is tried again: %v", b.url, err))
 			}
 		}),
+		nats.ConnectHandler(connected), nats.ReconnectHandler(connected),
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}), // each is an error of who asked, too
 	}
 	if c.Creds != "" {
@@ -101,7 +114,7 @@ func Connect(c Config) (*Bus, error) {
 	}
 	nc, err := nats.Connect(c.URL, options...)
 	if err != nil {
-		return nil, fmt.Errorf("cannot connect with NATS at %s: %w", Redacted(c.URL), err)
+		return nil, fmt.Errorf("cannot connect with NATS at %s: %w", b.url, err)
 	}
 	b.nc = nc
 	if b.js, err = jetstream.New(nc, jetstream.WithDefaultTimeout(patience)); err != nil {
@@ -143,10 +156,33 @@ func Redacted(addresses string) string {
 // Connected reports whether there is a connection now.
 func (b *Bus) Connected() bool { return b.nc.IsConnected() }
 
+// stranger reports whether a server knows no such user, token or credentials.
+func stranger(err error) bool {
+	return errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) || errors.Is(err, nats.ErrAuthRevoked) ||
+		errors.Is(err, nats.ErrAccountAuthExpired)
+}
+
+// admitted waits for a connection, unless this process is refused as a stranger.
+func (b *Bus) admitted(ctx context.Context) error {
+	return b.until(ctx, func(context.Context) error {
+		denied := b.denied.Load()
+		switch {
+		case b.nc.IsConnected():
+			return nil
+		case denied != nil:
+			return &refused{fmt.Errorf("NATS at %s refuses this process: %w; give the token that it wants with GENBATCH_NATS_TOKEN or --nats-token-file, or credentials with --nats-creds", b.url, *denied)}
+		}
+		return nats.ErrConnectionReconnecting
+	})
+}
+
 // Setup makes the buckets that are not there, with so many replicas of each record, and looks
 // whether they are as they must be: what a server was making when it was killed may be there,
 // and be something else. It tries again until ctx ends.
 func (b *Bus) Setup(ctx context.Context, replicas int) error {
+	if err := b.admitted(ctx); err != nil {
+		return err
+	}
 	for _, k := range buckets {
 		want := k.config(replicas)
 		err := b.until(ctx, func(ctx context.Context) error {
@@ -187,6 +223,9 @@ func (k bucket) config(replicas int) jetstream.StreamConfig {
 
 // Await waits until the buckets are there, and the servers' clock is known.
 func (b *Bus) Await(ctx context.Context) error {
+	if err := b.admitted(ctx); err != nil {
+		return err
+	}
 	for _, k := range buckets {
 		if err := b.until(ctx, func(ctx context.Context) error {
 			_, err := b.js.KeyValue(ctx, k.name)
@@ -215,7 +254,7 @@ func (b *Bus) until(ctx context.Context, do func(context.Context) error) error {
 		if _, ok := errors.AsType[*refused](err); err == nil || ok {
 			return err
 		}
-		if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrPermissionViolation) {
+		if errors.Is(err, nats.ErrPermissionViolation) {
 			return err
 		}
 		select {

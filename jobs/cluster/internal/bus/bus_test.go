@@ -10,8 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/genbatch/genbatch/jobs/cluster/internal/bus"
 	"github.com/genbatch/genbatch/jobs/cluster/internal/clustertest"
+	"github.com/genbatch/genbatch/jobs/cluster/internal/node"
 )
 
 // connect returns a connection that ends with the test, with all buckets.
@@ -259,6 +262,32 @@ func TestResultsPurged(t *testing.T) {
 	}
 	_, err = collect(t, s, id, 0, 1)
 	lost("the stream is another one", err, 0)
+}
+
+// TestStranger has servers want another token. That is said at once, and not waited for.
+func TestStranger(t *testing.T) {
+	t.Parallel()
+	n, err := node.Start(node.Config{Dir: t.TempDir(), Listen: "127.0.0.1:0", Token: "right"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	for _, c := range []struct{ token, refused string }{{"", "refuses this process"}, {"wrong", "--nats-token-file"}, {"right", ""}} {
+		b, err := bus.Connect(bus.Config{URL: n.URL(), Token: c.token})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+		err = b.Setup(ctx, 1)
+		if waited := b.Await(ctx); (err == nil) != (waited == nil) {
+			t.Errorf("token %q: %v and %v", c.token, err, waited)
+		}
+		if c.refused == "" && err != nil || c.refused != "" && (!errors.Is(err, nats.ErrAuthorization) || !strings.Contains(err.Error(), c.refused)) {
+			t.Errorf("token %q: %v", c.token, err)
+		}
+		stop()
+		b.Close()
+	}
 }
 
 // TestPartition has a client lose its servers for a while: its questions fail, and then succeed.
