@@ -277,13 +277,13 @@ func TestFailureBesideShard(t *testing.T) {
 
 // A claimed is the record of a claim.
 type claimed struct {
-	State, Attempt string
-	Beat           int64
-	revision       uint64
+	State, Attempt, Worker string
+	Beat                   int64
+	revision               uint64
 }
 
 // claims returns the claims of the shards by their keys.
-func (w *tail) claims(b *bus.Bus) map[string]claimed {
+func (w *world) claims(b *bus.Bus) map[string]claimed {
 	list, err := b.Claims.List(w.t.Context(), ">")
 	if err != nil {
 		w.t.Error(err)

@@ -26,7 +26,7 @@ const lease = 3 * time.Second
 
 // A world is a job, the endpoint that it asks, and the servers.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	dir     string
 	rows    int
 	sim     *sim.Running
@@ -37,7 +37,7 @@ type world struct {
 }
 
 // newWorld makes a job of so many rows.
-func newWorld(t *testing.T, rows, nodes int, config sim.Config) *world {
+func newWorld(t testing.TB, rows, nodes int, config sim.Config) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), rows: rows}
 	config.CountAnswers = true
@@ -82,7 +82,7 @@ func (w *world) log(who string) *slog.Logger {
 }
 
 type testWriter struct {
-	t   *testing.T
+	t   testing.TB
 	who string
 }
 

@@ -3,6 +3,7 @@
 package cluster_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,11 +35,14 @@ type role struct {
 	Node  *node.Config
 	Serve *serveRole
 	Work  *cluster.WorkConfig
+	Run   *jobs.Spec // on one machine
 }
 
 type serveRole struct {
 	Spec   jobs.Spec
-	URL    string
+	URL    string        // empty: a server of its own
+	Listen string        // of that
+	Lease  time.Duration // 0 = that of tests
 	Shards int
 	Nodes  int
 	Result string // the file for what it came to
@@ -82,9 +86,16 @@ func play(ctx context.Context, r role) error {
 	case r.Work != nil:
 		r.Work.Env, r.Work.Log = env, log
 		return cluster.Work(ctx, *r.Work)
+	case r.Run != nil:
+		j, err := jobs.Open(*r.Run, jobs.Options{Env: env, Log: log})
+		if err != nil {
+			return err
+		}
+		_, err = j.Run(ctx)
+		return errors.Join(err, j.Close())
 	}
 	s := r.Serve
-	c := cluster.ServeConfig{URL: s.URL, Shards: s.Shards, Lease: lease, Replicas: s.Nodes, Options: jobs.Options{Env: env, Log: log}}
+	c := cluster.ServeConfig{URL: s.URL, Listen: s.Listen, Shards: s.Shards, Lease: cmp.Or(s.Lease, lease), Replicas: s.Nodes, Options: jobs.Options{Env: env, Log: log}}
 	var m *jobs.Merged
 	var err error
 	if cluster.RunsAlone(s.Spec) {
@@ -112,7 +123,7 @@ func play(ctx context.Context, r role) error {
 
 // A process is one with a role.
 type process struct {
-	t    *testing.T
+	t    testing.TB
 	name string
 	role role
 	log  string
@@ -177,6 +188,11 @@ func (p *process) wait(d time.Duration) bool {
 	case <-time.After(d):
 		return false
 	}
+}
+
+// processor returns how much processor time the process has used, once it has ended.
+func (p *process) processor() time.Duration {
+	return p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
 }
 
 // A cast is all processes of a job.
