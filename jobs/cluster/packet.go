@@ -12,6 +12,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/genbatch/genbatch/batch"
 )
@@ -29,14 +30,23 @@ const (
 	longestResult = 1 << 31 // no answer is longer
 )
 
+// compressors are used again, because each has a megabyte of tables: where answers come slowly,
+// a packet holds one, and making the tables would be a third of what it costs.
+var compressors = sync.Pool{New: func() any {
+	z, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	if err != nil {
+		panic(err) // there is no such level
+	}
+	return z
+}}
+
 // encodePacket returns results as bytes, with answers as they came: JSON inside of JSON would
 // be written anew.
-func encodePacket(rs []*batch.Result) ([]byte, error) {
+func encodePacket(rs []*batch.Result) (data []byte, err error) {
 	var packed bytes.Buffer
-	z, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
-	if err != nil {
-		return nil, err
-	}
+	z := compressors.Get().(*gzip.Writer)
+	defer compressors.Put(z)
+	z.Reset(&packed)
 	for _, r := range rs {
 		rest := *r
 		rest.Response = nil

@@ -18,15 +18,28 @@ import (
 //
 //	go test ./jobs/cluster -run '^$' -bench . -benchtime 1x -timeout 30m
 
-const (
-	scaleCalls  = 16  // in flight, of a worker
-	scaleShards = 4   // for each worker
-	scaleRows   = 160 // of a shard, about 15 s
+const scaleCalls = 16 // in flight, of a worker
+
+// A load is what each worker has to do, in four shards.
+type load struct {
+	name  string
+	rows  int // of a shard
+	model sim.Config
+}
+
+var (
+	// About 15 s a shard, and little to do for the processors even with 128 calls in flight.
+	slow = load{"slow", 160, sim.Config{Latency: time.Second, Jitter: time.Second}}
+	// As much as the processors can do.
+	fast = load{"fast", 1500, sim.Config{Latency: 20 * time.Millisecond}}
 )
 
+const loadShards = 4 // for each worker
+
 // newTroupe makes a collector with a server of its own, and workers, ready to start.
-func newTroupe(b *testing.B, rows, shards, workers int, config sim.Config) *cast {
-	c := &cast{world: newWorld(b, rows, 0, config), spools: b.TempDir()}
+func newTroupe(b *testing.B, l load, workers int) *cast {
+	shards := workers * loadShards
+	c := &cast{world: newWorld(b, shards*l.rows, 0, l.model), spools: b.TempDir()}
 	c.result = filepath.Join(c.dir, "result.json")
 	c.spec.Concurrency = scaleCalls
 	listen := clustertest.FreeAddress(b)
@@ -37,9 +50,6 @@ func newTroupe(b *testing.B, rows, shards, workers int, config sim.Config) *cast
 	}
 	return c
 }
-
-// calls that take 1 to 2 s, so that the processor has time for all of 128.
-var scaleLatency = sim.Config{Latency: time.Second, Jitter: time.Second}
 
 // pace waits until all rows are answered, and returns how many were a second, from the first answer
 // to the last.
@@ -59,13 +69,23 @@ func (w *world) pace(b *testing.B) float64 {
 	}
 }
 
-// BenchmarkWorkers has more and more workers ask rows of a slow model, as many each. The
-// processor time is that of all workers and of the process that serves, with its server.
+// report reports how many rows a second there were in all, and the processor time of a row.
+func (w *world) report(b *testing.B, pace float64, whole, used time.Duration) {
+	b.ReportMetric(pace, "rows/s")
+	b.ReportMetric(float64(w.rows)/whole.Seconds(), "whole-rows/s")
+	b.ReportMetric(float64(used.Microseconds())/float64(w.rows), "cpu-µs/row")
+}
+
+// BenchmarkWorkers has more and more workers ask as many rows each. The processor time is that of all
+// workers and of the process that serves, with its server.
 func BenchmarkWorkers(b *testing.B) {
-	for _, n := range []int{1, 2, 4, 8} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
+	for _, of := range []struct {
+		load
+		workers int
+	}{{slow, 1}, {slow, 2}, {slow, 4}, {slow, 8}, {fast, 4}} {
+		b.Run(fmt.Sprintf("%s/%d", of.name, of.workers), func(b *testing.B) {
 			for b.Loop() {
-				c := newTroupe(b, n*scaleShards*scaleRows, n*scaleShards, n, scaleLatency)
+				c := newTroupe(b, of.load, of.workers)
 				begin := time.Now()
 				c.begin()
 				pace := c.pace(b)
@@ -79,22 +99,23 @@ func BenchmarkWorkers(b *testing.B) {
 					}
 					used += p.processor()
 				}
-				b.ReportMetric(pace, "rows/s")
-				b.ReportMetric(float64(c.rows)/whole.Seconds(), "whole-rows/s")
-				b.ReportMetric(float64(used.Microseconds())/float64(c.rows), "cpu-µs/row")
+				c.report(b, pace, whole, used)
 			}
 		})
 	}
 }
 
-// BenchmarkAlone has one process ask the rows that eight workers ask in BenchmarkWorkers, with as
-// many calls in flight.
+// BenchmarkAlone has one process ask the rows that workers ask in BenchmarkWorkers, with as many
+// calls in flight as these have together.
 func BenchmarkAlone(b *testing.B) {
-	for _, n := range []int{1, 8} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
+	for _, of := range []struct {
+		load
+		workers int
+	}{{slow, 1}, {slow, 8}, {fast, 4}} {
+		b.Run(fmt.Sprintf("%s/%d", of.name, of.workers), func(b *testing.B) {
 			for b.Loop() {
-				w := newWorld(b, n*scaleShards*scaleRows, 0, scaleLatency)
-				w.spec.Concurrency = n * scaleCalls
+				w := newWorld(b, of.workers*loadShards*of.rows, 0, of.model)
+				w.spec.Concurrency = of.workers * scaleCalls
 				c := &cast{world: w}
 				p := c.process("alone", role{Run: &w.spec})
 				begin := time.Now()
@@ -103,9 +124,7 @@ func BenchmarkAlone(b *testing.B) {
 				if !p.wait(time.Minute) {
 					b.Fatal("the run does not end")
 				}
-				b.ReportMetric(pace, "rows/s")
-				b.ReportMetric(float64(w.rows)/time.Since(begin).Seconds(), "whole-rows/s")
-				b.ReportMetric(float64(p.processor().Microseconds())/float64(w.rows), "cpu-µs/row")
+				w.report(b, pace, time.Since(begin), p.processor())
 			}
 		})
 	}
@@ -114,7 +133,8 @@ func BenchmarkAlone(b *testing.B) {
 // BenchmarkTakeover kills a worker that has a shard, again and again, while another one has none. It
 // measures how long it takes until that one has the shard, with the lease that is the default.
 func BenchmarkTakeover(b *testing.B) {
-	c := newTroupe(b, 2000, 1, 2, scaleLatency)
+	c := newTroupe(b, slow, 2)
+	c.serve.role.Serve.Shards = 1
 	c.begin()
 	keys, err := bus.Connect(bus.Config{URL: c.url})
 	if err != nil {
