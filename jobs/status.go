@@ -171,13 +171,17 @@ func (s *Status) readOutput(j *Job) error {
 	return nil
 }
 
-// Running returns the process that runs the job of a state folder, or nil if none does. The
-// error is a [*SpecError] if the folder may not be read.
+// Running returns the process that runs the job of a state folder, or serves it to workers, or nil
+// if none does. The error is a [*SpecError] if the folder may not be read.
 func Running(dir string) (*Owner, error) {
 	if err := state.CheckAccess(dir); err != nil {
 		return nil, err
 	}
-	return state.Owner(dir)
+	owner, err := state.Owner(dir)
+	if owner == nil && err == nil {
+		owner, err = state.Server(dir)
+	}
+	return owner, err
 }
 
 // LiveBatches returns how many batch jobs of a state folder are at work at their endpoint, as

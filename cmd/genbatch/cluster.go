@@ -97,12 +97,20 @@ func serveJob(c *cli.Context, con *console) error {
 	}
 	ctx, stop := con.untilSignalSaying(c.Context, "workers keep what they have answered; the same command carries on")
 	defer stop()
+	end := func(int, error) {}
+	config.Control = func(run *cluster.Control) {
+		if end, err = serve(c, con, run.StateDir(), run, o.Log); err != nil { // of a page, and there is none
+			end = func(int, error) {}
+		}
+	}
 	m, err := cluster.Serve(ctx, *spec, config)
 	show.close()
 	if err != nil {
+		end(exitCode(nil, err), err)
 		return err
 	}
 	merged := report.Merged{Merged: m, ExitCode: exitCode(m.Summary, nil)}
+	end(merged.ExitCode, nil)
 	switch {
 	case c.Bool("json"):
 		writeJSON(con.stderr, merged)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"regexp"
 	"sync"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -98,4 +100,19 @@ func serveTLS(ts *testscript.TestScript, neg bool, args []string) {
 	block := &pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), pem.EncodeToMemory(block), 0o644))
 	ts.Setenv(args[0], server.URL)
+}
+
+// natsOf waits until a file says where workers can connect, and puts that into a variable.
+func natsOf(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "nats VARIABLE FILE")
+	address := regexp.MustCompile(`nats://[\w.:]+`)
+	poll(ts, func() (bool, string) {
+		text, err := os.ReadFile(ts.MkAbs(args[1]))
+		found := address.Find(text)
+		if err != nil || found == nil || !bytes.HasSuffix(text, []byte("\n")) {
+			return false, string(text)
+		}
+		ts.Setenv(args[0], string(found))
+		return true, ""
+	})
 }

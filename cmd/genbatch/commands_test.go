@@ -52,6 +52,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"odd":          serveOdd,
 	"hostile":      serveHostile,
 	"served":       served,
+	"nats":         natsOf,
 }
 
 // usage ends a script that uses a command wrongly.

@@ -142,17 +142,21 @@ func changeOf(action string, words []string) (change jobs.Limits, err error) {
 	return change, nil
 }
 
+// A steered is a run that others see and steer. It is told how it has ended.
+type steered interface {
+	remote.Controller
+	End(exitCode int, err error)
+}
+
 // serve has others see and steer a run until the function that it returns is called, with how
-// the run has ended: by the page that --ui asks for, and by a socket. A run goes on without the
-// latter where there can be none.
-func serve(c *cli.Context, con *console, job *jobs.Job, jobFile string, show *display, log *slog.Logger) (end func(code int, err error), err error) {
-	run := &remote.Local{Job: job, JobFile: jobFile, Progress: show.progress, Log: log}
+// the run has ended: by the page that --ui asks for, and by a socket in the state folder. A run
+// goes on without the latter where there can be none.
+func serve(c *cli.Context, con *console, stateDir string, run steered, log *slog.Logger) (end func(code int, err error), err error) {
 	closePage, err := con.openPage(c, run)
 	if err != nil {
 		return nil, err
 	}
-	spec := job.Spec()
-	server, err := remote.Serve(spec.StateDir(), run)
+	server, err := remote.Serve(stateDir, run)
 	if err != nil {
 		log.Info("the run cannot be steered by genbatch ctl: " + message.Plain(err))
 	}

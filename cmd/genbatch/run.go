@@ -10,6 +10,7 @@ import (
 
 	"github.com/genbatch/genbatch/cmd/genbatch/internal/hooks"
 	"github.com/genbatch/genbatch/jobs"
+	"github.com/genbatch/genbatch/jobs/remote"
 	"github.com/genbatch/genbatch/jobs/report"
 	"github.com/genbatch/genbatch/jobs/telemetry"
 )
@@ -148,7 +149,7 @@ func (con *console) runOpened(c *cli.Context, spec *jobs.Spec, o jobs.Options, t
 	defer stop()
 	resolved := job.Spec()
 	show := newDisplay(c, con, job)
-	end, err := serve(c, con, job, jobFile, show, o.Log)
+	end, err := serve(c, con, resolved.StateDir(), &remote.Local{Job: job, JobFile: jobFile, Progress: show.progress, Log: o.Log}, o.Log)
 	if err != nil {
 		show.close()
 		return nil, err

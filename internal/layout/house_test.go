@@ -55,6 +55,12 @@ var house = []floor{
 		{"jobs/report/runs", []string{"jobs/remote", "jobs/report", "jobs/registry", "jobs", "batch/price", "internal/apijson", "internal/terminal"}},
 		{"jobs/report/detail", []string{"jobs/report", "jobs", "batch", "batch/price", "internal/apijson", "internal/message", "internal/terminal"}},
 	}},
+	{"several machines", []room{
+		{"jobs/cluster", []string{
+			"jobs/cluster/internal/...", "jobs", "jobs/cost", "jobs/internal/budget", "jobs/internal/control", "jobs/internal/state", "jobs/record", "jobs/remote", "jobs/report", "jobs/spec",
+			"batch", "batch/journal", "batch/price", "batch/quota", "internal/durable", "internal/message", "internal/version",
+		}},
+	}},
 	{"runs from outside", []room{
 		{"jobs/remote", []string{"jobs/report", "jobs", "batch/price", "internal/apijson", "internal/durable", "internal/message", "internal/terminal"}},
 	}},
@@ -66,12 +72,6 @@ var house = []floor{
 		{"jobs/report/internal/request", []string{"internal/apijson", "internal/terminal"}},
 		{"jobs/report/internal/webpage", nil},
 		{"jobs/telemetry/internal/otlp", nil},
-	}},
-	{"several machines", []room{
-		{"jobs/cluster", []string{
-			"jobs/cluster/internal/...", "jobs", "jobs/internal/budget", "jobs/internal/state", "jobs/record", "jobs/spec",
-			"batch", "batch/journal", "batch/price", "batch/quota", "internal/durable", "internal/version",
-		}},
 	}},
 	{"their servers", []room{
 		{"jobs/cluster/internal/bus", nil},

@@ -52,8 +52,9 @@ type collectorConfig struct {
 	results  *bus.Results
 	replicas int
 	log      *slog.Logger
-	dir      string                 // of its note
-	folder   func(shard int) string // the state folder of a shard
+	dir      string                              // of its note
+	folder   func(shard int) string              // the state folder of a shard
+	count    func(shard int, rs []*batch.Result) // of results that the journal of a shard has by now
 }
 
 // A shelf is what the collector has of a shard.
@@ -349,6 +350,7 @@ func (c *collector) write(shard int, list []fresh) (collectedPart, error) {
 	if err := s.journal.Write(rs); err != nil {
 		return p, err
 	}
+	c.count(shard, rs)
 	p.Last = s.journal.Last()
 	return p, nil
 }

@@ -22,10 +22,17 @@ type host struct {
 	dir  string // the folder of the shards
 	kept served
 
+	endpoint string // its name, or its address
+	tally    *tally
+	control  *Control
+
 	bus       *bus.Bus
 	collector *collector
 	stale     map[string]time.Time // attempts with money that are not at work, since when
 }
+
+// purse is the money of the job, of which this process spends nothing.
+func (h *host) purse() purse { return purse{keys: h.bus.Ledger, job: h.kept.Job} }
 
 // newHost returns a host, with what the ServeConfig leaves out filled in.
 func newHost(s jobs.Spec, c ServeConfig) *host {

@@ -34,12 +34,16 @@ type jobRecord struct {
 	Lease   time.Duration      `json:"lease"`   // how long a claim holds without being renewed
 
 	State  string  `json:"state"`
+	Order  *order  `json:"order,omitempty"`  // nil: what the job says for itself
 	Holder *holder `json:"holder,omitempty"` // of a job that is run alone, which has no shards
 	Code   int     `json:"code,omitempty"`   // the exit code of a job that is stopped
 	Why    string  `json:"why,omitempty"`
 }
 
-// A StoppedError says that a worker had to stop the whole job. What was answered is safe, and
+// exitFailures is the exit code of a job of which too many rows fail.
+const exitFailures = 8
+
+// A StoppedError says that the whole job had to stop, or was stopped on request. What was answered is safe, and
 // serving the job again carries on.
 type StoppedError struct {
 	Code int // the exit code that a run would have ended with for the same reason
@@ -62,7 +66,7 @@ func stopCode(err error) int {
 	case errors.As(err, &budget):
 		return 6
 	case errors.Is(err, batch.ErrMaxFailures):
-		return 8
+		return exitFailures
 	}
 	return 0
 }

@@ -47,13 +47,3 @@ func TestBatchServerKilled(t *testing.T) {
 		t.Error(got)
 	}
 }
-
-// await waits until something is as it should be.
-func await(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); !is(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("after a minute there is not " + what)
-		}
-	}
-}

@@ -35,6 +35,15 @@ type purse struct {
 	attempt string
 }
 
+// read returns the record, which is zero if there is none.
+func (p purse) read(ctx context.Context) (r purseRecord, err error) {
+	text, err := p.keys.Read(ctx, "purse."+p.job)
+	if err == nil && text != nil {
+		err = json.Unmarshal(text, &r)
+	}
+	return r, err
+}
+
 func (p purse) update(ctx context.Context, change func(r *purseRecord)) error {
 	return p.keys.Update(ctx, "purse."+p.job, func(text []byte) ([]byte, error) {
 		var r purseRecord
@@ -99,12 +108,8 @@ func (p purse) patiently(ctx context.Context, do func() error) error {
 // knows what their last calls have cost. An attempt that ends in order settles before. stale is
 // what was seen before.
 func (p purse) forfeit(ctx context.Context, working map[string]bool, stale map[string]time.Time) error {
-	text, err := p.keys.Read(ctx, "purse."+p.job)
-	if err != nil || text == nil {
-		return err
-	}
-	var r purseRecord
-	if err := json.Unmarshal(text, &r); err != nil {
+	r, err := p.read(ctx)
+	if err != nil {
 		return err
 	}
 	var lost []string

@@ -42,7 +42,7 @@ func seeded(t *testing.T, c *collector) (n int) {
 // paid for twice.
 func TestSeedAfterBrokenFetch(t *testing.T) {
 	dir := t.TempDir()
-	c, err := newCollector(collectorConfig{log: slog.New(slog.DiscardHandler), dir: dir, folder: func(shard int) string { return filepath.Join(dir, fmt.Sprint(shard)) }})
+	c, err := newCollector(collectorConfig{log: slog.New(slog.DiscardHandler), dir: dir, folder: func(shard int) string { return filepath.Join(dir, fmt.Sprint(shard)) }, count: func(int, []*batch.Result) {}})
 	if err != nil {
 		t.Fatal(err)
 	}

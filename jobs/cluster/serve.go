@@ -53,6 +53,7 @@ type ServeConfig struct {
 	Options  jobs.Options   // of opening the job and of the merge
 	Progress func(Progress) // called now and then; may be nil
 	Ready    func(Address)  // called once workers can connect; may be nil
+	Control  func(*Control) // called before that with what steers the job; may be nil
 
 	// Lease is how long a worker that is silent keeps its shard, from one second on; 0 = 8 s.
 	Lease time.Duration
@@ -91,6 +92,9 @@ func Serve(ctx context.Context, s jobs.Spec, c ServeConfig) (*jobs.Merged, error
 	defer func() { _ = lock.Unlock() }()
 	input, saved, err := h.makeShards()
 	if err != nil {
+		return nil, err
+	}
+	if err := h.beginControl(); err != nil {
 		return nil, err
 	}
 	own, err := h.connect()
@@ -193,6 +197,7 @@ func (h *host) makeShards() (input *state.InputRecord, saved []byte, err error) 
 			return nil, nil, err
 		}
 		resolved := j.Spec()
+		h.endpoint = j.Endpoint()
 		if err := j.Close(); err != nil {
 			return nil, nil, err
 		}
@@ -223,7 +228,7 @@ func (h *host) collect(ctx context.Context, input *state.InputRecord, saved []by
 		return err
 	}
 	results := h.bus.Results(h.kept.Job)
-	h.collector, err = newCollector(collectorConfig{results: results, replicas: h.Replicas, log: h.log, dir: h.dir, folder: h.folder})
+	h.collector, err = newCollector(collectorConfig{results: results, replicas: h.Replicas, log: h.log, dir: h.dir, folder: h.folder, count: h.tally.add})
 	if err != nil {
 		return err
 	}
@@ -265,8 +270,8 @@ func (h *host) collect(ctx context.Context, input *state.InputRecord, saved []by
 // publish tells workers of the job.
 func (h *host) publish(ctx context.Context, input *state.InputRecord, saved []byte) error {
 	r := jobRecord{
-		Name: filepath.Base(h.spec.Output), Spec: h.spec.WithoutSecrets(), Saved: saved, Count: h.kept.Count, Input: input,
-		Version: version.Version(), Lease: h.Lease, State: open,
+		Name: filepath.Base(h.spec.Output), Spec: h.workersSpec(), Saved: saved, Count: h.kept.Count, Input: input,
+		Version: version.Version(), Lease: h.Lease, State: open, Order: new(h.control.order()),
 	}
 	text, err := json.Marshal(r)
 	if err != nil {
@@ -337,7 +342,7 @@ func (h *host) fillPurse(ctx context.Context) error {
 		}
 	}
 	_, spent := b.Standing()
-	p := purse{keys: h.bus.Ledger, job: h.kept.Job}
+	p := h.purse()
 	return p.patiently(ctx, func() error {
 		return p.update(ctx, func(r *purseRecord) {
 			r.Cap = limit
@@ -356,7 +361,7 @@ func (h *host) await(ctx context.Context, broke <-chan error) (*jobRecord, error
 			return nil, err
 		default:
 		}
-		j, _, err := loadJob(ctx, h.bus, h.kept.Job)
+		j, revision, err := loadJob(ctx, h.bus, h.kept.Job)
 		var entries map[int]entry
 		var idle map[int]uint64
 		if err == nil {
@@ -364,6 +369,7 @@ func (h *host) await(ctx context.Context, broke <-chan error) (*jobRecord, error
 		}
 		if err == nil {
 			p := h.progress(entries)
+			h.control.look(p)
 			if h.Progress != nil {
 				h.Progress(p)
 			}
@@ -376,6 +382,9 @@ func (h *host) await(ctx context.Context, broke <-chan error) (*jobRecord, error
 				return nil, errors.New("the record of the job is gone from the NATS servers: serve it again")
 			case p.Done == p.Shards, j.State == stopped && p.Done+len(idle) == p.Shards:
 				return j, nil
+			}
+			if err := h.steer(ctx, j, revision); err != nil {
+				h.log.Debug(err.Error()) // it is tried again
 			}
 		}
 		if err := pause(ctx, lookAtClaims); err != nil {
@@ -412,8 +421,7 @@ func (h *host) forfeit(ctx context.Context, entries map[int]entry, idle map[int]
 			working[e.Attempt] = true
 		}
 	}
-	p := purse{keys: h.bus.Ledger, job: h.kept.Job}
-	if err := p.forfeit(ctx, working, h.stale); err != nil && !errors.Is(err, bus.ErrAway) {
+	if err := h.purse().forfeit(ctx, working, h.stale); err != nil && !errors.Is(err, bus.ErrAway) {
 		h.log.Warn(err.Error())
 	}
 }

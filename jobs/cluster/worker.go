@@ -113,9 +113,9 @@ func (w *worker) attempt(ctx context.Context, h *hold, j *jobRecord) {
 	run, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	beside.Go(func() { h.renew(renewing) })
-	beside.Go(func() { w.watch(run, h, j, cancel) })
-
 	a := &attempt{worker: w, hold: h, job: j}
+	beside.Go(func() { w.watch(run, a, cancel) })
+
 	err := a.run(run)
 	if a.spool != nil {
 		defer a.spool.close()
@@ -172,21 +172,26 @@ var (
 	errEnded = errors.New("the job is to ask nothing more")
 )
 
-// watch ends a run when the claim is lost, or the job has ended or has another input by now.
-func (w *worker) watch(ctx context.Context, h *hold, begun *jobRecord, cancel context.CancelCauseFunc) {
+// watch ends a run when the claim is lost, or the job has ended or has another input by now. It
+// steers the run meanwhile.
+func (w *worker) watch(ctx context.Context, a *attempt, cancel context.CancelCauseFunc) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-h.lost:
+		case <-a.hold.lost:
 			cancel(errLost)
 			return
 		case <-time.After(jobEvery):
 		}
-		j, _, err := loadJob(ctx, w.bus, h.board.job)
-		if err == nil && (j == nil || j.State != open || j.Input.DifferenceTo(begun.Input) != "") {
+		j, _, err := loadJob(ctx, w.bus, a.hold.board.job)
+		switch {
+		case err != nil:
+		case j == nil || j.State != open || j.Input.DifferenceTo(a.job.Input) != "":
 			cancel(errEnded)
 			return
+		default:
+			w.steer(a, j)
 		}
 	}
 }
@@ -227,6 +232,7 @@ type attempt struct {
 	worker *worker
 	hold   *hold
 	job    *jobRecord
+	follow follower
 
 	spool     *spool
 	publisher *publisher
@@ -265,6 +271,9 @@ func (a *attempt) run(ctx context.Context) error {
 	}
 	defer j.Close()
 	if err := sameInput(dir, a.job); err != nil {
+		return err
+	}
+	if err := a.follow.begin(j, a.job.Order); err != nil {
 		return err
 	}
 	// What is answered is sent also while the run ends, and what is left after that in settle.

@@ -74,7 +74,7 @@ func (l *Local) State(_ context.Context, since int64) (*State, error) {
 		s.Batches = append(s.Batches, text)
 	}
 	c := control.State()
-	s.Steering = Steering{Stopping: c.Stopping, RetryAsked: c.RetryAsked, Limits: Limits{limit(c.RPM), limit(c.TPM), limit(c.RPD), limit(c.Concurrency)}}
+	s.Steering = Steering{Stopping: c.Stopping, RetryAsked: c.RetryAsked, Limits: LimitsOf(c)}
 	if !c.PausedSince.IsZero() {
 		s.PausedSince = new(c.PausedSince.UTC().Truncate(time.Second))
 	}
@@ -88,6 +88,11 @@ func (l *Local) State(_ context.Context, since int64) (*State, error) {
 	defer l.mu.Unlock()
 	s.Ended = l.ended
 	return s, nil
+}
+
+// LimitsOf returns the limits of what a control says.
+func LimitsOf(c jobs.ControlState) Limits {
+	return Limits{limit(c.RPM), limit(c.TPM), limit(c.RPD), limit(c.Concurrency)}
 }
 
 func limit(f jobs.InForce) Limit {
@@ -137,7 +142,7 @@ func (l *Local) Set(ctx context.Context, limits jobs.Limits) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.log(limits != jobs.Limits{}, "limits were set on request: "+changes(limits))
+	l.log(limits != jobs.Limits{}, "limits were set on request: "+Changes(limits))
 	return l.State(ctx, 0)
 }
 

@@ -21,9 +21,19 @@ type State struct {
 	Progress json.RawMessage `json:"progress"` // the record of genbatch run --json with the type progress
 	Steering
 	Money
-	Failures []jobs.Failure    `json:"failures"` // the last 100 rows of the run that are not ok, the oldest first
-	Samples  []jobs.Sample     `json:"samples"`  // of the run so far; see [jobs.Job.Samples]
-	Batches  []json.RawMessage `json:"batches"`  // as genbatch run --json shows batch jobs
+	Failures []jobs.Failure    `json:"failures"`          // the last 100 rows of the run that are not ok, the oldest first
+	Samples  []jobs.Sample     `json:"samples"`           // of the run so far; see [jobs.Job.Samples]
+	Batches  []json.RawMessage `json:"batches"`           // as genbatch run --json shows batch jobs
+	Cluster  *Cluster          `json:"cluster,omitempty"` // nil: the job is not served to workers
+}
+
+// A Cluster is how far the shards of a job are that workers ask.
+type Cluster struct {
+	Shards  int   `json:"shards"`
+	Held    int   `json:"held"` // by a worker
+	Done    int   `json:"done"`
+	Workers int   `json:"workers"` // that hold shards
+	Results int64 `json:"results"` // collected, those of earlier runs and superseded ones too
 }
 
 // A Job names the job of a run.

@@ -180,6 +180,16 @@ func (c *Control) checkCap(text *string) (price.USD, error) {
 	return (&spec.Spec{MaxCost: *text}).CostLimit()
 }
 
+// CapOf returns the cap that a run is to keep; 0 if it has none.
+func CapOf(c *Control) (price.USD, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.limits.MaxCost != nil {
+		return c.checkCap(c.limits.MaxCost)
+	}
+	return c.spec.CostLimit()
+}
+
 // capAt changes the cap of a run that has one.
 func (p *parts) capAt(limit price.USD) {
 	if p.budget != nil {

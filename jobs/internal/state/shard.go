@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/genbatch/genbatch/jobs/record"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -157,6 +158,13 @@ func CheckWhole(jobDir string) error {
 	if err != nil || len(all) == 0 {
 		return err
 	}
+	owner, err := Server(jobDir)
+	if err != nil {
+		return err
+	}
+	if owner != nil && owner.PID != os.Getpid() { // this process may serve the whole job, and run it by itself
+		return LockedBy(spec.ShardsDir(jobDir), owner)
+	}
 	merged, err := Merge(jobDir)
 	if err != nil {
 		return err
@@ -197,6 +205,10 @@ func CheckShard(jobDir string, count int) error {
 	}
 	return spec.Errorf("run it without --shard, or begin anew with --fresh", "the job was begun without shards, and its answers in %s would be paid for again", jobDir)
 }
+
+// Server returns the process that serves a job to workers, or nil if none does. It holds the lock of
+// the folder of all shards.
+func Server(jobDir string) (*record.Owner, error) { return Owner(spec.ShardsDir(jobDir)) }
 
 // checkIdle returns an error if a process holds the lock of a folder.
 func checkIdle(dir string) error {
