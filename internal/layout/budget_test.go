@@ -102,6 +102,7 @@ var starts = map[string]exception{
 	"jobs/internal/mirror/lease.go":                    {1, "the timer of the lease: Copy.Close stops it; later it finds the lease given back"},
 	"jobs/internal/mirror/restore.go":                  {1, "fetches pieces ahead: each ends with its context, and has room for what it has fetched"},
 	"jobs/internal/history/recorder.go":                {1, "takes samples and writes them: Recorder.Stop waits, unless the disk hangs; later it only writes to a cache"},
+	"jobs/internal/media/ahead.go":                     {1, "looks at the objects of rows ahead: Parts.Ahead waits for all, however it ends"},
 	"jobs/internal/tier/model.go":                      {1, "the moment to leave a tier: the attempt stops it; later it only sees that its context has ended"},
 	"jobs/internal/output/stages.go":                   {2, "the stages before the output's writer: fetchAll waits for them, however it ends"},
 	"jobs/telemetry/page.go":                           {1, "serves the page of metrics: page.close ends it and waits"},

@@ -2,7 +2,6 @@ package media
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -10,25 +9,18 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/genbatch/genbatch/batch"
-	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/internal/message"
 	"github.com/genbatch/genbatch/internal/store"
-	"github.com/genbatch/genbatch/objects"
 )
 
 // file returns the medium in a file or an object below the media root, or else below the folder
 // of the row's input.
 func (m *Parts) file(row *batch.Row, c column, name string) (medium, error) {
-	root := m.root
+	root := m.rootOf(row)
 	if root == "" {
-		if m.stdin {
-			return medium{}, fmt.Errorf("%q: rows from stdin have no folder to find files in: say it with --media-root", message.OneLine(name, 80))
-		}
-		root = folderOf(row.Source)
+		return medium{}, fmt.Errorf("%q: rows from stdin have no folder to find files in: say it with --media-root", message.OneLine(name, 80))
 	}
 	find := below
 	if store.IsAddress(root) || store.IsAddress(name) {
@@ -39,6 +31,17 @@ func (m *Parts) file(row *batch.Row, c column, name string) (medium, error) {
 		return medium{}, err
 	}
 	return m.inRoot(c, root, local)
+}
+
+// rootOf returns the folder that names in a row are relative to. It is empty if there is none.
+func (m *Parts) rootOf(row *batch.Row) string {
+	switch {
+	case m.root != "":
+		return m.root
+	case m.stdin:
+		return ""
+	}
+	return folderOf(row.Source)
 }
 
 // rowFile returns the file that the row is. Who names a file, or a folder with a link to it,
@@ -144,87 +147,6 @@ func openMedia(root, local string) (store.File, store.Info, error) {
 		return fail(err)
 	}
 	return f, store.Info{Size: info.Size(), ModTime: info.ModTime()}, nil
-}
-
-// fileFacts is what is known of a file's content.
-type fileFacts struct {
-	size   int64
-	mtime  time.Time
-	sum    [sha256.Size]byte
-	kind   string
-	extent extent
-}
-
-// A fileCache remembers what is known of files, so that each is read once, and not for
-// every pass over the rows and every row that names it. It is safe for concurrent use.
-type fileCache struct {
-	mu    sync.Mutex
-	files map[string]fileFacts
-}
-
-// maxKnown bounds the cache. An entry takes some 200 bytes.
-const maxKnown = 500_000
-
-// look returns what is known of a file that a cell of a column names. It reads the file unless
-// its size and time are those that the cache knows. An object is looked at once only: to ask the
-// store about it again for each pass takes a request for each row. What is sent is compared with
-// its SHA-256 in any case.
-func (c *fileCache) look(root, local string, col column) (fileFacts, error) {
-	path := store.Join(root, local)
-	c.mu.Lock()
-	k, ok := c.files[path]
-	c.mu.Unlock()
-	isObject := store.IsAddress(root)
-	if ok && isObject {
-		return k, nil
-	}
-	f, info, err := openMedia(root, local)
-	if err != nil {
-		return fileFacts{}, err
-	}
-	defer f.Close()
-	if ok && k.size == info.Size && k.mtime.Equal(info.ModTime) {
-		return k, nil
-	}
-	// What is too large is not fetched to find that out.
-	if err := checkSize(col, "", info.Size, extent{}); err != nil {
-		return fileFacts{}, fmt.Errorf("%s: %w", local, err)
-	}
-
-	fail := func(err error) (fileFacts, error) {
-		err = fmt.Errorf("%s cannot be read: %w", local, err)
-		if isObject && !errors.Is(err, objects.ErrChanged) {
-			err = &StoreError{err}
-		}
-		return fileFacts{}, err
-	}
-	k = fileFacts{mtime: info.ModTime}
-	h := sha256.New()
-	if k.size, err = io.Copy(h, f); err != nil {
-		return fail(err)
-	}
-	h.Sum(k.sum[:0])
-	head := make([]byte, sniffBytes)
-	n, err := f.ReadAt(head, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fail(err)
-	}
-	if k.kind, err = sniff(head[:n]); err != nil {
-		return fileFacts{}, fmt.Errorf("%s: %w", local, err)
-	}
-	k.extent = measure(k.kind, f, k.size)
-	// A file that was changed just now can change again and keep its time.
-	if isObject || time.Since(k.mtime) > durable.ClockStep {
-		c.mu.Lock()
-		if c.files == nil {
-			c.files = make(map[string]fileFacts)
-		}
-		if len(c.files) < maxKnown {
-			c.files[path] = k
-		}
-		c.mu.Unlock()
-	}
-	return k, nil
 }
 
 // errChanged says that a file is not what it was when its row was rendered.

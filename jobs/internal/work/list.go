@@ -90,11 +90,14 @@ func (l *List) choose(ids map[batch.ID]bool) *List {
 
 // Rows ranges over the input's rows up to the limit, whether they are chosen or not. If
 // the input breaks, the error is the second value, and the last.
-func (l *List) Rows() iter.Seq2[*batch.Row, error] {
+func (l *List) Rows() iter.Seq2[*batch.Row, error] { return rowsUpTo(l.Input, l.Limit) }
+
+// rowsUpTo ranges over an input's rows up to a limit; 0 means all.
+func rowsUpTo(in *reader.Input, limit int) iter.Seq2[*batch.Row, error] {
 	return func(yield func(*batch.Row, error) bool) {
 		n := 0
-		for row, err := range l.Input.Rows() {
-			if l.Limit > 0 && n == l.Limit {
+		for row, err := range in.Rows() {
+			if limit > 0 && n == limit {
 				return
 			}
 			n++
@@ -114,7 +117,7 @@ func (l *List) Rows() iter.Seq2[*batch.Row, error] {
 func (l *List) Items() iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		p := l.newPass()
-		for row, err := range l.Rows() {
+		for row, err := range l.Media.Ahead(l.Rows()) {
 			if err != nil {
 				yield(Item{}, err)
 				return
@@ -166,12 +169,12 @@ func (l *List) Models() iter.Seq2[string, error] {
 func (l *List) All() iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		p := l.newPass()
-		for row, err := range l.Input.Rows() {
+		for row, err := range l.Media.Ahead(rowsUpTo(l.Input, 0)) {
 			if err != nil {
 				yield(Item{}, err)
 				return
 			}
-			it := p.item(&row)
+			it := p.item(row)
 			if isAway(it.Err) {
 				yield(Item{}, it.Err)
 				return
@@ -313,7 +316,7 @@ func (l *List) refuse(r *batch.Request, row *batch.Row) error {
 // --strict. It asks Refuse about every row and needs no journal.
 func (l *List) Check() error {
 	clash := l.newClash()
-	for row, err := range l.Rows() {
+	for row, err := range l.Media.Ahead(l.Rows()) {
 		if err == nil {
 			var req *batch.Request
 			if req, err = l.request(row, &clash); err == nil {
