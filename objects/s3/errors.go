@@ -44,6 +44,9 @@ func (b *bucket) unanswered(ctx context.Context, key string, err error) error {
 	if missing, ok := errors.AsType[*credentialsError](err); ok {
 		return b.wrong(key, missing)
 	}
+	if _, never := errors.AsType[*transfer.Unreached](err); never && b.from != "" {
+		err = fmt.Errorf("%w (%s names it)", err, b.from)
+	}
 	return transfer.Failed(ctx, b.wrong(key, err))
 }
 

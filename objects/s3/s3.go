@@ -28,6 +28,7 @@ import (
 // credentials, and not the client, which would make the command larger by 2 MiB.
 type bucket struct {
 	name        string
+	from        string   // what names the store if it is not Amazon's
 	base        *url.URL // the address of the bucket, with a slash at its end
 	region      string
 	client      *http.Client
@@ -50,7 +51,7 @@ func open(ctx context.Context, name string, transport http.RoundTripper) (object
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	b := &bucket{name: name, client: client, region: cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"), p.values["region"])}
-	other, err := endpointOf(p)
+	other, from, err := endpointOf(p)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +60,7 @@ func open(ctx context.Context, name string, transport http.RoundTripper) (object
 	}
 	if other != nil {
 		b.region = cmp.Or(b.region, "us-east-1") // what stores take that have no regions
-		b.base = other
+		b.base, b.from = other, from
 	} else {
 		if b.region, err = regionOf(ctx, name, b.region, client); err != nil {
 			return nil, err
@@ -88,8 +89,8 @@ func hostOf(region string) string {
 	return host
 }
 
-// endpointOf returns the address of a store that is not Amazon's, or nil.
-func endpointOf(p profile) (*url.URL, error) {
+// endpointOf returns the address of a store that is not Amazon's, or nil, and what names it.
+func endpointOf(p profile) (_ *url.URL, from string, err error) {
 	variable, address := "AWS_ENDPOINT_URL_S3", os.Getenv("AWS_ENDPOINT_URL_S3")
 	if address == "" {
 		variable, address = "AWS_ENDPOINT_URL", os.Getenv("AWS_ENDPOINT_URL")
@@ -98,13 +99,13 @@ func endpointOf(p profile) (*url.URL, error) {
 		variable, address = "endpoint_url in the profile "+p.name, p.values["endpoint_url"]
 	}
 	if address == "" || isTrue(os.Getenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")) {
-		return nil, nil
+		return nil, "", nil
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "" {
-		return nil, fmt.Errorf("%s is %q, and has to be as https://host or http://host:port, without a bucket", variable, address)
+		return nil, "", fmt.Errorf("%s is %q, and has to be as https://host or http://host:port, without a bucket", variable, address)
 	}
-	return u, nil
+	return u, variable, nil
 }
 
 // regionOf asks Amazon for the region that a bucket is in. That needs no permission, and a

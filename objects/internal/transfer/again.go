@@ -17,9 +17,12 @@ const (
 	// that they are told what went wrong.
 	patience = 75 * time.Second
 
-	// unreachable is for how long one is made again that reaches no server. That is mostly a
-	// mistake in an address.
+	// unreachable is for how long one is made again that reaches no server.
 	unreachable = 10 * time.Second
+
+	// firstContact is for how long all calls together are that reach a server which was never
+	// reached. That is mostly a mistake in an address.
+	firstContact = 5 * time.Second
 
 	firstWait, longestWait = 200 * time.Millisecond, 10 * time.Second
 )
@@ -46,12 +49,18 @@ func Do(ctx context.Context, call func(context.Context) error) error {
 		if !ok {
 			return err
 		}
-		limit := patience
+		limit, since := patience, begin
 		if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
 			limit = unreachable
 		}
+		if never, ok := errors.AsType[*Unreached](err); ok {
+			limit, since = firstContact, never.Since
+		}
 		wait := max(waitAfter(attempt), min(again.After, limit))
-		if spent := time.Since(begin); spent+wait > limit {
+		if spent := time.Since(begin); time.Since(since)+wait > limit {
+			if attempt == 1 {
+				return again.Err
+			}
 			return fmt.Errorf("%w (tried %d times in %v)", again.Err, attempt, spent.Round(time.Second))
 		}
 		timer := time.NewTimer(wait)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -20,22 +21,66 @@ const pieceBytes = 64 << 10
 // Transport returns a transport for the calls of one bucket. It uses the proxy that the
 // environment names.
 func Transport() *http.Transport {
-	dialer := net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}
+	d := &dialer{Dialer: net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}, servers: make(map[string]time.Time)}
 	return &http.Transport{
-		Proxy: http.ProxyFromEnvironment,
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			c, err := dialer.DialContext(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			return &connection{c}, nil
-		},
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           d.dial,
 		TLSHandshakeTimeout:   15 * time.Second,
 		ExpectContinueTimeout: time.Second,
 		MaxIdleConnsPerHost:   32,
 		IdleConnTimeout:       30 * time.Second,
 		DisableCompression:    true, // an object that is stored compressed is read as it is stored
 	}
+}
+
+// An Unreached error says that there is no connection to a server, and that there never was one.
+// Most likely its address is wrong.
+type Unreached struct {
+	Err   error
+	Since time.Time // when it was tried first
+}
+
+// Error says what is the matter, and what to look at.
+func (e *Unreached) Error() string {
+	return e.Err.Error() + "; see whether this is the address of the store, whether it runs, and whether this machine may reach it"
+}
+
+// Unwrap returns the cause.
+func (e *Unreached) Unwrap() error { return e.Err }
+
+// A dialer knows which servers it has reached.
+type dialer struct {
+	net.Dialer
+
+	mu      sync.Mutex
+	servers map[string]time.Time // by address, when they were tried first; zero once they were reached
+}
+
+func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	d.mu.Lock()
+	since, tried := d.servers[address]
+	if !tried {
+		since = time.Now()
+		d.servers[address] = since
+	}
+	d.mu.Unlock()
+	first := ctx
+	if !since.IsZero() {
+		var cancel context.CancelFunc
+		first, cancel = context.WithTimeout(ctx, firstContact)
+		defer cancel()
+	}
+	c, err := d.DialContext(first, network, address)
+	if err != nil {
+		if !since.IsZero() && ctx.Err() == nil {
+			return nil, &Unreached{err, since}
+		}
+		return nil, err
+	}
+	d.mu.Lock()
+	d.servers[address] = time.Time{}
+	d.mu.Unlock()
+	return &connection{c}, nil
 }
 
 // A connection is closed when it stands still.

@@ -34,6 +34,48 @@ func TestDoGivesUp(t *testing.T) {
 	}
 }
 
+// A server that was never reached is given up within five seconds, whatever is asked of it, and one that
+// was reached before has longer.
+func TestFirstContact(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Err: errors.New("refused")}
+	synctest.Test(t, func(t *testing.T) {
+		begin, calls := time.Now(), 0
+		never := func(context.Context) error {
+			calls++
+			return &Again{Err: &Unreached{refused, begin}}
+		}
+		err := Do(t.Context(), never)
+		if d := time.Since(begin); d < 2*time.Second || d > firstContact || calls < 3 || !errors.Is(err, refused) || !strings.Contains(err.Error(), "see whether this is the address") {
+			t.Errorf("%v after %v and %d calls", err, d, calls)
+		}
+		time.Sleep(firstContact)
+		begin, calls = time.Now().Add(-firstContact), 0
+		if Do(t.Context(), never); time.Since(begin) != firstContact || calls != 1 {
+			t.Errorf("the next call ends after %v and %d calls", time.Since(begin)-firstContact, calls)
+		}
+	})
+
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	d := &dialer{servers: make(map[string]time.Time)}
+	c, err := d.dial(t.Context(), "tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	l.Close()
+	for _, reached := range []bool{true, false} {
+		_, err = d.dial(t.Context(), "tcp", address)
+		if _, never := errors.AsType[*Unreached](err); err == nil || never == reached {
+			t.Errorf("a server that was reached %v: %v", reached, err)
+		}
+		d = &dialer{servers: make(map[string]time.Time)}
+	}
+}
+
 // A store that asks for a wait is left alone for as long, and a context ends the wait.
 func TestDoWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
