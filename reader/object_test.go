@@ -132,3 +132,14 @@ func TestObjectsInFolders(t *testing.T) {
 		t.Error("what a folder of objects matches")
 	}
 }
+
+// A bucket that is not there is no folder without files.
+func TestMissingBucket(t *testing.T) {
+	_, root := objecttest.New()
+	other := strings.Replace(root, "bucket", "other", 1)
+	for _, path := range []string{other + "*.csv", other + "a.csv", other + "lake/", strings.TrimSuffix(other, "/")} {
+		if _, err := Open(Config{Paths: []string{path}}); err == nil || !strings.Contains(err.Error(), "there is no bucket other") {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}

@@ -76,6 +76,9 @@ func inWords(err error) string {
 // fileWords says why something could not be done with a file or a folder.
 func fileWords(op, path string, err error) string {
 	path = OneLine(path, 200)
+	if op == "reach" { // an object, of whose store the error says what it is for and what helps
+		return path + ": " + Plain(err)
+	}
 	to := map[string]string{
 		"open": "read or write it", "read": "read it", "stat": "look at it", "lstat": "look at it", "mkdir": "make this folder",
 		"rename": "give a file this name", "remove": "remove it", "unlinkat": "remove it", "chdir": "go there", "readdirent": "list it",

@@ -33,6 +33,8 @@ func TestPlain(t *testing.T) {
 		{path("mkdir", syscall.EACCES), "a/b.csv: permission denied: this user may not make this folder"},
 		{path("write", syscall.ENOSPC), "a/b.csv: no space left on device: make room on this disk"},
 		{path("read", syscall.EISDIR), "a/b.csv: is a directory, and a file is needed"},
+		{path("reach", fmt.Errorf("the store knows no such key, see whether it is right: %w", fs.ErrPermission)), "a/b.csv: the store knows no such key, see whether it is right: permission denied"},
+		{path("reach", dial(syscall.ECONNREFUSED)), "a/b.csv: 127.0.0.1:9 refuses connections: nothing listens there"},
 		{path("open", syscall.EMFILE), "a/b.csv: too many open files: raise the limit (ulimit -n) or lower --concurrency"},
 		{&os.LinkError{Op: "rename", Old: "x", New: "y", Err: syscall.EACCES}, "y: permission denied: this user may not give a file this name"},
 		{errors.Join(errors.New("one"), fmt.Errorf("two: %w", path("open", syscall.EROFS))), "one\ntwo: a/b.csv: read-only file system: nothing can be written there"},

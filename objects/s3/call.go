@@ -76,7 +76,7 @@ func (b *bucket) do(ctx context.Context, c call) (*http.Response, error) {
 		return resp, nil
 	}
 	defer resp.Body.Close()
-	refusal := refusal{status: resp.StatusCode}
+	refusal := refusal{status: resp.StatusCode, ofBucket: c.key == ""}
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // what there is of it says enough
 	_ = xml.Unmarshal(text, &refusal)                        // an answer to HEAD has no text
 	if refusal.Region == "" {

@@ -29,6 +29,8 @@ type refusal struct {
 	Message string
 	Region  string // that the bucket is in
 	status  int
+
+	ofBucket bool // what was asked is not about an object
 }
 
 // wrong adds the address to an error, as the package os does for files.
@@ -44,8 +46,12 @@ func (b *bucket) unanswered(ctx context.Context, key string, err error) error {
 	if missing, ok := errors.AsType[*credentialsError](err); ok {
 		return b.wrong(key, missing)
 	}
-	if _, never := errors.AsType[*transfer.Unreached](err); never && b.from != "" {
+	switch _, never := errors.AsType[*transfer.Unreached](err); {
+	case b.from == "":
+	case never:
 		err = fmt.Errorf("%w (%s names it)", err, b.from)
+	case errors.Is(err, http.ErrSchemeMismatch):
+		err = fmt.Errorf("%w: write http:// in %s", err, b.from)
 	}
 	return transfer.Failed(ctx, b.wrong(key, err))
 }
@@ -73,6 +79,8 @@ func (b *bucket) explain(r refusal) error {
 		return errNoBucket
 	case r.Code == "NoSuchUpload":
 		return errNoUpload
+	case r.status == http.StatusNotFound && r.ofBucket:
+		return fmt.Errorf("%w; or the address is none of a store: %s", errNoBucket, said)
 	case r.status == http.StatusNotFound:
 		return fmt.Errorf("there is no such object: %w", fs.ErrNotExist)
 	case r.Code == "InvalidAccessKeyId" || r.Code == "SignatureDoesNotMatch":

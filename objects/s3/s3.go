@@ -51,7 +51,7 @@ func open(ctx context.Context, name string, transport http.RoundTripper) (object
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	b := &bucket{name: name, client: client, region: cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"), p.values["region"])}
-	other, from, err := endpointOf(p)
+	other, from, err := endpointOf(p, name)
 	if err != nil {
 		return nil, err
 	}
@@ -65,14 +65,13 @@ func open(ctx context.Context, name string, transport http.RoundTripper) (object
 		if b.region, err = regionOf(ctx, name, b.region, client); err != nil {
 			return nil, err
 		}
-		b.base = &url.URL{Scheme: "https", Host: hostOf(b.region)}
+		b.base = &url.URL{Scheme: "https", Host: hostOf(b.region), Path: "/"}
 	}
 	// Amazon has the bucket in the name of the host, unless certificates do not cover that.
 	if (other == nil || strings.HasSuffix(other.Hostname(), ".aliyuncs.com")) && !strings.Contains(name, ".") {
 		b.base.Host = name + "." + b.base.Host
-		b.base.Path = "/"
 	} else {
-		b.base.Path = "/" + name + "/"
+		b.base.Path += name + "/"
 	}
 	return b, nil
 }
@@ -89,8 +88,9 @@ func hostOf(region string) string {
 	return host
 }
 
-// endpointOf returns the address of a store that is not Amazon's, or nil, and what names it.
-func endpointOf(p profile) (_ *url.URL, from string, err error) {
+// endpointOf returns the address of a store that is not Amazon's, or nil, and what names it. It may
+// have a path, which ends in a slash then, but not the bucket.
+func endpointOf(p profile, bucket string) (_ *url.URL, from string, err error) {
 	variable, address := "AWS_ENDPOINT_URL_S3", os.Getenv("AWS_ENDPOINT_URL_S3")
 	if address == "" {
 		variable, address = "AWS_ENDPOINT_URL", os.Getenv("AWS_ENDPOINT_URL")
@@ -102,8 +102,11 @@ func endpointOf(p profile) (_ *url.URL, from string, err error) {
 		return nil, "", nil
 	}
 	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "" {
-		return nil, "", fmt.Errorf("%s is %q, and has to be as https://host or http://host:port, without a bucket", variable, address)
+	if err == nil {
+		u.Path = strings.TrimRight(u.Path, "/") + "/"
+	}
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || strings.HasSuffix(u.Path, "/"+bucket+"/") {
+		return nil, "", fmt.Errorf("%s is %q, and has to be as https://host or http://host:port/path, without a bucket", variable, address)
 	}
 	return u, variable, nil
 }

@@ -83,7 +83,10 @@ func TestSettings(t *testing.T) {
 		"a role with a device": {env: map[string]string{"AWS_PROFILE": "r"}, config: "[profile r]\nrole_arn = arn:x\nsource_profile = default\nmfa_serial = 1\n", want: "credential_process = aws configure export-credentials --profile r"},
 		"single sign-on that has ended": {config: "[default]\nsso_start_url = https://x\nsso_region = eu-west-1\nsso_account_id = 1\nsso_role_name = r\n",
 			want: "run aws sso login"},
-		"an address with a path": {env: map[string]string{"AWS_ENDPOINT_URL": "http://minio:9000/shop"}, want: "without a bucket"},
+		"an address with a path": {env: map[string]string{"AWS_ENDPOINT_URL": "https://store.example/storage/v1/s3", "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "s"},
+			want: "https://store.example/storage/v1/s3/shop/k AKID/us-east-1"},
+		"an address with the bucket": {env: map[string]string{"AWS_ENDPOINT_URL": "http://minio:9000/shop"}, want: "without a bucket"},
+		"an address with a query":    {env: map[string]string{"AWS_ENDPOINT_URL": "http://minio:9000?x=y"}, want: "without a bucket"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			clean(t)

@@ -103,6 +103,9 @@ type bucket struct {
 func (b *bucket) list(dir string) ([]child, error) {
 	if b.children == nil {
 		if err := b.read(); err != nil {
+			if errors.Is(err, fs.ErrNotExist) { // the bucket is not there, which is no folder without files
+				err = errors.New(plain(err).Error())
+			}
 			return nil, &Error{Path: b.folder, Err: fmt.Errorf("the folder cannot be listed: %w", plain(err))}
 		}
 	}
