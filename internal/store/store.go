@@ -82,6 +82,71 @@ func Stat(path string) (Info, error) {
 	return Info{}, &fs.PathError{Op: "stat", Path: path, Err: fs.ErrNotExist}
 }
 
+// StatAll returns what is known of each of the files or objects at paths. What [Stat] would ask of a
+// store for each object, it takes from listings where these are shorter. The error is that of the
+// first path that cannot be looked at.
+func StatAll(paths []string) ([]Info, error) {
+	listed := listTogether(paths)
+	infos := make([]Info, len(paths))
+	for i, path := range paths {
+		info, ok := listed[path]
+		if !ok {
+			var err error
+			if info, err = Stat(path); err != nil {
+				return nil, err
+			}
+		}
+		infos[i] = info
+	}
+	return infos, nil
+}
+
+// listTogether finds objects by listing what their addresses have in common. It leaves out those of
+// which too many others stand between, and all of a store that cannot be listed.
+func listTogether(paths []string) map[string]Info {
+	const few, others = 3, 1000       // as many as a store lists at once
+	common := make(map[string]string) // what the addresses of a bucket begin with
+	wanted := make(map[string]map[string]bool)
+	for _, path := range paths {
+		scheme, bucket, _, err := objects.Split(path)
+		if err != nil || !IsAddress(path) {
+			continue
+		}
+		of := scheme + "://" + bucket + "/"
+		if wanted[of] == nil {
+			wanted[of], common[of] = make(map[string]bool), path
+		}
+		wanted[of][path] = true
+		for !strings.HasPrefix(path, common[of]) {
+			common[of] = strings.TrimSuffix(common[of], "/")
+			common[of] = common[of][:strings.LastIndexByte(common[of], '/')+1]
+		}
+	}
+	found := make(map[string]Info)
+	for of, addresses := range wanted {
+		if len(addresses) < few {
+			continue
+		}
+		left, passed := len(addresses), 0
+		for info, err := range listObjects(common[of]) {
+			if err != nil {
+				break
+			}
+			if !addresses[info.Path] {
+				if passed++; passed > others+10*len(addresses) {
+					break
+				}
+				continue
+			}
+			found[info.Path] = info
+			if left--; left == 0 {
+				break
+			}
+		}
+	}
+	return found
+}
+
 func infoOf(path string, o objects.Info) Info {
 	return Info{Path: path, Size: o.Size, ModTime: o.ModTime, Version: o.Version}
 }

@@ -100,12 +100,12 @@ func (s Sources) Manifest() (*Manifest, error) {
 	if s.Journal != nil {
 		m.LastSeq, m.Pruned, m.Damage = s.Journal.Last(), s.Journal.Generation(), LastingDamage(s.Journal)
 	}
-	for _, path := range s.Inputs {
-		id, err := identify(path)
-		if err != nil {
-			return nil, err
-		}
-		m.Inputs = append(m.Inputs, id)
+	infos, err := store.StatAll(s.Inputs)
+	if err != nil {
+		return nil, err
+	}
+	for _, info := range infos {
+		m.Inputs = append(m.Inputs, idOf(info))
 	}
 	sum, err := sumSpec(s.Spec)
 	if err != nil {
