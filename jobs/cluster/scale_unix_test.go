@@ -170,5 +170,6 @@ func BenchmarkTakeover(b *testing.B) {
 	}
 	b.ReportMetric(took.Seconds()/float64(b.N), "s/takeover")
 	b.ReportMetric(most.Seconds(), "most-s")
+	c.pace(b)
 	c.end(int64(b.N) * scaleCalls)
 }
