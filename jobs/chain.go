@@ -49,7 +49,7 @@ func (j *Job) newChain(list *work.List, limit *budget.Budget, begin, deadline ti
 	c := &chain{job: j, begin: begin, deadline: deadline, quota: quota.New(quota.Config{
 		RPM: j.spec.RPM, TPM: j.spec.TPM, RPD: j.spec.RPD,
 		Concurrency: j.spec.Concurrency, OnDailyQuota: dayPolicy(j.spec.OnDailyQuota),
-		Share: share.Of, Store: j.quotaStore(),
+		Share: share.Of, Store: j.quotaStore(), Proven: j.options.Shared.Proven,
 	})}
 	if list.RowsPerCall > 1 {
 		c.packer = newPacker(j, list.RowsPerCall, false)

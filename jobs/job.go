@@ -82,6 +82,10 @@ type Options struct {
 type Shared struct {
 	Quota quota.Ledger // keeps the limits of the endpoint and the key; nil: this machine's folder does
 	Purse Purse        // holds the MaxCost of the Spec; nil: the job has all of it
+
+	// Proven is how many calls in flight the endpoint has answered a moment ago, to this process or
+	// to another one. The run begins with so many, if no limit is known; 0 = with few.
+	Proven int
 }
 
 // The seams are where tests take hold of a job. Their zero values are what users have.

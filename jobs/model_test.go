@@ -86,6 +86,33 @@ func TestModelInThePlaceOfTheClient(t *testing.T) {
 	}
 }
 
+// A run begins with as many calls in flight as were proven, and else with 4, which each answer
+// raises by one.
+func TestProvenCalls(t *testing.T) {
+	for _, tt := range []struct {
+		proven int
+		want   time.Duration
+	}{
+		{0, 18 * time.Second},  // 4, 8, 16, 32, 32 and 8 rows
+		{32, 12 * time.Second}, // 32, 32, 32 and 4
+		{64, 12 * time.Second}, // no more than may be
+	} {
+		f := modelFixture(t, 100)
+		f.spec.Concurrency = 32
+		synctest.Test(t, func(t *testing.T) {
+			time.Sleep(time.Until(bubbleBegin))
+			j, err := Open(f.spec, Options{Env: noEnv, Model: echo{takes: 3 * time.Second}, Shared: Shared{Proven: tt.proven}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer j.Close()
+			if s, err := j.Run(t.Context()); err != nil || s.Elapsed != tt.want {
+				t.Errorf("with %d proven the run took %v, want %v; %v", tt.proven, s.Elapsed, tt.want, err)
+			}
+		})
+	}
+}
+
 // Nothing of a Model's quota is kept for the jobs that ask the same endpoint. What is
 // known of the quota of an endpoint's client is.
 func TestNothingIsKeptOfAModelsQuota(t *testing.T) {

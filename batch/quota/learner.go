@@ -25,7 +25,7 @@ type learner struct {
 func newLearner(c *Config) learner {
 	return learner{
 		rates:       rates{requests: givenPace(c.RPM, c.Share), tokens: givenPace(c.TPM, c.Share)},
-		flight:      flight{window: min(startWindow, c.Concurrency), grants: make(map[*batch.Request]*grant)},
+		flight:      flight{window: min(max(startWindow, c.Proven), c.Concurrency), grants: make(map[*batch.Request]*grant)},
 		trouble:     newTrouble(),
 		concurrency: c.Concurrency,
 	}

@@ -34,6 +34,10 @@ type Config struct {
 	Concurrency  int       // most calls in flight; 0 = DefaultConcurrency
 	OnDailyQuota DayPolicy // default DayStop
 
+	// Proven is how many calls in flight the endpoint has answered a moment ago, those of another
+	// Limiter. A model whose limits nobody named begins with so many; 0 = with 4.
+	Proven int
+
 	// Share is the part of the limits, of those given above and of those learned, that this
 	// process may use, from above 0 to 1: others use the rest. Calls in flight are not divided. 0
 	// means all of it. Limits that are learned are stored whole. With a Store, its Part must tell

@@ -98,6 +98,9 @@ func TestConcurrency(t *testing.T) {
 	}{
 		{Config{}, 4}, // slow start
 		{Config{Concurrency: 3}, 3},
+		{Config{Proven: 20}, 20}, // by another Limiter
+		{Config{Proven: 20, Concurrency: 12}, 12},
+		{Config{Proven: 2}, 4},
 		{Config{RPM: 1_000_000_000_000}, DefaultConcurrency},
 		{Config{TPM: 1_000_000_000_000, Concurrency: 7}, 7},
 		{Config{RPM: -1, TPM: -1, RPD: -1, Concurrency: -1}, 4},

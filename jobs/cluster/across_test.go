@@ -12,6 +12,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -37,7 +38,8 @@ type tail struct {
 	under  atomic.Int64  // calls under way
 	most   atomic.Int64  // of these, at any time
 	letGo  func()
-	shards atomic.Int64 // held at once, at most
+	before func(body []byte) // of each call that is not for a last row; may be nil
+	shards atomic.Int64      // held at once, at most
 }
 
 func newTail(t *testing.T) *tail {
@@ -76,6 +78,8 @@ func newTail(t *testing.T) *tail {
 			case <-r.Context().Done():
 				return
 			}
+		} else if w.before != nil {
+			w.before(body)
 		}
 		behind.ServeHTTP(rw, r)
 	}))
@@ -139,6 +143,64 @@ func TestTailOfShard(t *testing.T) {
 	if n := w.most.Load(); n != int64(w.spec.Concurrency) {
 		t.Errorf("%d calls were under way at once, and there may be %d", n, w.spec.Concurrency)
 	}
+}
+
+// TestNextShardAtPace has the endpoint answer no row of a worker's second shard before six of them are under
+// way. A shard that began as if nothing was known would have four.
+func TestNextShardAtPace(t *testing.T) {
+	t.Parallel()
+	w := newTail(t)
+	var mu sync.Mutex
+	var first, second string // shards
+	waiting := 0
+	enough := make(chan struct{})
+	w.before = func(body []byte) {
+		_, row, _ := bytes.Cut(body, []byte("quick row "))
+		n, err := strconv.Atoi(string(row[:3]))
+		if err != nil {
+			t.Error(err)
+		}
+		shard := fmt.Sprint(n / tailRows)
+		mu.Lock()
+		if first == "" {
+			first = shard
+		}
+		if second == "" && shard != first {
+			second = shard
+		}
+		wait := shard == second
+		if wait {
+			if waiting++; waiting == 6 {
+				close(enough)
+			}
+		}
+		mu.Unlock()
+		if wait {
+			select {
+			case <-enough:
+			case <-w.let:
+			}
+		}
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := w.work(t.Context(), "worker", w.url); err != nil {
+			t.Error(err)
+		}
+	})
+	wg.Go(func() {
+		defer w.letGo()
+		select {
+		case <-enough:
+		case <-time.After(30 * time.Second):
+			mu.Lock()
+			defer mu.Unlock()
+			t.Errorf("%d rows of the second shard were under way after 30 s, want 6", waiting)
+		}
+	})
+	_, check := w.serve(t.Context())
+	wg.Wait()
+	check(0)
 }
 
 // TestHandBackAll interrupts a worker that has three shards in hand. All are handed back.

@@ -30,8 +30,8 @@ type desk struct {
 	asking  int // of these, with rows that are being asked
 	feeding int // of these, with rows that were not begun yet
 	job     string
-	calls   *semaphore.Weighted // of job; nil until it is known how many there may be
-	failed  error               // the first that says what this worker cannot do
+	calls   *slots // of job; nil until it is known how many there may be
+	failed  error  // the first that says what this worker cannot do
 
 	changed chan struct{} // holds a token if there may be room, or if an attempt has failed
 }
@@ -66,7 +66,7 @@ func (d *desk) room() room {
 func (d *desk) begin(job string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.asking == 0 {
+	if d.job != job {
 		d.job, d.calls = job, nil
 	}
 	d.held++
@@ -75,13 +75,27 @@ func (d *desk) begin(job string) {
 }
 
 // slots returns the slots for calls of the shards in hand.
-func (d *desk) slots(most int) *semaphore.Weighted {
+func (d *desk) slots(most int) *slots {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.calls == nil {
-		d.calls = semaphore.NewWeighted(int64(most))
+		d.calls = &slots{Weighted: semaphore.NewWeighted(int64(most))}
 	}
 	return d.calls
+}
+
+// proven returns how many calls in flight the endpoint has answered. The next shard need not find
+// out once more.
+func (d *desk) proven() int {
+	d.mu.Lock()
+	calls := d.calls
+	d.mu.Unlock()
+	if calls == nil {
+		return 0
+	}
+	calls.mu.Lock()
+	defer calls.mu.Unlock()
+	return calls.proven
 }
 
 // fed says that a shard has no row left that was not begun.

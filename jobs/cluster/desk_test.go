@@ -134,6 +134,20 @@ func TestSlotsAcrossShards(t *testing.T) {
 	if !calls.TryAcquire(1) {
 		t.Fatal("a row that was published has a slot")
 	}
+	calls.Release(1)
+	if n := d.proven(); n != 2 {
+		t.Errorf("%d calls in flight were answered, want 2", n)
+	}
+	if err := one.Acquire(t.Context(), same); err != nil {
+		t.Fatal(err)
+	}
+	one.Release(same, &batch.Outcome{Consequence: batch.SlowDown, Err: &batch.Error{Kind: batch.KindQuota, HTTPStatus: 429}})
+	if n := d.proven(); n != 0 {
+		t.Errorf("after a refusal, %d calls in flight are proven", n)
+	}
+	if !calls.TryAcquire(1) {
+		t.Fatal("a row that was refused has a slot")
+	}
 	full, cancel := context.WithCancel(t.Context())
 	cancel()
 	other := &batch.Request{Fingerprint: batch.Fingerprint{2}, Occurrence: 1}

@@ -16,10 +16,40 @@ import (
 type gate struct {
 	batch.Limiter
 	hold  *hold
-	calls *semaphore.Weighted // slots, which all shards of the worker share
+	calls *slots // which all shards of the worker share
 
 	mu   sync.Mutex
 	rows map[rowKey]bool // between Acquire and published; each has a slot
+}
+
+// slots are for the calls of a worker, in all its shards of a job.
+type slots struct {
+	*semaphore.Weighted
+
+	mu     sync.Mutex
+	flying int // calls in flight
+	proven int // how many there were at once when one was answered; 0 since the last refusal
+}
+
+// begin counts a call.
+func (s *slots) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.flying++
+}
+
+// end counts a call off that came to o, which may be nil.
+func (s *slots) end(o *batch.Outcome) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case o == nil:
+	case o.Refused():
+		s.proven = 0
+	case o.Consequence == batch.Answered:
+		s.proven = max(s.proven, s.flying)
+	}
+	s.flying--
 }
 
 // A rowKey tells the rows of a shard apart.
@@ -45,6 +75,7 @@ func (g *gate) Acquire(ctx context.Context, r *batch.Request) error {
 		}
 		// After the wait for a slot, and just before the call.
 		if g.hold.valid() {
+			g.calls.begin()
 			return nil
 		}
 		g.Limiter.Release(r, nil)
@@ -101,6 +132,7 @@ func (g *gate) empty() {
 // result may wait for those of others.
 func (g *gate) Release(r *batch.Request, o *batch.Outcome) {
 	g.Limiter.Release(r, o)
+	g.calls.end(o)
 	if o == nil || len(r.Rows) > 0 || o.Consequence != batch.Answered {
 		g.leave(rowKey{r.Fingerprint, r.Occurrence})
 	}

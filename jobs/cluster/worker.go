@@ -263,7 +263,7 @@ func (a *attempt) run(ctx context.Context) error {
 	a.publisher = newPublisher(w.bus.Results(id), s)
 	o := jobs.Options{
 		Env: w.Env, Log: w.Log, Around: a.around,
-		Shared: jobs.Shared{Quota: bus.Quota{Bus: w.bus}, Purse: purse{w.bus.Ledger, id, s.note.Attempt}},
+		Shared: jobs.Shared{Quota: bus.Quota{Bus: w.bus}, Purse: purse{w.bus.Ledger, id, s.note.Attempt}, Proven: w.desk.proven()},
 	}
 	j, err := jobs.Open(spec, o)
 	if err != nil {
