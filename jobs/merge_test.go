@@ -629,6 +629,12 @@ func TestShardStatus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if whole.Input.Settled != 10 || whole.Input.Left != 30 || whole.Totals.Rows != 10 || whole.Attempts != part.Attempts || whole.LastSeq != part.LastSeq {
+		t.Errorf("of 10 rows in a shard the whole has %+v, %d rows, %d requests, %d results", whole.Input, whole.Totals.Rows, whole.Attempts, whole.LastSeq)
+	}
+	if got, _ := whole.CostUSD(); got != f.shardsSpent(4) || got == 0 {
+		t.Errorf("the whole cost %v, and its shards %v", got, f.shardsSpent(4))
+	}
 	if s := whole.Shards; whole.Shard != "" || whole.Finished || whole.Input.Rows != 40 || s == nil || s.Count != 4 || s.Begun != 1 || !s.Merged.IsZero() {
 		t.Errorf("the whole: %+v, %+v", whole, whole.Shards)
 	}

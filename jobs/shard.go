@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/genbatch/genbatch/batch"
+	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/batch/price"
 	"github.com/genbatch/genbatch/batch/quota"
 	"github.com/genbatch/genbatch/internal/message"
@@ -54,6 +57,44 @@ type Shards struct {
 	Begun   int       // of these, those with a result
 	Running []int     // those that a process runs, from 1
 	Merged  time.Time // when they were merged; zero if they were not
+
+	Server *Owner  // the process that serves them to workers; nil if none does now
+	Served *Served // how they stood when they were served last; nil if they never were
+}
+
+// Served is how the shards of a job stand that are served to workers, as the process that serves
+// them has seen them.
+type Served struct {
+	At      time.Time
+	Done    int   // all rows have a result, and it is collected
+	Held    int   // by a worker
+	Open    int   // neither
+	Results int64 // collected, superseded ones too
+	Workers []ShardWorker
+}
+
+// A ShardWorker is a worker with the shards that it holds, from 1.
+type ShardWorker struct {
+	Name   string `json:"name"` // host and process
+	Shards []int  `json:"shards"`
+}
+
+// readServed reads how shards stand that are served, or were.
+func (s *Shards) readServed(jobDir string) (err error) {
+	if s.Server, err = state.Server(jobDir); err != nil {
+		return err
+	}
+	noted, err := state.LoadServed(jobDir)
+	if err != nil || noted == nil || noted.Shards != s.Count {
+		return err
+	}
+	s.Served = &Served{At: noted.At, Done: noted.Done, Results: noted.Results}
+	for _, name := range slices.Sorted(maps.Keys(noted.Held)) {
+		s.Served.Workers = append(s.Served.Workers, ShardWorker{name, noted.Held[name]})
+		s.Served.Held += len(noted.Held[name])
+	}
+	s.Served.Open = s.Count - s.Served.Done - s.Served.Held
+	return nil
 }
 
 // shardsOf says how the shards of a job stand; nil if there are none, or if their number is not
@@ -83,7 +124,68 @@ func shardsOf(jobDir string) (*Shards, error) {
 	if err == nil && merged != nil && merged.Count == s.Count {
 		s.Merged = merged.At
 	}
+	if err == nil {
+		err = s.readServed(jobDir)
+	}
 	return s, err
+}
+
+// unmerged reports whether the results of a job are in its shards, and not yet in its own folder.
+func (s *Shards) unmerged() bool { return s != nil && s.Merged.IsZero() }
+
+// addShards counts the results of shards that are not merged, and how many came since a time.
+func (s *Status) addShards(prices *price.Table, since time.Time) (recent int, err error) {
+	all, err := state.Shards(s.State)
+	if err != nil {
+		return 0, err
+	}
+	rows := make(map[batch.Status]int64)
+	for _, f := range all[s.Shards.Count] {
+		n, err := s.addShard(f.Dir, prices, since, rows)
+		if err != nil {
+			return 0, err
+		}
+		recent += n
+	}
+	s.Status, s.Totals.Rows = rows, 0
+	var settled int64
+	for status, n := range rows {
+		s.Totals.Rows += n
+		if status.Settled() {
+			settled += n
+		}
+	}
+	if in := s.Input; in != nil {
+		in.Settled = min(settled, in.Rows)
+		in.Left = max(0, in.Rows-in.Bad-s.Totals.Rows)
+	}
+	return recent, nil
+}
+
+func (s *Status) addShard(dir string, prices *price.Table, since time.Time, rows map[batch.Status]int64) (recent int, err error) {
+	jl, err := journal.Open(journal.Config{Dir: dir, ReadOnly: true})
+	if err != nil {
+		return 0, err
+	}
+	defer jl.Close()
+	s.LastSeq += jl.Last()
+	s.Damage = append(s.Damage, jl.Damage()...)
+	for r, err := range journal.Readable(jl) {
+		if err != nil {
+			return 0, err
+		}
+		s.AddResult(r, prices)
+		if r.At.After(s.LastAt) {
+			s.LastAt = r.At
+		}
+		if r.Status != batch.Pending && r.At.After(since) {
+			recent++
+		}
+	}
+	for status, n := range jl.Rows() {
+		rows[status] += n
+	}
+	return recent, nil
 }
 
 // isShard reports whether the job is a shard of another one.

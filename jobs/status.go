@@ -22,18 +22,18 @@ type Status struct {
 	Finished   bool      // the output is written, and no row is left to be asked
 	Standing   Standing  // what the output is to the job as it is now
 	InOutput   int64     // rows of the finished output; 0 if not known
-	LastSeq    int64     // results in the journal
+	LastSeq    int64     // results in the journal, and in those of shards that are not merged
 	LastAt     time.Time // of the last result
 	Damage     []journal.Damage
 	Input      *InputStatus // nil if the input cannot be read, or takes too long
 	InputError error        // why it cannot be read, or what is wrong with the job; nil if nothing is
 
-	// The totals are over the whole journal, which was paid for. Status counts the last
+	// The totals are over the whole journal, and those of shards that are not merged, which was paid for. Status counts the last
 	// result of each row, of rows that are in the input, if that is known.
 	cost.Totals
 
 	// Rate is how many rows a second got their result in the last minute of a job that
-	// is running, and Left how long it takes at this pace, or by its quotas if they need
+	// is running or served, and Left how long it takes at this pace, or by its quotas if they need
 	// longer; 0 if not known.
 	Rate float64
 	Left time.Duration
@@ -82,9 +82,13 @@ func StatusOf(job Spec) (*Status, error) {
 	}
 	defer jl.Close()
 	s.LastSeq, s.Damage = jl.Last(), jl.Damage()
+	owner := s.Running
+	if owner == nil && s.Shards != nil {
+		owner = s.Shards.Server
+	}
 	since := now.Add(-rateWindow)
-	if s.Running != nil && s.Running.Since.After(since) {
-		since = s.Running.Since
+	if owner != nil && owner.Since.After(since) {
+		since = owner.Since
 	}
 	recent := 0
 	for r, err := range journal.Readable(jl) {
@@ -103,10 +107,15 @@ func StatusOf(job Spec) (*Status, error) {
 	for _, n := range s.Status {
 		s.Totals.Rows += n
 	}
+	if s.Shards.unmerged() {
+		if recent, err = s.addShards(prices, since); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.readOutput(j); err != nil {
 		return nil, err
 	}
-	if d := now.Sub(since); s.Running != nil && d > 0 {
+	if d := now.Sub(since); owner != nil && d > 0 {
 		s.Rate = float64(recent) / d.Seconds()
 		if s.Input != nil && s.Rate > 0 {
 			atThisPace := time.Duration(float64(s.Input.Left) / s.Rate * float64(time.Second))

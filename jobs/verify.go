@@ -80,7 +80,7 @@ func (j *Job) Verify() (*Verification, error) {
 			v.fault("all rows have a result, but the output was not written: run the job again")
 		case state.StandingOf(j.state, nil, nil) == OutputForeign:
 			v.note("%d rows have no result yet, and %s is not this job's: the run that finishes it will refuse to replace that file", pending, j.spec.Output)
-		case parts != nil && parts.Begun > 0 && parts.Merged.IsZero():
+		case parts.unmerged() && parts.Begun > 0:
 			v.note("the job runs in %d shards, which are not merged, and so there is no output: genbatch merge joins them, or says which rows are left", parts.Count)
 		default:
 			v.note("%d rows have no result yet, and so there is no output: run the job to finish it", pending)

@@ -30,7 +30,7 @@ func statusCommand(con *console) *cli.Command {
 			}
 			shown := report.Status{Status: s, Changed: job.changed}
 			findBatches(c.Context, &shown, job.Spec)
-			if s.Running != nil {
+			if s.Running != nil || s.Shards != nil && s.Shards.Server != nil {
 				if live := runs.Ask(c.Context, s.State); live != nil {
 					shown.PausedSince = live.PausedSince
 				}

@@ -8,9 +8,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs"
 	"github.com/genbatch/genbatch/jobs/cluster/internal/bus"
 	"github.com/genbatch/genbatch/jobs/cluster/internal/node"
+	"github.com/genbatch/genbatch/jobs/internal/state"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
 
@@ -25,10 +27,30 @@ type host struct {
 	endpoint string // its name, or its address
 	tally    *tally
 	control  *Control
+	noted    time.Time // when it was noted how the shards stand
 
 	bus       *bus.Bus
 	collector *collector
 	stale     map[string]time.Time // attempts with money that are not at work, since when
+}
+
+// note leaves in the folder how the shards stand, once a second and at the end, for those who look
+// at the job without the servers.
+func (h *host) note(p Progress, entries map[int]entry, ended bool) {
+	now := time.Now()
+	if now.Sub(h.noted) < time.Second && !ended {
+		return
+	}
+	h.noted = now
+	s := &state.Served{At: now.UTC().Truncate(time.Second), Shards: p.Shards, Done: p.Done, Held: make(map[string][]int), Results: p.Results}
+	for shard := 1; shard <= p.Shards; shard++ {
+		if e := entries[shard]; e.State == held {
+			s.Held[e.Worker] = append(s.Held[e.Worker], shard)
+		}
+	}
+	if err := state.SaveServed(durable.FS{}, h.spec.JobDir(), s); err != nil {
+		h.log.Debug(err.Error()) // what stands there is for people
+	}
 }
 
 // purse is the money of the job, of which this process spends nothing.

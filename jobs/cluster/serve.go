@@ -370,6 +370,8 @@ func (h *host) await(ctx context.Context, broke <-chan error) (*jobRecord, error
 		if err == nil {
 			p := h.progress(entries)
 			h.control.look(p)
+			ended := j != nil && (p.Done == p.Shards || j.State == stopped && p.Done+len(idle) == p.Shards)
+			h.note(p, entries, ended)
 			if h.Progress != nil {
 				h.Progress(p)
 			}
@@ -380,7 +382,7 @@ func (h *host) await(ctx context.Context, broke <-chan error) (*jobRecord, error
 			switch {
 			case j == nil:
 				return nil, errors.New("the record of the job is gone from the NATS servers: serve it again")
-			case p.Done == p.Shards, j.State == stopped && p.Done+len(idle) == p.Shards:
+			case ended:
 				return j, nil
 			}
 			if err := h.steer(ctx, j, revision); err != nil {

@@ -75,6 +75,19 @@ func TestControl(t *testing.T) {
 		t.Errorf("%d rows were answered in the pause, after %d before", n-sent, sent)
 	}
 
+	var status *jobs.Status
+	await(t, "all that was answered in the status", func() (ok bool) {
+		var err error
+		status, err = jobs.ReadStatus(w.spec.StateDir())
+		return err == nil && status.Shards.Served != nil && status.Shards.Served.Results == sent
+	})
+	if at := status.Shards.Served; status.Shards.Server == nil || at.Held < 2 || len(at.Workers) != 1 || at.Done+at.Held+at.Open != 6 { // both workers are this process
+		t.Errorf("the shards stand at %+v", at)
+	}
+	if status.Totals.Rows != sent || status.Input.Settled != sent || status.Attempts != sent {
+		t.Errorf("after %d answers the status has %d rows, %d requests and the input %+v", sent, status.Totals.Rows, status.Attempts, status.Input)
+	}
+
 	var wrong *jobs.SpecError
 	for what, l := range map[string]jobs.Limits{
 		"each worker's own": {Concurrency: new(5)}, "cannot be negative": {RPM: new(-1)}, "has begun without one": {MaxCost: new("5")},

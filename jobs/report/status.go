@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -35,6 +36,9 @@ func standing(r *jobs.Status) string {
 		}
 		return fmt.Sprintf("shard %s is not finished, and not running", r.Shard)
 	}
+	if s := served(r); s != nil {
+		return fmt.Sprintf("served to workers: process %d on %s, since %s", s.PID, s.Host, s.Since.Local().Format(time.DateTime))
+	}
 	if s := r.Shards; s != nil && s.Merged.IsZero() {
 		return fmt.Sprintf("runs in %s, which are not merged: genbatch merge does so when all are done", Many(int64(s.Count), "shard"))
 	}
@@ -66,6 +70,14 @@ func standing(r *jobs.Status) string {
 	return fmt.Sprintf("finished: %s has %s", r.Output, Many(r.InOutput, "row"))
 }
 
+// served returns the process that serves a job to workers; nil if none does.
+func served(r *jobs.Status) *jobs.Owner {
+	if r.Shards == nil {
+		return nil
+	}
+	return r.Shards.Server
+}
+
 func (s Status) String() string {
 	var b strings.Builder
 	r := s.Status
@@ -77,6 +89,7 @@ func (s Status) String() string {
 	}
 	if r.Shards != nil {
 		fmt.Fprintf(w, "shards\t%s\n", shardsText(r.Shards))
+		writeWorkers(w, r.Shards)
 	}
 	if in := r.Input; in != nil {
 		fmt.Fprintf(w, "rows\t%s: %s settled, %s left, %s bad\n", Count(in.Rows), Count(in.Settled), Count(in.Left), Count(in.Bad))
@@ -93,7 +106,7 @@ func (s Status) String() string {
 	if len(s.Changed) > 0 {
 		fmt.Fprintf(w, "changed\tsince the last run: %s; the figures are by the job file as it is now\n", strings.Join(s.Changed, ", "))
 	}
-	if r.Running != nil {
+	if r.Running != nil || served(r) != nil {
 		left := ""
 		if r.Left > 0 && !s.inBatches() {
 			left = ", " + timeLeft(r.Left) + " left"
@@ -137,10 +150,37 @@ func (s Status) String() string {
 // shardsText says how the shards of a job stand.
 func shardsText(s *jobs.Shards) string {
 	text := fmt.Sprintf("%s of %s have answers, %d running", Count(int64(s.Begun)), Count(int64(s.Count)), len(s.Running))
+	if at := s.Served; at != nil && (s.Server != nil || s.Merged.IsZero()) {
+		text = fmt.Sprintf("%s of %s done, %s at work, %s open; %s collected", Count(int64(at.Done)), Count(int64(s.Count)), Count(int64(at.Held)), Count(int64(at.Open)), Many(at.Results, "result"))
+		if s.Server == nil {
+			text += ", when they were served last, at " + at.At.Local().Format(time.DateTime)
+		}
+	}
 	if !s.Merged.IsZero() {
 		text += ", merged at " + s.Merged.Local().Format(time.DateTime)
 	}
 	return text
+}
+
+// writeWorkers says which shards workers hold.
+func writeWorkers(w io.Writer, s *jobs.Shards) {
+	if s.Server == nil || s.Served == nil {
+		return
+	}
+	name := "workers"
+	for i, worker := range s.Served.Workers {
+		if i == listed {
+			fmt.Fprintf(w, "\t%s more\n", Count(int64(len(s.Served.Workers)-i)))
+			break
+		}
+		numbers := strings.Trim(strings.Join(strings.Fields(fmt.Sprint(worker.Shards)), ", "), "[]")
+		what := "shard"
+		if len(worker.Shards) > 1 {
+			what = "shards"
+		}
+		fmt.Fprintf(w, "%s\t%s: %s %s\n", name, terminal.Name(worker.Name), what, numbers)
+		name = ""
+	}
 }
 
 // inBatches reports whether batch jobs are at work, whose end the pace so far does not tell.
@@ -175,6 +215,19 @@ type shardsJSON struct {
 	Begun   int        `json:"begun"`
 	Running []int      `json:"running"`
 	Merged  *time.Time `json:"merged"` // null: they were not
+
+	Server *jobs.Owner `json:"server"` // null: no process serves them
+	Served *servedJSON `json:"served"` // null: none has
+}
+
+// servedJSON is [jobs.Served] as JSON.
+type servedJSON struct {
+	At      time.Time          `json:"at"`
+	Done    int                `json:"done"`
+	Held    int                `json:"held"`
+	Open    int                `json:"open"`
+	Results int64              `json:"results"`
+	Workers []jobs.ShardWorker `json:"workers"`
 }
 
 // statusPaceJSON is how fast a job runs.
@@ -205,6 +258,10 @@ func (s Status) MarshalJSON() ([]byte, error) {
 		if !of.Merged.IsZero() {
 			record.Shards.Merged = &of.Merged
 		}
+		record.Shards.Server = of.Server
+		if at := of.Served; at != nil {
+			record.Shards.Served = &servedJSON{at.At, at.Done, at.Held, at.Open, at.Results, append([]jobs.ShardWorker{}, at.Workers...)}
+		}
 	}
 	record.Batches, record.Unknown = s.Batches, s.Unknown
 	if s.BatchError != nil {
@@ -217,7 +274,7 @@ func (s Status) MarshalJSON() ([]byte, error) {
 	if r.LastSeq > 0 {
 		record.LastAt = &r.LastAt
 	}
-	if r.Running != nil {
+	if r.Running != nil || served(r) != nil {
 		record.RowRate = &r.Rate
 	}
 	record.PausedSince = s.PausedSince

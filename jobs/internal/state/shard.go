@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/genbatch/genbatch/internal/durable"
 	"github.com/genbatch/genbatch/jobs/record"
 	"github.com/genbatch/genbatch/jobs/spec"
 )
@@ -21,8 +22,9 @@ import (
 // like it. What was merged is noted beside them.
 
 const (
-	shardFile  = "shard.json"
-	mergedFile = "merged.json"
+	shardFile    = "shard.json"
+	mergedFile   = "merged.json"
+	progressFile = "progress.json"
 )
 
 // An InputSize is a file of an input, and how many bytes it has.
@@ -149,6 +151,41 @@ func Merge(jobDir string) (*MergeRecord, error) {
 		return nil, &DamagedError{Path: path}
 	}
 	return r, nil
+}
+
+// A Served is how the shards of a job stand that is served to workers, as the process that serves
+// it has seen them last.
+type Served struct {
+	At      time.Time        `json:"at"`
+	Shards  int              `json:"shards"`
+	Done    int              `json:"done"`
+	Held    map[string][]int `json:"held"`    // by worker
+	Results int64            `json:"results"` // collected
+}
+
+// SaveServed notes how the shards stand.
+func SaveServed(f durable.FS, jobDir string, s *Served) error {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	return f.WriteFile(filepath.Join(spec.ShardsDir(jobDir), progressFile), append(text, '\n'), 0o600)
+}
+
+// LoadServed returns what SaveServed has noted; nil if the job was not served.
+func LoadServed(jobDir string) (*Served, error) {
+	text, err := os.ReadFile(filepath.Join(spec.ShardsDir(jobDir), progressFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := new(Served)
+	if json.Unmarshal(text, s) != nil {
+		return nil, nil // it is written anew every second
+	}
+	return s, nil
 }
 
 // CheckWhole refuses to run a whole job beside its shards, whose answers would be paid for again.
