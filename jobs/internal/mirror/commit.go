@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/genbatch/genbatch/internal/durable"
+	"github.com/genbatch/genbatch/jobs/spec"
 	"github.com/genbatch/genbatch/objects"
 )
 
@@ -124,7 +125,7 @@ func findPlace(ctx context.Context, address string) (place, error) {
 		return place{}, err
 	}
 	if key = strings.Trim(key, "/"); key == "" {
-		return place{}, fmt.Errorf("%s is a whole bucket, and a state is kept in a folder of its own: write %s/runs/NAME, for example", address, strings.TrimRight(address, "/"))
+		return place{}, spec.Errorf("write "+strings.TrimRight(address, "/")+"/runs/NAME, for example", "the state %s is a whole bucket, and a state is kept in a folder of its own", address)
 	}
 	return place{address: strings.TrimRight(address, "/"), bucket: b, prefix: key + "/"}, nil
 }
