@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -342,5 +343,51 @@ func TestPausedMachineWakesUp(t *testing.T) {
 	}
 	if ends != 1 {
 		t.Errorf("%d of the pauses came after the end", ends)
+	}
+}
+
+// A machine that is killed while it brings the copy, at whichever call, has all of it the next time,
+// and what it had alone before.
+func TestCutWhileRestoring(t *testing.T) {
+	for cut, ended := 1, false; !ended; cut++ {
+		store, _ := objecttest.New()
+		var calls atomic.Int64 // until the line is cut; not above 0 for never
+		lb := newLine(store, func(int, string, string) (bool, error) {
+			if calls.Load() == 1 {
+				return false, errCut
+			}
+			calls.Add(-1)
+			return true, nil
+		})
+		synctest.Test(t, func(t *testing.T) {
+			a, b := newMachine(t, newLine(store, nil).address), newMachine(t, lb.address)
+			b.mustOpen()
+			b.answer(from(1, 5), 100)
+			if err := b.copy.Sync(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			b.answer(from(31, 32), 100) // which are not copied
+			b.die()
+			time.Sleep(staleAfter)
+			a.mustOpen()
+			a.answer(from(6, 20), 100)
+			a.answer(from(21, 22), 400) // blobs
+			a.write("job.json", "the job of a\n")
+			a.close()
+
+			calls.Store(int64(cut))
+			if err := b.open(); err == nil {
+				ended = calls.Load() > 1
+				b.die()
+			}
+			calls.Store(0)
+			time.Sleep(staleAfter)
+			b.mustOpen()
+			if got := b.rows(); !slices.Equal(got, slices.Concat(from(1, 22), from(31, 32))) || b.text("job.json") != "the job of a\n" {
+				t.Errorf("cut at call %d: %v, %q", cut, got, b.text("job.json"))
+			}
+			b.close()
+		})
+		checkNoRest(t, store)
 	}
 }
