@@ -41,12 +41,16 @@ type spoolNote struct {
 	State  string `json:"state"` // the folder of the journal
 }
 
+// spoolDir is the folder of an attempt's spool.
+func spoolDir(root string, n spoolNote) string {
+	return filepath.Join(root, n.Job, fmt.Sprintf("%d-of-%d-%s", n.Shard, n.Count, n.Attempt))
+}
+
 // newSpool makes the spool of an attempt.
 func newSpool(root string, n spoolNote) (*spool, error) {
-	dir := filepath.Join(root, n.Job, fmt.Sprintf("%d-of-%d-%s", n.Shard, n.Count, n.Attempt))
 	n.Seeded = -1
-	s := &spool{dir: dir, note: n}
-	if err := (durable.FS{}).MkdirAll(dir); err != nil {
+	s := &spool{dir: spoolDir(root, n), note: n}
+	if err := (durable.FS{}).MkdirAll(s.dir); err != nil {
 		return nil, err
 	}
 	if err := s.take(); err != nil {
@@ -133,8 +137,10 @@ func (s *spool) close() {
 }
 
 // openSpools returns the spools of a job, or of all if it is empty, that earlier attempts have left in
-// a folder, and that nobody works on. What was not even seeded holds nothing, and is removed.
-func openSpools(root, job string) (list []*spool, err error) {
+// a folder, and that nobody works on. What was not even seeded holds nothing, and is removed. ours
+// reports of a folder whether an attempt of this process works on it, which locks need not tell: those
+// of NFS are a process's.
+func openSpools(root, job string, ours func(dir string) bool) (list []*spool, err error) {
 	files, err := fs.Glob(os.DirFS(root), cmp.Or(job, "*")+"/*/"+spoolFile)
 	if err != nil {
 		return nil, err
@@ -142,6 +148,9 @@ func openSpools(root, job string) (list []*spool, err error) {
 	for _, name := range files {
 		path := filepath.Join(root, filepath.FromSlash(name))
 		s := &spool{dir: filepath.Dir(path)}
+		if ours(s.dir) {
+			continue
+		}
 		if err := s.take(); err != nil {
 			if _, taken := errors.AsType[*durable.LockedError](err); taken || errors.Is(err, fs.ErrNotExist) {
 				continue // somebody works on it, or has removed it meanwhile

@@ -48,15 +48,17 @@ type worker struct {
 	name string
 	desk *desk
 
+	spools sync.Map // the folders of those that attempts work on
+
 	ids    []string // of the jobs that were open
 	looked time.Time
 	seen   map[string]*sightings // of their shards
 }
 
 // Work claims shards of jobs and asks their rows until no job is left or ctx ends. While the last
-// calls of one shard are under way, it begins with the next. Before that it sends what earlier workers have left in the spool. The error is
-// [batch.ErrInterrupted] if ctx ended, and else says what this worker cannot do: others can go
-// on.
+// calls of one shard are under way, it begins with the next. Before that it sends what earlier
+// workers have left in the spool. The error is [batch.ErrInterrupted] if ctx ended, and else says
+// what this worker cannot do: others can go on.
 func Work(ctx context.Context, c WorkConfig) error {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -118,7 +120,7 @@ func (w *worker) attempt(ctx context.Context, h *hold, j *jobRecord) {
 
 	err := a.run(run)
 	if a.spool != nil {
-		defer a.spool.close()
+		defer func() { a.spool.close(); w.spools.Delete(a.spool.dir) }()
 	}
 	leaving, left := context.WithTimeout(context.WithoutCancel(ctx), leavingTime)
 	defer left()
@@ -198,7 +200,7 @@ func (w *worker) watch(ctx context.Context, a *attempt, cancel context.CancelCau
 
 // sendLeft sends what earlier attempts have left in the spool of a job; empty = of all jobs.
 func (w *worker) sendLeft(ctx context.Context, job string) error {
-	list, err := openSpools(w.Spool, job)
+	list, err := openSpools(w.Spool, job, func(dir string) bool { _, ours := w.spools.Load(dir); return ours })
 	if err != nil {
 		return err
 	}
@@ -245,7 +247,9 @@ type attempt struct {
 // it began has ended.
 func (a *attempt) run(ctx context.Context) error {
 	w, id, shard := a.worker, a.hold.board.job, a.hold.shard
-	s, err := newSpool(w.Spool, spoolNote{Job: id, Shard: shard, Count: a.job.Count, Attempt: a.hold.claim.Attempt})
+	note := spoolNote{Job: id, Shard: shard, Count: a.job.Count, Attempt: a.hold.claim.Attempt}
+	w.spools.Store(spoolDir(w.Spool, note), nil)
+	s, err := newSpool(w.Spool, note)
 	if err != nil {
 		return err
 	}
