@@ -15,8 +15,12 @@
 //	stdin.<format>  what stdin held
 //	stdout          the output, if it goes to stdout
 //	output.tmp-*    the output, if it is an object, until its store has it: a [Draft]
-//	control.sock    where the process that runs the job can be steered, which package remote makes
+//	control.sock    where the process that runs or serves the job can be steered, which package remote makes
 //	uploads.jsonl   media that the Files API holds, which package media writes
+//
+// The folder shards has one of this kind for each shard, and beside them merged.json, what was merged,
+// and of a job that is served to workers progress.json, how they stand: a [Served]. The rest there
+// belongs to package cluster.
 //
 // # How an output appears
 //
