@@ -27,6 +27,7 @@ type host struct {
 	endpoint string // its name, or its address
 	tally    *tally
 	control  *Control
+	record   jobRecord // as it was published
 	noted    time.Time // when it was noted how the shards stand
 
 	bus       *bus.Bus

@@ -269,11 +269,11 @@ func (h *host) collect(ctx context.Context, input *state.InputRecord, saved []by
 
 // publish tells workers of the job.
 func (h *host) publish(ctx context.Context, input *state.InputRecord, saved []byte) error {
-	r := jobRecord{
+	h.record = jobRecord{
 		Name: filepath.Base(h.spec.Output), Spec: h.workersSpec(), Saved: saved, Count: h.kept.Count, Input: input,
 		Version: version.Version(), Lease: h.Lease, State: open, Order: new(h.control.order()),
 	}
-	text, err := json.Marshal(r)
+	text, err := json.Marshal(h.record)
 	if err != nil {
 		return err
 	}

@@ -226,17 +226,17 @@ func (h *host) steer(ctx context.Context, j *jobRecord, revision uint64) error {
 	c.mu.Lock()
 	stop, o := c.stop, c.order()
 	c.mu.Unlock()
+	r := h.record // rather than j, so that the Spec goes through JSON only once on its way
+	r.Order = &o
 	switch {
 	case j.State != open:
 		return nil
 	case stop != nil:
-		j.State, j.Code, j.Why = stopped, stop.Code, stop.Why
-	case j.Order == nil || *j.Order != o:
-		j.Order = &o
-	default:
+		r.State, r.Code, r.Why = stopped, stop.Code, stop.Why
+	case j.Order != nil && *j.Order == o:
 		return nil
 	}
-	text, err := json.Marshal(j)
+	text, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
