@@ -91,12 +91,12 @@ func newTail(t *testing.T) *tail {
 }
 
 // serve serves the job in shards of which each has a last row.
-func (w *tail) serve(ctx context.Context) (err error, check func(extra int64)) {
+func (w *tail) serve(ctx context.Context) (check func(extra int64), err error) {
 	m, err := w.world.serve(ctx, func(c *cluster.ServeConfig) {
 		c.Shards = tailShards
 		c.Progress = func(p cluster.Progress) { w.shards.Store(max(w.shards.Load(), int64(p.Held))) }
 	})
-	return err, func(extra int64) { w.check(m, err, extra) }
+	return func(extra int64) { w.check(m, err, extra) }, err
 }
 
 // await waits until something is so.
@@ -134,7 +134,7 @@ func TestTailOfShard(t *testing.T) {
 		time.Sleep(time.Second) // in which a fourth shard could be claimed
 		w.letGo()
 	})
-	_, check := w.serve(t.Context())
+	check, _ := w.serve(t.Context())
 	wg.Wait()
 	check(0)
 	if n := w.shards.Load(); n != 3 {
@@ -198,7 +198,7 @@ func TestNextShardAtPace(t *testing.T) {
 			t.Errorf("%d rows of the second shard were under way after 30 s, want 6", waiting)
 		}
 	})
-	_, check := w.serve(t.Context())
+	check, _ := w.serve(t.Context())
 	wg.Wait()
 	check(0)
 }
@@ -225,7 +225,7 @@ func TestHandBackAll(t *testing.T) {
 		stop()
 		w.letGo()
 	})
-	_, check := w.serve(t.Context())
+	check, _ := w.serve(t.Context())
 	wg.Wait()
 	check(0)
 }
@@ -276,7 +276,7 @@ func TestOneClaimLost(t *testing.T) {
 			return true
 		})
 	})
-	_, check := w.serve(t.Context())
+	check, _ := w.serve(t.Context())
 	wg.Wait()
 	check(1) // the last row of the lost shard may be asked twice
 }
@@ -327,7 +327,7 @@ func TestFailureBesideShard(t *testing.T) {
 			return free
 		})
 	})
-	err, _ = w.serve(serving)
+	_, err = w.serve(serving)
 	wg.Wait()
 	if !errors.Is(err, batch.ErrInterrupted) {
 		t.Errorf("serving ends with %v", err)
