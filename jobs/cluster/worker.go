@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -84,7 +85,9 @@ func Work(ctx context.Context, c WorkConfig) error {
 	return w.work(ctx)
 }
 
-// jobs returns the jobs that are open. They are looked up once a second.
+// jobs returns the jobs that are open. They are looked up once a second. One that was open and is
+// not in the list is looked up by itself: the list may come from a server that lags behind since it
+// was started again, and a worker that knows of no job ends.
 func (w *worker) jobs(ctx context.Context) ([]string, error) {
 	if time.Since(w.looked) < jobEvery {
 		return w.ids, nil
@@ -93,14 +96,27 @@ func (w *worker) jobs(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.ids, w.looked = nil, time.Now()
+	var ids []string
 	for _, r := range list {
 		var j jobRecord
 		if json.Unmarshal(r.Value, &j) == nil && j.State == open {
-			w.ids = append(w.ids, r.Key)
+			ids = append(ids, r.Key)
 		}
 	}
-	return w.ids, nil
+	for _, id := range w.ids {
+		if slices.Contains(ids, id) {
+			continue
+		}
+		j, _, err := loadJob(ctx, w.bus, id)
+		if err != nil {
+			return nil, err
+		}
+		if j != nil && j.State == open {
+			ids = append(ids, id)
+		}
+	}
+	w.ids, w.looked = ids, time.Now()
+	return ids, nil
 }
 
 // attempt asks the rows of a shard, and says what became of it. What this worker cannot do ends the
