@@ -237,13 +237,23 @@ func newCast(t *testing.T, w *world, workers int) *cast {
 func (c *cast) process(name string, r role) *process {
 	p := &process{t: c.t, name: name, role: r, log: filepath.Join(c.dir, name+".log")}
 	c.t.Cleanup(func() {
+		how := "it was running"
 		if p.cmd != nil {
-			p.signal(syscall.SIGKILL)
-			<-p.ended
+			select {
+			case <-p.ended:
+				how = fmt.Sprintf("it had ended: %v", p.err)
+			default:
+				if c.t.Failed() {
+					p.signal(syscall.SIGQUIT) // to show in its log what it was doing
+					p.wait(2 * time.Second)
+				}
+				p.signal(syscall.SIGKILL)
+				<-p.ended
+			}
 		}
 		if c.t.Failed() {
 			text, _ := os.ReadFile(p.log)
-			c.t.Logf("%s:\n%s", name, text)
+			c.t.Logf("%s (%s):\n%s", name, how, text)
 		}
 	})
 	return p
