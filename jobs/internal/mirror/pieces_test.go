@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -163,15 +165,17 @@ func TestLookWhilePiecesAreTakenIn(t *testing.T) {
 						a.answer(from(rows, rows), 100)
 					}
 				}
-				slow, lost := true, 0
+				var once sync.Once // several pieces are asked for at a time
+				var lost atomic.Int64
 				looker := newLine(store, func(_ int, method, key string) (bool, error) {
 					if method == "ReadAt" && strings.Contains(key, "/results-") {
+						slow := false
+						once.Do(func() { slow = true })
 						if slow {
-							slow = false
 							time.Sleep(late)
 						}
 						if _, there := store.Get(key); !there {
-							lost++
+							lost.Add(1)
 						}
 					}
 					return true, nil
@@ -196,8 +200,8 @@ func TestLookWhilePiecesAreTakenIn(t *testing.T) {
 				if seen := <-done; seen < before-1 {
 					t.Errorf("it sees %d rows of %d", seen, before)
 				}
-				if late < retireAfter && lost > 0 {
-					t.Errorf("%d pieces were gone", lost)
+				if late < retireAfter && lost.Load() > 0 {
+					t.Errorf("%d pieces were gone", lost.Load())
 				}
 				// The next looks bring what is new, and find that it fits.
 				for range 20 {
@@ -223,9 +227,13 @@ func TestKilledWhilePiecesAreTakenIn(t *testing.T) {
 		store, _ := objecttest.New()
 		r := rand.New(rand.NewPCG(seed, 7))
 		synctest.Test(t, func(t *testing.T) {
-			fail := 0 // the calls until one fails, and all after it if it is a death
+			var mu sync.Mutex // several pieces are asked for at a time
+			fail := 0         // the calls until one fails, and all after it if it is a death
 			dead := false
+			set := func(f int) { mu.Lock(); defer mu.Unlock(); fail, dead = f, false }
 			hook := func(int, string, string) (bool, error) {
+				mu.Lock()
+				defer mu.Unlock()
 				if dead {
 					return false, errCut
 				}
@@ -240,14 +248,14 @@ func TestKilledWhilePiecesAreTakenIn(t *testing.T) {
 			for range 12 {
 				m := machines[r.IntN(2)]
 				m.segment = 2000 + r.Int64N(20000)
-				fail, dead = 0, false
+				set(0)
 				m.mustOpen()
 				got := slices.Compact(m.rows())
 				if len(got) < copied || !slices.Equal(got, from(1, len(got))) {
 					t.Fatalf("seed %d: %d rows were copied, and there are %v", seed, copied, got)
 				}
 				rows = len(got)
-				fail = 1 + r.IntN(60)
+				set(1 + r.IntN(60))
 				for range 1 + r.IntN(10) {
 					n := 1 + r.IntN(3)
 					m.answer(from(rows+1, rows+n), 50+r.IntN(200))
@@ -257,10 +265,10 @@ func TestKilledWhilePiecesAreTakenIn(t *testing.T) {
 					}
 				}
 				m.die()
-				dead = false
+				set(0)
 				time.Sleep(staleAfter)
 			}
-			fail, dead = 0, false
+			set(0)
 			machines[0].mustOpen()
 			got := slices.Compact(machines[0].rows())
 			if len(got) < copied {
