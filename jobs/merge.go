@@ -43,6 +43,7 @@ type UnfinishedError struct {
 	Missing []int    // that have rows and were not run, or have lost their state
 	Left    []Left   // that have rows without a result
 	Running []Runner // that a process runs
+	Served  bool     // the job was served to workers
 }
 
 // A Left is a shard with rows without a result.
@@ -86,8 +87,11 @@ func (e *UnfinishedError) Error() string {
 	case len(e.Left) > 0:
 		todo = e.Left[0].Shard
 	}
-	if todo == 0 {
+	switch {
+	case todo == 0:
 		return strings.Join(parts, "; ") + ": merge them when all have ended"
+	case e.Served:
+		return strings.Join(parts, "; ") + ": serve the job again, with genbatch serve, which merges them in the end"
 	}
 	return fmt.Sprintf("%s: run the job with --shard %d/%d, and each other one likewise, and then merge again", strings.Join(parts, "; "), todo, e.Count)
 }
@@ -270,7 +274,11 @@ func proveShards(ctx context.Context, j *Job, c merge.Config) error {
 	if err != nil {
 		return err
 	}
-	e := &UnfinishedError{Count: c.Count}
+	served, err := state.LoadServed(j.state.Dir)
+	if err != nil {
+		return err
+	}
+	e := &UnfinishedError{Count: c.Count, Served: served != nil}
 	made, real := 0, 0
 	for index := range found {
 		s := &found[index]

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,7 +60,7 @@ func serveCommand(con *console) *cli.Command {
 			"# Serve a job on one machine, and work on it on others\n" +
 			"GENBATCH_NATS_TOKEN=$(cat token) genbatch serve job.yaml --listen 0.0.0.0:4222\n" +
 			"GENBATCH_NATS_TOKEN=$(cat token) genbatch work --nats nats://first:4222",
-		Flags: flagsOf(settings(), append(append(natsFlags("`URL` of NATS servers that are there, with commas between (default: a server of its own)"), talkFlags()...),
+		Flags: flagsOf(slices.DeleteFunc(settings(), func(s setting) bool { return s.flag.Names()[0] == "shard" }), append(append(natsFlags("`URL` of NATS servers that are there, with commas between (default: a server of its own)"), talkFlags()...),
 			&cli.StringFlag{Name: "listen", Category: groupCluster, Value: "127.0.0.1:4222", Usage: "`ADDRESS` of the server of its own; one that other machines reach needs a token", EnvVars: env("listen")},
 			&cli.IntFlag{Name: "shards", Category: groupCluster, Usage: "divide the rows into `N` shards (default: 32, or as before)", Base: 10, EnvVars: env("shards")},
 			&cli.IntFlag{Name: "replicas", Category: groupCluster, Value: 1, Usage: "on how many NATS servers each message is kept: 1 or 3", Base: 10, EnvVars: env("replicas")},
@@ -86,7 +87,7 @@ func serveJob(c *cli.Context, con *console) error {
 	if c.IsSet("shards") && c.Int("shards") < 1 {
 		return &jobs.SpecError{Err: fmt.Errorf("--shards is %d", c.Int("shards")), Hint: "write how many shards there are to be, or leave it out"}
 	}
-	show := &clusterDisplay{con: con, c: c}
+	show := &clusterDisplay{con: con, c: c, token: token != ""}
 	config := cluster.ServeConfig{
 		Listen: c.String("listen"), Token: token, URL: c.String("nats"), Creds: c.String("nats-creds"),
 		Replicas: c.Int("replicas"), Shards: c.Int("shards"), Lease: c.Duration("lease"),
@@ -150,6 +151,10 @@ type clusterDisplay struct {
 	c    *cli.Context
 	last string
 	at   time.Time
+
+	token bool      // workers need one
+	begun time.Time // when something was collected first
+	first int64     // what was collected then
 }
 
 func (d *clusterDisplay) ready(a cluster.Address) {
@@ -157,7 +162,11 @@ func (d *clusterDisplay) ready(a cluster.Address) {
 	case d.c.Bool("json"):
 		writeJSON(d.con.stderr, map[string]any{"type": "serving", "nats": a.URL})
 	case !d.c.Bool("quiet"):
-		fmt.Fprintf(d.con.stderr, "genbatch: workers can join: genbatch work --nats %s\n", a.URL)
+		with := ""
+		if d.token {
+			with = ", with the same token in GENBATCH_NATS_TOKEN"
+		}
+		fmt.Fprintf(d.con.stderr, "genbatch: workers can join: genbatch work --nats %s%s\n", a.URL, with)
 	}
 }
 
@@ -181,7 +190,17 @@ func (d *clusterDisplay) progress(p cluster.Progress) {
 	if d.c.Bool("quiet") {
 		return
 	}
-	text := fmt.Sprintf("%d of %d shards done, %d at work, %s collected", p.Done, p.Shards, p.Held, report.Many(p.Results, "result"))
+	if d.begun.IsZero() {
+		d.begun, d.first = time.Now(), p.Results
+	}
+	text := fmt.Sprintf("%d of %d shards done, %d at work", p.Done, p.Shards, p.Held)
+	if workers := slices.Compact(slices.Sorted(slices.Values(p.Workers))); len(workers) > 0 {
+		text += " on " + report.Many(int64(len(workers)), "worker")
+	}
+	text += fmt.Sprintf(", %s collected", report.Many(p.Results, "result"))
+	if took := time.Since(d.begun); took > time.Second && p.Results > d.first {
+		text += fmt.Sprintf(", %.1f/s", float64(p.Results-d.first)/took.Seconds())
+	}
 	if p.Held == 0 && p.Done < p.Shards {
 		text += "; waiting for workers"
 	}

@@ -156,7 +156,10 @@ func (w *worker) work(ctx context.Context) error {
 			h, j, ids, err := w.find(ctx, room)
 			if err == nil && len(ids) == 0 && worked && !w.Stay {
 				attempts.Wait() // they end, since their job has
-				return w.desk.failure()
+				if err = w.desk.failure(); err == nil {
+					w.Log.Info("no job is left")
+				}
+				return err
 			}
 			worked = worked || len(ids) > 0
 			if h != nil {

@@ -22,7 +22,9 @@ type host struct {
 	spec jobs.Spec
 	log  *slog.Logger
 	dir  string // the folder of the shards
-	kept served
+
+	address string // of the servers, for workers
+	kept    served
 
 	endpoint string // its name, or its address
 	tally    *tally
@@ -32,6 +34,7 @@ type host struct {
 
 	bus       *bus.Bus
 	collector *collector
+	told      map[int]string       // attempts that have handed a shard back, by shard
 	stale     map[string]time.Time // attempts with money that are not at work, since when
 }
 
@@ -59,7 +62,7 @@ func (h *host) purse() purse { return purse{keys: h.bus.Ledger, job: h.kept.Job}
 
 // newHost returns a host, with what the ServeConfig leaves out filled in.
 func newHost(s jobs.Spec, c ServeConfig) *host {
-	h := &host{ServeConfig: c, spec: s, log: c.Options.Log, stale: make(map[string]time.Time)}
+	h := &host{ServeConfig: c, spec: s, log: c.Options.Log, stale: make(map[string]time.Time), told: make(map[int]string)}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}
@@ -73,12 +76,13 @@ func newHost(s jobs.Spec, c ServeConfig) *host {
 // connect connects with the servers, and begins one before if there are none. That is to be closed
 // also if there is an error.
 func (h *host) connect() (own *node.Node, err error) {
+	h.address = h.URL
 	if h.URL == "" {
 		own, err = node.Start(node.Config{Dir: filepath.Join(h.dir, serverFolder), Listen: h.Listen, Token: h.Token})
 		if err != nil {
 			return nil, spec.Errorf("", "%w", err)
 		}
-		h.URL = own.URL()
+		h.URL, h.address = own.URL(), own.Address()
 	}
 	h.bus, err = bus.Connect(bus.Config{URL: h.URL, Creds: h.Creds, Token: h.Token, Name: "genbatch serve " + h.spec.Output, Log: h.log})
 	if err != nil {
@@ -99,6 +103,12 @@ func (h *host) check() error {
 		return spec.Errorf("write 1 or 3", "there cannot be %d replicas", h.Replicas)
 	case h.Replicas == 3 && h.URL == "":
 		return spec.Errorf("name a cluster of three servers with --nats", "the server that serve begins is alone, and has no place for 3 replicas")
+	}
+	if h.URL == "" {
+		c := node.Config{Listen: h.Listen, Token: h.Token}
+		if err := c.Check(); err != nil {
+			return spec.Errorf("", "%w", err)
+		}
 	}
 	return nil
 }

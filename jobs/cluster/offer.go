@@ -84,8 +84,7 @@ func (w *worker) claim(ctx context.Context, id string, patience time.Duration) (
 		return nil, nil
 	}
 	seen := w.seen[id]
-	first := seen == nil
-	if first {
+	if seen == nil {
 		seen = new(sightings)
 		w.seen[id] = seen
 	}
@@ -98,7 +97,8 @@ func (w *worker) claim(ctx context.Context, id string, patience time.Duration) (
 	if err != nil || j == nil || j.State != open {
 		return nil, nil
 	}
-	if first {
+	if !w.told[id] {
+		w.told[id] = true
 		sameVersion(j, w.Log)
 	}
 	// What is left of the job is sent first, since its rows need not be asked then.
@@ -124,6 +124,8 @@ func (w *worker) claim(ctx context.Context, id string, patience time.Duration) (
 		if h != nil {
 			if e.State == held {
 				w.Log.Warn(fmt.Sprintf("%s: took over shard %d of %d from %s, which is silent", j.Name, shard, j.Count, e.Worker))
+			} else {
+				w.Log.Info(fmt.Sprintf("%s: shard %d of %d is begun", j.Name, shard, j.Count))
 			}
 			return h, j
 		}

@@ -113,7 +113,7 @@ func Hold(ctx context.Context, s jobs.Spec, c ServeConfig) (_ *Place, err error)
 		return nil, err
 	}
 	if h.Ready != nil {
-		h.Ready(Address{h.URL})
+		h.Ready(Address{h.address})
 	}
 	return p, nil
 }

@@ -90,6 +90,9 @@ func Serve(ctx context.Context, s jobs.Spec, c ServeConfig) (*jobs.Merged, error
 		return nil, err
 	}
 	defer func() { _ = lock.Unlock() }()
+	if m, done, err := h.mergeDone(ctx); done {
+		return m, err
+	}
 	input, saved, err := h.makeShards()
 	if err != nil {
 		return nil, err
@@ -117,6 +120,20 @@ func Serve(ctx context.Context, s jobs.Spec, c ServeConfig) (*jobs.Merged, error
 		own.Await(goodbye)
 	}
 	return m, err
+}
+
+// mergeDone joins the shards if all were done when the job was served last: no worker is needed
+// then. done is false if workers are.
+func (h *host) mergeDone(ctx context.Context) (m *jobs.Merged, done bool, err error) {
+	was, err := state.LoadServed(h.spec.JobDir())
+	if err != nil || was == nil || was.Done < was.Shards {
+		return nil, false, nil
+	}
+	m, err = jobs.Merge(ctx, h.spec, h.Options, jobs.Merging{Count: h.kept.Count})
+	if _, unfinished := errors.AsType[*jobs.UnfinishedError](err); unfinished {
+		return nil, false, nil
+	}
+	return m, true, err
 }
 
 // take takes the job for this process, and reads what is kept of it.
@@ -247,7 +264,7 @@ func (h *host) collect(ctx context.Context, input *state.InputRecord, saved []by
 		defer stop()
 	}
 	if h.Ready != nil {
-		h.Ready(Address{h.URL})
+		h.Ready(Address{h.address})
 	}
 	collecting, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -375,6 +392,9 @@ func (h *host) await(ctx context.Context, broke <-chan error) (*jobRecord, error
 			if h.Progress != nil {
 				h.Progress(p)
 			}
+			if j != nil && j.State == open {
+				h.tellHandedBack(entries)
+			}
 			h.forfeit(ctx, entries, idle)
 			if err := offers.write(ctx, idle); err != nil {
 				h.log.Debug(err.Error())
@@ -408,6 +428,16 @@ func (h *host) progress(entries map[int]entry) Progress {
 		}
 	}
 	return p
+}
+
+// tellHandedBack says once why a worker has handed a shard back.
+func (h *host) tellHandedBack(entries map[int]entry) {
+	for shard, e := range entries {
+		if e.State == free && e.Why != "" && h.told[shard] != e.Attempt {
+			h.told[shard] = e.Attempt
+			h.log.Warn(fmt.Sprintf("worker %s has handed shard %d of %d back: %s", e.Worker, shard, h.kept.Count, e.Why))
+		}
+	}
 }
 
 // forfeit counts as spent what workers hold that have not been at work for a while. A worker whose

@@ -54,6 +54,7 @@ type worker struct {
 	ids    []string // of the jobs that were open
 	looked time.Time
 	seen   map[string]*sightings // of their shards
+	told   map[string]bool       // whether it was compared which versions work on them
 }
 
 // Work claims shards of jobs and asks their rows until no job is left or ctx ends. While the last
@@ -68,7 +69,7 @@ func Work(ctx context.Context, c WorkConfig) error {
 	if err != nil {
 		host = "unknown"
 	}
-	w := &worker{WorkConfig: c, name: fmt.Sprintf("%s/%d", host, os.Getpid()), desk: newDesk(), seen: make(map[string]*sightings)}
+	w := &worker{WorkConfig: c, name: fmt.Sprintf("%s/%d", host, os.Getpid()), desk: newDesk(), seen: make(map[string]*sightings), told: make(map[string]bool)}
 	if w.bus, err = bus.Connect(bus.Config{URL: c.URL, Creds: c.Creds, Token: c.Token, Fixed: c.Fixed, Name: "genbatch work " + w.name, Log: c.Log}); err != nil {
 		return err
 	}
@@ -79,6 +80,7 @@ func Work(ctx context.Context, c WorkConfig) error {
 		}
 		return err
 	}
+	c.Log.Info("joined NATS at " + bus.Redacted(c.URL) + " as " + w.name)
 	if err := w.sendLeft(ctx, ""); err != nil {
 		return err
 	}

@@ -195,12 +195,8 @@ func CheckWhole(jobDir string) error {
 	if err != nil || len(all) == 0 {
 		return err
 	}
-	owner, err := Server(jobDir)
-	if err != nil {
+	if err := checkServer(jobDir); err != nil {
 		return err
-	}
-	if owner != nil && owner.PID != os.Getpid() { // this process may serve the whole job, and run it by itself
-		return LockedBy(spec.ShardsDir(jobDir), owner)
 	}
 	merged, err := Merge(jobDir)
 	if err != nil {
@@ -226,6 +222,9 @@ func CheckShard(jobDir string, count int) error {
 	if err := checkIdle(jobDir); err != nil {
 		return err
 	}
+	if err := checkServer(jobDir); err != nil {
+		return err
+	}
 	all, err := Shards(jobDir)
 	if err != nil {
 		return err
@@ -246,6 +245,16 @@ func CheckShard(jobDir string, count int) error {
 // Server returns the process that serves a job to workers, or nil if none does. It holds the lock of
 // the folder of all shards.
 func Server(jobDir string) (*record.Owner, error) { return Owner(spec.ShardsDir(jobDir)) }
+
+// checkServer returns an error if another process serves the job to workers. The one that serves may
+// run the whole job by itself, and makes the folders of its shards.
+func checkServer(jobDir string) error {
+	owner, err := Server(jobDir)
+	if err != nil || owner == nil || owner.PID == os.Getpid() {
+		return err
+	}
+	return LockedBy(spec.ShardsDir(jobDir), owner)
+}
 
 // checkIdle returns an error if a process holds the lock of a folder.
 func checkIdle(dir string) error {

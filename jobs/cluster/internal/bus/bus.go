@@ -89,7 +89,7 @@ func Connect(c Config) (*Bus, error) {
 		nats.IgnoreAuthErrorAbort(), // a server that was misconfigured for a moment must not end a job
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil && !told.Swap(true) {
-				b.log.Warn(fmt.Sprintf("the connection with NATS broke and is made anew: %v", err))
+				b.log.Warn(fmt.Sprintf("the connection with NATS is lost, and nothing is sent until it is back: %v", err))
 			}
 		}),
 		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) {

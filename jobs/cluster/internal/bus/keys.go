@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -44,7 +45,12 @@ func (k *Keys) open(ctx context.Context) (jetstream.KeyValue, error) {
 }
 
 // away marks an error after which it is not known what was done.
-func away(err error) error { return fmt.Errorf("%w: %w", ErrAway, err) }
+func away(err error) error {
+	if errors.Is(err, nats.ErrReconnectBufExceeded) {
+		err = nats.ErrDisconnected // what cannot be sent is not kept
+	}
+	return fmt.Errorf("%w: %w", ErrAway, err)
+}
 
 // Get returns the record of a key. Its Revision is 0 if there is none. A server that lags
 // behind may return an older one.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"strconv"
 	"time"
 
@@ -33,15 +34,31 @@ type Config struct {
 // A Node is a server that runs. Close it after use.
 type Node struct{ s *server.Server }
 
+// Check refuses an address where no server can be, or where all could use it.
+func (c *Config) Check() error {
+	host, port, err := address(c.Listen)
+	if err != nil {
+		return err
+	}
+	if c.Token == "" && !loopback(host) {
+		return fmt.Errorf("%s can be reached from other machines, and no token keeps strangers out: give one with GENBATCH_NATS_TOKEN or --nats-token-file, here and to the workers", c.Listen)
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(max(0, port))))
+	if err != nil {
+		return fmt.Errorf("no server can be at %s: %w", c.Listen, err)
+	}
+	return l.Close()
+}
+
 // Start starts a server, and waits until clients can connect. It does not wait for the other
 // servers of its cluster.
 func Start(c Config) (*Node, error) {
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
 	host, port, err := address(c.Listen)
 	if err != nil {
 		return nil, err
-	}
-	if c.Token == "" && !loopback(host) {
-		return nil, fmt.Errorf("%s can be reached from other machines, and no token keeps strangers out", c.Listen)
 	}
 	o := &server.Options{
 		ServerName: c.Name, Host: host, Port: port, Authorization: c.Token,
@@ -64,13 +81,28 @@ func Start(c Config) (*Node, error) {
 	s.Start()
 	if !s.ReadyForConnections(10 * time.Second) {
 		s.Shutdown()
-		return nil, fmt.Errorf("the NATS server does not answer at %s: is the port taken, or the folder %s in use?", c.Listen, c.Dir)
+		return nil, fmt.Errorf("the NATS server does not answer at %s, with its streams in %s", c.Listen, c.Dir)
 	}
 	return &Node{s}, nil
 }
 
-// URL returns where clients connect, without the token.
+// URL returns where clients of this process connect, without the token.
 func (n *Node) URL() string { return n.s.ClientURL() }
+
+// Address returns where clients connect. If that is each address that this machine has, it is the
+// machine's name.
+func (n *Node) Address() string {
+	u, err := url.Parse(n.s.ClientURL())
+	if err != nil {
+		return n.s.ClientURL()
+	}
+	if ip := net.ParseIP(u.Hostname()); ip != nil && ip.IsUnspecified() {
+		if name, err := os.Hostname(); err == nil {
+			u.Host = net.JoinHostPort(name, u.Port())
+		}
+	}
+	return u.String()
+}
 
 // Await waits until no client is connected, but no longer than patience.
 func (n *Node) Await(patience time.Duration) {
