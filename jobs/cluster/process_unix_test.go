@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/genbatch/genbatch/jobs"
 	"github.com/genbatch/genbatch/jobs/cluster"
 	"github.com/genbatch/genbatch/jobs/cluster/internal/clustertest"
@@ -35,6 +37,7 @@ type role struct {
 	Node  *node.Config
 	Serve *serveRole
 	Work  *cluster.WorkConfig
+	Times int        // how many workers there are in the process; 0 = 1
 	Run   *jobs.Spec // on one machine
 }
 
@@ -85,7 +88,15 @@ func play(ctx context.Context, r role) error {
 		return nil
 	case r.Work != nil:
 		r.Work.Env, r.Work.Log = env, log
-		return cluster.Work(ctx, *r.Work)
+		var workers errgroup.Group
+		for i := range max(1, r.Times) {
+			one := *r.Work
+			if r.Times > 1 {
+				one.Spool = filepath.Join(one.Spool, fmt.Sprint(i))
+			}
+			workers.Go(func() error { return cluster.Work(ctx, one) })
+		}
+		return workers.Wait()
 	case r.Run != nil:
 		j, err := jobs.Open(*r.Run, jobs.Options{Env: env, Log: log})
 		if err != nil {

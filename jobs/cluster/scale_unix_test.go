@@ -173,3 +173,44 @@ func BenchmarkTakeover(b *testing.B) {
 	c.pace(b)
 	c.end(int64(b.N) * scaleCalls)
 }
+
+// BenchmarkQuota has eight workers share one limit of requests. The endpoint counts by itself, and
+// refuses what goes beyond.
+func BenchmarkQuota(b *testing.B) {
+	const rpm = 1200
+	for b.Loop() {
+		l := load{"quota", 75, sim.Config{Latency: time.Second, Quota: sim.Quota{RPM: rpm, Window: time.Minute}}}
+		c := newTroupe(b, l, 8)
+		c.serve.role.Serve.Spec.RPM = rpm
+		c.begin()
+		pace := c.pace(b)
+		c.end(0)
+		if n := c.sim.Stats().Refused["quota"]; n > 0 {
+			b.Errorf("%d calls were refused for the quota", n)
+		}
+		b.ReportMetric(100*pace*60/rpm, "%used")
+	}
+}
+
+// BenchmarkManyWorkers has very many workers, each with one call of 10 s in flight. They are in one
+// process, with a connection, an engine and a spool each. The processor time is that of the process
+// that serves, with its server.
+func BenchmarkManyWorkers(b *testing.B) {
+	for _, workers := range []int{100, 300, 1000} {
+		b.Run(fmt.Sprint(workers), func(b *testing.B) {
+			for b.Loop() {
+				c := newTroupe(b, load{"many", 2, sim.Config{Latency: 10 * time.Second}}, workers)
+				c.serve.role.Serve.Shards, c.serve.role.Serve.Spec.Concurrency = workers, 1
+				c.workers = c.workers[:1]
+				c.workers[0].role.Times = workers
+				begin := time.Now()
+				c.begin()
+				pace := c.pace(b)
+				whole := time.Since(begin)
+				c.end(0)
+				b.ReportMetric(pace, "rows/s")
+				b.ReportMetric(c.serve.processor().Seconds()/whole.Seconds(), "processors")
+			}
+		})
+	}
+}
