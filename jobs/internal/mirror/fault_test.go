@@ -272,7 +272,7 @@ func TestOneFault(t *testing.T) {
 				if scene(a); a.copy == nil {
 					return // it has not begun
 				}
-				time.Sleep(CopyEvery)
+				time.Sleep(CopyEvery + time.Millisecond)
 				synctest.Wait()
 				a.die()
 				time.Sleep(staleAfter)

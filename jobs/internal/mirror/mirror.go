@@ -104,7 +104,7 @@ func (c *Copy) keepLease() {
 func (c *Copy) keepCopying() {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	last, begun := time.Now(), countSegments(c.dir)
+	last, begun := time.Now(), max(1, countSegments(c.dir)) // the first one ends no other
 	for {
 		select {
 		case <-c.stop:
@@ -114,7 +114,7 @@ func (c *Copy) keepCopying() {
 		case <-tick.C:
 		}
 		if now := countSegments(c.dir); now > begun || time.Since(last) >= CopyEvery {
-			last, begun = time.Now(), now
+			last, begun = time.Now(), max(1, now)
 			c.tell(c.round(c.ctx, false))
 		}
 	}

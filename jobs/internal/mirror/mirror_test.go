@@ -235,7 +235,7 @@ func TestCopiesEvery30Seconds(t *testing.T) {
 		a, b := newMachine(t, root+"run"), newMachine(t, root+"run")
 		a.mustOpen()
 		a.answer(from(1, 5), 100)
-		time.Sleep(CopyEvery)
+		time.Sleep(CopyEvery + time.Millisecond)
 		synctest.Wait()
 		a.answer(from(6, 9), 100)
 		time.Sleep(CopyEvery - time.Second)
@@ -452,3 +452,58 @@ func TestSleepLosesTheLease(t *testing.T) {
 type nothing struct{}
 
 func (nothing) Write([]*batch.Result) error { return nil }
+
+// Of two machines that begin at the same moment one works, and the other one is refused.
+func TestTwoBeginAtOnce(t *testing.T) {
+	store, _ := objecttest.New()
+	synctest.Test(t, func(t *testing.T) {
+		a := newMachine(t, newLine(store, nil).address)
+		begun := false
+		lb := newLine(store, func(_ int, method, key string) (bool, error) {
+			if method == "Write" && strings.Contains(key, leaseFolder) && !begun { // it has seen that nobody works
+				begun = true
+				a.mustOpen()
+			}
+			return true, nil
+		})
+		b := newMachine(t, lb.address)
+		refused, ok := errors.AsType[*record.LeaseError](b.open())
+		if !ok || refused.Lost || refused.Seen > time.Second || !begun {
+			t.Errorf("the other machine: %v", refused)
+		}
+		a.answer(from(1, 3), 100)
+		a.close()
+		b.mustOpen()
+		if got := b.rows(); !slices.Equal(got, from(1, 3)) {
+			t.Errorf("the other machine has %v", got)
+		}
+		b.close()
+	})
+}
+
+// Who finds at the next sign of life that another process has begun stops at once, whatever the
+// clocks say.
+func TestTakenLeaseIsNoticed(t *testing.T) {
+	_, root := objecttest.New()
+	synctest.Test(t, func(t *testing.T) {
+		a := newMachine(t, root+"run")
+		a.mustOpen()
+		ctx, cancel := a.copy.Context(t.Context())
+		defer cancel()
+		next, err := a.copy.current()
+		if err != nil {
+			t.Fatal(err)
+		}
+		next.Epoch, next.Number, next.Run, next.Folder, next.Holder.Host = next.Epoch+1, 1, "another", "another", "far"
+		if _, err := a.copy.place.write(t.Context(), next); err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		<-ctx.Done()
+		lost, ok := errors.AsType[*record.LeaseError](context.Cause(ctx))
+		if !ok || !lost.Lost || lost.Holder.Host != "far" || time.Since(begin) != renewEvery {
+			t.Errorf("the run ends with %v after %v", context.Cause(ctx), time.Since(begin))
+		}
+		a.die()
+	})
+}

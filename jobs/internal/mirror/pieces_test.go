@@ -129,7 +129,7 @@ func TestEndedSegmentIsCopied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newMachine(t, root+"run"), newMachine(t, root+"run")
 		a.mustOpen()
-		time.Sleep(5 * time.Second)
+		time.Sleep(5*time.Second + lookEvery/2)
 		a.answer(from(1, 20), 100) // of which one segment is full
 		if names, _ := filepath.Glob(filepath.Join(a.dir, "results-*")); len(names) != 2 {
 			t.Fatalf("there are %v", names)
