@@ -4,12 +4,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
@@ -239,5 +243,61 @@ func TestDuckDBSharedAnswers(t *testing.T) {
 		"map[id:1003 part:jkl text:other tokens:34] map[id:1004 part:alone text:shipping tokens:40]]"
 	if fmt.Sprint(got) != want {
 		t.Errorf("the tickets have\n%v, want\n%v", got, want)
+	}
+}
+
+// The query of docs/objects.md counts rows in the pieces of a copied journal as the journal does, also
+// where pieces hold the same lines, and a line is not whole.
+func TestQueryOfCopiedJournal(t *testing.T) {
+	unixOnly(t)
+	t.Parallel()
+	w := &warehouse{t: t, env: findDuckDB(t), dir: t.TempDir()}
+	page, err := os.ReadFile("../docs/objects.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, query, _ := strings.Cut(string(page), "```sql\n")
+	query, _, _ = strings.Cut(query, "```")
+
+	dir := filepath.Join(w.dir, "journal")
+	j, err := journal.Open(journal.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	for i, status := range []batch.Status{batch.OK, batch.Failed, batch.OK, batch.Invalid, batch.OK, batch.Failed, batch.Blocked, batch.OK} {
+		row := i % 5 // 5 to 7 are those of 0 to 2 again
+		if err := j.Write([]*batch.Result{{Fingerprint: batch.Fingerprint{byte(row)}, Row: int64(row), Status: status, Model: "m", At: time.Now(), Attempts: 1, Response: json.RawMessage(`{"candidates":[]}`)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "results-000001.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(string(text), "\n")
+	if err := os.Mkdir(filepath.Join(w.dir, "copy"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, piece := range map[string][]string{
+		"0000000000-0000000002": lines[:2], "0000000000-0000000004": lines[:4], "0000000002-0000000004": lines[2:4],
+		"0000000004-0000000009": append(slices.Clone(lines[4:]), lines[1][:20]),
+	} {
+		write(t, filepath.Join(w.dir, "copy", "results-000001."+name+"-000001.jsonl"), strings.Join(piece, ""))
+	}
+	want := make(map[string]int64)
+	for status, n := range j.Rows() {
+		want[string(status)] = n
+	}
+	got := make(map[string]int64)
+	for _, r := range w.rows("-c", strings.Replace(query, "s3://reviews/runs/labels", filepath.Join(w.dir, "copy"), 1)) {
+		n, err := strconv.ParseInt(fmt.Sprint(r["rows"]), 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[fmt.Sprint(r["status"])] = n
+	}
+	if !maps.Equal(got, want) || len(want) < 3 {
+		t.Errorf("DuckDB counts %v, and the journal %v", got, want)
 	}
 }

@@ -121,6 +121,31 @@ var replacements = []replacement{
 	{"the quota of the day is counted without a lock", "batch/quota/store.go",
 		`l, err := s.FS.Lock(path)`, `l, err := s.FS.Lock(path + time.Now().String())`},
 
+	// Copies of a state in an object store.
+	{"the lease of a copy is taken while another process lives", "jobs/internal/mirror/lease.go",
+		`if last.Ended || last.Folder == folder {`, `if folder != "" {`},
+	{"two processes can begin the same term of a copy", "jobs/internal/mirror/commit.go",
+		`objects.WriteOptions{New: true, Size: int64(len(text))}`, `objects.WriteOptions{Size: int64(len(text))}`},
+	{"a lease lasts although nobody renews it", "jobs/internal/mirror/lease.go",
+		`if c.lost == nil && time.Now().Round(0).Sub(c.renewed.Round(0)) > lapseAfter {`, `if false {`},
+	{"a commit names a piece that was not copied", "jobs/internal/mirror/copy.go",
+		`		return nil // this process has made it, in a round that failed later: what has its name has its bytes
+	}
+	return err`, `		return nil
+	}
+	return nil`},
+	{"a commit names a round of pieces of which some are missing", "jobs/internal/mirror/copy.go",
+		`	if err := c.renew(ctx, func(next *commit) {`, `	c.pieces = made.pieces
+	if err := c.renew(ctx, func(next *commit) {`},
+	{"a piece is removed as soon as others have taken it in", "jobs/internal/mirror/sweep.go",
+		`time.Since(c.retired[0].at) >= retireAfter`, `time.Since(c.retired[0].at) >= 0`},
+	{"a process that was held up removes pieces of a later one", "jobs/internal/mirror/sweep.go",
+		`if p.epoch <= c.epoch && !slices`, `if !slices`},
+	{"a batch job is created before the state is copied", "jobs/batches.go",
+		`Before: j.copy.Sync,`, `Before: nil,`},
+	{"the state is not copied at the end of a run", "jobs/copied.go",
+		`failed := j.copy.SyncAtEnd(ctx)`, `failed := error(nil)`},
+
 	// Rows that share a call.
 	{"a request of a batch job is done if one of its rows is", "jobs/internal/batchjob/collect.go",
 		`if len(done) == len(ids) {`, `if len(done) > 0 {`},

@@ -499,7 +499,10 @@ func TestTakenLeaseIsNoticed(t *testing.T) {
 			t.Fatal(err)
 		}
 		begin := time.Now()
-		<-ctx.Done()
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Hour):
+		}
 		lost, ok := errors.AsType[*record.LeaseError](context.Cause(ctx))
 		if !ok || !lost.Lost || lost.Holder.Host != "far" || time.Since(begin) != renewEvery {
 			t.Errorf("the run ends with %v after %v", context.Cause(ctx), time.Since(begin))
