@@ -1,13 +1,13 @@
 package jobs
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
-	"slices"
 	"strings"
+	"time"
 
 	"github.com/genbatch/genbatch/batch/journal"
 	"github.com/genbatch/genbatch/internal/durable"
@@ -60,19 +60,54 @@ func jobDirOf(dir string) string {
 // lookAt has a job that is only looked at find the state where it is. A job whose state is in an
 // object store gets a folder with what the copy has, unless this machine has all of it.
 func lookAt(s *Spec, env func(string) string) error {
+	dir, err := bringState(s, env)
+	if err == nil && dir != "" {
+		s.State = jobDirOf(dir)
+	}
+	return err
+}
+
+// bringState returns the folder in which a state in an object store can be looked at. It is empty for
+// a state that is in a folder.
+func bringState(s *Spec, env func(string) string) (dir string, err error) {
 	if !strings.Contains(s.State, "://") {
-		return nil
+		return "", nil
 	}
 	address, folders, err := findCopied(s, env)
 	if err != nil {
+		return "", err
+	}
+	if dir, err = mirror.Look(context.Background(), address, folders); err == nil && mirror.JobOf(address) == address {
+		dir, err = bringShards(dir, address, folders)
+	}
+	if err != nil {
+		return "", &spec.Error{Err: err}
+	}
+	return dir, nil
+}
+
+// nothingYet replaces the error for a state in an object store that holds no job.
+func nothingYet(dir, address string, err error) error {
+	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	dir, err := mirror.Look(context.Background(), address, folders)
-	if err != nil {
-		return &spec.Error{Err: err}
+	dirs := []string{dir}
+	all, failed := state.Shards(dir)
+	if failed != nil {
+		return failed
 	}
-	s.State = jobDirOf(dir)
-	return nil
+	for _, folders := range all {
+		for _, f := range folders {
+			dirs = append(dirs, f.Dir)
+		}
+	}
+	for _, dir := range dirs {
+		if owner, err := state.Owner(dir); err == nil && owner != nil {
+			return spec.Errorf(fmt.Sprintf("look again in %v, which is how often a run copies", mirror.CopyEvery),
+				"process %d on %s works on %s since %s, and nothing is copied yet", owner.PID, owner.Host, address, owner.Since.Local().Format(time.DateTime))
+		}
+	}
+	return state.NoState(address)
 }
 
 // takeCopy takes the lock of a job's folder and the lease of its copy, and brings the folder up to
@@ -130,27 +165,4 @@ func openCopied(j *Job, c journal.Config) (err error) {
 		return err
 	}
 	return importAside(j)
-}
-
-// copiedShards returns the folders of shards, as [state.Shards] does, of a job whose state is in an
-// object store.
-func copiedShards(address string, env func(string) string) (map[int][]state.ShardFolder, error) {
-	shards, err := mirror.Shards(context.Background(), address)
-	if err != nil {
-		return nil, err
-	}
-	all := make(map[int][]state.ShardFolder)
-	for _, shard := range shards {
-		dir, err := mirror.Look(context.Background(), shard, mirror.FoldersOf(durable.UserDir(env), shard))
-		if err != nil {
-			return nil, err
-		}
-		if _, s, ok := spec.ParseShardDir(dir); ok {
-			all[s.Count] = append(all[s.Count], state.ShardFolder{Shard: s, Dir: dir})
-		}
-	}
-	for _, folders := range all {
-		slices.SortFunc(folders, func(a, b state.ShardFolder) int { return cmp.Compare(a.Index, b.Index) })
-	}
-	return all, nil
 }

@@ -138,6 +138,9 @@ func (j *Job) ExportTo(w io.Writer, format string, statuses []batch.Status) (*To
 	if err := j.openJournal(); err != nil {
 		return nil, err
 	}
+	if err := refuseUnmerged(j); err != nil {
+		return nil, err
+	}
 	if lost := j.loss(j.journal.Last()); lost != nil && j.journal.Last() == 0 {
 		j.log().Warn(lost.String())
 	}
@@ -156,6 +159,9 @@ func (j *Job) ExportTo(w io.Writer, format string, statuses []batch.Status) (*To
 // job, and a [*journal.Damage] if an answer cannot be read.
 func (j *Job) Export(path, format string, statuses []batch.Status, force bool) (*Totals, error) {
 	if err := j.openJournal(); err != nil {
+		return nil, err
+	}
+	if err := refuseUnmerged(j); err != nil {
 		return nil, err
 	}
 	if lost := j.loss(j.journal.Last()); lost != nil && j.journal.Last() == 0 {

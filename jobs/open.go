@@ -21,6 +21,7 @@ import (
 	"github.com/genbatch/genbatch/jobs/internal/state"
 	"github.com/genbatch/genbatch/jobs/internal/work"
 	"github.com/genbatch/genbatch/jobs/spec"
+	"github.com/genbatch/genbatch/objects"
 	"github.com/genbatch/genbatch/reader"
 )
 
@@ -71,14 +72,18 @@ func View(s Spec, o Options) (*Job, error) {
 // the files are now, if the folder was moved. The error is a [*SpecError]; it wraps
 // [fs.ErrNotExist] if no run has left its state in the folder.
 func LoadState(dir string) (*Spec, error) {
-	s := &Spec{State: dir}
-	if err := lookAt(s, os.Getenv); err != nil {
+	brought, err := bringState(&Spec{State: dir}, os.Getenv)
+	if err != nil {
 		return nil, err
 	}
-	if s.State != dir && !state.HasJob(s.State) {
-		return nil, state.NoState(dir)
+	if brought == "" {
+		return state.LoadSpec(dir)
 	}
-	return state.LoadSpec(s.State)
+	s, err := state.LoadSpec(brought)
+	if err != nil {
+		return nil, nothingYet(brought, dir, err)
+	}
+	return s, nil
 }
 
 // LoadFile returns the job of a job file as the same command would run it now: what the file
@@ -86,13 +91,18 @@ func LoadState(dir string) (*Spec, error) {
 // which it differs from that run. The error is a [*SpecError]; it wraps [fs.ErrNotExist] if
 // the job was not run yet.
 func LoadFile(file Spec) (job *Spec, changed []string, err error) {
+	address := file.State
 	if err := lookAt(&file, os.Getenv); err != nil {
 		return nil, nil, err
 	}
 	if err := detach(&file); err != nil {
 		return nil, nil, err
 	}
-	return state.LoadFile(&file)
+	job, changed, err = state.LoadFile(&file)
+	if err != nil && objects.IsAddress(address) {
+		err = nothingYet(file.StateDir(), address, err)
+	}
+	return job, changed, err
 }
 
 // detach makes a Spec independent of the working folder and of the files with its texts.
@@ -247,6 +257,11 @@ func (j *Job) openForWriting() error {
 		return err
 	}
 	j.conn.logprobs = watchLogprobs(j, j.conn.Endpoint)
+	if !j.state.Locked() {
+		if err := checkBeside(j); err != nil { // before anything is made
+			return err
+		}
+	}
 	if j.options.Fresh && durable.IsDir(j.state.Dir) {
 		if err := checkFresh(j.state.Dir); err != nil {
 			return err

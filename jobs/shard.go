@@ -194,7 +194,13 @@ func isShard(j *Job) bool { return j.spec.Shard != "" }
 // checkBeside refuses to run a shard beside its whole job, and a whole job beside its shards. The
 // job must hold its own lock: of two that begin at once, at least one finds the other's then.
 func checkBeside(j *Job) error {
-	switch shard, _ := j.spec.ShardOf(); {
+	shard, _ := j.spec.ShardOf()
+	if j.copy != nil {
+		if err := checkBesideCopies(j, shard); err != nil {
+			return err
+		}
+	}
+	switch {
 	case shard.Count > 0:
 		return state.CheckShard(j.spec.JobDir(), shard.Count)
 	case j.options.Fresh:
@@ -209,7 +215,7 @@ func beginShard(j *Job) error {
 	if !isShard(j) {
 		return nil
 	}
-	merged, err := state.Merge(j.spec.JobDir())
+	merged, err := mergedShards(j)
 	if err != nil {
 		return err
 	}

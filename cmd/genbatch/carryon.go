@@ -73,10 +73,14 @@ func printCarryOn(w io.Writer, s *jobs.Summary, err error, total int64) {
 	fmt.Fprintf(w, "\n%s\n  %s\n", strings.Join(terminal.Wrap(text, terminal.Columns), "\n"), again)
 }
 
-// printMerge tells the user of a shard that is done how all of them are joined.
-func printMerge(w io.Writer, s jobs.Spec) {
+// printMerge tells the user of a shard that is done how all of them are joined. copied is the
+// address of its state; empty if that is in a folder, whose path is of this machine alone otherwise.
+func printMerge(w io.Writer, s jobs.Spec, copied string) {
 	words := []string{filepath.Base(os.Args[0]), "merge", args.Quote(s.Output)}
-	if s.State != "" && s.State != jobs.StateDirOf(s.Output) {
+	if copied != "" {
+		job, _, _ := strings.Cut(copied, "/shards/"+strings.ReplaceAll(s.Shard, "/", "-of-"))
+		words = append(words[:2], "--state", args.Quote(job))
+	} else if s.State != "" && s.State != jobs.StateDirOf(s.Output) {
 		words = append(words[:2], "--state", args.Quote(s.State))
 	}
 	_, count, _ := strings.Cut(s.Shard, "/")

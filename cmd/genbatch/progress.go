@@ -169,7 +169,7 @@ func (d *display) finish(r report.Summary) {
 		fmt.Fprintln(d.con.stderr, "\nThis is a sample: without --sample the other rows are asked, and these are\nnot asked again.")
 	}
 	if err == nil && s.Shard != "" {
-		printMerge(d.con.stderr, d.job.Spec())
+		printMerge(d.con.stderr, d.job.Spec(), d.job.Copied())
 	}
 	if err != nil && code != 2 {
 		printCarryOn(d.con.stderr, s, err, r.Total)

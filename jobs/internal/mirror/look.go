@@ -9,14 +9,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/genbatch/genbatch/internal/durable"
-	"github.com/genbatch/genbatch/jobs/spec"
 )
 
 // This file finds the folders of this machine that belong to an address.
@@ -53,34 +50,6 @@ func FoldersOf(userDir, address string) Folders {
 	}
 }
 
-// cutShard returns the address of a job and the folder of the shard in it that an address is of.
-func cutShard(address string) (job, shard string, ok bool) {
-	parent, name := path.Split(address)
-	if _, isShard := spec.ParseShardName(name); !isShard || path.Base(parent) != shardsFolder {
-		return "", "", false
-	}
-	return strings.TrimSuffix(parent, "/"+shardsFolder+"/"), filepath.Join(shardsFolder, name), true
-}
-
-// Shards returns the addresses of the shards of a job that are in its copy.
-func Shards(ctx context.Context, address string) (shards []string, err error) {
-	p, err := findPlace(ctx, address)
-	if err != nil {
-		return nil, err
-	}
-	for info, err := range p.bucket.List(ctx, p.prefix+shardsFolder+"/") {
-		if err != nil {
-			return nil, fmt.Errorf("the shards of %s cannot be listed: %w", p.address, err)
-		}
-		name, rest, _ := strings.Cut(strings.TrimPrefix(info.Key, p.prefix+shardsFolder+"/"), "/")
-		shard := p.address + "/" + shardsFolder + "/" + name
-		if _, _, ok := parseCommit(rest); ok && !slices.Contains(shards, shard) {
-			shards = append(shards, shard)
-		}
-	}
-	return shards, nil
-}
-
 // Look returns a folder in which the state at an address can be looked at, as it is now: the working
 // folder if this machine works with it or was the last to do so, and else another one, into which
 // what the copy has is brought. In that, the lock names who works with it.
@@ -109,6 +78,24 @@ func Look(ctx context.Context, address string, folders Folders) (dir string, err
 	return folders.View, bring(ctx, p, last, folders.View)
 }
 
+// Bring brings what the copy at an address has into a folder that is only looked at, whether this
+// machine works with it or not. If nothing was copied yet, the folder is known as one of the
+// address even so.
+func Bring(ctx context.Context, address, dir string) error {
+	p, err := findPlace(ctx, address)
+	if err != nil {
+		return err
+	}
+	last, err := p.newest(ctx)
+	if err != nil {
+		return fmt.Errorf("the state %s cannot be looked at: %w", p.address, err)
+	}
+	if last.commit == nil {
+		last.commit = &commit{Ended: true}
+	}
+	return bring(ctx, p, last, dir)
+}
+
 // bring brings what a commit names into a folder that is only looked at.
 func bring(ctx context.Context, p place, last found, dir string) error {
 	var disk durable.FS
@@ -132,6 +119,9 @@ func bring(ctx context.Context, p place, last found, dir string) error {
 		// What the commit named may have been replaced meanwhile.
 		if last, err = p.newest(ctx); err != nil {
 			return err
+		}
+		if last.commit == nil {
+			return fmt.Errorf("the state %s cannot be looked at: %w: it was removed meanwhile", p.address, fs.ErrNotExist)
 		}
 	}
 	owner := []byte{}

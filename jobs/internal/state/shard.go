@@ -75,7 +75,8 @@ type ShardFolder struct {
 }
 
 // Shards returns the folders of shards in the folder of a job, by how many shards there are to be,
-// and in their order. There are none if the job has not been run in shards.
+// and in their order. There are none if the job has not been run in shards. The folder of a shard that was
+// refused is none: it holds a lock that nobody has, and no job.
 func Shards(jobDir string) (map[int][]ShardFolder, error) {
 	entries, err := os.ReadDir(spec.ShardsDir(jobDir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -83,9 +84,17 @@ func Shards(jobDir string) (map[int][]ShardFolder, error) {
 	}
 	all := make(map[int][]ShardFolder)
 	for _, e := range entries {
-		if s, ok := spec.ParseShardName(e.Name()); ok && e.IsDir() {
-			all[s.Count] = append(all[s.Count], ShardFolder{s, filepath.Join(spec.ShardsDir(jobDir), e.Name())})
+		s, ok := spec.ParseShardName(e.Name())
+		dir := filepath.Join(spec.ShardsDir(jobDir), e.Name())
+		if !ok || !e.IsDir() {
+			continue
 		}
+		if !HasJob(dir) && !hasJournal(dir) {
+			if owner, err := Owner(dir); err == nil && owner == nil {
+				continue
+			}
+		}
+		all[s.Count] = append(all[s.Count], ShardFolder{s, dir})
 	}
 	for _, folders := range all {
 		slices.SortFunc(folders, func(a, b ShardFolder) int { return cmp.Compare(a.Index, b.Index) })
@@ -208,8 +217,7 @@ func CheckWhole(jobDir string) error {
 				return err
 			}
 			if (merged == nil || merged.Count != f.Count) && HasResults(f.Dir) {
-				return spec.Errorf("merge the shards first, with genbatch merge and the job or its output; or begin anew with --fresh",
-					"the job was begun in %d shards, whose answers in %s would be paid for again", f.Count, spec.ShardsDir(jobDir))
+				return Unmerged("begin anew with --fresh", f.Count, spec.ShardsDir(jobDir))
 			}
 		}
 	}
@@ -232,14 +240,31 @@ func CheckShard(jobDir string, count int) error {
 	begun := func(f ShardFolder) bool { return HasResults(f.Dir) }
 	for n, folders := range all {
 		if n != count && slices.ContainsFunc(folders, begun) {
-			return spec.Errorf(fmt.Sprintf("run shards of %d, or begin anew with another --output or --state", n),
-				"the job was begun in %d shards and not in %d, and the answers in %s would be paid for again", n, count, spec.ShardsDir(jobDir))
+			return OtherShards(n, count, spec.ShardsDir(jobDir))
 		}
 	}
 	if !HasResults(jobDir) || slices.ContainsFunc(all[count], begun) { // the whole job has results by a merge
 		return nil
 	}
-	return spec.Errorf("run it without --shard, or begin anew with --fresh", "the job was begun without shards, and its answers in %s would be paid for again", jobDir)
+	return BegunWhole("begin anew with --fresh", jobDir)
+}
+
+// Unmerged refuses to run a job whose shards are not merged. otherwise says what else can be done, and
+// where is the folder or the address with the answers.
+func Unmerged(otherwise string, count int, where string) error {
+	return spec.Errorf("merge the shards first, with genbatch merge and the job or its output; or "+otherwise,
+		"the job was begun in %d shards, whose answers in %s would be paid for again", count, where)
+}
+
+// OtherShards refuses to run one of count shards of a job that was begun in n.
+func OtherShards(n, count int, where string) error {
+	return spec.Errorf(fmt.Sprintf("run shards of %d, or begin anew with another --output or --state", n),
+		"the job was begun in %d shards and not in %d, and the answers in %s would be paid for again", n, count, where)
+}
+
+// BegunWhole refuses to run a shard of a job that was begun without shards.
+func BegunWhole(otherwise, where string) error {
+	return spec.Errorf("run it without --shard, or "+otherwise, "the job was begun without shards, and its answers in %s would be paid for again", where)
 }
 
 // Server returns the process that serves a job to workers, or nil if none does. It holds the lock of
