@@ -130,7 +130,7 @@ func TestCopiedShardsAfterTheWhole(t *testing.T) {
 	if _, err := f.mergeOn("a"); err != nil {
 		t.Fatal(err)
 	}
-	err = f.runShardOn("b", "2/2")
+	err = f.runShardOn("b", "1/2")
 	jobtest.IsSpecError(t, "a shard after the merge", err, "were merged")
 }
 
