@@ -114,7 +114,7 @@ func findJob(arg, dir string) (*namedJob, error) {
 		return &namedJob{spec, changed}, err
 	case dir != "":
 	case arg == "":
-		return nil, &jobs.SpecError{Err: fmt.Errorf("no job is named"), Hint: "name the job file, the output of a run, or its folder with --state"}
+		return nil, &jobs.SpecError{Err: fmt.Errorf("no job is named"), Hint: "name the job file, the output of a run, or its folder or address with --state"}
 	case isFolder(arg):
 		dir = arg
 	default:

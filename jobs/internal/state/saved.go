@@ -215,7 +215,7 @@ func unknownJob(dir string, err error) error {
 	if output := strings.TrimSuffix(dir, ".genbatch"); output != dir && exists(output) && !exists(dir) {
 		return &spec.Error{
 			Err:  noStateError(fmt.Sprintf("no run has left its state in %s, though %s is there", dir, output)),
-			Hint: "name the output of a run; if it is one, bring the folder back from a copy, since without it a run asks, and pays for, every row again",
+			Hint: "name the job file, or the address with --state, if the state is in an object store; else bring the folder back from a copy, since without it a run asks, and pays for, every row again",
 		}
 	}
 	return NoState(dir)
@@ -234,7 +234,7 @@ func (e noStateError) Unwrap() error { return fs.ErrNotExist }
 func NoState(dir string) error {
 	return &spec.Error{
 		Err:  noStateError("no run has left its state in " + dir),
-		Hint: "name the job file, the output of a run, or its folder with --state",
+		Hint: "name the job file, the output of a run, or its folder or address with --state",
 	}
 }
 
