@@ -55,3 +55,19 @@ func TestCallsOfRowsThatAreLeft(t *testing.T) {
 		t.Errorf("250 rows take %d calls, where 100 took 13; want 33", n)
 	}
 }
+
+// A shard names a command that works on any machine: by the address of its job's state, and not by
+// the folder in which this machine keeps it.
+func TestMergeOfAShard(t *testing.T) {
+	of := jobs.Spec{Output: "out.csv", State: "/home/u/.local/state/genbatch/copied/b-runs.genbatch", Shard: "1/3"}
+	for copied, want := range map[string]string{
+		"s3://b/runs/sh/shards/1-of-3": " merge --state s3://b/runs/sh\n",
+		"":                             " merge --state /home/u/.local/state/genbatch/copied/b-runs.genbatch\n",
+	} {
+		var text strings.Builder
+		printMerge(&text, of, copied)
+		if !strings.HasSuffix(text.String(), want) {
+			t.Errorf("copied to %q: %s", copied, text.String())
+		}
+	}
+}

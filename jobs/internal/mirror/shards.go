@@ -10,7 +10,6 @@ import (
 
 	"github.com/genbatch/genbatch/jobs/record"
 	"github.com/genbatch/genbatch/jobs/spec"
-	"github.com/genbatch/genbatch/reader"
 )
 
 // This file knows the copies of shards. Each stands below that of its job, and has a lease of its
@@ -25,7 +24,7 @@ type Held struct {
 
 // A ShardCopy is the copy of a shard.
 type ShardCopy struct {
-	reader.Shard
+	spec.Shard
 	Held
 }
 
