@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -222,4 +223,42 @@ func TestShardRefusedLeavesNothing(t *testing.T) {
 	jobtest.IsSpecError(t, "an export", err, "runs in 4 shards, which are not merged")
 	v.Close()
 	f.mustMerge()
+}
+
+// A state that was begun by a job with another input and another output is warned of, and one whose
+// files have only moved is not.
+func TestStateOfAnotherJob(t *testing.T) {
+	f := newFixture(t)
+	f.input("a")
+	f.spec.State = filepath.Join(f.dir, "state")
+	f.mustRun()
+	warned := func(input, output string) bool {
+		t.Helper()
+		s, o := f.spec, f.options()
+		s.Input, s.Output = []string{input}, output
+		var said strings.Builder
+		o.Log = slog.New(slog.NewTextHandler(&said, nil))
+		j, err := View(s, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		j.Close()
+		return strings.Contains(said.String(), "is the state of another job, whose output is "+f.spec.Output)
+	}
+	text, err := os.ReadFile(f.spec.Input[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere, other := filepath.Join(t.TempDir(), filepath.Base(f.spec.Input[0])), filepath.Join(f.dir, "other.jsonl")
+	for _, path := range []string{elsewhere, other} {
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !warned(other, filepath.Join(f.dir, "labels.csv")) {
+		t.Error("another job is not told of")
+	}
+	if warned(elsewhere, filepath.Join(f.dir, "labels.csv")) || warned(other, f.spec.Output) || warned(f.spec.Input[0], f.spec.Output) {
+		t.Error("the same job counts as another one")
+	}
 }

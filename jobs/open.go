@@ -190,6 +190,9 @@ func makeReady(s Spec, o Options, copied string) (_ *Job, err error) {
 		if changed := state.ReadsElse(j.state.Dir, &s); len(changed) > 0 {
 			j.log().Warn(fmt.Sprintf("%s was begun with another %s: rows that read otherwise now are asked, and paid for, anew (genbatch plan says how many)", j.state.Dir, strings.Join(changed, ", ")))
 		}
+		if other := state.OtherJob(j.state.Dir, &s); other != "" {
+			j.log().Warn(fmt.Sprintf("%s is the state of another job, whose output is %s and whose input is another: name a --state for each job", j.state.Dir, other))
+		}
 	}
 	if j.prompt, err = prompt.New(&j.spec, wording); err != nil {
 		return nil, err

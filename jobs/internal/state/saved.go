@@ -99,6 +99,22 @@ func ReadsElse(dir string, s *spec.Spec) []string {
 	return spec.Reads(&old.Spec, s)
 }
 
+// OtherJob returns the output of the job that has left its results in a folder, if that seems to be
+// another one: the names of its output and of its inputs are others, wherever these are. It is
+// empty for the same job, and for a folder without results.
+func OtherJob(dir string, s *spec.Spec) string {
+	old, err := readSaved(dir)
+	if err != nil || !HasResults(dir) || filepath.Base(old.Spec.Output) == filepath.Base(s.Output) {
+		return ""
+	}
+	for _, was := range old.Spec.Input {
+		if slices.ContainsFunc(s.Input, func(now string) bool { return filepath.Base(now) == filepath.Base(was) }) {
+			return ""
+		}
+	}
+	return old.Spec.Output
+}
+
 // readSaved reads job.json, with paths as they are now.
 func readSaved(dir string) (*savedJob, error) {
 	path := SpecPath(dir)
