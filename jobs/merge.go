@@ -210,6 +210,10 @@ func shardFolders(j *Job, count int) (shards, error) {
 
 // checkShards refuses shards of another job or input, and shards that are running.
 func checkShards(j *Job, of shards) error {
+	served, err := state.LoadServed(j.state.Dir)
+	if err != nil {
+		return err
+	}
 	running := &UnfinishedError{Count: of.count}
 	now := recordInput(j.list.Input)
 	if done, err := state.Merge(j.state.Dir); err != nil {
@@ -243,6 +247,9 @@ func checkShards(j *Job, of shards) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		again := fmt.Sprintf("run the job with --shard %d/%d", index, of.count)
+		if served != nil {
+			again = "serve the job again, with genbatch serve"
+		}
 		if !spec.SameQuestion(ran, &j.spec) {
 			return spec.Errorf(again+", or merge it as it was run, by its output", "%s asked another model, prompt or request than the job does now", name)
 		}

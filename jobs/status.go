@@ -28,8 +28,8 @@ type Status struct {
 	Input      *InputStatus // nil if the input cannot be read, or takes too long
 	InputError error        // why it cannot be read, or what is wrong with the job; nil if nothing is
 
-	// The totals are over the whole journal, and those of shards that are not merged, which was paid for. Status counts the last
-	// result of each row, of rows that are in the input, if that is known.
+	// The totals are over all that was paid for: the journal, or those of shards that are not merged.
+	// Status counts the last result of each row, of rows that are in the input, if that is known.
 	cost.Totals
 
 	// Rate is how many rows a second got their result in the last minute of a job that
@@ -91,9 +91,14 @@ func StatusOf(job Spec) (*Status, error) {
 		since = owner.Since
 	}
 	recent := 0
+	// The journal of the whole job has but copies of the shards' results, of a merge that was broken off.
+	inShards := s.Shards.unmerged() && s.Shards.Begun > 0
 	for r, err := range journal.Readable(jl) {
 		if err != nil {
 			return nil, err
+		}
+		if inShards {
+			continue
 		}
 		s.AddResult(r, prices)
 		s.LastAt = r.At
@@ -107,7 +112,8 @@ func StatusOf(job Spec) (*Status, error) {
 	for _, n := range s.Status {
 		s.Totals.Rows += n
 	}
-	if s.Shards.unmerged() {
+	if inShards {
+		s.LastSeq = 0
 		if recent, err = s.addShards(prices, since); err != nil {
 			return nil, err
 		}

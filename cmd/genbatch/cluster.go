@@ -190,12 +190,12 @@ func (d *clusterDisplay) progress(p cluster.Progress) {
 	if d.c.Bool("quiet") {
 		return
 	}
-	if d.begun.IsZero() {
+	if d.begun.IsZero() || p.Results == d.first { // nothing was collected yet
 		d.begun, d.first = time.Now(), p.Results
 	}
 	text := fmt.Sprintf("%d of %d shards done, %d at work", p.Done, p.Shards, p.Held)
-	if workers := slices.Compact(slices.Sorted(slices.Values(p.Workers))); len(workers) > 0 {
-		text += " on " + report.Many(int64(len(workers)), "worker")
+	if len(p.Workers) > 0 {
+		text += " on " + report.Many(int64(len(p.Workers)), "worker")
 	}
 	text += fmt.Sprintf(", %s collected", report.Many(p.Results, "result"))
 	if took := time.Since(d.begun); took > time.Second && p.Results > d.first {
@@ -221,7 +221,8 @@ func workCommand(con *console) *cli.Command {
 		Name:     "work",
 		Usage:    "work on jobs that genbatch serve serves, until there is none left",
 		Category: commandsRun,
-		Description: "Asks the rows of one shard after the other, of any job that the NATS servers have. It can start\n" +
+		Description: "Asks the rows of shards, and begins the next beside the last calls of one, of any job that the\n" +
+			"NATS servers have. It can start\n" +
 			"and end at any time: Ctrl-C hands its shards back, and those of a worker that is killed are taken\n" +
 			"over within seconds. Answers wait in the spool until the process that serves has them on its\n" +
 			"disk; what a killed worker has left there is sent by the next one that starts with it. The API\n" +

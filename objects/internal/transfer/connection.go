@@ -72,6 +72,9 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 	}
 	c, err := d.DialContext(first, network, address)
 	if err != nil {
+		d.mu.Lock()
+		since = d.servers[address] // another call may have reached it meanwhile
+		d.mu.Unlock()
 		if !since.IsZero() && ctx.Err() == nil {
 			return nil, &Unreached{err, since}
 		}
