@@ -31,6 +31,7 @@ type claim struct {
 	Beat    int64  `json:"beat"`    // rises with each renewal
 	Why     string `json:"why,omitempty"`
 	Rows    int64  `json:"rows,omitempty"` // answered in this attempt
+	Of      string `json:"of,omitempty"`   // what was done: as in the record of the job
 }
 
 // board are the claims of one job.
@@ -38,6 +39,7 @@ type board struct {
 	keys  *bus.Keys
 	job   string
 	lease time.Duration
+	of    string // a shard that is done for anything else is free
 	sightings
 }
 
@@ -65,9 +67,14 @@ func (b *board) entries(ctx context.Context) (map[int]entry, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s is no claim", r.Key)
 		}
-		if entries[shard], err = parseEntry(r); err != nil {
+		e, err := parseEntry(r)
+		if err != nil {
 			return nil, err
 		}
+		if e.State == done && e.Of != b.of {
+			e.State = free
+		}
+		entries[shard] = e
 	}
 	return entries, nil
 }
@@ -121,7 +128,7 @@ func (b *board) open(now time.Time, entries map[int]entry, count int) map[int]ui
 
 // sightings are since when shards were seen with the claims that they have, or without one.
 type sightings struct {
-	gap  time.Duration // between two looks after which a claim may have been renewed unseen, as it was before; 0 = none
+	gap  time.Duration // after a longer time between two looks all is seen anew, since a claim may have been renewed meanwhile; 0 = never
 	seen map[int]sighting
 	last time.Time
 }
@@ -260,16 +267,16 @@ func (h *hold) valid() bool {
 
 // end says what became of the shard: done, or free for another attempt. It tries again until
 // ctx ends. The error is bus.ErrConflict if another process has the shard.
-func (h *hold) end(ctx context.Context, state, why string, rows int64) error {
+func (h *hold) end(ctx context.Context, state, why, of string, rows int64) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.claim.State, h.claim.Why, h.claim.Rows = state, why, rows
+	h.claim.State, h.claim.Why, h.claim.Of, h.claim.Rows = state, why, of, rows
 	for {
 		err := h.put(ctx, h.revision)
 		if err == nil || errors.Is(err, bus.ErrConflict) || ctx.Err() != nil {
 			return err
 		}
-		if err := pause(ctx, 200*time.Millisecond); err != nil {
+		if err := pause(ctx, publishWait); err != nil {
 			return err
 		}
 	}

@@ -107,7 +107,8 @@ func (d *desk) fed() {
 }
 
 // asked says that a shard has no row left that is being asked, and why this worker cannot ask its
-// rows, if so. It reports whether the worker does not end with just this error at once.
+// rows, if so. It reports whether that is to be logged: other shards are in hand, or the worker ends
+// with an earlier error.
 func (d *desk) asked(err error) (more bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

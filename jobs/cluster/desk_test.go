@@ -101,7 +101,7 @@ func TestRipe(t *testing.T) {
 	}
 }
 
-// open lets all requests through.
+// through lets all requests through.
 type through struct{}
 
 func (through) Acquire(ctx context.Context, _ *batch.Request) error { return ctx.Err() }

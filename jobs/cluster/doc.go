@@ -2,7 +2,9 @@
 //
 // One process serves the job, with [Serve]: it divides the input into shards, collects what is answered into
 // the shards' journals, and in the end merges them. Any number of workers, which come and go as
-// they like, each run [Work]: they claim a shard and run the ordinary engine over its rows.
+// they like, each run [Work]: they claim a shard and run the ordinary engine over its rows. A
+// [Control] steers all of them. A job in the tier batch is not divided: one process takes its place
+// with [Hold], and runs it.
 //
 // A paid answer is never only in the servers. A worker writes it to its spool, a journal of its
 // own, and syncs it; then it sends it. It removes the spool only when the collector has said

@@ -39,7 +39,7 @@ type host struct {
 }
 
 // note leaves in the folder how the shards stand, once a second and at the end, for those who look
-// at the job without the servers.
+// at the job without the servers, and for whoever serves it next.
 func (h *host) note(p Progress, entries map[int]entry, ended bool) {
 	now := time.Now()
 	if now.Sub(h.noted) < time.Second && !ended {
@@ -53,7 +53,7 @@ func (h *host) note(p Progress, entries map[int]entry, ended bool) {
 		}
 	}
 	if err := state.SaveServed(durable.FS{}, h.spec.JobDir(), s); err != nil {
-		h.log.Debug(err.Error()) // what stands there is for people
+		h.log.Debug(err.Error()) // without it the job only waits for a worker before it is merged
 	}
 }
 

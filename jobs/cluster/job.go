@@ -29,6 +29,7 @@ type jobRecord struct {
 	Spec    jobs.Spec          `json:"spec"`
 	Saved   json.RawMessage    `json:"saved"` // the job as its state folder has it, with what that pins
 	Count   int                `json:"count"` // of shards
+	Of      string             `json:"of"`    // tells a job with another question or input apart
 	Input   *state.InputRecord `json:"input"`
 	Version string             `json:"version"` // of the genbatch that serves it
 	Lease   time.Duration      `json:"lease"`   // how long a claim holds without being renewed
@@ -122,7 +123,7 @@ func stopJob(ctx context.Context, b *bus.Bus, id string, code int, why string) e
 				return nil
 			}
 		}
-		if ended := pause(ctx, 200*time.Millisecond); ended != nil {
+		if ended := pause(ctx, publishWait); ended != nil {
 			return errors.Join(ended, err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nuid"
 
+	"github.com/genbatch/genbatch/internal/version"
 	"github.com/genbatch/genbatch/jobs/cluster/internal/bus"
 )
 
@@ -31,12 +32,14 @@ type offerer struct {
 	job      string
 	open     map[int]uint64 // as it was written
 	revision uint64         // 0: nothing was written yet
+	at       time.Time      // when it was written
 }
 
-// write writes the offer, if it is another one than before. What fails is tried again the next
-// time: until then workers try to claim what others have, and do not get it.
+// write writes the offer, if it is another one than before, and else now and then, since the servers
+// may have lost it. What fails is tried again the next time: until then workers try to claim what
+// others have, and do not get it.
 func (o *offerer) write(ctx context.Context, open map[int]uint64) error {
-	if o.revision > 0 && maps.Equal(open, o.open) {
+	if o.revision > 0 && maps.Equal(open, o.open) && time.Since(o.at) < defaultLease {
 		return nil
 	}
 	text, err := json.Marshal(offer{open})
@@ -54,7 +57,7 @@ func (o *offerer) write(ctx context.Context, open map[int]uint64) error {
 			return err
 		}
 	}
-	o.open, o.revision = open, revision
+	o.open, o.revision, o.at = open, revision, time.Now()
 	return nil
 }
 
@@ -97,13 +100,12 @@ func (w *worker) claim(ctx context.Context, id string, patience time.Duration) (
 	if err != nil || j == nil || j.State != open {
 		return nil, nil
 	}
-	if !w.told[id] {
-		w.told[id] = true
-		sameVersion(j, w.Log)
+	if v := version.Version(); v != j.Version {
+		w.warnOnce(fmt.Sprintf("%s: this is genbatch %s, and the job is served by %s: use one version for all", j.Name, v, j.Version))
 	}
 	// What is left of the job is sent first, since its rows need not be asked then.
 	if err := w.sendLeft(ctx, id); err != nil {
-		w.Log.Warn(err.Error())
+		w.warnOnce(err.Error())
 		return nil, nil
 	}
 	shards := slices.Collect(maps.Keys(ages))

@@ -72,8 +72,8 @@ func (e *TakenError) Unwrap() error {
 func RunsAlone(s jobs.Spec) bool { return spec.ByBatch(&s) }
 
 // Hold takes the place of a job that is run alone, and calls Ready. The caller then opens the job
-// with Shared, runs it, and closes the place. Of the ServeConfig neither Shards nor Lease are
-// used. The error is a [*TakenError] if the job has its place elsewhere, unless the Options have
+// with Shared, runs it, and closes the place. Of the ServeConfig Shards
+// must be 0, and Lease, Progress and Control are not used. The error is a [*TakenError] if the job has its place elsewhere, unless the Options have
 // a Confirm that agrees to pay for it again; a [*jobs.LockedError] if another process serves the
 // same folder; and [batch.ErrInterrupted] if ctx ended.
 func Hold(ctx context.Context, s jobs.Spec, c ServeConfig) (_ *Place, err error) {

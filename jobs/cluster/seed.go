@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"time"
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/journal"
@@ -137,10 +136,8 @@ func fetchSeed(ctx context.Context, b *bus.Bus, job string, shard int, write fun
 		if first {
 			id, last, err := b.Results(job).End(ctx)
 			if err != nil {
-				select {
-				case <-ctx.Done():
-					return ctx.Err()
-				case <-time.After(200 * time.Millisecond):
+				if err := pause(ctx, publishWait); err != nil {
+					return err
 				}
 				continue
 			}
@@ -155,10 +152,8 @@ func fetchSeed(ctx context.Context, b *bus.Bus, job string, shard int, write fun
 		last, length, part, ok := parseSeed(answer)
 		if err != nil || !ok {
 			packet, first = nil, true
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(200 * time.Millisecond):
+			if err := pause(ctx, publishWait); err != nil {
+				return err
 			}
 			continue
 		}

@@ -2,12 +2,15 @@ package cluster
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -65,8 +68,8 @@ type Address struct{ URL string }
 // Progress says how far a job is.
 type Progress struct {
 	Shards, Held, Done int
-	Results            int64 // collected, those of earlier runs and superseded ones too
-	Workers            []string
+	Results            int64    // collected, those of earlier runs and superseded ones too
+	Workers            []string // each once
 }
 
 // served is what is kept of serving a job.
@@ -75,8 +78,9 @@ type served struct {
 	Count int    `json:"count"`
 }
 
-// Serve serves a job until every row has a result, or a worker has stopped it, and then joins
-// what was collected, as [jobs.Merge] does. The error is a [*StoppedError] if a worker has
+// Serve serves a job until every row has a result, or until it is stopped, by a worker, on request,
+// or since too many rows fail, and then joins what was collected, as [jobs.Merge] does. A job whose
+// shards are all done is merged at once, without workers. The error is a [*StoppedError] if a worker has
 // stopped the job, and [batch.ErrInterrupted] if ctx ended; serving it again carries on then.
 // Other errors are those of [jobs.Open] and of [jobs.Merge]. A job that [RunsAlone] is refused;
 // see [Hold].
@@ -270,6 +274,7 @@ func (h *host) collect(ctx context.Context, input *state.InputRecord, saved []by
 	defer cancel()
 	broke := make(chan error, 1)
 	var beside sync.WaitGroup
+	h.control.look(h.progress(nil)) // what earlier processes have collected
 	beside.Go(func() { broke <- h.collector.run(collecting) })
 	ended, err := h.await(ctx, broke)
 	cancel()
@@ -286,21 +291,25 @@ func (h *host) collect(ctx context.Context, input *state.InputRecord, saved []by
 
 // publish tells workers of the job.
 func (h *host) publish(ctx context.Context, input *state.InputRecord, saved []byte) error {
+	of, err := h.sumOf(input)
+	if err != nil {
+		return err
+	}
 	h.record = jobRecord{
-		Name: filepath.Base(h.spec.Output), Spec: h.workersSpec(), Saved: saved, Count: h.kept.Count, Input: input,
+		Name: filepath.Base(h.spec.Output), Spec: h.workersSpec(), Saved: saved, Count: h.kept.Count, Of: of, Input: input,
 		Version: version.Version(), Lease: h.Lease, State: open, Order: new(h.control.order()),
 	}
 	text, err := json.Marshal(h.record)
 	if err != nil {
 		return err
 	}
+	if most := h.bus.Results(h.kept.Job).MaxPayload(); most > 0 && int64(len(text)) > most-1024 {
+		return spec.Errorf("raise max_payload of the NATS servers, or shorten its texts", "the job has %d bytes with its prompt, labels and schema, twice each, and a message may have %d", len(text), most)
+	}
 	for {
-		before, revision, err := loadJob(ctx, h.bus, h.kept.Job)
+		_, revision, err := loadJob(ctx, h.bus, h.kept.Job)
 		if err == nil {
 			if _, err = h.bus.Jobs.Put(ctx, h.kept.Job, text, revision); err == nil {
-				if before != nil && before.Input.DifferenceTo(input) != "" {
-					return h.reopen(ctx)
-				}
 				return nil
 			}
 		}
@@ -310,23 +319,16 @@ func (h *host) publish(ctx context.Context, input *state.InputRecord, saved []by
 	}
 }
 
-// reopen has the shards be asked once more that were done with another input.
-func (h *host) reopen(ctx context.Context) error {
-	b := newBoard(h.bus.Claims, h.kept.Job, h.Lease)
-	for {
-		entries, err := b.entries(ctx)
-		for shard, e := range entries {
-			if err == nil && e.State == done {
-				err = h.bus.Claims.Delete(ctx, b.key(shard))
-			}
-		}
-		if err == nil {
-			return nil
-		}
-		if err := pause(ctx, publishWait); err != nil {
-			return err
-		}
+// sumOf returns a sum of what the job asks of which input. Shards that were done for another one are
+// open again.
+func (h *host) sumOf(input *state.InputRecord) (string, error) {
+	s := h.workersSpec()
+	text, err := json.Marshal([]any{spec.QuestionOf(&s), input.SHA256})
+	if err != nil {
+		return "", err
 	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
 }
 
 // fillPurse says how much may be spent, and how much is.
@@ -371,6 +373,7 @@ func (h *host) fillPurse(ctx context.Context) error {
 // await waits until all shards are done, or the job is stopped and no worker is at it.
 func (h *host) await(ctx context.Context, broke <-chan error) (*jobRecord, error) {
 	b := newBoard(h.bus.Claims, h.kept.Job, h.Lease)
+	b.of = h.record.Of
 	offers := &offerer{keys: h.bus.Jobs, job: h.kept.Job}
 	for {
 		select {
@@ -427,6 +430,8 @@ func (h *host) progress(entries map[int]entry) Progress {
 			p.Done++
 		}
 	}
+	slices.Sort(p.Workers)
+	p.Workers = slices.Compact(p.Workers)
 	return p
 }
 

@@ -56,7 +56,11 @@ func newSpool(root string, n spoolNote) (*spool, error) {
 	if err := s.take(); err != nil {
 		return nil, err
 	}
-	return s, s.save()
+	if err := s.save(); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
 }
 
 func (s *spool) take() (err error) {
@@ -121,10 +125,10 @@ func (s *spool) results(from int64, each func(*batch.Result) error) (last int64,
 // remove removes the spool: its note before its lock, so that nobody takes what is left for one.
 func (s *spool) remove() error {
 	err := os.Remove(filepath.Join(s.dir, spoolFile))
+	s.close()
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		err = os.RemoveAll(s.dir)
 	}
-	s.close()
 	return err
 }
 

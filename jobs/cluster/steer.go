@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -77,11 +78,12 @@ func (h *host) beginControl() error {
 	return nil
 }
 
-// workersSpec is the job as workers are given it. They do not look at the share of rows that
-// fail, since each sees only some of the rows.
+// workersSpec is the job as workers are given it. They do not look at a share of rows that may fail,
+// since each sees only some of the rows. Without any limit they get none: with one, a row that the
+// endpoint rejects counts as rejected for its own fault, also where all rows are.
 func (h *host) workersSpec() jobs.Spec {
 	s := h.spec.WithoutSecrets()
-	if h.tally.limit.Rows == 0 {
+	if s.MaxFailures != "" && h.tally.limit.Rows == 0 {
 		s.MaxFailures = strconv.Itoa(math.MaxInt32)
 	}
 	return s
@@ -174,7 +176,7 @@ func (c *Control) State(context.Context, int64) (*remote.State, error) {
 		Type: "state", Schema: remote.Schema, Progress: text,
 		Job:      remote.Job{Output: h.spec.Output, StateDir: c.StateDir(), Model: h.spec.Model, Endpoint: h.endpoint},
 		Failures: failures, Samples: []jobs.Sample{}, Batches: []json.RawMessage{},
-		Cluster: &remote.Cluster{Shards: c.seen.Shards, Held: c.seen.Held, Done: c.seen.Done, Results: c.seen.Results, Workers: len(workersOf(c.seen.Workers))},
+		Cluster: &remote.Cluster{Shards: c.seen.Shards, Held: c.seen.Held, Done: c.seen.Done, Results: c.seen.Results, Workers: len(c.seen.Workers)},
 	}
 	host, _ := os.Hostname()
 	s.Process = remote.Process{PID: os.Getpid(), Host: host, Since: c.begin.UTC().Truncate(time.Second)}
@@ -190,15 +192,6 @@ func (c *Control) State(context.Context, int64) (*remote.State, error) {
 		s.ThisRun = new(amount.String())
 	}
 	return s, nil
-}
-
-// workersOf returns each worker once.
-func workersOf(list []string) map[string]bool {
-	all := make(map[string]bool)
-	for _, name := range list {
-		all[name] = true
-	}
-	return all
 }
 
 // order returns what workers are to keep to.
@@ -220,9 +213,7 @@ func (h *host) steer(ctx context.Context, j *jobRecord, revision uint64) error {
 	if _, _, tooMany := h.tally.stands(); tooMany != "" {
 		c.halt(exitFailures, tooMany)
 	}
-	if err := c.steerCap(ctx); err != nil {
-		return err
-	}
+	capped := c.steerCap(ctx) // an error must not keep a stop back
 	c.mu.Lock()
 	stop, o := c.stop, c.order()
 	c.mu.Unlock()
@@ -230,18 +221,18 @@ func (h *host) steer(ctx context.Context, j *jobRecord, revision uint64) error {
 	r.Order = &o
 	switch {
 	case j.State != open:
-		return nil
+		return capped
 	case stop != nil:
 		r.State, r.Code, r.Why = stopped, stop.Code, stop.Why
 	case j.Order != nil && *j.Order == o:
-		return nil
+		return capped
 	}
 	text, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
 	_, err = h.bus.Jobs.Put(ctx, h.kept.Job, text, revision)
-	return err
+	return errors.Join(capped, err)
 }
 
 // steerCap tells the purse of another cap, and looks what is spent.
@@ -291,7 +282,6 @@ type follower struct {
 	mu      sync.Mutex
 	control *jobs.Control // of the run; nil: none has begun
 	told    order         // that the run keeps to
-	wanted  order
 }
 
 // begin has a run that is about to begin follow from now on. first is what the record of the job
@@ -299,7 +289,7 @@ type follower struct {
 func (f *follower) begin(j *jobs.Job, first *order) error {
 	s, c := j.Spec(), j.Control()
 	f.mu.Lock()
-	f.control, f.told, f.wanted = &c, orderOf(&s), orderOf(&s)
+	f.control, f.told = &c, orderOf(&s)
 	f.mu.Unlock()
 	return f.follow(first)
 }
@@ -315,13 +305,10 @@ func (w *worker) steer(a *attempt, j *jobRecord) {
 func (f *follower) follow(o *order) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if o != nil {
-		f.wanted = *o
-	}
-	if f.control == nil || f.wanted == f.told {
+	if o == nil || f.control == nil || *o == f.told {
 		return nil
 	}
-	w := f.wanted
+	w := *o
 	err := f.control.Set(jobs.Limits{RPM: &w.RPM, TPM: &w.TPM, RPD: &w.RPD})
 	switch {
 	case w.Paused:

@@ -213,6 +213,35 @@ func TestMaxFailures(t *testing.T) {
 	}
 }
 
+// TestAllRejected has the endpoint reject every row of a worker. The worker ends after a few, and no row
+// counts as rejected for its own fault: another worker may have another key, and once the cause is
+// mended all are asked.
+func TestAllRejected(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 240, 1, sim.Config{Latency: 20 * time.Millisecond})
+	w.spec.Prompt = "[[sim:400]] {{.text}}"
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := w.serve(ctx, nil)
+		ended <- err
+	}()
+	if err := w.work(t.Context(), "worker", w.url); err == nil || !strings.Contains(err.Error(), "10 identical refusals in a row") {
+		t.Errorf("the worker ends with %v", err)
+	}
+	stop()
+	if err := <-ended; !errors.Is(err, batch.ErrInterrupted) {
+		t.Errorf("the job ends with %v", err)
+	}
+	status, err := jobs.ReadStatus(w.spec.StateDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := status.Status[batch.Rejected]; n > 0 {
+		t.Errorf("%d rows count as rejected", n)
+	}
+}
+
 // TestRunningIsServed finds the process that serves a job by its state folder.
 func TestRunningIsServed(t *testing.T) {
 	t.Parallel()

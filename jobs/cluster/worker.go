@@ -13,7 +13,6 @@ import (
 
 	"github.com/genbatch/genbatch/batch"
 	"github.com/genbatch/genbatch/batch/quota"
-	"github.com/genbatch/genbatch/internal/version"
 	"github.com/genbatch/genbatch/jobs"
 	"github.com/genbatch/genbatch/jobs/cluster/internal/bus"
 	"github.com/genbatch/genbatch/jobs/internal/state"
@@ -54,7 +53,7 @@ type worker struct {
 	ids    []string // of the jobs that were open
 	looked time.Time
 	seen   map[string]*sightings // of their shards
-	told   map[string]bool       // whether it was compared which versions work on them
+	told   map[string]bool       // of what was warned
 }
 
 // Work claims shards of jobs and asks their rows until no job is left or ctx ends. While the last
@@ -82,7 +81,10 @@ func Work(ctx context.Context, c WorkConfig) error {
 	}
 	c.Log.Info("joined NATS at " + bus.Redacted(c.URL) + " as " + w.name)
 	if err := w.sendLeft(ctx, ""); err != nil {
-		return err
+		if ctx.Err() != nil {
+			return fmt.Errorf("%w: %w", batch.ErrInterrupted, err)
+		}
+		c.Log.Warn(err.Error()) // it is tried again before rows of that job are asked
 	}
 	return w.work(ctx)
 }
@@ -156,15 +158,19 @@ func (w *worker) attempt(ctx context.Context, h *hold, j *jobRecord) {
 	if more := a.end(failed); more && failed != nil {
 		w.Log.Warn(fmt.Sprintf("%v; this worker claims no other, and ends with those that it has", failed))
 	}
-	settling := leaving
+	settled := err
 	if err == nil { // the shard is finished once it is collected, however long that takes
-		settling = run
+		settled = a.settle(run)
 	}
-	settled := a.settle(settling)
+	if settled != nil { // and else what was answered is to be collected, as far as that is soon
+		soon, stop := context.WithTimeout(context.WithoutCancel(ctx), leavingTime)
+		settled = a.settle(soon)
+		stop()
+	}
 	ending := leavingTime
 	if settled != nil {
 		ending = goodbye // who was waited for may still be away, and the claim runs out by itself
-		w.Log.Warn(fmt.Sprintf("%s: not all of it was collected yet; what is left is sent when a worker starts again with the spool %s", name, w.Spool))
+		w.Log.Warn(fmt.Sprintf("%s: not all of it was collected yet; what is left is sent before a worker with the spool %s begins with the job again", name, w.Spool))
 	}
 	stopRenewing()
 	state, why := free, ""
@@ -176,7 +182,7 @@ func (w *worker) attempt(ctx context.Context, h *hold, j *jobRecord) {
 	}
 	leaving, left = context.WithTimeout(context.WithoutCancel(ctx), ending)
 	defer left()
-	ended := h.end(leaving, state, why, a.rows)
+	ended := h.end(leaving, state, why, j.Of, a.rows)
 	switch {
 	case errors.Is(ended, bus.ErrConflict):
 		w.Log.Warn(name + " was taken over by another worker")
@@ -192,8 +198,8 @@ var (
 	errEnded = errors.New("the job is to ask nothing more")
 )
 
-// watch ends a run when the claim is lost, or the job has ended or has another input by now. It
-// steers the run meanwhile.
+// watch ends a run when the claim is lost, or the job has ended or has another question or input by
+// now. It steers the run meanwhile.
 func (w *worker) watch(ctx context.Context, a *attempt, cancel context.CancelCauseFunc) {
 	for {
 		select {
@@ -207,7 +213,7 @@ func (w *worker) watch(ctx context.Context, a *attempt, cancel context.CancelCau
 		j, _, err := loadJob(ctx, w.bus, a.hold.board.job)
 		switch {
 		case err != nil:
-		case j == nil || j.State != open || j.Input.DifferenceTo(a.job.Input) != "":
+		case j == nil || j.State != open || j.Of != a.job.Of:
 			cancel(errEnded)
 			return
 		default:
@@ -219,15 +225,11 @@ func (w *worker) watch(ctx context.Context, a *attempt, cancel context.CancelCau
 // sendLeft sends what earlier attempts have left in the spool of a job; empty = of all jobs.
 func (w *worker) sendLeft(ctx context.Context, job string) error {
 	list, err := openSpools(w.Spool, job, func(dir string) bool { _, ours := w.spools.Load(dir); return ours })
-	if err != nil {
-		return err
-	}
+	errs := []error{err}
 	for _, s := range list {
-		if err := w.sendSpool(ctx, s); err != nil {
-			return err
-		}
+		errs = append(errs, w.sendSpool(ctx, s)) // which closes it
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func (w *worker) sendSpool(ctx context.Context, s *spool) error {
@@ -240,8 +242,16 @@ func (w *worker) sendSpool(ctx context.Context, s *spool) error {
 	if err := p.sendSpooled(ctx, 1, 0); err != nil {
 		return err
 	}
-	if err := p.settle(ctx, w.bus); err != nil {
-		return err
+	for {
+		soon, stop := context.WithTimeout(ctx, leavingTime)
+		err := p.settle(soon, w.bus)
+		stop()
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil || !isServed(ctx, w.bus, s.note.Job) {
+			return fmt.Errorf("what %s holds was not collected, and is kept: %w", s.dir, err)
+		}
 	}
 	w.Log.Info(fmt.Sprintf("sent what %s held", s.dir))
 	return s.remove()
@@ -272,7 +282,6 @@ func (a *attempt) run(ctx context.Context) error {
 		return err
 	}
 	a.spool = s
-	a.publisher = newPublisher(w.bus.Results(id), s)
 	spec := a.job.Spec
 	spec.State, spec.Shard, spec.QuotaShare = s.dir, fmt.Sprintf("%d/%d", shard, a.job.Count), "1"
 	if w.Concurrency > 0 {
@@ -337,7 +346,7 @@ func (a *attempt) settle(ctx context.Context) error {
 	switch {
 	case a.spool == nil:
 		return nil
-	case a.spool.note.Seeded < 0: // nothing was asked
+	case a.publisher == nil: // nothing was asked
 	default:
 		if err := a.publisher.settle(ctx, a.worker.bus); err != nil {
 			return err
@@ -391,9 +400,10 @@ func (s sink) Write(rs []*batch.Result) error {
 	return err
 }
 
-// sameVersion warns of a worker that may ask otherwise than others.
-func sameVersion(j *jobRecord, log *slog.Logger) {
-	if v := version.Version(); v != j.Version {
-		log.Warn(fmt.Sprintf("this is genbatch %s, and the job is served by %s: use one version for all", v, j.Version))
+// warnOnce warns of what is so each time that it is looked at.
+func (w *worker) warnOnce(text string) {
+	if !w.told[text] {
+		w.told[text] = true
+		w.Log.Warn(text)
 	}
 }
