@@ -78,7 +78,7 @@ func bringState(s *Spec, env func(string) string) (dir string, err error) {
 		return "", err
 	}
 	if dir, err = mirror.Look(context.Background(), address, folders); err == nil && mirror.JobOf(address) == address {
-		dir, err = bringShards(dir, address, folders)
+		dir, err = bringShards(dir, address, folders, env)
 	}
 	if err != nil {
 		return "", &spec.Error{Err: err}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/genbatch/genbatch/internal/durable"
@@ -41,7 +40,7 @@ func copiedShards(address string, env func(string) string) (map[int][]state.Shar
 
 // bringShards returns the folder in which a whole job can be looked at: dir, or, while it has shards
 // that are not merged, one in which all of them stand as the copy has them.
-func bringShards(dir, address string, folders mirror.Folders) (string, error) {
+func bringShards(dir, address string, folders mirror.Folders, env func(string) string) (string, error) {
 	if owner, err := state.Owner(dir); err != nil || owner != nil && dir == folders.Work {
 		return dir, err
 	}
@@ -58,7 +57,7 @@ func bringShards(dir, address string, folders mirror.Folders) (string, error) {
 	}
 	there := make(map[string]bool)
 	for _, s := range shards {
-		of := mirror.FoldersOf(filepath.Dir(filepath.Dir(filepath.Dir(folders.View))), s.Address).View
+		of := mirror.FoldersOf(durable.UserDir(env), s.Address).View
 		there[of] = true
 		if err := mirror.Bring(ctx, s.Address, of); err != nil {
 			return "", err
