@@ -104,17 +104,7 @@ func newCollector(config collectorConfig) (*collector, error) {
 	for _, s := range steps {
 		c.id.Created, c.losses, c.at, c.read = s.Stream, s.Losses, s.Sequence, s.Sequence
 		for _, p := range s.Shards {
-			sh := c.shelfs[p.Shard]
-			if sh == nil {
-				sh = &shelf{has: make(map[string]spans)}
-				c.shelfs[p.Shard] = sh
-			}
-			sh.last = p.Last
-			for attempt, has := range p.Attempt {
-				for _, o := range has {
-					sh.has[attempt] = sh.has[attempt].add(o[0], o[1])
-				}
-			}
+			c.shelfOf(p.Shard).add(p)
 		}
 	}
 	return c, nil
@@ -135,13 +125,29 @@ func (c *collector) close() error {
 	return errors.Join(errs...)
 }
 
-// shelf returns the shelf of a shard with its journal open. mu is held.
-func (c *collector) shelf(shard int) (*shelf, error) {
+// shelfOf returns the shelf of a shard. mu is held.
+func (c *collector) shelfOf(shard int) *shelf {
 	s := c.shelfs[shard]
 	if s == nil {
 		s = &shelf{has: make(map[string]spans)}
 		c.shelfs[shard] = s
 	}
+	return s
+}
+
+// add counts what a step of the note has added to the shard.
+func (s *shelf) add(p collectedPart) {
+	s.last = p.Last
+	for attempt, has := range p.Attempt {
+		for _, o := range has {
+			s.has[attempt] = s.has[attempt].add(o[0], o[1])
+		}
+	}
+}
+
+// shelf returns the shelf of a shard with its journal open. mu is held.
+func (c *collector) shelf(shard int) (*shelf, error) {
+	s := c.shelfOf(shard)
 	if s.journal != nil {
 		return s, nil
 	}
@@ -277,13 +283,7 @@ func (c *collector) keep(step collected, shards []int, whole map[int][]fresh) er
 		return err
 	}
 	for _, p := range step.Shards { // now it counts
-		s := c.shelfs[p.Shard]
-		s.last = p.Last
-		for attempt, has := range p.Attempt {
-			for _, o := range has {
-				s.has[attempt] = s.has[attempt].add(o[0], o[1])
-			}
-		}
+		c.shelfOf(p.Shard).add(p)
 	}
 	c.at = step.Sequence
 	return nil

@@ -41,8 +41,13 @@ type jobRecord struct {
 	Why    string  `json:"why,omitempty"`
 }
 
-// exitFailures is the exit code of a job of which too many rows fail.
-const exitFailures = 8
+// The exit codes of a job that is stopped.
+const (
+	exitLater    = 5 // the day's quota is used up, or the deadline has come
+	exitCap      = 6
+	exitFailures = 8   // too many rows fail
+	exitStopped  = 130 // on request
+)
 
 // A StoppedError says that the whole job had to stop, or was stopped on request. What was answered is safe, and
 // serving the job again carries on.
@@ -63,9 +68,9 @@ func stopCode(err error) int {
 	)
 	switch {
 	case errors.As(err, &day), errors.As(err, &late):
-		return 5
+		return exitLater
 	case errors.As(err, &budget):
-		return 6
+		return exitCap
 	case errors.Is(err, batch.ErrMaxFailures):
 		return exitFailures
 	}

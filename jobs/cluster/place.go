@@ -2,8 +2,6 @@ package cluster
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -124,12 +122,11 @@ func placeKey(s jobs.Spec) (string, error) {
 	if err := s.MakePathsAbsolute(); err != nil {
 		return "", err
 	}
-	text, err := json.Marshal([]any{s.Output, s.Input})
+	sum, err := sumOf(s.Output, s.Input)
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256(text)
-	return "alone-" + hex.EncodeToString(sum[:16]), nil
+	return "alone-" + sum[:32], nil
 }
 
 // occupy writes the record of the place, unless another folder has it. It tries until ctx ends.

@@ -291,7 +291,7 @@ func (h *host) collect(ctx context.Context, input *state.InputRecord, saved []by
 
 // publish tells workers of the job.
 func (h *host) publish(ctx context.Context, input *state.InputRecord, saved []byte) error {
-	of, err := h.sumOf(input)
+	of, err := sumOf(spec.QuestionOf(&h.spec), input.SHA256)
 	if err != nil {
 		return err
 	}
@@ -319,11 +319,9 @@ func (h *host) publish(ctx context.Context, input *state.InputRecord, saved []by
 	}
 }
 
-// sumOf returns a sum of what the job asks of which input. Shards that were done for another one are
-// open again.
-func (h *host) sumOf(input *state.InputRecord) (string, error) {
-	s := h.workersSpec()
-	text, err := json.Marshal([]any{spec.QuestionOf(&s), input.SHA256})
+// sumOf returns a sum of values that JSON can hold, as hexadecimal digits.
+func sumOf(values ...any) (string, error) {
+	text, err := json.Marshal(values)
 	if err != nil {
 		return "", err
 	}

@@ -24,9 +24,6 @@ import (
 // writes it into the record of the job until it stands there. Each worker looks at that record
 // every second.
 
-// exitStopped is the exit code of a job that was stopped on request.
-const exitStopped = 130
-
 // An order is what workers are to keep to. It is whole, so that a worker which was told something
 // by an earlier process that served the job knows what holds now.
 type order struct {

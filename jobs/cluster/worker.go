@@ -142,15 +142,15 @@ func (w *worker) attempt(ctx context.Context, h *hold, j *jobRecord) {
 	if a.spool != nil {
 		defer func() { a.spool.close(); w.spools.Delete(a.spool.dir) }()
 	}
-	leaving, left := context.WithTimeout(context.WithoutCancel(ctx), leavingTime)
-	defer left()
 	var failed error // of this worker alone
 	switch code := stopCode(err); {
 	case err == nil, context.Cause(run) != nil: // the worker is to leave, the job has ended, or another worker has the shard
 	case code > 0: // before this worker or another one begins with rows that are not to be asked
-		if err := stopJob(leaving, w.bus, id, code, err.Error()); err != nil {
+		soon, stop := soonAfter(ctx, leavingTime)
+		if err := stopJob(soon, w.bus, id, code, err.Error()); err != nil {
 			w.Log.Warn(fmt.Sprintf("%s: the job cannot be stopped: %v", name, err))
 		}
+		stop()
 	case errors.Is(err, context.Canceled), errors.Is(err, batch.ErrInterrupted):
 	default:
 		failed = fmt.Errorf("%s was handed back: %w", name, err)
@@ -163,7 +163,7 @@ func (w *worker) attempt(ctx context.Context, h *hold, j *jobRecord) {
 		settled = a.settle(run)
 	}
 	if settled != nil { // and else what was answered is to be collected, as far as that is soon
-		soon, stop := context.WithTimeout(context.WithoutCancel(ctx), leavingTime)
+		soon, stop := soonAfter(ctx, leavingTime)
 		settled = a.settle(soon)
 		stop()
 	}
@@ -180,9 +180,9 @@ func (w *worker) attempt(ctx context.Context, h *hold, j *jobRecord) {
 	case err != nil:
 		why = err.Error()
 	}
-	leaving, left = context.WithTimeout(context.WithoutCancel(ctx), ending)
-	defer left()
-	ended := h.end(leaving, state, why, j.Of, a.rows)
+	last, stop := soonAfter(ctx, ending)
+	defer stop()
+	ended := h.end(last, state, why, j.Of, a.rows)
 	switch {
 	case errors.Is(ended, bus.ErrConflict):
 		w.Log.Warn(name + " was taken over by another worker")
@@ -191,6 +191,12 @@ func (w *worker) attempt(ctx context.Context, h *hold, j *jobRecord) {
 	case state == done:
 		w.Log.Info(fmt.Sprintf("%s: done, %d asked", name, a.rows))
 	}
+}
+
+// soonAfter is for what a worker still does when it is to leave: it ends after so long, and not with
+// ctx.
+func soonAfter(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), d)
 }
 
 var (
